@@ -1,0 +1,33 @@
+/** Errors that every query API maps to its own envelope. `message` is for the client: no SQL, no secrets. */
+export class QueryError extends Error {
+  constructor(
+    readonly kind:
+      | 'bad_data'
+      | 'limit'
+      | 'timeout'
+      | 'canceled'
+      | 'busy'
+      | 'unavailable'
+      | 'unsupported'
+      | 'not_found'
+      | 'internal',
+    message: string,
+    readonly retryAfterSeconds?: number,
+  ) {
+    super(message);
+    this.name = 'QueryError';
+  }
+}
+
+/** HTTP status for each kind, shared by the Prometheus, Loki and Tempo APIs. */
+export const queryErrorStatus: Record<QueryError['kind'], number> = {
+  bad_data: 400,
+  unsupported: 422,
+  limit: 422,
+  not_found: 404,
+  canceled: 499,
+  busy: 429,
+  timeout: 504,
+  unavailable: 503,
+  internal: 500,
+};

@@ -1,0 +1,71 @@
+/**
+ * Columnar batches, the currency between decode worker threads and the lake. All buffers are plain
+ * ArrayBuffers, so a batch crosses threads by transfer, without a copy.
+ */
+import type { TableName } from './tables.js';
+
+/**
+ * A VARCHAR column in DuckDB's own string layout (`duckdb_string_t`, duckdb.h): four u32 a row.
+ * `[length, bytes 0-3, bytes 4-7, bytes 8-11]` when length <= 12 (zero padded), otherwise
+ * `[length, first four bytes, heap offset, 0]`; the lake adds the heap's address to the offset.
+ * Every string is valid UTF-8. A row that is NULL has four zeros.
+ */
+export interface StringColumn {
+  readonly kind: 'string';
+  readonly refs: Uint32Array<ArrayBuffer>;
+  readonly validity: Validity;
+}
+
+/** Fixed-width values. TIMESTAMP is microseconds since the epoch; BOOLEAN is one byte a row. */
+export interface FixedColumn {
+  readonly kind: 'fixed';
+  readonly values:
+    | BigInt64Array<ArrayBuffer>
+    | Int32Array<ArrayBuffer>
+    | Float64Array<ArrayBuffer>
+    | Uint8Array<ArrayBuffer>;
+  readonly validity: Validity;
+}
+
+/** A list column: row i holds `child[offsets[i] .. offsets[i + 1])`. NULL rows have an empty range. */
+export interface ListColumn {
+  readonly kind: 'list';
+  readonly offsets: Uint32Array<ArrayBuffer>;
+  readonly child: BigInt64Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
+  readonly validity: Validity;
+}
+
+/** `all`: no NULLs; `none`: every row NULL (buffers may then be empty); else bit i of word i>>5 is 1 when row i is set. */
+export type Validity = 'all' | 'none' | Uint32Array<ArrayBuffer>;
+
+export type Column = StringColumn | FixedColumn | ListColumn;
+
+export interface TableBatch {
+  readonly table: TableName;
+  readonly rows: number;
+  /** In the order of `tableDef(table).columns`. Arrays may be longer than `rows`; only the first `rows` count. */
+  readonly columns: readonly Column[];
+}
+
+export interface ColumnBatch {
+  /** Bytes that long strings point into. */
+  readonly heap: Uint8Array<ArrayBuffer>;
+  readonly tables: readonly TableBatch[];
+}
+
+/** Bytes of memory that a batch holds on to, for the memory budget. */
+export function batchBytes(batch: ColumnBatch): number {
+  let bytes = batch.heap.byteLength;
+  for (const table of batch.tables) {
+    for (const column of table.columns) {
+      if (column.kind === 'string') bytes += column.refs.byteLength;
+      else if (column.kind === 'fixed') bytes += column.values.byteLength;
+      else bytes += column.offsets.byteLength + column.child.byteLength;
+    }
+  }
+  return bytes;
+}
+
+export function batchRows(batch: ColumnBatch): number {
+  return batch.tables.reduce((sum, table) => sum + table.rows, 0);
+}

@@ -1,0 +1,4 @@
+export * from './tables.js';
+export * from './promoted.js';
+export * from './batch.js';
+export * from './payload.js';
