@@ -15,7 +15,7 @@ export function createTelemetry(
   destination: NodeJS.WritableStream = process.stderr,
 ): Telemetry {
   return {
-    log: pino({ level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime }, destination),
+    log: pino({ level, timestamp: pino.stdTimeFunctions.isoTime }, destination),
     registry: new Registry(),
   };
 }

@@ -1,0 +1,84 @@
+import type { ColumnBatch } from '../schema/index.js';
+import type { ReadPool } from '../query/session.js';
+
+export interface StreamProgress {
+  readonly stream: string;
+  readonly position: number;
+}
+
+/** Why a commit did not (knowably) happen. */
+export class CommitError extends Error {
+  constructor(
+    /**
+     * `unknown`: it may have happened, read the watermark back; `data`: these rows can never be committed;
+     * `unavailable`: catalog or storage is away, try again later; `regressed`: a watermark would go back.
+     */
+    readonly kind: 'unknown' | 'data' | 'unavailable' | 'regressed',
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = 'CommitError';
+  }
+}
+
+export interface CommitResult {
+  readonly rows: number;
+  readonly snapshotId: number;
+  readonly milliseconds: number;
+}
+
+export interface CheckpointResult {
+  readonly ran: boolean;
+  readonly status: 'ok' | 'error' | 'paused' | 'busy';
+  readonly milliseconds?: number;
+  readonly error?: string;
+}
+
+export interface RetentionResult {
+  readonly ran: boolean;
+  readonly dryRun: boolean;
+  readonly cutoff: string;
+  readonly tables: readonly { table: string; rows: number; files: number; bytes: number }[];
+  readonly status: 'ok' | 'error' | 'paused' | 'busy';
+  readonly error?: string;
+}
+
+export interface MaintenanceState {
+  readonly paused: boolean;
+  readonly running: string | null;
+  readonly lastCheckpoint: { at: string; status: string; milliseconds: number } | null;
+  readonly lastRetention: { at: string; status: string } | null;
+  readonly consecutiveFailures: number;
+}
+
+export interface Maintenance {
+  /** Starts the schedule. */
+  start(): void;
+  stop(): Promise<void>;
+  pause(): void;
+  resume(): void;
+  checkpoint(): Promise<CheckpointResult>;
+  retention(options: { dryRun: boolean }): Promise<RetentionResult>;
+  state(): MaintenanceState;
+}
+
+export interface LakeStats {
+  readonly snapshotId: number;
+  readonly tables: readonly { table: string; files: number; bytes: number }[];
+  readonly catalogBytes: number | null;
+}
+
+/** The DuckLake: one writer connection, a pool of readers, maintenance. */
+export interface Lake {
+  readonly maintenance: Maintenance;
+  readonly readers: ReadPool;
+  /** Rows and watermarks in one DuckLake transaction. Calls are serialised. Rejects with CommitError. */
+  commit(batches: readonly ColumnBatch[], progress: readonly StreamProgress[]): Promise<CommitResult>;
+  /** The committed position of each stream; a stream never committed is missing. */
+  watermarks(): Promise<Map<string, number>>;
+  stats(): Promise<LakeStats>;
+  /** Cheap check that catalog and storage answer; rejects with a reason fit for /readyz. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,60 @@
+import type { Payload, Signal } from '../schema/index.js';
+
+/** Where a record lies in its stream: logical byte offsets that only grow, over all segments. */
+export interface SpoolRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface SpoolEntry extends SpoolRange {
+  readonly payload: Payload;
+}
+
+export class SpoolFullError extends Error {
+  constructor(
+    readonly signal: Signal,
+    readonly usedBytes: number,
+    readonly capacityBytes: number,
+  ) {
+    super(`the ${signal} spool is full: ${usedBytes} of ${capacityBytes} bytes wait to be committed`);
+    this.name = 'SpoolFullError';
+  }
+}
+
+/** The disk refused (full, read-only, I/O error). Nothing of the group is acknowledged. */
+export class SpoolUnavailableError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'SpoolUnavailableError';
+  }
+}
+
+export interface SpoolStream {
+  /** `<node id>/<signal>`, the key of this stream's watermark in the lake. */
+  readonly id: string;
+  readonly signal: Signal;
+  /** End of the last durable record. */
+  readonly head: number;
+  /** Start of the oldest byte still on disk. */
+  readonly tail: number;
+  readonly usedBytes: number;
+  readonly capacityBytes: number;
+  /**
+   * Appends the payloads, contiguous and in order, and resolves with their ranges once an fsync that
+   * covers them has returned. Rejects with SpoolFullError or SpoolUnavailableError; then none of them is kept.
+   */
+  append(payloads: readonly Payload[]): Promise<readonly SpoolRange[]>;
+  /** Durable records from `from` (a record boundary) to the head at call time, in order; skips damaged stretches after setting them aside. */
+  read(from: number): AsyncIterable<SpoolEntry>;
+  /** Everything before `position` is committed: frees whole segments. Idempotent. */
+  release(position: number): Promise<void>;
+  /** Sets the raw record aside as poison (`poison/` folder, kept and counted). */
+  setAside(entry: SpoolEntry, reason: string): Promise<void>;
+}
+
+export interface Spool {
+  readonly nodeId: string;
+  stream(signal: Signal): SpoolStream;
+  /** Waits for appends under way, then closes the files. */
+  close(): Promise<void>;
+}
