@@ -19,10 +19,10 @@ export interface SettingDef {
   readonly secret?: boolean;
 }
 
-function setting<S extends z.ZodType>(
+function setting<S extends z.ZodType, D extends z.infer<S> | undefined>(
   env: string,
   schema: S,
-  fallback: z.infer<S> | undefined,
+  fallback: D,
   help: string,
   secret = false,
 ) {
