@@ -1,0 +1,133 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface TestServer {
+  readonly url: string;
+  readonly grpc: string;
+  readonly pid: number;
+  readonly dataDir: string;
+  /** JSON log lines written so far. */
+  logs(): Promise<string>;
+  /** SIGTERM, waits for the end, gives the exit code. */
+  stop(): Promise<number | null>;
+  /** SIGKILL, waits for the end. */
+  kill(): Promise<void>;
+  /** Resolves when the process ends by itself. */
+  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+export async function temporaryFolder(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'canardstack-'));
+}
+
+export function extensionDir(): string {
+  return process.env['CANARDSTACK_DUCKDB_EXTENSION_DIR'] ?? join(process.cwd(), '.cache/ext');
+}
+
+/** Starts the built server as a process of its own, on free loopback ports, and waits until it is ready. */
+export async function startServer(
+  options: { dataDir?: string; env?: Record<string, string>; waitReady?: boolean } = {},
+): Promise<TestServer> {
+  const dataDir = options.dataDir ?? (await temporaryFolder());
+  const [port, grpcPort] = [await freePort(), await freePort()];
+  const log = join(tmpdir(), `canardstack-${port}.log`);
+  const child = spawn(process.execPath, ['--enable-source-maps', 'dist/src/cli/main.js', 'serve'], {
+    env: {
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      CANARDSTACK_BIND: `127.0.0.1:${port}`,
+      CANARDSTACK_GRPC_BIND: `127.0.0.1:${grpcPort}`,
+      CANARDSTACK_DATA_DIR: dataDir,
+      CANARDSTACK_DUCKDB_EXTENSION_DIR: extensionDir(),
+      CANARDSTACK_DUCKLAKE_MAINTENANCE_ENABLED: 'false',
+      ...options.env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const sink = createWriteStream(log, { flags: 'a' });
+  child.stdout.pipe(sink, { end: false });
+  child.stderr.pipe(sink, { end: false });
+  const exited = once(child, 'exit').then(([code, signal]) => ({
+    code: code as number | null,
+    signal: signal as NodeJS.Signals | null,
+  }));
+  const url = `${options.env?.['CANARDSTACK_TLS_CERT'] ? 'https' : 'http'}://127.0.0.1:${port}`;
+  if (options.waitReady !== false) await ready(url, child, log);
+  return {
+    url,
+    grpc: `127.0.0.1:${grpcPort}`,
+    pid: child.pid ?? 0,
+    dataDir,
+    exited,
+    logs: () => readFile(log, 'utf8'),
+    async stop() {
+      child.kill('SIGTERM');
+      const { code } = await exited;
+      await rm(log, { force: true });
+      return code;
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
+async function ready(url: string, child: ChildProcess, log: string): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  while (Date.now() < deadline) {
+    if (child.exitCode !== null || child.signalCode !== null) break;
+    try {
+      if ((await fetch(`${url}/readyz`)).ok) return;
+    } catch {
+      // not listening yet
+    }
+    await sleep(50);
+  }
+  child.kill('SIGKILL');
+  throw new Error(`the server did not become ready:\n${await readFile(log, 'utf8')}`);
+}
+
+/** Runs read-only SQL through the server's admin API; rows as objects. */
+export async function sql(server: { url: string }, text: string): Promise<Record<string, unknown>[]> {
+  const response = await fetch(`${server.url}/api/admin/sql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ sql: text }),
+  });
+  const body = (await response.json()) as { columns: { name: string }[]; rows: unknown[][]; error?: string };
+  if (!response.ok) throw new Error(`${response.status}: ${JSON.stringify(body)}`);
+  return body.rows.map((row) => Object.fromEntries(body.columns.map((column, i) => [column.name, row[i]])));
+}
+
+/** Polls until `check` gives something else than undefined. */
+export async function eventually<T>(check: () => Promise<T | undefined>, timeoutMs = 20_000): Promise<T> {
+  const deadline = Date.now() + timeoutMs;
+  let last: unknown;
+  while (Date.now() < deadline) {
+    try {
+      const value = await check();
+      if (value !== undefined) return value;
+    } catch (error) {
+      last = error;
+    }
+    await sleep(50);
+  }
+  throw new Error('it did not happen in time', { cause: last });
+}
