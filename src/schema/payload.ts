@@ -1,6 +1,7 @@
 import type { Signal } from './tables.js';
 
 export type PayloadFormat = 'protobuf' | 'json';
+export type PayloadErrorCode = 'malformed' | 'too_large' | 'unsupported_encoding';
 export type ContentEncoding = 'identity' | 'gzip' | 'deflate' | 'zstd';
 
 /**
@@ -16,7 +17,7 @@ export interface Payload {
   readonly minTimeNs: bigint;
   /** Records after this time are rejected as too far ahead; nanoseconds since the epoch. */
   readonly maxTimeNs: bigint;
-  /** As received, still encoded. */
+  /** As received, still encoded. Owns its whole ArrayBuffer (never a slice of a pool), so it can be transferred. */
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
@@ -33,11 +34,40 @@ export type PayloadResult =
     }
   | {
       readonly ok: false;
-      readonly code: 'malformed' | 'too_large' | 'unsupported_encoding';
+      readonly code: PayloadErrorCode;
       readonly message: string;
     };
 
 export interface StreamId {
   readonly nodeId: string;
   readonly signal: Signal;
+}
+
+/** Why a payload was refused although nothing is wrong with it; the reference's reason codes. */
+export type RefusalReason =
+  | 'raw_spool_full'
+  | 'queue_full'
+  | 'freshness_budget_exceeded'
+  | 'raw_spool_unavailable'
+  | 'dependency_unhealthy'
+  | 'shutting_down';
+
+export type IntakeResult =
+  /** Durable: an fsync that covers the payload has returned. `rejected` of its records were not kept, for `reason`. */
+  | { readonly kind: 'accepted'; readonly rows: number; readonly rejected: number; readonly reason: string }
+  /** Nothing was kept; the same payload may be accepted later. */
+  | {
+      readonly kind: 'refused';
+      readonly reason: RefusalReason;
+      readonly message: string;
+      readonly retryAfterSeconds: number;
+    }
+  /** Nothing was kept and never will be. */
+  | { readonly kind: 'invalid'; readonly code: PayloadErrorCode; readonly message: string };
+
+/** Where the wire hands payloads over. The body's buffer is the intake's from then on. */
+export interface Intake {
+  /** What would be refused now whatever the payload, so that the wire can refuse before reading a body. */
+  refusal(): Extract<IntakeResult, { kind: 'refused' }> | null;
+  submit(signal: Signal, payload: Payload): Promise<IntakeResult>;
 }

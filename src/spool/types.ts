@@ -48,6 +48,11 @@ export interface SpoolStream {
   read(from: number): AsyncIterable<SpoolEntry>;
   /** Everything before `position` is committed: frees whole segments. Idempotent. */
   release(position: number): Promise<void>;
+  /**
+   * The lake already holds everything before `position`: when the stream's head lies before it (a spool lost
+   * or replaced), continues from there, so that positions never go back. A no-op otherwise.
+   */
+  advanceTo(position: number): Promise<void>;
   /** Sets the raw record aside as poison (`poison/` folder, kept and counted). */
   setAside(entry: SpoolEntry, reason: string): Promise<void>;
 }

@@ -1,0 +1,299 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ColumnBatch, Payload } from '../schema/index.js';
+import { batchBytes, batchRows } from '../schema/index.js';
+import { CommitError, type Lake, type StreamProgress } from '../lake/types.js';
+import type { SpoolEntry } from '../spool/types.js';
+import type { Telemetry } from '../telemetry/index.js';
+import { FreshnessProjection } from './admission.js';
+import type { StreamBacklog } from './backlog.js';
+import { sealMetrics, type SealMetrics } from './metrics.js';
+
+/** Decodes payloads read back from the spool; `decode/`'s pool. */
+export type Decode = (
+  signal: StreamBacklog['stream']['signal'],
+  payloads: readonly Payload[],
+) => Promise<{ batch: ColumnBatch; results: readonly { ok: boolean; message?: string }[] }>;
+
+export interface SealerOptions {
+  readonly lake: Lake;
+  readonly backlogs: readonly StreamBacklog[];
+  readonly decode: Decode;
+  readonly intervalMs: number;
+  readonly maxBytes: number;
+  readonly telemetry: Telemetry;
+}
+
+/** A stretch of one stream, decoded, that goes into a commit. */
+interface Portion {
+  readonly backlog: StreamBacklog;
+  readonly start: number;
+  readonly end: number;
+  readonly batches: readonly ColumnBatch[];
+}
+
+const replayChunkBytes = 16 * 1024 * 1024;
+const maxBackoffMs = 10_000;
+
+/**
+ * Moves the spool's streams into the lake: each commit carries rows and the new watermarks in one DuckLake
+ * transaction. One commit runs at a time. A commit with an unknown outcome is settled by reading the
+ * watermarks back before anything is sent again.
+ */
+export class Sealer {
+  readonly projection: FreshnessProjection;
+  readonly metrics: SealMetrics;
+  /** Why the lake can't be written at the moment, or null. */
+  unavailable: string | null = null;
+  lastCommitAtMs: number | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+  #running: Promise<void> | null = null;
+  #failures = 0;
+  #notBefore = 0;
+
+  constructor(private readonly options: SealerOptions) {
+    this.projection = new FreshnessProjection(options.intervalMs / 1000);
+    this.metrics = sealMetrics(options.telemetry.registry, this);
+  }
+
+  get backlogs(): readonly StreamBacklog[] {
+    return this.options.backlogs;
+  }
+
+  get backlogBytes(): number {
+    return this.options.backlogs.reduce((sum, backlog) => sum + backlog.bytes, 0);
+  }
+
+  get heldBytes(): number {
+    return this.options.backlogs.reduce((sum, backlog) => sum + backlog.heldBytes, 0);
+  }
+
+  get projectedSeconds(): number {
+    return this.projection.project(this.backlogBytes);
+  }
+
+  start(): void {
+    if (this.#timer) return;
+    this.#timer = setInterval(() => void this.#tick(), this.options.intervalMs);
+  }
+
+  /** Commits before the interval is over, once enough bytes wait. */
+  nudge(): void {
+    if (this.heldBytes >= this.options.maxBytes) void this.#tick();
+  }
+
+  /** Seals until nothing acknowledged before the call is left, or `signal` aborts. True when all is committed. */
+  async sealAll(signal: AbortSignal): Promise<boolean> {
+    const targets = this.options.backlogs.map((backlog) => ({ backlog, head: backlog.stream.head }));
+    const left = () => targets.some(({ backlog, head }) => backlog.committed < head);
+    while (left() && !signal.aborted) {
+      await this.#tick();
+      if (left() && this.unavailable !== null) await sleep(100, undefined, { signal }).catch(() => undefined);
+    }
+    return !left();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    await this.#running;
+  }
+
+  #tick(): Promise<void> {
+    this.#running ??= this.#sealOnce().finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
+  }
+
+  async #sealOnce(): Promise<void> {
+    if (performance.now() < this.#notBefore) return;
+    try {
+      let more = true;
+      while (more && !this.#stopped) {
+        const begun = performance.now();
+        const portions = await this.#gather();
+        if (portions.length === 0) return;
+        await this.#commit(portions);
+        const bytes = portions.reduce((sum, portion) => sum + portion.end - portion.start, 0);
+        this.projection.observe(bytes, (performance.now() - begun) / 1000);
+        more = this.heldBytes >= this.options.maxBytes || this.#hasGap();
+      }
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** True when a stream's next record is not held in memory, that is, must be read back. */
+  #hasGap(): boolean {
+    return this.options.backlogs.some((backlog) => {
+      return backlog.bytes > 0 && backlog.firstHeldAfter(backlog.committed) !== backlog.committed;
+    });
+  }
+
+  async #gather(): Promise<Portion[]> {
+    const portions: Portion[] = [];
+    let room = this.options.maxBytes;
+    for (const backlog of this.options.backlogs) {
+      if (backlog.bytes <= 0 || room <= 0) continue;
+      const held = backlog.contiguousFrom(backlog.committed, room);
+      const last = held.at(-1);
+      const portion = last
+        ? { backlog, start: backlog.committed, end: last.end, batches: held.map((entry) => entry.batch) }
+        : await this.#readBack(backlog, Math.min(room, replayChunkBytes));
+      if (!portion) continue;
+      for (const batch of portion.batches) room -= batchBytes(batch);
+      portions.push(portion);
+    }
+    return portions;
+  }
+
+  /** Reads a gap back from the spool, at most `maxBytes` of raw payloads. */
+  async #readBack(backlog: StreamBacklog, maxBytes: number): Promise<Portion | null> {
+    const start = backlog.committed;
+    const stop = backlog.firstHeldAfter(start) ?? backlog.stream.head;
+    const entries: SpoolEntry[] = [];
+    let end = start;
+    let bytes = 0;
+    for await (const entry of backlog.stream.read(start)) {
+      if (entry.start >= stop) break;
+      entries.push(entry);
+      end = entry.end;
+      bytes += entry.end - entry.start;
+      if (bytes >= maxBytes) break;
+    }
+    if (entries.length === 0) {
+      // Only damaged records were left before `stop`; they are set aside, so the watermark moves past them.
+      return stop > start ? { backlog, start, end: stop, batches: [] } : null;
+    }
+    this.metrics.replayedPayloads.inc({ signal: backlog.stream.signal }, entries.length);
+    return { backlog, start, end, batches: [await this.#decodeEntries(backlog, entries)] };
+  }
+
+  async #decodeEntries(backlog: StreamBacklog, entries: readonly SpoolEntry[]): Promise<ColumnBatch> {
+    const { batch, results } = await this.options.decode(
+      backlog.stream.signal,
+      entries.map((entry) => entry.payload),
+    );
+    for (const [i, result] of results.entries()) {
+      const entry = entries[i];
+      if (!result.ok && entry) await this.#setAside(backlog, entry, result.message ?? 'could not be decoded');
+    }
+    return batch;
+  }
+
+  async #setAside(backlog: StreamBacklog, entry: SpoolEntry, reason: string): Promise<void> {
+    this.options.telemetry.log.error(
+      { stream: backlog.stream.id, position: entry.start, reason },
+      'a spooled payload is poison and is set aside',
+    );
+    // The decoder took the body's buffer, so the record is read again for keeping.
+    for await (const again of backlog.stream.read(entry.start)) {
+      await backlog.stream.setAside(again, reason);
+      break;
+    }
+  }
+
+  async #commit(portions: readonly Portion[]): Promise<void> {
+    const progress = portions.map((p): StreamProgress => ({ stream: p.backlog.stream.id, position: p.end }));
+    const batches = portions.flatMap((portion) => portion.batches.filter((batch) => batchRows(batch) > 0));
+    try {
+      await this.options.lake.commit(batches, progress);
+    } catch (error) {
+      if (!(error instanceof CommitError)) throw error;
+      if (error.kind === 'unavailable') throw error;
+      if (error.kind === 'data') return await this.#commitApart(portions, error);
+      await this.#settleByWatermark(error);
+      return;
+    }
+    await this.#settled(portions.map((portion) => ({ backlog: portion.backlog, end: portion.end })));
+  }
+
+  async #settled(done: readonly { backlog: StreamBacklog; end: number }[]): Promise<void> {
+    const now = Date.now();
+    for (const { backlog, end } of done) {
+      const before = backlog.bytes;
+      for (const entry of backlog.settle(end)) {
+        this.metrics.visibleSeconds.observe(
+          { signal: backlog.stream.signal },
+          (now - entry.ackedAtMs) / 1000,
+        );
+      }
+      this.metrics.sealedBytes.inc({ signal: backlog.stream.signal }, before - backlog.bytes);
+    }
+    this.metrics.commits.inc({ outcome: 'ok' });
+    this.lastCommitAtMs = now;
+    this.#failures = 0;
+    this.#notBefore = 0;
+    if (this.unavailable !== null) {
+      this.options.telemetry.log.info('the lake takes commits again');
+      this.unavailable = null;
+    }
+    // Freeing disk is not part of the promise: a failure here only keeps bytes that replay would skip.
+    for (const { backlog } of done) await backlog.stream.release(backlog.committed);
+  }
+
+  /** The commit may or may not have happened, or the lake is ahead of us: only its watermarks tell. */
+  async #settleByWatermark(error: CommitError): Promise<void> {
+    this.metrics.commits.inc({ outcome: error.kind });
+    this.options.telemetry.log.warn({ err: error.message }, 'settling a commit by the watermarks');
+    const watermarks = await this.options.lake.watermarks();
+    const done = this.options.backlogs
+      .map((backlog) => ({ backlog, end: watermarks.get(backlog.stream.id) ?? 0 }))
+      .filter(({ backlog, end }) => end > backlog.committed);
+    if (done.length > 0) await this.#settled(done);
+    else throw error;
+  }
+
+  /** Finds the rows that can never be committed by halving, down to one payload, which is set aside. */
+  async #commitApart(portions: readonly Portion[], error: CommitError): Promise<void> {
+    this.metrics.commits.inc({ outcome: 'data' });
+    if (portions.length > 1) {
+      for (const portion of portions) await this.#commit([portion]);
+      return;
+    }
+    const portion = portions[0];
+    if (!portion) return;
+    const entries: { start: number; end: number }[] = [];
+    for await (const entry of portion.backlog.stream.read(portion.start)) {
+      if (entry.start >= portion.end) break;
+      entries.push({ start: entry.start, end: entry.end });
+    }
+    const first = entries[0];
+    if (entries.length <= 1 || !first) {
+      if (first) {
+        for await (const entry of portion.backlog.stream.read(first.start)) {
+          await portion.backlog.stream.setAside(entry, error.message);
+          break;
+        }
+      }
+      await this.#commit([{ ...portion, batches: [] }]);
+      return;
+    }
+    const middle = entries[Math.floor(entries.length / 2)] as { start: number };
+    await this.#commit([await this.#reread(portion.backlog, portion.start, middle.start)]);
+    await this.#commit([await this.#reread(portion.backlog, middle.start, portion.end)]);
+  }
+
+  async #reread(backlog: StreamBacklog, start: number, end: number): Promise<Portion> {
+    const entries: SpoolEntry[] = [];
+    for await (const entry of backlog.stream.read(start)) {
+      if (entry.start >= end) break;
+      entries.push(entry);
+    }
+    return { backlog, start, end, batches: [await this.#decodeEntries(backlog, entries)] };
+  }
+
+  #failed(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    this.#failures++;
+    const backoff = Math.min(maxBackoffMs, 100 * 2 ** Math.min(this.#failures, 10));
+    this.#notBefore = performance.now() + backoff * (0.5 + Math.random() / 2);
+    this.unavailable = message;
+    this.metrics.commits.inc({ outcome: error instanceof CommitError ? error.kind : 'error' });
+    this.options.telemetry.log.error(
+      { err: message, failures: this.#failures },
+      'sealing failed, will retry',
+    );
+  }
+}

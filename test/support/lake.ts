@@ -1,0 +1,74 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
+import { ConnectionPool } from '../../src/lake/readers.js';
+import { QueryGuard, type QueryLimits } from '../../src/query/guard.js';
+import { tableDef, tables, type TableName } from '../../src/schema/index.js';
+import { extensionDir } from './server.js';
+
+export const testLimits: QueryLimits = {
+  concurrency: 4,
+  queueLength: 16,
+  timeoutMs: 30_000,
+  maxRangeMs: 31 * 86_400_000,
+  maxRows: 100_000,
+  maxSamples: 20_000_000,
+  maxSeries: 50_000,
+};
+
+export interface TestLake {
+  readonly connection: DuckDBConnection;
+  readonly guard: QueryGuard;
+  /** Inserts rows; columns left out are NULL. Values are SQL literals made from JS values. */
+  insert(table: TableName, rows: readonly Record<string, unknown>[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+function literal(value: unknown): string {
+  if (value === null || value === undefined) return 'NULL';
+  if (typeof value === 'number' && !Number.isFinite(value)) return `'${value}'::DOUBLE`;
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return `${value}`;
+  if (Array.isArray(value)) return `[${value.map(literal).join(', ')}]`;
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** A real DuckLake in a temporary folder with canardstack's tables (attached as `lake`), for query tests without a server. */
+export async function testLake(limits: Partial<QueryLimits> = {}): Promise<TestLake> {
+  const folder = await mkdtemp(join(tmpdir(), 'canardstack-lake-'));
+  const instance = await DuckDBInstance.create(':memory:', {
+    extension_directory: extensionDir(),
+    autoinstall_known_extensions: 'false',
+  });
+  const connection = await instance.connect();
+  await connection.run('LOAD ducklake');
+  await connection.run(
+    `ATTACH 'ducklake:${folder}/canardstack.ducklake' AS lake (DATA_PATH '${folder}/data')`,
+  );
+  for (const table of tables) {
+    const columns = table.columns.map((column) => `"${column.name}" ${column.type}`).join(', ');
+    await connection.run(`CREATE TABLE lake.main.${table.name} (${columns})`);
+  }
+  const pool = new ConnectionPool(instance, 100_000);
+  return {
+    connection,
+    guard: new QueryGuard(pool, { ...testLimits, ...limits }),
+    async insert(table, rows) {
+      if (rows.length === 0) return;
+      const names = tableDef(table).columns.map((column) => column.name);
+      for (const row of rows) {
+        const unknown = Object.keys(row).find((key) => !names.includes(key));
+        if (unknown) throw new Error(`${table} has no column ${unknown}`);
+      }
+      const values = rows.map((row) => `(${names.map((name) => literal(row[name])).join(', ')})`);
+      await connection.run(`INSERT INTO lake.main.${table} VALUES ${values.join(', ')}`);
+    },
+    async close() {
+      pool.close();
+      connection.closeSync();
+      instance.closeSync();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
