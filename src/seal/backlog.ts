@@ -39,13 +39,14 @@ export class StreamBacklog {
     return this.#held[0]?.ackedAtMs ?? null;
   }
 
-  hold(start: number, end: number, batch: ColumnBatch): number {
+  /** Keeps decoded rows for the next commit; a stretch that was read back and committed meanwhile is dropped. */
+  hold(start: number, end: number, batch: ColumnBatch): void {
+    if (start < this.committed) return;
     const entry = { start, end, batch, bytes: batchBytes(batch), ackedAtMs: Date.now() };
     let at = this.#held.length;
     while (at > 0 && (this.#held[at - 1] as HeldBatch).start > start) at--;
     this.#held.splice(at, 0, entry);
     this.#heldBytes += entry.bytes;
-    return entry.bytes;
   }
 
   /** The held batches contiguous from `position`, up to about `maxBytes`, and where the first one lies. */
