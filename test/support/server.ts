@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface TestServer {
@@ -42,12 +43,14 @@ export function extensionDir(): string {
 
 /** Starts the built server as a process of its own, on free loopback ports, and waits until it is ready. */
 export async function startServer(
-  options: { dataDir?: string; env?: Record<string, string>; waitReady?: boolean } = {},
+  options: { dataDir?: string; env?: Record<string, string>; nodeArgs?: string[]; waitReady?: boolean } = {},
 ): Promise<TestServer> {
   const dataDir = options.dataDir ?? (await temporaryFolder());
   const [port, grpcPort] = [await freePort(), await freePort()];
   const log = join(tmpdir(), `canardstack-${port}.log`);
-  const child = spawn(process.execPath, ['--enable-source-maps', 'dist/src/cli/main.js', 'serve'], {
+  const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+  const nodeArgs = ['--enable-source-maps', ...(options.nodeArgs ?? [])];
+  const child = spawn(process.execPath, [...nodeArgs, main, 'serve'], {
     env: {
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],

@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto';
+import type { Signal } from '../src/schema/index.js';
+import { logsRequest, metricsRequest, spansRequest, type Attributes } from '../test/support/otlp.js';
+
+export interface Workload {
+  readonly signal: Signal;
+  readonly path: string;
+  readonly bodies: readonly Uint8Array[];
+  readonly recordsPerRequest: number;
+  readonly bytesPerRecord: number;
+}
+
+const services = ['checkout', 'cart', 'payment', 'frontend', 'shipping', 'search', 'ads', 'email'];
+const routes = ['/api/cart', '/api/checkout', '/api/products/{id}', '/api/search', '/api/login'];
+const methods = ['GET', 'POST', 'PUT', 'DELETE'];
+
+function pick<T>(list: readonly T[], random: number): T {
+  return list[Math.floor(random * list.length)] as T;
+}
+
+function resource(i: number): Attributes {
+  const service = services[i % services.length] as string;
+  return {
+    'service.name': service,
+    'service.namespace': 'shop',
+    'service.instance.id': `${service}-${i % 3}`,
+    'deployment.environment.name': 'production',
+    'k8s.namespace.name': 'shop',
+    'k8s.pod.name': `${service}-7d9f8b6c5-${(i % 3).toString(36)}x2k9`,
+    'host.name': `node-${i % 5}`,
+  };
+}
+
+function recordAttributes(): Attributes {
+  return {
+    'http.request.method': pick(methods, Math.random()),
+    'http.route': pick(routes, Math.random()),
+    'http.response.status_code': Math.random() < 0.05 ? 500 : 200,
+    'user.id': `u-${Math.floor(Math.random() * 100_000)}`,
+    'request.bytes': Math.floor(Math.random() * 50_000),
+    cached: Math.random() < 0.3,
+  };
+}
+
+function workload(signal: Signal, recordsPerRequest: number, build: (i: number) => Uint8Array): Workload {
+  const bodies = Array.from({ length: 32 }, (_, i) => build(i));
+  const bytes = bodies.reduce((sum, body) => sum + body.length, 0);
+  return {
+    signal,
+    path: `/v1/${signal}`,
+    bodies,
+    recordsPerRequest,
+    bytesPerRecord: bytes / bodies.length / recordsPerRequest,
+  };
+}
+
+const nowNs = () => BigInt(Date.now()) * 1_000_000n;
+
+/** 32 distinct requests of each signal with the present time; the loader sends them round robin. */
+export function workloadOf(signal: Signal, records = 1000): Workload {
+  const base = nowNs();
+  if (signal === 'logs') {
+    return workload(signal, records, (i) =>
+      logsRequest(
+        resource(i),
+        Array.from({ length: records }, (_, r) => ({
+          timeNs: base + BigInt(r) * 1000n,
+          severity: r % 20 === 0 ? 17 : 9,
+          severityText: r % 20 === 0 ? 'ERROR' : 'INFO',
+          body: `request ${randomBytes(6).toString('hex')} finished in ${Math.floor(Math.random() * 900)} ms`,
+          attributes: recordAttributes(),
+          traceId: randomBytes(16),
+          spanId: randomBytes(8),
+        })),
+      ),
+    );
+  }
+  if (signal === 'traces') {
+    return workload(signal, records, (i) => {
+      let traceId = randomBytes(16);
+      let parent = randomBytes(8);
+      return spansRequest(
+        resource(i),
+        Array.from({ length: records }, (_, r) => {
+          const root = r % 10 === 0;
+          if (root) traceId = randomBytes(16);
+          const spanId = randomBytes(8);
+          const span = {
+            traceId,
+            spanId,
+            ...(root ? {} : { parentSpanId: parent }),
+            name: `${pick(methods, Math.random())} ${pick(routes, Math.random())}`,
+            startNs: base + BigInt(r) * 1000n,
+            endNs: base + BigInt(r) * 1000n + BigInt(Math.floor(Math.random() * 5e8)),
+            attributes: recordAttributes(),
+            status: Math.random() < 0.05 ? 2 : 0,
+          };
+          if (root) parent = spanId;
+          return span;
+        }),
+      );
+    });
+  }
+  return workload(signal, records, (i) =>
+    metricsRequest(
+      resource(i),
+      Array.from({ length: 10 }, (_, m) => ({
+        name: m % 2 === 0 ? `http.server.requests.${m}` : `process.memory.usage.${m}`,
+        unit: m % 2 === 0 ? '{request}' : 'By',
+        kind: m % 2 === 0 ? ('counter' as const) : ('gauge' as const),
+        points: Array.from({ length: records / 10 }, (_, p) => ({
+          timeNs: base,
+          value: Math.random() * 1e6,
+          attributes: { 'http.route': pick(routes, Math.random()), shard: p, zone: `z${p % 3}` },
+        })),
+      })),
+      base - 3_600_000_000_000n,
+    ),
+  );
+}
