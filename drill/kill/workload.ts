@@ -1,0 +1,92 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { signals, type Signal } from '../../src/schema/index.js';
+import { logsRequest, metricsRequest, spansRequest } from '../../test/support/otlp.js';
+
+/** One request and what became of it. Its records carry `<id>/<index>`. */
+export interface Sent {
+  readonly id: string;
+  readonly signal: Signal;
+  readonly records: number;
+  acked: boolean;
+}
+
+const resource = { 'service.name': 'drill' };
+const startNs = BigInt(Date.now()) * 1_000_000n;
+
+function body(sent: Sent): Uint8Array {
+  const timeNs = BigInt(Date.now()) * 1_000_000n;
+  const ids = Array.from({ length: sent.records }, (_, i) => `${sent.id}/${i}`);
+  if (sent.signal === 'logs')
+    return logsRequest(
+      resource,
+      ids.map((id) => ({ timeNs, body: id })),
+    );
+  if (sent.signal === 'traces') {
+    return spansRequest(
+      resource,
+      ids.map((id) => ({
+        traceId: randomBytes(16),
+        spanId: randomBytes(8),
+        name: id,
+        startNs: timeNs,
+        endNs: timeNs + 1000n,
+      })),
+    );
+  }
+  const points = ids.map((id) => ({ timeNs, value: 1, attributes: { id } }));
+  return metricsRequest(resource, [{ name: 'drill', kind: 'gauge', points }], startNs);
+}
+
+/** Clients that send as fast as they are answered, each request once, and note what was acknowledged. */
+export class Workload {
+  readonly sent: Sent[] = [];
+  refused = 0;
+  #running = false;
+  #done: Promise<unknown> = Promise.resolve();
+  #sequence = 0;
+
+  constructor(private readonly prefix: string) {}
+
+  get acked(): number {
+    return this.sent.filter((sent) => sent.acked).length;
+  }
+
+  start(url: string, clients = 6): void {
+    this.#running = true;
+    this.#done = Promise.all(Array.from({ length: clients }, () => this.#client(url)));
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    await this.#done;
+  }
+
+  async #client(url: string): Promise<void> {
+    while (this.#running) {
+      const n = this.#sequence++;
+      const sent: Sent = {
+        id: `${this.prefix}-${n}`,
+        signal: signals[n % signals.length] as Signal,
+        records: 1 + Math.floor(Math.random() * 40),
+        acked: false,
+      };
+      this.sent.push(sent);
+      try {
+        const response = await fetch(`${url}/v1/${sent.signal}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/x-protobuf' },
+          body: Uint8Array.from(body(sent)),
+          signal: AbortSignal.timeout(10_000),
+        });
+        // The status line is the acknowledgement, whether or not the rest of the answer arrives.
+        sent.acked = response.status >= 200 && response.status < 300;
+        if (!sent.acked) this.refused++;
+        await response.arrayBuffer();
+        if (!sent.acked) await sleep(100);
+      } catch {
+        await sleep(50);
+      }
+    }
+  }
+}
