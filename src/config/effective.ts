@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism, homedir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import type { Config } from './settings.js';
+
+type Computed =
+  | 'duckdbMemoryLimitBytes'
+  | 'duckdbThreads'
+  | 'decodeThreads'
+  | 'memoryCapBytes'
+  | 'queryMemoryLimitBytes'
+  | 'duckdbExtensionDir'
+  | 'ducklakeCatalogPath'
+  | 'ducklakeDataPath';
+
+/** The configuration with every computed default filled in. */
+export type EffectiveConfig = Config & { readonly [K in Computed]: NonNullable<Config[K]> };
+
+export interface Machine {
+  readonly memoryBytes: number;
+  readonly cores: number;
+}
+
+/** Memory and cores this process may use; both know cgroup limits. */
+export function machine(): Machine {
+  const constrained = process.constrainedMemory?.() ?? 0;
+  // Without a limit the kernel gives 0 or a number far above what is there.
+  const memoryBytes = constrained > 0 && constrained < totalmem() ? constrained : totalmem();
+  return { memoryBytes, cores: Math.max(1, Math.min(availableParallelism(), cpuQuota())) };
+}
+
+/** Whole cores of the cgroup's CPU quota (v2, then v1), which availableParallelism does not see. */
+function cpuQuota(): number {
+  const read = (file: string): string => {
+    try {
+      return readFileSync(`/sys/fs/cgroup/${file}`, 'utf8').trim();
+    } catch {
+      return '';
+    }
+  };
+  const [quota = '', period = ''] = read('cpu.max').split(' ');
+  const v2 = Number(quota) / Number(period);
+  if (v2 > 0 && Number.isFinite(v2)) return Math.ceil(v2);
+  const v1 = Number(read('cpu/cpu.cfs_quota_us') || '-1') / Number(read('cpu/cpu.cfs_period_us') || '0');
+  return v1 > 0 && Number.isFinite(v1) ? Math.ceil(v1) : Infinity;
+}
+
+function userCacheDir(): string {
+  return process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+}
+
+/** Fills in the defaults that depend on the machine or on other settings. */
+export function effective(config: Config, host: Machine = machine()): EffectiveConfig {
+  const duckdbMemoryLimitBytes = config.duckdbMemoryLimitBytes ?? Math.floor(host.memoryBytes * 0.4);
+  return {
+    ...config,
+    duckdbMemoryLimitBytes,
+    duckdbThreads: config.duckdbThreads ?? host.cores,
+    decodeThreads: config.decodeThreads ?? Math.max(1, host.cores - 1),
+    memoryCapBytes: config.memoryCapBytes ?? Math.floor(host.memoryBytes * 0.8),
+    queryMemoryLimitBytes: config.queryMemoryLimitBytes ?? duckdbMemoryLimitBytes,
+    duckdbExtensionDir: config.duckdbExtensionDir ?? join(userCacheDir(), 'canardstack', 'extensions'),
+    ducklakeCatalogPath: config.ducklakeCatalogPath ?? join(config.dataDir, 'canardstack.ducklake'),
+    ducklakeDataPath: config.ducklakeDataPath ?? join(config.dataDir, 'data'),
+  };
+}

@@ -1,0 +1,7 @@
+/** Settings that can't be used; one problem a setting, fit for the user. */
+export class ConfigError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'ConfigError';
+  }
+}

@@ -1,0 +1,8 @@
+export * from './settings.js';
+export * from './errors.js';
+export * from './resolve.js';
+export * from './effective.js';
+export * from './describe.js';
+export * from './file.js';
+export { formatBytes } from './units.js';
+export { parseHeaderList } from './kinds.js';

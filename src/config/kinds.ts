@@ -1,0 +1,153 @@
+import { z } from 'zod';
+import { parseDuration, parseSize } from './units.js';
+
+/** What a setting may be: its zod schema and the same thing in words, for messages and docs. */
+export interface Kind<S extends z.ZodType = z.ZodType> {
+  readonly schema: S;
+  readonly allowed: string;
+}
+
+interface Range {
+  readonly min?: number;
+  readonly max?: number;
+}
+
+/** A timer takes at most 2^31 - 1 milliseconds. */
+export const maxTimerMs = 2 ** 31 - 1;
+
+function whole(what: string, parse: (text: string) => number | null, { min = 1, max }: Range) {
+  const limit = max ?? Number.MAX_SAFE_INTEGER;
+  return z.union([z.number(), z.string()], { error: `is not a ${what}` }).transform((value, ctx): number => {
+    const parsed = typeof value === 'number' ? value : parse(value);
+    let problem: string | null = null;
+    if (parsed === null || !Number.isFinite(parsed)) problem = `is not a ${what}`;
+    else if (!Number.isInteger(parsed)) problem = 'is not a whole number in its unit';
+    else if (parsed < min) problem = `is below ${min}`;
+    else if (parsed > limit) problem = `is above ${limit}`;
+    if (problem === null) return parsed as number;
+    ctx.addIssue({ code: 'custom', message: problem });
+    return z.NEVER;
+  });
+}
+
+function plainNumber(text: string): number | null {
+  return /^[+-]?\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : null;
+}
+
+function integer({ min = 1, max }: Range): string {
+  if (max !== undefined) return `a whole number from ${min} to ${max}`;
+  return min === 1 ? 'a positive integer' : `an integer from ${min} up`;
+}
+
+export function count(range: Range = {}) {
+  return { schema: whole('number', plainNumber, range), allowed: integer(range) };
+}
+
+export function bytes(range: Range = {}) {
+  return {
+    schema: whole('size', parseSize, range),
+    allowed: `${integer(range)} (bytes), or a size such as 512MiB, 1GB, 64k`,
+  };
+}
+
+export function milliseconds(range: Range = { max: maxTimerMs }) {
+  return {
+    schema: whole('number', (text) => parseDuration(text, 1), range),
+    allowed: `${integer({ min: range.min ?? 1 })} (milliseconds), or a duration such as 500ms, 30s, 5m`,
+  };
+}
+
+export function seconds(range: Range = {}) {
+  return {
+    schema: whole('number', (text) => parseDuration(text, 1000), range),
+    allowed: `${integer(range)} (seconds), or a duration such as 30s, 5m, 1h, 2d`,
+  };
+}
+
+const yes = ['true', '1', 'yes', 'on'];
+const no = ['false', '0', 'no', 'off'];
+
+export function flag() {
+  return {
+    schema: z
+      .union([z.boolean(), z.string(), z.number()], { error: 'is not true or false' })
+      .transform((value, ctx): boolean => {
+        const text = String(value).toLowerCase();
+        if (yes.includes(text)) return true;
+        if (no.includes(text)) return false;
+        ctx.addIssue({ code: 'custom', message: 'is not true or false' });
+        return z.NEVER;
+      }),
+    allowed: 'true or false (also yes/no, on/off, 1/0)',
+  };
+}
+
+export function oneOf<const T extends readonly [string, ...string[]]>(...values: T) {
+  return {
+    schema: z.enum(values, { error: 'is not one of the allowed words' }),
+    allowed: values.join(', '),
+  };
+}
+
+function isAddress(text: string): boolean {
+  const match = /^(?:\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):(\d{1,5})$/.exec(text);
+  return match !== null && Number(match[1]) <= 65_535;
+}
+
+export function address() {
+  return {
+    schema: z.string({ error: 'is not host:port' }).refine(isAddress, { error: 'is not host:port' }),
+    allowed: 'host:port, or [IPv6]:port',
+  };
+}
+
+export function addressOrOff() {
+  return {
+    schema: z
+      .string({ error: 'is neither host:port nor "off"' })
+      .refine((text) => text === 'off' || isAddress(text), { error: 'is neither host:port nor "off"' }),
+    allowed: 'host:port, or off',
+  };
+}
+
+export function text(what: string, min = 1) {
+  return {
+    schema: z
+      .string({ error: 'is not a text' })
+      .min(min, { error: min === 1 ? 'is empty' : `is shorter than ${min} characters` }),
+    allowed: min === 1 ? what : `${what} of at least ${min} characters`,
+  };
+}
+
+export function httpUrl() {
+  return {
+    schema: z.url({ protocol: /^https?$/, error: 'is not an http:// or https:// address' }),
+    allowed: 'an http:// or https:// address',
+  };
+}
+
+/** `k=v,k=v` as OTEL_EXPORTER_OTLP_HEADERS has it; values are percent-decoded. */
+export function headerList() {
+  return {
+    schema: z.string({ error: 'is not a text' }).refine((list) => parseHeaderList(list) !== null, {
+      error: 'is not a list of name=value pairs',
+    }),
+    allowed: 'name=value pairs with commas between, values percent-encoded',
+  };
+}
+
+export function parseHeaderList(list: string): Record<string, string> | null {
+  const out: Record<string, string> = {};
+  for (const pair of list.split(',')) {
+    if (pair.trim() === '') continue;
+    const at = pair.indexOf('=');
+    const name = pair.slice(0, at).trim();
+    if (at < 1 || !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) return null;
+    try {
+      out[name.toLowerCase()] = decodeURIComponent(pair.slice(at + 1).trim());
+    } catch {
+      return null;
+    }
+  }
+  return out;
+}
