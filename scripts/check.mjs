@@ -1,0 +1,6 @@
+import { modules, run } from './setup.mjs';
+
+export async function check() {
+  await modules();
+  await run('npm', ['run', '-s', 'check']);
+}

@@ -1,0 +1,81 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { extensionDir, root, setUp } from './setup.mjs';
+
+/** Bound of one test file, so that a hang ends the run. */
+const fileTimeoutMs = 300_000;
+
+function testFiles(names) {
+  const all = readdirSync(join(root, 'dist'), { recursive: true })
+    .filter((file) => file.endsWith('.test.js'))
+    .map((file) => join('dist', file))
+    .sort();
+  return names.length === 0 ? all : all.filter((file) => names.some((name) => file.includes(name)));
+}
+
+function runTests(files, concurrency, env) {
+  const folder = mkdtempSync(join(tmpdir(), 'canardstack-test-'));
+  const totals = join(folder, 'totals.json');
+  const args = ['--enable-source-maps', '--test', `--test-concurrency=${concurrency}`];
+  args.push(`--test-timeout=${fileTimeoutMs}`);
+  args.push('--test-reporter=spec', '--test-reporter-destination=stdout');
+  args.push(`--test-reporter=${join(root, 'scripts/counts.mjs')}`, `--test-reporter-destination=${totals}`);
+  return new Promise((done) => {
+    const child = spawn(process.execPath, [...args, ...files], {
+      cwd: root,
+      env,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    child.on('close', (code) => {
+      let counts = {};
+      try {
+        counts = JSON.parse(readFileSync(totals, 'utf8'));
+      } catch {
+        // The runner died before it could report: no test counts as run.
+      }
+      rmSync(folder, { recursive: true });
+      done({ code: code ?? 1, counts });
+    });
+  });
+}
+
+/** Resolves with the exit code: 0 only when tests ran and all of them passed. */
+export async function test(args) {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { list: { type: 'boolean' }, concurrency: { type: 'string', default: '2' } },
+  });
+  const tools = await setUp({ telemetrygen: true, alwaysBuild: true });
+  const files = testFiles(positionals);
+  if (values.list) {
+    console.log(files.join('\n'));
+    return files.length > 0 ? 0 : 1;
+  }
+  const env = {
+    ...process.env,
+    CANARDSTACK_DUCKDB_EXTENSION_DIR: extensionDir,
+    TELEMETRYGEN: tools.path ?? '',
+    TELEMETRYGEN_MISSING: tools.reason ?? '',
+  };
+  if (tools.reason) {
+    console.error(`telemetrygen: ${tools.reason}`);
+    if (process.env['CI'] === 'true') return fail('CI must run the telemetrygen tests');
+  }
+  if (files.length === 0) return fail(`no test file matches ${positionals.join(' ') || 'dist/**/*.test.js'}`);
+  const { code, counts } = await runTests(files, values.concurrency, env);
+  const { pass = 0, fail: failures = 0, cancelled = 0, skipped = 0, todo = 0 } = counts;
+  const failed = failures + cancelled;
+  const left = skipped + todo > 0 ? `, ${skipped + todo} skipped` : '';
+  console.log(`\n${pass} passed, ${failed} failed${left}`);
+  return code === 0 && failed === 0 && pass > 0 ? 0 : 1;
+}
+
+function fail(reason) {
+  console.error(reason);
+  console.log('\n0 passed, 1 failed');
+  return 1;
+}
