@@ -1,0 +1,57 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from '../telemetry/index.js';
+
+/** An answer other than success. `message` and `headers` are for the client: no SQL, no stack, no secrets. */
+export class HttpError extends Error {
+  constructor(
+    readonly statusCode: number,
+    /** Snake-case, stable; e.g. `unauthenticated`. */
+    readonly code: string,
+    message: string,
+    readonly headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(message);
+    this.name = 'HttpError';
+  }
+}
+
+/** The body of errors where no protocol has a form of its own. */
+export interface ErrorBody {
+  readonly error: { readonly code: string; readonly message: string };
+}
+
+/**
+ * What a thrown value means to the client. Fastify's own errors below 500 are about the request and safe to
+ * show; anything else is a fault of the server, logged here and answered without detail.
+ */
+export function httpErrorFrom(error: unknown, log: Logger, context: Record<string, unknown> = {}): HttpError {
+  if (error instanceof HttpError) return error;
+  const { statusCode, message } = error as Partial<FastifyError>;
+  if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500 && message) {
+    return new HttpError(statusCode, 'bad_request', message);
+  }
+  log.error({ err: error, ...context }, 'request failed');
+  return new HttpError(500, 'internal', 'internal error');
+}
+
+export function errorHandler(log: Logger) {
+  return (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+    const context = { method: request.method, route: request.routeOptions.url };
+    const { statusCode, code, message, headers } = httpErrorFrom(error, log, context);
+    const body: ErrorBody = { error: { code, message } };
+    void reply.code(statusCode).headers(headers).send(body);
+  };
+}
+
+export function notFound(request: FastifyRequest, reply: FastifyReply): void {
+  const body: ErrorBody = {
+    error: { code: 'not_found', message: `no such endpoint: ${request.method} ${pathOf(request.url)}` },
+  };
+  void reply.code(404).send(body);
+}
+
+/** Without the query string, which may hold what clients would not want repeated. */
+function pathOf(url: string): string {
+  const end = url.indexOf('?');
+  return (end < 0 ? url : url.slice(0, end)).slice(0, 200);
+}

@@ -1,0 +1,124 @@
+import Fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify';
+import type { Config } from '../config/settings.js';
+import { Gauge, type Telemetry } from '../telemetry/index.js';
+import { keyCheck, requireKey, requireQueryKey } from './auth.js';
+import { isLoopback, parseBind } from './bind.js';
+import { answerClientError } from './client-error.js';
+import { errorHandler, notFound } from './errors.js';
+import { refuseForeignPages } from './foreign.js';
+import { mountProbes, type Readiness } from './probes.js';
+import type { TlsFiles } from './tls.js';
+
+export { keyCheck, type KeyCheck } from './auth.js';
+export { assertBindAllowed, isLoopback, parseBind } from './bind.js';
+export { HttpError, type ErrorBody } from './errors.js';
+export type { Readiness } from './probes.js';
+export { openTls, TlsFiles, type CertificatePair } from './tls.js';
+
+export interface HttpTimeouts {
+  /** From the connection (or the request before) to the end of the headers. */
+  readonly headersMs: number;
+  /** From the first byte of a request to its last. */
+  readonly requestMs: number;
+  /** Longer than the idle time of common load balancers (60 s), so that these close first. */
+  readonly keepAliveMs: number;
+  /** How often the first two are looked at. */
+  readonly checkMs: number;
+}
+
+export interface HttpAppOptions {
+  readonly config: Pick<Config, 'bind' | 'apiKey' | 'adminApiKey'>;
+  readonly telemetry: Telemetry;
+  readonly ready: () => Promise<Readiness>;
+  /** From `openTls`; undefined serves plain HTTP. */
+  readonly tls?: TlsFiles | undefined;
+  /** Plugins by the key that they need. */
+  readonly ingest?: readonly FastifyPluginAsync[];
+  readonly query?: readonly FastifyPluginAsync[];
+  readonly admin?: readonly FastifyPluginAsync[];
+  readonly timeouts?: Partial<HttpTimeouts>;
+}
+
+const defaults: HttpTimeouts = { headersMs: 15_000, requestMs: 120_000, keepAliveMs: 75_000, checkMs: 5000 };
+
+/** The HTTP application, not yet listening. Close it with `closeHttpApp`. */
+export async function createHttpApp(options: HttpAppOptions): Promise<FastifyInstance> {
+  const { config, telemetry, tls } = options;
+  const timeouts = { ...defaults, ...options.timeouts };
+  const server = { headersTimeout: timeouts.headersMs, connectionsCheckingInterval: timeouts.checkMs };
+  const app = Fastify({
+    logger: false,
+    forceCloseConnections: 'idle',
+    keepAliveTimeout: timeouts.keepAliveMs,
+    requestTimeout: timeouts.requestMs,
+    routerOptions: { maxParamLength: 1024 },
+    clientErrorHandler: answerClientError,
+    http: server,
+    // Fastify's types make the two kinds of server two kinds of application; plugins need not care.
+    ...((tls ? { https: { ...server, ...tls.current, minVersion: 'TLSv1.2' } } : {}) as object),
+  });
+  app.setErrorHandler(errorHandler(telemetry.log));
+  app.setNotFoundHandler(notFound);
+  if (tls) followCertificate(app, tls);
+  connectionGauge(app, telemetry);
+
+  const key = keyCheck(config.apiKey);
+  mountProbes(app, telemetry, options.ready, keyCheck(config.apiKey, config.apiKey && config.adminApiKey));
+  await mount(app, options.ingest, requireKey(key));
+  const open = config.apiKey === undefined && isLoopback(parseBind(config.bind).host);
+  await mount(app, options.query, ...(open ? [refuseForeignPages] : []), requireQueryKey(key));
+  const adminOpen = open && config.adminApiKey === undefined;
+  await mount(
+    app,
+    options.admin,
+    ...(adminOpen ? [refuseForeignPages] : []),
+    requireKey(keyCheck(config.adminApiKey ?? config.apiKey)),
+  );
+  return app;
+}
+
+/** Stops listening, waits for requests under way, and after `graceMs` cuts what is left. */
+export async function closeHttpApp(app: FastifyInstance, graceMs: number): Promise<void> {
+  const cut = setTimeout(() => app.server.closeAllConnections(), graceMs);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(cut);
+  }
+}
+
+type Hook = ReturnType<typeof requireKey>;
+
+async function mount(
+  app: FastifyInstance,
+  plugins: readonly FastifyPluginAsync[] = [],
+  ...hooks: readonly Hook[]
+): Promise<void> {
+  if (plugins.length === 0) return;
+  await app.register(async (scope) => {
+    for (const hook of hooks) scope.addHook('onRequest', hook);
+    for (const plugin of plugins) await scope.register(plugin);
+  });
+}
+
+function followCertificate(app: FastifyInstance, tls: TlsFiles): void {
+  const server = app.server as unknown as import('node:https').Server;
+  const stop = tls.onChange((pair) => server.setSecureContext({ ...pair, minVersion: 'TLSv1.2' }));
+  app.addHook('onClose', (_app, done) => {
+    stop();
+    done();
+  });
+}
+
+function connectionGauge(app: FastifyInstance, telemetry: Telemetry): void {
+  new Gauge({
+    name: 'canardstack_http_connections',
+    help: 'Open HTTP connections, idle ones included.',
+    registers: [telemetry.registry],
+    async collect() {
+      this.set(await new Promise<number>((resolve) => {
+        app.server.getConnections((error, count) => resolve(error ? 0 : count));
+      }));
+    },
+  });
+}

@@ -1,0 +1,51 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FastifyInstance } from 'fastify';
+import type { Telemetry } from '../telemetry/index.js';
+import { requireKey, type KeyCheck } from './auth.js';
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** What is not ready, for people. */
+  readonly reasons: readonly string[];
+}
+
+/** /healthz (the process answers), /readyz (it can serve), /metrics (Prometheus text). */
+export function mountProbes(
+  app: FastifyInstance,
+  telemetry: Telemetry,
+  ready: () => Promise<Readiness>,
+  metricsCheck: KeyCheck,
+  readyTimeoutMs = 5000,
+): void {
+  app.get('/healthz', (_request, reply) => reply.header('cache-control', 'no-store').send({ status: 'ok' }));
+
+  app.get('/readyz', async (_request, reply) => {
+    const { ready: ok, reasons } = await readiness(ready, telemetry, readyTimeoutMs);
+    return reply
+      .code(ok ? 200 : 503)
+      .header('cache-control', 'no-store')
+      .send({ status: ok ? 'ready' : 'not_ready', reasons });
+  });
+
+  app.get('/metrics', { onRequest: requireKey(metricsCheck) }, async (_request, reply) => {
+    return reply.type(telemetry.registry.contentType).send(await telemetry.registry.metrics());
+  });
+}
+
+async function readiness(
+  ready: () => Promise<Readiness>,
+  telemetry: Telemetry,
+  timeoutMs: number,
+): Promise<Readiness> {
+  const abort = new AbortController();
+  const late = sleep(timeoutMs, { ready: false, reasons: ['the readiness check did not answer in time'] }, abort);
+  try {
+    return await Promise.race([ready(), late]);
+  } catch (error) {
+    telemetry.log.error({ err: error }, 'the readiness check failed');
+    return { ready: false, reasons: ['the readiness check failed'] };
+  } finally {
+    late.catch(() => {});
+    abort.abort();
+  }
+}
