@@ -1,3 +1,4 @@
+import type { Server as HttpsServer } from 'node:https';
 import Fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify';
 import type { Config } from '../config/settings.js';
 import { Gauge, type Telemetry } from '../telemetry/index.js';
@@ -102,7 +103,7 @@ async function mount(
 }
 
 function followCertificate(app: FastifyInstance, tls: TlsFiles): void {
-  const server = app.server as unknown as import('node:https').Server;
+  const server = app.server as unknown as HttpsServer;
   const stop = tls.onChange((pair) => server.setSecureContext({ ...pair, minVersion: 'TLSv1.2' }));
   app.addHook('onClose', (_app, done) => {
     stop();
@@ -116,9 +117,11 @@ function connectionGauge(app: FastifyInstance, telemetry: Telemetry): void {
     help: 'Open HTTP connections, idle ones included.',
     registers: [telemetry.registry],
     async collect() {
-      this.set(await new Promise<number>((resolve) => {
-        app.server.getConnections((error, count) => resolve(error ? 0 : count));
-      }));
+      this.set(
+        await new Promise<number>((resolve) => {
+          app.server.getConnections((error, count) => resolve(error ? 0 : count));
+        }),
+      );
     },
   });
 }

@@ -38,7 +38,11 @@ async function readiness(
   timeoutMs: number,
 ): Promise<Readiness> {
   const abort = new AbortController();
-  const late = sleep(timeoutMs, { ready: false, reasons: ['the readiness check did not answer in time'] }, abort);
+  const late = sleep(
+    timeoutMs,
+    { ready: false, reasons: ['the readiness check did not answer in time'] },
+    abort,
+  );
   try {
     return await Promise.race([ready(), late]);
   } catch (error) {

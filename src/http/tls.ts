@@ -104,7 +104,10 @@ export class TlsFiles {
     this.#rejected = null;
     for (const listener of this.#listeners) listener(pair);
     this.#reloads.inc({ outcome: 'loaded' });
-    log.info({ file: this.certFile, validTo: new X509Certificate(pair.cert).validTo }, 'TLS certificate loaded');
+    log.info(
+      { file: this.certFile, validTo: new X509Certificate(pair.cert).validTo },
+      'TLS certificate loaded',
+    );
   }
 }
 
@@ -131,7 +134,7 @@ async function readPair(certFile: string, keyFile: string): Promise<CertificateP
 
 function fail(setting: string, file: string, error: unknown): never {
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-  throw new Error(`${setting}: ${file} cannot be read (${code})`);
+  throw new Error(`${setting}: ${file} cannot be read (${code})`, { cause: error });
 }
 
 function assertUsable(pair: CertificatePair, certFile: string, keyFile: string): void {
@@ -139,7 +142,9 @@ function assertUsable(pair: CertificatePair, certFile: string, keyFile: string):
     createSecureContext({ cert: pair.cert, key: pair.key });
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code ?? 'not PEM';
-    throw new Error(`the certificate ${certFile} and the key ${keyFile} cannot be used together (${why})`);
+    throw new Error(`the certificate ${certFile} and the key ${keyFile} cannot be used together (${why})`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,0 +1,113 @@
+import type { Config } from '../config/settings.js';
+import type {
+  ContentEncoding,
+  Intake,
+  IntakeResult,
+  Payload,
+  PayloadFormat,
+  Signal,
+} from '../schema/index.js';
+import type { Logger, Telemetry } from '../telemetry/index.js';
+import { otlpMetrics, type OtlpMetrics, type Transport } from './metrics.js';
+import { failureOf, internalFailure, refused, type Failure } from './status.js';
+
+export interface OtlpOptions {
+  readonly intake: Intake;
+  readonly config: Pick<
+    Config,
+    'acceptLateSecs' | 'acceptFutureSecs' | 'maxBodyBytes' | 'maxDecodedBodyBytes'
+  >;
+  readonly telemetry: Telemetry;
+  /** How long an acknowledgement may take; later the request counts as failed and is retried by the client. */
+  readonly ackTimeoutMs?: number;
+}
+
+export type ExportOutcome =
+  | { readonly ok: true; readonly rejected: number; readonly reason: string }
+  | ({ readonly ok: false } & {
+      readonly failure: Failure;
+    });
+
+/** What both transports do with a request once its bytes are there, and what they count. */
+export class Exporter {
+  readonly metrics: OtlpMetrics;
+  readonly #log: Logger;
+  readonly #lateNs: bigint;
+  readonly #futureNs: bigint;
+  readonly #ackTimeoutMs: number;
+
+  constructor(
+    private readonly options: OtlpOptions,
+    private readonly transport: Transport,
+  ) {
+    this.metrics = otlpMetrics(options.telemetry.registry);
+    this.#log = options.telemetry.log;
+    this.#lateNs = BigInt(options.config.acceptLateSecs) * 1_000_000_000n;
+    this.#futureNs = BigInt(options.config.acceptFutureSecs) * 1_000_000_000n;
+    this.#ackTimeoutMs = options.ackTimeoutMs ?? 60_000;
+  }
+
+  /** What would be refused now, before a body is read. */
+  refusal(): Failure | null {
+    const refusal = this.options.intake.refusal();
+    return refusal && failureOf(refusal);
+  }
+
+  /** Hands the payload to the intake and waits for durability. Never rejects. */
+  async export(
+    signal: Signal,
+    format: PayloadFormat,
+    encoding: ContentEncoding,
+    body: Uint8Array<ArrayBuffer>,
+  ): Promise<ExportOutcome> {
+    const begun = performance.now();
+    this.metrics.requestBytes.inc({ signal, transport: this.transport }, body.byteLength);
+    const receivedAtNs = BigInt(Date.now()) * 1_000_000n;
+    const payload: Payload = {
+      format,
+      encoding,
+      receivedAtNs,
+      minTimeNs: receivedAtNs - this.#lateNs,
+      maxTimeNs: receivedAtNs + this.#futureNs,
+      body,
+    };
+    let result: IntakeResult | null;
+    try {
+      result = await this.#submit(signal, payload);
+    } catch (error) {
+      this.#log.error({ err: error, signal }, 'an export request failed');
+      return { ok: false, failure: internalFailure };
+    }
+    if (result === null) {
+      const why = `the request did not become durable in ${this.#ackTimeoutMs / 1000} s; it may still do so`;
+      return { ok: false, failure: refused('dependency_unhealthy', why, 5) };
+    }
+    if (result.kind !== 'accepted') return { ok: false, failure: failureOf(result) };
+    this.metrics.ackSeconds.observe(
+      { signal, transport: this.transport },
+      (performance.now() - begun) / 1000,
+    );
+    this.metrics.records.inc({ signal, outcome: 'accepted' }, result.rows);
+    if (result.rejected > 0) this.metrics.records.inc({ signal, outcome: 'rejected' }, result.rejected);
+    return { ok: true, rejected: result.rejected, reason: result.reason };
+  }
+
+  /** Counts an answer; `code` is the HTTP status or the gRPC status name. */
+  answered(signal: Signal, code: string, failure?: Failure): void {
+    this.metrics.requests.inc({ signal, transport: this.transport, code });
+    if (failure?.reason) this.metrics.refusals.inc({ signal, reason: failure.reason });
+  }
+
+  /** null when the intake does not answer in time. */
+  async #submit(signal: Signal, payload: Payload): Promise<IntakeResult | null> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<null>((resolve) => {
+      timer = setTimeout(resolve, this.#ackTimeoutMs, null);
+    });
+    try {
+      return await Promise.race([this.options.intake.submit(signal, payload), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import { Counter, Gauge, Histogram, type Registry } from '../telemetry/index.js';
+
+export type Transport = 'http' | 'grpc';
+
+export interface OtlpMetrics {
+  readonly requests: Counter<'signal' | 'transport' | 'code'>;
+  readonly requestBytes: Counter<'signal' | 'transport'>;
+  readonly records: Counter<'signal' | 'outcome'>;
+  readonly refusals: Counter<'signal' | 'reason'>;
+  readonly ackSeconds: Histogram<'signal' | 'transport'>;
+  readonly inFlight: Gauge<'transport'>;
+}
+
+const registered = new WeakMap<Registry, OtlpMetrics>();
+
+/** The metrics of both transports; made once a registry. */
+export function otlpMetrics(registry: Registry): OtlpMetrics {
+  let metrics = registered.get(registry);
+  if (!metrics) registered.set(registry, (metrics = create(registry)));
+  return metrics;
+}
+
+function create(registry: Registry): OtlpMetrics {
+  const registers = [registry];
+  return {
+    requests: new Counter({
+      name: 'canardstack_otlp_requests_total',
+      help: 'Export requests answered, by HTTP status or gRPC status name.',
+      labelNames: ['signal', 'transport', 'code'],
+      registers,
+    }),
+    requestBytes: new Counter({
+      name: 'canardstack_otlp_request_bytes_total',
+      help: 'Bytes of request bodies read; as received over HTTP, decompressed over gRPC.',
+      labelNames: ['signal', 'transport'],
+      registers,
+    }),
+    records: new Counter({
+      name: 'canardstack_otlp_records_total',
+      help: 'Log records, spans and data points of answered requests, by outcome.',
+      labelNames: ['signal', 'outcome'],
+      registers,
+    }),
+    refusals: new Counter({
+      name: 'canardstack_otlp_refusals_total',
+      help: 'Export requests refused although nothing was wrong with them, by reason.',
+      labelNames: ['signal', 'reason'],
+      registers,
+    }),
+    ackSeconds: new Histogram({
+      name: 'canardstack_otlp_ack_seconds',
+      help: 'Time from a request being read to its acknowledgement.',
+      labelNames: ['signal', 'transport'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers,
+    }),
+    inFlight: new Gauge({
+      name: 'canardstack_otlp_requests_in_flight',
+      help: 'Export requests being read or waiting for their acknowledgement.',
+      labelNames: ['transport'],
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,88 @@
+import { status } from '@grpc/grpc-js';
+import type { IntakeResult, PayloadErrorCode, PayloadFormat, RefusalReason } from '../schema/index.js';
+import { intField, lengthField, message } from './protobuf.js';
+
+/** An export that did not succeed, in the terms of both transports. */
+export interface Failure {
+  readonly http: number;
+  readonly grpc: status;
+  /** For the client. */
+  readonly message: string;
+  readonly reason?: RefusalReason;
+  /** Set when sending the same again may succeed. */
+  readonly retryAfterSeconds?: number;
+  /** HTTP headers beside those that follow from the rest. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The client's fault or the node's passing state: both transports' codes. OTLP names which of them are retried. */
+const refusals: Record<RefusalReason, { http: number; grpc: status }> = {
+  raw_spool_full: { http: 429, grpc: status.RESOURCE_EXHAUSTED },
+  queue_full: { http: 429, grpc: status.RESOURCE_EXHAUSTED },
+  freshness_budget_exceeded: { http: 429, grpc: status.RESOURCE_EXHAUSTED },
+  raw_spool_unavailable: { http: 503, grpc: status.UNAVAILABLE },
+  dependency_unhealthy: { http: 503, grpc: status.UNAVAILABLE },
+  shutting_down: { http: 503, grpc: status.UNAVAILABLE },
+};
+
+const payloadErrors: Record<PayloadErrorCode, { http: number; grpc: status }> = {
+  malformed: { http: 400, grpc: status.INVALID_ARGUMENT },
+  // Without RetryInfo: RESOURCE_EXHAUSTED is then final for OTLP clients.
+  too_large: { http: 413, grpc: status.RESOURCE_EXHAUSTED },
+  unsupported_encoding: { http: 415, grpc: status.INVALID_ARGUMENT },
+};
+
+export function refused(reason: RefusalReason, why: string, retryAfterSeconds: number): Failure {
+  return { ...refusals[reason], message: `${reason}: ${why}`, reason, retryAfterSeconds };
+}
+
+export function invalid(code: PayloadErrorCode, why: string): Failure {
+  return { ...payloadErrors[code], message: why };
+}
+
+export function failureOf(result: Exclude<IntakeResult, { kind: 'accepted' }>): Failure {
+  return result.kind === 'refused'
+    ? refused(result.reason, result.message, result.retryAfterSeconds)
+    : invalid(result.code, result.message);
+}
+
+export const internalFailure: Failure = { http: 500, grpc: status.INTERNAL, message: 'internal error' };
+
+/** The google.rpc.Code for HTTP answers that come from outside this folder. */
+export function grpcCodeOf(http: number): status {
+  switch (http) {
+    case 401:
+      return status.UNAUTHENTICATED;
+    case 403:
+      return status.PERMISSION_DENIED;
+    case 404:
+      return status.NOT_FOUND;
+    case 405:
+      return status.UNIMPLEMENTED;
+    case 429:
+      return status.RESOURCE_EXHAUSTED;
+    case 503:
+      return status.UNAVAILABLE;
+    default:
+      return http < 500 ? status.INVALID_ARGUMENT : status.INTERNAL;
+  }
+}
+
+/** google.rpc.Status in the request's own format (OTLP/HTTP, "Failures"). */
+export function encodeStatus(failure: Failure, format: PayloadFormat): Buffer {
+  if (format === 'json') return Buffer.from(JSON.stringify({ code: failure.grpc, message: failure.message }));
+  return message(intField(1, failure.grpc), lengthField(2, failure.message));
+}
+
+/** google.rpc.Status with a RetryInfo detail, the value of grpc-status-details-bin (OTLP/gRPC, "Throttling"). */
+export function encodeRetryDetails(failure: Failure, retryAfterSeconds: number): Buffer {
+  const seconds = Math.floor(retryAfterSeconds);
+  const nanos = Math.round((retryAfterSeconds - seconds) * 1e9);
+  const delay = message(intField(1, seconds), intField(2, nanos));
+  const retryInfo = lengthField(1, delay);
+  const detail = message(
+    lengthField(1, 'type.googleapis.com/google.rpc.RetryInfo'),
+    lengthField(2, retryInfo),
+  );
+  return message(encodeStatus(failure, 'protobuf'), lengthField(3, detail));
+}
