@@ -29,6 +29,14 @@ export class SpoolUnavailableError extends Error {
   }
 }
 
+/** The spool can't be opened: folder not writable, held by another process, or of another format. Names the folder. */
+export class SpoolOpenError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'SpoolOpenError';
+  }
+}
+
 export interface SpoolStream {
   /** `<node id>/<signal>`, the key of this stream's watermark in the lake. */
   readonly id: string;
@@ -46,7 +54,10 @@ export interface SpoolStream {
   append(payloads: readonly Payload[]): Promise<readonly SpoolRange[]>;
   /** Durable records from `from` (a record boundary) to the head at call time, in order; skips damaged stretches after setting them aside. */
   read(from: number): AsyncIterable<SpoolEntry>;
-  /** Everything before `position` is committed: frees whole segments. Idempotent. */
+  /**
+   * Everything before `position` is committed: frees whole segments. Idempotent. Never rejects: what could not
+   * be freed is logged, counted and tried again at the next call.
+   */
   release(position: number): Promise<void>;
   /**
    * The lake already holds everything before `position`: when the stream's head lies before it (a spool lost

@@ -1,0 +1,154 @@
+import { constants } from 'node:fs';
+import { access, mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Faults } from '../faults/index.js';
+import { signals, type Signal } from '../schema/index.js';
+import type { Telemetry } from '../telemetry/index.js';
+import { DamageKeeper } from './damage.js';
+import { KeepFolder } from './keep.js';
+import { lockFolder } from './lock.js';
+import { spoolMetrics } from './metrics.js';
+import { nodeIdOf } from './node-id.js';
+import { streamSeed } from './record.js';
+import { recoverSegments } from './recover.js';
+import { syncFolder } from './segment.js';
+import { SegmentedStream } from './stream.js';
+import { SpoolOpenError, type Spool } from './types.js';
+import { SegmentWriter } from './writer.js';
+
+export * from './types.js';
+
+export interface SpoolOptions {
+  /** `<dir>/node-id`, `<dir>/lock`, `<dir>/<signal>/`, `<dir>/damaged/`, `<dir>/poison/`. */
+  readonly dir: string;
+  /** For each signal. */
+  readonly capacityBytes: number;
+  /** Size at which a segment is rotated; an eighth of the capacity at most, so that release frees in steps. */
+  readonly segmentBytes: number;
+  readonly groupCommitMs: number;
+  readonly telemetry: Telemetry;
+  readonly faults?: Faults;
+  /** How long a disk may take for one group before appends are refused; default 15 s. */
+  readonly stallMs?: number;
+  /** Bound of poison/ and of damaged/; default 1 GiB each. */
+  readonly keepBytes?: number;
+}
+
+/** Opens or creates the spool and recovers what a crash left. Rejects with SpoolOpenError, which names the folder. */
+export async function openSpool(options: SpoolOptions): Promise<Spool> {
+  const { dir } = options;
+  await prepareFolders(dir);
+  const lock = await lockFolder(dir);
+  try {
+    return await openLocked(options, lock.release.bind(lock));
+  } catch (error) {
+    lock.release();
+    if (error instanceof SpoolOpenError) throw error;
+    throw openError(dir, error);
+  }
+}
+
+async function openLocked(options: SpoolOptions, unlock: () => void): Promise<Spool> {
+  const { dir, telemetry } = options;
+  await removeTemporary(dir);
+  const nodeId = await nodeIdOf(
+    dir,
+    signals.map((signal) => join(dir, signal)),
+  );
+  const streams = new Map<Signal, SegmentedStream>();
+  const metrics = spoolMetrics(telemetry.registry, streams);
+  const keep = (name: string) =>
+    new KeepFolder({
+      folder: join(dir, name),
+      maxBytes: options.keepBytes ?? 1024 ** 3,
+      onRemoved(file) {
+        metrics.keptRemoved.inc({ folder: name });
+        telemetry.log.warn(
+          { folder: name, file },
+          'the oldest file set aside is removed to stay within the bound',
+        );
+      },
+    });
+  const [damagedFolder, poison] = [keep('damaged'), keep('poison')];
+  const rotateBytes = Math.min(options.segmentBytes, Math.ceil(options.capacityBytes / 8));
+  for (const signal of signals) {
+    const folder = join(dir, signal);
+    const id = `${nodeId}/${signal}`;
+    const seed = streamSeed(id);
+    const damage = new DamageKeeper(signal, damagedFolder, metrics, telemetry.log);
+    const segments = await recoverSegments({ folder, streamId: id, seed, damage });
+    const writer = new SegmentWriter({
+      folder,
+      streamId: id,
+      signal,
+      rotateBytes,
+      segments,
+      metrics,
+      faults: options.faults,
+    });
+    const stream = new SegmentedStream({
+      id,
+      signal,
+      seed,
+      capacityBytes: options.capacityBytes,
+      rotateBytes,
+      groupCommitMs: options.groupCommitMs,
+      stallMs: options.stallMs ?? 15_000,
+      segments,
+      writer,
+      damage,
+      poison,
+      metrics,
+      log: telemetry.log,
+    });
+    streams.set(signal, stream);
+  }
+  let closed: Promise<void> | undefined;
+  return {
+    nodeId,
+    stream(signal) {
+      const stream = streams.get(signal);
+      if (!stream) throw new Error(`no spool stream for ${String(signal)}`);
+      return stream;
+    },
+    close() {
+      closed ??= Promise.all([...streams.values()].map((stream) => stream.close())).then(unlock);
+      return closed;
+    },
+  };
+}
+
+async function prepareFolders(dir: string): Promise<void> {
+  try {
+    for (const name of [...signals, 'damaged', 'poison']) await mkdir(join(dir, name), { recursive: true });
+    // Asks the kernel instead of writing, so that a full disk can still be opened and drained.
+    for (const name of ['', ...signals])
+      await access(join(dir, name), constants.R_OK | constants.W_OK | constants.X_OK);
+    await syncFolder(dir);
+  } catch (error) {
+    throw openError(dir, error);
+  }
+}
+
+async function removeTemporary(dir: string): Promise<void> {
+  for (const folder of [dir, join(dir, 'damaged'), join(dir, 'poison')]) {
+    for (const name of await readdir(folder)) {
+      if (name.endsWith('.tmp')) await rm(join(folder, name), { force: true });
+    }
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EROFS: 'the file system is read-only',
+  EACCES: 'permission denied: the server needs to read and write it',
+  EPERM: 'permission denied: the server needs to read and write it',
+  ENOSPC: 'no space left on the disk',
+  ENOTDIR: 'a part of the path is a file',
+};
+
+function openError(dir: string, error: unknown): SpoolOpenError {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  return new SpoolOpenError(`the spool folder ${dir} can't be used: ${reasons[code] ?? message}`, {
+    cause: error,
+  });
+}

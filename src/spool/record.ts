@@ -1,0 +1,89 @@
+/**
+ * The record format: a 48-byte little-endian header, then the body as received.
+ *
+ *     0  u32  magic            16  i64  receivedAtNs
+ *     4  u32  body length      24  i64  minTimeNs
+ *     8  u8   format           32  i64  maxTimeNs
+ *     9  u8   encoding         40  u32  reserved, 0
+ *    10  u48  position         44  u32  CRC32C over body, then header bytes 0-43
+ *
+ * The CRC starts from a seed made of the stream id, and the header names its own logical position, so bytes of
+ * another stream, of another place or inside a body that merely look like a record are never taken for one.
+ */
+import { crc32c } from '@node-rs/crc32';
+import type { ContentEncoding, Payload, PayloadFormat } from '../schema/index.js';
+
+export const recordHeaderBytes = 48;
+export const recordMagic = Buffer.from([0xc5, 0x52, 0x45, 0x43]);
+
+const formats: readonly PayloadFormat[] = ['protobuf', 'json'];
+const encodings: readonly ContentEncoding[] = ['identity', 'gzip', 'deflate', 'zstd'];
+const crcOffset = 44;
+
+/** A payload made ready at append time; `placeFrame` completes the header once the position is known. */
+export interface Frame {
+  readonly header: Buffer;
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly bodyCrc: number;
+  readonly bytes: number;
+}
+
+export interface RecordHeader {
+  readonly position: number;
+  readonly bodyLength: number;
+  readonly crc: number;
+  readonly meta: Omit<Payload, 'body'>;
+}
+
+export function streamSeed(streamId: string): number {
+  return crc32c(streamId);
+}
+
+/** Throws RangeError when a time does not fit a signed 64-bit integer. */
+export function encodeFrame(payload: Payload, seed: number): Frame {
+  const header = Buffer.alloc(recordHeaderBytes);
+  recordMagic.copy(header, 0);
+  header.writeUInt32LE(payload.body.byteLength, 4);
+  header.writeUInt8(formats.indexOf(payload.format), 8);
+  header.writeUInt8(encodings.indexOf(payload.encoding), 9);
+  header.writeBigInt64LE(payload.receivedAtNs, 16);
+  header.writeBigInt64LE(payload.minTimeNs, 24);
+  header.writeBigInt64LE(payload.maxTimeNs, 32);
+  return {
+    header,
+    body: payload.body,
+    bodyCrc: crc32c(payload.body, seed),
+    bytes: recordHeaderBytes + payload.body.byteLength,
+  };
+}
+
+/** May be called again with another position when the write before failed. */
+export function placeFrame(frame: Frame, position: number): void {
+  frame.header.writeUIntLE(position, 10, 6);
+  frame.header.writeUInt32LE(crc32c(frame.header.subarray(0, crcOffset), frame.bodyCrc), crcOffset);
+}
+
+/** The header at the start of `bytes`, or null when these bytes can't be the header of a record at `position`. */
+export function decodeHeader(bytes: Buffer, position: number): RecordHeader | null {
+  if (bytes.length < recordHeaderBytes || bytes.compare(recordMagic, 0, 4, 0, 4) !== 0) return null;
+  if (bytes.readUIntLE(10, 6) !== position) return null;
+  const format = formats[bytes.readUInt8(8)];
+  const encoding = encodings[bytes.readUInt8(9)];
+  if (!format || !encoding) return null;
+  return {
+    position,
+    bodyLength: bytes.readUInt32LE(4),
+    crc: bytes.readUInt32LE(crcOffset),
+    meta: {
+      format,
+      encoding,
+      receivedAtNs: bytes.readBigInt64LE(16),
+      minTimeNs: bytes.readBigInt64LE(24),
+      maxTimeNs: bytes.readBigInt64LE(32),
+    },
+  };
+}
+
+export function recordCrc(header: Uint8Array, body: Uint8Array, seed: number): number {
+  return crc32c(header.subarray(0, crcOffset), crc32c(body, seed));
+}
