@@ -214,7 +214,8 @@ describe('docs/configuration.md', () => {
   });
 
   it('has every setting and no value of a secret', () => {
-    const reports = describeConfig(resolveConfig({ flags: { apiKey: 'very-secret-key' } }));
+    const { config, sources } = resolveConfig({ flags: { apiKey: 'very-secret-key' } });
+    const reports = describeConfig(config, sources);
     assert.equal(reports.length, settingNames.length);
     assert.deepEqual(
       reports.filter(({ name }) => name === 'apiKey').map(({ value, source }) => ({ value, source })),

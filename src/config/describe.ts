@@ -1,5 +1,5 @@
 import { effective } from './effective.js';
-import { envPrefix, flagName, type ResolvedConfig, type Source } from './resolve.js';
+import { envPrefix, flagName, type Source, type Sources } from './resolve.js';
 import {
   aliases,
   settingDef,
@@ -17,7 +17,7 @@ export interface SettingReport {
   readonly value: unknown;
   /** The default, or how it is computed. */
   readonly default: unknown;
-  readonly source: Source;
+  readonly source: Source | null;
   readonly meaning: string;
   readonly allowed: string;
 }
@@ -35,8 +35,9 @@ export function maskedConfig(config: Config): Record<SettingName, unknown> {
   ) as Record<SettingName, unknown>;
 }
 
-export function describeConfig(resolved: Pick<ResolvedConfig, 'config' | 'sources'>): SettingReport[] {
-  const masked = maskedConfig(resolved.config);
+/** `sources` missing: where a setting comes from is not known. */
+export function describeConfig(config: Config, sources?: Sources): SettingReport[] {
+  const masked = maskedConfig(config);
   return settingNames.map((name) => {
     const def = settingDef(name);
     return {
@@ -45,7 +46,7 @@ export function describeConfig(resolved: Pick<ResolvedConfig, 'config' | 'source
       flag: `--${flagName(name)}`,
       value: masked[name],
       default: def.computed ?? def.default ?? null,
-      source: resolved.sources[name],
+      source: sources?.[name] ?? null,
       meaning: def.help,
       allowed: def.allowed,
     };

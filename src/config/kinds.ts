@@ -126,28 +126,34 @@ export function httpUrl() {
   };
 }
 
-/** `k=v,k=v` as OTEL_EXPORTER_OTLP_HEADERS has it; values are percent-decoded. */
 export function headerList() {
   return {
-    schema: z.string({ error: 'is not a text' }).refine((list) => parseHeaderList(list) !== null, {
+    schema: z.string({ error: 'is not a text' }).refine(isHeaderList, {
       error: 'is not a list of name=value pairs',
     }),
     allowed: 'name=value pairs with commas between, values percent-encoded',
   };
 }
 
-export function parseHeaderList(list: string): Record<string, string> | null {
+function isHeaderList(list: string): boolean {
+  try {
+    parseHeaderList(list);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** `k=v,k=v` as OTEL_EXPORTER_OTLP_HEADERS has it; values are percent-decoded. Throws on anything else. */
+export function parseHeaderList(list: string): Record<string, string> {
   const out: Record<string, string> = {};
   for (const pair of list.split(',')) {
     if (pair.trim() === '') continue;
     const at = pair.indexOf('=');
     const name = pair.slice(0, at).trim();
-    if (at < 1 || !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) return null;
-    try {
-      out[name.toLowerCase()] = decodeURIComponent(pair.slice(at + 1).trim());
-    } catch {
-      return null;
-    }
+    if (at < 1 || !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name))
+      throw new Error('not a list of name=value pairs');
+    out[name.toLowerCase()] = decodeURIComponent(pair.slice(at + 1).trim());
   }
   return out;
 }

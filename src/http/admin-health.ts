@@ -78,8 +78,8 @@ export class Health {
 
   sample(): { overSlaMs: number; lakeAwayMs: number } {
     const now = this.clock();
-    const { ingest, config, lake } = this.deps;
-    const sealer = ingest?.pipeline.sealer;
+    const { pipeline, config, lake } = this.deps;
+    const sealer = pipeline?.sealer;
     const last = lake.maintenance.state().lastCheckpoint;
     if (last?.status === 'ok')
       this.#lastGoodCheckpoint = Math.max(this.#lastGoodCheckpoint, Date.parse(last.at));
@@ -94,7 +94,7 @@ export class Health {
 
   async storage(): Promise<HealthReport> {
     const failure = await this.#ping();
-    const spoolError = this.deps.ingest?.pipeline.intake.spoolError ?? null;
+    const spoolError = this.deps.pipeline?.intake.spoolError ?? null;
     return report([
       finding(
         'lake',
@@ -128,15 +128,15 @@ export class Health {
 
   ingest(): HealthReport {
     const { overSlaMs, lakeAwayMs } = this.sample();
-    const { ingest, config } = this.deps;
-    if (!ingest) return { status: 'ok', checks: [] };
-    const { sealer } = ingest.pipeline;
+    const { pipeline, spool, config } = this.deps;
+    if (!pipeline || !spool) return { status: 'ok', checks: [] };
+    const { sealer } = pipeline;
     const sla = config.freshnessBudgetSlaSecs;
     const lasting = (ms: number): HealthStatus => (ms > pageAfterMs ? 'page' : ms > 0 ? 'degraded' : 'ok');
     const projected = Number(sealer.projectedSeconds.toFixed(3));
     const overNow = sealer.projectedSeconds > sla;
     return report([
-      ...signals.map((signal) => this.#spoolUse(ingest.spool.stream(signal))),
+      ...signals.map((signal) => this.#spoolUse(spool.stream(signal))),
       finding(
         'freshness',
         overNow && overSlaMs === 0 ? 'degraded' : lasting(overSlaMs),

@@ -27,9 +27,9 @@ export function mountMaintenance(app: FastifyInstance, deps: AdminDeps): void {
   });
 
   app.post(`${base}/seal`, async (_request, reply) => {
-    if (!deps.ingest) throw new HttpError(409, 'not_available', 'this node does not take ingest');
+    if (!deps.pipeline) throw new HttpError(409, 'not_available', 'this node does not take ingest');
     const begun = performance.now();
-    const { sealer } = deps.ingest.pipeline;
+    const { sealer } = deps.pipeline;
     const complete = await sealer.sealAll(AbortSignal.timeout(sealTimeoutMs));
     const error =
       sealer.unavailable === null

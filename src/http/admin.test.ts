@@ -62,27 +62,25 @@ function deps(): AdminDeps {
         state: () => now.maintenance,
       },
     },
-    ingest: {
-      pipeline: {
-        intake: {
-          get spoolError() {
-            return now.spoolError;
-          },
-        },
-        sealer: {
-          get projectedSeconds() {
-            return now.projectedSeconds;
-          },
-          get unavailable() {
-            return now.unavailable;
-          },
-          sealAll: async () => now.sealed,
+    pipeline: {
+      intake: {
+        get spoolError() {
+          return now.spoolError;
         },
       },
-      spool: {
-        stream: (signal: Signal) => ({ signal, usedBytes: now.usedBytes, capacityBytes: 1000 }),
+      sealer: {
+        get projectedSeconds() {
+          return now.projectedSeconds;
+        },
+        get unavailable() {
+          return now.unavailable;
+        },
+        sealAll: async () => now.sealed,
       },
-    } as unknown as NonNullable<AdminDeps['ingest']>,
+    } as unknown as AdminDeps['pipeline'],
+    spool: {
+      stream: (signal: Signal) => ({ signal, usedBytes: now.usedBytes, capacityBytes: 1000 }),
+    } as unknown as AdminDeps['spool'],
     readOnlyCheck: async (_session, text) => {
       if (!/^\s*(select|from|with|values|describe|show|explain|summarize)\b/i.test(text)) {
         throw new QueryError('bad_data', 'only statements that read are allowed');

@@ -15,15 +15,14 @@ import { errorHandler, HttpError } from './errors.js';
 
 export interface AdminDeps {
   readonly config: Config;
-  readonly sources: Sources;
+  /** Where each setting comes from, when that is known. */
+  readonly sources?: Sources;
   readonly lake: Pick<Lake, 'maintenance' | 'ping'>;
   readonly guard: QueryGuard;
   readonly telemetry: Telemetry;
-  /** Absent on a node that only queries. */
-  readonly ingest?: {
-    readonly pipeline: Pick<Pipeline, 'intake' | 'sealer'>;
-    readonly spool: Pick<Spool, 'stream'>;
-  };
+  /** Null, both, on a node that only queries. */
+  readonly pipeline: Pick<Pipeline, 'intake' | 'sealer'> | null;
+  readonly spool: Pick<Spool, 'stream'> | null;
   readonly readOnlyCheck: ReadOnlyCheck;
 }
 
@@ -65,7 +64,7 @@ export function adminApi(deps: AdminDeps): FastifyPluginAsync {
       });
     }
 
-    app.get('/api/admin/config', () => ({ settings: describeConfig(deps) }));
+    app.get('/api/admin/config', () => ({ settings: describeConfig(deps.config, deps.sources) }));
   };
 }
 
