@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { access, mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Faults } from '../faults/index.js';
 import { signals, type Signal } from '../schema/index.js';
 import type { Telemetry } from '../telemetry/index.js';
@@ -120,6 +120,7 @@ async function openLocked(options: SpoolOptions, unlock: () => void): Promise<Sp
 
 async function prepareFolders(dir: string): Promise<void> {
   try {
+    await access(await nearestExisting(dir), constants.W_OK | constants.X_OK);
     for (const name of [...signals, 'damaged', 'poison']) await mkdir(join(dir, name), { recursive: true });
     // Asks the kernel instead of writing, so that a full disk can still be opened and drained.
     for (const name of ['', ...signals])
@@ -127,6 +128,21 @@ async function prepareFolders(dir: string): Promise<void> {
     await syncFolder(dir);
   } catch (error) {
     throw openError(dir, error);
+  }
+}
+
+/** Node's recursive mkdir says "no such file" on a read-only file system, so the folder above is asked first. */
+async function nearestExisting(path: string): Promise<string> {
+  for (let at = resolve(path); ; at = dirname(at)) {
+    if (at === dirname(at)) return at;
+    const missing = await access(at).then(
+      () => false,
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return true;
+        throw error;
+      },
+    );
+    if (!missing) return at;
   }
 }
 

@@ -199,8 +199,10 @@ export class SegmentedStream implements SpoolStream {
     const { segments, writer, rotateBytes } = this.options;
     const due = () => {
       const newest = segments.at(-1);
-      if (!newest || this.#released < this.head || this.#groups.pendingBytes > 0) return false;
-      return newest.end - newest.start >= rotateBytes / 4 || newest.end < this.head;
+      if (!newest || newest.end === newest.start || this.#released < this.head) return false;
+      // On a disk that refuses writes even a small segment is space worth having back.
+      if (this.#failing || newest.end < this.head) return true;
+      return newest.end - newest.start >= rotateBytes / 4 && this.#groups.pendingBytes === 0;
     };
     if (due()) await this.#groups.exclusive(async () => (due() ? writer.replaceNewest() : undefined));
   }
