@@ -1,0 +1,247 @@
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { effective, parseHeaderList, type Config, type EffectiveConfig } from '../config/index.js';
+import { DecodePool } from '../decode/index.js';
+import { faultsFrom, type Faults } from '../faults/index.js';
+import { adminApi } from '../http/admin.js';
+import {
+  assertBindAllowed,
+  closeHttpApp,
+  createHttpApp,
+  keyCheck,
+  openTls,
+  parseBind,
+  type Readiness,
+} from '../http/index.js';
+import { openLake, type Lake } from '../lake/index.js';
+import { otlpHttp, startOtlpGrpc, type OtlpGrpcServer } from '../otlp/index.js';
+import { QueryGuard } from '../query/guard.js';
+import { lokiApi } from '../query/logql/index.js';
+import { prometheusApi } from '../query/promql/index.js';
+import { tempoApi } from '../query/traceql/index.js';
+import { openPipeline, type Pipeline } from '../seal/index.js';
+import { openSpool, type Spool } from '../spool/index.js';
+import { startOwnExport, type OwnExporter } from '../telemetry/export.js';
+import { createTelemetry, type Telemetry } from '../telemetry/index.js';
+import { processMetrics } from '../telemetry/process.js';
+import { queryMetrics } from '../telemetry/queries.js';
+import { version } from './version.js';
+
+export interface RunningServer {
+  readonly url: string;
+  /** `host:port` of OTLP/gRPC, or null when it is off. */
+  readonly grpc: string | null;
+  /** Drains and stops within CANARDSTACK_SHUTDOWN_TIMEOUT_MS. True when everything acknowledged is committed. */
+  close(): Promise<boolean>;
+}
+
+/** What ingest has and a query node has not. */
+interface IngestParts {
+  readonly spool: Spool;
+  readonly pool: DecodePool;
+  readonly pipeline: Pipeline;
+}
+
+/** Joins the stages of one node and starts listening. */
+export async function startServer(
+  given: Config,
+  telemetry: Telemetry = createTelemetry(given.logLevel),
+  faults: Faults = faultsFrom(process.env['CANARDSTACK_FAULT']),
+): Promise<RunningServer> {
+  assertBindAllowed(given);
+  const config = effective(given);
+  const opened: (() => Promise<unknown>)[] = [];
+  try {
+    return await open(config, telemetry, faults, opened);
+  } catch (error) {
+    for (const close of opened.reverse()) await close().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function open(
+  config: EffectiveConfig,
+  telemetry: Telemetry,
+  faults: Faults,
+  opened: (() => Promise<unknown>)[],
+): Promise<RunningServer> {
+  const spool = config.role === 'query' ? null : await openOwnSpool(config, telemetry, faults);
+  if (spool) opened.push(() => spool.close());
+  const lake = await openLake({ config, telemetry, faults, nodeId: spool?.nodeId ?? 'query' });
+  opened.push(() => lake.close());
+  const ingest = spool ? await openIngest(config, telemetry, faults, spool, lake) : null;
+  if (ingest) opened.push(() => ingest.pool.close());
+
+  const guard = new QueryGuard(lake.readers, queryLimits(config), queryMetrics(telemetry));
+  processMetrics(telemetry, { version, ...lake.versions }, () => lake.memoryBytes());
+  const tls = await openTls(config, telemetry);
+  const deps = { guard, telemetry };
+  const state = { draining: false };
+  const otlp = ingest && { intake: ingest.pipeline.intake, config, telemetry };
+  const app = await createHttpApp({
+    config,
+    telemetry,
+    tls,
+    ready: () => readiness(lake, ingest, state),
+    ingest: otlp ? [otlpHttp(otlp)] : [],
+    query: config.role === 'ingest' ? [] : [prometheusApi(deps), lokiApi(deps), tempoApi(deps)],
+    admin: [adminApi({ config, lake, guard, telemetry, pipeline: ingest?.pipeline ?? null, spool })],
+  });
+  opened.push(() => app.close());
+  const grpc =
+    otlp && config.grpcBind !== 'off'
+      ? await startOtlpGrpc({ ...otlp, bind: config.grpcBind, keyCheck: keyCheck(config.apiKey), tls })
+      : null;
+  if (grpc) opened.push(() => grpc.close(0));
+  const url = await listen(app, config.bind);
+  const own = ownExport(config, telemetry, spool?.nodeId ?? 'query', [config.bind, config.grpcBind]);
+  if (config.ducklakeMaintenanceEnabled) lake.maintenance.start();
+  telemetry.log.info(
+    { url, grpc: grpc?.address ?? 'off', role: config.role, dataDir: config.dataDir },
+    'serving',
+  );
+  return {
+    url,
+    grpc: grpc?.address ?? null,
+    close: () => {
+      state.draining = true;
+      return shutDown({ config, telemetry, faults, lake, ingest, app, grpc, own });
+    },
+  };
+}
+
+function openOwnSpool(config: EffectiveConfig, telemetry: Telemetry, faults: Faults): Promise<Spool> {
+  return openSpool({
+    dir: join(config.dataDir, 'spool'),
+    capacityBytes: config.rawSpoolCapacityBytes,
+    segmentBytes: config.rawSpoolSegmentBytes,
+    groupCommitMs: config.rawSpoolGroupCommitMs,
+    telemetry,
+    faults,
+  });
+}
+
+async function openIngest(
+  config: EffectiveConfig,
+  telemetry: Telemetry,
+  faults: Faults,
+  spool: Spool,
+  lake: Lake,
+): Promise<IngestParts> {
+  const pool = await DecodePool.start({
+    threads: config.decodeThreads,
+    queueBytes: config.decodeQueueBytes,
+    maxDecodedBodyBytes: config.maxDecodedBodyBytes,
+    telemetry,
+  });
+  const pipeline = await openPipeline({
+    config,
+    spool,
+    lake,
+    pool,
+    telemetry,
+    memoryCapBytes: config.memoryCapBytes,
+    faults,
+  });
+  return { spool, pool, pipeline };
+}
+
+function queryLimits(config: EffectiveConfig) {
+  return {
+    concurrency: config.queryConcurrency,
+    queueLength: config.queryQueueLength,
+    timeoutMs: config.queryTimeoutMs,
+    maxRangeMs: config.queryMaxRangeSecs * 1000,
+    maxRows: config.queryMaxRows,
+    maxSamples: config.queryMaxSamples,
+    maxSeries: config.queryMaxSeries,
+  };
+}
+
+async function readiness(
+  lake: Lake,
+  ingest: IngestParts | null,
+  state: { draining: boolean },
+): Promise<Readiness> {
+  const reasons: string[] = [];
+  if (state.draining) reasons.push('this node is draining');
+  await lake.ping().catch((error: unknown) => {
+    reasons.push(`lake: ${error instanceof Error ? error.message : String(error)}`);
+  });
+  if (ingest) {
+    const { intake, sealer } = ingest.pipeline;
+    if (sealer.unavailable !== null) reasons.push(`sealing: ${sealer.unavailable}`);
+    if (intake.spoolError !== null) reasons.push(`spool: ${intake.spoolError}`);
+  }
+  return { ready: reasons.length === 0, reasons };
+}
+
+async function listen(app: FastifyInstance, bind: string): Promise<string> {
+  const { host, port } = parseBind(bind);
+  return app.listen({ host, port });
+}
+
+function ownExport(
+  config: EffectiveConfig,
+  telemetry: Telemetry,
+  instanceId: string,
+  ownAddresses: readonly string[],
+): OwnExporter | null {
+  if (!config.otlpExportEndpoint) return null;
+  return startOwnExport({
+    telemetry,
+    endpoint: config.otlpExportEndpoint,
+    headers: parseHeaderList(config.otlpExportHeaders ?? ''),
+    metricsIntervalMs: 15_000,
+    ownAddresses: ownAddresses.filter((address) => address !== 'off'),
+    version,
+    instanceId,
+  });
+}
+
+interface ShutdownParts {
+  readonly config: EffectiveConfig;
+  readonly telemetry: Telemetry;
+  readonly faults: Faults;
+  readonly lake: Lake;
+  readonly ingest: IngestParts | null;
+  readonly app: FastifyInstance;
+  readonly grpc: OtlpGrpcServer | null;
+  readonly own: OwnExporter | null;
+}
+
+/** Refuses, finishes, commits, closes: each step within what is left of the bound. */
+async function shutDown(parts: ShutdownParts): Promise<boolean> {
+  const { config, telemetry, lake, ingest, app, grpc, own } = parts;
+  const deadline = Date.now() + config.shutdownTimeoutMs;
+  const left = () => Math.max(100, deadline - Date.now());
+  telemetry.log.info({ withinMs: config.shutdownTimeoutMs }, 'draining');
+  const complete = ingest ? await ingest.pipeline.drain(AbortSignal.timeout(left() * 0.7)) : true;
+  await Promise.all([closeHttpApp(app, Math.min(5000, left())), grpc?.close(Math.min(5000, left()))]);
+  await lake.maintenance.stop();
+  await own?.stop();
+  await ingest?.pool.close();
+  await ingest?.spool.close();
+  await lake.close();
+  const uncommitted = ingest?.pipeline.sealer.backlogBytes ?? 0;
+  if (complete) telemetry.log.info('drained');
+  else telemetry.log.warn({ uncommitted }, 'stopped before all was committed; the spool keeps the rest');
+  return complete;
+}
+
+/** `canardstack serve`: runs until SIGTERM or SIGINT, then drains; a second signal ends it at once. */
+export async function serve(config: Config): Promise<number> {
+  const telemetry = createTelemetry(config.logLevel);
+  const server = await startServer(config, telemetry);
+  const complete = await new Promise<boolean>((resolve, reject) => {
+    let stopping = false;
+    const stop = () => {
+      if (stopping) process.exit(1);
+      stopping = true;
+      server.close().then(resolve, reject);
+    };
+    process.on('SIGTERM', stop);
+    process.on('SIGINT', stop);
+  });
+  return complete ? 0 : 1;
+}
