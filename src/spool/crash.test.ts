@@ -212,7 +212,8 @@ describe('a damaged record in the middle', () => {
     await before.spool.close();
     const raw = await readFile(await newestSegment());
     const record = raw.subarray(128, 128 + (first?.end ?? 0));
-    await rm(dir, { recursive: true });
+    // The same stream again, so that only the record's position tells it from one of the stream.
+    await rm(join(dir, 'logs'), { recursive: true });
     const after = await testSpool(dir);
     await after.logs.append([payload(record)]);
     await after.spool.close();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { temporaryFolder } from '../../test/support/server.js';
 import { digest, payload, randomPayload, readAll, testSpool, text } from '../../test/support/spool.js';
-import { SpoolFullError, SpoolOpenError } from './index.js';
+import { SpoolFullError, SpoolOpenError, SpoolUnavailableError } from './index.js';
 
 let dir: string;
 beforeEach(async () => (dir = await temporaryFolder()));
@@ -82,6 +82,27 @@ describe('append and read', () => {
       Array.from({ length: 200 }, (_, i) => [`a${i}`, `b${i}`]).flat(),
     );
     await spool.close();
+  });
+
+  it('waits for more appends before an fsync when told to', async () => {
+    const { spool, logs, metric } = await testSpool(dir, { groupCommitMs: 100 });
+    const first = logs.append([payload('first')]);
+    await new Promise((resolve) => setImmediate(resolve));
+    await Promise.all([first, logs.append([payload('second')])]);
+    assert.equal(await metric('canardstack_spool_fsync_seconds'), 1);
+    assert.equal(await metric('canardstack_spool_group_records'), 1);
+    await spool.close();
+  });
+
+  it('finishes appends under way when it is closed, and refuses later ones', async () => {
+    const before = await testSpool(dir);
+    const appends = [1, 2, 3].map((i) => before.logs.append([payload(`r${i}`)]));
+    await before.spool.close();
+    await Promise.all(appends);
+    await assert.rejects(before.logs.append([payload('r4')]), SpoolUnavailableError);
+    const after = await testSpool(dir);
+    assert.deepEqual((await readAll(after.logs)).map(text), ['r1', 'r2', 'r3']);
+    await after.spool.close();
   });
 
   it('reads up to the head of the call while appends and releases go on', async () => {
