@@ -102,7 +102,8 @@ export class Exporter {
   async #submit(signal: Signal, payload: Payload): Promise<IntakeResult | null> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<null>((resolve) => {
-      timer = setTimeout(resolve, this.#ackTimeoutMs, null);
+      // An answer that nobody waits for any more must not keep the process.
+      timer = setTimeout(resolve, this.#ackTimeoutMs, null).unref();
     });
     try {
       return await Promise.race([this.options.intake.submit(signal, payload), late]);

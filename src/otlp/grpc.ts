@@ -181,9 +181,9 @@ function admission(exporter: Exporter, check: KeyCheck, options: OtlpGrpcOptions
         }, readTimeoutMs);
         next(metadata);
       })
-      .withOnReceiveHalfClose((next) => {
+      .withOnReceiveMessage((message, next) => {
         stopReading();
-        next();
+        next(message);
       })
       .withOnCancel(() => {
         // While reading, this is grpc-js refusing the message by itself (its size, its compression) or the client going away.
