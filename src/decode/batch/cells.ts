@@ -1,0 +1,118 @@
+import type { Source } from '../wire/source.js';
+import type { StringBuilder } from './columns.js';
+import type { Heap } from './heap.js';
+
+/** For a string of n <= 12 bytes, the parts of its three inline words that count, at 3 * n. */
+const inlineMasks = new Int32Array(13 * 3);
+for (let length = 0; length <= 12; length++) {
+  for (let word = 0; word < 3; word++) {
+    const bytes = Math.min(4, Math.max(0, length - word * 4));
+    inlineMasks[length * 3 + word] = bytes === 4 ? -1 : (1 << (bytes * 8)) - 1;
+  }
+}
+const highBits = 0x80808080 | 0;
+
+/** Writes strings into columns in DuckDB's layout. Empty strings stay NULL. */
+export class Cells {
+  /** A string begins in the middle of a UTF-8 sequence, so a check of the whole heap would not find it broken. */
+  suspect = false;
+
+  constructor(
+    readonly source: Source,
+    readonly heap: Heap,
+  ) {}
+
+  /** A string field of the payload. */
+  text(column: StringBuilder, row: number, pos: number, length: number): void {
+    if (length === 0) return;
+    const source = this.source;
+    if (source.careful) {
+      pos = source.repair(pos, length);
+      length = source.to - pos;
+    }
+    const view = source.view;
+    const refs = column.refs;
+    const at = row * 4;
+    column.count++;
+    refs[at] = length;
+    if (length > 12) {
+      if ((source.bytes[pos]! & 0xc0) === 0x80) this.suspect = true;
+      refs[at + 1] = view.getInt32(pos, true);
+      refs[at + 2] = this.heap.length;
+      this.heap.copy(source, pos, length);
+      return;
+    }
+    const mask = length * 3;
+    const a = view.getInt32(pos, true) & inlineMasks[mask]!;
+    const b = view.getInt32(pos + 4, true) & inlineMasks[mask + 1]!;
+    const c = view.getInt32(pos + 8, true) & inlineMasks[mask + 2]!;
+    refs[at + 1] = a;
+    refs[at + 2] = b;
+    refs[at + 3] = c;
+    if (((a | b | c) & highBits) !== 0) {
+      // Left in the heap as well, so that the check of the heap covers it.
+      if ((a & 0xc0) === 0x80) this.suspect = true;
+      this.heap.copy(source, pos, length);
+    }
+  }
+
+  /** An identifier's bytes as hex digits; all zeros are NULL. */
+  id(column: StringBuilder, row: number, pos: number, length: number): void {
+    if (length === 0 || this.isZero(pos, length)) return;
+    const start = this.heap.length;
+    this.heap.hex(this.source, pos, length);
+    this.fromHeap(column, row, start);
+  }
+
+  isZero(pos: number, length: number): boolean {
+    const bytes = this.source.bytes;
+    for (let i = pos; i < pos + length; i++) if (bytes[i] !== 0) return false;
+    return true;
+  }
+
+  /** What the heap holds since `start`. Nothing: NULL. */
+  fromHeap(column: StringBuilder, row: number, start: number): void {
+    this.heapRange(column, row, start, this.heap.length);
+  }
+
+  /** What the heap holds from `start` to `end`. Nothing: NULL. */
+  heapRange(column: StringBuilder, row: number, start: number, end: number): void {
+    const length = end - start;
+    if (length === 0) return;
+    column.count++;
+    this.#ref(column.refs, row * 4, start, length);
+  }
+
+  /** Like `text`, into four words that `StringBuilder.fill` takes. */
+  textWords(words: Uint32Array, at: number, pos: number, length: number): void {
+    const source = this.source;
+    if (source.careful) {
+      pos = source.repair(pos, length);
+      length = source.to - pos;
+    }
+    if (length > 0 && (source.bytes[pos]! & 0xc0) === 0x80) this.suspect = true;
+    const start = this.heap.length;
+    this.heap.copy(source, pos, length);
+    this.heapWords(words, at, start);
+  }
+
+  /** Like `fromHeap`, into four words that `StringBuilder.fill` takes. */
+  heapWords(words: Uint32Array, at: number, start: number): void {
+    this.#ref(words, at, start, this.heap.length - start);
+  }
+
+  #ref(words: Uint32Array, at: number, start: number, length: number): void {
+    const view = this.heap.view;
+    words[at] = length;
+    if (length > 12) {
+      words[at + 1] = view.getInt32(start, true);
+      words[at + 2] = start;
+      words[at + 3] = 0;
+      return;
+    }
+    const mask = length * 3;
+    words[at + 1] = view.getInt32(start, true) & inlineMasks[mask]!;
+    words[at + 2] = view.getInt32(start + 4, true) & inlineMasks[mask + 1]!;
+    words[at + 3] = view.getInt32(start + 8, true) & inlineMasks[mask + 2]!;
+  }
+}

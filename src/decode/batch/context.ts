@@ -1,0 +1,88 @@
+import type { Payload } from '../../schema/index.js';
+import type { AttributeText } from '../wire/attributes.js';
+import type { Cells } from './cells.js';
+import { Rejections } from './rejections.js';
+import { PayloadError } from '../errors.js';
+import { isBefore, toWords } from './time.js';
+
+/** Most records that one payload may hold: an empty record takes two bytes on the wire and hundreds in columns. */
+export const maxRecords = 500_000;
+
+/** What decoding a payload needs besides its bytes. */
+export class PayloadContext {
+  readonly rejections: Rejections;
+  receivedLo = 0;
+  receivedHi = 0;
+  #records = 0;
+  #minLo = 0;
+  #minHi = 0;
+  #maxLo = 0;
+  #maxHi = 0;
+  #tooOld = '';
+  #tooNew = '';
+
+  constructor(
+    readonly cells: Cells,
+    readonly attributes: AttributeText,
+    noun: string,
+  ) {
+    this.rejections = new Rejections(noun);
+  }
+
+  begin(payload: Payload): void {
+    this.rejections.reset();
+    this.#records = 0;
+    ({ lo: this.receivedLo, hi: this.receivedHi } = toWords(payload.receivedAtNs));
+    ({ lo: this.#minLo, hi: this.#minHi } = toWords(payload.minTimeNs));
+    ({ lo: this.#maxLo, hi: this.#maxHi } = toWords(payload.maxTimeNs));
+    this.#tooOld = isoTime(payload.minTimeNs);
+    this.#tooNew = isoTime(payload.maxTimeNs);
+  }
+
+  countRecord(): void {
+    if (++this.#records > maxRecords) {
+      throw new PayloadError('too_large', `the payload holds more than ${maxRecords} records`);
+    }
+  }
+
+  /** Counts a rejection when the time lies before what is accepted. `field` is its name for the client. */
+  isTooOld(lo: number, hi: number, field: string): boolean {
+    if (!isBefore(lo, hi, this.#minLo, this.#minHi)) return false;
+    this.rejections.add(`too old: ${field} before ${this.#tooOld}; limit CANARDSTACK_ACCEPT_LATE_SECS`);
+    return true;
+  }
+
+  isTooNew(lo: number, hi: number, field: string): boolean {
+    if (!isBefore(this.#maxLo, this.#maxHi, lo, hi)) return false;
+    this.rejections.add(
+      `too far ahead: ${field} after ${this.#tooNew}; limit CANARDSTACK_ACCEPT_FUTURE_SECS`,
+    );
+    return true;
+  }
+
+  /** Counts a rejection when an identifier has neither `size` bytes nor none. */
+  isBadId(length: number, size: number, field: string): boolean {
+    if (length === size || length === 0) return false;
+    this.rejections.add(`malformed: ${field} must be ${size} bytes or empty`);
+    return true;
+  }
+
+  /** Counts a rejection when an identifier that must be there is not, or is all zeros. */
+  isMissingId(pos: number, length: number, size: number, field: string): boolean {
+    if (length === size && !this.cells.isZero(pos, size)) return false;
+    this.rejections.add(`malformed: ${field} must be ${size} bytes, not all zero`);
+    return true;
+  }
+
+  /** Counts a rejection for an error in a nested message; '' is none. */
+  isBadNested(error: string): boolean {
+    if (error === '') return false;
+    this.rejections.add(error);
+    return true;
+  }
+}
+
+function isoTime(ns: bigint): string {
+  const ms = Number(ns / 1_000_000n);
+  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : `${ns} ns`;
+}

@@ -1,0 +1,157 @@
+import { isUtf8 } from 'node:buffer';
+import type { ColumnBatch, Payload, PayloadResult, Signal } from '../../schema/index.js';
+import { PayloadError } from '../errors.js';
+import { LogRecords } from '../logs.js';
+import { MetricRecords } from '../metrics.js';
+import { SpanRecords } from '../spans.js';
+import { AttributeText } from '../wire/attributes.js';
+import { decompress } from '../wire/decompress.js';
+import { RequestWalker, type RecordWriter } from '../wire/request.js';
+import { Source } from '../wire/source.js';
+import { Arena } from './arena.js';
+import { Cells } from './cells.js';
+import { PayloadContext } from './context.js';
+import { Heap } from './heap.js';
+import { OriginWriter, type OriginColumns } from './origin.js';
+import type { TableBuilder } from './table.js';
+import { writeThousandth } from './time.js';
+
+export interface BatchDecoderOptions {
+  /** Largest payload after decompression. */
+  readonly maxDecodedBodyBytes: number;
+}
+
+export interface DecodedBatch {
+  /** How many of the payloads were decoded, from the first on. */
+  readonly taken: number;
+  readonly results: readonly PayloadResult[];
+  readonly batch: ColumnBatch;
+  /** Every ArrayBuffer of `batch`. */
+  readonly buffers: readonly ArrayBuffer[];
+}
+
+interface SignalWriter extends RecordWriter {
+  readonly tables: readonly TableBuilder[];
+  readonly origins: readonly OriginColumns[];
+}
+
+/** A heap offset is 32 bits; the rest is headroom for the payload under way. */
+const maxHeapBytes = 0x7000_0000;
+
+/** Decodes groups of payloads of one signal into column batches. Reuses its memory; not re-entrant. */
+export class BatchDecoder {
+  readonly #source = new Source();
+  readonly #heap = new Heap();
+  readonly #cells = new Cells(this.#source, this.#heap);
+  readonly #context: PayloadContext;
+  readonly #writer: SignalWriter;
+  readonly #origin: OriginWriter;
+  readonly #walker: RequestWalker;
+  readonly #received = new Uint32Array(2);
+
+  constructor(
+    signal: Signal,
+    private readonly options: BatchDecoderOptions,
+  ) {
+    const attributes = new AttributeText(this.#source, this.#heap);
+    this.#context = new PayloadContext(this.#cells, attributes, nouns[signal]);
+    this.#writer = new writers[signal](this.#context);
+    this.#origin = new OriginWriter(this.#cells, attributes, signal, this.#writer.origins);
+    this.#walker = new RequestWalker(this.#source, this.#origin, this.#writer);
+  }
+
+  /** Decodes payloads until `budget` bytes (decompressed) are exceeded, but at least one. */
+  decode(payloads: readonly Payload[], budget: number): DecodedBatch {
+    const results: PayloadResult[] = [];
+    let bytes = 0;
+    try {
+      for (const payload of payloads) {
+        if (results.length > 0 && (bytes > budget || this.#heap.length > maxHeapBytes)) break;
+        const result = this.#payload(payload);
+        bytes += result.ok ? result.decodedBytes : payload.body.length;
+        results.push(result);
+      }
+      return { taken: results.length, results, ...this.#pack() };
+    } finally {
+      this.#source.release();
+      this.#heap.reset();
+      for (const table of this.#writer.tables) table.reset();
+    }
+  }
+
+  #payload(payload: Payload): PayloadResult {
+    const rows = this.#origin.mark();
+    const start = this.#heap.length;
+    this.#heap.limit = start + Math.max(64 * 1024, this.options.maxDecodedBodyBytes) * 4;
+    try {
+      const body = decompress(payload.body, payload.encoding, this.options.maxDecodedBodyBytes);
+      this.#source.load(body);
+      this.#records(payload, rows, start);
+      if (!this.#isValidText(start)) {
+        this.#rollBack(rows, start);
+        this.#source.careful = true;
+        this.#records(payload, rows, start);
+      }
+      const { rejections } = this.#context;
+      return {
+        ok: true,
+        rows: this.#rowsSince(rows),
+        rejected: rejections.count,
+        reason: rejections.sentence(),
+        decodedBytes: body.length,
+      };
+    } catch (error) {
+      this.#rollBack(rows, start);
+      if (error instanceof PayloadError) return { ok: false, code: error.code, message: error.message };
+      throw error;
+    }
+  }
+
+  #records(payload: Payload, rows: readonly number[], start: number): void {
+    this.#cells.suspect = false;
+    this.#context.begin(payload);
+    this.#walker.request();
+    writeThousandth(this.#context.receivedLo, this.#context.receivedHi, this.#received, 0);
+    const format = payload.format === 'json' ? 'otlp_json' : 'otlp_protobuf';
+    this.#origin.payload(rows, format, this.#received[0]!, this.#received[1]!);
+    if (this.#rowsSince(rows) === 0) this.#heap.length = start;
+  }
+
+  /**
+   * Strings lie in the heap one after the other, so when the whole is valid UTF-8 and none begins with a
+   * continuation byte, each is valid.
+   */
+  #isValidText(start: number): boolean {
+    return !this.#cells.suspect && isUtf8(this.#heap.bytes.subarray(start, this.#heap.length));
+  }
+
+  #rowsSince(from: readonly number[]): number {
+    return this.#origin.mark().reduce((sum, rows, i) => sum + rows - from[i]!, 0);
+  }
+
+  #rollBack(rows: readonly number[], start: number): void {
+    this.#heap.length = start;
+    for (const [i, table] of this.#writer.tables.entries()) table.truncate(rows[i]!);
+  }
+
+  #pack(): { batch: ColumnBatch; buffers: readonly ArrayBuffer[] } {
+    const tables = this.#writer.tables.filter((table) => table.rows > 0);
+    const total = tables.reduce((sum, table) => sum + table.packedBytes(), this.#heap.length);
+    const takes = tables.reduce((sum, table) => sum + table.def.columns.length * 2, 1);
+    const arena = new Arena(total, takes);
+    const heap = arena.bytes(this.#heap.length);
+    heap.set(this.#heap.bytes.subarray(0, this.#heap.length));
+    return {
+      batch: { heap, tables: tables.map((table) => table.pack(arena)) },
+      buffers: arena.buffers,
+    };
+  }
+}
+
+const writers: Record<Signal, new (context: PayloadContext) => SignalWriter> = {
+  logs: LogRecords,
+  traces: SpanRecords,
+  metrics: MetricRecords,
+};
+
+const nouns: Record<Signal, string> = { logs: 'log record', traces: 'span', metrics: 'data point' };

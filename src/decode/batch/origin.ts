@@ -1,0 +1,245 @@
+import { promotedColumns, type Signal } from '../../schema/index.js';
+import type { AttributeText } from '../wire/attributes.js';
+import { truncated } from '../wire/source.js';
+import type { Cells } from './cells.js';
+import type { Int64Builder, StringBuilder } from './columns.js';
+import type { TableBuilder } from './table.js';
+
+const own = ['service.name', 'service.namespace', 'service.instance.id'] as const;
+const ownColumns = ['service_name', 'service_namespace', 'service_instance_id'] as const;
+
+/** The columns of one table that say where its rows come from. */
+export class OriginColumns {
+  readonly resource: readonly StringBuilder[];
+  readonly scope: readonly StringBuilder[];
+  readonly resourceDropped: Int64Builder;
+  readonly scopeDropped: Int64Builder;
+  readonly ingestedAt: Int64Builder;
+  readonly sourceFormat: StringBuilder;
+
+  constructor(readonly table: TableBuilder) {
+    this.resource = resourceColumns(table.def.signal).map((name) => table.string(name));
+    this.scope = scopeColumns.map((name) => table.string(name));
+    this.resourceDropped = table.int64('resource_dropped_attributes_count');
+    this.scopeDropped = table.int64('scope_dropped_attributes_count');
+    this.ingestedAt = table.int64('ingested_at');
+    this.sourceFormat = table.string('source_format');
+  }
+}
+
+const scopeColumns = ['scope_name', 'scope_version', 'scope_attributes', 'scope_schema_url'] as const;
+
+function resourceColumns(signal: Signal): string[] {
+  const promoted = promotedColumns(signal).filter((attribute) => attribute.from === 'resource');
+  return [
+    'resource_attributes',
+    'resource_schema_url',
+    ...ownColumns,
+    ...promoted.map((attribute) => attribute.column),
+  ];
+}
+
+/** Attributes that get columns of their own: finds them by key and remembers where their values lie. */
+export class PromotedValues {
+  /** Where the value of each attribute lies, -1 when absent. */
+  readonly positions: Int32Array;
+  readonly ends: Int32Array;
+  /** Whether any was found since `reset`. */
+  found = false;
+  readonly #ranks: Int32Array;
+  /** Candidates by key length. */
+  readonly #keys: (readonly Candidate[] | undefined)[] = [];
+
+  constructor(
+    private readonly cells: Cells,
+    attributes: readonly { readonly keys: readonly string[] }[],
+  ) {
+    this.positions = new Int32Array(attributes.length).fill(-1);
+    this.ends = new Int32Array(attributes.length);
+    this.#ranks = new Int32Array(attributes.length);
+    for (const [slot, attribute] of attributes.entries()) {
+      for (const [rank, key] of attribute.keys.entries()) {
+        this.#keys[key.length] = [...(this.#keys[key.length] ?? []), { slot, rank, key: Buffer.from(key) }];
+      }
+    }
+  }
+
+  reset(): void {
+    if (!this.found) return;
+    this.positions.fill(-1);
+    this.found = false;
+  }
+
+  /** An AttributeVisitor. */
+  readonly visit = (keyPos: number, keyLength: number, valuePos: number, valueEnd: number): void => {
+    const candidates = this.#keys[keyLength];
+    if (candidates === undefined || valuePos < 0) return;
+    const bytes = this.cells.source.bytes;
+    for (const { slot, rank, key } of candidates) {
+      let i = 0;
+      // Keys of one length mostly differ at their ends.
+      while (i < keyLength && bytes[keyPos + keyLength - 1 - i] === key[keyLength - 1 - i]) i++;
+      if (i < keyLength) continue;
+      if (this.positions[slot]! >= 0 && this.#ranks[slot]! < rank) return;
+      this.positions[slot] = valuePos;
+      this.ends[slot] = valueEnd;
+      this.#ranks[slot] = rank;
+      this.found = true;
+      return;
+    }
+  };
+}
+
+interface Candidate {
+  readonly slot: number;
+  readonly rank: number;
+  readonly key: Uint8Array;
+}
+
+/**
+ * Resource and scope of OTLP's three-level messages. Their columns are the same for a stretch of rows, so they
+ * are encoded once and filled in when the stretch is complete.
+ */
+export class OriginWriter {
+  readonly #resource: Uint32Array;
+  readonly #scope = new Uint32Array(scopeColumns.length * 4);
+  readonly #format = new Uint32Array(4);
+  readonly #promoted: PromotedValues;
+  #dropped = 0;
+
+  constructor(
+    private readonly cells: Cells,
+    private readonly attributes: AttributeText,
+    signal: Signal,
+    private readonly columns: readonly OriginColumns[],
+  ) {
+    const promoted = promotedColumns(signal).filter((attribute) => attribute.from === 'resource');
+    this.#promoted = new PromotedValues(cells, [...own.map((key) => ({ keys: [key] })), ...promoted]);
+    this.#resource = new Uint32Array(resourceColumns(signal).length * 4);
+  }
+
+  /**
+   * The rows since `from` (one number a table) belong to the Resource messages at `parts` (start and end of
+   * each; more than one merge) with the schema URL at `urlPos`.
+   */
+  resource(from: readonly number[], parts: readonly number[], urlPos: number, urlLength: number): void {
+    if (!this.#grew(from)) return;
+    const { cells, attributes } = this;
+    const words = this.#resource;
+    words.fill(0);
+    this.#promoted.reset();
+    const start = cells.heap.length;
+    this.#dropped = 0;
+    for (let i = 0; i < parts.length; i += 2) {
+      attributes.members(parts[i]!, parts[i + 1]!, 0x0a, 0, this.#promoted.visit);
+      this.#readDropped(parts[i]!, parts[i + 1]!, 0x10);
+    }
+    if (cells.heap.length > start) attributes.close(start);
+    cells.heapWords(words, 0, start);
+    cells.textWords(words, 4, urlPos, urlLength);
+    for (let slot = 0; slot < this.#promoted.positions.length; slot++) {
+      const pos = this.#promoted.positions[slot]!;
+      if (pos >= 0) promotedWords(cells, attributes, words, 8 + slot * 4, pos, this.#promoted.ends[slot]!);
+    }
+    for (const [i, columns] of this.columns.entries()) {
+      const to = columns.table.rows;
+      for (const [c, column] of columns.resource.entries()) column.fill(from[i]!, to, words, c * 4);
+      columns.resourceDropped.fill(from[i]!, to, this.#dropped, 0);
+    }
+  }
+
+  /** Like `resource`, for InstrumentationScope messages. */
+  scope(from: readonly number[], parts: readonly number[], urlPos: number, urlLength: number): void {
+    if (!this.#grew(from)) return;
+    const { cells, attributes } = this;
+    const words = this.#scope;
+    words.fill(0);
+    this.#dropped = 0;
+    let [namePos, nameLength, versionPos, versionLength] = [0, 0, 0, 0];
+    const source = cells.source;
+    const start = cells.heap.length;
+    for (let i = 0; i < parts.length; i += 2) {
+      let pos = parts[i]!;
+      const end = parts[i + 1]!;
+      attributes.members(pos, end, 0x1a, 0);
+      this.#readDropped(pos, end, 0x20);
+      while (pos < end) {
+        pos = source.tag(pos, end);
+        const tag = source.lo;
+        if (tag === 0x0a) {
+          namePos = source.open(pos, end);
+          nameLength = source.to - namePos;
+          pos = source.to;
+        } else if (tag === 0x12) {
+          versionPos = source.open(pos, end);
+          versionLength = source.to - versionPos;
+          pos = source.to;
+        } else {
+          pos = source.skip(pos, end, tag);
+        }
+      }
+    }
+    if (cells.heap.length > start) attributes.close(start);
+    cells.heapWords(words, 8, start);
+    cells.textWords(words, 0, namePos, nameLength);
+    cells.textWords(words, 4, versionPos, versionLength);
+    cells.textWords(words, 12, urlPos, urlLength);
+    for (const [i, columns] of this.columns.entries()) {
+      const to = columns.table.rows;
+      for (const [c, column] of columns.scope.entries()) column.fill(from[i]!, to, words, c * 4);
+      columns.scopeDropped.fill(from[i]!, to, this.#dropped, 0);
+    }
+  }
+
+  /** The rows since `from` came in one payload; microseconds since the epoch as two words. */
+  payload(from: readonly number[], format: string, receivedLo: number, receivedHi: number): void {
+    if (!this.#grew(from)) return;
+    const start = this.cells.heap.length;
+    this.cells.heap.ascii(format);
+    this.cells.heapWords(this.#format, 0, start);
+    for (const [i, columns] of this.columns.entries()) {
+      columns.sourceFormat.fill(from[i]!, columns.table.rows, this.#format, 0);
+      columns.ingestedAt.fill(from[i]!, columns.table.rows, receivedLo, receivedHi);
+    }
+  }
+
+  /** The number of rows in each table now. */
+  mark(): number[] {
+    return this.columns.map((columns) => columns.table.rows);
+  }
+
+  #grew(from: readonly number[]): boolean {
+    return this.columns.some((columns, i) => columns.table.rows > from[i]!);
+  }
+
+  #readDropped(pos: number, end: number, tag: number): void {
+    const source = this.cells.source;
+    while (pos < end) {
+      pos = source.tag(pos, end);
+      const field = source.lo;
+      pos = source.skip(pos, end, field);
+      if (field === tag) this.#dropped = source.lo;
+    }
+    if (pos !== end) throw truncated(pos);
+  }
+}
+
+/** An AnyValue as a column's text. */
+export function promotedWords(
+  cells: Cells,
+  attributes: AttributeText,
+  words: Uint32Array,
+  at: number,
+  pos: number,
+  end: number,
+): void {
+  attributes.find(pos, end);
+  if (attributes.valuePos < 0) return;
+  if (attributes.kind === 0) {
+    cells.textWords(words, at, attributes.valuePos, attributes.valueEnd - attributes.valuePos);
+    return;
+  }
+  const start = cells.heap.length;
+  attributes.plainText();
+  cells.heapWords(words, at, start);
+}

@@ -1,0 +1,115 @@
+import { tableDef, type TableBatch, type TableDef, type TableName } from '../../schema/index.js';
+import type { Arena } from './arena.js';
+import {
+  BooleanBuilder,
+  DoubleBuilder,
+  Int32Builder,
+  Int64Builder,
+  ListBuilder,
+  StringBuilder,
+  type ColumnBuilder,
+} from './columns.js';
+
+const keepRows = 64 * 1024;
+const minRows = 1024;
+
+/** One table of a batch under construction. */
+export class TableBuilder {
+  rows = 0;
+  readonly def: TableDef;
+  #capacity = 0;
+  #columns = new Map<string, ColumnBuilder>();
+
+  /** `optional`: the fixed-width columns that may be NULL. */
+  constructor(name: TableName, optional: readonly string[]) {
+    this.def = tableDef(name);
+    for (const column of this.def.columns) {
+      this.#columns.set(column.name, builderOf(column.type, !optional.includes(column.name)));
+    }
+  }
+
+  /** Makes room for `count` rows more. */
+  reserve(count: number): void {
+    const needed = this.rows + count;
+    if (needed <= this.#capacity) return;
+    this.#capacity = Math.max(needed, minRows, this.#capacity * 2);
+    for (const column of this.#columns.values()) column.resize(this.#capacity);
+  }
+
+  /** Forgets the rows from `row` on. */
+  truncate(row: number): void {
+    for (const column of this.#columns.values()) column.clear(row, this.rows);
+    this.rows = row;
+  }
+
+  reset(): void {
+    this.truncate(0);
+    if (this.#capacity <= keepRows) return;
+    this.#capacity = minRows;
+    for (const column of this.#columns.values()) column.resize(minRows);
+  }
+
+  packedBytes(): number {
+    let bytes = 0;
+    for (const column of this.#columns.values()) bytes += column.packedBytes(this.rows);
+    return bytes;
+  }
+
+  pack(arena: Arena): TableBatch {
+    return {
+      table: this.def.name,
+      rows: this.rows,
+      columns: this.def.columns.map((column) => this.#columns.get(column.name)!.pack(arena, this.rows)),
+    };
+  }
+
+  string(name: string): StringBuilder {
+    return this.#get(name, StringBuilder);
+  }
+
+  int64(name: string): Int64Builder {
+    return this.#get(name, Int64Builder);
+  }
+
+  int32(name: string): Int32Builder {
+    return this.#get(name, Int32Builder);
+  }
+
+  double(name: string): DoubleBuilder {
+    return this.#get(name, DoubleBuilder);
+  }
+
+  boolean(name: string): BooleanBuilder {
+    return this.#get(name, BooleanBuilder);
+  }
+
+  list(name: string): ListBuilder {
+    return this.#get(name, ListBuilder);
+  }
+
+  #get<B extends ColumnBuilder>(name: string, type: new (...args: never[]) => B): B {
+    const column = this.#columns.get(name);
+    if (column instanceof type) return column;
+    throw new Error(`${this.def.name} has no column ${name} of that type`);
+  }
+}
+
+function builderOf(type: TableDef['columns'][number]['type'], required: boolean): ColumnBuilder {
+  switch (type) {
+    case 'VARCHAR':
+      return new StringBuilder();
+    case 'BIGINT':
+    case 'TIMESTAMP':
+      return new Int64Builder(required);
+    case 'INTEGER':
+      return new Int32Builder(required);
+    case 'DOUBLE':
+      return new DoubleBuilder(required);
+    case 'BOOLEAN':
+      return new BooleanBuilder(required);
+    case 'BIGINT[]':
+      return new ListBuilder('BIGINT');
+    case 'DOUBLE[]':
+      return new ListBuilder('DOUBLE');
+  }
+}

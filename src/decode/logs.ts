@@ -1,0 +1,180 @@
+import { valueKinds } from './wire/attributes.js';
+import { truncated } from './wire/source.js';
+import type { PayloadContext } from './batch/context.js';
+import { OriginColumns } from './batch/origin.js';
+import { TableBuilder } from './batch/table.js';
+import { writeThousandth } from './batch/time.js';
+
+const kindNames = valueKinds.map(inlineWords);
+
+/** LogRecord messages (opentelemetry-proto logs/v1) into rows of `logs`. */
+export class LogRecords {
+  readonly tables: readonly TableBuilder[];
+  readonly origins: readonly OriginColumns[];
+  readonly #table = new TableBuilder('logs', ['observed_time_unix_nano']);
+  readonly #timestamp = this.#table.int64('timestamp');
+  readonly #time = this.#table.int64('time_unix_nano');
+  readonly #observed = this.#table.int64('observed_time_unix_nano');
+  readonly #traceId = this.#table.string('trace_id');
+  readonly #spanId = this.#table.string('span_id');
+  readonly #severityNumber = this.#table.int32('severity_number');
+  readonly #severityText = this.#table.string('severity_text');
+  readonly #eventName = this.#table.string('event_name');
+  readonly #body = this.#table.string('body');
+  readonly #bodyType = this.#table.string('body_type');
+  readonly #attributes = this.#table.string('log_attributes');
+  readonly #dropped = this.#table.int64('dropped_attributes_count');
+  readonly #flags = this.#table.int64('flags');
+
+  constructor(private readonly context: PayloadContext) {
+    this.tables = [this.#table];
+    this.origins = [new OriginColumns(this.#table)];
+  }
+
+  /** One record; adds a row or a rejection. */
+  record(pos: number, end: number): void {
+    this.context.countRecord();
+    this.#table.reserve(1);
+    const { cells, attributes } = this.context;
+    const { source, heap } = cells;
+    const bytes = source.bytes;
+    const view = source.view;
+    const text = heap.length;
+    let timeLo = 0;
+    let timeHi = 0;
+    let observedLo = 0;
+    let observedHi = 0;
+    let severity = 0;
+    let severityPos = 0;
+    let severityLength = 0;
+    let bodyPos = -1;
+    let bodyEnd = 0;
+    let dropped = 0;
+    let flags = 0;
+    let tracePos = 0;
+    let traceLength = 0;
+    let spanPos = 0;
+    let spanLength = 0;
+    let eventPos = 0;
+    let eventLength = 0;
+    while (pos < end) {
+      const tag = bytes[pos++]!;
+      switch (tag) {
+        case 0x09:
+          timeLo = view.getInt32(pos, true);
+          timeHi = view.getInt32(pos + 4, true);
+          pos += 8;
+          break;
+        case 0x59:
+          observedLo = view.getInt32(pos, true);
+          observedHi = view.getInt32(pos + 4, true);
+          pos += 8;
+          break;
+        case 0x10:
+          pos = source.varint(pos, end);
+          severity = source.lo;
+          break;
+        case 0x1a:
+          severityPos = source.open(pos, end);
+          pos = source.to;
+          severityLength = pos - severityPos;
+          break;
+        case 0x2a:
+          bodyPos = source.open(pos, end);
+          bodyEnd = pos = source.to;
+          break;
+        case 0x32: {
+          const start = source.open(pos, end);
+          pos = source.to;
+          attributes.member(start, pos, 0);
+          break;
+        }
+        case 0x38:
+          pos = source.varint(pos, end);
+          dropped = source.lo;
+          break;
+        case 0x45:
+          flags = view.getInt32(pos, true);
+          pos += 4;
+          break;
+        case 0x4a:
+          tracePos = source.open(pos, end);
+          pos = source.to;
+          traceLength = pos - tracePos;
+          break;
+        case 0x52:
+          spanPos = source.open(pos, end);
+          pos = source.to;
+          spanLength = pos - spanPos;
+          break;
+        case 0x62:
+          eventPos = source.open(pos, end);
+          pos = source.to;
+          eventLength = pos - eventPos;
+          break;
+        default:
+          pos = source.tag(pos - 1, end);
+          pos = source.skip(pos, end, source.lo);
+      }
+    }
+    if (pos !== end) throw truncated(pos);
+
+    const hasObserved = (observedLo | observedHi) !== 0;
+    if ((timeLo | timeHi) === 0) {
+      timeLo = hasObserved ? observedLo : this.context.receivedLo;
+      timeHi = hasObserved ? observedHi : this.context.receivedHi;
+    }
+    if (
+      this.context.isTooOld(timeLo, timeHi, 'time_unix_nano') ||
+      this.context.isTooNew(timeLo, timeHi, 'time_unix_nano') ||
+      this.context.isBadId(traceLength, 16, 'trace_id') ||
+      this.context.isBadId(spanLength, 8, 'span_id')
+    ) {
+      heap.length = text;
+      return;
+    }
+
+    const row = this.#table.rows++;
+    if (heap.length > text) {
+      attributes.close(text);
+      cells.fromHeap(this.#attributes, row, text);
+    }
+    this.#time.set(row, timeLo, timeHi);
+    writeThousandth(timeLo, timeHi, this.#timestamp.words, row * 2);
+    if (hasObserved) {
+      if (observedHi < 0) [observedLo, observedHi] = [-1, 0x7fff_ffff];
+      this.#observed.set(row, observedLo, observedHi);
+      this.#observed.mark(row);
+    }
+    cells.id(this.#traceId, row, tracePos, traceLength);
+    cells.id(this.#spanId, row, spanPos, spanLength);
+    this.#severityNumber.values[row] = severity;
+    cells.text(this.#severityText, row, severityPos, severityLength);
+    cells.text(this.#eventName, row, eventPos, eventLength);
+    if (bodyPos >= 0) this.#writeBody(row, bodyPos, bodyEnd);
+    this.#dropped.words[row * 2] = dropped;
+    this.#flags.words[row * 2] = flags;
+  }
+
+  #writeBody(row: number, pos: number, end: number): void {
+    const { cells, attributes } = this.context;
+    attributes.find(pos, end);
+    if (attributes.valuePos < 0) return;
+    this.#bodyType.fill(row, row + 1, kindNames[attributes.kind]!, 0);
+    if (attributes.kind === 0) {
+      cells.text(this.#body, row, attributes.valuePos, attributes.valueEnd - attributes.valuePos);
+      return;
+    }
+    const start = cells.heap.length;
+    attributes.plainText();
+    cells.fromHeap(this.#body, row, start);
+  }
+}
+
+/** A string of at most 12 ASCII characters in DuckDB's layout. */
+function inlineWords(text: string): Uint32Array {
+  const words = new Uint32Array(4);
+  words[0] = text.length;
+  new Uint8Array(words.buffer, 4).set(Buffer.from(text, 'ascii'));
+  return words;
+}

@@ -1,0 +1,135 @@
+import type { TableName } from '../schema/index.js';
+import type { PayloadContext } from './batch/context.js';
+import { OriginColumns } from './batch/origin.js';
+import { TableBuilder } from './batch/table.js';
+import { writeMillionth, writeThousandth } from './batch/time.js';
+import { NestedText } from './wire/nested.js';
+import { Slices } from './wire/slices.js';
+
+/** DataPointFlags.NO_RECORDED_VALUE_MASK. */
+export const noRecordedValue = 1;
+
+/**
+ * What the data points of all metric types share (opentelemetry-proto metrics/v1): reading fills the fields of
+ * this class, `commit` writes them as a row.
+ */
+export abstract class PointRecords {
+  readonly table: TableBuilder;
+  readonly origin: OriginColumns;
+  readonly #timestamp;
+  readonly #time;
+  readonly #startTimestamp;
+  readonly #startTime;
+  readonly #attributes;
+  readonly #flags;
+  readonly #exemplars;
+  readonly #nested: NestedText;
+  readonly exemplarSlices = new Slices();
+  protected timeLo = 0;
+  protected timeHi = 0;
+  protected startLo = 0;
+  protected startHi = 0;
+  protected flags = 0;
+  protected text = 0;
+
+  constructor(
+    protected readonly context: PayloadContext,
+    name: TableName,
+    optional: readonly string[],
+  ) {
+    this.table = new TableBuilder(name, ['start_timestamp', 'start_time_unix_nano', ...optional]);
+    this.origin = new OriginColumns(this.table);
+    this.#timestamp = this.table.int64('timestamp');
+    this.#time = this.table.int64('time_unix_nano');
+    this.#startTimestamp = this.table.int64('start_timestamp');
+    this.#startTime = this.table.int64('start_time_unix_nano');
+    this.#attributes = this.table.string('metric_attributes');
+    this.#flags = this.table.int64('flags');
+    this.#exemplars = this.table.string('exemplars_json');
+    this.#nested = new NestedText(context.cells, context.attributes);
+  }
+
+  /** One data point message; adds a row or a rejection. */
+  abstract point(pos: number, end: number): void;
+
+  protected begin(): void {
+    this.context.countRecord();
+    this.table.reserve(1);
+    this.timeLo = this.timeHi = this.startLo = this.startHi = this.flags = 0;
+    this.exemplarSlices.length = 0;
+    this.text = this.context.cells.heap.length;
+  }
+
+  /**
+   * Reads fields 2 (start time) and 3 (time), which all points have alike; -1 when `tag`, just read, is neither.
+   */
+  protected readTime(tag: number, pos: number): number {
+    const view = this.context.cells.source.view;
+    if (tag === 0x19) {
+      this.timeLo = view.getInt32(pos, true);
+      this.timeHi = view.getInt32(pos + 4, true);
+      return pos + 8;
+    }
+    if (tag === 0x11) {
+      this.startLo = view.getInt32(pos, true);
+      this.startHi = view.getInt32(pos + 4, true);
+      return pos + 8;
+    }
+    return -1;
+  }
+
+  protected attribute(pos: number, end: number): number {
+    const { source } = this.context.cells;
+    const start = source.open(pos, end);
+    const to = source.to;
+    this.context.attributes.member(start, to, 0);
+    return to;
+  }
+
+  protected exemplar(pos: number, end: number): number {
+    const { source } = this.context.cells;
+    const start = source.open(pos, end);
+    this.exemplarSlices.add(start, source.to);
+    return source.to;
+  }
+
+  /** The row to write the point's own columns to, or -1 when it is rejected. */
+  protected commit(): number {
+    const { cells, attributes } = this.context;
+    const { heap } = cells;
+    if ((this.timeLo | this.timeHi) === 0) {
+      this.timeLo = this.context.receivedLo;
+      this.timeHi = this.context.receivedHi;
+    }
+    if (
+      this.context.isTooOld(this.timeLo, this.timeHi, 'time_unix_nano') ||
+      this.context.isTooNew(this.timeLo, this.timeHi, 'time_unix_nano')
+    ) {
+      heap.length = this.text;
+      return -1;
+    }
+    if (heap.length > this.text) attributes.close(this.text);
+    const exemplars = heap.length;
+    if (this.exemplarSlices.length > 0) {
+      this.#nested.exemplars(this.exemplarSlices);
+      if (this.context.isBadNested(this.#nested.idError)) {
+        heap.length = this.text;
+        return -1;
+      }
+    }
+    const row = this.table.rows++;
+    cells.heapRange(this.#attributes, row, this.text, exemplars);
+    cells.heapRange(this.#exemplars, row, exemplars, heap.length);
+    this.#time.set(row, this.timeLo, this.timeHi);
+    writeThousandth(this.timeLo, this.timeHi, this.#timestamp.words, row * 2);
+    if ((this.startLo | this.startHi) !== 0) {
+      if (this.startHi < 0) [this.startLo, this.startHi] = [-1, 0x7fff_ffff];
+      this.#startTime.set(row, this.startLo, this.startHi);
+      this.#startTime.mark(row);
+      writeMillionth(this.startLo, this.startHi, this.#startTimestamp.words, row * 2);
+      this.#startTimestamp.mark(row);
+    }
+    this.#flags.words[row * 2] = this.flags;
+    return row;
+  }
+}

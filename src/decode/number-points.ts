@@ -1,0 +1,59 @@
+import { noRecordedValue, PointRecords } from './metric-points.js';
+import type { PayloadContext } from './batch/context.js';
+import { truncated } from './wire/source.js';
+
+/** NumberDataPoint messages into rows of `metric_gauge` or `metric_sum`. */
+export class NumberPoints extends PointRecords {
+  readonly #value = this.table.double('value');
+  readonly #valueInt = this.table.int64('value_int');
+
+  constructor(context: PayloadContext, name: 'metric_gauge' | 'metric_sum') {
+    super(context, name, ['value', 'value_int']);
+  }
+
+  point(pos: number, end: number): void {
+    this.begin();
+    const { source } = this.context.cells;
+    const view = source.view;
+    let valuePos = -1;
+    let isInt = false;
+    while (pos < end) {
+      pos = source.tag(pos, end);
+      const tag = source.lo;
+      switch (tag) {
+        case 0x21:
+        case 0x31:
+          isInt = tag === 0x31;
+          valuePos = pos;
+          pos += 8;
+          break;
+        case 0x3a:
+          pos = this.attribute(pos, end);
+          break;
+        case 0x2a:
+          pos = this.exemplar(pos, end);
+          break;
+        case 0x40:
+          pos = source.varint(pos, end);
+          this.flags = source.lo;
+          break;
+        default: {
+          const next = this.readTime(tag, pos);
+          pos = next >= 0 ? next : source.skip(pos, end, tag);
+        }
+      }
+    }
+    if (pos !== end) throw truncated(pos);
+    const row = this.commit();
+    if (row < 0 || valuePos < 0 || (this.flags & noRecordedValue) !== 0) return;
+    if (isInt) {
+      const lo = view.getInt32(valuePos, true);
+      const hi = view.getInt32(valuePos + 4, true);
+      this.#valueInt.set(row, lo, hi);
+      this.#valueInt.mark(row);
+      this.#value.set(row, hi * 4294967296 + (lo >>> 0));
+    } else {
+      this.#value.set(row, view.getFloat64(valuePos, true));
+    }
+  }
+}

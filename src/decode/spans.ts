@@ -1,0 +1,273 @@
+import { promotedColumns } from '../schema/index.js';
+import type { PayloadContext } from './batch/context.js';
+import { OriginColumns, PromotedValues } from './batch/origin.js';
+import { TableBuilder } from './batch/table.js';
+import { isBefore, writeMillionth, writeThousandth } from './batch/time.js';
+import { NestedText } from './wire/nested.js';
+import { Slices } from './wire/slices.js';
+import { truncated } from './wire/source.js';
+
+/** Span messages (opentelemetry-proto trace/v1) into rows of `spans`. */
+export class SpanRecords {
+  readonly tables: readonly TableBuilder[];
+  readonly origins: readonly OriginColumns[];
+  readonly #table = new TableBuilder('spans', []);
+  readonly #timestamp = this.#table.int64('timestamp');
+  readonly #startTime = this.#table.int64('start_time_unix_nano');
+  readonly #endTimestamp = this.#table.int64('end_timestamp');
+  readonly #endTime = this.#table.int64('end_time_unix_nano');
+  readonly #duration = this.#table.int64('duration');
+  readonly #durationNano = this.#table.int64('duration_nano');
+  readonly #traceId = this.#table.string('trace_id');
+  readonly #spanId = this.#table.string('span_id');
+  readonly #parentSpanId = this.#table.string('parent_span_id');
+  readonly #traceState = this.#table.string('trace_state');
+  readonly #name = this.#table.string('span_name');
+  readonly #kind = this.#table.int32('span_kind');
+  readonly #statusCode = this.#table.int32('status_code');
+  readonly #statusMessage = this.#table.string('status_message');
+  readonly #attributes = this.#table.string('span_attributes');
+  readonly #eventsJson = this.#table.string('events_json');
+  readonly #linksJson = this.#table.string('links_json');
+  readonly #droppedAttributes = this.#table.int64('dropped_attributes_count');
+  readonly #droppedEvents = this.#table.int64('dropped_events_count');
+  readonly #droppedLinks = this.#table.int64('dropped_links_count');
+  readonly #flags = this.#table.int64('flags');
+
+  readonly #promotedAttributes = promotedColumns('traces').filter((attribute) => attribute.from === 'record');
+  readonly #promotedColumns = this.#promotedAttributes.map((attribute) =>
+    this.#table.string(attribute.column),
+  );
+  readonly #promoted: PromotedValues;
+  readonly #nested: NestedText;
+  readonly #events = new Slices();
+  readonly #links = new Slices();
+  #status = 0;
+  #messagePos = 0;
+  #messageLength = 0;
+
+  constructor(private readonly context: PayloadContext) {
+    this.tables = [this.#table];
+    this.origins = [new OriginColumns(this.#table)];
+    this.#promoted = new PromotedValues(context.cells, this.#promotedAttributes);
+    this.#nested = new NestedText(context.cells, context.attributes);
+  }
+
+  /** One span; adds a row or a rejection. */
+  record(pos: number, end: number): void {
+    this.context.countRecord();
+    this.#table.reserve(1);
+    const { cells, attributes } = this.context;
+    const { source, heap } = cells;
+    const bytes = source.bytes;
+    const view = source.view;
+    const visit = this.#promoted.visit;
+    const text = heap.length;
+    this.#promoted.reset();
+    this.#events.length = 0;
+    this.#links.length = 0;
+    this.#status = 0;
+    this.#messageLength = 0;
+    let tracePos = 0;
+    let traceLength = 0;
+    let spanPos = 0;
+    let spanLength = 0;
+    let statePos = 0;
+    let stateLength = 0;
+    let parentPos = 0;
+    let parentLength = 0;
+    let namePos = 0;
+    let nameLength = 0;
+    let kind = 0;
+    let startLo = 0;
+    let startHi = 0;
+    let endLo = 0;
+    let endHi = 0;
+    let droppedAttributes = 0;
+    let droppedEvents = 0;
+    let droppedLinks = 0;
+    let flags = 0;
+    while (pos < end) {
+      const tag = bytes[pos++]!;
+      switch (tag) {
+        case 0x0a:
+          tracePos = source.open(pos, end);
+          pos = source.to;
+          traceLength = pos - tracePos;
+          break;
+        case 0x12:
+          spanPos = source.open(pos, end);
+          pos = source.to;
+          spanLength = pos - spanPos;
+          break;
+        case 0x1a:
+          statePos = source.open(pos, end);
+          pos = source.to;
+          stateLength = pos - statePos;
+          break;
+        case 0x22:
+          parentPos = source.open(pos, end);
+          pos = source.to;
+          parentLength = pos - parentPos;
+          break;
+        case 0x2a:
+          namePos = source.open(pos, end);
+          pos = source.to;
+          nameLength = pos - namePos;
+          break;
+        case 0x30:
+          pos = source.varint(pos, end);
+          kind = source.lo;
+          break;
+        case 0x39:
+          startLo = view.getInt32(pos, true);
+          startHi = view.getInt32(pos + 4, true);
+          pos += 8;
+          break;
+        case 0x41:
+          endLo = view.getInt32(pos, true);
+          endHi = view.getInt32(pos + 4, true);
+          pos += 8;
+          break;
+        case 0x4a: {
+          const start = source.open(pos, end);
+          pos = source.to;
+          attributes.member(start, pos, 0, visit);
+          break;
+        }
+        case 0x50:
+          pos = source.varint(pos, end);
+          droppedAttributes = source.lo;
+          break;
+        case 0x5a: {
+          const start = source.open(pos, end);
+          pos = source.to;
+          this.#events.add(start, pos);
+          break;
+        }
+        case 0x60:
+          pos = source.varint(pos, end);
+          droppedEvents = source.lo;
+          break;
+        case 0x6a: {
+          const start = source.open(pos, end);
+          pos = source.to;
+          this.#links.add(start, pos);
+          break;
+        }
+        case 0x70:
+          pos = source.varint(pos, end);
+          droppedLinks = source.lo;
+          break;
+        case 0x7a: {
+          const start = source.open(pos, end);
+          pos = source.to;
+          this.#readStatus(start, pos);
+          break;
+        }
+        default:
+          pos = source.tag(pos - 1, end);
+          if (source.lo === 0x85) {
+            flags = view.getInt32(pos, true);
+            pos += 4;
+          } else {
+            pos = source.skip(pos, end, source.lo);
+          }
+      }
+    }
+    if (pos !== end) throw truncated(pos);
+
+    // A span that misses one of its times is taken as a point in time.
+    if ((startLo | startHi) === 0) [startLo, startHi] = [endLo, endHi];
+    if ((endLo | endHi) === 0) [endLo, endHi] = [startLo, startHi];
+    if (
+      this.context.isTooOld(endLo, endHi, 'end_time_unix_nano') ||
+      this.context.isTooNew(startLo, startHi, 'start_time_unix_nano') ||
+      this.context.isMissingId(tracePos, traceLength, 16, 'trace_id') ||
+      this.context.isMissingId(spanPos, spanLength, 8, 'span_id') ||
+      this.context.isBadId(parentLength, 8, 'parent_span_id')
+    ) {
+      heap.length = text;
+      return;
+    }
+    if (heap.length > text) attributes.close(text);
+    const events = heap.length;
+    if (this.#events.length > 0) this.#nested.events(this.#events);
+    const links = heap.length;
+    if (this.#links.length > 0) {
+      this.#nested.links(this.#links);
+      if (this.context.isBadNested(this.#nested.idError)) {
+        heap.length = text;
+        return;
+      }
+    }
+
+    const row = this.#table.rows++;
+    cells.heapRange(this.#attributes, row, text, events);
+    cells.heapRange(this.#eventsJson, row, events, links);
+    cells.heapRange(this.#linksJson, row, links, heap.length);
+    if (endHi < 0) [endLo, endHi] = [-1, 0x7fff_ffff];
+    writeThousandth(startLo, startHi, this.#timestamp.words, row * 2);
+    this.#startTime.set(row, startLo, startHi);
+    writeMillionth(endLo, endHi, this.#endTimestamp.words, row * 2);
+    this.#endTime.set(row, endLo, endHi);
+    // Clocks that were set back meanwhile can end a span before its start.
+    if (isBefore(startLo, startHi, endLo, endHi)) {
+      const borrow = isBefore(endLo, 0, startLo, 0) ? 1 : 0;
+      const lo = (endLo - startLo) | 0;
+      const hi = (endHi - startHi - borrow) | 0;
+      writeMillionth(lo, hi, this.#duration.words, row * 2);
+      this.#durationNano.set(row, lo, hi);
+    }
+    cells.id(this.#traceId, row, tracePos, traceLength);
+    cells.id(this.#spanId, row, spanPos, spanLength);
+    cells.id(this.#parentSpanId, row, parentPos, parentLength);
+    cells.text(this.#traceState, row, statePos, stateLength);
+    cells.text(this.#name, row, namePos, nameLength);
+    this.#kind.values[row] = kind;
+    this.#statusCode.values[row] = this.#status;
+    cells.text(this.#statusMessage, row, this.#messagePos, this.#messageLength);
+    this.#droppedAttributes.words[row * 2] = droppedAttributes;
+    this.#droppedEvents.words[row * 2] = droppedEvents;
+    this.#droppedLinks.words[row * 2] = droppedLinks;
+    this.#flags.words[row * 2] = flags;
+    if (this.#promoted.found) this.#writePromoted(row);
+  }
+
+  #readStatus(pos: number, end: number): void {
+    const source = this.context.cells.source;
+    while (pos < end) {
+      pos = source.tag(pos, end);
+      if (source.lo === 0x12) {
+        this.#messagePos = source.open(pos, end);
+        pos = source.to;
+        this.#messageLength = pos - this.#messagePos;
+      } else if (source.lo === 0x18) {
+        pos = source.varint(pos, end);
+        this.#status = source.lo;
+      } else {
+        pos = source.skip(pos, end, source.lo);
+      }
+    }
+    if (pos !== end) throw truncated(pos);
+  }
+
+  #writePromoted(row: number): void {
+    const { cells, attributes } = this.context;
+    const { positions, ends } = this.#promoted;
+    for (let slot = 0; slot < positions.length; slot++) {
+      const pos = positions[slot]!;
+      if (pos < 0) continue;
+      attributes.find(pos, ends[slot]!);
+      if (attributes.valuePos < 0) continue;
+      const column = this.#promotedColumns[slot]!;
+      if (attributes.kind === 0) {
+        cells.text(column, row, attributes.valuePos, attributes.valueEnd - attributes.valuePos);
+        continue;
+      }
+      const start = cells.heap.length;
+      attributes.plainText();
+      cells.fromHeap(column, row, start);
+    }
+  }
+}

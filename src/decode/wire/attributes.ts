@@ -1,0 +1,249 @@
+import { malformed } from '../errors.js';
+import type { Heap } from '../batch/heap.js';
+import { truncated, type Source } from './source.js';
+
+const maxDepth = 64;
+const comma = 0x2c;
+
+/** Called for each attribute of a list with where its key and value (an AnyValue) lie; `valuePos` is -1 without one. */
+export type AttributeVisitor = (
+  keyPos: number,
+  keyLength: number,
+  valuePos: number,
+  valueEnd: number,
+) => void;
+
+/** Kinds of an AnyValue, and the names that `body_type` has for them. */
+export const valueKinds = ['string', 'bool', 'int', 'double', 'array', 'kvlist', 'bytes'] as const;
+
+/**
+ * Attributes (opentelemetry-proto common/v1: KeyValue, AnyValue) as JSON text at the end of the heap.
+ * Every member is written with a comma before it, and the first comma then becomes the bracket.
+ */
+export class AttributeText {
+  /** The value that `find` found; `valuePos` is -1 for an empty AnyValue. `kind`: index of `valueKinds`. */
+  valuePos = -1;
+  valueEnd = 0;
+  kind = -1;
+  #keyPos = 0;
+  #keyLength = 0;
+  #valuePos = 0;
+  #valueEnd = 0;
+
+  constructor(
+    private readonly source: Source,
+    private readonly heap: Heap,
+  ) {}
+
+  /**
+   * One KeyValue message as a member of a JSON object whose text began at the heap's length before the first.
+   * `close` ends the object.
+   */
+  member(pos: number, end: number, depth: number, visit?: AttributeVisitor): void {
+    const source = this.source;
+    const bytes = source.bytes;
+    const heap = this.heap;
+    let keyPos = pos + 2;
+    let keyLength = bytes[pos + 1]!;
+    let valuePos = keyPos + keyLength + 2;
+    let valueEnd = end;
+    // The shape that nearly every attribute has: a short key, then a short value, and nothing else.
+    if (
+      bytes[pos] !== 0x0a ||
+      keyLength > 127 ||
+      valuePos > end ||
+      bytes[valuePos - 2] !== 0x12 ||
+      bytes[valuePos - 1] !== end - valuePos ||
+      end - valuePos > 127
+    ) {
+      this.#keyValue(pos, end);
+      keyPos = this.#keyPos;
+      keyLength = this.#keyLength;
+      valuePos = this.#valuePos;
+      valueEnd = this.#valueEnd;
+    }
+    heap.byte(comma);
+    heap.jsonString(source, keyPos, keyLength);
+    heap.byte(0x3a);
+    if (valuePos < 0) heap.ascii('null');
+    else this.value(valuePos, valueEnd, depth);
+    if (visit) visit(keyPos, keyLength, valuePos, valueEnd);
+  }
+
+  /** Turns the members since `start` into an object. */
+  close(start: number): void {
+    const heap = this.heap;
+    heap.byte(0x7d);
+    heap.bytes[start] = 0x7b;
+  }
+
+  /** All KeyValue fields with `tag` of a message as one object; nothing at all when there is none. */
+  object(pos: number, end: number, tag: number, visit?: AttributeVisitor): void {
+    const start = this.heap.length;
+    this.members(pos, end, tag, 0, visit);
+    if (this.heap.length > start) this.close(start);
+  }
+
+  members(pos: number, end: number, tag: number, depth: number, visit?: AttributeVisitor): void {
+    const source = this.source;
+    while (pos < end) {
+      pos = source.tag(pos, end);
+      if (source.lo === tag) {
+        pos = source.open(pos, end);
+        const to = source.to;
+        this.member(pos, to, depth, visit);
+        pos = to;
+      } else {
+        pos = source.skip(pos, end, source.lo);
+      }
+    }
+  }
+
+  /** An AnyValue as JSON. */
+  value(pos: number, end: number, depth: number): void {
+    const source = this.source;
+    const heap = this.heap;
+    const first = source.bytes[pos]!;
+    // The common shapes, without looking for further fields: a short string alone, an int alone.
+    if (first === 0x0a && pos + 1 < end) {
+      const length = source.bytes[pos + 1]!;
+      if (length < 128 && pos + 2 + length === end) {
+        heap.jsonString(source, pos + 2, length);
+        return;
+      }
+    } else if (first === 0x18 && pos + 1 < end && source.varint(pos + 1, end) === end) {
+      heap.int64(source.lo, source.hi);
+      return;
+    }
+    this.find(pos, end);
+    if (this.valuePos < 0) {
+      heap.ascii('null');
+      return;
+    }
+    if (this.kind === 0) {
+      heap.jsonString(source, this.valuePos, this.valueEnd - this.valuePos);
+    } else if (this.kind === 6) {
+      heap.byte(0x22);
+      heap.base64(source, this.valuePos, this.valueEnd - this.valuePos);
+      heap.byte(0x22);
+    } else {
+      this.#scalarOrNested(depth, '"');
+    }
+  }
+
+  /** An AnyValue as text for a column of its own: strings and bytes without quotes. Sets `kind`. */
+  plainText(): void {
+    if (this.kind === 6) {
+      this.heap.base64(this.source, this.valuePos, this.valueEnd - this.valuePos);
+    } else {
+      this.#scalarOrNested(0, '');
+    }
+  }
+
+  #scalarOrNested(depth: number, quote: '"' | ''): void {
+    const source = this.source;
+    const heap = this.heap;
+    const pos = this.valuePos;
+    switch (this.kind) {
+      case 1:
+        source.varint(pos, this.valueEnd);
+        heap.ascii((source.lo | source.hi) === 0 ? 'false' : 'true');
+        return;
+      case 2:
+        source.varint(pos, this.valueEnd);
+        heap.int64(source.lo, source.hi);
+        return;
+      case 3:
+        heap.double(source.view.getFloat64(pos, true), quote);
+        return;
+      case 4:
+        this.#array(pos, this.valueEnd, depth + 1);
+        return;
+      case 5: {
+        this.#checkDepth(depth + 1);
+        const start = heap.length;
+        this.members(pos, this.valueEnd, 0x0a, depth + 1);
+        if (heap.length === start) heap.byte(0x7b);
+        this.close(start);
+        return;
+      }
+    }
+  }
+
+  #array(pos: number, end: number, depth: number): void {
+    this.#checkDepth(depth);
+    const source = this.source;
+    const heap = this.heap;
+    const start = heap.length;
+    while (pos < end) {
+      pos = source.tag(pos, end);
+      if (source.lo === 0x0a) {
+        pos = source.open(pos, end);
+        const to = source.to;
+        heap.byte(comma);
+        this.value(pos, to, depth);
+        pos = to;
+      } else {
+        pos = source.skip(pos, end, source.lo);
+      }
+    }
+    if (heap.length === start) heap.byte(0x5b);
+    heap.byte(0x5d);
+    heap.bytes[start] = 0x5b;
+  }
+
+  #checkDepth(depth: number): void {
+    if (depth > maxDepth) throw malformed(`attribute values are nested deeper than ${maxDepth} levels`);
+  }
+
+  /** Finds which member of AnyValue's oneof is set; the last one counts. */
+  find(pos: number, end: number): void {
+    const source = this.source;
+    this.valuePos = -1;
+    this.kind = -1;
+    while (pos < end) {
+      pos = source.tag(pos, end);
+      const tag = source.lo;
+      const field = tag >>> 3;
+      if (field > 7 || tag !== ((field << 3) | wireTypes[field]!)) {
+        pos = source.skip(pos, end, tag);
+        continue;
+      }
+      this.kind = field - 1;
+      if ((tag & 7) === 2) {
+        this.valuePos = source.open(pos, end);
+        this.valueEnd = pos = source.to;
+      } else {
+        this.valuePos = pos;
+        this.valueEnd = pos = source.skip(pos, end, tag);
+      }
+    }
+  }
+
+  /** A KeyValue of any shape. */
+  #keyValue(pos: number, end: number): void {
+    const source = this.source;
+    this.#keyPos = pos;
+    this.#keyLength = 0;
+    this.#valuePos = -1;
+    this.#valueEnd = end;
+    while (pos < end) {
+      pos = source.tag(pos, end);
+      const tag = source.lo;
+      if (tag === 0x0a) {
+        this.#keyPos = source.open(pos, end);
+        pos = source.to;
+        this.#keyLength = pos - this.#keyPos;
+      } else if (tag === 0x12) {
+        this.#valuePos = source.open(pos, end);
+        this.#valueEnd = pos = source.to;
+      } else {
+        pos = source.skip(pos, end, tag);
+      }
+    }
+    if (pos !== end) throw truncated(pos);
+  }
+}
+
+/** By AnyValue's field number; 8 matches no tag. */
+const wireTypes = Uint8Array.of(8, 2, 0, 0, 1, 2, 2, 2);
