@@ -368,7 +368,10 @@ describe('OTLP over gRPC with TLS', () => {
 
   it('serves with the certificate, then with the one that replaced it', async () => {
     const trusting = (cert: string) =>
-      clientFor(running.server.address, ChannelCredentials.createSsl(Buffer.from(cert)));
+      clientFor(
+        running.server.address.replace('127.0.0.1', 'localhost'),
+        ChannelCredentials.createSsl(Buffer.from(cert)),
+      );
     const before_ = trusting(certificate.cert);
     assert.equal((await call(before_, logs, Buffer.from('a'))).code, status.OK);
     const { certFile } = certificate;
