@@ -1,0 +1,90 @@
+import type { CompareOp, LabelFilter, LineFilter, Matcher } from '../syntax/ast.js';
+import { parseBytes, parseDuration, parseNumber } from '../syntax/units.js';
+import { ipLineMatcher, ipMatcher } from './ip.js';
+import { errorLabel, type RowLabels } from './labels.js';
+import { patternMatcher } from './pattern.js';
+import { compileRegex } from './regex.js';
+import type { StageFn } from './row.js';
+
+export const labelFilterError = 'LabelFilterErr';
+
+export function matcherTest(matcher: Matcher): (value: string) => boolean {
+  const { op, value } = matcher;
+  if (op === '=') return (text) => text === value;
+  if (op === '!=') return (text) => text !== value;
+  const regex = compileRegex(value);
+  return op === '=~' ? (text) => regex.testExact(text) : (text) => !regex.testExact(text);
+}
+
+export function lineFilterStage(filter: LineFilter): StageFn {
+  const tests = filter.any.map(({ value, ip }): ((line: string) => boolean) => {
+    if (ip) return ipLineMatcher(value);
+    if (filter.op === '|>' || filter.op === '!>') return patternMatcher(value);
+    if (filter.op === '|=' || filter.op === '!=') return (line) => line.includes(value);
+    const regex = compileRegex(value);
+    return (line) => regex.test(line);
+  });
+  const positive = filter.op.startsWith('|');
+  return (row) => tests.some((test) => test(row.line)) === positive;
+}
+
+const parsers = { number: parseNumber, duration: parseDuration, bytes: parseBytes } as const;
+
+export function compare(op: CompareOp, left: number, right: number): boolean {
+  switch (op) {
+    case '==':
+      return left === right;
+    case '!=':
+      return left !== right;
+    case '>':
+      return left > right;
+    case '>=':
+      return left >= right;
+    case '<':
+      return left < right;
+    default:
+      return left <= right;
+  }
+}
+
+function test(filter: LabelFilter): (labels: RowLabels) => boolean {
+  switch (filter.kind) {
+    case 'and':
+    case 'or': {
+      const [left, right] = [test(filter.left), test(filter.right)];
+      return filter.kind === 'and'
+        ? (labels) => left(labels) && right(labels)
+        : (labels) => left(labels) || right(labels);
+    }
+    case 'match': {
+      const matches = matcherTest(filter.matcher);
+      const { name } = filter.matcher;
+      return (labels) => matches(labels.get(name) ?? '');
+    }
+    case 'ip': {
+      const matches = ipMatcher(filter.value);
+      return (labels) => {
+        const value = labels.get(filter.name);
+        return value !== undefined && matches(value) === (filter.op === '=');
+      };
+    }
+    default: {
+      const { kind, name, op } = filter;
+      const parse = parsers[kind];
+      return (labels) => {
+        const value = labels.get(name);
+        if (value === undefined || labels.get(errorLabel)) return value !== undefined;
+        const parsed = parse(value);
+        // A value that can not be compared is kept and marked, so that it is not lost without a trace.
+        if (parsed === undefined)
+          labels.fail(labelFilterError, `${name} is not a ${kind}: ${value.slice(0, 100)}`);
+        return parsed === undefined || compare(op, parsed, filter.value);
+      };
+    }
+  }
+}
+
+export function labelFilterStage(filter: LabelFilter): StageFn {
+  const passes = test(filter);
+  return (row) => passes(row.labels);
+}

@@ -1,0 +1,121 @@
+import { QueryError } from '../../errors.js';
+import type { Extraction } from '../syntax/ast.js';
+import { JsonScanner, JsonSyntaxError } from './jsonScanner.js';
+import { sanitize } from './labels.js';
+import type { StageFn } from './row.js';
+
+export const jsonError = 'JSONParserErr';
+
+/** Every scalar of an object as `a_b` labels; arrays and nulls are left out. Throws JsonSyntaxError. */
+export function flattenJson(text: string, emit: (name: string, value: string) => void): void {
+  const scanner = new JsonScanner(text);
+  if (scanner.peek() !== '{') throw new JsonSyntaxError('the line is not a JSON object');
+  const walk = (prefix: string) => {
+    scanner.object((key) => {
+      const name = prefix + sanitize(key);
+      const first = scanner.peek();
+      if (first === '{') walk(`${name}_`);
+      else if (first === '[') scanner.skip();
+      else {
+        const value = scanner.value();
+        if (value !== undefined && name !== '') emit(name, value);
+      }
+    });
+  };
+  walk('');
+}
+
+export function jsonStage(): StageFn {
+  return (row) => {
+    try {
+      flattenJson(row.line, (name, value) => row.labels.extract(name, value));
+    } catch (error) {
+      if (!(error instanceof JsonSyntaxError)) throw error;
+      row.labels.fail(jsonError, error.message);
+    }
+    return true;
+  };
+}
+
+type Path = readonly (string | number)[];
+
+/** Parses `a.b[0]["c d"]`. Throws QueryError. */
+export function parseJsonPath(text: string): Path {
+  const path: (string | number)[] = [];
+  const step = /\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]|(\.?)([^.[\]"\s]+)/y;
+  while (step.lastIndex < text.length) {
+    const match = step.exec(text);
+    const first = path.length === 0;
+    if (!match || (match[4] !== undefined && first !== (match[3] === ''))) {
+      throw new QueryError('bad_data', `parse error: ${text.slice(0, 100)} is not a JSON path`);
+    }
+    const [, index, quoted, , field] = match;
+    if (index !== undefined) path.push(Number(index));
+    else path.push(field ?? (quoted ?? '').replaceAll(/\\(.)/g, '$1'));
+  }
+  if (path.length === 0) throw new QueryError('bad_data', 'parse error: a JSON path is empty');
+  return path;
+}
+
+/** The value at a path: undefined when it is not there. Throws JsonSyntaxError. */
+export function valueAt(text: string, path: Path): string | undefined {
+  const scanner = new JsonScanner(text);
+  let found: string | undefined;
+  const walk = (depth: number) => {
+    const step = path[depth];
+    if (step === undefined) {
+      found = scanner.value() ?? '';
+      return;
+    }
+    const first = scanner.peek();
+    if (first === '{' && typeof step === 'string') {
+      scanner.object((key) => (key === step ? walk(depth + 1) : scanner.skip()));
+    } else if (first === '[' && typeof step === 'number') {
+      scanner.array((index) => (index === step ? walk(depth + 1) : scanner.skip()));
+    } else scanner.skip();
+  };
+  walk(0);
+  if (!scanner.end()) throw new JsonSyntaxError('the line goes on after its JSON value');
+  return found;
+}
+
+export function jsonFieldsStage(fields: readonly Extraction[]): StageFn {
+  const wanted = fields.map(({ name, path }) => ({ name, path: parseJsonPath(path) }));
+  return (row) => {
+    try {
+      const first = new JsonScanner(row.line).peek();
+      if (first !== '{' && first !== '[') throw new JsonSyntaxError('the line is not a JSON object or array');
+      for (const { name, path } of wanted) row.labels.extract(name, valueAt(row.line, path) ?? '');
+    } catch (error) {
+      if (!(error instanceof JsonSyntaxError)) throw error;
+      row.labels.fail(jsonError, error.message);
+    }
+    return true;
+  };
+}
+
+/** `unpack`: the string members of an object become labels and its `_entry` the line. */
+export function unpackStage(): StageFn {
+  return (row) => {
+    const found: [string, string][] = [];
+    let entry: string | undefined;
+    try {
+      const scanner = new JsonScanner(row.line);
+      if (scanner.peek() !== '{') throw new JsonSyntaxError('the line is not a JSON object');
+      scanner.object((key) => {
+        if (scanner.peek() !== '"') scanner.skip();
+        else if (key === '_entry') entry = scanner.string();
+        else found.push([sanitize(key), scanner.string()]);
+      });
+    } catch (error) {
+      if (!(error instanceof JsonSyntaxError)) throw error;
+      row.labels.fail(jsonError, error.message);
+      return true;
+    }
+    // An object without `_entry` was not packed, so it is left alone.
+    if (entry === undefined) return true;
+    for (const [name, value] of found) row.labels.extract(name, value);
+    row.line = entry;
+    return true;
+  };
+}

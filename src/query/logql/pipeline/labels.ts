@@ -1,0 +1,88 @@
+/** Where a label of a row comes from; Grafana shows them apart. */
+export type Category = 'stream' | 'metadata' | 'parsed';
+
+/** Names that stand for another label where a row has none of that name itself. */
+export const aliases: Readonly<Record<string, string>> = {
+  level: 'detected_level',
+  deployment_environment: 'deployment_environment_name',
+};
+
+export const errorLabel = '__error__';
+export const errorDetailsLabel = '__error_details__';
+
+/** The labels of one row while it passes the pipeline. */
+export class RowLabels {
+  readonly #parsed = new Map<string, string>();
+  readonly #removed = new Set<string>();
+
+  constructor(
+    readonly stream: ReadonlyMap<string, string>,
+    readonly metadata: ReadonlyMap<string, string>,
+  ) {}
+
+  /** The value, or undefined when the row has no such label. */
+  get(name: string): string | undefined {
+    const own = this.#own(name);
+    if (own !== undefined) return own;
+    const alias = aliases[name];
+    return alias === undefined || this.#removed.has(name) ? undefined : this.#own(alias);
+  }
+
+  #own(name: string): string | undefined {
+    const parsed = this.#parsed.get(name);
+    if (parsed !== undefined || this.#removed.has(name)) return parsed;
+    return this.metadata.get(name) ?? this.stream.get(name);
+  }
+
+  /** Sets a label that a parser found: a stream label of that name stays and the new one is `_extracted`; metadata wins. */
+  extract(name: string, value: string): void {
+    if (this.stream.has(name)) this.#parsed.set(`${name}_extracted`, value);
+    else if (!this.metadata.has(name)) this.#parsed.set(name, value);
+  }
+
+  set(name: string, value: string): void {
+    this.#removed.add(name);
+    this.#parsed.set(name, value);
+  }
+
+  delete(name: string): void {
+    this.#parsed.delete(name);
+    this.#removed.add(name);
+  }
+
+  get error(): string | undefined {
+    return this.get(errorLabel);
+  }
+
+  /** The first error of a row is kept, as the stage after it may only follow from it. */
+  fail(error: string, details: string): void {
+    if (this.#parsed.has(errorLabel)) return;
+    this.#parsed.set(errorLabel, error);
+    this.#parsed.set(errorDetailsLabel, details);
+  }
+
+  /** Every label with a value, in no particular order. */
+  *entries(): Iterable<[name: string, value: string, category: Category]> {
+    for (const [name, value] of this.stream) {
+      if (value !== '' && !this.#removed.has(name)) yield [name, value, 'stream'];
+    }
+    for (const [name, value] of this.metadata) {
+      if (value !== '' && !this.#removed.has(name)) yield [name, value, 'metadata'];
+    }
+    for (const [name, value] of this.#parsed) if (value !== '') yield [name, value, 'parsed'];
+  }
+}
+
+const sanitized = new Map<string, string>();
+
+/** A label name made of any key: what is not a letter, digit or underscore becomes `_`. */
+export function sanitize(key: string): string {
+  let name = sanitized.get(key);
+  if (name === undefined) {
+    name = key.trim().replaceAll(/[^a-zA-Z0-9_]/gu, '_');
+    if (/^\d/.test(name)) name = `_${name}`;
+    if (sanitized.size > 10_000) sanitized.clear();
+    sanitized.set(key, name);
+  }
+  return name;
+}

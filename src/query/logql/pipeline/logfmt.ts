@@ -1,0 +1,112 @@
+import type { Extraction } from '../syntax/ast.js';
+import { sanitize } from './labels.js';
+import type { StageFn } from './row.js';
+
+export const logfmtError = 'LogfmtParserErr';
+
+export class LogfmtSyntaxError extends Error {}
+
+/**
+ * Reads `key=value key2="quoted value" flag` pairs. A pair that does not parse is skipped, or ends the scan
+ * with LogfmtSyntaxError when `strict`. A key without a value gives an empty one.
+ */
+export function scanLogfmt(line: string, strict: boolean, emit: (key: string, value: string) => void): void {
+  let at = 0;
+  const end = line.length;
+  const space = (code: number) => code <= 32;
+  const bad = (): void => {
+    if (strict) {
+      throw new LogfmtSyntaxError(
+        `logfmt syntax error at character ${at + 1}: unexpected ${line[at] ?? 'end'}`,
+      );
+    }
+    while (at < end && !space(line.charCodeAt(at))) at++;
+  };
+  while (at < end) {
+    if (space(line.charCodeAt(at))) {
+      at++;
+      continue;
+    }
+    const keyStart = at;
+    while (at < end && line[at] !== '=' && line[at] !== '"' && !space(line.charCodeAt(at))) at++;
+    const key = line.slice(keyStart, at);
+    if (key === '' || line[at] === '"') {
+      bad();
+      continue;
+    }
+    if (line[at] !== '=') {
+      emit(key, '');
+      continue;
+    }
+    at++;
+    if (line[at] === '"') {
+      const start = at++;
+      while (at < end && line[at] !== '"') at += line[at] === '\\' ? 2 : 1;
+      if (at >= end) {
+        if (strict) throw new LogfmtSyntaxError('logfmt syntax error: unterminated quoted value');
+        return;
+      }
+      at++;
+      emit(key, unescape(line.slice(start, at)));
+      continue;
+    }
+    const valueStart = at;
+    while (at < end && line[at] !== '=' && line[at] !== '"' && !space(line.charCodeAt(at))) at++;
+    if (line[at] === '=' || line[at] === '"') bad();
+    else emit(key, line.slice(valueStart, at));
+  }
+}
+
+const escapes: Readonly<Record<string, string>> = {
+  '"': '"',
+  '\\': '\\',
+  '/': '/',
+  "'": "'",
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+};
+
+/** A quoted value with JSON's escapes; one with an invalid escape counts as empty. */
+function unescape(quoted: string): string {
+  if (!quoted.includes('\\')) return quoted.slice(1, -1);
+  let valid = true;
+  const text = quoted
+    .slice(1, -1)
+    .replaceAll(/\\(?:u([0-9a-fA-F]{4})|([\s\S])|$)/g, (_, code?: string, char?: string) => {
+      if (code !== undefined) return String.fromCharCode(parseInt(code, 16));
+      const plain = escapes[char ?? ''];
+      valid &&= plain !== undefined;
+      return plain ?? '';
+    });
+  return valid ? text : '';
+}
+
+export function logfmtStage(stage: {
+  strict: boolean;
+  keepEmpty: boolean;
+  fields: readonly Extraction[];
+}): StageFn {
+  // One key may be wanted under several names.
+  const wanted = new Map<string, string[]>();
+  for (const { name, path } of stage.fields) {
+    const key = path.startsWith('"') && path.endsWith('"') ? path.slice(1, -1) : path;
+    wanted.set(key, [...(wanted.get(key) ?? []), name]);
+  }
+  return (row) => {
+    const { labels } = row;
+    for (const names of wanted.values()) for (const name of names) labels.extract(name, '');
+    try {
+      scanLogfmt(row.line, stage.strict, (key, value) => {
+        if (wanted.size > 0) wanted.get(key)?.forEach((name) => labels.extract(name, value));
+        else if (value !== '' || stage.keepEmpty) labels.extract(sanitize(key), value);
+      });
+    } catch (error) {
+      if (!(error instanceof LogfmtSyntaxError)) throw error;
+      labels.fail(logfmtError, error.message);
+    }
+    return true;
+  };
+}

@@ -1,0 +1,71 @@
+import { QueryError } from '../../errors.js';
+import type { StageFn } from './row.js';
+
+/** Literals and captures in turn; `_` captures are matched but not kept. */
+export type Pattern = readonly ({ readonly literal: string } | { readonly capture: string })[];
+
+/** Parses `<ip> - <_> "<method> <path>"`. Throws QueryError. */
+export function parsePattern(text: string): Pattern {
+  const parts: ({ literal: string } | { capture: string })[] = [];
+  let last = 0;
+  for (const match of text.matchAll(/<([a-zA-Z_]\w*)>/g)) {
+    if (match.index > last) parts.push({ literal: text.slice(last, match.index) });
+    else if (parts.length > 0) {
+      throw new QueryError('bad_data', `parse error: pattern has captures without text between: ${match[0]}`);
+    }
+    parts.push({ capture: match[1] ?? '_' });
+    last = match.index + match[0].length;
+  }
+  if (last < text.length) parts.push({ literal: text.slice(last) });
+  return parts;
+}
+
+export function patternStage(text: string): StageFn {
+  const pattern = parsePattern(text);
+  const names = pattern.flatMap((part) => ('capture' in part && part.capture !== '_' ? [part.capture] : []));
+  if (names.length === 0) throw new QueryError('bad_data', 'parse error: pattern needs a named capture');
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice) throw new QueryError('bad_data', `parse error: pattern has two captures named ${twice}`);
+  return (row) => {
+    const { line } = row;
+    let at = 0;
+    for (let i = 0; i < pattern.length; i++) {
+      const part = pattern[i] as Pattern[number];
+      if ('literal' in part) {
+        if (!line.startsWith(part.literal, at)) break;
+        at += part.literal.length;
+        continue;
+      }
+      const next = pattern[i + 1];
+      const stop = next && 'literal' in next ? line.indexOf(next.literal, at) : -1;
+      const until = stop < 0 ? line.length : stop;
+      if (part.capture !== '_') row.labels.extract(part.capture, line.slice(at, until));
+      if (stop < 0) break;
+      at = until;
+    }
+    return true;
+  };
+}
+
+/** The line filter `|>`: the whole line, each `<_>` at least one character up to the next literal's first place. */
+export function patternMatcher(text: string): (line: string) => boolean {
+  const pattern = parsePattern(text);
+  const named = pattern.find((part) => 'capture' in part && part.capture !== '_');
+  if (named) throw new QueryError('bad_data', 'parse error: a pattern line filter takes <_> only');
+  return (line) => {
+    let at = 0;
+    for (let i = 0; i < pattern.length; i++) {
+      const part = pattern[i] as Pattern[number];
+      if ('literal' in part) {
+        if (!line.startsWith(part.literal, at)) return false;
+        at += part.literal.length;
+        continue;
+      }
+      const next = pattern[i + 1];
+      const until = next && 'literal' in next ? line.indexOf(next.literal, at) : line.length;
+      if (until <= at) return false;
+      at = until;
+    }
+    return at === line.length;
+  };
+}

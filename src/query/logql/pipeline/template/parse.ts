@@ -1,0 +1,274 @@
+import { QueryError } from '../../../errors.js';
+import { unquote } from '../../syntax/text.js';
+import { TemplateError, type Value } from './value.js';
+
+/** An operand of a command. `chain` is `.a.b` on what stands before it. */
+export type Operand =
+  | { readonly kind: 'literal'; readonly value: Value }
+  | { readonly kind: 'dot'; readonly path: readonly string[] }
+  | { readonly kind: 'variable'; readonly name: string; readonly path: readonly string[] }
+  | { readonly kind: 'function'; readonly name: string }
+  | { readonly kind: 'pipeline'; readonly pipeline: Pipeline; readonly path: readonly string[] };
+
+/** A function or operand with its arguments. */
+export type Command = readonly Operand[];
+
+export interface Pipeline {
+  readonly declare: readonly string[];
+  readonly assign: boolean;
+  readonly commands: readonly Command[];
+}
+
+export type TemplateNode =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'print'; readonly pipeline: Pipeline }
+  | {
+      readonly kind: 'if' | 'with' | 'range';
+      readonly pipeline: Pipeline;
+      readonly then: readonly TemplateNode[];
+      readonly otherwise: readonly TemplateNode[];
+    }
+  | { readonly kind: 'break' | 'continue' };
+
+const maxDepth = 64;
+
+const tokenPattern =
+  /\s+|"(?:[^"\\\n]|\\.)*"|`[^`]*`|'(?:[^'\\]|\\.)+'|\.[A-Za-z_]\w*|\$\w*|[A-Za-z_]\w*|[+-]?(?:0[xX][0-9a-fA-F_]+|\d[\d_]*(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|:=|[().|=,]/y;
+
+/** The tokens of one action; a token that follows white space is marked, as `f .x` and `f.x` differ. */
+function tokens(source: string): { text: string; spaced: boolean }[] {
+  const out: { text: string; spaced: boolean }[] = [];
+  let spaced = true;
+  tokenPattern.lastIndex = 0;
+  while (tokenPattern.lastIndex < source.length) {
+    const at = tokenPattern.lastIndex;
+    const match = tokenPattern.exec(source);
+    if (!match) throw new TemplateError(`unexpected ${source.slice(at, at + 10)}`);
+    if (match[0].trim() === '') spaced = true;
+    else {
+      out.push({ text: match[0], spaced });
+      spaced = false;
+    }
+  }
+  return out;
+}
+
+class ActionParser {
+  #at = 0;
+  readonly #tokens: { text: string; spaced: boolean }[];
+
+  constructor(
+    source: string,
+    private readonly functions: ReadonlySet<string>,
+  ) {
+    this.#tokens = tokens(source);
+  }
+
+  peek(): string | undefined {
+    return this.#tokens[this.#at]?.text;
+  }
+
+  next(): string | undefined {
+    return this.#tokens[this.#at++]?.text;
+  }
+
+  get done(): boolean {
+    return this.#at >= this.#tokens.length;
+  }
+
+  pipeline(depth = 0): Pipeline {
+    if (depth > maxDepth) throw new TemplateError('parentheses are nested too deeply');
+    const declare: string[] = [];
+    let assign = false;
+    const [first, second, third, fourth] = this.#tokens
+      .slice(this.#at, this.#at + 4)
+      .map((token) => token.text);
+    if (first?.startsWith('$') && (second === ':=' || second === '=')) {
+      declare.push(first);
+      assign = second === '=';
+      this.#at += 2;
+    } else if (first?.startsWith('$') && second === ',' && third?.startsWith('$') && fourth === ':=') {
+      declare.push(first, third);
+      this.#at += 4;
+    }
+    const commands: Command[] = [];
+    do commands.push(this.#command(depth));
+    while (this.peek() === '|' && this.next());
+    return { declare, assign, commands };
+  }
+
+  #command(depth: number): Command {
+    const operands: Operand[] = [];
+    for (
+      let token = this.peek();
+      token !== undefined && token !== '|' && token !== ')';
+      token = this.peek()
+    ) {
+      operands.push(this.#operand(depth));
+    }
+    if (operands.length === 0) throw new TemplateError('missing value for command');
+    return operands;
+  }
+
+  #path(): string[] {
+    const path: string[] = [];
+    for (let token = this.#tokens[this.#at]; token && !token.spaced && /^\.\w/.test(token.text);) {
+      path.push(token.text.slice(1));
+      token = this.#tokens[++this.#at];
+    }
+    return path;
+  }
+
+  #operand(depth: number): Operand {
+    const token = this.next() ?? '';
+    if (token === '(') {
+      const pipeline = this.pipeline(depth + 1);
+      if (this.next() !== ')') throw new TemplateError('unclosed left paren');
+      return { kind: 'pipeline', pipeline, path: this.#path() };
+    }
+    if (token === '.') return { kind: 'dot', path: [] };
+    if (/^\.[A-Za-z_]/.test(token)) return { kind: 'dot', path: [token.slice(1), ...this.#path()] };
+    if (token.startsWith('$')) return { kind: 'variable', name: token, path: this.#path() };
+    if (token.startsWith('"') || token.startsWith('`')) return { kind: 'literal', value: unquote(token) };
+    if (token.startsWith("'")) {
+      const text = unquote(`"${token.slice(1, -1).replaceAll('"', '\\"')}"`);
+      return { kind: 'literal', value: BigInt(text.codePointAt(0) ?? 0) };
+    }
+    if (token === 'true' || token === 'false') return { kind: 'literal', value: token === 'true' };
+    if (token === 'nil') return { kind: 'literal', value: null };
+    if (/^[+-]?[.\d]/.test(token)) {
+      const digits = token.replaceAll('_', '');
+      if (/^[+-]?(\d+|0[xX][0-9a-fA-F]+)$/.test(digits)) {
+        const magnitude = BigInt(digits.replace(/^[+-]/, ''));
+        return { kind: 'literal', value: digits.startsWith('-') ? -magnitude : magnitude };
+      }
+      return { kind: 'literal', value: Number(digits) };
+    }
+    if (!/^[A-Za-z_]/.test(token)) throw new TemplateError(`unexpected ${token || 'end'}`);
+    if (!this.functions.has(token)) throw new TemplateError(`function "${token}" is not defined`);
+    return { kind: 'function', name: token };
+  }
+}
+
+interface Block {
+  readonly kind: 'if' | 'with' | 'range';
+  readonly pipeline: Pipeline;
+  readonly then: TemplateNode[];
+  readonly otherwise: TemplateNode[];
+  inElse: boolean;
+  /** An `else if` opens a block that the same `end` closes. */
+  readonly chained: boolean;
+}
+
+/** Parses Go template text. Throws QueryError `bad_data`. */
+export function parseTemplate(source: string, functions: ReadonlySet<string>): readonly TemplateNode[] {
+  try {
+    return parseNodes(source, functions);
+  } catch (error) {
+    if (error instanceof TemplateError) {
+      throw new QueryError('bad_data', `parse error: invalid template: ${error.message}`);
+    }
+    throw error;
+  }
+}
+
+function parseNodes(source: string, functions: ReadonlySet<string>): TemplateNode[] {
+  const root: TemplateNode[] = [];
+  const open: Block[] = [];
+  const target = () => {
+    const block = open.at(-1);
+    return block ? (block.inElse ? block.otherwise : block.then) : root;
+  };
+  const start = (kind: Block['kind'], pipeline: Pipeline, chained: boolean) => {
+    const block = { kind, pipeline, then: [], otherwise: [], inElse: false, chained };
+    target().push(block);
+    if (open.length >= maxDepth) throw new TemplateError('blocks are nested too deeply');
+    open.push(block);
+  };
+  for (const part of split(source)) {
+    if (part.kind === 'text') {
+      if (part.text !== '') target().push(part);
+      continue;
+    }
+    const action = new ActionParser(part.text, functions);
+    const keyword = action.peek();
+    if (keyword === undefined) throw new TemplateError('missing value for command');
+    if (keyword === 'if' || keyword === 'with' || keyword === 'range') {
+      action.next();
+      start(keyword, action.pipeline(), false);
+    } else if (keyword === 'else') {
+      action.next();
+      const block = open.at(-1);
+      if (!block || block.inElse) throw new TemplateError('unexpected {{else}}');
+      block.inElse = true;
+      const again = action.peek();
+      if (again === 'if' || again === 'with') {
+        action.next();
+        start(again, action.pipeline(), true);
+      }
+    } else if (keyword === 'end') {
+      action.next();
+      if (open.length === 0) throw new TemplateError('unexpected {{end}}');
+      while (open.pop()?.chained);
+    } else if (keyword === 'break' || keyword === 'continue') {
+      action.next();
+      if (!open.some((block) => block.kind === 'range'))
+        throw new TemplateError(`{{${keyword}}} outside {{range}}`);
+      target().push({ kind: keyword });
+    } else if (keyword === 'template' || keyword === 'define' || keyword === 'block') {
+      throw new QueryError('unsupported', `{{${keyword}}} is not supported in templates`);
+    } else {
+      target().push({ kind: 'print', pipeline: action.pipeline() });
+    }
+    if (!action.done) throw new TemplateError(`unexpected ${action.peek() ?? ''}`);
+  }
+  if (open.length > 0) throw new TemplateError(`unclosed {{${open[0]?.kind ?? ''}}}`);
+  return root;
+}
+
+type Part =
+  { readonly kind: 'text'; readonly text: string } | { readonly kind: 'action'; readonly text: string };
+
+/** Text and actions in turn, comments left out, white space trimmed at `{{-` and `-}}`. */
+function split(source: string): Part[] {
+  const parts: Part[] = [];
+  let at = 0;
+  let trim = false;
+  const text = (until: number, trimEnd: boolean) => {
+    let value = source.slice(at, until);
+    if (trim) value = value.trimStart();
+    if (trimEnd) value = value.trimEnd();
+    parts.push({ kind: 'text', text: value });
+  };
+  for (;;) {
+    const left = source.indexOf('{{', at);
+    if (left < 0) break;
+    const trimLeft = /^\{\{-\s/.test(source.slice(left, left + 4));
+    text(left, trimLeft);
+    const action = left + (trimLeft ? 3 : 2);
+    const comment = /\s*\/\*[\s\S]*?\*\/\s*(-?)\}\}/y;
+    comment.lastIndex = action;
+    const found = comment.exec(source);
+    if (found) {
+      at = comment.lastIndex;
+      trim = found[1] === '-';
+      continue;
+    }
+    const end = closing(source, action);
+    trim = /\s-$/.test(source.slice(action, end));
+    parts.push({ kind: 'action', text: source.slice(action, trim ? end - 1 : end) });
+    at = end + 2;
+  }
+  text(source.length, false);
+  return parts;
+}
+
+/** Where `}}` closes the action, not counting those within quotes. */
+function closing(source: string, from: number): number {
+  const piece = /"(?:[^"\\]|\\.)*"|`[^`]*`|\}\}|[^"`}]+|\}/y;
+  piece.lastIndex = from;
+  for (let match = piece.exec(source); match; match = piece.exec(source)) {
+    if (match[0] === '}}') return match.index;
+  }
+  throw new TemplateError('unclosed action');
+}

@@ -1,0 +1,89 @@
+import type { SyntaxNode } from '@lezer/common';
+import { parser } from '@grafana/lezer-logql';
+import { QueryError } from '../../errors.js';
+
+/** Longest query text taken, as many characters as Loki allows. */
+export const maxQueryLength = 131_072;
+/** Deepest nesting of the tree that is worked on, so that recursion is bounded. */
+const maxDepth = 2000;
+
+/** One node of lezer's tree with its text at hand. */
+export class Node {
+  constructor(
+    private readonly node: SyntaxNode,
+    private readonly source: string,
+  ) {}
+
+  get name(): string {
+    return this.node.name;
+  }
+
+  get from(): number {
+    return this.node.from;
+  }
+
+  get text(): string {
+    return this.source.slice(this.node.from, this.node.to);
+  }
+
+  children(): Node[] {
+    const out: Node[] = [];
+    for (let child = this.node.firstChild; child; child = child.nextSibling) {
+      if (child.name !== 'LineComment') out.push(new Node(child, this.source));
+    }
+    return out;
+  }
+
+  child(...names: string[]): Node | undefined {
+    return this.children().find((child) => names.includes(child.name));
+  }
+
+  all(name: string): Node[] {
+    return this.children().filter((child) => child.name === name);
+  }
+
+  /** The items of a list that the grammar nests to the left: `L(L(L(a) b) c)` gives a, b, c. */
+  flatten(): Node[] {
+    const out: Node[] = [];
+    let rest: Node | undefined = this.name === this.child(this.name)?.name ? this : undefined;
+    if (!rest) return this.children();
+    for (;;) {
+      const children: Node[] = rest.children();
+      const nested = children.findIndex((child) => child.name === this.name);
+      for (let i = children.length - 1; i > nested; i--) out.push(children[i] as Node);
+      if (nested < 0) return out.reverse();
+      rest = children[nested] as Node;
+    }
+  }
+}
+
+/** Parses, or throws `bad_data` with the line and column of the first token that does not fit. */
+export function parseTree(query: string): Node {
+  if (query.length > maxQueryLength) {
+    throw new QueryError('limit', `the query is ${query.length} characters long, at most ${maxQueryLength}`);
+  }
+  if (query.trim() === '') throw new QueryError('bad_data', 'parse error: the query is empty');
+  const tree = parser.parse(query);
+  let depth = 0;
+  tree.iterate({
+    enter(node) {
+      if (node.type.isError) throw syntaxError(query, node.from, node.to);
+      if (++depth > maxDepth) throw new QueryError('limit', 'the query is nested too deeply');
+    },
+    leave() {
+      depth--;
+    },
+  });
+  return new Node(tree.topNode, query);
+}
+
+function syntaxError(query: string, from: number, to: number): QueryError {
+  const at = query.slice(from).search(/\S/);
+  const start = at < 0 ? query.length : from + at;
+  const before = query.slice(0, start).split('\n');
+  const column = (before.at(-1)?.length ?? 0) + 1;
+  const word =
+    to > from ? query.slice(start, to) : (/^("(\\.|[^"])*"|\w+|\S)/.exec(query.slice(start))?.[0] ?? '');
+  const unexpected = word ? `unexpected ${word.slice(0, 40)}` : 'unexpected end of the query';
+  return new QueryError('bad_data', `parse error at line ${before.length}, col ${column}: ${unexpected}`);
+}
