@@ -1,0 +1,83 @@
+import { QueryError } from '../../errors.js';
+import type { QueryContext } from '../../guard.js';
+import type { Pacer } from '../pacer.js';
+import type { Window } from '../plan/plan.js';
+import { identityColumns, pointLabels } from './identity.js';
+import type { CompiledMatcher } from './matchers.js';
+import { allOf, inWindow, nameIs, pushedDown, type Predicate } from './predicates.js';
+import { hasTemporality, type MetricTable, type Source } from './sources.js';
+
+/** A set of data points that share all identifying columns; a histogram's bounds are among them. */
+export interface Stream {
+  readonly id: number;
+  readonly name: string;
+  /** Labels without the name. */
+  readonly labels: readonly (readonly [string, string])[];
+  readonly delta: boolean;
+  /** Histogram bounds or summary quantiles. */
+  readonly bounds: readonly number[];
+}
+
+const aggregationTemporalityDelta = 1;
+
+function identity(table: MetricTable): string[] {
+  const extra = hasTemporality(table) ? ['aggregation_temporality'] : [];
+  const bounds = boundsColumn(table);
+  return [...identityColumns, ...extra, ...(bounds ? [bounds] : [])];
+}
+
+function boundsColumn(table: MetricTable): string | undefined {
+  if (table === 'metric_histogram') return 'explicit_bounds';
+  return table === 'metric_summary' ? 'quantiles' : undefined;
+}
+
+/** 53 bits of the hash of the identifying columns: a JS number that is the same in every query. */
+export function streamId(table: MetricTable): string {
+  return `(hash(${identity(table).join(', ')}) >> 11)::DOUBLE`;
+}
+
+export function sourcePredicate(
+  source: Source,
+  matchers: readonly CompiledMatcher[],
+  window: Window,
+): Predicate {
+  const name = nameIs(source);
+  return allOf([inWindow(window), ...(name ? [name] : []), ...pushedDown(matchers)]);
+}
+
+/** The streams of a source that have points in the window. At most `limit + 1` are read, so callers can tell that there are more. */
+export async function discover(
+  ctx: QueryContext,
+  pacer: Pacer,
+  source: Source,
+  matchers: readonly CompiledMatcher[],
+  window: Window,
+  limit: number,
+): Promise<Stream[]> {
+  const { table } = source;
+  const columns = identity(table);
+  const where = sourcePredicate(source, matchers, window);
+  const firsts = columns.map((column) => `first(${column})`).join(', ');
+  // The spread of the whole hash tells when two identities fall on one id.
+  const sql =
+    `SELECT (h >> 11)::DOUBLE, min(h) = max(h), ${firsts} FROM ` +
+    `(SELECT hash(${columns.join(', ')}) AS h, ${columns.join(', ')} FROM lake.main.${table} WHERE ${where.sql}) ` +
+    `GROUP BY h >> 11 LIMIT ${limit + 1}`;
+  const streams: Stream[] = [];
+  for await (const chunk of ctx.session.stream(sql, where.params)) {
+    const at = new Map(columns.map((column, i) => [column, i + 2]));
+    for (let row = 0; row < chunk.rowCount; row++) {
+      if (pacer.due) await pacer.pause();
+      const cell = (column: string): unknown => chunk.columns[at.get(column) ?? -1]?.[row] ?? null;
+      if (chunk.columns[1]?.[row] !== true) throw new QueryError('internal', 'two series have the same hash');
+      streams.push({
+        id: chunk.columns[0]?.[row] as number,
+        name: (cell('prometheus_name') as string | null) ?? '',
+        labels: pointLabels((column) => cell(column) as string | null),
+        delta: cell('aggregation_temporality') === aggregationTemporalityDelta,
+        bounds: (cell(boundsColumn(table) ?? '') as number[] | null) ?? [],
+      });
+    }
+  }
+  return streams;
+}

@@ -1,0 +1,43 @@
+import type { ExponentialPoint } from './histogram.js';
+import type { Predicate } from './predicates.js';
+import type { SampleRequest } from './samples.js';
+
+/** The points of exponential histograms, by stream. */
+export async function exponentialPoints(
+  { ctx, pacer, account }: SampleRequest,
+  id: string,
+  stale: string,
+  where: Predicate,
+): Promise<Map<number, ExponentialPoint[]>> {
+  const sql =
+    `SELECT ${id}, epoch_us(timestamp)::DOUBLE, ${stale}, count::DOUBLE, coalesce(scale, 0), ` +
+    `coalesce(zero_count, 0)::DOUBLE, coalesce(zero_threshold, 0), coalesce(positive_offset, 0), ` +
+    `positive_bucket_counts::DOUBLE[], coalesce(negative_offset, 0), negative_bucket_counts::DOUBLE[] ` +
+    `FROM lake.main.metric_exponential_histogram WHERE ${where.sql}`;
+  const byStream = new Map<number, ExponentialPoint[]>();
+  for await (const chunk of ctx.session.stream(sql, where.params)) {
+    for (let row = 0; row < chunk.rowCount; row++) {
+      const cell = (column: number): unknown => chunk.columns[column]?.[row] ?? null;
+      const number = (column: number) => (cell(column) as number | null) ?? 0;
+      const list = (column: number) => (cell(column) as number[] | null) ?? [];
+      const point: ExponentialPoint = {
+        micros: number(1),
+        stale: cell(2) === true,
+        count: number(3),
+        scale: number(4),
+        zeroCount: number(5),
+        zeroThreshold: number(6),
+        positiveOffset: number(7),
+        positive: list(8),
+        negativeOffset: number(9),
+        negative: list(10),
+      };
+      const known = byStream.get(number(0));
+      if (known) known.push(point);
+      else byStream.set(number(0), [point]);
+    }
+    account(chunk.rowCount);
+    if (pacer.due) await pacer.pause();
+  }
+  return byStream;
+}

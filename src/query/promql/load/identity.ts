@@ -1,0 +1,78 @@
+import { promotedColumns } from '../../../schema/index.js';
+import { Labels, labelName, metricName } from '../labels.js';
+import { targetInfo } from './sources.js';
+
+/** Columns that tell series apart, in the order that `identityOf` takes them. */
+export const resourceColumns = ['service_namespace', 'service_name', 'service_instance_id'] as const;
+export const promoted = promotedColumns('metrics').map((attribute) => attribute.column);
+export const identityColumns = [
+  'prometheus_name',
+  'metric_attributes',
+  ...resourceColumns,
+  ...promoted,
+] as const;
+
+/**
+ * Labels of a metric's series, without its name: attributes first; service_name and the promoted resource
+ * columns where no attribute has that name; `job` and `instance` of the resource over everything.
+ */
+export function pointLabels(column: (name: string) => string | null): [string, string][] {
+  const labels = attributeLabels(column('metric_attributes'));
+  for (const name of ['service_name', ...promoted]) {
+    const value = column(name);
+    if (value !== null && !labels.has(name)) labels.set(name, value);
+  }
+  for (const [name, value] of targetLabels(column)) labels.set(name, value);
+  return [...labels];
+}
+
+/** `job` and `instance`, as the OpenTelemetry compatibility specification derives them from the resource. */
+function targetLabels(column: (name: string) => string | null): [string, string][] {
+  const [namespace, service, instance] = resourceColumns.map(column);
+  const out: [string, string][] = [];
+  if (service) out.push(['job', namespace ? `${namespace}/${service}` : service]);
+  if (instance) out.push(['instance', instance]);
+  return out;
+}
+
+const identifying = new Set(['service_name', 'service_namespace', 'service_instance_id']);
+
+/** Labels of `target_info`, or null for a resource without identity or without anything more to tell. */
+export function targetInfoLabels(column: (name: string) => string | null): Labels | null {
+  const target = targetLabels(column);
+  const attributes = [...attributeLabels(column('resource_attributes'))].filter(
+    ([name]) => !identifying.has(name),
+  );
+  if (target.length === 0 || attributes.length === 0) return null;
+  return Labels.of([...attributes, ...target, [metricName, targetInfo]]);
+}
+
+/** Attribute keys as label names; values of keys that become one name are joined with `;` in key order. */
+function attributeLabels(json: string | null): Map<string, string> {
+  const labels = new Map<string, string>();
+  if (!json) return labels;
+  const attributes = JSON.parse(quoteLongIntegers(json)) as Record<string, unknown>;
+  for (const key of Object.keys(attributes).sort()) {
+    const value = attributeText(attributes[key]);
+    if (value === '') continue;
+    const name = labelName(key);
+    const before = labels.get(name);
+    labels.set(name, before === undefined ? value : `${before};${value}`);
+  }
+  return labels;
+}
+
+function attributeText(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : JSON.stringify(value);
+}
+
+/** JSON.parse rounds integers beyond 2^53; as strings they keep their digits. */
+function quoteLongIntegers(json: string): string {
+  if (!/\d{16}/.test(json)) return json;
+  return json.replace(
+    /"(?:[^"\\]|\\.)*"|(?<![\d.])(-?\d{16,})(?![\d.eE])/g,
+    (text, digits: string | undefined) => (digits === undefined ? text : `"${digits}"`),
+  );
+}

@@ -1,0 +1,106 @@
+import { QueryError } from '../../errors.js';
+import type { QueryContext } from '../../guard.js';
+import type { Pacer } from '../pacer.js';
+import { metricName } from '../labels.js';
+import type { VectorSelector } from '../parse/ast.js';
+import type { Window } from '../plan/plan.js';
+import { discover } from './discover.js';
+import { compileMatcher, type CompiledMatcher } from './matchers.js';
+import { loadPart, type Account } from './samples.js';
+import { isOriginalName, sourcesFor, wantsTargetInfo } from './sources.js';
+import { mergeSeries, type SampleSeries } from './store.js';
+import { loadTargetInfo } from './target.js';
+
+export type LoadedSeries = ReadonlyMap<VectorSelector, readonly SampleSeries[]>;
+
+interface Load {
+  readonly selectors: VectorSelector[];
+  window: Window;
+}
+
+/** The series of every selector; selectors with equal matchers and overlapping windows are read once. */
+export async function load(
+  ctx: QueryContext,
+  pacer: Pacer,
+  windows: ReadonlyMap<VectorSelector, Window>,
+): Promise<LoadedSeries> {
+  const { maxSamples, maxSeries, maxRangeMs } = ctx.limits;
+  let samples = 0;
+  const account: Account = (more) => {
+    samples += more;
+    if (samples > maxSamples) {
+      throw new QueryError(
+        'limit',
+        `the query loads more than ${maxSamples} samples; narrow its range or its selectors`,
+      );
+    }
+  };
+  const out = new Map<VectorSelector, readonly SampleSeries[]>();
+  let seriesCount = 0;
+  for (const { selectors, window } of joined(windows)) {
+    if (window.to - window.from > maxRangeMs) {
+      throw new QueryError('limit', `a selector needs more than the longest range of ${maxRangeMs / 1000} s`);
+    }
+    const series = await loadSelector(ctx, pacer, account, selectors[0] as VectorSelector, window);
+    seriesCount += series.length;
+    if (seriesCount > maxSeries) throw tooManySeries(maxSeries);
+    for (const selector of selectors) out.set(selector, series);
+  }
+  return out;
+}
+
+export function tooManySeries(maxSeries: number): QueryError {
+  return new QueryError('limit', `the query selects more than ${maxSeries} series; narrow its selectors`);
+}
+
+function joined(windows: ReadonlyMap<VectorSelector, Window>): Load[] {
+  const groups = new Map<string, [VectorSelector, Window][]>();
+  for (const entry of windows) {
+    const key = JSON.stringify(entry[0].matchers);
+    const group = groups.get(key);
+    if (group) group.push(entry);
+    else groups.set(key, [entry]);
+  }
+  return [...groups.values()].flatMap((group) => {
+    const loads: Load[] = [];
+    for (const [selector, window] of group.sort((a, b) => a[1].from - b[1].from)) {
+      const last = loads.at(-1);
+      if (last && window.from <= last.window.to) {
+        last.selectors.push(selector);
+        last.window = { from: last.window.from, to: Math.max(last.window.to, window.to) };
+      } else loads.push({ selectors: [selector], window });
+    }
+    return loads;
+  });
+}
+
+/** Matchers as they apply to labels: an OpenTelemetry name is looked up by its column instead. */
+export function labelMatchers(matchers: readonly CompiledMatcher[]): CompiledMatcher[] {
+  return matchers.filter((m) => !(m.name === metricName && m.op === '=' && isOriginalName(m.value)));
+}
+
+async function loadSelector(
+  ctx: QueryContext,
+  pacer: Pacer,
+  account: Account,
+  selector: VectorSelector,
+  window: Window,
+): Promise<SampleSeries[]> {
+  const compiled = selector.matchers.map(compileMatcher);
+  const matchers = labelMatchers(compiled);
+  const { maxSeries } = ctx.limits;
+  const found: SampleSeries[] = [];
+  for (const source of sourcesFor(compiled)) {
+    const streams = await discover(ctx, pacer, source, matchers, window, maxSeries);
+    if (streams.length === 0) continue;
+    if (streams.length > maxSeries) throw tooManySeries(maxSeries);
+    const request = { ctx, pacer, account, source, matchers, window };
+    for (const part of source.parts) {
+      for (const series of await loadPart(request, part, streams)) found.push(series);
+      if (found.length > maxSeries) throw tooManySeries(maxSeries);
+    }
+  }
+  if (wantsTargetInfo(compiled))
+    found.push(...(await loadTargetInfo({ ctx, pacer, account, matchers, window })));
+  return mergeSeries(found);
+}

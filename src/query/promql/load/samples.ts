@@ -1,0 +1,160 @@
+import type { QueryContext } from '../../guard.js';
+import { Labels, metricName, plainDecimal } from '../labels.js';
+import type { Pacer } from '../pacer.js';
+import type { Window } from '../plan/plan.js';
+import { sourcePredicate, streamId, type Stream } from './discover.js';
+import { exponentialPoints } from './exponential.js';
+import { bucketBounds, cumulative, exponentialBuckets } from './histogram.js';
+import { matchesAll, type CompiledMatcher } from './matchers.js';
+import { allOf, type Predicate } from './predicates.js';
+import { suffixes, type MetricTable, type Part, type Source } from './sources.js';
+import { SeriesBuilder, type SampleSeries } from './store.js';
+
+/** Throws once a query has taken more samples than it may. */
+export type Account = (samples: number) => void;
+
+export interface SampleRequest {
+  readonly ctx: QueryContext;
+  readonly pacer: Pacer;
+  readonly account: Account;
+  readonly source: Source;
+  readonly matchers: readonly CompiledMatcher[];
+  readonly window: Window;
+}
+
+/** OTLP data point flag "no recorded value": the series ends here. */
+const stale = '(coalesce(flags, 0) & 1) = 1';
+
+const points: Record<Part, Partial<Record<MetricTable, string>>> = {
+  value: { metric_gauge: 'value', metric_sum: 'value' },
+  sum: { metric_histogram: 'sum', metric_exponential_histogram: 'sum', metric_summary: 'sum' },
+  count: {
+    metric_histogram: 'count::DOUBLE',
+    metric_exponential_histogram: 'count::DOUBLE',
+    metric_summary: 'count::DOUBLE',
+  },
+  bucket: { metric_histogram: 'bucket_counts::DOUBLE[], count::DOUBLE' },
+  quantile: { metric_summary: 'quantile_values' },
+};
+
+/** The series of one part of the given streams; streams and series that the matchers refuse are left out. */
+export async function loadPart(
+  request: SampleRequest,
+  part: Part,
+  streams: readonly Stream[],
+): Promise<SampleSeries[]> {
+  const { table } = request.source;
+  const named = streams.map((stream) => ({ stream, name: stream.name + suffixes[part] }));
+  if (part === 'bucket' && table === 'metric_exponential_histogram') return loadExponential(request, named);
+  const targets = new Map<number, (SeriesBuilder | null)[]>();
+  for (const { stream, name } of named) {
+    const builders = partLabels(part, stream).map((extra) =>
+      builderFor(stream, name, extra, request.matchers),
+    );
+    if (builders.some((builder) => builder !== null)) targets.set(stream.id, builders);
+  }
+  if (targets.size === 0) return [];
+  const listed = part === 'bucket' || part === 'quantile';
+  // A point without a value and without the flag (a histogram without a sum) is no sample at all.
+  const columns = points[part][table] ?? 'NULL';
+  const present = listed || part === 'count' ? 'true' : `${columns} IS NOT NULL OR ${stale}`;
+  const where = rowPredicate(request, streams, targets.size, { sql: present, params: [] }, targets.keys());
+  const sql =
+    `SELECT ${streamId(table)}, epoch_us(timestamp)::DOUBLE, ${stale}, ${columns} ` +
+    `FROM lake.main.${table} WHERE ${where.sql}`;
+  for await (const chunk of request.ctx.session.stream(sql, where.params)) {
+    const [ids = [], micros = [], ended = [], values = [], totals = []] = chunk.columns;
+    for (let row = 0; row < chunk.rowCount; row++) {
+      const builders = targets.get(ids[row] as number);
+      if (!builders) continue;
+      const at = micros[row] as number;
+      if (ended[row] === true) builders.forEach((builder) => builder?.push(at, null));
+      else if (!listed) builders[0]?.push(at, values[row] as number);
+      else {
+        const list = (values[row] as number[] | null) ?? [];
+        const all = part === 'bucket' ? cumulative(list, builders.length - 1, totals[row] as number) : list;
+        for (let i = 0; i < builders.length; i++) builders[i]?.push(at, all[i] ?? NaN);
+        request.account(builders.length - 1);
+      }
+    }
+    request.account(chunk.rowCount);
+    if (request.pacer.due) await request.pacer.pause();
+  }
+  return finish(request.pacer, [...targets.values()].flat());
+}
+
+/** The label that tells the series of one stream apart. */
+function partLabels(part: Part, stream: Stream): readonly (readonly [string, string] | null)[] {
+  if (part === 'bucket') return bucketBounds(stream.bounds).map((bound) => ['le', bound]);
+  if (part === 'quantile') return stream.bounds.map((quantile) => ['quantile', plainDecimal(quantile)]);
+  return [null];
+}
+
+function builderFor(
+  stream: Stream,
+  name: string,
+  extra: readonly [string, string] | null,
+  matchers: readonly CompiledMatcher[],
+): SeriesBuilder | null {
+  const labels = seriesLabels(stream, name, extra);
+  return matchesAll(labels, matchers) ? new SeriesBuilder(labels, stream.delta) : null;
+}
+
+export function seriesLabels(stream: Stream, name: string, extra: readonly [string, string] | null): Labels {
+  return Labels.of([...stream.labels, ...(extra ? [extra] : []), [metricName, name]]);
+}
+
+/** Which label sets a part of a stream has, without reading samples; an exponential histogram's bounds are not known then. */
+export function partSeries(part: Part, stream: Stream): Labels[] {
+  return partLabels(part, stream).map((extra) => seriesLabels(stream, stream.name + suffixes[part], extra));
+}
+
+function rowPredicate(
+  request: SampleRequest,
+  streams: readonly Stream[],
+  wanted: number,
+  present: Predicate,
+  ids: Iterable<number>,
+): Predicate {
+  const rows = allOf([sourcePredicate(request.source, request.matchers, request.window), present]);
+  if (wanted === streams.length) return rows;
+  const list = `[${[...ids].join(',')}]`;
+  const among = `${streamId(request.source.table)} IN (SELECT unnest(CAST(? AS DOUBLE[])))`;
+  return allOf([rows, { sql: among, params: [list] }]);
+}
+
+async function loadExponential(
+  request: SampleRequest,
+  named: readonly { stream: Stream; name: string }[],
+): Promise<SampleSeries[]> {
+  const streams = named.map(({ stream }) => stream);
+  const notBuckets = request.matchers.filter((matcher) => matcher.name !== 'le');
+  const wanted = named.filter(({ stream, name }) => matchesAll(seriesLabels(stream, name, null), notBuckets));
+  if (wanted.length === 0) return [];
+  const ids = wanted.map(({ stream }) => stream.id);
+  const where = rowPredicate(request, streams, wanted.length, { sql: 'true', params: [] }, ids);
+  const byStream = await exponentialPoints(request, streamId(request.source.table), stale, where);
+  const builders: (SeriesBuilder | null)[] = [];
+  for (const { stream, name } of wanted) {
+    const all = byStream.get(stream.id) ?? [];
+    const { bounds, counts } = exponentialBuckets(all);
+    const own = bounds.map((bound) => builderFor(stream, name, ['le', bound], request.matchers));
+    for (const point of all) {
+      const values = point.stale ? [] : counts(point);
+      own.forEach((builder, i) => builder?.push(point.micros, point.stale ? null : (values[i] ?? NaN)));
+      request.account(own.length);
+      if (request.pacer.due) await request.pacer.pause();
+    }
+    builders.push(...own);
+  }
+  return finish(request.pacer, builders);
+}
+
+async function finish(pacer: Pacer, builders: readonly (SeriesBuilder | null)[]): Promise<SampleSeries[]> {
+  const out: SampleSeries[] = [];
+  for (const builder of builders) {
+    if (pacer.due) await pacer.pause();
+    if (builder && !builder.empty) out.push(builder.finish());
+  }
+  return out;
+}

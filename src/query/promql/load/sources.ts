@@ -1,0 +1,64 @@
+import { tableDef, type TableName } from '../../../schema/index.js';
+import { metricName } from '../labels.js';
+import type { CompiledMatcher } from './matchers.js';
+
+/** Which series of a data point: its value, or the classic parts of a histogram or summary. */
+export type Part = 'value' | 'bucket' | 'sum' | 'count' | 'quantile';
+
+export const suffixes: Readonly<Record<Part, string>> = {
+  value: '',
+  quantile: '',
+  bucket: '_bucket',
+  sum: '_sum',
+  count: '_count',
+};
+
+export const partsOf = {
+  metric_gauge: ['value'],
+  metric_sum: ['value'],
+  metric_histogram: ['bucket', 'sum', 'count'],
+  metric_exponential_histogram: ['bucket', 'sum', 'count'],
+  metric_summary: ['quantile', 'sum', 'count'],
+} as const satisfies Partial<Record<TableName, readonly Part[]>>;
+
+export type MetricTable = keyof typeof partsOf;
+export const metricTables = Object.keys(partsOf) as MetricTable[];
+export const targetInfo = 'target_info';
+
+/** One table to read for a selector. */
+export interface Source {
+  readonly table: MetricTable;
+  readonly parts: readonly Part[];
+  /** Names without suffix to look for, or null for any. */
+  readonly baseNames: readonly string[] | null;
+  /** The OpenTelemetry name is given (it has characters that no Prometheus name has). */
+  readonly original: boolean;
+}
+
+/** The tables and parts that can hold a series whose name fits the matchers. */
+export function sourcesFor(matchers: readonly CompiledMatcher[]): Source[] {
+  const exact = matchers.find((m) => m.name === metricName && m.op === '=');
+  return metricTables.flatMap((table): Source[] => {
+    if (!exact) return [{ table, parts: partsOf[table], baseNames: null, original: false }];
+    const parts = partsOf[table].filter((part: Part) => exact.value.endsWith(suffixes[part]));
+    if (parts.length === 0) return [];
+    const base = (part: Part) => exact.value.slice(0, exact.value.length - suffixes[part].length);
+    if (isOriginalName(exact.value)) {
+      // Labels do not hold this name, so it cannot be checked afterwards which part it belongs to.
+      return parts.map((part) => ({ table, parts: [part], baseNames: [base(part)], original: true }));
+    }
+    return [{ table, parts, baseNames: [...new Set(parts.map(base))], original: false }];
+  });
+}
+
+export function wantsTargetInfo(matchers: readonly CompiledMatcher[]): boolean {
+  return matchers.every((m) => m.name !== metricName || m.matches(targetInfo));
+}
+
+export function isOriginalName(name: string): boolean {
+  return /[^a-zA-Z0-9_:]/.test(name);
+}
+
+export function hasTemporality(table: MetricTable): boolean {
+  return tableDef(table).columns.some((column) => column.name === 'aggregation_temporality');
+}

@@ -1,0 +1,35 @@
+import { children, type Expr } from '../parse/ast.js';
+
+const dateFunctions = new Set([
+  'days_in_month',
+  'day_of_month',
+  'day_of_week',
+  'day_of_year',
+  'hour',
+  'minute',
+  'month',
+  'year',
+]);
+
+/** Whether every step gives the same: all selectors are pinned by @ and nothing asks for the time. */
+export function stepInvariant(expr: Expr): boolean {
+  switch (expr.kind) {
+    case 'selector':
+      return expr.at !== undefined;
+    case 'matrix':
+      return expr.selector.at !== undefined;
+    case 'subquery':
+      // A pinned subquery looks at one fixed range, whatever is inside.
+      return expr.at !== undefined;
+    case 'call':
+      if (expr.name === 'time' || (dateFunctions.has(expr.name) && expr.args.length === 0)) return false;
+      return expr.args.every(stepInvariant);
+    default:
+      return children(expr).every(stepInvariant);
+  }
+}
+
+/** Worth computing once: step-invariant, and more than a constant. */
+export function computesOnce(expr: Expr): boolean {
+  return expr.kind !== 'number' && expr.kind !== 'string' && stepInvariant(expr);
+}
