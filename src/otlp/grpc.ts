@@ -86,18 +86,19 @@ export async function startOtlpGrpc(options: OtlpGrpcOptions): Promise<OtlpGrpcS
       error ? reject(new Error(`gRPC cannot listen on ${options.bind}`, { cause: error })) : resolve(bound),
     );
   });
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   return {
-    address: `${host.includes(':') ? `[${host}]` : host}:${port}`,
+    address,
     async close(graceMs) {
-      let cut: NodeJS.Timeout | undefined;
+      // Cuts sessions at the end of the grace time; forceShutdown knows them only with channelz on.
+      server.drain(address, graceMs);
+      let late: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
-        cut = setTimeout(() => {
-          server.forceShutdown();
-          resolve();
-        }, graceMs);
         server.tryShutdown(() => resolve());
+        late = setTimeout(resolve, graceMs + 1000);
       });
-      clearTimeout(cut);
+      clearTimeout(late);
+      server.forceShutdown();
     },
   };
 }
