@@ -1,0 +1,103 @@
+import type { QueryContext } from '../guard.js';
+import { hour, second, type TimeRange } from './load.js';
+import type { SqlFilter, TraceCondition } from './sql-filter.js';
+import { literal, timeRange } from './sql-text.js';
+
+export interface Candidate {
+  readonly traceId: string;
+  /** Earliest and latest start of a span that fits, nanoseconds. */
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+/** How many candidates one statement fetches. */
+const pageSize = 500;
+const firstWindow = 300n * second;
+const longestWindow = 24n * hour;
+
+/**
+ * Traces that may match, newest first, each once. Looks at the newest minutes before it looks further back,
+ * so that a search that fills its limit early reads little; only conditions that several spans of a trace
+ * must fulfil together need the whole range at once.
+ */
+export async function* candidates(
+  ctx: QueryContext,
+  condition: TraceCondition,
+  range: TimeRange,
+): AsyncGenerator<Candidate[]> {
+  const seen = new Set<string>();
+  for (const window of windows(range, isSingle(condition))) {
+    let after: Candidate | null = null;
+    for (;;) {
+      ctx.signal.throwIfAborted();
+      const page: Candidate[] = await candidatePage(ctx, condition, window, after);
+      const fresh = page.filter((candidate) => !seen.has(candidate.traceId));
+      for (const candidate of fresh) seen.add(candidate.traceId);
+      if (fresh.length > 0) yield fresh;
+      after = page.at(-1) ?? null;
+      if (page.length < pageSize) break;
+    }
+  }
+}
+
+function* windows(range: TimeRange, growing: boolean): Generator<TimeRange> {
+  if (!growing) {
+    yield range;
+    return;
+  }
+  let { end } = range;
+  let width = firstWindow;
+  while (end > range.start) {
+    const start = end - width > range.start ? end - width : range.start;
+    yield { start, end };
+    end = start;
+    width = width * 4n < longestWindow ? width * 4n : longestWindow;
+  }
+}
+
+function isSingle(condition: TraceCondition): boolean {
+  return condition.kind === 'some' && condition.extra.length === 0;
+}
+
+async function candidatePage(
+  ctx: QueryContext,
+  condition: TraceCondition,
+  window: TimeRange,
+  after: Candidate | null,
+): Promise<Candidate[]> {
+  const filters = leaves(condition);
+  const any = filters.map(({ sql }) => `(${sql})`).join(' OR ');
+  const having = isSingle(condition) ? 'true' : havingSql(condition);
+  const next = after
+    ? `(max(start_time_unix_nano) < ${after.last} OR (max(start_time_unix_nano) = ${after.last} AND trace_id > ${literal(after.traceId)}))`
+    : 'true';
+  const rows = await ctx.session.rows(
+    `SELECT trace_id, min(start_time_unix_nano) AS first, max(start_time_unix_nano) AS last
+     FROM lake.spans
+     WHERE ${timeRange(window.start, window.end)} AND trace_id IS NOT NULL AND (${any || 'true'})
+     GROUP BY trace_id
+     HAVING ${having} AND ${next}
+     ORDER BY last DESC, trace_id LIMIT ${pageSize}`,
+  );
+  return rows.map((row) => ({
+    traceId: row['trace_id'] as string,
+    first: row['first'] as bigint,
+    last: row['last'] as bigint,
+  }));
+}
+
+function leaves(condition: TraceCondition): SqlFilter[] {
+  if (condition.kind === 'some') return [condition.filter, ...condition.extra];
+  return condition.parts.flatMap(leaves);
+}
+
+function havingSql(condition: TraceCondition): string {
+  if (condition.kind === 'some') {
+    return [condition.filter, ...condition.extra]
+      .map(({ sql }) => `coalesce(bool_or(${sql}), false)`)
+      .join(' AND ');
+  }
+  if (condition.parts.length === 0) return 'true';
+  const join = condition.kind === 'all' ? ' AND ' : ' OR ';
+  return `(${condition.parts.map(havingSql).join(join)})`;
+}

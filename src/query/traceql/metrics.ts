@@ -1,0 +1,62 @@
+import type { QueryContext } from '../guard.js';
+import type { MetricsAggregate, Pipeline, FieldExpr, Query } from './ast.js';
+import { compareMetrics } from './metrics-compare.js';
+import { scanMetrics } from './metrics-scan.js';
+import { sqlMetrics } from './metrics-sql.js';
+import type { MetricsRange } from './params.js';
+import { SeriesSet, type Label } from './series.js';
+
+export interface MetricsOptions {
+  readonly range: MetricsRange;
+  readonly instant: boolean;
+  readonly exemplars: number;
+}
+
+/**
+ * TraceQL metrics: spans counted in the interval in which they start, timestamps at the interval's start.
+ * Durations count in seconds. What SQL can say exactly is aggregated by DuckDB; the rest is evaluated span
+ * by span, or trace by trace where the query looks at the structure.
+ */
+export async function metricsQuery(
+  ctx: QueryContext,
+  query: Query,
+  options: MetricsOptions,
+): Promise<object> {
+  const { metrics, pipeline } = query;
+  if (!metrics) throw new Error('not a metrics query');
+  const { first } = metrics;
+  const counting = first.kind === 'compare' || countsSpans(first);
+  const series = new SeriesSet(options.range, ctx.limits.maxSeries, counting ? 0 : NaN);
+  const single = singleFilter(pipeline);
+  if (first.kind === 'compare') await compareMetrics(ctx, single, first, options.range, series);
+  else if (!single || !(await sqlMetrics(ctx, single, first, options, series))) {
+    await scanMetrics(ctx, pipeline, single, first, options, series);
+  }
+  series.apply(metrics.second);
+  return { series: series.toJson(options.instant, options.exemplars), metrics: {} };
+}
+
+export function countsSpans(aggregate: MetricsAggregate): boolean {
+  return ['rate', 'count_over_time', 'histogram_over_time'].includes(aggregate.fn);
+}
+
+/** Consecutive filters are one filter; null for anything more. */
+function singleFilter({ elements }: Pipeline): FieldExpr | null {
+  const conditions: FieldExpr[] = [];
+  for (const element of elements) {
+    if (element.kind === 'filter') conditions.push(element.condition);
+    else if (element.kind !== 'select') return null;
+  }
+  const always: FieldExpr = { kind: 'static', value: { type: 'bool', value: true }, at: 0 };
+  return conditions.reduce((left, right) => ({ kind: 'binary', op: '&&', left, right, at: 0 }), always);
+}
+
+/** A series that is not grouped is named after its function. */
+export function seriesLabels(
+  aggregate: MetricsAggregate,
+  by: readonly Label[],
+  extra: readonly Label[] = [],
+): Label[] {
+  if (by.length > 0 || extra.length > 0) return [...by, ...extra];
+  return [['__name__', { type: 'string', value: aggregate.fn }]];
+}

@@ -1,0 +1,271 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { testLake, type TestLake } from '../../../test/support/lake.js';
+import { filterSql } from './sql-filter.js';
+import { parseQuery } from './parser.js';
+import { search } from './search.js';
+import { drawSpans, epoch } from './trace-text.test.support.js';
+
+const spans = drawSpans(`
+  trace a
+    front svc=web kind=server dur=120ms http.request.method=GET http.route=/cart http.response.status_code=200 r:host.name=h1 r:deployment.environment.name=prod
+      auth kind=client at=5ms dur=10ms flag=true retries=3
+      cart svc=cart kind=server at=20ms dur=80ms status=error msg=broken ratio=0.5 http.response.status_code=500
+        db1 kind=client at=25ms dur=20ms db.system.name=postgresql rows=12
+        db2 kind=client at=50ms dur=30ms db.system.name=redis rows=7 tags=["x","y"]
+          net kind=internal at=55ms dur=1ms scope=net@1.2 s:pool=a
+  trace b
+    job svc=worker kind=consumer at=1000ms dur=2000ms status=ok big=9007199254740993 text="200" num=200
+      step1 at=1100ms dur=100ms event={"name":"exception","time_unix_nano":"${epoch + 1_150_000_000n}","attributes":{"exception.type":"IOError","n":1}} event={"name":"retry","time_unix_nano":"${epoch + 1_160_000_000n}","attributes":{"n":2}}
+      step2 at=1300ms dur=100ms kind=producer link={"trace_id":"0000000000000000000000000000000a","span_id":"0000000000000001","attributes":{"why":"batch"}}
+        flush at=1310ms dur=5ms double=1.0 empty="" service.name=shadow
+  trace c
+    orphan svc=web at=2000ms dur=1ms parent=00000000000000ff o'brien=x weird"key=1 a/b~c=1 map={"k":1} nothing=null
+    ⊕late svc=late at=2000ms parent=00000000000000ff
+`);
+
+/** Which spans each query finds, over all traces. Every line runs against DuckLake, then through the evaluator. */
+const cases = `
+  {}                                                    => front auth cart db1 db2 net job step1 step2 flush orphan ⊕late
+  { true }                                              => front auth cart db1 db2 net job step1 step2 flush orphan ⊕late
+  { false }                                             =>
+
+  # intrinsics
+  { name = "cart" }                                     => cart
+  { span:name =~ "db." }                                => db1 db2
+  { name =~ "db" }                                      =>
+  { name !~ "db.|step.|.*o.*" }                         => auth cart net flush ⊕late
+  { status = error }                                    => cart
+  { status != unset }                                   => cart job
+  { kind = client }                                     => auth db1 db2
+  { span:kind = producer }                              => step2
+  { statusMessage = "broken" }                          => cart
+  { statusMessage != "" }                               => cart
+  { duration > 100ms }                                  => front job
+  { duration >= 100ms && duration <= 120ms }            => front step1 step2
+  { duration = 0.1s }                                   => step1 step2
+  { 1s < duration }                                     => job
+  { span:id = "0000000000000003" }                      => cart
+  { trace:id = "0000000000000000000000000000000b" && kind = producer } => step2
+  { span:parentID = "0000000000000003" }                => db1 db2
+  { rootName = "front" && kind = client }               => auth db1 db2
+  { rootServiceName = "worker" }                        => job step1 step2 flush
+  { rootServiceName =~ "w.*" && name = "net" }          => net
+  { traceDuration > 1s && kind = producer }             => step2
+  { trace:duration < 200ms && status = error }          => cart
+  { childCount = 2 }                                    => front cart job
+  { span:childCount > 1 && name = "front" }             => front
+  { nestedSetParent < 0 }                               => front job
+  { nestedSetParent = -1 && kind = server }             => front
+  { nestedSetParent > 0 && kind = server }              => cart
+  { nestedSetLeft = 1 }                                 => front job
+  { instrumentation:name = "net" }                      => net
+  { instrumentation:version != "1.1" }                  => net
+  { instrumentation.pool = "a" }                        => net
+
+  # attributes and their types
+  { .http.route = "/cart" }                             => front
+  { span.http.route = "/cart" }                         => front
+  { resource.http.route = "/cart" }                     =>
+  { span.http.response.status_code = 500 }              => cart
+  { .http.response.status_code >= 200 }                 => front cart
+  { span.http.response.status_code = "500" }            =>
+  { span.http.response.status_code = 500.0 }            => cart
+  { span.text = "200" }                                 => job
+  { span.text = 200 }                                   =>
+  { span.num = 200 }                                    => job
+  { span.num = "200" }                                  =>
+  { span.big = 9007199254740993 }                       => job
+  { span.big = 9007199254740992 }                       =>
+  { span.big > 9007199254740992 }                       => job
+  { span.ratio = 0.5 }                                  => cart
+  { span.ratio < 1 }                                    => cart
+  { span.double = 1 }                                   => flush
+  { span.flag = true }                                  => auth
+  { .flag }                                             => auth
+  { !.flag }                                            =>
+  { .flag != true }                                     =>
+  { span.empty = "" }                                   => flush
+  { resource.service.name = "cart" }                    => cart db1 db2 net
+  { .service.name = "cart" }                            => cart db1 db2 net
+  { .service.name = "shadow" }                          => flush
+  { .service.name = "worker" }                          => job step1 step2
+  { resource.service.name = "worker" && kind=producer } => step2
+  { resource.host.name = "h1" }                         => front
+  { resource.deployment.environment.name =~ "pr.*" }    => front
+  { span."o'brien" = "x" }                              => orphan
+  { span."weird\\"key" = 1 }                            => orphan
+  { span."a/b~c" = 1 }                                  => orphan
+  { span.map.k = 1 }                                    =>
+  { span.rows > 7 }                                     => db1
+  { span.rows != 7 }                                    => db1
+  { 7 != span.rows }                                    => db1
+  { span.tags = "x" }                                   => db2
+  { span.tags != "x" }                                  =>
+  { span.tags != "z" }                                  => db2
+  { span.tags =~ "x|z" }                                => db2
+  { span.tags !~ "x|z" }                                =>
+
+  # absence
+  { span.rows != nil }                                  => db1 db2
+  { nil != span.rows }                                  => db1 db2
+  { span.rows = nil && kind = client }                  => auth
+  { span.map != nil }                                   => orphan
+  { span.nothing != nil }                               =>
+  { resource.host.name != nil }                         => front
+  { event.n != nil }                                    => step1
+  { parent = nil }                                      => front job
+  { parent != nil && name = "step1" }                   => step1
+  { !(span.rows = 7) && kind = client }                 => auth db1
+
+  # logic and arithmetic
+  { kind = client && span.rows > 10 }                   => db1
+  { span.rows = 12 || span.rows = 7 }                   => db1 db2
+  { span.rows = 12 || span.rows = 7 && false }          =>
+  { span.rows = 12 || (span.rows = 7 && false) }        => db1
+  { span.rows * 2 + 1 = 25 }                            => db1
+  { 1 + span.rows * 2 = 25 }                            => db1
+  { span.rows % 5 = 2 }                                 => db1 db2
+  { -span.rows = -7 }                                   => db2
+  { span.rows ^ 2 = 49 }                                => db2
+  { duration * 2 > 3s }                                 => job
+  { duration > 50ms + 60ms }                            => front job
+  { span.rows + span.missing > 0 }                      =>
+
+  # events, links, parents
+  { event:name = "exception" }                          => step1
+  { event:name != "exception" }                         => step1
+  { event.exception.type =~ "IO.*" }                    => step1
+  { event.n > 1 }                                       => step1
+  { event.n > 2 }                                       =>
+  { event:timeSinceStart >= 60ms }                      => step1
+  { event:timeSinceStart > 60ms }                       =>
+  { link:traceID = "0000000000000000000000000000000a" } => step2
+  { link.why = "batch" }                                => step2
+  { parent.http.route = "/cart" }                       => auth cart
+  { parent.span.http.response.status_code = 500 }       => db1 db2
+  { parent.resource.service.name = "web" }              => auth cart
+  { parent.rows = nil && name = "db1" }                 => db1
+
+  # spansets
+  { name = "front" } && { name = "net" }                => front net
+  { name = "front" } && { name = "job" }                =>
+  { name = "front" } || { name = "job" }                => front job
+  { name = "front" } > { kind = client }                => auth
+  { name = "front" } >> { kind = client }               => auth db1 db2
+  { name = "cart" } >> { name = "net" }                 => net
+  { name = "net" } << { kind = server }                 => front cart
+  { name = "net" } < { }                                => db2
+  { name = "db1" } ~ { }                                => db2
+  { kind = client } ~ { kind = client }                 => db1 db2
+  { name = "front" } !> { kind = client }               => db1 db2
+  { name = "cart" } !>> { kind = client }               => auth
+  { name = "net" } !<< { kind = server }                =>
+  { name = "db1" } !~ { kind = client }                 => auth db1
+  { name = "nowhere" } !> { kind = client }             => auth db1 db2
+  { name = "cart" } &> { kind = client }                => cart db1 db2
+  { kind = server } &>> { name = "net" }                => front cart net
+  { name = "net" } &<< { kind = server }                => front cart net
+  { name = "db1" } &~ { name = "db2" }                  => db1 db2
+  { } >> { name = "⊕late" }                             =>
+  { name = "orphan" } ~ { name = "⊕late" }              => ⊕late
+  { name = "front" } > { name = "cart" } > { name = "db1" } => db1
+  ({ name = "front" } &>> { status = error }) || ({ name = "step1" }) | select(status, nestedSetLeft) => front cart step1
+
+  # pipelines
+  { kind = client } | count() > 2                       => auth db1 db2
+  { kind = client } | count() = 3                       => auth db1 db2
+  { kind = client } | count() > 3                       =>
+  { name =~ "step." } | avg(duration) = 100ms           => step1 step2
+  { kind = client } | max(span.rows) = 12               => auth db1 db2
+  { kind = client } | min(span.rows) < 7                =>
+  { kind = client } | sum(span.rows) = 19               => auth db1 db2
+  { kind = client } | avg(span.rows) > 9                => auth db1 db2
+  { kind = producer } | sum(span.rows) >= 0             =>
+  { kind = client } | count() + 1 = 4                   => auth db1 db2
+  { } | max(duration) > 1s                              => job step1 step2 flush
+  count() > 5                                           => front auth cart db1 db2 net
+  { kind = client } | { span.rows > 7 }                 => db1
+  { kind = client } | by(resource.service.name) | count() = 2 => db1 db2
+  { kind = client } | by(resource.service.name) | coalesce() | count() = 3 => auth db1 db2
+  ({ kind = client } | count() > 2) && ({ status = error }) => auth db1 db2 cart
+  ({ kind = client } | count() > 9) || ({ status = error }) => cart
+`;
+
+function expectations(text: string): [string, string[]][] {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => {
+      const [query = '', names = ''] = line.split(/\s+=>\s*/);
+      return [query, names.split(' ').filter(Boolean).sort()];
+    });
+}
+
+interface Found {
+  readonly traces: readonly {
+    readonly traceID: string;
+    readonly spanSets: readonly {
+      readonly spans: readonly { readonly spanID: string; readonly name: string }[];
+    }[];
+  }[];
+}
+
+describe('TraceQL search', () => {
+  let lake: TestLake;
+  const range = { start: epoch - 1_000_000_000n, end: epoch + 3_600_000_000_000n };
+
+  before(async () => {
+    lake = await testLake();
+    await lake.insert('spans', spans);
+  });
+  after(() => lake.close());
+
+  const find = (text: string, limit = 100) =>
+    lake.guard.run('test', new AbortController().signal, (ctx) =>
+      search(ctx, parseQuery(text), { range, limit, spansPerSpanset: 0, withSpansets: true }),
+    ) as Promise<Found>;
+
+  const names = new Map(spans.map((row) => [row['span_id'], row['span_name'] as string]));
+
+  for (const [query, expected] of expectations(cases)) {
+    it(query, async () => {
+      const { traces } = await find(query);
+      const found = traces.flatMap(({ spanSets }) => spanSets.flatMap((set) => set.spans));
+      assert.deepEqual(found.map(({ spanID }) => names.get(spanID)).sort(), expected);
+    });
+  }
+
+  it('gives by SQL alone what the evaluator gives wherever SQL claims to be exact', async () => {
+    let exact = 0;
+    for (const [query, expected] of expectations(cases)) {
+      const [element, ...more] = parseQuery(query).pipeline.elements;
+      if (element?.kind !== 'filter' || more.length > 0) continue;
+      const filter = filterSql(element.condition);
+      const result = await lake.connection.runAndReadAll(
+        `SELECT span_name FROM lake.spans WHERE (${filter.sql}) ORDER BY span_name`,
+      );
+      const found = result.getRows().map(([name]) => name as string);
+      if (filter.exact) {
+        exact++;
+        assert.deepEqual(found.sort(), expected, query);
+      } else {
+        assert.deepEqual(
+          expected.filter((name) => !found.includes(name)),
+          [],
+          query,
+        );
+      }
+    }
+    assert.ok(exact > 60, `${exact} queries are exact in SQL`);
+  });
+
+  it('gives the newest traces first, up to the limit', async () => {
+    const { traces } = await find('{}', 2);
+    assert.deepEqual(
+      traces.map(({ traceID }) => traceID.slice(-1)),
+      ['c', 'b'],
+    );
+  });
+});

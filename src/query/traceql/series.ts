@@ -1,0 +1,131 @@
+import { QueryError } from '../errors.js';
+import type { SecondStage, Value } from './ast.js';
+import type { MetricsRange } from './params.js';
+import { compare, display, groupKey, toAnyValue } from './value.js';
+
+export type Label = readonly [name: string, value: Value];
+
+export interface Exemplar {
+  readonly traceId: string;
+  /** Nanoseconds: when the span started. */
+  readonly time: bigint;
+  /** Null where a span has no value of its own: the sample of its interval stands in. */
+  readonly value: number | null;
+}
+
+interface Series {
+  readonly labels: readonly Label[];
+  /** One an interval; NaN where there is none. */
+  readonly values: Float64Array;
+  readonly exemplars: Exemplar[];
+}
+
+/** The series of an answer. */
+export class SeriesSet {
+  readonly #series = new Map<string, Series>();
+
+  constructor(
+    private readonly range: MetricsRange,
+    private readonly maxSeries: number,
+    /** What an interval without spans holds: 0 for counts, NaN for nothing. */
+    private readonly empty: number,
+  ) {}
+
+  set(labels: readonly Label[], interval: number, value: number, exemplar: Exemplar | null = null): void {
+    const series = this.#get(labels);
+    if (interval < 0 || interval >= series.values.length) return;
+    series.values[interval] = value;
+    if (exemplar) series.exemplars.push(exemplar);
+  }
+
+  #get(labels: readonly Label[]): Series {
+    const key = labels.map(([name, value]) => `${name}=${groupKey(value)}`).join('\0');
+    let series = this.#series.get(key);
+    if (!series) {
+      if (this.#series.size >= this.maxSeries) {
+        throw new QueryError('limit', `the query gives more than ${this.maxSeries} series`);
+      }
+      const values = new Float64Array(this.range.intervals).fill(this.empty);
+      this.#series.set(key, (series = { labels, values, exemplars: [] }));
+    }
+    return series;
+  }
+
+  apply(stages: readonly SecondStage[]): void {
+    for (const stage of stages) {
+      if (stage.kind === 'filter') this.#filter(stage.op, stage.value);
+      else this.#rank(stage.kind, stage.limit);
+    }
+  }
+
+  #filter(op: '=' | '!=' | '<' | '<=' | '>' | '>=', bound: number): void {
+    const right: Value = { type: 'float', value: bound };
+    for (const { values } of this.#series.values()) {
+      for (let i = 0; i < values.length; i++) {
+        if (!compare(op, { type: 'float', value: values[i] ?? NaN }, right, null)) values[i] = NaN;
+      }
+    }
+  }
+
+  /** Ranks anew in each interval; equal values go by the order of the labels. */
+  #rank(kind: 'topk' | 'bottomk', limit: number): void {
+    const all = [...this.#series].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, series]) => series);
+    const sign = kind === 'topk' ? -1 : 1;
+    for (let i = 0; i < this.range.intervals; i++) {
+      const present = all.filter(({ values }) => !Number.isNaN(values[i]));
+      present.sort((a, b) => sign * ((a.values[i] ?? 0) - (b.values[i] ?? 0)));
+      for (const { values } of present.slice(limit)) values[i] = NaN;
+    }
+  }
+
+  /** Series in the order of their labels; those without any sample are left out. */
+  toJson(instant: boolean, maxExemplars: number): object[] {
+    const sorted = [...this.#series].sort(([a], [b]) => (a < b ? -1 : 1));
+    return sorted.flatMap(([, series]): object[] => {
+      const samples = this.#samples(series);
+      if (samples.length === 0) return [];
+      const head = {
+        labels: series.labels.map(([key, value]) => ({ key, value: toAnyValue(value) })),
+        promLabels: promLabels(series.labels),
+      };
+      if (instant) return [{ ...head, value: samples[0]?.value }];
+      const exemplars = this.#exemplars(series, maxExemplars);
+      return [{ ...head, samples, ...(exemplars.length > 0 ? { exemplars } : {}) }];
+    });
+  }
+
+  #samples({ values }: Series): { timestampMs: string; value: number }[] {
+    const { start, step } = this.range;
+    return [...values].flatMap((value, i) => {
+      if (Number.isNaN(value)) return [];
+      return [{ timestampMs: String((start + BigInt(i) * step) / 1_000_000n), value }];
+    });
+  }
+
+  #exemplars({ exemplars, values }: Series, limit: number): object[] {
+    const stride = Math.max(1, exemplars.length / Math.max(1, limit));
+    const { start, step } = this.range;
+    const out: object[] = [];
+    for (let i = 0; out.length < limit && Math.floor(i) < exemplars.length; i += stride) {
+      const exemplar = exemplars[Math.floor(i)];
+      if (!exemplar) break;
+      const sample = values[Number((exemplar.time - start) / step)];
+      if (sample === undefined || Number.isNaN(sample)) continue;
+      out.push({
+        labels: [{ key: 'trace:id', value: { stringValue: exemplar.traceId } }],
+        value: exemplar.value ?? sample,
+        timestampMs: String(exemplar.time / 1_000_000n),
+      });
+    }
+    return out;
+  }
+}
+
+function promLabels(labels: readonly Label[]): string {
+  const parts = labels.map(([name, value]) => {
+    const shown = display(value);
+    const text = value.type === 'nil' ? '<nil>' : shown === '' ? '<empty>' : shown;
+    return `${name}=${JSON.stringify(text)}`;
+  });
+  return `{${parts.sort().join(', ')}}`;
+}

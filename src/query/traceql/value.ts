@@ -1,0 +1,182 @@
+import type { ArithmeticOp, ComparisonOp, Value } from './ast.js';
+import { kindNames, statusNames } from './ast.js';
+import type { Matcher } from './regex.js';
+import type { TypedJson } from './typed-json.js';
+
+export const nil: Value = { type: 'nil' };
+const yes: Value = { type: 'bool', value: true };
+const no: Value = { type: 'bool', value: false };
+
+export function bool(value: boolean): Value {
+  return value ? yes : no;
+}
+
+export function text(value: string): Value {
+  return { type: 'string', value };
+}
+
+export function fromJson(json: TypedJson | undefined): Value {
+  if (json === undefined || json === null) return nil;
+  if (typeof json === 'string') return { type: 'string', value: json };
+  if (typeof json === 'boolean') return bool(json);
+  if (typeof json === 'bigint') return { type: 'int', value: json };
+  if (typeof json === 'number') return { type: 'float', value: json };
+  if (Array.isArray(json)) return { type: 'array', values: json.map(fromJson) };
+  return { type: 'map' };
+}
+
+type Numeric = Extract<Value, { type: 'int' | 'float' | 'duration' }>;
+
+export function isNumeric(value: Value): value is Numeric {
+  return value.type === 'int' || value.type === 'float' || value.type === 'duration';
+}
+
+/** The number behind a value, or null. Durations count in nanoseconds. */
+export function asNumber(value: Value): number | null {
+  return isNumeric(value) ? Number(value.value) : null;
+}
+
+/** Values of unlike type compare as false, for `!=` as well: a span without the attribute never matches. */
+export function compare(op: ComparisonOp, left: Value, right: Value, matcher: Matcher | null): boolean {
+  if (left.type === 'each') return left.values.some((value) => compare(op, value, right, matcher));
+  if (right.type === 'each') return right.values.some((value) => compare(op, left, value, matcher));
+  const quantify = op === '!=' || op === '!~' ? 'every' : 'some';
+  if (left.type === 'array') {
+    return right.type !== 'array' && left.values[quantify]((value) => compare(op, value, right, matcher));
+  }
+  if (right.type === 'array') return right.values[quantify]((value) => compare(op, left, value, matcher));
+  if (isNumeric(left) && isNumeric(right)) return ordered(op, left.value, right.value);
+  if (left.type === 'string' && right.type === 'string') {
+    if (op === '=~' || op === '!~') return matcher?.matches(left.value) === (op === '=~');
+    return ordered(op, left.value, right.value);
+  }
+  if (left.type !== right.type || !('value' in left) || !('value' in right)) return false;
+  if (op === '=') return left.value === right.value;
+  return op === '!=' && left.value !== right.value;
+}
+
+/** bigint and number compare exactly with each other. */
+function ordered<T extends string | bigint | number>(op: ComparisonOp, left: T, right: T): boolean {
+  switch (op) {
+    case '=':
+      return left == right;
+    case '!=':
+      return left != right;
+    case '<':
+      return left < right;
+    case '<=':
+      return left <= right;
+    case '>':
+      return left > right;
+    case '>=':
+      return left >= right;
+    default:
+      return false;
+  }
+}
+
+/** Integers stay integers, a duration with an integer stays a duration; nil where there is no result. */
+export function arithmetic(op: ArithmeticOp, left: Value, right: Value): Value {
+  if (!isNumeric(left) || !isNumeric(right)) return nil;
+  if (typeof left.value === 'bigint' && typeof right.value === 'bigint' && op !== '/') {
+    const type = left.type === 'duration' || right.type === 'duration' ? 'duration' : 'int';
+    const value = integers(op, left.value, right.value);
+    if (value !== null) return { type, value };
+  } else if (left.type === 'int' && right.type === 'int') {
+    return right.value === 0n ? nil : { type: 'int', value: left.value / right.value };
+  }
+  const [a, b] = [Number(left.value), Number(right.value)];
+  return { type: 'float', value: floats(op, a, b) };
+}
+
+function integers(op: ArithmeticOp, a: bigint, b: bigint): bigint | null {
+  switch (op) {
+    case '+':
+      return a + b;
+    case '-':
+      return a - b;
+    case '*':
+      return a * b;
+    case '%':
+      return b === 0n ? null : a % b;
+    case '^':
+      // Larger powers overflow 64 bits; as floats they cost nothing.
+      return b >= 0n && b <= 63n && a >= -1024n && a <= 1024n ? a ** b : null;
+    default:
+      return null;
+  }
+}
+
+function floats(op: ArithmeticOp, a: number, b: number): number {
+  switch (op) {
+    case '+':
+      return a + b;
+    case '-':
+      return a - b;
+    case '*':
+      return a * b;
+    case '/':
+      return a / b;
+    case '%':
+      return a % b;
+    case '^':
+      return a ** b;
+  }
+}
+
+/** Text that tells values apart, types included. */
+export function groupKey(value: Value): string {
+  return `${value.type}:${display(value)}`;
+}
+
+/** As Tempo writes values in labels and tag values. */
+export function display(value: Value): string {
+  switch (value.type) {
+    case 'nil':
+    case 'map':
+      return 'nil';
+    case 'status':
+      return statusNames[value.value] ?? String(value.value);
+    case 'kind':
+      return kindNames[value.value] ?? String(value.value);
+    case 'duration':
+      return displayDuration(value.value);
+    case 'array':
+    case 'each':
+      return `[${value.values.map(display).join(', ')}]`;
+    default:
+      return String(value.value);
+  }
+}
+
+/** Go's form: 1h2m3.5s, 1.5ms, 0s. */
+export function displayDuration(nanoseconds: bigint): string {
+  if (nanoseconds < 0n) return `-${displayDuration(-nanoseconds)}`;
+  if (nanoseconds === 0n) return '0s';
+  if (nanoseconds < 1_000n) return `${nanoseconds}ns`;
+  if (nanoseconds < 1_000_000n) return `${Number(nanoseconds) / 1e3}µs`;
+  if (nanoseconds < 1_000_000_000n) return `${Number(nanoseconds) / 1e6}ms`;
+  const hours = nanoseconds / 3_600_000_000_000n;
+  const minutes = (nanoseconds / 60_000_000_000n) % 60n;
+  const seconds = Number(nanoseconds % 60_000_000_000n) / 1e9;
+  const tail = `${seconds}s`;
+  if (hours > 0n) return `${hours}h${minutes}m${tail}`;
+  return minutes > 0n ? `${minutes}m${tail}` : tail;
+}
+
+/** The OTLP JSON form of a value. */
+export function toAnyValue(value: Value): Record<string, unknown> {
+  switch (value.type) {
+    case 'int':
+      return { intValue: String(value.value) };
+    case 'float':
+      return { doubleValue: Number.isFinite(value.value) ? value.value : String(value.value) };
+    case 'bool':
+      return { boolValue: value.value };
+    case 'array':
+    case 'each':
+      return { arrayValue: { values: value.values.map(toAnyValue) } };
+    default:
+      return { stringValue: display(value) };
+  }
+}
