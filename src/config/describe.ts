@@ -9,14 +9,16 @@ import {
   type SettingName,
 } from './settings.js';
 
+export type SettingValue = string | number | boolean | null;
+
 export interface SettingReport {
   readonly name: SettingName;
   readonly environment: string;
   readonly flag: string;
   /** What is in force; null when the feature is off, `***` for a secret. */
-  readonly value: unknown;
+  readonly value: SettingValue;
   /** The default, or how it is computed. */
-  readonly default: unknown;
+  readonly default: SettingValue;
   readonly source: Source | null;
   readonly meaning: string;
   readonly allowed: string;
@@ -25,14 +27,14 @@ export interface SettingReport {
 const mask = '***';
 
 /** Every setting's value in force with secrets masked. */
-export function maskedConfig(config: Config): Record<SettingName, unknown> {
-  const values: Record<string, unknown> = { ...effective(config) };
+export function maskedConfig(config: Config): Record<SettingName, SettingValue> {
+  const values = effective(config);
   return Object.fromEntries(
     settingNames.map((name) => {
       const value = values[name] ?? null;
       return [name, value !== null && settingDef(name).secret ? mask : value];
     }),
-  ) as Record<SettingName, unknown>;
+  ) as Record<SettingName, SettingValue>;
 }
 
 /** `sources` missing: where a setting comes from is not known. */

@@ -45,8 +45,13 @@ function cpuQuota(): number {
   return v1 > 0 && Number.isFinite(v1) ? Math.ceil(v1) : Infinity;
 }
 
+/** Where the system keeps a user's caches. */
 function userCacheDir(): string {
-  return process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+  const named = process.env['XDG_CACHE_HOME'];
+  if (named) return named;
+  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Caches');
+  if (process.platform === 'win32') return process.env['LOCALAPPDATA'] ?? join(homedir(), 'AppData', 'Local');
+  return join(homedir(), '.cache');
 }
 
 /** Fills in the defaults that depend on the machine or on other settings. */

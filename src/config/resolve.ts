@@ -163,6 +163,6 @@ export function resolveConfig(inputs: ConfigInputs): ResolvedConfig {
   }
   const config = values as Config;
   if (problems.length === 0) problems.push(...contradictions(config));
-  if (problems.length > 0) throw new ConfigError(problems);
+  if (problems.length > 0) throw new ConfigError(problems, warnings);
   return { config, sources: sources as Sources, warnings };
 }

@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+import { CommanderError } from 'commander';
+import { ConfigError } from '../config/index.js';
+import { CommandError } from './errors.js';
+import { program } from './program.js';
+
+// A reader that goes away early (`| head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+/** 0 all is well, 1 it failed, 2 wrong use or configuration. */
+function exitCode(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof ConfigError) {
+    for (const warning of error.warnings) process.stderr.write(`warning: ${warning}\n`);
+    for (const problem of error.problems) process.stderr.write(`${problem}\n`);
+    return 2;
+  }
+  // A stack only on request: most failures are about the machine, not the program.
+  const detail =
+    process.env['CANARDSTACK_LOG_LEVEL'] === 'debug' && error instanceof Error ? error.stack : undefined;
+  process.stderr.write(
+    `canardstack: ${detail ?? (error instanceof Error ? error.message : String(error))}\n`,
+  );
+  return error instanceof CommandError ? error.exitCode : 1;
+}
+
+let code: number;
+try {
+  code = await program(process.argv);
+} catch (error) {
+  code = exitCode(error);
+}
+process.exitCode = code;

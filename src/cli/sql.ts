@@ -1,0 +1,84 @@
+import { text as readText } from 'node:stream/consumers';
+import type { Config } from '../config/index.js';
+import { effective } from '../config/index.js';
+import type { SqlResult } from '../http/admin-sql.js';
+import { Client, errorMessage, NoServerError } from './client.js';
+import { CommandError } from './errors.js';
+import { formatCsv, formatTable, type TableColumn } from './table.js';
+
+export type SqlFormat = 'table' | 'csv' | 'json';
+
+export interface SqlOptions {
+  readonly format: SqlFormat;
+  readonly maxRows?: number;
+  /** Text columns of the terminal; undefined when the output is none. */
+  readonly width?: number;
+}
+
+function cell(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return JSON.stringify(value);
+}
+
+const numeric = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL.*)$/;
+
+export function formatSqlResult(result: SqlResult, options: SqlOptions): string {
+  const { columns, rows } = result;
+  if (options.format === 'json') {
+    const objects = rows.map((row) => Object.fromEntries(columns.map(({ name }, c) => [name, row[c]])));
+    return `${JSON.stringify(objects, null, 2)}\n`;
+  }
+  if (options.format === 'csv') {
+    return formatCsv(
+      columns.map(({ name }) => name),
+      rows.map((row) => row.map((value) => (value === null ? null : cell(value)))),
+    );
+  }
+  const head = columns.map(({ name, type }): TableColumn => ({
+    name,
+    align: numeric.test(type) ? 'right' : 'left',
+  }));
+  const body = rows.map((row) => row.map((value) => (value === null ? 'NULL' : cell(value))));
+  const count = `(${rows.length} ${rows.length === 1 ? 'row' : 'rows'}${result.truncated ? ', more were cut off' : ''})`;
+  return `${formatTable(head, body, options.width)}${count}\n`;
+}
+
+/** The statement itself, or all of standard input when it is `-`. */
+export async function statementText(given: string, stdin: NodeJS.ReadableStream): Promise<string> {
+  const text = given === '-' ? await readText(stdin) : given;
+  if (text.trim() === '') throw new CommandError('the SQL text is empty', 2);
+  return text;
+}
+
+/** Runs read-only SQL through the running server, or on the lake itself when no server answers. */
+export async function querySql(config: Config, text: string, maxRows?: number): Promise<SqlResult> {
+  const client = await Client.forConfig(config);
+  try {
+    const response = await client.call('/api/admin/sql', {
+      body: { sql: text, ...(maxRows === undefined ? {} : { maxRows }) },
+      key: config.adminApiKey ?? config.apiKey,
+      timeoutMs: config.queryTimeoutMs + 5000,
+    });
+    if (response.status === 200) return response.json() as SqlResult;
+    if (response.status === 401) {
+      throw new CommandError(
+        `${client.url} wants the admin key: set CANARDSTACK_ADMIN_API_KEY (or CANARDSTACK_API_KEY when there is none)`,
+      );
+    }
+    throw new CommandError(errorMessage(response));
+  } catch (error) {
+    if (!(error instanceof NoServerError)) throw error;
+    return await queryLake(config, text, maxRows);
+  }
+}
+
+/** Opens the lake read-only; loaded late, as DuckDB is not needed while a server answers. */
+async function queryLake(config: Config, text: string, maxRows?: number): Promise<SqlResult> {
+  const { openReadOnly } = await import('./read-only.js');
+  const lake = await openReadOnly(effective(config));
+  try {
+    return await lake.sql(text, Math.min(maxRows ?? config.queryMaxRows, config.queryMaxRows));
+  } finally {
+    await lake.close();
+  }
+}
