@@ -104,6 +104,12 @@ describe('HTTP application', () => {
     }
   });
 
+  it('leaves that to whoever allowed requests without a key', async () => {
+    await start({ ...scopes, config: { ...open, allowUnauthenticated: true } });
+    const proxied = 'GET /q HTTP/1.1\r\nHost: telemetry.example\r\nConnection: close\r\n\r\n';
+    assert.match(await rawExchange(port, proxied), /^HTTP\/1\.1 200/);
+  });
+
   it('answers JSON to unknown paths and to errors, without detail', async () => {
     const recorded = recordedTelemetry();
     const failing: FastifyPluginAsync = async (scope) => {

@@ -28,7 +28,8 @@ export interface HttpTimeouts {
 }
 
 export interface HttpAppOptions {
-  readonly config: Pick<Config, 'bind' | 'apiKey' | 'adminApiKey'>;
+  readonly config: Pick<Config, 'bind' | 'apiKey' | 'adminApiKey'> &
+    Partial<Pick<Config, 'allowUnauthenticated'>>;
   readonly telemetry: Telemetry;
   readonly ready: () => Promise<Readiness>;
   /** From `openTls`; undefined serves plain HTTP. */
@@ -66,7 +67,8 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   const key = keyCheck(config.apiKey);
   mountProbes(app, telemetry, options.ready, keyCheck(config.apiKey, config.apiKey && config.adminApiKey));
   await mount(app, options.ingest, requireKey(key));
-  const open = config.apiKey === undefined && isLoopback(parseBind(config.bind).host);
+  const trusted = config.apiKey !== undefined || config.allowUnauthenticated === true;
+  const open = !trusted && isLoopback(parseBind(config.bind).host);
   await mount(app, options.query, ...(open ? [refuseForeignPages] : []), requireQueryKey(key));
   const adminOpen = open && config.adminApiKey === undefined;
   await mount(
