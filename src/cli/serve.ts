@@ -8,12 +8,11 @@ import {
   assertBindAllowed,
   closeHttpApp,
   createHttpApp,
-  keyCheck,
   openTls,
   parseBind,
   type Readiness,
 } from '../http/index.js';
-import { openLake, type Lake } from '../lake/index.js';
+import { openLake, readOnlySql, type Lake } from '../lake/index.js';
 import { otlpHttp, startOtlpGrpc, type OtlpGrpcServer } from '../otlp/index.js';
 import { QueryGuard } from '../query/guard.js';
 import { lokiApi } from '../query/logql/index.js';
@@ -73,7 +72,7 @@ async function open(
   if (ingest) opened.push(() => ingest.pool.close());
 
   const guard = new QueryGuard(lake.readers, queryLimits(config), queryMetrics(telemetry));
-  processMetrics(telemetry, { version, ...lake.versions }, () => lake.memoryBytes());
+  processMetrics(telemetry, { version, ...(await versions(lake)) }, () => duckdbMemory(lake));
   const tls = await openTls(config, telemetry);
   const deps = { guard, telemetry };
   const state = { draining: false };
@@ -85,12 +84,22 @@ async function open(
     ready: () => readiness(lake, ingest, state),
     ingest: otlp ? [otlpHttp(otlp)] : [],
     query: config.role === 'ingest' ? [] : [prometheusApi(deps), lokiApi(deps), tempoApi(deps)],
-    admin: [adminApi({ config, lake, guard, telemetry, pipeline: ingest?.pipeline ?? null, spool })],
+    admin: [
+      adminApi({
+        config,
+        lake,
+        guard,
+        telemetry,
+        pipeline: ingest?.pipeline ?? null,
+        spool,
+        readOnlyCheck: readOnlySql,
+      }),
+    ],
   });
   opened.push(() => app.close());
   const grpc =
     otlp && config.grpcBind !== 'off'
-      ? await startOtlpGrpc({ ...otlp, bind: config.grpcBind, keyCheck: keyCheck(config.apiKey), tls })
+      ? await startOtlpGrpc({ ...otlp, bind: config.grpcBind, apiKey: config.apiKey, tls })
       : null;
   if (grpc) opened.push(() => grpc.close(0));
   const url = await listen(app, config.bind);
@@ -174,6 +183,30 @@ async function readiness(
     if (intake.spoolError !== null) reasons.push(`spool: ${intake.spoolError}`);
   }
   return { ready: reasons.length === 0, reasons };
+}
+
+async function versions(lake: Lake): Promise<{ duckdb: string; ducklake: string }> {
+  const [row] = await lake.readers.withSession(AbortSignal.timeout(5000), (session) =>
+    session.rows(
+      `SELECT version() AS duckdb, max(extension_version) FILTER (extension_name = 'ducklake') AS ducklake
+       FROM duckdb_extensions()`,
+    ),
+  );
+  return { duckdb: String(row?.['duckdb']), ducklake: String(row?.['ducklake']) };
+}
+
+/** Bytes that DuckDB has allocated; null when it does not tell in time. */
+async function duckdbMemory(lake: Lake): Promise<number | null> {
+  try {
+    return await lake.readers.withSession(AbortSignal.timeout(2000), async (session) => {
+      const [row] = await session.rows(
+        'SELECT sum(memory_usage_bytes)::DOUBLE AS bytes FROM duckdb_memory()',
+      );
+      return Number(row?.['bytes'] ?? 0);
+    });
+  } catch {
+    return null;
+  }
 }
 
 async function listen(app: FastifyInstance, bind: string): Promise<string> {
