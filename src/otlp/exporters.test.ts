@@ -7,7 +7,7 @@ import { OTLPTraceExporter as ProtobufExporter } from '@opentelemetry/exporter-t
 import { BasicTracerProvider, type ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import type { FastifyInstance } from 'fastify';
 import { accepted, recordedTelemetry, refusedWith, StubIntake } from '../../test/support/wire.js';
-import { createHttpApp } from '../http/index.js';
+import { createHttpApp, keyCheck } from '../http/index.js';
 import { otlpHttp, startOtlpGrpc, type OtlpGrpcServer } from './index.js';
 
 const limits = {
@@ -45,7 +45,13 @@ describe('exporters of the OpenTelemetry SDK', () => {
     });
     await app.listen({ host: '127.0.0.1', port: 0 });
     http = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
-    grpc = await startOtlpGrpc({ intake, config: limits, telemetry, bind: '127.0.0.1:0' });
+    grpc = await startOtlpGrpc({
+      intake,
+      config: limits,
+      telemetry,
+      bind: '127.0.0.1:0',
+      keyCheck: keyCheck(undefined),
+    });
   });
   after(async () => {
     await app.close();

@@ -13,7 +13,7 @@ import {
   type ServiceDefinition,
 } from '@grpc/grpc-js';
 import { deniedMessage, type KeyCheck } from '../http/auth.js';
-import { keyCheck, parseBind, type CertificatePair, type TlsFiles } from '../http/index.js';
+import { parseBind, type CertificatePair, type TlsFiles } from '../http/index.js';
 import type { Signal } from '../schema/index.js';
 import { Exporter, type OtlpOptions } from './export.js';
 import { encodeResponse } from './response.js';
@@ -22,7 +22,8 @@ import { encodeRetryDetails, refused, type Failure } from './status.js';
 export interface OtlpGrpcOptions extends OtlpOptions {
   /** `host:port`. */
   readonly bind: string;
-  readonly apiKey?: string | undefined;
+  /** Who may call; required, so that leaving it out cannot open the server. */
+  readonly keyCheck: KeyCheck;
   readonly tls?: TlsFiles | undefined;
   /** From a call's headers to the end of its message. */
   readonly readTimeoutMs?: number;
@@ -72,7 +73,7 @@ export async function startOtlpGrpc(options: OtlpGrpcOptions): Promise<OtlpGrpcS
     'grpc.keepalive_time_ms': 60_000,
     'grpc.keepalive_timeout_ms': 20_000,
     'grpc.enable_channelz': 0,
-    interceptors: [admission(exporter, keyCheck(options.apiKey), options)],
+    interceptors: [admission(exporter, options.keyCheck, options)],
   });
   for (const [signal, path] of Object.entries(methods) as [Signal, string][]) {
     server.addService(serviceOf(path), {
