@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { ColumnBatch, Payload, PayloadResult, Signal } from '../../schema/index.js';
 import { PayloadError } from '../errors.js';
+import { transcodeJson } from '../json/transcode.js';
 import { LogRecords } from '../logs.js';
 import { MetricRecords } from '../metrics.js';
 import { SpanRecords } from '../spans.js';
@@ -50,7 +51,7 @@ export class BatchDecoder {
   readonly #received = new Uint32Array(2);
 
   constructor(
-    signal: Signal,
+    private readonly signal: Signal,
     private readonly options: BatchDecoderOptions,
   ) {
     const attributes = new AttributeText(this.#source, this.#heap);
@@ -85,7 +86,7 @@ export class BatchDecoder {
     this.#heap.limit = start + Math.max(64 * 1024, this.options.maxDecodedBodyBytes) * 4;
     try {
       const body = decompress(payload.body, payload.encoding, this.options.maxDecodedBodyBytes);
-      this.#source.load(body);
+      this.#source.load(payload.format === 'json' ? transcodeJson(this.signal, body) : body);
       this.#records(payload, rows, start);
       if (!this.#isValidText(start)) {
         this.#rollBack(rows, start);

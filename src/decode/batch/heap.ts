@@ -37,7 +37,8 @@ export class Heap {
     if (this.length > this.limit) {
       throw new PayloadError('too_large', 'the payload takes more memory than allowed once it is decoded');
     }
-    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.length + count + slack));
+    const doubled = Math.min(this.bytes.length * 2, this.limit + chunkBytes);
+    const grown = new Uint8Array(Math.max(doubled, this.length + count + slack));
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
     this.view = new DataView(grown.buffer);

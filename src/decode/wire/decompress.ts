@@ -1,6 +1,7 @@
 import { gunzipSync, inflateRawSync, inflateSync } from 'node:zlib';
 import type { ContentEncoding } from '../../schema/index.js';
 import { malformed, PayloadError } from '../errors.js';
+import { unzstd } from './zstd.js';
 
 /** Undoes a Content-Encoding (RFC 9110, section 8.4.1). Never holds much more than `limit` bytes. */
 export function decompress(body: Uint8Array, encoding: ContentEncoding, limit: number): Uint8Array {
@@ -15,6 +16,8 @@ export function decompress(body: Uint8Array, encoding: ContentEncoding, limit: n
       return isZlibHeader(body)
         ? zlib(inflateSync, body, limit, body.length * 8)
         : zlib(inflateRawSync, body, limit, body.length * 8);
+    case 'zstd':
+      return unzstd(body, limit, () => tooLarge(limit));
     default:
       throw new PayloadError(
         'unsupported_encoding',
@@ -23,7 +26,7 @@ export function decompress(body: Uint8Array, encoding: ContentEncoding, limit: n
   }
 }
 
-export function tooLarge(limit: number): PayloadError {
+function tooLarge(limit: number): PayloadError {
   return new PayloadError(
     'too_large',
     `the decompressed body is larger than ${limit} bytes (CANARDSTACK_MAX_DECODED_BODY_BYTES)`,

@@ -1,0 +1,83 @@
+import { malformed, PayloadError } from '../errors.js';
+
+/** An AnyValue level takes up to five levels of JSON, and 64 of them are allowed. */
+const maxDepth = 400;
+/** Objects, arrays and members; each takes far more memory once parsed than on the wire. */
+const maxNodes = 6_000_000;
+/** Integers with more digits lose some of them as JS numbers. */
+const maxExactDigits = 15;
+
+const [quote, backslash, comma, colon, minus] = Buffer.from('"\\,:-') as unknown as number[];
+
+/**
+ * Checks the size of what parsing JSON text would build, without building it, and gives the text to parse:
+ * integers too long for a JS number are put in quotes, as OTLP's JSON mapping has them.
+ */
+export function scanJson(bytes: Uint8Array): string {
+  let depth = 0;
+  let nodes = 0;
+  let quoted: number[] | null = null;
+  for (let pos = 0; pos < bytes.length;) {
+    const byte = bytes[pos]!;
+    if (byte === quote) {
+      pos = endOfString(bytes, pos);
+      continue;
+    }
+    if (byte === 0x7b || byte === 0x5b) {
+      if (++depth > maxDepth) throw malformed(`the JSON is nested deeper than ${maxDepth} levels`);
+      nodes++;
+    } else if (byte === 0x7d || byte === 0x5d) {
+      depth--;
+    } else if (byte === comma || byte === colon) {
+      nodes++;
+    } else if (byte === minus || isDigit(byte)) {
+      const end = endOfNumber(bytes, pos);
+      if (end - pos > maxExactDigits && isInteger(bytes, pos, end)) (quoted ??= []).push(pos, end);
+      pos = end;
+      continue;
+    }
+    if (nodes > maxNodes) throw new PayloadError('too_large', `the JSON has more than ${maxNodes} values`);
+    pos++;
+  }
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return quoted === null ? text.toString('utf8') : withQuotes(text, quoted);
+}
+
+function withQuotes(text: Buffer, ranges: readonly number[]): string {
+  const parts: Buffer[] = [];
+  const mark = Buffer.from('"');
+  let done = 0;
+  for (const at of ranges) {
+    parts.push(text.subarray(done, at), mark);
+    done = at;
+  }
+  parts.push(text.subarray(done));
+  return Buffer.concat(parts).toString('utf8');
+}
+
+function endOfString(bytes: Uint8Array, pos: number): number {
+  for (pos++; pos < bytes.length; pos++) {
+    if (bytes[pos] === backslash) pos++;
+    else if (bytes[pos] === quote) return pos + 1;
+  }
+  return pos;
+}
+
+function endOfNumber(bytes: Uint8Array, pos: number): number {
+  while (pos < bytes.length) {
+    const byte = bytes[pos]!;
+    // Digits, sign, point and exponent.
+    if (!isDigit(byte) && byte !== minus && byte !== 0x2b && byte !== 0x2e && (byte | 0x20) !== 0x65) break;
+    pos++;
+  }
+  return pos;
+}
+
+function isInteger(bytes: Uint8Array, pos: number, end: number): boolean {
+  for (let i = bytes[pos] === minus ? pos + 1 : pos; i < end; i++) if (!isDigit(bytes[i]!)) return false;
+  return true;
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
+}

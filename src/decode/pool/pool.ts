@@ -1,0 +1,213 @@
+import type { Faults } from '../../faults/index.js';
+import type { ColumnBatch, Payload, PayloadResult, Signal } from '../../schema/index.js';
+import type { Telemetry } from '../../telemetry/index.js';
+import { concatBatches } from '../batch/concat.js';
+import { DecodeQueueFullError, DecodeWorkerError } from '../errors.js';
+import type { DecodedGroup, Decoder } from '../types.js';
+import { DecodeMetrics } from './metrics.js';
+import type { DecodeReply } from './protocol.js';
+import { DecodeThread } from './thread.js';
+
+export interface DecodePoolOptions {
+  readonly threads: number;
+  /** Received bytes that may wait or be in work, for ingest and for `decode` each. */
+  readonly queueBytes: number;
+  readonly maxDecodedBodyBytes: number;
+  readonly telemetry: Telemetry;
+  readonly faults?: Faults;
+  /** A worker that takes longer for one group is replaced. */
+  readonly taskTimeoutMs?: number;
+}
+
+/** Something to decode as soon as a worker is idle. */
+export interface Job {
+  readonly signal: Signal;
+  readonly payloads: readonly Payload[];
+  readonly budget: number;
+  /** Moves the bodies to the worker and back, instead of copying them. */
+  readonly transfer: boolean;
+  done(reply: DecodeReply): void;
+  failed(error: Error): void;
+}
+
+/** Asked for a job whenever a worker is idle. */
+export interface JobSource {
+  next(): Job | null;
+}
+
+/** Replay reads back few and large chunks, and a batch of its own for each part would need joining. */
+const replayBudgetBytes = 256 * 1024 * 1024;
+/** String offsets in a batch are 32 bits. */
+const maxJoinedHeapBytes = 0xf000_0000;
+
+/** Decode worker threads, shared by ingest (GroupingDecoder) and replay (`decode`). */
+export class DecodePool implements Decoder {
+  readonly #idle: DecodeThread[];
+  readonly #threads: readonly DecodeThread[];
+  readonly #metrics: DecodeMetrics;
+  readonly #sources: JobSource[] = [];
+  readonly #direct: Job[] = [];
+  #directBytes = 0;
+  #ingestBytes = 0;
+  #closed = false;
+
+  private constructor(private readonly options: DecodePoolOptions) {
+    const { telemetry, taskTimeoutMs = 30_000, maxDecodedBodyBytes } = options;
+    this.#metrics = new DecodeMetrics(telemetry.registry, () => this.queuedBytes);
+    const onRestart = (reason: string) => {
+      this.#metrics.restarted();
+      telemetry.log.error({ reason }, 'a decode worker is replaced');
+    };
+    this.#threads = Array.from(
+      { length: Math.max(1, options.threads) },
+      () => new DecodeThread({ taskTimeoutMs, maxDecodedBodyBytes, onRestart }),
+    );
+    this.#idle = [...this.#threads];
+  }
+
+  /** Resolves when every worker is up; rejects when one cannot start. */
+  static async start(options: DecodePoolOptions): Promise<DecodePool> {
+    const pool = new DecodePool(options);
+    try {
+      await Promise.all(pool.#threads.map((thread) => thread.start()));
+    } catch (error) {
+      await pool.close();
+      throw error;
+    }
+    return pool;
+  }
+
+  /** Received bytes that wait for decoding or are being decoded. */
+  get queuedBytes(): number {
+    return this.#ingestBytes + this.#directBytes;
+  }
+
+  /**
+   * Decodes payloads that are durable already. The bodies are copied to the workers, so that when a worker
+   * fails each payload can be tried alone, and only the one that fails it again is given up as malformed.
+   */
+  async decode(signal: Signal, payloads: readonly Payload[]): Promise<DecodedGroup> {
+    const bytes = totalBytes(payloads);
+    if (this.#directBytes > 0 && this.#directBytes + bytes > this.options.queueBytes) {
+      throw new DecodeQueueFullError(signal, this.#directBytes, this.options.queueBytes);
+    }
+    this.#directBytes += bytes;
+    try {
+      this.options.faults?.('decode.started');
+      return await this.#decodeAll(signal, payloads);
+    } finally {
+      this.#directBytes -= bytes;
+    }
+  }
+
+  async #decodeAll(signal: Signal, payloads: readonly Payload[]): Promise<DecodedGroup> {
+    const results: PayloadResult[] = [];
+    const batches: ColumnBatch[] = [];
+    let heapBytes = 0;
+    let oneByOne = false;
+    while (results.length < payloads.length) {
+      const rest = payloads.slice(results.length, oneByOne ? results.length + 1 : undefined);
+      if (heapBytes > maxJoinedHeapBytes) {
+        const message = 'the payloads decoded together with this one leave no room for it';
+        results.push(...rest.map((): PayloadResult => ({ ok: false, code: 'too_large', message })));
+        continue;
+      }
+      try {
+        const reply = await this.#runDirect(signal, rest);
+        heapBytes += reply.batch.heap.byteLength;
+        // What is over the bound is dropped with its results, so rows and results stay in step.
+        batches.push(reply.batch);
+        results.push(...reply.results);
+      } catch (error) {
+        if (this.#closed || !(error instanceof DecodeWorkerError)) throw error;
+        if (oneByOne || rest.length === 1) {
+          results.push({ ok: false, code: 'malformed', message: error.message });
+        }
+        oneByOne = true;
+      }
+    }
+    const [only] = batches;
+    const batch = batches.length === 1 && only ? only : concatBatches(batches);
+    return { payloads, results, batch };
+  }
+
+  #runDirect(signal: Signal, payloads: readonly Payload[]): Promise<DecodeReply> {
+    return new Promise((done, failed) => {
+      this.#direct.push({ signal, payloads, budget: replayBudgetBytes, transfer: false, done, failed });
+      this.poke();
+    });
+  }
+
+  /** Jobs of `source` are taken in turn with others'; call `poke` when it has a new one. */
+  addSource(source: JobSource): void {
+    this.#sources.push(source);
+  }
+
+  /** Counts a payload towards the ingest queue; throws DecodeQueueFullError when it has no room. */
+  admit(signal: Signal, payload: Payload): void {
+    if (this.#closed) throw new DecodeWorkerError('the decoder is closed');
+    const bytes = payload.body.byteLength;
+    if (this.#ingestBytes > 0 && this.#ingestBytes + bytes > this.options.queueBytes) {
+      throw new DecodeQueueFullError(signal, this.#ingestBytes, this.options.queueBytes);
+    }
+    this.#ingestBytes += bytes;
+  }
+
+  /** The opposite of `admit`. */
+  release(bytes: number): void {
+    this.#ingestBytes -= bytes;
+  }
+
+  /** Gives jobs to idle workers. */
+  poke(): void {
+    while (this.#idle.length > 0) {
+      const job = this.#direct.shift() ?? this.#nextFromSources();
+      if (!job) return;
+      const thread = this.#idle.pop();
+      if (thread) void this.#run(thread, job);
+    }
+  }
+
+  #nextFromSources(): Job | null {
+    for (let i = 0; i < this.#sources.length; i++) {
+      const source = this.#sources.shift();
+      if (!source) break;
+      this.#sources.push(source);
+      const job = source.next();
+      if (job) return job;
+    }
+    return null;
+  }
+
+  async #run(thread: DecodeThread, job: Job): Promise<void> {
+    const begun = performance.now();
+    let reply: DecodeReply | null = null;
+    let failure: Error | null = null;
+    try {
+      const { signal, payloads, budget } = job;
+      reply = await thread.run({ signal, payloads, budget }, job.transfer);
+      this.#metrics.decoded(signal, reply.results, (performance.now() - begun) / 1000);
+    } catch (error) {
+      failure = error instanceof Error ? error : new DecodeWorkerError(String(error));
+    }
+    this.#idle.push(thread);
+    if (reply) job.done(reply);
+    else if (failure) job.failed(failure);
+    if (!this.#closed) this.poke();
+  }
+
+  /** Stops the workers; what is under way or waiting is rejected. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const error = new DecodeWorkerError('the decoder is closed');
+    for (const job of this.#direct.splice(0)) job.failed(error);
+    for (const source of this.#sources.splice(0)) {
+      for (let job = source.next(); job; job = source.next()) job.failed(error);
+    }
+    await Promise.all(this.#threads.map((thread) => thread.close()));
+  }
+}
+
+export function totalBytes(payloads: readonly Payload[]): number {
+  return payloads.reduce((sum, payload) => sum + payload.body.byteLength, 0);
+}

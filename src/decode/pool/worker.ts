@@ -1,0 +1,35 @@
+/** Entry point of a decode worker thread. */
+import { parentPort, workerData, type TransferListItem } from 'node:worker_threads';
+import type { Signal } from '../../schema/index.js';
+import { BatchDecoder } from '../batch/decoder.js';
+import { loadZstd } from '../wire/zstd.js';
+import type { DecodeFailure, DecodeReply, DecodeRequest, WorkerMessage, WorkerOptions } from './protocol.js';
+
+const options = workerData as WorkerOptions;
+const decoders = new Map<Signal, BatchDecoder>();
+
+function decoderOf(signal: Signal): BatchDecoder {
+  const decoder = decoders.get(signal) ?? new BatchDecoder(signal, options);
+  decoders.set(signal, decoder);
+  return decoder;
+}
+
+function send(message: WorkerMessage, transfer: readonly TransferListItem[] = []): void {
+  parentPort?.postMessage(message, transfer);
+}
+
+await loadZstd();
+parentPort?.on('message', ({ id, signal, payloads, budget }: DecodeRequest) => {
+  try {
+    const { buffers, ...decoded } = decoderOf(signal).decode(payloads, budget);
+    const bodies = payloads.map((payload) => payload.body);
+    const reply: DecodeReply = { id, ...decoded, bodies };
+    send(reply, [...buffers, ...bodies.map((body) => body.buffer)]);
+  } catch (error) {
+    // Its state may be in disorder after a failure that it did not foresee.
+    decoders.delete(signal);
+    const failure: DecodeFailure = { id, error: error instanceof Error ? error.message : String(error) };
+    send(failure);
+  }
+});
+send('ready');

@@ -1,0 +1,79 @@
+import {
+  tableDef,
+  type Column,
+  type ColumnBatch,
+  type ColumnType,
+  type TableName,
+  type Validity,
+} from '../../src/schema/index.js';
+
+export type Row = Readonly<Record<string, string | number | bigint | boolean | null | readonly (number | bigint)[]>>;
+
+/** Column buffers made row by row, independent of the decoder. Columns that a row leaves out are NULL. */
+export function columnBatch(rowsByTable: Partial<Record<TableName, readonly Row[]>>): ColumnBatch {
+  const heap: number[] = [];
+  const tables = Object.entries(rowsByTable).map(([name, rows]) => {
+    const def = tableDef(name as TableName);
+    for (const row of rows) {
+      const unknown = Object.keys(row).find((key) => !def.columns.some((column) => column.name === key));
+      if (unknown) throw new Error(`${name} has no column ${unknown}`);
+    }
+    const columns = def.columns.map((column) => {
+      return toColumn(
+        column.type,
+        rows.map((row) => row[column.name] ?? null),
+        heap,
+      );
+    });
+    return { table: def.name, rows: rows.length, columns };
+  });
+  return { heap: Uint8Array.from(heap), tables };
+}
+
+function validityOf(values: readonly unknown[]): Validity {
+  if (values.every((value) => value !== null)) return 'all';
+  if (values.every((value) => value === null)) return 'none';
+  const words = new Uint32Array((values.length + 31) >> 5);
+  for (const [i, value] of values.entries()) {
+    if (value !== null) words[i >> 5] = ((words[i >> 5] ?? 0) | (1 << (i & 31))) >>> 0;
+  }
+  return words;
+}
+
+function toColumn(type: ColumnType, values: readonly Row[string][], heap: number[]): Column {
+  const validity = validityOf(values);
+  if (type === 'VARCHAR') {
+    const refs = new Uint32Array(values.length * 4);
+    const bytes = new Uint8Array(refs.buffer);
+    for (const [i, value] of values.entries()) {
+      if (value === null) continue;
+      const text = new TextEncoder().encode(String(value as string));
+      refs[i * 4] = text.length;
+      bytes.set(text.subarray(0, text.length <= 12 ? 12 : 4), i * 16 + 4);
+      if (text.length > 12) {
+        refs[i * 4 + 2] = heap.length;
+        heap.push(...text);
+      }
+    }
+    return { kind: 'string', refs, validity };
+  }
+  if (type === 'BIGINT[]' || type === 'DOUBLE[]') {
+    const offsets = new Uint32Array(values.length + 1);
+    const flat: (number | bigint)[] = [];
+    for (const [i, value] of values.entries()) {
+      if (Array.isArray(value)) flat.push(...(value as (number | bigint)[]));
+      offsets[i + 1] = flat.length;
+    }
+    const child = type === 'BIGINT[]' ? BigInt64Array.from(flat.map(BigInt)) : Float64Array.from(flat.map(Number));
+    return { kind: 'list', offsets, child, validity };
+  }
+  const numbers = values.map((value) => value ?? 0);
+  const fixed = {
+    BIGINT: () => BigInt64Array.from(numbers.map((n) => BigInt(n as number | bigint))),
+    TIMESTAMP: () => BigInt64Array.from(numbers.map((n) => BigInt(n as number | bigint))),
+    INTEGER: () => Int32Array.from(numbers.map(Number)),
+    DOUBLE: () => Float64Array.from(numbers.map(Number)),
+    BOOLEAN: () => Uint8Array.from(numbers.map(Number)),
+  }[type];
+  return { kind: 'fixed', values: fixed(), validity };
+}
