@@ -7,7 +7,7 @@ import { OTLPTraceExporter as ProtobufExporter } from '@opentelemetry/exporter-t
 import { BasicTracerProvider, type ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import type { FastifyInstance } from 'fastify';
 import { accepted, recordedTelemetry, refusedWith, StubIntake } from '../../test/support/wire.js';
-import { createHttpApp, keyCheck } from '../http/index.js';
+import { createHttpApp } from '../http/index.js';
 import { otlpHttp, startOtlpGrpc, type OtlpGrpcServer } from './index.js';
 
 const limits = {
@@ -50,7 +50,7 @@ describe('exporters of the OpenTelemetry SDK', () => {
       config: limits,
       telemetry,
       bind: '127.0.0.1:0',
-      keyCheck: keyCheck(undefined),
+      apiKey: undefined,
     });
   });
   after(async () => {

@@ -20,7 +20,7 @@ import {
   testCertificate,
   type TestCertificate,
 } from '../../test/support/wire.js';
-import { keyCheck, openTls, type TlsFiles } from '../http/index.js';
+import { openTls, type TlsFiles } from '../http/index.js';
 import type { RefusalReason } from '../schema/index.js';
 import { startOtlpGrpc, type OtlpGrpcOptions, type OtlpGrpcServer } from './index.js';
 
@@ -48,7 +48,7 @@ async function start(options: Partial<OtlpGrpcOptions> = {}): Promise<Running> {
     telemetry,
     config: limits,
     bind: '127.0.0.1:0',
-    keyCheck: keyCheck(undefined),
+    apiKey: undefined,
     ...options,
   });
   return { server, intake, telemetry };
@@ -246,7 +246,7 @@ describe('OTLP over gRPC', () => {
 
 describe('OTLP over gRPC: bounds', () => {
   it('asks for the key before it reads', async () => {
-    const { server, intake, telemetry } = await start({ keyCheck: keyCheck('correct horse') });
+    const { server, intake, telemetry } = await start({ apiKey: 'correct horse' });
     const client = clientFor(server.address);
     const ok = [
       { authorization: 'Bearer correct horse' },

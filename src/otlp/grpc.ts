@@ -13,7 +13,7 @@ import {
   type ServiceDefinition,
 } from '@grpc/grpc-js';
 import { deniedMessage, type KeyCheck } from '../http/auth.js';
-import { parseBind, type CertificatePair, type TlsFiles } from '../http/index.js';
+import { keyCheck, parseBind, type CertificatePair, type TlsFiles } from '../http/index.js';
 import type { Signal } from '../schema/index.js';
 import { Exporter, type OtlpOptions } from './export.js';
 import { encodeResponse } from './response.js';
@@ -22,8 +22,8 @@ import { encodeRetryDetails, refused, type Failure } from './status.js';
 export interface OtlpGrpcOptions extends OtlpOptions {
   /** `host:port`. */
   readonly bind: string;
-  /** Who may call; required, so that leaving it out cannot open the server. */
-  readonly keyCheck: KeyCheck;
+  /** undefined: anyone may call. Not optional, so that forgetting it cannot open the server. */
+  readonly apiKey: string | undefined;
   readonly tls?: TlsFiles | undefined;
   /** From a call's headers to the end of its message. */
   readonly readTimeoutMs?: number;
@@ -73,7 +73,7 @@ export async function startOtlpGrpc(options: OtlpGrpcOptions): Promise<OtlpGrpcS
     'grpc.keepalive_time_ms': 60_000,
     'grpc.keepalive_timeout_ms': 20_000,
     'grpc.enable_channelz': 0,
-    interceptors: [admission(exporter, options.keyCheck, options)],
+    interceptors: [admission(exporter, keyCheck(options.apiKey), options)],
   });
   for (const [signal, path] of Object.entries(methods) as [Signal, string][]) {
     server.addService(serviceOf(path), {
