@@ -1,44 +1,120 @@
-import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBResult } from '@duckdb/node-api';
 import { QueryError } from '../query/errors.js';
 import type { ReadPool, ReadSession, ResultChunk, SqlValue } from '../query/session.js';
+import { LakeError, firstLine, isFatal } from './errors.js';
 
-/** Read connections to one DuckDB instance, reused between queries; an interrupted one is thrown away. */
+/** Where read connections come from: a DuckDB instance, or the lake's instance host. */
+export interface ConnectionSource {
+  connect(): Promise<DuckDBConnection>;
+  /** Takes a connection back on which nothing runs; default: closes it. */
+  release?(connection: DuckDBConnection): void;
+  /** Is told every error, to see whether the instance is broken. */
+  notice?(error: unknown): void;
+}
+
+const maxIdle = 16;
+
+/** Read connections, reused between queries; an interrupted one is thrown away. */
 export class ConnectionPool implements ReadPool {
   readonly #idle: DuckDBConnection[] = [];
+  #epoch = 0;
   #closed = false;
 
   constructor(
-    private readonly instance: DuckDBInstance,
+    private readonly source: ConnectionSource,
     private readonly maxRows: number,
   ) {}
 
   async withSession<T>(signal: AbortSignal, work: (session: ReadSession) => Promise<T>): Promise<T> {
     if (this.#closed) throw new QueryError('unavailable', 'the server is shutting down');
     signal.throwIfAborted();
-    const connection = this.#idle.pop() ?? (await this.instance.connect());
+    const epoch = this.#epoch;
+    const connection = this.#idle.pop() ?? (await this.#connect());
+    const session = new Session(connection, this.maxRows, signal);
+    // A query that starts after the abort is stopped by Session's own check.
     const interrupt = () => connection.interrupt();
     signal.addEventListener('abort', interrupt, { once: true });
+    let failed = true;
     try {
-      return await work(new Session(connection, this.maxRows, signal));
+      signal.throwIfAborted();
+      const value = await work(session);
+      failed = false;
+      return value;
+    } catch (error) {
+      this.source.notice?.(error);
+      throw mapped(error);
     } finally {
+      // `work` may have left a statement running, and its connection must outlive it.
+      if (session.running > 0) connection.interrupt();
+      await session.idle();
       signal.removeEventListener('abort', interrupt);
-      if (signal.aborted || this.#closed) connection.closeSync();
-      else this.#idle.push(connection);
+      const reusable = !failed && !signal.aborted && !this.#closed && epoch === this.#epoch;
+      if (reusable && this.#idle.length < maxIdle) this.#idle.push(connection);
+      else this.#release(connection);
     }
+  }
+
+  /** Closes idle connections and, when they come back, those in use. */
+  renew(): void {
+    this.#epoch++;
+    for (const connection of this.#idle.splice(0)) this.#release(connection);
   }
 
   close(): void {
     this.#closed = true;
-    for (const connection of this.#idle.splice(0)) connection.closeSync();
+    this.renew();
+  }
+
+  async #connect(): Promise<DuckDBConnection> {
+    try {
+      return await this.source.connect();
+    } catch (error) {
+      this.source.notice?.(error);
+      throw mapped(error);
+    }
+  }
+
+  #release(connection: DuckDBConnection): void {
+    if (this.source.release) this.source.release(connection);
+    else connection.closeSync();
   }
 }
 
+/** DuckDB's errors as the query APIs know them; the guard tells time-outs and cancellations apart before. */
+function mapped(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof QueryError) return error;
+  if (error instanceof LakeError) return new QueryError('unavailable', error.message, 1);
+  const message = firstLine(error);
+  if (isFatal(error)) return new QueryError('unavailable', 'the lake is being opened again', 2);
+  if (message.startsWith('Out of Memory Error')) {
+    return new QueryError(
+      'limit',
+      'the query needs more memory than it may take; narrow its range or filters',
+    );
+  }
+  if (/^(IO|HTTP|Connection) Error/.test(message)) {
+    return new QueryError('unavailable', 'the lake could not be read at the moment', 1);
+  }
+  return error;
+}
+
 class Session implements ReadSession {
+  #running = new Set<Promise<unknown>>();
+
   constructor(
     private readonly connection: DuckDBConnection,
     private readonly maxRows: number,
     private readonly signal: AbortSignal,
   ) {}
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Resolves when nothing runs on the connection any more. */
+  async idle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled([...this.#running]);
+  }
 
   async rows(
     sql: string,
@@ -46,27 +122,34 @@ class Session implements ReadSession {
     maxRows = this.maxRows,
   ): Promise<Record<string, unknown>[]> {
     const out: Record<string, unknown>[] = [];
-    const result = await this.connection.stream(sql, [...params]);
+    const result = await this.#start(sql, params);
     const names = result.deduplicatedColumnNames();
     for await (const chunk of this.#chunks(result)) {
       if (out.length + chunk.rowCount > maxRows) {
         throw new QueryError('limit', `the query gives more than ${maxRows} rows`);
       }
       for (let r = 0; r < chunk.rowCount; r++) {
-        out.push(Object.fromEntries(names.map((name, c) => [name, chunk.columns[c]?.[r]])));
+        const row: Record<string, unknown> = {};
+        for (const [c, name] of names.entries()) row[name] = chunk.columns[c]?.[r];
+        out.push(row);
       }
     }
     return out;
   }
 
   async *stream(sql: string, params: readonly SqlValue[] = []): AsyncIterable<ResultChunk> {
-    yield* this.#chunks(await this.connection.stream(sql, [...params]));
+    yield* this.#chunks(await this.#start(sql, params));
   }
 
-  async *#chunks(result: Awaited<ReturnType<DuckDBConnection['stream']>>): AsyncIterable<ResultChunk> {
+  #start(sql: string, params: readonly SqlValue[]): Promise<DuckDBResult> {
+    this.signal.throwIfAborted();
+    return this.#track(this.connection.stream(sql, [...params]));
+  }
+
+  async *#chunks(result: DuckDBResult): AsyncIterable<ResultChunk> {
     for (;;) {
       this.signal.throwIfAborted();
-      const chunk = await result.fetchChunk();
+      const chunk = await this.#track(result.fetchChunk());
       if (!chunk || chunk.rowCount === 0) return;
       const columns: unknown[][] = [];
       for (let c = 0; c < chunk.columnCount; c++) {
@@ -74,6 +157,12 @@ class Session implements ReadSession {
       }
       yield { rowCount: chunk.rowCount, columns };
     }
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    const settled = work.catch(() => undefined).finally(() => this.#running.delete(settled));
+    this.#running.add(settled);
+    return work;
   }
 }
 

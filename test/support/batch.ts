@@ -7,7 +7,9 @@ import {
   type Validity,
 } from '../../src/schema/index.js';
 
-export type Row = Readonly<Record<string, string | number | bigint | boolean | null | readonly (number | bigint)[]>>;
+export type Row = Readonly<
+  Record<string, string | number | bigint | boolean | null | readonly (number | bigint)[]>
+>;
 
 /** Column buffers made row by row, independent of the decoder. Columns that a row leaves out are NULL. */
 export function columnBatch(rowsByTable: Partial<Record<TableName, readonly Row[]>>): ColumnBatch {
@@ -47,7 +49,7 @@ function toColumn(type: ColumnType, values: readonly Row[string][], heap: number
     const bytes = new Uint8Array(refs.buffer);
     for (const [i, value] of values.entries()) {
       if (value === null) continue;
-      const text = new TextEncoder().encode(String(value as string));
+      const text = new TextEncoder().encode(String(value));
       refs[i * 4] = text.length;
       bytes.set(text.subarray(0, text.length <= 12 ? 12 : 4), i * 16 + 4);
       if (text.length > 12) {
@@ -64,7 +66,8 @@ function toColumn(type: ColumnType, values: readonly Row[string][], heap: number
       if (Array.isArray(value)) flat.push(...(value as (number | bigint)[]));
       offsets[i + 1] = flat.length;
     }
-    const child = type === 'BIGINT[]' ? BigInt64Array.from(flat.map(BigInt)) : Float64Array.from(flat.map(Number));
+    const child =
+      type === 'BIGINT[]' ? BigInt64Array.from(flat.map(BigInt)) : Float64Array.from(flat.map(Number));
     return { kind: 'list', offsets, child, validity };
   }
   const numbers = values.map((value) => value ?? 0);

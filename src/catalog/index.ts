@@ -1,0 +1,86 @@
+import { isAbsolute, join, resolve } from 'node:path';
+import type { Config } from '../config/settings.js';
+
+export type CatalogKind = 'local' | 'quack' | 'postgres' | 'other';
+
+/** Which DuckLake catalog a node uses and how it is attached. */
+export interface Catalog {
+  readonly kind: CatalogKind;
+  /** What stands between the quotes of ATTACH: `ducklake:<...>`. May hold a password: never log it. */
+  readonly attachUri: string;
+  /** The catalog file of a local catalog, absolute; null otherwise. */
+  readonly file: string | null;
+  /** Where Parquet goes: an absolute folder with a trailing slash, or an object-store prefix. */
+  readonly dataPath: string;
+  /** True when `dataPath` is a folder of this machine. */
+  readonly dataIsLocal: boolean;
+  /** DuckDB extensions it needs, in load order. */
+  readonly extensions: readonly string[];
+  /** For logs and errors: without secrets. */
+  describe(): string;
+}
+
+export type CatalogConfig = Pick<
+  Config,
+  'dataDir' | 'ducklakeCatalogPath' | 'ducklakeDataPath' | 'ducklakeAttachUri' | 'postgresDsn'
+>;
+
+/** The catalog that the settings name: Postgres DSN, then an attach URI, then the local file. */
+export function catalogFrom(config: CatalogConfig): Catalog {
+  const data = dataPath(config);
+  const storage = data.isLocal ? [] : ['httpfs', 'aws'];
+  const common = { dataPath: data.path, dataIsLocal: data.isLocal };
+  if (config.postgresDsn !== undefined) {
+    return {
+      ...common,
+      kind: 'postgres',
+      attachUri: `ducklake:postgres:${config.postgresDsn}`,
+      file: null,
+      extensions: [...storage, 'postgres_scanner', 'ducklake'],
+      describe: () => `PostgreSQL catalog ${withoutSecrets(config.postgresDsn ?? '')}`,
+    };
+  }
+  const uri = config.ducklakeAttachUri;
+  if (uri !== undefined) {
+    const attachUri = uri.startsWith('ducklake:') ? uri : `ducklake:${uri}`;
+    const target = attachUri.slice('ducklake:'.length);
+    const quack = target.startsWith('quack:');
+    const postgres = target.startsWith('postgres:');
+    return {
+      ...common,
+      kind: quack ? 'quack' : postgres ? 'postgres' : 'other',
+      attachUri,
+      file: null,
+      extensions: [
+        ...storage,
+        ...(quack ? ['httpfs', 'quack'] : []),
+        ...(postgres ? ['postgres_scanner'] : []),
+        'ducklake',
+      ].filter((name, at, all) => all.indexOf(name) === at),
+      describe: () => `catalog ${withoutSecrets(target)}`,
+    };
+  }
+  const file = resolve(config.ducklakeCatalogPath ?? join(config.dataDir, 'canardstack.ducklake'));
+  return {
+    ...common,
+    kind: 'local',
+    attachUri: `ducklake:${file}`,
+    file,
+    extensions: [...storage, 'ducklake'],
+    describe: () => `local catalog ${file}`,
+  };
+}
+
+function dataPath(config: CatalogConfig): { path: string; isLocal: boolean } {
+  const given = config.ducklakeDataPath ?? join(config.dataDir, 'data');
+  const isLocal = isAbsolute(given) || !/^[a-z][a-z0-9+.-]*:\/\//i.test(given);
+  const path = isLocal ? resolve(given) : given;
+  return { path: path.endsWith('/') ? path : `${path}/`, isLocal };
+}
+
+/** Hides passwords and tokens of URIs (`user:secret@`) and key=value DSNs. */
+function withoutSecrets(text: string): string {
+  return text
+    .replace(/\/\/([^/@\s:]*):[^@\s]*@/g, '//$1:***@')
+    .replace(/\b(password|passfile|sslpassword|token)\s*=\s*('[^']*'|\S+)/gi, '$1=***');
+}

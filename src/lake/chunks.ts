@@ -1,0 +1,189 @@
+import duckdb from '@duckdb/node-bindings';
+import { badBatch } from './errors.js';
+import {
+  tableDef,
+  type Column,
+  type ColumnType,
+  type ListColumn,
+  type StringColumn,
+  type TableBatch,
+  type TableDef,
+  type TableName,
+  type Validity,
+} from '../schema/index.js';
+
+/** Rows of a DuckDB data chunk (STANDARD_VECTOR_SIZE). */
+export const chunkRows = 2048;
+
+const inlineBytes = 12;
+
+/** A batch's heap in DuckDB's memory. The chunk owns the bytes: they live as long as this object. */
+export interface LoadedHeap {
+  readonly chunk: duckdb.DataChunk | null;
+  readonly address: bigint;
+  readonly length: number;
+}
+
+/** Copies a heap into the buffer of a one-value BLOB vector, which gives it a stable address. */
+export function loadHeap(heap: Uint8Array): LoadedHeap {
+  // A value of up to 12 bytes lies in the vector itself, and no long string can point into it.
+  if (heap.byteLength <= inlineBytes) return { chunk: null, address: 0n, length: 0 };
+  const chunk = duckdb.create_data_chunk([duckdb.create_logical_type(duckdb.Type.BLOB)]);
+  const vector = duckdb.data_chunk_get_vector(chunk, 0);
+  duckdb.vector_assign_string_element_len(vector, 0, heap);
+  const value = duckdb.vector_get_data(vector, 16);
+  const address = new DataView(value.buffer, value.byteOffset, 16).getBigUint64(8, true);
+  return { chunk, address, length: heap.byteLength };
+}
+
+const typeIds: Record<Exclude<ColumnType, `${string}[]`>, duckdb.Type> = {
+  VARCHAR: duckdb.Type.VARCHAR,
+  BIGINT: duckdb.Type.BIGINT,
+  INTEGER: duckdb.Type.INTEGER,
+  DOUBLE: duckdb.Type.DOUBLE,
+  BOOLEAN: duckdb.Type.BOOLEAN,
+  TIMESTAMP: duckdb.Type.TIMESTAMP,
+};
+
+function logicalType(type: ColumnType): duckdb.LogicalType {
+  if (type === 'BIGINT[]' || type === 'DOUBLE[]') {
+    return duckdb.create_list_type(logicalType(type === 'BIGINT[]' ? 'BIGINT' : 'DOUBLE'));
+  }
+  return duckdb.create_logical_type(typeIds[type]);
+}
+
+export function columnTypes(table: TableName): duckdb.LogicalType[] {
+  return tableDef(table).columns.map((column) => logicalType(column.type));
+}
+
+const noneValid = new Uint8Array(chunkRows / 8);
+
+/** Writes slices of a table's batches into data chunks. Not reentrant: it owns scratch space. */
+export class ChunkFiller {
+  readonly #words = new Uint32Array(chunkRows * 4);
+  readonly #entries = new BigUint64Array(chunkRows * 2);
+
+  constructor(readonly def: TableDef) {}
+
+  /** The copies below are unchecked memory writes, so everything they rely on is checked once a batch. Throws TypeError. */
+  check(batch: TableBatch): void {
+    if (batch.columns.length !== this.def.columns.length) {
+      throw new TypeError(
+        `${this.def.name}: ${batch.columns.length} columns instead of ${this.def.columns.length}`,
+      );
+    }
+    for (const [i, column] of batch.columns.entries()) {
+      const { name, type } = this.def.columns[i] as { name: string; type: ColumnType };
+      if (!fits(type, column, batch.rows)) {
+        throw new TypeError(`${this.def.name}.${name}: the buffers don't fit ${batch.rows} rows of ${type}`);
+      }
+    }
+  }
+
+  fill(chunk: duckdb.DataChunk, batch: TableBatch, heap: LoadedHeap, from: number, n: number): void {
+    for (const [i, column] of batch.columns.entries()) {
+      const vector = duckdb.data_chunk_get_vector(chunk, i);
+      setValidity(vector, column.validity, from, n);
+      if (column.kind === 'list') {
+        // A list vector's child keeps its size when the chunk is used again.
+        this.#list(vector, column, from, n);
+      } else if (column.validity === 'none') {
+        continue;
+      } else if (column.kind === 'string') {
+        this.#strings(vector, column, heap, from, n);
+      } else {
+        const { buffer, byteOffset, BYTES_PER_ELEMENT: width } = column.values;
+        duckdb.copy_data_to_vector(vector, 0, buffer, byteOffset + from * width, n * width);
+      }
+    }
+    duckdb.data_chunk_set_size(chunk, n);
+  }
+
+  #strings(vector: duckdb.Vector, column: StringColumn, heap: LoadedHeap, from: number, n: number): void {
+    const words = this.#words;
+    const refs = column.refs;
+    const low = Number(heap.address & 0xffff_ffffn);
+    const high = Number(heap.address >> 32n);
+    let at = from * 4;
+    for (let to = 0; to < n * 4; to += 4, at += 4) {
+      const length = refs[at] as number;
+      words[to] = length;
+      words[to + 1] = refs[at + 1] as number;
+      if (length <= inlineBytes) {
+        words[to + 2] = refs[at + 2] as number;
+        words[to + 3] = refs[at + 3] as number;
+        continue;
+      }
+      const offset = refs[at + 2] as number;
+      if (offset + length > heap.length) throw new TypeError(`${badBatch}: a string lies outside the heap`);
+      const address = low + offset;
+      words[to + 2] = address;
+      words[to + 3] = address > 0xffff_ffff ? high + 1 : high;
+    }
+    duckdb.copy_data_to_vector(vector, 0, words.buffer, 0, n * 16);
+  }
+
+  #list(vector: duckdb.Vector, column: ListColumn, from: number, n: number): void {
+    if (column.validity === 'none') {
+      this.#entries.fill(0n, 0, n * 2);
+      duckdb.copy_data_to_vector(vector, 0, this.#entries.buffer, 0, n * 16);
+      duckdb.list_vector_set_size(vector, 0);
+      return;
+    }
+    const { offsets, child } = column;
+    const start = offsets[from] as number;
+    const size = (offsets[from + n] as number) - start;
+    for (let i = 0; i < n; i++) {
+      const begin = offsets[from + i] as number;
+      this.#entries[i * 2] = BigInt(begin - start);
+      this.#entries[i * 2 + 1] = BigInt((offsets[from + i + 1] as number) - begin);
+    }
+    duckdb.copy_data_to_vector(vector, 0, this.#entries.buffer, 0, n * 16);
+    duckdb.list_vector_reserve(vector, size);
+    duckdb.list_vector_set_size(vector, size);
+    if (size > 0) {
+      // Fetched after the reserve, which may move it.
+      const values = duckdb.list_vector_get_child(vector);
+      duckdb.copy_data_to_vector(values, 0, child.buffer, child.byteOffset + start * 8, size * 8);
+    }
+  }
+}
+
+function setValidity(vector: duckdb.Vector, validity: Validity, from: number, n: number): void {
+  if (validity === 'all') return;
+  duckdb.vector_ensure_validity_writable(vector);
+  const bytes = (n + 7) >> 3;
+  if (validity === 'none') {
+    duckdb.copy_data_to_vector_validity(vector, 0, noneValid.buffer, 0, bytes);
+  } else {
+    // Slices start at multiples of 2,048 rows, so at whole bytes.
+    duckdb.copy_data_to_vector_validity(vector, 0, validity.buffer, validity.byteOffset + (from >> 3), bytes);
+  }
+}
+
+function fits(type: ColumnType, column: Column, rows: number): boolean {
+  const { validity } = column;
+  if (typeof validity !== 'string' && validity.length * 32 < rows) return false;
+  if (type === 'VARCHAR') {
+    return column.kind === 'string' && (validity === 'none' || column.refs.length >= rows * 4);
+  }
+  if (type === 'BIGINT[]' || type === 'DOUBLE[]') {
+    if (column.kind !== 'list') return false;
+    if (validity === 'none') return true;
+    const right = type === 'BIGINT[]' ? BigInt64Array : Float64Array;
+    if (!(column.child instanceof right) || column.offsets.length < rows + 1) return false;
+    for (let i = 0; i < rows; i++) {
+      if ((column.offsets[i] as number) > (column.offsets[i + 1] as number)) return false;
+    }
+    return (column.offsets[rows] as number) <= column.child.length;
+  }
+  if (column.kind !== 'fixed') return false;
+  const right = {
+    BIGINT: BigInt64Array,
+    TIMESTAMP: BigInt64Array,
+    INTEGER: Int32Array,
+    DOUBLE: Float64Array,
+    BOOLEAN: Uint8Array,
+  }[type];
+  return column.values instanceof right && (validity === 'none' || column.values.length >= rows);
+}

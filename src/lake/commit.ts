@@ -1,0 +1,298 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { Faults } from '../faults/index.js';
+import type { ColumnBatch } from '../schema/index.js';
+import { Histogram, type Registry } from '../telemetry/index.js';
+import { LakeError, firstLine, isDataError } from './errors.js';
+import type { Feed } from './feed.js';
+import type { InstanceHost } from './host.js';
+import { literal, timestampLiteral } from './sql.js';
+import { CommitError, type CommitResult, type StreamProgress } from './types.js';
+
+const interruptGraceMs = 10_000;
+
+export interface WriterOptions {
+  readonly host: InstanceHost;
+  readonly nodeId: string;
+  readonly registry: Registry;
+  readonly faults: Faults;
+  /** Bound of one commit; then it is interrupted. */
+  readonly timeoutMs: number;
+}
+
+/** The one connection that writes rows; everything on it is serialised. */
+export class Writer {
+  #connection: { connection: DuckDBConnection; generation: number } | null = null;
+  #tail: Promise<unknown> = Promise.resolve();
+  #closed = false;
+  readonly #seconds: Histogram<'phase'>;
+
+  constructor(private readonly options: WriterOptions) {
+    this.#seconds = new Histogram({
+      name: 'canardstack_lake_commit_seconds',
+      help: 'Time of the phases of a commit: copying buffers, writing rows, writing watermarks, COMMIT.',
+      labelNames: ['phase'],
+      buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers: [options.registry],
+    });
+    options.host.onReplace(() => void this.#serialised(async () => this.#drop()).catch(() => undefined));
+  }
+
+  /** Runs `work` on the writer connection when no commit runs, for statements that conflict with commits. */
+  exclusive<T>(timeoutMs: number, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    return this.#serialised(async () => {
+      const connection = await this.#connected();
+      try {
+        return await this.#bounded(connection, performance.now() + timeoutMs, () => work(connection));
+      } catch (error) {
+        this.options.host.notice(error);
+        throw error;
+      }
+    });
+  }
+
+  commit(batches: readonly ColumnBatch[], progress: readonly StreamProgress[]): Promise<CommitResult> {
+    return this.#serialised(() => this.#commit(batches, progress));
+  }
+
+  watermarks(): Promise<Map<string, number>> {
+    return this.exclusive(this.options.timeoutMs, (connection) => readWatermarks(connection, null));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#tail;
+    this.#drop();
+  }
+
+  #serialised<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#tail.then(() => {
+      if (this.#closed) throw new LakeError('closed', 'the lake is closed');
+      return work();
+    });
+    this.#tail = result.catch(() => undefined);
+    return result;
+  }
+
+  async #commit(batches: readonly ColumnBatch[], progress: readonly StreamProgress[]): Promise<CommitResult> {
+    const begun = performance.now();
+    let connection: DuckDBConnection;
+    let feed: Feed;
+    try {
+      checkProgress(progress);
+      connection = await this.#connected();
+      feed = await this.options.host.current.feed.load(batches);
+    } catch (error) {
+      throw asCommitError(error);
+    }
+    this.#observe('buffers', begun);
+    try {
+      const rows = feed.tables.reduce((sum, table) => sum + table.rows, 0);
+      await this.#transaction(connection, feed, progress, begun + this.options.timeoutMs);
+      this.options.faults?.('lake.committed');
+      return {
+        rows,
+        snapshotId: await lastSnapshot(connection),
+        milliseconds: performance.now() - begun,
+      };
+    } finally {
+      feed.close();
+    }
+  }
+
+  async #transaction(
+    connection: DuckDBConnection,
+    feed: Feed,
+    progress: readonly StreamProgress[],
+    deadline: number,
+  ): Promise<void> {
+    const run = (sql: string) => this.#bounded(connection, deadline, () => connection.run(sql));
+    try {
+      let at = performance.now();
+      await run('BEGIN TRANSACTION');
+      const streams = progress.map((entry) => entry.stream);
+      const current = await this.#bounded(connection, deadline, () => readWatermarks(connection, streams));
+      refuseRegress(progress, current, feed.tables.length > 0);
+      for (const table of feed.tables) await run(table.insert);
+      at = this.#observe('rows', at);
+      for (const statement of progressStatements(progress, current, this.options.nodeId))
+        await run(statement);
+      this.#observe('watermarks', at);
+    } catch (error) {
+      await this.#abandon(connection, error);
+      throw asCommitError(error);
+    }
+    this.options.faults?.('lake.before_commit');
+    const at = performance.now();
+    try {
+      await run('COMMIT');
+    } catch (error) {
+      await this.#abandon(connection, error);
+      throw new CommitError('unknown', `the commit was not confirmed: ${firstLine(error)}`, { cause: error });
+    }
+    this.#observe('commit', at);
+  }
+
+  /** Ends a failed transaction; a connection that doesn't even roll back is thrown away. */
+  async #abandon(connection: DuckDBConnection, error: unknown): Promise<void> {
+    this.options.host.notice(error);
+    if (this.#connection?.connection !== connection) return;
+    try {
+      await this.#bounded(connection, performance.now() + interruptGraceMs, () => connection.run('ROLLBACK'));
+    } catch (failure) {
+      this.options.host.notice(failure);
+      // No transaction is open any more after a failed COMMIT.
+      if (!/no transaction is active/i.test(firstLine(failure))) this.#drop();
+    }
+  }
+
+  /** Interrupts the connection at the deadline; leaves it behind when it doesn't even heed that. */
+  async #bounded<T>(connection: DuckDBConnection, deadline: number, work: () => Promise<T>): Promise<T> {
+    let interrupted = false;
+    let giveUp: NodeJS.Timeout | undefined;
+    const timer = setTimeout(
+      () => {
+        interrupted = true;
+        connection.interrupt();
+      },
+      Math.max(1, deadline - performance.now()),
+    );
+    const working = work();
+    const stuck = new Promise<never>((_, reject) => {
+      giveUp = setTimeout(
+        () => {
+          // It is released when the statement ends after all; closing it earlier would pull memory from under it.
+          if (this.#connection?.connection === connection) this.#connection = null;
+          void working.catch(() => undefined).then(() => this.options.host.release(connection));
+          reject(new LakeError('unavailable', 'the lake does not answer, not even to an interrupt'));
+        },
+        Math.max(1, deadline - performance.now()) + interruptGraceMs,
+      );
+    });
+    try {
+      return await Promise.race([working, stuck]);
+    } catch (error) {
+      if (!interrupted || error instanceof LakeError) throw error;
+      throw new LakeError('unavailable', `the lake did not finish in time and was interrupted`, {
+        cause: error,
+      });
+    } finally {
+      clearTimeout(timer);
+      clearTimeout(giveUp);
+    }
+  }
+
+  async #connected(): Promise<DuckDBConnection> {
+    const { host } = this.options;
+    if (this.#connection && this.#connection.generation !== host.generation) this.#drop();
+    if (!this.#connection) {
+      const connection = await host.acquire();
+      this.#connection = { connection, generation: host.generation };
+    }
+    return this.#connection.connection;
+  }
+
+  /** Gives the connection back, for instance because the instance is being replaced. */
+  #drop(): void {
+    if (this.#connection) this.options.host.release(this.#connection.connection);
+    this.#connection = null;
+  }
+
+  #observe(phase: string, since: number): number {
+    const now = performance.now();
+    this.#seconds.observe({ phase }, (now - since) / 1000);
+    return now;
+  }
+}
+
+function checkProgress(progress: readonly StreamProgress[]): void {
+  const seen = new Set<string>();
+  for (const { stream, position } of progress) {
+    if (!Number.isSafeInteger(position) || position < 0 || seen.has(stream)) {
+      throw new TypeError(`not a watermark: ${stream} at ${position}`);
+    }
+    seen.add(stream);
+  }
+}
+
+async function readWatermarks(
+  connection: DuckDBConnection,
+  streams: readonly string[] | null,
+): Promise<Map<string, number>> {
+  if (streams?.length === 0) return new Map();
+  const where = streams === null ? '' : `WHERE stream IN (${streams.map(literal).join(', ')})`;
+  const reader = await connection.runAndReadAll(
+    `SELECT stream, max(position) FROM lake.main.canardstack_progress ${where} GROUP BY stream`,
+  );
+  return new Map(reader.getRows().map(([stream, position]) => [String(stream), Number(position)]));
+}
+
+function refuseRegress(
+  progress: readonly StreamProgress[],
+  current: ReadonlyMap<string, number>,
+  withRows: boolean,
+): void {
+  for (const { stream, position } of progress) {
+    const committed = current.get(stream) ?? 0;
+    if (position < committed) {
+      throw new CommitError(
+        'regressed',
+        `stream ${stream} is committed to ${committed}, not back to ${position}`,
+      );
+    }
+    if (withRows && position === committed) {
+      throw new CommitError(
+        'regressed',
+        `stream ${stream} is at ${committed} already: its rows are committed`,
+      );
+    }
+  }
+}
+
+/**
+ * Known streams are updated, so that two processes that write for the same stream conflict at COMMIT and only
+ * one of them gets through; an append would let both through.
+ */
+function progressStatements(
+  progress: readonly StreamProgress[],
+  current: ReadonlyMap<string, number>,
+  nodeId: string,
+): string[] {
+  const now = timestampLiteral(Date.now());
+  const known = progress.filter((entry) => current.has(entry.stream));
+  const fresh = progress.filter((entry) => !current.has(entry.stream));
+  const statements: string[] = [];
+  if (known.length > 0) {
+    const cases = known.map((entry) => `WHEN ${literal(entry.stream)} THEN ${literal(entry.position)}`);
+    const names = known.map((entry) => literal(entry.stream));
+    statements.push(
+      `UPDATE lake.main.canardstack_progress SET position = CASE stream ${cases.join(' ')} END, ` +
+        `node_id = ${literal(nodeId)}, updated_at = ${now} WHERE stream IN (${names.join(', ')})`,
+    );
+  }
+  if (fresh.length > 0) {
+    const rows = fresh.map(
+      (entry) => `(${literal(entry.stream)}, ${literal(entry.position)}, ${literal(nodeId)}, ${now})`,
+    );
+    statements.push(
+      `INSERT INTO lake.main.canardstack_progress (stream, position, node_id, updated_at) VALUES ${rows.join(', ')}`,
+    );
+  }
+  return statements;
+}
+
+/** The snapshot of this connection's last commit; -1 when even that can't be told (the commit itself is safe). */
+async function lastSnapshot(connection: DuckDBConnection): Promise<number> {
+  try {
+    const reader = await connection.runAndReadAll(`SELECT id FROM ducklake_last_committed_snapshot('lake')`);
+    return Number(reader.getRows()[0]?.[0] ?? -1);
+  } catch {
+    return -1;
+  }
+}
+
+/** Nothing of the transaction is in the lake: COMMIT was not sent. */
+function asCommitError(error: unknown): CommitError {
+  if (error instanceof CommitError) return error;
+  const kind = error instanceof TypeError || isDataError(error) ? 'data' : 'unavailable';
+  return new CommitError(kind, firstLine(error), { cause: error });
+}

@@ -1,0 +1,148 @@
+import duckdb from '@duckdb/node-bindings';
+import { randomUUID } from 'node:crypto';
+import { tableDef, type ColumnBatch, type TableName } from '../schema/index.js';
+import { ChunkFiller, chunkRows, columnTypes, loadHeap, type LoadedHeap } from './chunks.js';
+import { messageOf } from './errors.js';
+import { ident, literal } from './sql.js';
+
+/** Batches whose heaps are in DuckDB's memory, to be read by `INSERT ... FROM canardstack_feed(...)`. */
+export interface Feed {
+  /** Tables that have rows, each with the INSERT that reads them. */
+  readonly tables: readonly { table: TableName; rows: number; insert: string }[];
+  /** Frees the heaps; the SQL of `tables` gives an error from then on. */
+  close(): void;
+}
+
+interface Source {
+  readonly filler: ChunkFiller;
+  readonly parts: readonly {
+    rows: number;
+    fill: (chunk: duckdb.DataChunk, from: number, n: number) => void;
+  }[];
+}
+
+interface Cursor {
+  part: number;
+  row: number;
+}
+
+const functionName = 'canardstack_feed';
+const yieldBytes = 4 * 1024 * 1024;
+
+/**
+ * A table function over column buffers: DuckDB's insert pipeline pulls chunks from it, so rows go from the
+ * decoder's buffers to the Parquet writer without a staging table. One copy of the strings is made, into
+ * DuckDB's memory; chunks are filled on the main thread one at a time, between other work of the event loop.
+ * Feeds are found by a random name, so SQL from outside can't read them.
+ */
+export class FeedFunction {
+  readonly #sources = new Map<string, Source>();
+
+  constructor(threads: number) {
+    this.#threads = threads;
+  }
+
+  readonly #threads: number;
+
+  register(connection: duckdb.Connection): void {
+    const fn = duckdb.create_table_function();
+    duckdb.table_function_set_name(fn, functionName);
+    duckdb.table_function_add_parameter(fn, duckdb.create_logical_type(duckdb.Type.VARCHAR));
+    duckdb.table_function_set_bind(fn, (info) => {
+      try {
+        const source = this.#sources.get(duckdb.get_varchar(duckdb.bind_get_parameter(info, 0)));
+        if (!source) throw new Error('no such feed');
+        const { def } = source.filler;
+        for (const [i, type] of columnTypes(def.name).entries()) {
+          duckdb.bind_add_result_column(info, (def.columns[i] as { name: string }).name, type);
+        }
+        duckdb.bind_set_bind_data(info, source);
+      } catch (error) {
+        duckdb.bind_set_error(info, messageOf(error));
+      }
+    });
+    duckdb.table_function_set_init(fn, (info) => {
+      duckdb.init_set_init_data(info, { part: 0, row: 0 } satisfies Cursor);
+      duckdb.init_set_max_threads(info, this.#threads);
+    });
+    duckdb.table_function_set_function(fn, (info, chunk) => {
+      try {
+        next(
+          duckdb.function_get_bind_data(info) as Source,
+          duckdb.function_get_init_data(info) as Cursor,
+          chunk,
+        );
+      } catch (error) {
+        duckdb.function_set_error(info, messageOf(error));
+      }
+    });
+    duckdb.register_table_function(connection, fn);
+  }
+
+  /** Copies the batches' heaps; yields to the event loop every few MB. Throws TypeError on a batch that doesn't fit its table. */
+  async load(batches: readonly ColumnBatch[]): Promise<Feed> {
+    const sources = new Map<
+      TableName,
+      { filler: ChunkFiller; parts: Source['parts'][number][]; rows: number }
+    >();
+    let copied = 0;
+    for (const batch of batches) {
+      const heap: LoadedHeap = loadHeap(batch.heap);
+      copied += batch.heap.byteLength;
+      for (const table of batch.tables) {
+        if (table.rows === 0) continue;
+        let source = sources.get(table.table);
+        if (!source) {
+          source = { filler: new ChunkFiller(tableDef(table.table)), parts: [], rows: 0 };
+          sources.set(table.table, source);
+        }
+        const { filler } = source;
+        filler.check(table);
+        source.parts.push({
+          rows: table.rows,
+          fill: (chunk, from, n) => filler.fill(chunk, table, heap, from, n),
+        });
+        source.rows += table.rows;
+      }
+      if (copied >= yieldBytes) {
+        copied = 0;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    const names: string[] = [];
+    const tables = [...sources].map(([table, source]) => {
+      const name = randomUUID();
+      names.push(name);
+      this.#sources.set(name, source);
+      const columns = source.filler.def.columns.map((column) => ident(column.name)).join(', ');
+      const insert = `INSERT INTO lake.main.${ident(table)} (${columns}) SELECT * FROM ${functionName}(${literal(name)})`;
+      return { table, rows: source.rows, insert };
+    });
+    return {
+      tables,
+      close: () => {
+        for (const name of names) this.#sources.delete(name);
+      },
+    };
+  }
+}
+
+/** Fills the next chunk; an empty chunk ends the scan. */
+function next(source: Source, cursor: Cursor, chunk: duckdb.DataChunk): void {
+  for (;;) {
+    const part = source.parts[cursor.part];
+    if (!part) {
+      duckdb.data_chunk_set_size(chunk, 0);
+      return;
+    }
+    if (cursor.row >= part.rows) {
+      cursor.part++;
+      cursor.row = 0;
+      continue;
+    }
+    const n = Math.min(chunkRows, part.rows - cursor.row);
+    part.fill(chunk, cursor.row, n);
+    cursor.row += n;
+    return;
+  }
+}

@@ -1,0 +1,126 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { Logger } from '../telemetry/index.js';
+import { LakeError, firstLine, isFatal } from './errors.js';
+import type { LakeInstance } from './instance.js';
+
+const drainMs = 30_000;
+
+/**
+ * Hands out connections to the current DuckDB instance. After a fatal error (DuckDB invalidates the whole
+ * database) it closes the instance once every connection came back, and opens a new one; meanwhile callers
+ * get LakeError('unavailable'). Two instances never hold the same catalog file.
+ */
+export class InstanceHost {
+  #instance: LakeInstance | null;
+  readonly #live = new Set<DuckDBConnection>();
+  #returned: (() => void) | null = null;
+  #broken: string | null = null;
+  #closed = false;
+  #reopening: Promise<void> | null = null;
+  #generation = 0;
+  readonly #listeners: (() => void)[] = [];
+
+  constructor(
+    instance: LakeInstance,
+    private readonly open: () => Promise<LakeInstance>,
+    private readonly log: Logger,
+  ) {
+    this.#instance = instance;
+  }
+
+  /** Grows with each new instance; a connection of an older one must be released. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Why there is no usable instance, or null. */
+  get broken(): string | null {
+    return this.#broken;
+  }
+
+  get current(): LakeInstance {
+    if (this.#closed) throw new LakeError('closed', 'the lake is closed');
+    if (this.#instance === null || this.#broken !== null) {
+      throw new LakeError(
+        'unavailable',
+        `the lake is being opened again after: ${this.#broken ?? 'a failure'}`,
+      );
+    }
+    return this.#instance;
+  }
+
+  /** `listener` gives idle connections back when the instance is about to be replaced or closed. */
+  onReplace(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  async acquire(): Promise<DuckDBConnection> {
+    const instance = this.current;
+    const connection = await instance.connect();
+    this.#live.add(connection);
+    return connection;
+  }
+
+  /** Closes a connection. No query may run on it any more. */
+  release(connection: DuckDBConnection): void {
+    if (!this.#live.delete(connection)) return;
+    connection.closeSync();
+    if (this.#live.size === 0) this.#returned?.();
+  }
+
+  /** Looks at an error; when it means that the instance is done for, starts opening a new one. */
+  notice(error: unknown): void {
+    if (isFatal(error)) void this.replace(firstLine(error));
+  }
+
+  /** Replaces the instance. Resolves when a new one serves; callers needn't wait for it. */
+  replace(reason: string): Promise<void> {
+    this.#broken ??= reason;
+    this.#reopening ??= this.#reopen(reason).finally(() => (this.#reopening = null));
+    return this.#reopening;
+  }
+
+  async #reopen(reason: string): Promise<void> {
+    this.log.error({ reason }, 'DuckDB gave a fatal error, opening the lake again');
+    this.#generation++;
+    for (let failures = 0; !this.#closed; failures++) {
+      try {
+        await this.#drain();
+        const old = this.#instance;
+        this.#instance = null;
+        await old?.close();
+        this.#instance = await this.open();
+        this.#broken = null;
+        this.log.info('the lake is open again');
+        return;
+      } catch (error) {
+        this.#broken = firstLine(error);
+        this.log.error({ err: this.#broken }, 'the lake could not be opened again, will retry');
+        await sleep(Math.min(10_000, 500 * 2 ** failures), undefined, { ref: false });
+      }
+    }
+  }
+
+  /** Waits until every connection came back; interrupts what runs. Throws when one doesn't in time. */
+  async #drain(): Promise<void> {
+    for (const connection of this.#live) connection.interrupt();
+    for (const listener of this.#listeners) listener();
+    if (this.#live.size === 0) return;
+    const returned = new Promise<void>((resolve) => (this.#returned = resolve));
+    const timeout = new AbortController();
+    await Promise.race([returned, sleep(drainMs, undefined, { signal: timeout.signal, ref: false })]);
+    timeout.abort();
+    this.#returned = null;
+    if (this.#live.size > 0) throw new LakeError('unavailable', `${this.#live.size} queries do not end`);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#reopening;
+    await this.#drain();
+    await this.#instance?.close();
+    this.#instance = null;
+  }
+}

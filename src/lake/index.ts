@@ -1,0 +1,203 @@
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { catalogFrom } from '../catalog/index.js';
+import type { Config } from '../config/settings.js';
+import type { Faults } from '../faults/index.js';
+import type { Telemetry } from '../telemetry/index.js';
+import { Writer } from './commit.js';
+import { LakeError, firstLine } from './errors.js';
+import { defaultExtensionDir, installExtensions } from './extensions.js';
+import { InstanceHost } from './host.js';
+import { LakeInstance } from './instance.js';
+import { LakeMaintenance } from './maintenance/index.js';
+import { ConnectionPool } from './readers.js';
+import { checkSchema, ensureSchema } from './schema.js';
+import { tableSizes } from './stats.js';
+import { CommitError, type Lake, type LakeStats } from './types.js';
+
+export * from './types.js';
+export { LakeError } from './errors.js';
+export { defaultExtensionDir, duckdbBuild, installExtensions } from './extensions.js';
+export { readOnlySql, type SqlResult } from './readonly-sql.js';
+export { ident, literal, qualified, timestampLiteral } from './sql.js';
+
+/** The settings that the lake reads. */
+export type LakeConfig = Pick<
+  Config,
+  | 'dataDir'
+  | 'duckdbExtensionDir'
+  | 'ducklakeCatalogPath'
+  | 'ducklakeDataPath'
+  | 'ducklakeAttachUri'
+  | 'postgresDsn'
+  | 'duckdbMemoryLimitBytes'
+  | 'duckdbThreads'
+  | 'dataInliningRowLimit'
+  | 'queryMaxRows'
+  | 'checkpointIntervalSecs'
+  | 'retentionDays'
+  | 'snapshotRetentionSecs'
+>;
+
+export interface OpenLakeOptions {
+  readonly config: LakeConfig;
+  readonly nodeId: string;
+  readonly telemetry: Telemetry;
+  readonly faults?: Faults;
+  /** Opens an existing lake for reading only: `commit` and maintenance refuse. */
+  readonly readOnly?: boolean;
+  /** Bound of one commit, milliseconds. */
+  readonly commitTimeoutMs?: number;
+}
+
+const pingTimeoutMs = 5000;
+const schemaTimeoutMs = 60_000;
+
+/**
+ * Opens (or creates) the lake that the settings name. Throws LakeError: 'extension' when a DuckDB extension
+ * can't be had, 'locked' when another process owns the catalog file, 'schema' when the lake is too old or too
+ * new for this program, 'unavailable' otherwise.
+ */
+export async function openLake(options: OpenLakeOptions): Promise<Lake> {
+  const { config, telemetry, readOnly = false } = options;
+  const catalog = catalogFrom(config);
+  const extensionDir = resolve(config.duckdbExtensionDir ?? defaultExtensionDir());
+  await installExtensions({
+    dir: extensionDir,
+    names: catalog.extensions,
+    log: (line) => telemetry.log.info(line),
+  });
+  const open = async () => {
+    const instance = await LakeInstance.open({
+      catalog,
+      dataDir: config.dataDir,
+      extensionDir,
+      memoryLimitBytes: config.duckdbMemoryLimitBytes,
+      threads: config.duckdbThreads,
+      dataInliningRowLimit: config.dataInliningRowLimit,
+      readOnly,
+    });
+    try {
+      await prepareSchema(instance, config, readOnly);
+      return instance;
+    } catch (error) {
+      await instance.close();
+      throw error instanceof LakeError
+        ? error
+        : new LakeError('unavailable', firstLine(error), { cause: error });
+    }
+  };
+  const host = new InstanceHost(await open(), open, telemetry.log);
+  const writer = new Writer({
+    host,
+    nodeId: options.nodeId,
+    registry: telemetry.registry,
+    faults: options.faults,
+    timeoutMs: options.commitTimeoutMs ?? 120_000,
+  });
+  const readers = new ConnectionPool(
+    {
+      connect: () => host.acquire(),
+      release: (connection) => host.release(connection),
+      notice: (error) => host.notice(error),
+    },
+    config.queryMaxRows,
+  );
+  host.onReplace(() => readers.renew());
+  const maintenance = new LakeMaintenance({
+    host,
+    writer,
+    config,
+    telemetry,
+    faults: options.faults,
+    readOnly,
+  });
+
+  const ping = async () => {
+    if (catalog.dataIsLocal) {
+      await access(catalog.dataPath, readOnly ? constants.R_OK : constants.W_OK).catch((error: unknown) => {
+        throw new LakeError('unavailable', `the data folder is not there: ${firstLine(error)}`);
+      });
+    }
+    const connection = await host.acquire();
+    try {
+      await connection.run('SELECT key FROM lake.main.canardstack_meta LIMIT 1');
+    } catch (error) {
+      host.notice(error);
+      throw new LakeError('unavailable', `the catalog does not answer: ${firstLine(error)}`, {
+        cause: error,
+      });
+    } finally {
+      host.release(connection);
+    }
+  };
+
+  return {
+    maintenance,
+    readers,
+    async commit(batches, progress) {
+      if (readOnly) throw new CommitError('unavailable', 'the lake is open for reading only');
+      return writer.commit(batches, progress);
+    },
+    watermarks: () => writer.watermarks(),
+    async stats(): Promise<LakeStats> {
+      const connection = await host.acquire();
+      try {
+        const { snapshotId, tables } = await tableSizes(connection);
+        return { snapshotId, tables, catalogBytes: await catalogBytes(catalog.file) };
+      } finally {
+        host.release(connection);
+      }
+    },
+    ping: () => within(pingTimeoutMs, ping(), 'the lake does not answer'),
+    async close() {
+      await maintenance.stop();
+      await writer.close();
+      readers.close();
+      await host.close();
+    },
+  };
+}
+
+async function prepareSchema(instance: LakeInstance, config: LakeConfig, readOnly: boolean): Promise<void> {
+  const connection = await instance.connect();
+  try {
+    const work = readOnly ? checkSchema(connection) : ensureSchema(connection, config);
+    await within(schemaTimeoutMs, work, 'the schema could not be prepared in time', () =>
+      connection.interrupt(),
+    );
+  } finally {
+    connection.closeSync();
+  }
+}
+
+async function catalogBytes(file: string | null): Promise<number | null> {
+  if (file === null) return null;
+  const sizes = await Promise.all(
+    [file, `${file}.wal`].map((path) =>
+      stat(path).then(
+        (found) => found.size,
+        () => 0,
+      ),
+    ),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** Rejects after `ms`; `onTimeout` may then end the work, which is awaited if it is given. */
+async function within<T>(ms: number, work: Promise<T>, message: string, onTimeout?: () => void): Promise<T> {
+  const timer = new AbortController();
+  const late = sleep(ms, undefined, { signal: timer.signal }).then(async () => {
+    onTimeout?.();
+    if (onTimeout) await work.catch(() => undefined);
+    throw new LakeError('unavailable', message);
+  });
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    timer.abort();
+  }
+}

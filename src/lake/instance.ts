@@ -1,0 +1,203 @@
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { availableParallelism, tmpdir, totalmem } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { Catalog } from '../catalog/index.js';
+import { LakeError, firstLine } from './errors.js';
+import { FeedFunction } from './feed.js';
+import { openDatabase, type RawDatabase } from './raw.js';
+import { ident, listLiteral, literal } from './sql.js';
+
+export interface InstanceOptions {
+  readonly catalog: Catalog;
+  readonly dataDir: string;
+  readonly extensionDir: string;
+  readonly memoryLimitBytes: number | undefined;
+  readonly threads: number | undefined;
+  readonly dataInliningRowLimit: number;
+  readonly readOnly: boolean;
+}
+
+/** What DuckDB gets when nothing is set: 40 % of the memory this process may use (cgroup limit included). */
+export function defaultMemoryLimit(): number {
+  const constrained = process.constrainedMemory();
+  const total = totalmem();
+  return Math.floor((constrained > 0 && constrained < total ? constrained : total) * 0.4);
+}
+
+/**
+ * One DuckDB instance with the lake attached as `lake`, locked down: it loads no more extensions, opens no
+ * file outside the data folder, the catalog and its temporary folder, and its configuration can't be changed.
+ */
+export class LakeInstance {
+  private constructor(
+    private readonly database: RawDatabase,
+    readonly feed: FeedFunction,
+    private readonly temporary: string,
+  ) {}
+
+  /** Throws LakeError: 'locked' when another process holds the catalog file, 'extension', 'unavailable'. */
+  static async open(options: InstanceOptions): Promise<LakeInstance> {
+    const { catalog, readOnly } = options;
+    const threads = options.threads ?? availableParallelism();
+    const scratch = readOnly ? join(tmpdir(), 'canardstack') : join(resolve(options.dataDir), 'tmp');
+    const temporary = join(scratch, `duckdb-${process.pid}`);
+    if (!readOnly) await prepareFolders(catalog, scratch);
+    const database = await openDatabase({
+      extension_directory: options.extensionDir,
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+      temp_directory: temporary,
+      memory_limit: `${options.memoryLimitBytes ?? defaultMemoryLimit()}B`,
+      threads: String(threads),
+      // Row order within a file is set by sorting, never by arrival, so inserts may run on all threads.
+      preserve_insertion_order: 'false',
+    });
+    try {
+      const { connection, handle } = await database.connect();
+      try {
+        await loadExtensions(connection, options);
+        const feed = new FeedFunction(threads);
+        feed.register(handle);
+        await attach(connection, catalog, readOnly);
+        await lockDown(connection, options, temporary);
+        if (!readOnly) await removeStale(scratch, temporary);
+        return new LakeInstance(database, feed, temporary);
+      } finally {
+        connection.closeSync();
+      }
+    } catch (error) {
+      database.instance.closeSync();
+      throw error;
+    }
+  }
+
+  /** A connection whose default schema is the lake's. */
+  async connect(): Promise<DuckDBConnection> {
+    const { connection } = await this.database.connect();
+    try {
+      await connection.run('USE lake.main');
+      return connection;
+    } catch (error) {
+      connection.closeSync();
+      throw error;
+    }
+  }
+
+  /** Every connection must be closed before; DuckDB then writes the catalog's WAL back. */
+  async close(): Promise<void> {
+    this.database.instance.closeSync();
+    await rm(this.temporary, { recursive: true, force: true });
+  }
+}
+
+async function prepareFolders(catalog: Catalog, scratch: string): Promise<void> {
+  try {
+    await mkdir(scratch, { recursive: true });
+    if (catalog.file !== null) await mkdir(dirname(catalog.file), { recursive: true });
+    if (catalog.dataIsLocal) await mkdir(catalog.dataPath, { recursive: true });
+  } catch (error) {
+    throw new LakeError('unavailable', `the data folder can't be written: ${firstLine(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Spill files of a process that was killed. Only after the catalog is ours, so that they are nobody's. */
+async function removeStale(scratch: string, own: string): Promise<void> {
+  for (const name of await readdir(scratch)) {
+    const path = join(scratch, name);
+    if (name.startsWith('duckdb-') && path !== own) await rm(path, { recursive: true, force: true });
+  }
+}
+
+async function loadExtensions(connection: DuckDBConnection, options: InstanceOptions): Promise<void> {
+  for (const name of options.catalog.extensions) {
+    try {
+      await connection.run(`LOAD ${ident(name)}`);
+    } catch (error) {
+      throw new LakeError(
+        'extension',
+        `DuckDB extension "${name}" does not load from ${options.extensionDir}: ${firstLine(error)}`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+async function attach(connection: DuckDBConnection, catalog: Catalog, readOnly: boolean): Promise<void> {
+  if (catalog.dataPath.startsWith('s3://')) {
+    await connection.run('CREATE SECRET lake_storage (TYPE s3, PROVIDER credential_chain)');
+  }
+  const flags = [`DATA_PATH ${literal(catalog.dataPath)}`];
+  if (readOnly) flags.push('READ_ONLY', 'CREATE_IF_NOT_EXISTS false');
+  const statement = (more: readonly string[]) =>
+    `ATTACH ${literal(catalog.attachUri)} AS lake (${[...flags, ...more].join(', ')})`;
+  try {
+    await connection.run(statement([]));
+  } catch (error) {
+    const recorded = /existing data path[^"']*["']([^"']+)["']/i.exec(firstLine(error))?.[1];
+    if (recorded === undefined) throw attachError(error, catalog);
+    // The data folder was moved as a whole: file paths in the catalog are relative to it.
+    const moved = catalog.dataIsLocal && !(await isFolder(recorded));
+    if (!moved) {
+      throw new LakeError(
+        'schema',
+        `the catalog was made for Parquet files in ${recorded}, but CANARDSTACK_DUCKLAKE_DATA_PATH says ` +
+          `${catalog.dataPath}: set it to the former, or move the files to the latter`,
+      );
+    }
+    try {
+      await connection.run(statement(['OVERRIDE_DATA_PATH true']));
+    } catch (again) {
+      throw attachError(again, catalog);
+    }
+  }
+}
+
+function attachError(error: unknown, catalog: Catalog): LakeError {
+  const message = firstLine(error);
+  const lock = /Could not set lock on file.*?(?:\(PID (\d+)\)|$)/s.exec(message);
+  if (lock) {
+    const holder = lock[1] === undefined ? 'another process' : `process ${lock[1]}`;
+    return new LakeError(
+      'locked',
+      `the catalog ${catalog.file ?? ''} is in use: its lock is held by ${holder}. Only one canardstack may own ` +
+        `a catalog file; stop the other one, or let this one use another CANARDSTACK_DATA_DIR`,
+      { cause: error },
+    );
+  }
+  return new LakeError('unavailable', `${catalog.describe()} can't be attached: ${message}`, {
+    cause: error,
+  });
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+async function lockDown(
+  connection: DuckDBConnection,
+  { catalog, dataInliningRowLimit }: InstanceOptions,
+  temporary: string,
+): Promise<void> {
+  // Not as an option in the catalog: setting that one on a lake with views crashes DuckLake 1.0.
+  await connection.run(`SET ducklake_default_data_inlining_row_limit = ${dataInliningRowLimit}`);
+  await connection.run('SET ducklake_max_retry_count = 20');
+  await connection.run('SET ducklake_retry_wait_ms = 20');
+  await connection.run('SET ducklake_retry_backoff = 1.5');
+  if (catalog.kind === 'local') {
+    const folders = [catalog.dataPath, `${temporary}/`];
+    const files = catalog.file === null ? [] : [catalog.file, `${catalog.file}.wal`];
+    await connection.run(`SET allowed_directories = ${listLiteral(folders)}`);
+    await connection.run(`SET allowed_paths = ${listLiteral(files)}`);
+    await connection.run('SET enable_external_access = false');
+  }
+  // USE sets these two for its own connection.
+  await connection.run(`SET allowed_configs = ['schema', 'search_path']`);
+  await connection.run('SET lock_configuration = true');
+}

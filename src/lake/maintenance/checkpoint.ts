@@ -1,0 +1,122 @@
+import type { Faults } from '../../faults/index.js';
+import { tables } from '../../schema/index.js';
+import { utc } from '../schema.js';
+import { literal } from '../sql.js';
+import { refreshSummary } from './summary.js';
+import type { TaskRun } from './task.js';
+
+export interface CheckpointOptions {
+  readonly snapshotRetentionSecs: number;
+  /** Merging starts no further group of files after this; the next run goes on. */
+  readonly mergeBudgetMs: number;
+  readonly faults: Faults;
+  /** Called with each part's name and duration in seconds. */
+  readonly observe: (part: string, seconds: number) => void;
+}
+
+const MiB = 1024 * 1024;
+
+/**
+ * Files are merged with others of their own size class, as in a log-structured merge, and only once enough of
+ * them are there; so a row is rewritten about twice, not once per CHECKPOINT of its day.
+ */
+const sizeClasses = [
+  { min: 0, below: 16 * MiB, enough: 4 },
+  { min: 16 * MiB, below: 96 * MiB, enough: 4 },
+];
+
+/** Groups of files merged by one statement: bounds memory, and time until the next look at the budget. */
+const groupsPerMerge = 2;
+
+const progress = 'canardstack_progress';
+
+/**
+ * The parts of DuckLake's CHECKPOINT, table by table: inlined rows to Parquet, small files merged (sorted),
+ * deleted rows removed, old snapshots expired, their files deleted. Never deletes files that the catalog does
+ * not know: after a restored or lost catalog those are the data.
+ */
+export async function checkpoint(task: TaskRun, options: CheckpointOptions): Promise<void> {
+  const part = async (name: string, work: () => Promise<void>) => {
+    const begun = performance.now();
+    await work();
+    options.observe(name, (performance.now() - begun) / 1000);
+  };
+  await part('summary', () => refreshSummary(task));
+  await part('flush', () => flush(task));
+  options.faults?.('maintenance.checkpoint');
+  await part('merge', () => merge(task, performance.now() + options.mergeBudgetMs));
+  await part('rewrite', () => rewrite(task));
+  await part('expire', () => expire(task, options.snapshotRetentionSecs));
+}
+
+async function flush(task: TaskRun): Promise<void> {
+  for (const { name } of tables) await task.run(flushSql(name));
+  await task.run(flushSql('metadata_summary'));
+  // Every commit updates these rows, so this conflicts with any commit beside it. They are few.
+  await task.exclusive(async (connection) => {
+    await connection.run(flushSql(progress));
+    await connection.run(
+      `CALL ducklake_rewrite_data_files('lake', ${literal(progress)}, schema => 'main', delete_threshold => 0.0)`,
+    );
+    await connection.run(
+      `CALL ducklake_merge_adjacent_files('lake', ${literal(progress)}, schema => 'main')`,
+    );
+  });
+}
+
+function flushSql(table: string): string {
+  return `CALL ducklake_flush_inlined_data('lake', schema_name => 'main', table_name => ${literal(table)})`;
+}
+
+async function merge(task: TaskRun, deadline: number): Promise<void> {
+  for (const { name } of tables) {
+    for (const size of sizeClasses) {
+      while (performance.now() < deadline && (await mergeable(task, name, size)) >= size.enough) {
+        const before = await fileCount(task, name);
+        await task.run(
+          `CALL ducklake_merge_adjacent_files('lake', ${literal(name)}, schema => 'main', ` +
+            `min_file_size => ${size.min}, max_file_size => ${size.below}, ` +
+            `max_compacted_files => ${groupsPerMerge})`,
+        );
+        if ((await fileCount(task, name)) >= before) break;
+      }
+    }
+  }
+  await task.run(`CALL ducklake_merge_adjacent_files('lake', 'metadata_summary', schema => 'main')`);
+}
+
+/** Most files of one size class in one partition. */
+async function mergeable(
+  task: TaskRun,
+  table: string,
+  size: { min: number; below: number },
+): Promise<number> {
+  const rows = await task.rows(
+    `SELECT coalesce(max(files), 0) FROM (
+       SELECT count(*) AS files FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')
+       WHERE data_file_size_bytes >= ${size.min} AND data_file_size_bytes < ${size.below}
+       GROUP BY regexp_extract(data_file, '^(.*)/', 1))`,
+  );
+  return Number(rows[0]?.[0]);
+}
+
+async function fileCount(task: TaskRun, table: string): Promise<number> {
+  const rows = await task.rows(
+    `SELECT count(*) FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')`,
+  );
+  return Number(rows[0]?.[0]);
+}
+
+/** Telemetry files lose rows only as whole files; the summary's rows are replaced all the time. */
+async function rewrite(task: TaskRun): Promise<void> {
+  await task.run(
+    `CALL ducklake_rewrite_data_files('lake', 'metadata_summary', schema => 'main', delete_threshold => 0.5)`,
+  );
+}
+
+async function expire(task: TaskRun, snapshotRetentionSecs: number): Promise<void> {
+  const before = utc(Date.now() - snapshotRetentionSecs * 1000);
+  await task.run(`CALL ducklake_expire_snapshots('lake', older_than => ${before})`);
+  // Merged-away files are still read by queries that started before the merge.
+  await task.run(`CALL ducklake_cleanup_old_files('lake', older_than => ${before})`);
+}

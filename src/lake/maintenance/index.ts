@@ -1,0 +1,169 @@
+import type { Faults } from '../../faults/index.js';
+import type { Telemetry } from '../../telemetry/index.js';
+import type { Writer } from '../commit.js';
+import { firstLine } from '../errors.js';
+import type { InstanceHost } from '../host.js';
+import { tableSizes } from '../stats.js';
+import type { CheckpointResult, Maintenance, MaintenanceState, RetentionResult } from '../types.js';
+import { checkpoint } from './checkpoint.js';
+import { maintenanceMetrics, type MaintenanceMetrics } from './metrics.js';
+import { retention, retentionCutoff } from './retention.js';
+import { TaskRun } from './task.js';
+
+export interface MaintenanceOptions {
+  readonly host: InstanceHost;
+  readonly writer: Writer;
+  readonly config: {
+    readonly checkpointIntervalSecs: number;
+    readonly retentionDays: number;
+    readonly snapshotRetentionSecs: number;
+  };
+  readonly telemetry: Telemetry;
+  readonly faults: Faults;
+  readonly readOnly: boolean;
+}
+
+const retentionIntervalMs = 3_600_000;
+/** An on-demand run waits for nothing: it does all there is to do. */
+const onDemandMergeBudgetMs = 10 * 60_000;
+
+/** Runs CHECKPOINT and retention, on a schedule and on demand, one at a time. */
+export class LakeMaintenance implements Maintenance {
+  readonly #metrics: MaintenanceMetrics;
+  #timer: NodeJS.Timeout | undefined;
+  #paused = false;
+  #current: { name: string; done: Promise<unknown>; abort: AbortController } | null = null;
+  #lastCheckpoint: MaintenanceState['lastCheckpoint'] = null;
+  #lastRetention: MaintenanceState['lastRetention'] = null;
+  #nextRetentionAt = 0;
+  #failures = 0;
+  #stopped = false;
+
+  constructor(private readonly options: MaintenanceOptions) {
+    this.#metrics = maintenanceMetrics(options.telemetry.registry);
+  }
+
+  start(): void {
+    if (this.#timer || this.#stopped || this.options.readOnly) return;
+    const intervalMs = this.options.config.checkpointIntervalSecs * 1000;
+    this.#timer = setInterval(() => void this.#scheduled(intervalMs / 2), intervalMs);
+    this.#timer.unref();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#current?.abort.abort(new Error('the server is shutting down'));
+    await this.#current?.done.catch(() => undefined);
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+  }
+
+  state(): MaintenanceState {
+    return {
+      paused: this.#paused,
+      running: this.#current?.name ?? null,
+      lastCheckpoint: this.#lastCheckpoint,
+      lastRetention: this.#lastRetention,
+      consecutiveFailures: this.#failures,
+    };
+  }
+
+  checkpoint(): Promise<CheckpointResult> {
+    return this.#checkpoint(onDemandMergeBudgetMs);
+  }
+
+  async retention({ dryRun }: { dryRun: boolean }): Promise<RetentionResult> {
+    const cutoff = retentionCutoff(Date.now(), this.options.config.retentionDays);
+    const base = { dryRun, cutoff: cutoff.toISOString() };
+    const outcome = await this.#alone('retention', (task) => retention(task, cutoff, dryRun));
+    if (outcome.status !== 'ok') {
+      const error = 'error' in outcome ? { error: outcome.error } : {};
+      return { ...base, ran: outcome.status === 'error', tables: [], status: outcome.status, ...error };
+    }
+    const rows = outcome.value.reduce((sum, table) => sum + table.rows, 0);
+    if (!dryRun) {
+      this.#metrics.retentionRows.inc(rows);
+      if (rows > 0) this.options.telemetry.log.info({ cutoff: base.cutoff, rows }, 'old rows deleted');
+      this.#lastRetention = { at: new Date().toISOString(), status: 'ok' };
+    }
+    return { ...base, ran: true, tables: outcome.value, status: 'ok' };
+  }
+
+  async #scheduled(mergeBudgetMs: number): Promise<void> {
+    if (this.#paused || this.#current !== null) return;
+    await this.#checkpoint(mergeBudgetMs);
+    if (Date.now() < this.#nextRetentionAt) return;
+    const result = await this.retention({ dryRun: false });
+    if (result.status === 'ok') this.#nextRetentionAt = Date.now() + retentionIntervalMs;
+  }
+
+  async #checkpoint(mergeBudgetMs: number): Promise<CheckpointResult> {
+    const begun = performance.now();
+    const outcome = await this.#alone('checkpoint', async (task) => {
+      await checkpoint(task, {
+        snapshotRetentionSecs: this.options.config.snapshotRetentionSecs,
+        mergeBudgetMs,
+        faults: this.options.faults,
+        observe: (part, seconds) => this.#metrics.seconds.observe({ task: `checkpoint_${part}` }, seconds),
+      });
+      const sizes = await task.retried(() => tableSizes(task.connection));
+      this.#metrics.sizes(sizes.snapshotId, sizes.tables);
+    });
+    const { status } = outcome;
+    this.#metrics.checkpoints.inc({ status });
+    if (status === 'busy' || status === 'paused') return { ran: false, status };
+    const milliseconds = performance.now() - begun;
+    this.#lastCheckpoint = { at: new Date().toISOString(), status, milliseconds };
+    return { ran: true, status, milliseconds, ...(status === 'error' ? { error: outcome.error } : {}) };
+  }
+
+  async #alone<T>(
+    name: string,
+    work: (task: TaskRun) => Promise<T>,
+  ): Promise<
+    { status: 'ok'; value: T } | { status: 'busy' | 'paused' } | { status: 'error'; error: string }
+  > {
+    if (this.options.readOnly) return { status: 'error', error: 'the lake is open for reading only' };
+    if (this.#stopped) return { status: 'error', error: 'the server is shutting down' };
+    if (this.#paused) return { status: 'paused' };
+    if (this.#current !== null) return { status: 'busy' };
+    const abort = new AbortController();
+    const begun = performance.now();
+    const done = this.#withConnection(abort.signal, work);
+    this.#current = { name, done, abort };
+    try {
+      const value = await done;
+      this.#failures = 0;
+      this.#metrics.seconds.observe({ task: name }, (performance.now() - begun) / 1000);
+      this.#metrics.lastSuccess.set({ task: name }, Date.now() / 1000);
+      return { status: 'ok', value };
+    } catch (error) {
+      const message = firstLine(error);
+      this.#failures++;
+      this.options.host.notice(error);
+      this.options.telemetry.log.error({ task: name, err: message }, 'maintenance failed');
+      if (name === 'retention') this.#lastRetention = { at: new Date().toISOString(), status: 'error' };
+      return { status: 'error', error: message };
+    } finally {
+      this.#current = null;
+    }
+  }
+
+  async #withConnection<T>(signal: AbortSignal, work: (task: TaskRun) => Promise<T>): Promise<T> {
+    const { host, writer } = this.options;
+    const connection = await host.acquire();
+    try {
+      return await work(new TaskRun(connection, writer, signal));
+    } finally {
+      host.release(connection);
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import { Counter, Gauge, Histogram, type Registry } from '../../telemetry/index.js';
+import type { TableSize } from '../stats.js';
+
+export interface MaintenanceMetrics {
+  readonly checkpoints: Counter<'status'>;
+  readonly seconds: Histogram<'task'>;
+  readonly retentionRows: Counter;
+  readonly lastSuccess: Gauge<'task'>;
+  sizes(snapshotId: number, tables: readonly TableSize[]): void;
+}
+
+export function maintenanceMetrics(registry: Registry): MaintenanceMetrics {
+  const registers = [registry];
+  const files = new Gauge({
+    name: 'canardstack_lake_files',
+    help: 'Parquet data files of a table at the current snapshot.',
+    labelNames: ['table'],
+    registers,
+  });
+  const bytes = new Gauge({
+    name: 'canardstack_lake_bytes',
+    help: 'Bytes of the Parquet data files of a table at the current snapshot.',
+    labelNames: ['table'],
+    registers,
+  });
+  const snapshot = new Gauge({
+    name: 'canardstack_lake_snapshot',
+    help: 'Id of the current DuckLake snapshot.',
+    registers,
+  });
+  return {
+    checkpoints: new Counter({
+      name: 'ducklake_checkpoint_runs_total',
+      help: 'CHECKPOINT runs by outcome: ok, error, busy, paused.',
+      labelNames: ['status'],
+      registers,
+    }),
+    seconds: new Histogram({
+      name: 'canardstack_maintenance_seconds',
+      help: 'Time of maintenance tasks and their parts.',
+      labelNames: ['task'],
+      buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 600],
+      registers,
+    }),
+    retentionRows: new Counter({
+      name: 'canardstack_retention_rows_total',
+      help: 'Rows deleted because they were older than the retention.',
+      registers,
+    }),
+    lastSuccess: new Gauge({
+      name: 'canardstack_maintenance_last_success_timestamp_seconds',
+      help: 'When a maintenance task last succeeded.',
+      labelNames: ['task'],
+      registers,
+    }),
+    sizes(snapshotId, tables) {
+      snapshot.set(snapshotId);
+      for (const table of tables) {
+        files.set({ table: table.table }, table.files);
+        bytes.set({ table: table.table }, table.bytes);
+      }
+    },
+  };
+}

@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { Writer } from '../commit.js';
+import { LakeError, messageOf } from '../errors.js';
+
+const attempts = 6;
+/** Bound of one maintenance statement on its own connection. */
+const statementTimeoutMs = 15 * 60_000;
+/** Bound of one maintenance statement that keeps commits waiting. */
+const exclusiveTimeoutMs = 60_000;
+
+/** The connection of one maintenance run: bounds each statement, retries conflicts, stops at `signal`. */
+export class TaskRun {
+  constructor(
+    readonly connection: DuckDBConnection,
+    private readonly writer: Writer,
+    readonly signal: AbortSignal,
+  ) {}
+
+  /** A statement beside commits; conflicts with them are retried with growing pauses. */
+  async run(sql: string): Promise<void> {
+    await this.retried(() => this.#bounded(() => this.connection.run(sql)));
+  }
+
+  /** Rows of a query, column-major names dropped: `rows[r][c]`. */
+  async rows(sql: string): Promise<unknown[][]> {
+    return this.retried(() =>
+      this.#bounded(async () => (await this.connection.runAndReadAll(sql)).getRows() as unknown[][]),
+    );
+  }
+
+  /** Between two commits, on the writer's connection: for statements that would always conflict with them. */
+  async exclusive<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    return this.retried(() => this.writer.exclusive(exclusiveTimeoutMs, work));
+  }
+
+  async retried<T>(work: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      this.signal.throwIfAborted();
+      try {
+        return await work();
+      } catch (error) {
+        if (attempt === attempts || !/conflict/i.test(messageOf(error))) throw error;
+        await sleep(50 * 2 ** attempt * (0.5 + Math.random()), undefined, { signal: this.signal });
+      }
+    }
+  }
+
+  async #bounded<T>(work: () => Promise<T>): Promise<T> {
+    let late = false;
+    const interrupt = () => this.connection.interrupt();
+    const timer = setTimeout(() => {
+      late = true;
+      interrupt();
+    }, statementTimeoutMs);
+    this.signal.addEventListener('abort', interrupt, { once: true });
+    try {
+      return await work();
+    } catch (error) {
+      this.signal.throwIfAborted();
+      if (!late) throw error;
+      throw new LakeError('unavailable', 'a maintenance statement took too long and was interrupted');
+    } finally {
+      clearTimeout(timer);
+      this.signal.removeEventListener('abort', interrupt);
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import { Writable } from 'node:stream';
+import { openLake, type Lake, type LakeConfig } from '../../src/lake/index.js';
+import type { Faults } from '../../src/faults/index.js';
+import { createTelemetry, type Telemetry } from '../../src/telemetry/index.js';
+import { extensionDir } from './server.js';
+
+export function lakeConfig(dataDir: string, config: Partial<LakeConfig> = {}): LakeConfig {
+  return {
+    dataDir,
+    duckdbExtensionDir: extensionDir(),
+    ducklakeCatalogPath: undefined,
+    ducklakeDataPath: undefined,
+    ducklakeAttachUri: undefined,
+    postgresDsn: undefined,
+    duckdbMemoryLimitBytes: 512 * 1024 * 1024,
+    duckdbThreads: 2,
+    dataInliningRowLimit: 1000,
+    queryMaxRows: 100_000,
+    checkpointIntervalSecs: 300,
+    retentionDays: 14,
+    snapshotRetentionSecs: 3600,
+    ...config,
+  };
+}
+
+export function silentTelemetry(): Telemetry {
+  return createTelemetry('silent', new Writable({ write: (_chunk, _encoding, done) => done() }));
+}
+
+/** The real lake in `dataDir`, as `serve` opens it. */
+export function openTestLake(
+  dataDir: string,
+  options: { config?: Partial<LakeConfig>; faults?: Faults; readOnly?: boolean; telemetry?: Telemetry } = {},
+): Promise<Lake> {
+  return openLake({
+    config: lakeConfig(dataDir, options.config),
+    nodeId: 'test',
+    telemetry: options.telemetry ?? silentTelemetry(),
+    ...(options.faults === undefined ? {} : { faults: options.faults }),
+    ...(options.readOnly === undefined ? {} : { readOnly: options.readOnly }),
+  });
+}
+
+/** Rows of a query on the lake's readers. */
+export function rowsOf(lake: Lake, sql: string): Promise<Record<string, unknown>[]> {
+  return lake.readers.withSession(AbortSignal.timeout(30_000), (session) => session.rows(sql));
+}
