@@ -48,7 +48,7 @@ export async function compareMetrics(
         FROM (SELECT meta, bucket, resource_attributes, count(*) AS c FROM spans GROUP BY ALL) r,
           json_each(r.resource_attributes) j WHERE j.type NOT IN (${skipped}) GROUP BY ALL
     ), top AS (
-      SELECT meta, attr, v FROM counts WHERE v IS NOT NULL GROUP BY ALL
+      SELECT meta, attr, v FROM counts WHERE v IS NOT NULL GROUP BY meta, attr, v
       QUALIFY row_number() OVER (PARTITION BY meta, attr ORDER BY sum(n) DESC, v) <= ${compare.topN}
     )
     SELECT meta, bucket, attr, v, n FROM counts SEMI JOIN top USING (meta, attr, v)

@@ -12,6 +12,8 @@ export class Matcher {
   readonly #memo = new Map<string, boolean>();
 
   constructor(pattern: string) {
+    // First as it was written, for the message's sake and because only whole expressions may be wrapped.
+    RE2JS.compile(pattern);
     this.#pattern = RE2JS.compile(dotAll(pattern));
   }
 

@@ -165,7 +165,11 @@ function numberCondition(column: string, op: ComparisonOp, value: Value): string
 
 function jsonSql(source: Extract<Source, { kind: 'json' }>, op: ComparisonOp, value: Value): SqlFilter {
   const condition = scalarOrArray(source.json, op, value);
-  const prunes = source.hint !== null && op === '=' && (value.type === 'string' || value.type === 'int');
+  // An empty string is NULL in the column.
+  const prunes =
+    source.hint !== null &&
+    op === '=' &&
+    (value.type === 'int' || (value.type === 'string' && value.value !== ''));
   const hint = prunes ? `${source.hint} = ${literal(String(value.value))} AND ` : '';
   return { sql: `${hint}${condition}`, exact: true };
 }

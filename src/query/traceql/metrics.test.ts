@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import fastify, { type FastifyInstance } from 'fastify';
+import { testLake, type TestLake } from '../../../test/support/lake.js';
+import { createTelemetry } from '../../telemetry/index.js';
+import { tempoApi } from './index.js';
+import { drawSpans, epoch } from './trace-text.test.support.js';
+
+const start = Number(epoch / 1_000_000_000n);
+
+/** Three intervals of a minute from `epoch`; the second has no spans. */
+const spans = drawSpans(`
+  trace a
+    get svc=web kind=server at=0ms dur=1000ms code=200 http.route=/a
+      sql svc=db at=10ms dur=100ms rows=1
+      sql svc=db at=20ms dur=300ms rows=3 status=error
+    get svc=web kind=server at=59999ms dur=3000ms code=500 status=error
+  trace b
+    get svc=web kind=server at=120000ms dur=2000ms code=200 http.route=/a
+      sql svc=db at=130000ms dur=500ms rows=8
+      sql svc=db at=140000ms dur=500ms rows=x
+`);
+
+/** Query, then a line a series: labels and samples, `-` where there is none. */
+const cases = `
+  {} | count_over_time()
+    {__name__="count_over_time"} 4 0 3
+  {} | rate()
+    {__name__="rate"} 0.06666666666666667 0 0.05
+  { name = "none" } | rate()
+  { status = error } | count_over_time() by(resource.service.name)
+    {resource.service.name="db"} 1 0 0
+    {resource.service.name="web"} 1 0 0
+  {} | count_over_time() by(name, span.code)
+    {name="get", span.code="200"} 1 0 1
+    {name="get", span.code="500"} 1 0 0
+    {name="sql", span.code="<nil>"} 2 0 2
+  {} | count_over_time() by(status)
+    {status="error"} 2 0 0
+    {status="unset"} 2 0 3
+  { name = "sql" } | min_over_time(span.rows)
+    {__name__="min_over_time"} 1 - 8
+  { name = "sql" } | max_over_time(span.rows) by(resource.service.name)
+    {resource.service.name="db"} 3 - 8
+  { name = "sql" } | sum_over_time(.rows)
+    {__name__="sum_over_time"} 4 - 8
+  { name = "sql" } | avg_over_time(duration)
+    {__name__="avg_over_time"} 0.2 - 0.5
+  { name = "sql" } | quantile_over_time(duration, 0, .5, 1)
+    {p="0"} 0.1 - 0.5
+    {p="0.5"} 0.2 - 0.5
+    {p="1"} 0.3 - 0.5
+  { name = "sql" } | histogram_over_time(duration)
+    {__bucket="0.134217728"} 1 0 0
+    {__bucket="0.536870912"} 1 0 2
+  { name = "sql" } | histogram_over_time(span.rows)
+    {__bucket="1"} 1 0 0
+    {__bucket="4"} 1 0 0
+    {__bucket="8"} 0 0 1
+  {} | count_over_time() by(name) | topk(1)
+    {name="get"} 2 0 -
+    {name="sql"} - - 2
+  {} | count_over_time() by(name) | bottomk(1)
+    {name="get"} 2 0 1
+  {} | count_over_time() by(name) > 1
+    {name="get"} 2 - -
+    {name="sql"} 2 - 2
+  { nestedSetParent < 0 && true } | rate() by(span.http.route) with(sample=true)
+    {span.http.route="/a"} 0.016666666666666666 0 0.016666666666666666
+    {span.http.route="<nil>"} 0.016666666666666666 0 0
+  # evaluated span by span
+  { span.rows + 0 > 1 } | count_over_time()
+    {__name__="count_over_time"} 1 0 1
+  { duration * 1 > 0 && name = "sql" } | quantile_over_time(duration, .5)
+    {p="0.5"} 0.2 - 0.5
+  { duration * 1 > 0 && name = "sql" } | histogram_over_time(duration) by(status)
+    {__bucket="0.134217728", status="unset"} 1 0 0
+    {__bucket="0.536870912", status="error"} 1 0 0
+    {__bucket="0.536870912", status="unset"} 0 0 2
+  # evaluated trace by trace
+  { kind = server } > { name = "sql" } | count_over_time() by(parent.code)
+    {parent.code="200"} 2 0 2
+  { kind = server } >> { status = error } | avg_over_time(duration)
+    {__name__="avg_over_time"} 0.3 - -
+  {} | by(resource.service.name) | count() > 2 | rate()
+  {} | count_over_time() by(rootName)
+    {rootName="get"} 4 0 3
+`;
+
+interface Series {
+  labels: { key: string; value: Record<string, unknown> }[];
+  promLabels: string;
+  samples: { timestampMs: string; value: number }[];
+  exemplars?: { labels: object[]; value: number; timestampMs: string }[];
+  value?: number;
+}
+
+describe('TraceQL metrics', () => {
+  let lake: TestLake;
+  let app: FastifyInstance;
+
+  before(async () => {
+    lake = await testLake();
+    await lake.insert('spans', spans);
+    app = fastify();
+    await app.register(tempoApi({ guard: lake.guard, telemetry: createTelemetry('silent') }));
+  });
+  after(async () => {
+    await app.close();
+    await lake.close();
+  });
+
+  const query = async (
+    text: string,
+    params = `&start=${start}&end=${start + 180}&step=1m`,
+    path = 'query_range',
+  ) => {
+    const response = await app.inject({ url: `/api/metrics/${path}?q=${encodeURIComponent(text)}${params}` });
+    assert.equal(response.statusCode, 200, response.body);
+    return response.json<{ series: Series[] }>().series;
+  };
+
+  const expected = new Map<string, string[]>();
+  for (const line of cases.split('\n').filter((text) => text.trim() !== '')) {
+    if (line.trim().startsWith('#')) continue;
+    if (line.startsWith('    ')) [...expected.values()].at(-1)?.push(line.trim());
+    else expected.set(line.trim(), []);
+  }
+
+  for (const [text, lines] of expected) {
+    it(text, async () => {
+      const series = await query(text);
+      const found = series.map(({ promLabels, samples }) => {
+        const byTime = new Map(
+          samples.map(({ timestampMs, value }) => [Number(timestampMs) / 1000 - start, value]),
+        );
+        return [promLabels, ...[0, 60, 120].map((at) => byTime.get(at) ?? '-')].join(' ');
+      });
+      assert.deepEqual(found.sort(), lines.sort());
+    });
+  }
+
+  it('keeps the types of labels', async () => {
+    const series = await query('{ name = "get" } | count_over_time() by(span.code, kind)');
+    assert.deepEqual(series[0]?.labels, [
+      { key: 'span.code', value: { intValue: '200' } },
+      { key: 'kind', value: { stringValue: 'server' } },
+    ]);
+  });
+
+  it('aligns the range to the step', async () => {
+    const [series] = await query('{} | count_over_time()', `&start=${start + 20}&end=${start + 130}&step=60`);
+    assert.deepEqual(
+      series?.samples.map(({ timestampMs, value }) => [Number(timestampMs) / 1000 - start, value]),
+      [
+        [0, 4],
+        [60, 0],
+        [120, 3],
+      ],
+    );
+  });
+
+  it('answers instant queries over the exact range', async () => {
+    const params = `&start=${start}&end=${start + 60}`;
+    const [series] = await query('{} | count_over_time()', params, 'query');
+    assert.equal(series?.value, 4);
+    assert.equal(series?.samples, undefined);
+    assert.equal((await query('{} | avg_over_time(duration) by(name)', params, 'query')).length, 2);
+  });
+
+  it('gives exemplars: trace, start and value of spans', async () => {
+    const series = await query('{ name = "sql" } | max_over_time(duration)');
+    assert.deepEqual(series[0]?.exemplars, [
+      {
+        labels: [{ key: 'trace:id', value: { stringValue: 'a'.padStart(32, '0') } }],
+        value: 0.1,
+        timestampMs: String(start * 1000 + 10),
+      },
+      {
+        labels: [{ key: 'trace:id', value: { stringValue: 'b'.padStart(32, '0') } }],
+        value: 0.5,
+        timestampMs: String(start * 1000 + 130_000),
+      },
+    ]);
+  });
+
+  it('compares a selection with the rest', async () => {
+    const text = '{} | compare({ status = error }, 1)';
+    const series = await query(text, `&start=${start}&end=${start + 180}&step=180s`);
+    const shown = series.map(
+      ({ promLabels, samples }) => `${promLabels} ${samples.map(({ value }) => value).join(' ')}`,
+    );
+    for (const line of [
+      '{__meta_type="baseline", name="sql"} 3 0',
+      '{__meta_type="selection", name="get"} 1 0',
+      '{__meta_type="baseline_total", name="<nil>"} 5 0',
+      '{__meta_type="selection", status="error"} 2 0',
+      '{__meta_type="selection", resource.service.name="db"} 1 0',
+      '{__meta_type="baseline", span.code="200"} 2 0',
+      '{__meta_type="selection_total", span.rows="<nil>"} 1 0',
+    ]) {
+      assert.ok(
+        shown.some((found) => found.startsWith(line.replace(/ 0$/, ''))),
+        `${line} in\n${shown.join('\n')}`,
+      );
+    }
+  });
+});
