@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { checkBatch, rowsOf } from '../../../test/support/batch.js';
+import { checkBatch, rowsOf } from '../../../test/support/batch-reader.js';
 import {
   bytes,
   concat,
