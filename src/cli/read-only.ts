@@ -1,6 +1,5 @@
 import type { EffectiveConfig } from '../config/index.js';
-import { runSql, type SqlResult } from '../http/admin-sql.js';
-import { openLake, readOnlySql } from '../lake/index.js';
+import { openLake, readOnlySql, type SqlResult } from '../lake/index.js';
 import { createTelemetry } from '../telemetry/index.js';
 
 export interface ReadOnlyLake {
@@ -19,7 +18,7 @@ export async function openReadOnly(config: EffectiveConfig): Promise<ReadOnlyLak
   return {
     sql: (text, maxRows) =>
       lake.readers.withSession(AbortSignal.timeout(config.queryTimeoutMs), (session) =>
-        runSql(session, text, readOnlySql, maxRows),
+        readOnlySql(session, text, { maxRows }),
       ),
     close: () => lake.close(),
   };

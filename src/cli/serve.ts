@@ -12,7 +12,7 @@ import {
   parseBind,
   type Readiness,
 } from '../http/index.js';
-import { openLake, readOnlySql, type Lake } from '../lake/index.js';
+import { openLake, type Lake } from '../lake/index.js';
 import { otlpHttp, startOtlpGrpc, type OtlpGrpcServer } from '../otlp/index.js';
 import { QueryGuard } from '../query/guard.js';
 import { lokiApi } from '../query/logql/index.js';
@@ -92,7 +92,6 @@ async function open(
         telemetry,
         pipeline: ingest?.pipeline ?? null,
         spool,
-        readOnlyCheck: readOnlySql,
       }),
     ],
   });

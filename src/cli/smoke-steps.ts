@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SqlResult } from '../http/admin-sql.js';
+import type { SqlResult } from '../lake/index.js';
 import { errorMessage, type Client, type ClientResponse } from './client.js';
 import { smokeValues, type SmokeData } from './smoke-data.js';
 

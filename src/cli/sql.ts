@@ -1,7 +1,7 @@
 import { text as readText } from 'node:stream/consumers';
 import type { Config } from '../config/index.js';
 import { effective } from '../config/index.js';
-import type { SqlResult } from '../http/admin-sql.js';
+import type { SqlResult } from '../lake/index.js';
 import { Client, errorMessage, NoServerError } from './client.js';
 import { CommandError } from './errors.js';
 import { formatCsv, formatTable, type TableColumn } from './table.js';

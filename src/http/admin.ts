@@ -10,7 +10,7 @@ import type { Spool } from '../spool/types.js';
 import type { Telemetry } from '../telemetry/index.js';
 import { Health, type HealthReport } from './admin-health.js';
 import { mountMaintenance } from './admin-maintenance.js';
-import { mountSql, type ReadOnlyCheck } from './admin-sql.js';
+import { mountSql } from './admin-sql.js';
 import { errorHandler, HttpError } from './errors.js';
 
 export interface AdminDeps {
@@ -23,7 +23,6 @@ export interface AdminDeps {
   /** Null, both, on a node that only queries. */
   readonly pipeline: Pick<Pipeline, 'intake' | 'sealer'> | null;
   readonly spool: Pick<Spool, 'stream'> | null;
-  readonly readOnlyCheck: ReadOnlyCheck;
 }
 
 /**
