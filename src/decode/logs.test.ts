@@ -1,32 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { checkBatch, rowsOf } from '../../../test/support/batch-reader.js';
-import {
-  bytes,
-  concat,
-  double,
-  fixed32,
-  fixed64,
-  message,
-  text,
-  uint,
-} from '../../../test/support/protobuf.js';
-import type { Payload } from '../../schema/index.js';
-import { BatchDecoder } from './decoder.js';
-
-const now = 1_790_000_000_123_456_789n;
-
-export function payloadOf(body: Uint8Array, more: Partial<Payload> = {}): Payload {
-  return {
-    format: 'protobuf',
-    encoding: 'identity',
-    receivedAtNs: now,
-    minTimeNs: now - 86_400_000_000_000n,
-    maxTimeNs: now + 600_000_000_000n,
-    body: Uint8Array.from(body),
-    ...more,
-  };
-}
+import { checkBatch, rowsOf } from '../../test/support/batch-reader.js';
+import { bytes, concat, double, fixed32, fixed64, message, text, uint } from '../../test/support/protobuf.js';
+import { now, payloadOf } from '../../test/support/payload.js';
+import type { Payload } from '../schema/index.js';
+import { BatchDecoder } from './batch/decoder.js';
 
 const decoder = new BatchDecoder('logs', { maxDecodedBodyBytes: 1024 * 1024 });
 

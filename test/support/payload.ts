@@ -1,0 +1,23 @@
+import type { Payload } from '../../src/schema/index.js';
+
+/** Wall clock of test payloads, nanoseconds since the epoch. */
+export const now = 1_790_000_000_123_456_789n;
+
+/** A payload received at `now`, with the default limits of a day back and ten minutes ahead. */
+export function payloadOf(body: Uint8Array, more: Partial<Payload> = {}): Payload {
+  return {
+    format: 'protobuf',
+    encoding: 'identity',
+    receivedAtNs: now,
+    minTimeNs: now - 86_400_000_000_000n,
+    maxTimeNs: now + 600_000_000_000n,
+    body: Uint8Array.from(body),
+    ...more,
+  };
+}
+
+export function jsonPayload(value: unknown): Payload {
+  return payloadOf(Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)), {
+    format: 'json',
+  });
+}
