@@ -185,11 +185,9 @@ async function readiness(
 }
 
 async function versions(lake: Lake): Promise<{ duckdb: string; ducklake: string }> {
+  // duckdb_extensions() would look into the extension folder, which is shut off by now.
   const [row] = await lake.readers.withSession(AbortSignal.timeout(5000), (session) =>
-    session.rows(
-      `SELECT version() AS duckdb, max(extension_version) FILTER (extension_name = 'ducklake') AS ducklake
-       FROM duckdb_extensions()`,
-    ),
+    session.rows("SELECT version() AS duckdb, extension_version AS ducklake FROM ducklake_settings('lake')"),
   );
   return { duckdb: String(row?.['duckdb']), ducklake: String(row?.['ducklake']) };
 }
