@@ -163,8 +163,7 @@ export function topView(
   const goodCommits = interval.rate('canardstack_seal_commits_total', { outcome: 'ok' });
   const queries = interval.rate('canardstack_queries_total');
   const goodQueries = interval.rate('canardstack_queries_total', { outcome: 'ok' });
-  const checkpoints = total(after, 'ducklake_checkpoint_runs_total') ?? 0;
-  const goodCheckpoints = total(after, 'ducklake_checkpoint_runs_total', { status: 'ok' }) ?? 0;
+  const checkpoints = (status: string) => total(after, 'ducklake_checkpoint_runs_total', { status }) ?? 0;
   return {
     seconds,
     version: build['version'] ?? '',
@@ -187,8 +186,8 @@ export function topView(
       snapshot: total(after, 'canardstack_lake_snapshot'),
       files: total(after, 'canardstack_lake_files'),
       bytes: total(after, 'canardstack_lake_bytes'),
-      checkpoints: goodCheckpoints,
-      checkpointFailures: checkpoints - goodCheckpoints,
+      checkpoints: checkpoints('ok'),
+      checkpointFailures: checkpoints('error'),
     },
     process: {
       cores: interval.rate('process_cpu_seconds_total'),

@@ -3,7 +3,7 @@ import type { ColumnBatch, Payload } from '../schema/index.js';
 import { batchBytes, batchRows } from '../schema/index.js';
 import { CommitError, type Lake, type StreamProgress } from '../lake/types.js';
 import type { SpoolEntry } from '../spool/types.js';
-import type { Telemetry } from '../telemetry/index.js';
+import { traced, type Telemetry } from '../telemetry/index.js';
 import { FreshnessProjection } from './admission.js';
 import type { StreamBacklog } from './backlog.js';
 import { sealMetrics, type SealMetrics } from './metrics.js';
@@ -198,7 +198,11 @@ export class Sealer {
     const progress = portions.map((p): StreamProgress => ({ stream: p.backlog.stream.id, position: p.end }));
     const batches = portions.flatMap((portion) => portion.batches.filter((batch) => batchRows(batch) > 0));
     try {
-      await this.options.lake.commit(batches, progress);
+      await traced(
+        this.options.telemetry.tracer,
+        { name: 'seal commit', attributes: { 'canardstack.batches': batches.length }, ingest: true },
+        () => this.options.lake.commit(batches, progress),
+      );
     } catch (error) {
       if (!(error instanceof CommitError)) throw error;
       if (error.kind === 'unavailable') throw error;
