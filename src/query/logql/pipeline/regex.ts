@@ -18,6 +18,6 @@ export function compileRegex(pattern: string): RE2JS {
 
 /** Names of the capture groups in order of their number. */
 export function groupNames(regex: RE2JS): string[] {
-  const named = Object.entries(regex.namedGroups() as Record<string, number>);
+  const named = Object.entries(regex.namedGroups());
   return named.sort((a, b) => a[1] - b[1]).map(([name]) => name);
 }

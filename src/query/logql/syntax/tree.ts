@@ -52,7 +52,7 @@ export class Node {
       const nested = children.findIndex((child) => child.name === this.name);
       for (let i = children.length - 1; i > nested; i--) out.push(children[i] as Node);
       if (nested < 0) return out.reverse();
-      rest = children[nested] as Node;
+      rest = children[nested];
     }
   }
 }

@@ -1,0 +1,136 @@
+import type { FastifyRequest } from 'fastify';
+import type { QueryLimits } from '../../guard.js';
+import type { ExecContext } from '../exec/context.js';
+import { runLogs, type LogEntry } from '../exec/logs.js';
+import { levelSql } from '../model/columns.js';
+import { JsonSyntaxError } from '../pipeline/jsonScanner.js';
+import { flattenJson } from '../pipeline/json.js';
+import { sanitize } from '../pipeline/labels.js';
+import { scanLogfmt } from '../pipeline/logfmt.js';
+import { parseBytes, parseDuration, parseNumber } from '../syntax/units.js';
+import { selection, whereSql, type Selection } from './metadata.js';
+import { Params } from './params.js';
+import type { Plan } from './queries.js';
+
+type FieldType = 'boolean' | 'int' | 'float' | 'duration' | 'bytes' | 'string';
+type Parser = 'json' | 'logfmt';
+
+interface Field {
+  readonly values: Set<string>;
+  readonly parsers: Set<Parser>;
+  type: FieldType;
+}
+
+const maxFields = 1000;
+const maxSample = 5000;
+
+function typeOf(value: string): FieldType {
+  if (value === 'true' || value === 'false') return 'boolean';
+  if (/^[+-]?\d+$/.test(value)) return 'int';
+  if (parseNumber(value) !== undefined) return 'float';
+  if (parseDuration(value) !== undefined) return 'duration';
+  return parseBytes(value) === undefined ? 'string' : 'bytes';
+}
+
+/** The fields of a sample of lines: structured metadata, and what json or logfmt finds in the line. */
+function collect(entries: readonly LogEntry[]): Map<string, Field> {
+  const fields = new Map<string, Field>();
+  const add = (name: string, value: string, parser?: Parser) => {
+    if (value === '' || name.startsWith('__')) return;
+    let field = fields.get(name);
+    if (!field) {
+      if (fields.size >= maxFields) return;
+      fields.set(name, (field = { values: new Set(), parsers: new Set(), type: typeOf(value) }));
+    }
+    if (field.values.size === 0) field.type = typeOf(value);
+    if (field.values.size < maxSample) field.values.add(value);
+    if (parser) field.parsers.add(parser);
+  };
+  for (const { line, labels } of entries) {
+    const own = new Set(labels.map(([name]) => name));
+    for (const [name, value, category] of labels) if (category !== 'stream') add(name, value);
+    const parsed = (parser: Parser) => (name: string, value: string) => {
+      if (!own.has(name)) add(name, value, parser);
+    };
+    if (line.startsWith('{')) {
+      try {
+        flattenJson(line, parsed('json'));
+      } catch (error) {
+        if (!(error instanceof JsonSyntaxError)) throw error;
+      }
+    } else if (line.includes('=')) {
+      const found = parsed('logfmt');
+      scanLogfmt(line, false, (key, value) => found(sanitize(key), value));
+    }
+  }
+  return fields;
+}
+
+function sample(params: Params, query: Selection): (ctx: ExecContext) => Promise<LogEntry[]> {
+  const limit = params.integer('line_limit', 1000, maxSample);
+  return (ctx) => runLogs({ ...query, limit, forward: false }, ctx);
+}
+
+/** GET or POST /loki/api/v1/detected_fields, from the latest lines (`line_limit`, 1000 by default) of the range. */
+export function detectedFields(request: FastifyRequest, limits: QueryLimits): Plan {
+  const params = new Params(request);
+  const read = sample(params, selection(params, limits));
+  const limit = params.integer('limit', maxFields, maxFields);
+  return async (ctx) => {
+    const fields = [...collect(await read(ctx))].map(([label, { values, parsers, type }]) => ({
+      label,
+      type,
+      cardinality: values.size,
+      parsers: parsers.size > 0 ? [...parsers] : null,
+    }));
+    fields.sort((a, b) => b.cardinality - a.cardinality || (a.label < b.label ? -1 : 1));
+    return { fields: fields.slice(0, limit), limit };
+  };
+}
+
+/** GET or POST /loki/api/v1/detected_field/:name/values, from the same sample. */
+export function detectedFieldValues(request: FastifyRequest, limits: QueryLimits): Plan {
+  const params = new Params(request);
+  const { name } = request.params as { name: string };
+  const read = sample(params, selection(params, limits));
+  const limit = params.integer('limit', maxFields, maxFields);
+  return async (ctx) => {
+    const values = collect(await read(ctx)).get(name)?.values ?? new Set<string>();
+    return { values: [...values].sort().slice(0, limit), limit };
+  };
+}
+
+const maxPatterns = 300;
+
+/**
+ * GET or POST /loki/api/v1/patterns: lines with every word that holds a digit replaced by `<_>`, counted over the
+ * whole range; the most frequent come first.
+ */
+export function patterns(request: FastifyRequest, limits: QueryLimits): Plan {
+  const params = new Params(request);
+  const query = selection(params, limits);
+  const step = params.step(query.from, query.to);
+  return async (ctx) => {
+    const where = await whereSql(query, ctx);
+    const variable = String.raw`[^\s=:,;"''()\[\]{}<>]*\d[^\s,;"''()\[\]{}<>]*`;
+    const rows = await ctx.session.rows(
+      `WITH found AS (SELECT regexp_replace(body, '${variable}', '<_>', 'g') AS pattern, ${levelSql} AS level, ` +
+        `((time_unix_nano - ${query.from}) // ${step})::DOUBLE AS bucket FROM lake.logs WHERE ${where} AND body <> ''), ` +
+        `counted AS (SELECT pattern, level, bucket, count(*)::DOUBLE AS n FROM found GROUP BY ALL), ` +
+        `top AS (SELECT pattern, level, sum(n) AS total FROM counted GROUP BY ALL ` +
+        `ORDER BY total DESC, pattern LIMIT ${maxPatterns}) ` +
+        `SELECT pattern, level, list(bucket ORDER BY bucket) AS buckets, list(n ORDER BY bucket) AS counts ` +
+        `FROM counted JOIN top USING (pattern, level) GROUP BY pattern, level, total ORDER BY total DESC, pattern`,
+    );
+    const data = rows.map((row) => {
+      const buckets = row['buckets'] as number[];
+      const counts = row['counts'] as number[];
+      const samples = buckets.map((bucket, i) => {
+        const time = query.from + BigInt(bucket) * BigInt(step);
+        return [Number(time / 1_000_000_000n), counts[i] ?? 0];
+      });
+      return { pattern: row['pattern'], level: row['level'], samples };
+    });
+    return { status: 'success', data };
+  };
+}

@@ -1,0 +1,149 @@
+import type { FastifyRequest } from 'fastify';
+import { QueryError } from '../../errors.js';
+import type { QueryLimits } from '../../guard.js';
+import type { ExecContext } from '../exec/context.js';
+import { runLogs } from '../exec/logs.js';
+import { evaluate } from '../exec/metrics.js';
+import type { Steps } from '../exec/series.js';
+import { compilePipeline } from '../pipeline/compile.js';
+import type { Expr, MetricExpr } from '../syntax/ast.js';
+import { parse } from '../syntax/parse.js';
+import { encodeInstant, encodeMatrix, encodeStats, encodeStreams } from './encode.js';
+import { Params } from './params.js';
+
+export const maxEntries = 5000;
+const defaultEntries = 100;
+/** Most steps of a range query, as in Loki and Prometheus. */
+const maxSteps = 11_000;
+const hour = 3_600_000_000_000n;
+
+/** A request that is checked and can run. */
+export type Plan = (ctx: ExecContext) => Promise<object>;
+
+function entryLimit(params: Params, limits: QueryLimits): number {
+  const limit = params.integer('limit', defaultEntries);
+  const max = Math.min(maxEntries, limits.maxRows);
+  if (limit > max)
+    throw new QueryError('bad_data', `parameter "limit" is ${limit}, at most ${max} entries are returned`);
+  return limit;
+}
+
+/** Compiles all patterns and templates, so that a query that can't run is refused before it takes a place. */
+function check(expr: Expr): void {
+  switch (expr.kind) {
+    case 'log':
+      compilePipeline(expr.stages);
+      break;
+    case 'range':
+      check(expr.log);
+      break;
+    case 'vector':
+    case 'label_replace':
+      check(expr.expr);
+      break;
+    case 'binary':
+      check(expr.left);
+      check(expr.right);
+      break;
+    default:
+  }
+}
+
+function respond(data: object, ctx: ExecContext, begun: number, returned: number): object {
+  const stats = encodeStats(ctx.stats, (performance.now() - begun) / 1000, returned);
+  return { status: 'success', data: { ...data, stats } };
+}
+
+/** The longest range with its offset that is read before `start`. */
+function lookback(expr: MetricExpr): number {
+  switch (expr.kind) {
+    case 'range':
+      return expr.range + Math.max(0, expr.offset);
+    case 'vector':
+    case 'label_replace':
+      return lookback(expr.expr);
+    case 'binary':
+      return Math.max(lookback(expr.left), lookback(expr.right));
+    default:
+      return 0;
+  }
+}
+
+function checkLookback(expr: MetricExpr, maxRangeMs: number): void {
+  if (lookback(expr) > maxRangeMs * 1e6) {
+    throw new QueryError('limit', `a range with its offset is longer than ${maxRangeMs / 3_600_000} h`);
+  }
+}
+
+/** GET or POST /loki/api/v1/query_range. */
+export function queryRange(request: FastifyRequest, limits: QueryLimits): Plan {
+  const params = new Params(request);
+  const expr = parse(params.required('query'));
+  check(expr);
+  const { start, end } = params.range(hour, limits.maxRangeMs);
+  if (expr.kind === 'log') {
+    const direction = params.text('direction')?.toLowerCase() ?? 'backward';
+    if (direction !== 'forward' && direction !== 'backward') {
+      throw new QueryError('bad_data', 'parameter "direction" must be forward or backward');
+    }
+    const limit = entryLimit(params, limits);
+    const interval = params.duration('interval') ?? 0;
+    if (interval < 0) throw new QueryError('bad_data', 'parameter "interval" must not be negative');
+    const flags = String(request.headers['x-loki-response-encoding-flags'] ?? '').split(',');
+    const categorize = flags.some((flag) => flag.trim() === 'categorize-labels');
+    return async (ctx) => {
+      const begun = performance.now();
+      const entries = await runLogs(
+        {
+          log: expr,
+          from: start,
+          to: end,
+          limit,
+          forward: direction === 'forward',
+          ...(interval > 0 && { interval: BigInt(interval) }),
+        },
+        ctx,
+      );
+      const result = encodeStreams(entries, categorize);
+      const encodingFlags = categorize ? { encodingFlags: ['categorize-labels'] } : {};
+      return respond({ resultType: 'streams', ...encodingFlags, result }, ctx, begun, entries.length);
+    };
+  }
+  const step = params.step(start, end);
+  const count = Number((end - start) / BigInt(step)) + 1;
+  if (count > maxSteps) {
+    throw new QueryError(
+      'bad_data',
+      `the query has ${count} steps, at most ${maxSteps}; use a longer "step"`,
+    );
+  }
+  checkLookback(expr, limits.maxRangeMs);
+  const steps: Steps = { start, step, count };
+  return async (ctx) => {
+    const begun = performance.now();
+    const result = encodeMatrix(await evaluate(expr, steps, ctx), steps);
+    return respond({ resultType: 'matrix', result }, ctx, begun, result.length);
+  };
+}
+
+/** GET or POST /loki/api/v1/query. */
+export function queryInstant(request: FastifyRequest, limits: QueryLimits): Plan {
+  const params = new Params(request);
+  const expr = parse(params.required('query'));
+  check(expr);
+  if (expr.kind === 'log') {
+    throw new QueryError(
+      'bad_data',
+      'log queries are not supported as an instant query; use query_range, or a metric query',
+    );
+  }
+  const time = params.time('time', BigInt(Date.now()) * 1_000_000n);
+  checkLookback(expr, limits.maxRangeMs);
+  const steps: Steps = { start: time, step: 1, count: 1 };
+  return async (ctx) => {
+    const begun = performance.now();
+    const ordered = expr.kind === 'vector' && /^(sort|topk|bottomk)/.test(expr.op);
+    const data = encodeInstant(await evaluate(expr, steps, ctx), steps, ordered);
+    return respond(data, ctx, begun, data.result.length);
+  };
+}

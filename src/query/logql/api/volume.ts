@@ -1,0 +1,80 @@
+import type { FastifyRequest } from 'fastify';
+import { QueryError } from '../../errors.js';
+import type { QueryLimits } from '../../guard.js';
+import { evaluate } from '../exec/metrics.js';
+import type { Steps } from '../exec/series.js';
+import { streamColumns, streamSql } from '../model/columns.js';
+import type { LogExpr, MetricExpr } from '../syntax/ast.js';
+import { encodeInstant, encodeMatrix } from './encode.js';
+import { selection, whereSql } from './metadata.js';
+import { Params } from './params.js';
+import type { Plan } from './queries.js';
+
+/** GET or POST /loki/api/v1/index/stats: counted, not estimated. There are no chunks; the streams stand for them. */
+export function indexStats(request: FastifyRequest, limits: QueryLimits): Plan {
+  const query = selection(new Params(request), limits);
+  return async (ctx) => {
+    const stream = streamColumns.map((name) => `coalesce(${streamSql(name)}, '')`).join(', ');
+    const [row] = await ctx.session.rows(
+      `SELECT count(*)::DOUBLE AS entries, coalesce(sum(strlen(body)), 0)::DOUBLE AS bytes, ` +
+        `approx_count_distinct((${stream}))::DOUBLE AS streams FROM lake.logs WHERE ${await whereSql(query, ctx)}`,
+    );
+    return {
+      streams: row?.['streams'],
+      chunks: row?.['streams'],
+      bytes: row?.['bytes'],
+      entries: row?.['entries'],
+    };
+  };
+}
+
+/** `sum by (labels) (bytes_over_time(selector[range]))`. */
+function volumeExpr(log: LogExpr, params: Params, range: number): { expr: MetricExpr; limit: number } {
+  const targets = params
+    .text('targetLabels')
+    ?.split(',')
+    .map((name) => name.trim());
+  const invalid = targets?.find((name) => !/^[a-zA-Z_]\w*$/.test(name));
+  if (invalid !== undefined) throw new QueryError('bad_data', 'parameter "targetLabels" names no label');
+  const matched = [...new Set(log.matchers.map(({ name }) => name))];
+  const labels = targets ?? (matched.length > 0 ? matched : ['service_name']);
+  const bytes: MetricExpr = { kind: 'range', op: 'bytes_over_time', log, range, offset: 0 };
+  return {
+    expr: { kind: 'vector', op: 'sum', expr: bytes, grouping: { without: false, labels } },
+    limit: params.integer('limit', 100),
+  };
+}
+
+/** GET or POST /loki/api/v1/index/volume: bytes of lines, the largest first. */
+export function indexVolume(request: FastifyRequest, limits: QueryLimits): Plan {
+  const params = new Params(request);
+  const { log, from, to } = selection(params, limits);
+  const range = Number(to - from);
+  if (range === 0) throw new QueryError('bad_data', 'parameter "end" must be after "start"');
+  const { expr, limit } = volumeExpr(log, params, range);
+  const steps: Steps = { start: to, step: 1, count: 1 };
+  return async (ctx) => {
+    const sorted: MetricExpr = { kind: 'vector', op: 'sort_desc', expr };
+    const data = encodeInstant(await evaluate(sorted, steps, ctx), steps, true);
+    return { status: 'success', data: { ...data, result: data.result.slice(0, limit) } };
+  };
+}
+
+/** GET or POST /loki/api/v1/index/volume_range: bytes of lines for each step. */
+export function indexVolumeRange(request: FastifyRequest, limits: QueryLimits): Plan {
+  const params = new Params(request);
+  const { log, from, to } = selection(params, limits);
+  const step = params.step(from, to);
+  const { expr, limit } = volumeExpr(log, params, step);
+  const count = Math.ceil(Number(to - from) / step);
+  if (count > 11_000) throw new QueryError('bad_data', `the query has ${count} steps, at most 11000`);
+  // A window ends at its step, so the first one is a step after the start.
+  const steps: Steps = { start: from + BigInt(step), step, count: Math.max(1, count) };
+  return async (ctx) => {
+    const result = encodeMatrix(await evaluate(expr, steps, ctx), steps);
+    const total = (values: readonly (readonly [number, string])[]) =>
+      values.reduce((sum, [, value]) => sum + Number(value), 0);
+    result.sort((a, b) => total(b.values) - total(a.values));
+    return { status: 'success', data: { resultType: 'matrix', result: result.slice(0, limit) } };
+  };
+}

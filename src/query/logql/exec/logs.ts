@@ -1,0 +1,108 @@
+import type { LogExpr } from '../syntax/ast.js';
+import { compilePipeline } from '../pipeline/compile.js';
+import type { Category, RowLabels } from '../pipeline/labels.js';
+import { RecordDecoder, recordColumns } from '../model/record.js';
+import { and, or } from '../model/sql.js';
+import { fromBefore } from '../plan/range.js';
+import { pipelineSql, queryNames, selectorSql } from '../plan/scope.js';
+import { Breather, type ExecContext } from './context.js';
+
+export interface LogQuery {
+  readonly log: LogExpr;
+  /** From (included) and to (not included), nanoseconds since the epoch. */
+  readonly from: bigint;
+  readonly to: bigint;
+  readonly limit: number;
+  readonly forward: boolean;
+  /** Entries closer together than this within a stream are left out; nanoseconds. */
+  readonly interval?: bigint;
+}
+
+export interface LogEntry {
+  readonly timeNs: bigint;
+  readonly line: string;
+  readonly labels: readonly (readonly [name: string, value: string, category: Category])[];
+}
+
+interface Place {
+  readonly time: bigint;
+  readonly rowid: bigint;
+}
+
+/** The conditions on records that a log query's SQL has, time included. */
+export async function logConditions(query: Pick<LogQuery, 'log' | 'from' | 'to'>, ctx: ExecContext) {
+  const { log, from, to } = query;
+  const time = fromBefore(from, to);
+  await ctx.hints.learn(ctx.session, queryNames(log), and(time));
+  const pipeline = pipelineSql(log.stages, ctx.hints);
+  return { pipeline, where: [...time, ...selectorSql(log.matchers, ctx.hints), ...pipeline.conditions] };
+}
+
+/**
+ * Runs a log query: entries in time order, those of the same nanosecond in the order of their arrival. As much
+ * of the pipeline as can be is a condition in SQL; all of it then runs on the rows that come back, which stops
+ * at the limit.
+ */
+export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEntry[]> {
+  const run = compilePipeline(query.log.stages);
+  const { pipeline, where } = await logConditions(query, ctx);
+  const entries: LogEntry[] = [];
+  const decoder = new RecordDecoder();
+  const breather = new Breather(ctx.signal);
+  const lastOfStream = new Map<string, bigint>();
+  let place: Place | undefined;
+
+  /** Reads up to `rows` further records; false when the limit is reached or no record is left. */
+  const page = async (rows: number | undefined): Promise<boolean> => {
+    const order = query.forward ? 'ASC' : 'DESC';
+    const after = place ? [beyond(place, query.forward)] : [];
+    let seen = 0;
+    ctx.stats.statements++;
+    const chunks = ctx.session.stream(
+      `SELECT time_unix_nano, rowid, body, ${recordColumns.join(', ')} FROM lake.logs ` +
+        `WHERE ${and([...where, ...after])} ORDER BY time_unix_nano ${order}, rowid ${order}` +
+        (rows === undefined ? '' : ` LIMIT ${rows}`),
+    );
+    for await (const chunk of chunks) {
+      for (let r = 0; r < chunk.rowCount; r++) {
+        const pause = breather.tick();
+        if (pause) await pause;
+        const timeNs = chunk.columns[0]?.[r] as bigint;
+        const body = chunk.columns[2]?.[r];
+        place = { time: timeNs, rowid: chunk.columns[1]?.[r] as bigint };
+        seen++;
+        ctx.stats.records++;
+        const row = {
+          line: typeof body === 'string' ? body : '',
+          labels: decoder.labels(chunk, r, 3),
+          timeNs,
+        };
+        if (!run(row) || tooClose(row.labels, timeNs)) continue;
+        entries.push({ timeNs, line: row.line, labels: [...row.labels.entries()] });
+        if (entries.length >= query.limit) return false;
+      }
+    }
+    return rows !== undefined && seen >= rows;
+  };
+
+  const tooClose = (labels: RowLabels, time: bigint): boolean => {
+    if (!query.interval) return false;
+    const key = JSON.stringify([...labels.stream]);
+    const last = lastOfStream.get(key);
+    const distance = last === undefined ? query.interval : last > time ? last - time : time - last;
+    if (distance < query.interval) return true;
+    lastOfStream.set(key, time);
+    return false;
+  };
+
+  // A first page by top-N is cheap; only a selective pipeline that SQL can't express pays for a whole sort.
+  const first = pipeline.exact && !query.interval ? query.limit : Math.max(1000, query.limit * 4);
+  if (query.limit > 0 && (await page(first))) await page(undefined);
+  ctx.stats.returned += entries.length;
+  return entries;
+}
+
+function beyond({ time, rowid }: Place, forward: boolean): string {
+  const op = forward ? '>' : '<';
+  return or([`time_unix_nano ${op} ${time}`, `time_unix_nano = ${time} AND rowid ${op} ${rowid}`]);
+}

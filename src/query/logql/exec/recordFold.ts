@@ -1,0 +1,110 @@
+import type { Stage, Unwrap } from '../syntax/ast.js';
+import { parseBytes, parseDuration, parseNumber } from '../syntax/units.js';
+import { compilePipeline } from '../pipeline/compile.js';
+import { errorDetailsLabel, type RowLabels } from '../pipeline/labels.js';
+import type { Row } from '../pipeline/row.js';
+import { ownSql } from '../model/names.js';
+import { namedLabels, RecordDecoder, recordColumns } from '../model/record.js';
+import { and } from '../model/sql.js';
+import { lineCondition } from '../plan/conditions.js';
+import { neededLabels } from '../plan/scope.js';
+import { Breather, type ExecContext } from './context.js';
+import { pipelineFailed, SeriesFolds, type RangeQuery } from './seriesFolds.js';
+import { labelsKey, pickLabels, sortLabels, type Labels } from './series.js';
+
+export const sampleExtractionError = 'SampleExtractionErr';
+
+const conversions = {
+  number: parseNumber,
+  bytes: parseBytes,
+  duration: (text: string) => {
+    const nanoseconds = parseDuration(text);
+    return nanoseconds === undefined ? undefined : nanoseconds / 1e9;
+  },
+} as const;
+
+/** Reads the sample's value off the row: undefined when it has none. A value that does not convert is an error. */
+function unwrapper(unwrap: Unwrap): (row: Row) => number | undefined {
+  const convert = conversions[unwrap.conversion ?? 'number'];
+  const filter = compilePipeline(unwrap.filters.map((each): Stage => ({ kind: 'label', filter: each })));
+  return (row) => {
+    const text = row.labels.get(unwrap.name);
+    if (text === undefined || text === '') return undefined;
+    const value = convert(text);
+    if (value === undefined) {
+      row.labels.fail(sampleExtractionError, `${unwrap.name} is no number: ${text.slice(0, 100)}`);
+    }
+    return filter(row) ? (value ?? 0) : undefined;
+  };
+}
+
+/** Line filters that SQL has applied to the very rows need not run again. */
+function remaining(stages: readonly Stage[]): Stage[] {
+  const changed = stages.findIndex((stage) => ['line_format', 'decolorize', 'unpack'].includes(stage.kind));
+  const until = changed < 0 ? stages.length : changed;
+  return stages.filter((stage, i) => i >= until || stage.kind !== 'line' || !lineCondition(stage).exact);
+}
+
+/** Folds record by record, for pipelines that SQL can't run. SQL still leaves out all the records it can. */
+export async function foldRecords(query: RangeQuery, ctx: ExecContext): Promise<SeriesFolds> {
+  const { expr, grouping, fold, buckets, origin } = query;
+  const { unwrap } = expr;
+  const bytes = expr.op === 'bytes_over_time' || expr.op === 'bytes_rate';
+  const stages = remaining(query.stages);
+  const run = compilePipeline(stages);
+  const by = grouping && !grouping.without ? grouping.labels : undefined;
+  const names = by && neededLabels({ ...expr.log, stages }, unwrap, by);
+  const needsLine = bytes || stages.some((stage) => !['label', 'drop', 'keep'].includes(stage.kind));
+  const needsTime = stages.some((stage) => stage.kind === 'line_format' || stage.kind === 'label_format');
+  const columns = [
+    `((time_unix_nano - ${origin} - 1) // ${buckets.width})::DOUBLE`,
+    `(time_unix_nano - ${origin})::DOUBLE`,
+    needsTime ? 'time_unix_nano' : '0::BIGINT',
+    needsLine ? 'body' : 'NULL::VARCHAR',
+    ...(names ? names.map((name) => ownSql(name, ctx.hints)) : recordColumns),
+  ];
+  const ordered = expr.op === 'first_over_time' || expr.op === 'last_over_time' || expr.op === 'rate_counter';
+  const sql =
+    `SELECT ${columns.join(', ')} FROM lake.logs WHERE ${and(query.where)}` +
+    // Samples of one instant count in the order of their arrival.
+    (ordered ? ' ORDER BY time_unix_nano, rowid' : '');
+
+  const decoder = new RecordDecoder();
+  const folds = new SeriesFolds(fold, ctx.limits);
+  const breather = new Breather(ctx.signal);
+  const valueOf = unwrap && unwrapper(unwrap);
+  const removed = new Set([...(grouping?.without ? grouping.labels : []), ...(unwrap ? [unwrap.name] : [])]);
+  const seriesOf = (labels: RowLabels) => {
+    if (by) {
+      const values = by.map((name) => labels.get(name) ?? '');
+      return folds.series(values.join('\u0001'), () =>
+        sortLabels(by.map((name, i) => [name, values[i] ?? ''] as const)),
+      );
+    }
+    const all = sortLabels([...labels.entries()].map(([name, value]) => [name, value] as const));
+    const picked: Labels = removed.size > 0 ? pickLabels(all, removed, true) : all;
+    return folds.series(labelsKey(picked), () => picked);
+  };
+
+  ctx.stats.statements++;
+  for await (const chunk of ctx.session.stream(sql)) {
+    const [bucket = [], time = [], timeNs = [], line = []] = chunk.columns;
+    ctx.stats.records += chunk.rowCount;
+    for (let r = 0; r < chunk.rowCount; r++) {
+      const pause = breather.tick();
+      if (pause) await pause;
+      const labels = names ? namedLabels(chunk, r, 4, names) : decoder.labels(chunk, r, 4);
+      const row: Row = {
+        line: (line[r] as string | null) ?? '',
+        labels,
+        timeNs: timeNs[r] as bigint,
+      };
+      if (!run(row)) continue;
+      const value = valueOf ? valueOf(row) : bytes ? Buffer.byteLength(row.line) : 1;
+      if (value === undefined) continue;
+      if (labels.error) throw pipelineFailed(labels.error, labels.get(errorDetailsLabel));
+      folds.add(seriesOf(labels), bucket[r] as number, value, time[r] as number);
+    }
+  }
+  return folds;
+}

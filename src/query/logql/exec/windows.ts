@@ -1,0 +1,123 @@
+import type { Fold } from './folds.js';
+import type { Series } from './series.js';
+
+/**
+ * How windows `(step - range, step]` are cut into buckets that none of their edges crosses. Time is counted
+ * from the beginning of the first window, bucket b being `(b * width, (b + 1) * width]`.
+ */
+export interface Buckets {
+  /** Nanoseconds. */
+  readonly width: number;
+  /** Buckets from one window to the next. */
+  readonly step: number;
+  /** Buckets in a window. */
+  readonly range: number;
+}
+
+export function bucketsOf(range: number, step: number, count: number): Buckets {
+  if (count <= 1) return { width: range, step: 1, range: 1 };
+  let [width, rest] = [range, step];
+  while (rest !== 0) [width, rest] = [rest, width % rest];
+  return { width, step: step / width, range: range / width };
+}
+
+/** Partial results by bucket. */
+export type Partials<P> = Map<number, P>;
+
+/** Fills a series with the value of each window that has any bucket. */
+export function slide<P>(partials: Partials<P>, buckets: Buckets, fold: Fold<P>, out: Series): void {
+  const order = [...partials.keys()].sort((a, b) => a - b);
+  const window = fold.size ? new CollectingWindow(fold) : new TwoStackWindow(fold);
+  let next = 0;
+  for (let k = 0; k < out.values.length; k++) {
+    const low = k * buckets.step;
+    const high = low + buckets.range;
+    for (; next < order.length && (order[next] as number) < high; next++) {
+      const bucket = order[next] as number;
+      if (bucket >= low) window.push(bucket, partials.get(bucket) as P);
+    }
+    window.evict(low);
+    const partial = window.value();
+    if (partial === undefined) continue;
+    out.values[k] = fold.result(partial, { from: low * buckets.width, to: high * buckets.width });
+    out.present[k] = 1;
+  }
+}
+
+/**
+ * A queue with its fold at hand: each bucket is merged a constant number of times however many windows it is
+ * in, and nothing is ever subtracted, so no digits are lost.
+ */
+class TwoStackWindow<P> {
+  readonly #back: { bucket: number; partial: P }[] = [];
+  #backFold: P | undefined;
+  /** Folds from here to the end of the front, the oldest on top. */
+  readonly #front: { bucket: number; folded: P }[] = [];
+
+  constructor(private readonly fold: Fold<P>) {}
+
+  push(bucket: number, partial: P): void {
+    this.#back.push({ bucket, partial });
+    this.#backFold = this.#backFold === undefined ? partial : this.fold.merge(this.#backFold, partial);
+  }
+
+  evict(low: number): void {
+    for (;;) {
+      if (this.#front.length === 0) this.#flip();
+      const top = this.#front.at(-1);
+      if (!top || top.bucket >= low) return;
+      this.#front.pop();
+    }
+  }
+
+  #flip(): void {
+    let folded: P | undefined;
+    for (let entry = this.#back.pop(); entry; entry = this.#back.pop()) {
+      folded = folded === undefined ? entry.partial : this.fold.merge(entry.partial, folded);
+      this.#front.push({ bucket: entry.bucket, folded });
+    }
+    this.#backFold = undefined;
+  }
+
+  value(): P | undefined {
+    const front = this.#front.at(-1)?.folded;
+    if (front === undefined) return this.#backFold;
+    return this.#backFold === undefined ? front : this.fold.merge(front, this.#backFold);
+  }
+}
+
+/** For folds that keep every sample. */
+class CollectingWindow<P> {
+  readonly #entries: { bucket: number; partial: P }[] = [];
+  #head = 0;
+
+  constructor(private readonly fold: Fold<P>) {}
+
+  push(bucket: number, partial: P): void {
+    this.#entries.push({ bucket, partial });
+  }
+
+  evict(low: number): void {
+    while ((this.#entries[this.#head]?.bucket ?? low) < low) this.#head++;
+    if (this.#head > 1024) {
+      this.#entries.splice(0, this.#head);
+      this.#head = 0;
+    }
+  }
+
+  value(): P | undefined {
+    const partials = this.#entries.slice(this.#head).map((entry) => entry.partial);
+    if (partials.length < 2) return partials[0];
+    // Merged in pairs, so that a sample is copied log(n) times and not n times.
+    let level = partials;
+    while (level.length > 1) {
+      const merged: P[] = [];
+      for (let i = 0; i < level.length; i += 2) {
+        const [a, b] = [level[i] as P, level[i + 1]];
+        merged.push(b === undefined ? a : this.fold.merge(a, b));
+      }
+      level = merged;
+    }
+    return level[0];
+  }
+}

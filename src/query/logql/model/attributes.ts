@@ -1,0 +1,105 @@
+import type { ReadSession } from '../../session.js';
+import { JsonScanner, JsonSyntaxError } from '../pipeline/jsonScanner.js';
+import { sanitize } from '../pipeline/labels.js';
+import { attributeColumns, columnKeys, type AttributeColumn } from './columns.js';
+import { text } from './sql.js';
+
+/** Every top-level attribute of JSON text with its value as text; nulls and text that is no JSON give nothing. */
+export function eachAttribute(json: string, emit: (key: string, value: string) => void): void {
+  try {
+    const scanner = new JsonScanner(json);
+    scanner.object((key) => {
+      const value = scanner.value();
+      if (value !== undefined) emit(key, value);
+    });
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error;
+  }
+}
+
+const maxKeys = 20_000;
+const sampleRows = 1000;
+const sampleEveryMs = 30_000;
+
+/**
+ * Attribute keys that were seen, by label name. Label names are lossy (`a.b` and `a-b` are both `a_b`), so a
+ * name alone does not give the key. This is a hint that makes the common key cheap; the SQL stays right without.
+ */
+export class KeyHints {
+  readonly #keys = new Map<string, Set<string>>();
+  readonly #asked = new Map<string, number>();
+  #count = 0;
+
+  add(key: string): void {
+    const name = sanitize(key);
+    let keys = this.#keys.get(name);
+    if (keys?.has(key) || this.#count >= maxKeys) return;
+    if (!keys) this.#keys.set(name, (keys = new Set()));
+    keys.add(key);
+    this.#count++;
+  }
+
+  keys(name: string): readonly string[] {
+    return [...(this.#keys.get(name) ?? [])];
+  }
+
+  /** Learns keys from a few rows of a range when one of the names is new. `where` selects the rows. */
+  async learn(session: ReadSession, names: Iterable<string>, where: string): Promise<void> {
+    const now = Date.now();
+    const fresh = [...names].filter(
+      (name) =>
+        !this.#keys.has(name) && name.includes('_') && now - (this.#asked.get(name) ?? 0) > sampleEveryMs,
+    );
+    if (fresh.length === 0) return;
+    if (this.#asked.size > maxKeys) this.#asked.clear();
+    for (const name of fresh) this.#asked.set(name, now);
+    const columns = attributeColumns.join(', ');
+    for await (const chunk of session.stream(
+      `SELECT ${columns} FROM lake.logs WHERE ${where} LIMIT ${sampleRows}`,
+    )) {
+      for (const values of chunk.columns) {
+        for (const json of new Set(values)) {
+          if (typeof json === 'string') eachAttribute(json, (key) => this.add(key));
+        }
+      }
+    }
+  }
+}
+
+function path(key: string): string {
+  if (/["\\]/.test(key)) return `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  return `$."${key}"`;
+}
+
+/** Matches a key, as it is written in JSON, that gives this label name. */
+function keyPattern(name: string): string {
+  const start = name.replace(/^_(?=\d)/, '');
+  const body = start.replaceAll('_', String.raw`(?:\\u[0-9a-fA-F]{4}|\\.|[^a-zA-Z0-9"\\])`);
+  return `"${start === name ? '' : '(?:_)?'}${body}"`;
+}
+
+/** Nullable VARCHAR: the attribute of this label name, whatever its key, from the first column that has it. */
+export function attributeSql(
+  name: string,
+  hints: readonly string[],
+  columns: readonly AttributeColumn[] = attributeColumns,
+): string {
+  const plain = !name.includes('_');
+  const keys = plain || hints.length === 0 ? [plain ? name : name.replaceAll('_', '.')] : hints.slice(0, 4);
+  const parts = columns.flatMap((column) => {
+    const shown = keys.filter((key) => column !== 'resource_attributes' || !columnKeys.has(key));
+    const direct = shown.map((key) => `json_extract_string(${column}, ${text(path(key))})`);
+    if (plain) return direct;
+    const pattern = keyPattern(name);
+    // Only rows with another spelling of the key come to the extraction, which is slow.
+    const other =
+      `CASE WHEN regexp_matches(${column}, ${text(`${pattern}:`)}) THEN ` +
+      `json_extract_string(${column}, '$.' || regexp_extract(${column}, ${text(`(${pattern}):`)}, 1)) END`;
+    return [...direct, other];
+  });
+  return parts.length === 0
+    ? 'NULL::VARCHAR'
+    : parts.length === 1
+      ? (parts[0] as string)
+      : `coalesce(${parts.join(', ')})`;
+}

@@ -1,0 +1,81 @@
+import type { ResultChunk } from '../../session.js';
+import { RowLabels, sanitize } from '../pipeline/labels.js';
+import { eachAttribute } from './attributes.js';
+import { attributeColumns, columnKeys, metadataColumns, streamColumns, streamSql } from './columns.js';
+import { extractedSuffix, isStreamLabel } from './names.js';
+
+/** The expressions that `recordLabels` decodes, in its order. */
+export const recordColumns: readonly string[] = [
+  ...streamColumns.map(streamSql),
+  ...metadataColumns.map(({ sql }) => sql),
+  ...attributeColumns,
+];
+
+const firstMetadata = streamColumns.length;
+const firstAttribute = firstMetadata + metadataColumns.length;
+const maxCached = 2000;
+
+type Entries = readonly (readonly [name: string, value: string])[];
+
+/** Decodes all labels of records; resource and scope JSON, which repeats, is decoded once. */
+export class RecordDecoder {
+  readonly #cache = new Map<string, Entries>();
+
+  /** Labels of row `r`, whose columns start at `offset` in the order of `recordColumns`. */
+  labels(chunk: ResultChunk, r: number, offset: number): RowLabels {
+    const value = (i: number) => chunk.columns[offset + i]?.[r];
+    const stream = new Map<string, string>();
+    streamColumns.forEach((name, i) => {
+      const found = value(i);
+      if (typeof found === 'string') stream.set(name, found);
+    });
+    const metadata = new Map<string, string>();
+    metadataColumns.forEach(({ name }, i) => {
+      const found = value(firstMetadata + i);
+      if (typeof found === 'string') metadata.set(name, found);
+    });
+    attributeColumns.forEach((column, i) => {
+      const json = value(firstAttribute + i);
+      if (typeof json !== 'string') return;
+      for (const [name, found] of this.#entries(json, column)) {
+        if (!metadata.has(name)) metadata.set(name, found);
+      }
+    });
+    return new RowLabels(stream, metadata);
+  }
+
+  #entries(json: string, column: (typeof attributeColumns)[number]): Entries {
+    const repeats = column !== 'log_attributes';
+    const cached = repeats ? this.#cache.get(json) : undefined;
+    if (cached) return cached;
+    const entries: [string, string][] = [];
+    eachAttribute(json, (key, found) => {
+      if (column === 'resource_attributes' && columnKeys.has(key)) return;
+      const name = sanitize(key);
+      // Names with two underscores in front are the pipeline's own.
+      if (name === '' || name.startsWith('__')) return;
+      entries.push([isStreamLabel(name) ? name + extractedSuffix : name, found]);
+    });
+    if (repeats) {
+      if (this.#cache.size >= maxCached) this.#cache.clear();
+      this.#cache.set(json, entries);
+    }
+    return entries;
+  }
+}
+
+/** Labels of row `r` from one column for each of `names`, starting at `offset`. */
+export function namedLabels(
+  chunk: ResultChunk,
+  r: number,
+  offset: number,
+  names: readonly string[],
+): RowLabels {
+  const stream = new Map<string, string>();
+  const metadata = new Map<string, string>();
+  names.forEach((name, i) => {
+    const found = chunk.columns[offset + i]?.[r];
+    if (typeof found === 'string') (isStreamLabel(name) ? stream : metadata).set(name, found);
+  });
+  return new RowLabels(stream, metadata);
+}

@@ -1,0 +1,142 @@
+import type { LabelFilter, LineFilter, Matcher } from '../syntax/ast.js';
+import { parsePattern } from '../pipeline/pattern.js';
+import { compileRegex } from '../pipeline/regex.js';
+import { unknownService } from '../model/columns.js';
+import { and, or, text } from '../model/sql.js';
+
+/**
+ * A condition on records that holds for at least all rows which the filter keeps. `exact`: for no others.
+ * `errors` are conditions under which the filter keeps a row but marks it with an error.
+ */
+export interface Condition {
+  readonly sql: string;
+  readonly exact: boolean;
+  readonly errors: readonly string[];
+}
+
+const everything: Condition = { sql: 'TRUE', exact: false, errors: [] };
+
+function exact(sql: string): Condition {
+  return { sql, exact: true, errors: [] };
+}
+
+/** The literals of `a|b|c`, or undefined when the pattern is more than that. */
+function alternatives(pattern: string): string[] | undefined {
+  return /^[\w \-/:@,=|]+$/.test(pattern) ? pattern.split('|') : undefined;
+}
+
+/** DuckDB's RE2 knows Go's spelling of named groups only. */
+function re2(pattern: string): string {
+  return text(pattern.replaceAll('(?<', '(?P<'));
+}
+
+/** A matcher on a nullable VARCHAR expression; a label that is not there is empty. */
+export function matcherSql(expression: string, matcher: Matcher): string {
+  const { op, value } = matcher;
+  if (op === '=' || op === '!=') {
+    const equal =
+      value === '' ? `${expression} IS NULL OR ${expression} = ''` : `${expression} = ${text(value)}`;
+    if (op === '=') return equal;
+    return value === ''
+      ? `${expression} IS NOT NULL AND ${expression} <> ''`
+      : `${expression} IS NULL OR ${expression} <> ${text(value)}`;
+  }
+  const regex = compileRegex(value);
+  const words = alternatives(value);
+  const matches = words
+    ? `${expression} IN (${words.map(text).join(', ')})`
+    : `regexp_full_match(${expression}, ${re2(value)})`;
+  const empty = regex.testExact('');
+  if (op === '=~') return empty ? `${expression} IS NULL OR ${matches}` : matches;
+  return empty
+    ? `${expression} IS NOT NULL AND NOT (${matches})`
+    : `${expression} IS NULL OR NOT (${matches})`;
+}
+
+/** A selector's matcher on a stream column. The service is compared in its own column, so that files are pruned. */
+export function streamMatcherSql(expression: string, matcher: Matcher): string {
+  const plain = matcher.name === 'service_name' && matcher.op === '=' && matcher.value !== '';
+  if (plain && matcher.value !== unknownService) return `service_name = ${text(matcher.value)}`;
+  return matcherSql(expression, matcher);
+}
+
+/** A line filter on the record's body. */
+export function lineCondition(filter: LineFilter): Condition {
+  const positive = filter.op.startsWith('|');
+  if (filter.any.some(({ ip }) => ip)) return everything;
+  if (filter.op === '|>' || filter.op === '!>') {
+    if (!positive) return everything;
+    const parts = filter.any.map(({ value }) =>
+      and(parsePattern(value).flatMap((part) => ('literal' in part ? [contains(part.literal)] : []))),
+    );
+    return { ...everything, sql: or(parts) };
+  }
+  const parts = filter.any.map(({ value }) => {
+    if (filter.op === '|=' || filter.op === '!=') return contains(value);
+    return compileRegex(value).test('')
+      ? `body IS NULL OR regexp_matches(body, ${re2(value)})`
+      : `regexp_matches(body, ${re2(value)})`;
+  });
+  return exact(positive ? or(parts) : `NOT coalesce(${or(parts)}, FALSE)`);
+}
+
+function contains(value: string): string {
+  return value === '' ? 'TRUE' : `contains(body, ${text(value)})`;
+}
+
+/** What a label name means at some place of a pipeline. */
+export interface Meaning {
+  /** Nullable VARCHAR expression of the label of the record itself. */
+  readonly sql: string;
+  /** Set when the label may also come from a parser: the filter's text must then be in the line, if it can be told. */
+  readonly parsed: boolean;
+}
+
+/** `meaning` gives undefined for names that only the pipeline itself can tell. */
+export function labelCondition(
+  filter: LabelFilter,
+  meaning: (name: string) => Meaning | undefined,
+): Condition {
+  switch (filter.kind) {
+    case 'and':
+    case 'or': {
+      const parts = [labelCondition(filter.left, meaning), labelCondition(filter.right, meaning)];
+      const join = filter.kind === 'and' ? and : or;
+      return {
+        sql: join(parts.map((part) => part.sql)),
+        exact: parts.every((part) => part.exact),
+        errors: parts.flatMap((part) => part.errors),
+      };
+    }
+    case 'match': {
+      const known = meaning(filter.matcher.name);
+      if (!known) return everything;
+      const own = matcherSql(known.sql, filter.matcher);
+      if (!known.parsed) return exact(own);
+      return { ...everything, sql: or([own, `${known.sql} IS NULL AND ${lineMay(filter.matcher)}`]) };
+    }
+    case 'number': {
+      const known = meaning(filter.name);
+      if (!known) return everything;
+      const number = `try_cast(${known.sql} AS DOUBLE)`;
+      const op = filter.op === '==' ? '=' : filter.op;
+      const error = `${known.sql} IS NOT NULL AND ${number} IS NULL`;
+      const own = or([`${number} ${op} ${filter.value}::DOUBLE`, error]);
+      if (!known.parsed) return { sql: own, exact: true, errors: [error] };
+      return { ...everything, sql: or([own, `${known.sql} IS NULL`]) };
+    }
+    case 'duration':
+    case 'bytes':
+    case 'ip': {
+      const known = meaning(filter.name);
+      return known && !known.parsed ? { ...everything, sql: `${known.sql} IS NOT NULL` } : everything;
+    }
+  }
+}
+
+/** Whether a parser could find such a value in the line; every parser takes values from the line's own text. */
+function lineMay(matcher: Matcher): string {
+  if (matcher.op !== '=' || !/^[\w.-]+$/.test(matcher.value)) return 'TRUE';
+  // JSON and logfmt may write any character as an escape.
+  return or([contains(matcher.value), `contains(body, '\\')`]);
+}

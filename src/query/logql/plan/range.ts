@@ -1,0 +1,16 @@
+import { timestamp } from '../model/sql.js';
+
+/** Conditions for `from < time <= to`, nanoseconds since the epoch; the timestamp column is there to prune files. */
+export function afterUntil(from: bigint, to: bigint): string[] {
+  return [
+    `timestamp >= ${timestamp(from)}`,
+    `timestamp <= ${timestamp(to)}`,
+    `time_unix_nano > ${from}`,
+    `time_unix_nano <= ${to}`,
+  ];
+}
+
+/** Conditions for `from <= time < to`. */
+export function fromBefore(from: bigint, to: bigint): string[] {
+  return afterUntil(from - 1n, to - 1n);
+}

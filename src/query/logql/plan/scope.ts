@@ -1,0 +1,202 @@
+import type { LabelFilter, LogExpr, Matcher, Stage, Unwrap } from '../syntax/ast.js';
+import { aliases, errorDetailsLabel, errorLabel } from '../pipeline/labels.js';
+import { templateLabels } from '../pipeline/template/index.js';
+import type { KeyHints } from '../model/attributes.js';
+import { always, extractedSuffix, isStreamLabel, labelSql } from '../model/names.js';
+import { streamSql } from '../model/columns.js';
+import {
+  labelCondition,
+  lineCondition,
+  matcherSql,
+  streamMatcherSql,
+  type Condition,
+  type Meaning,
+} from './conditions.js';
+
+/** A pipeline as SQL, as far as it can be. */
+export interface PipelineSql {
+  /** Holds for at least every record that the pipeline keeps. */
+  readonly conditions: readonly string[];
+  /** The conditions keep no other record, and the line at the end is the body. */
+  readonly exact: boolean;
+  /** Conditions under which a kept record carries `__error__`. */
+  readonly errors: readonly string[];
+  /** What a label means after the pipeline; undefined when SQL can't tell. */
+  readonly meaning: (name: string) => string | undefined;
+}
+
+export function selectorSql(matchers: readonly Matcher[], hints: KeyHints): string[] {
+  return matchers.map((matcher) =>
+    isStreamLabel(matcher.name)
+      ? streamMatcherSql(streamSql(matcher.name), matcher)
+      : matcherSql(labelSql(matcher.name, hints), matcher),
+  );
+}
+
+/** Follows the stages in order, keeping track of which names still mean what the record says. */
+export function pipelineSql(stages: readonly Stage[], hints: KeyHints): PipelineSql {
+  const conditions: string[] = [];
+  const errors: string[] = [];
+  let exact = true;
+  let lineIsBody = true;
+  let parsed = false;
+  let mayFail = false;
+  /** Names that a stage has set: to another expression, or (undefined) to what SQL can't tell. */
+  const assigned = new Map<string, string | undefined>();
+  /** Set by `keep`: all other names are gone. */
+  let kept: Set<string> | undefined;
+
+  const meaning = (name: string): Meaning | undefined => {
+    if (name === errorLabel || name === errorDetailsLabel) {
+      return mayFail ? undefined : { sql: 'NULL::VARCHAR', parsed: false };
+    }
+    if (assigned.has(name)) {
+      const sql = assigned.get(name);
+      return sql === undefined ? undefined : { sql, parsed };
+    }
+    if (kept && !kept.has(name)) return { sql: 'NULL::VARCHAR', parsed };
+    const alias = aliases[name];
+    if (alias !== undefined && (assigned.has(alias) || kept)) return undefined;
+    return { sql: labelSql(name, hints), parsed: parsed && !always.has(name) };
+  };
+  const add = (condition: Condition) => {
+    if (condition.sql !== 'TRUE') conditions.push(condition.sql);
+    exact &&= condition.exact;
+    errors.push(...condition.errors);
+    mayFail ||= condition.errors.length > 0 || !condition.exact;
+  };
+
+  for (const stage of stages) {
+    switch (stage.kind) {
+      case 'line':
+        if (lineIsBody) add(lineCondition(stage));
+        else exact = false;
+        break;
+      case 'label':
+        add(labelCondition(stage.filter, meaning));
+        break;
+      case 'drop':
+      case 'keep':
+        if (stage.items.some(({ matcher }) => matcher)) {
+          exact = false;
+          for (const { name } of stage.items) assigned.set(name, undefined);
+          if (stage.kind === 'keep') kept = new Set();
+        } else if (stage.kind === 'drop') {
+          for (const { name } of stage.items) assigned.set(name, 'NULL::VARCHAR');
+        } else {
+          const before = kept;
+          kept = new Set(stage.items.map(({ name }) => name).filter((name) => before?.has(name) ?? true));
+        }
+        if (stage.kind === 'keep') {
+          const names = new Set(stage.items.map(({ name }) => name));
+          for (const name of assigned.keys()) if (!names.has(name)) assigned.set(name, 'NULL::VARCHAR');
+        }
+        break;
+      case 'label_format':
+        for (const assignment of stage.assignments) {
+          const source = 'from' in assignment ? meaning(assignment.from) : undefined;
+          if (!('from' in assignment)) mayFail = true;
+          const before = source && meaning(assignment.name);
+          // Renaming a label that is not there leaves the target alone.
+          const known = source && before && !source.parsed && !before.parsed;
+          assigned.set(assignment.name, known ? `coalesce(${source.sql}, ${before.sql})` : undefined);
+          if ('from' in assignment) assigned.set(assignment.from, known ? 'NULL::VARCHAR' : undefined);
+        }
+        break;
+      case 'line_format':
+      case 'decolorize':
+        lineIsBody = false;
+        mayFail ||= stage.kind === 'line_format';
+        break;
+      default:
+        parsed = true;
+        mayFail = true;
+        if (stage.kind === 'unpack') lineIsBody = false;
+    }
+  }
+  return {
+    conditions,
+    exact: exact && lineIsBody,
+    errors,
+    meaning: (name) => {
+      const found = meaning(name);
+      return found && !found.parsed ? found.sql : undefined;
+    },
+  };
+}
+
+function filterNames(filter: LabelFilter): string[] {
+  if ('left' in filter) return [...filterNames(filter.left), ...filterNames(filter.right)];
+  return [filter.kind === 'match' ? filter.matcher.name : filter.name];
+}
+
+/** The names that a stage reads, or undefined when it reads names that can't be told. */
+export function stageNames(stage: Stage): readonly string[] | undefined {
+  switch (stage.kind) {
+    case 'label':
+      return filterNames(stage.filter);
+    case 'line_format': {
+      const names = templateLabels(stage.template);
+      return names && [...names];
+    }
+    case 'label_format': {
+      const names: string[] = [];
+      for (const assignment of stage.assignments) {
+        names.push(assignment.name);
+        if ('from' in assignment) names.push(assignment.from);
+        else {
+          const read = templateLabels(assignment.template);
+          if (!read) return undefined;
+          names.push(...read);
+        }
+      }
+      return names;
+    }
+    case 'drop':
+    case 'keep':
+      return stage.items.map(({ name }) => name);
+    default:
+      return [];
+  }
+}
+
+/**
+ * The record's own labels that a pipeline and what comes after it can tell apart: names read, what they stand for, and
+ * the names that a parsed field of that name would collide with. Undefined: all of them.
+ */
+export function neededLabels(
+  log: LogExpr,
+  unwrap: Unwrap | undefined,
+  wanted: readonly string[],
+): readonly string[] | undefined {
+  const names = new Set(wanted);
+  if (unwrap) {
+    names.add(unwrap.name);
+    for (const filter of unwrap.filters) filterNames(filter).forEach((name) => names.add(name));
+  }
+  for (const stage of log.stages) {
+    const read = stageNames(stage);
+    if (!read) return undefined;
+    read.forEach((name) => names.add(name));
+  }
+  for (const name of [...names]) {
+    if (name.endsWith(extractedSuffix)) names.add(name.slice(0, -extractedSuffix.length));
+  }
+  for (const name of [...names]) {
+    const alias = aliases[name];
+    if (alias !== undefined) names.add(alias);
+  }
+  names.delete(errorLabel);
+  names.delete(errorDetailsLabel);
+  return [...names];
+}
+
+/** Every name that a query reads, for learning attribute keys. */
+export function queryNames(log: LogExpr, unwrap?: Unwrap, wanted: readonly string[] = []): readonly string[] {
+  const all = neededLabels(
+    { ...log, stages: log.stages.filter((stage) => stageNames(stage)) },
+    unwrap,
+    wanted,
+  );
+  return [...(all ?? []), ...log.matchers.map((matcher) => matcher.name)];
+}
