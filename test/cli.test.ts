@@ -10,7 +10,10 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { generate } from 'selfsigned';
-import { extensionDir } from './support/server.js';
+import { resolveConfig } from '../src/config/index.js';
+import { openLake } from '../src/lake/index.js';
+import { createTelemetry } from '../src/telemetry/index.js';
+import { extensionDir, freePort } from './support/server.js';
 
 const main = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
 
@@ -238,6 +241,26 @@ describe('canardstack top', () => {
 });
 
 describe('canardstack on a lake of its own', () => {
+  it('reads the lake itself when no server answers, and says who holds it', async () => {
+    const dataDir = join(folder, 'lake');
+    const { config } = resolveConfig({ flags: { dataDir, duckdbExtensionDir: extensionDir() } });
+    const env = {
+      CANARDSTACK_BIND: `127.0.0.1:${await freePort()}`,
+      CANARDSTACK_DATA_DIR: dataDir,
+      CANARDSTACK_DUCKDB_EXTENSION_DIR: extensionDir(),
+    };
+    const missing = await cli(['sql', 'SELECT 1'], env);
+    assert.equal(missing.code, 1);
+    const lake = await openLake({ config, telemetry: createTelemetry('silent'), nodeId: 'cli' });
+    const held = await cli(['sql', 'SELECT 1'], env);
+    await lake.close();
+    assert.equal(held.code, 1);
+    assert.match(held.stderr, /lock|held|another process/i);
+    const read = await cli(['sql', '--json', 'SELECT count(*) AS n FROM lake.logs'], env);
+    assert.deepEqual(JSON.parse(read.stdout), [{ n: 0 }]);
+    assert.equal((await cli(['sql', 'DROP TABLE lake.logs'], env)).code, 1);
+  });
+
   it('smoke goes the whole way and says so', async () => {
     const { code, stdout, stderr } = await cli(['smoke', '--json'], {
       CANARDSTACK_DUCKDB_EXTENSION_DIR: extensionDir(),

@@ -174,9 +174,9 @@ ${more}`,
 }
 
 async function serveCommand(options: CommandOptions): Promise<number> {
-  const { config } = loadConfig(options);
+  const { config, sources } = loadConfig(options);
   const { serve } = await import('./serve.js');
-  return await serve(config);
+  return await serve(config, sources);
 }
 
 async function serveCatalogCommand(options: CommandOptions): Promise<number> {

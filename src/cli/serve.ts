@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import { effective, parseHeaderList, type Config, type EffectiveConfig } from '../config/index.js';
+import {
+  effective,
+  parseHeaderList,
+  type Config,
+  type EffectiveConfig,
+  type Sources,
+} from '../config/index.js';
 import { DecodePool } from '../decode/index.js';
 import { faultsFrom, type Faults } from '../faults/index.js';
 import { adminApi } from '../http/admin.js';
@@ -46,12 +52,13 @@ export async function startServer(
   given: Config,
   telemetry: Telemetry = createTelemetry(given.logLevel),
   faults: Faults = faultsFrom(process.env['CANARDSTACK_FAULT']),
+  sources?: Sources,
 ): Promise<RunningServer> {
   assertBindAllowed(given);
   const config = effective(given);
   const opened: (() => Promise<unknown>)[] = [];
   try {
-    return await open(config, telemetry, faults, opened);
+    return await open(config, telemetry, faults, opened, sources);
   } catch (error) {
     for (const close of opened.reverse()) await close().catch(() => undefined);
     throw error;
@@ -63,6 +70,7 @@ async function open(
   telemetry: Telemetry,
   faults: Faults,
   opened: (() => Promise<unknown>)[],
+  sources: Sources | undefined,
 ): Promise<RunningServer> {
   const spool = config.role === 'query' ? null : await openOwnSpool(config, telemetry, faults);
   if (spool) opened.push(() => spool.close());
@@ -87,6 +95,7 @@ async function open(
     admin: [
       adminApi({
         config,
+        ...(sources ? { sources } : {}),
         lake,
         guard,
         telemetry,
@@ -184,10 +193,13 @@ async function readiness(
   return { ready: reasons.length === 0, reasons };
 }
 
+/** DuckDB's version, and the version of the DuckLake format that the catalog has. */
 async function versions(lake: Lake): Promise<{ duckdb: string; ducklake: string }> {
-  // duckdb_extensions() would look into the extension folder, which is shut off by now.
   const [row] = await lake.readers.withSession(AbortSignal.timeout(5000), (session) =>
-    session.rows("SELECT version() AS duckdb, extension_version AS ducklake FROM ducklake_settings('lake')"),
+    session.rows(
+      `SELECT version() AS duckdb,
+              (SELECT value FROM __ducklake_metadata_lake.ducklake_metadata WHERE key = 'version') AS ducklake`,
+    ),
   );
   return { duckdb: String(row?.['duckdb']), ducklake: String(row?.['ducklake']) };
 }
@@ -222,7 +234,7 @@ function ownExport(
     telemetry,
     endpoint: config.otlpExportEndpoint,
     headers: parseHeaderList(config.otlpExportHeaders ?? ''),
-    metricsIntervalMs: 15_000,
+    metricsIntervalMs: config.otlpExportIntervalSecs * 1000,
     ownAddresses: ownAddresses.filter((address) => address !== 'off'),
     version,
     instanceId,
@@ -260,9 +272,9 @@ async function shutDown(parts: ShutdownParts): Promise<boolean> {
 }
 
 /** `canardstack serve`: runs until SIGTERM or SIGINT, then drains; a second signal ends it at once. */
-export async function serve(config: Config): Promise<number> {
+export async function serve(config: Config, sources?: Sources): Promise<number> {
   const telemetry = createTelemetry(config.logLevel);
-  const server = await startServer(config, telemetry);
+  const server = await startServer(config, telemetry, undefined, sources);
   const complete = await new Promise<boolean>((resolve, reject) => {
     let stopping = false;
     const stop = () => {
