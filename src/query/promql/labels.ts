@@ -1,12 +1,15 @@
 /** A label set: sorted by name, no empty values, immutable. */
 export class Labels {
-  static readonly empty = new Labels([], []);
   #key: string | undefined;
 
   private constructor(
     readonly names: readonly string[],
     readonly values: readonly string[],
   ) {}
+
+  static get empty(): Labels {
+    return (emptyLabels ??= new Labels([], []));
+  }
 
   /** Later entries win over earlier ones of the same name; empty values are left out. */
   static of(entries: Iterable<readonly [string, string]>): Labels {
@@ -92,6 +95,8 @@ export class Labels {
     return names.length === 0 ? Labels.empty : new Labels(names, values);
   }
 }
+
+let emptyLabels: Labels | undefined;
 
 export const metricName = '__name__';
 const metricNameLabel: ReadonlySet<string> = new Set([metricName]);

@@ -1,15 +1,9 @@
 import { children, type Expr } from '../parse/ast.js';
 
-const dateFunctions = new Set([
-  'days_in_month',
-  'day_of_month',
-  'day_of_week',
-  'day_of_year',
-  'hour',
-  'minute',
-  'month',
-  'year',
-]);
+/** Functions that look at the time of evaluation, whatever their arguments are. */
+const ofTime = new Set(
+  'days_in_month day_of_month day_of_week day_of_year hour minute month year predict_linear time timestamp'.split(' '),
+);
 
 /** Whether every step gives the same: all selectors are pinned by @ and nothing asks for the time. */
 export function stepInvariant(expr: Expr): boolean {
@@ -22,8 +16,7 @@ export function stepInvariant(expr: Expr): boolean {
       // A pinned subquery looks at one fixed range, whatever is inside.
       return expr.at !== undefined;
     case 'call':
-      if (expr.name === 'time' || (dateFunctions.has(expr.name) && expr.args.length === 0)) return false;
-      return expr.args.every(stepInvariant);
+      return !ofTime.has(expr.name) && expr.args.every(stepInvariant);
     default:
       return children(expr).every(stepInvariant);
   }
