@@ -17,6 +17,8 @@ export interface DecodePoolOptions {
   readonly faults?: Faults;
   /** A worker that takes longer for one group is replaced. */
   readonly taskTimeoutMs?: number;
+  /** Decompressed bytes that `decode` has a worker put into one batch; the batches of a call are then joined. */
+  readonly replayBudgetBytes?: number;
 }
 
 /** Something to decode as soon as a worker is idle. */
@@ -35,8 +37,6 @@ export interface JobSource {
   next(): Job | null;
 }
 
-/** Replay reads back few and large chunks, and a batch of its own for each part would need joining. */
-const replayBudgetBytes = 256 * 1024 * 1024;
 /** String offsets in a batch are 32 bits. */
 const maxJoinedHeapBytes = 0xf000_0000;
 
@@ -133,7 +133,8 @@ export class DecodePool implements Decoder {
 
   #runDirect(signal: Signal, payloads: readonly Payload[]): Promise<DecodeReply> {
     return new Promise((done, failed) => {
-      this.#direct.push({ signal, payloads, budget: replayBudgetBytes, transfer: false, done, failed });
+      const budget = this.options.replayBudgetBytes ?? 256 * 1024 * 1024;
+      this.#direct.push({ signal, payloads, budget, transfer: false, done, failed });
       this.poke();
     });
   }
