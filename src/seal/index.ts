@@ -1,5 +1,5 @@
 import type { Config } from '../config/settings.js';
-import { DecodePool } from '../decode/index.js';
+import type { DecodePool } from '../decode/index.js';
 import type { Faults } from '../faults/index.js';
 import type { Lake } from '../lake/types.js';
 import { signals, type Signal } from '../schema/index.js';
