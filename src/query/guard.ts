@@ -77,7 +77,7 @@ export class QueryGuard {
     if (timeout.aborted)
       return new QueryError('timeout', `the query ran longer than ${this.limits.timeoutMs / 1000} s`, 1);
     if (error instanceof QueryError) return error;
-    return new QueryError('internal', error instanceof Error ? error.message : String(error));
+    return fromDatabase(error);
   }
 
   async #acquire(signal: AbortSignal): Promise<void> {
@@ -117,4 +117,20 @@ export class QueryGuard {
     if (next) next.start();
     else this.#running--;
   }
+}
+
+/** Errors that are not ours: what the client can act on by kind, their text (SQL, paths) only as the cause. */
+function fromDatabase(cause: unknown): QueryError {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  let error = new QueryError('internal', 'the query failed inside the server');
+  if (/^(IO|HTTP|Connection|Network) Error/.test(text)) {
+    error = new QueryError('unavailable', 'the storage or the catalog does not answer', 5);
+  } else if (/^Out of Memory Error/.test(text)) {
+    error = new QueryError(
+      'limit',
+      'the query needs more memory than it may take; narrow its range or its filters',
+    );
+  }
+  error.cause = cause;
+  return error;
 }

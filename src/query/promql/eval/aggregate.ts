@@ -1,4 +1,4 @@
-import type { Labels} from '../labels.js';
+import type { Labels } from '../labels.js';
 import { metricName, plainDecimal } from '../labels.js';
 import type { Aggregation, Grouping } from '../parse/ast.js';
 import { QueryError } from '../../errors.js';

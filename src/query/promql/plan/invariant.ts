@@ -2,7 +2,9 @@ import { children, type Expr } from '../parse/ast.js';
 
 /** Functions that look at the time of evaluation, whatever their arguments are. */
 const ofTime = new Set(
-  'days_in_month day_of_month day_of_week day_of_year hour minute month year predict_linear time timestamp'.split(' '),
+  'days_in_month day_of_month day_of_week day_of_year hour minute month year predict_linear time timestamp'.split(
+    ' ',
+  ),
 );
 
 /** Whether every step gives the same: all selectors are pinned by @ and nothing asks for the time. */

@@ -1,4 +1,4 @@
-import type { Labels} from '../../labels.js';
+import type { Labels } from '../../labels.js';
 import { metricName } from '../../labels.js';
 import type { EvalContext } from '../context.js';
 import { anyPresent, emptySeries, mergeEqual, type StepSeries } from '../values.js';

@@ -1,0 +1,94 @@
+import { QueryError } from '../../errors.js';
+import type { QueryContext } from '../../guard.js';
+import { metricName } from '../labels.js';
+import type { VectorSelector } from '../parse/ast.js';
+import { parseSelector } from '../parse/parser.js';
+import type { Window } from '../plan/plan.js';
+import { truncated, type Answer } from './envelope.js';
+import { findExemplars } from './exemplars.js';
+import { metricMetadata } from './metadata.js';
+import { invalid, type Params } from './params.js';
+import { expression } from './query.js';
+import { eachSeries, findSeries, metricNames } from './series.js';
+
+/** How far back labels and series are looked for when the request does not say. */
+const defaultRangeMs = 24 * 3_600_000;
+
+export async function seriesAnswer(ctx: QueryContext, params: Params): Promise<Answer> {
+  const selectors = matchSelectors(params);
+  if (selectors.length === 0) throw new QueryError('bad_data', 'no match[] parameter provided');
+  const series = await findSeries(ctx, selectors, timeWindow(ctx, params));
+  return limited(
+    series.map((labels) => labels.toRecord()),
+    params.limit(),
+  );
+}
+
+export async function labelsAnswer(ctx: QueryContext, params: Params): Promise<Answer> {
+  const names = new Set<string>();
+  const complete = await eachSeries(ctx, matchSelectors(params), timeWindow(ctx, params), (labels) => {
+    for (const name of labels.names) names.add(name);
+  });
+  return limited([...names].sort(), params.limit(), complete);
+}
+
+export async function labelValuesAnswer(ctx: QueryContext, params: Params, label: string): Promise<Answer> {
+  // Prometheus writes a UTF-8 label name into a path as U__ and hexadecimal code points between underscores.
+  const name = label.startsWith('U__') ? decodeUtf8Name(label) : label;
+  if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name))
+    throw invalid('name', `invalid label name: ${JSON.stringify(label)}`);
+  const selectors = matchSelectors(params);
+  const window = timeWindow(ctx, params);
+  if (name === metricName && selectors.length === 0)
+    return limited(await metricNames(ctx, window), params.limit());
+  const values = new Set<string>();
+  const complete = await eachSeries(ctx, selectors, window, (labels) => values.add(labels.get(name)));
+  values.delete('');
+  return limited([...values].sort(), params.limit(), complete);
+}
+
+export async function metadataAnswer(ctx: QueryContext, params: Params): Promise<Answer> {
+  const limits = { metrics: params.limit(), perMetric: params.limit('limit_per_metric') };
+  const data = await metricMetadata(ctx, timeWindow(ctx, params), params.text('metric') || undefined, limits);
+  return { data };
+}
+
+export async function exemplarsAnswer(ctx: QueryContext, params: Params): Promise<Answer> {
+  return { data: await findExemplars(ctx, expression(params), timeWindow(ctx, params)) };
+}
+
+function limited(all: readonly unknown[], limit: number, complete = true): Answer {
+  const cut = all.length > limit || !complete;
+  return { data: all.slice(0, limit), warnings: cut ? [truncated] : [] };
+}
+
+function matchSelectors(params: Params): VectorSelector[] {
+  return params.all('match[]').map((source) => {
+    try {
+      return parseSelector(source);
+    } catch (error) {
+      if (error instanceof QueryError && error.kind === 'bad_data') throw invalid('match[]', error.message);
+      throw error;
+    }
+  });
+}
+
+/** Both ends are included. */
+function timeWindow(ctx: QueryContext, params: Params): Window {
+  const to = params.time('end') ?? Date.now();
+  const from = params.time('start') ?? to - defaultRangeMs;
+  if (to < from) throw invalid('end', 'end timestamp must not be before start time');
+  if (to - from > ctx.limits.maxRangeMs) {
+    throw new QueryError('limit', `the time range is longer than ${ctx.limits.maxRangeMs / 1000} s`);
+  }
+  return { from: from - 1, to };
+}
+
+function decodeUtf8Name(name: string): string {
+  const decoded = name
+    .slice(3)
+    .replace(/__|_([0-9a-fA-F]{1,6})_/g, (_text, hex?: string) =>
+      hex === undefined ? '_' : String.fromCodePoint(Math.min(parseInt(hex, 16), 0x10ffff)),
+    );
+  return decoded.replace(/[^a-zA-Z0-9_]/g, '_');
+}

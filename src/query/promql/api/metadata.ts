@@ -1,0 +1,44 @@
+import type { QueryContext } from '../../guard.js';
+import { allOf, inWindow } from '../load/predicates.js';
+import { metricTables, type MetricTable } from '../load/sources.js';
+import type { Window } from '../plan/plan.js';
+
+export interface MetricMetadata {
+  readonly type: string;
+  readonly help: string;
+  readonly unit: string;
+}
+
+function typeColumn(table: MetricTable): string {
+  if (table === 'metric_sum') return `CASE WHEN is_monotonic THEN 'counter' ELSE 'gauge' END`;
+  if (table === 'metric_gauge') return `'gauge'`;
+  return table === 'metric_summary' ? `'summary'` : `'histogram'`;
+}
+
+/** Type, description and unit of each metric (without the suffixes of histograms and summaries) in the window. */
+export async function metricMetadata(
+  ctx: QueryContext,
+  window: Window,
+  metric: string | undefined,
+  limits: { readonly metrics: number; readonly perMetric: number },
+): Promise<Record<string, MetricMetadata[]>> {
+  const found = new Map<string, MetricMetadata[]>();
+  for (const table of metricTables) {
+    const name = metric === undefined ? [] : [{ sql: 'prometheus_name = ?', params: [metric] }];
+    const where = allOf([inWindow(window), { sql: 'prometheus_name IS NOT NULL', params: [] }, ...name]);
+    const sql =
+      `SELECT DISTINCT prometheus_name, ${typeColumn(table)}, coalesce(metric_description, ''), coalesce(metric_unit, '') ` +
+      `FROM lake.main.${table} WHERE ${where.sql} ORDER BY ALL`;
+    for await (const chunk of ctx.session.stream(sql, where.params)) {
+      for (let row = 0; row < chunk.rowCount; row++) {
+        const [metricName = '', type = '', help = '', unit = ''] = chunk.columns.map(
+          (column) => column[row] as string,
+        );
+        const known = found.get(metricName) ?? [];
+        if (known.length < limits.perMetric) known.push({ type, help, unit });
+        if (found.size < limits.metrics) found.set(metricName, known);
+      }
+    }
+  }
+  return Object.fromEntries(found);
+}

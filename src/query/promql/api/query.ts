@@ -1,0 +1,51 @@
+import { QueryError } from '../../errors.js';
+import type { Expr } from '../parse/ast.js';
+import { parse } from '../parse/parser.js';
+import type { QueryTimes } from '../plan/plan.js';
+import { invalid, type Params } from './params.js';
+
+export interface PreparedQuery {
+  readonly expr: Expr;
+  readonly times: QueryTimes;
+}
+
+/** Most steps of a range query, as Prometheus allows. */
+const mostSteps = 11_000;
+const defaultLookback = 5 * 60_000;
+
+export function instantQuery(params: Params): PreparedQuery {
+  const at = params.time('time') ?? Date.now();
+  return { expr: expression(params), times: { start: at, end: at, step: 0, lookback: lookback(params) } };
+}
+
+export function rangeQuery(params: Params): PreparedQuery {
+  params.required('start');
+  params.required('end');
+  params.required('step');
+  const [start = 0, end = 0, step = 0] = [params.time('start'), params.time('end'), params.duration('step')];
+  if (end < start) throw invalid('end', 'end timestamp must not be before start time');
+  if (step <= 0) throw invalid('step', 'zero or negative query resolution step widths are not accepted');
+  if (Math.floor((end - start) / step) > mostSteps) {
+    throw new QueryError(
+      'bad_data',
+      `exceeded maximum resolution of ${mostSteps} points per timeseries; take a longer step (?step=XX)`,
+    );
+  }
+  return { expr: expression(params), times: { start, end, step, lookback: lookback(params) } };
+}
+
+export function expression(params: Params): Expr {
+  const source = params.required('query');
+  try {
+    return parse(source);
+  } catch (error) {
+    if (error instanceof QueryError && error.kind === 'bad_data') throw invalid('query', error.message);
+    throw error;
+  }
+}
+
+function lookback(params: Params): number {
+  const delta = params.duration('lookback_delta') ?? defaultLookback;
+  if (delta <= 0) throw invalid('lookback_delta', 'it must be greater than 0');
+  return delta;
+}
