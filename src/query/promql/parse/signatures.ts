@@ -41,7 +41,6 @@ export const signatures: Readonly<Record<string, Signature>> = {
     signature(['vector'], 'vector', 1),
   ),
   ...each('end pi range start step time', signature([], 'scalar')),
-  ...each('max_of min_of', signature(['scalar', 'scalar'], 'scalar')),
   ...each('clamp_max clamp_min', signature(['vector', 'scalar'])),
   ...each('sort_by_label sort_by_label_desc', signature(['vector', 'string'], 'vector', 1, true)),
   clamp: signature(['vector', 'scalar', 'scalar']),

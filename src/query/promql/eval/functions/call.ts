@@ -131,8 +131,6 @@ const handlers: Readonly<Record<string, Handler>> = {
   },
   label_join: async (_ctx, args) => vector(labelJoin(await args.vector(0), await args.strings(1))),
   label_replace: async (_ctx, args) => vector(labelReplace(await args.vector(0), await args.strings(1))),
-  max_of: async (_ctx, args) => pairOf(await args.scalar(0), await args.scalar(1), Math.max),
-  min_of: async (_ctx, args) => pairOf(await args.scalar(0), await args.scalar(1), Math.min),
   pi: scalarOf(() => Math.PI),
   range: scalarOf((ctx) => (ctx.times.end - ctx.times.start) / 1000),
   round: async (_ctx, args) => {
@@ -206,8 +204,4 @@ function evaluationTimes(ctx: EvalContext): StepSeries {
   for (let k = 0; k < ctx.grid.count; k++) series.values[k] = timeAt(ctx, k) / 1000;
   series.present.fill(1);
   return series;
-}
-
-function pairOf(a: Float64Array, b: Float64Array, apply: (a: number, b: number) => number): Value {
-  return { type: 'scalar', values: a.map((value, k) => apply(value, b[k] ?? NaN)) };
 }

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { durationSeconds, literalNumber, unquote } from './literals.js';
+import { parse, parseSelector } from './parser.js';
+import { print } from './print.js';
+import type { Expr } from './ast.js';
+
+/** With parentheses around every operation, to show how it was grouped. */
+function grouped(expr: Expr): string {
+  if (expr.kind === 'binary') return `(${grouped(expr.left)} ${expr.op} ${grouped(expr.right)})`;
+  if (expr.kind === 'unary') return `(${expr.op}${grouped(expr.expr)})`;
+  return print(expr);
+}
+
+describe('precedence', () => {
+  const cases: [string, string][] = [
+    ['a + b * c', '(a + (b * c))'],
+    ['a * b + c', '((a * b) + c)'],
+    ['a - b - c', '((a - b) - c)'],
+    ['a ^ b ^ c', '(a ^ (b ^ c))'],
+    ['-a ^ b', '(-(a ^ b))'],
+    ['-1 ^ 2', '(-(1 ^ 2))'],
+    ['-a * b', '((-a) * b)'],
+    ['2 ^ -a * b', '((2 ^ (-a)) * b)'],
+    ['a or b and c unless d', '(a or ((b and c) unless d))'],
+    ['a > b + c', '(a > (b + c))'],
+    ['a + b offset 5m * c', '(a + (b offset 5m * c))'],
+    ['-a offset 5m', '(-a offset 5m)'],
+    ['a % b atan2 c / d', '(((a % b) atan2 c) / d)'],
+    ['1 - -1', '(1 - -1)'],
+  ];
+  for (const [source, expected] of cases) {
+    it(source, () => assert.equal(grouped(parse(source)), expected));
+  }
+});
+
+describe('print', () => {
+  const cases: [string, string][] = [
+    ['sum(rate(a{b="c",d!~"e"}[5m]))by(f)', 'sum by (f) (rate(a{b="c", d!~"e"}[5m]))'],
+    ['SUM without ("x.y") (a)', 'sum without (x_y) (a)'],
+    ['{"a", "http.method"=~`g\\d`}', 'a{http_method=~"g\\\\d"}'],
+    ['{"http.server.duration"}', '{__name__="http.server.duration"}'],
+    ['a[5m] @ 1.5 offset -1h30m', 'a[5m] @ 1.500 offset -1h30m'],
+    ['a[1h:] @ end()', 'a[1h:] @ end()'],
+    ['a[1h:5m] offset 1d', 'a[1h:5m] offset 1d'],
+    ['a / on(b) group_left(c) d', 'a / on (b) group_left (c) d'],
+    ['a == bool ignoring(b) c', 'a == bool ignoring (b) c'],
+    ['a + fill_left(1) b', 'a + fill_left (1) b'],
+    ['topk by (a) (3, b)', 'topk by (a) (3, b)'],
+    ["label_replace(a, 'b', '$1', 'c', '(.*)')", 'label_replace(a, "b", "$1", "c", "(.*)")'],
+    ['a # comment\n + b', 'a + b'],
+    ['(((a)))', '(((a)))'],
+  ];
+  for (const [source, expected] of cases) {
+    it(source, () => {
+      assert.equal(print(parse(source)), expected);
+      assert.equal(print(parse(expected)), expected);
+    });
+  }
+});
+
+describe('errors', () => {
+  const cases: [string, RegExp][] = [
+    ['', /^1:1: parse error: no expression found/],
+    ['sum(', /^1:5: parse error: unexpected end of input$/],
+    ['a[5m', /unexpected end of input$/],
+    ['a +\n  )', /^2:3: parse error: unexpected "\)"$/],
+    ['foo(a)', /^1:1: parse error: unknown function with name "foo"$/],
+    [
+      'rate(a)',
+      /^1:6: parse error: expected type range vector in call to function "rate", got instant vector$/,
+    ],
+    ['sum(a, b)', /expected 1, got 2$/],
+    ['clamp(a, 1)', /expected 3 argument\(s\) in call to "clamp", got 2$/],
+    ['{}', /at least one non-empty matcher$/],
+    ['{a=~".*"}', /at least one non-empty matcher$/],
+    ['a{b=~"("}', /invalid regular expression "\("/],
+    ['a{__name__="b"}', /metric name must not be set twice/],
+    ['sum(a) offset 5m', /offset modifier must be preceded by a selector or a subquery$/],
+    ['a offset 5m offset 1m', /offset may not be set multiple times$/],
+    ['(a + b)[5m]', /ranges only allowed for vector selectors$/],
+    ['a[5m][5m:]', /expected type instant vector in subquery, got range vector$/],
+    ['1 == 1', /must use BOOL modifier$/],
+    ['a and 1', /set operator "and" not allowed/],
+    ['a + on(b) group_left(b) c', /must not occur in ON and GROUP clause/],
+    ['"unterminated', /^1:1: parse error: unterminated quoted string$/],
+    ['a{b="\\q"}', /unknown escape sequence \\q/],
+    ['-"a"', /unary expression only allowed/],
+    ['a @ Inf', /timestamp out of bounds/],
+  ];
+  for (const [source, message] of cases) {
+    it(JSON.stringify(source), () =>
+      assert.throws(() => parse(source), { name: 'QueryError', kind: 'bad_data', message }),
+    );
+  }
+
+  it('names what is not supported', () => {
+    for (const [source, what] of [
+      ['info(a)', /function info/],
+      ['limit_ratio(0.5, a)', /limit_ratio/],
+      ['rate(a[5m] smoothed)', /smoothed/],
+    ] as const) {
+      assert.throws(() => parse(source), { kind: 'unsupported', message: what });
+    }
+  });
+
+  it('bounds nesting and length', () => {
+    assert.throws(() => parse('('.repeat(1000) + 'a' + ')'.repeat(1000)), {
+      kind: 'bad_data',
+      message: /nested deeper/,
+    });
+    assert.throws(() => parse('-'.repeat(3000) + 'a'), { kind: 'bad_data', message: /nested deeper/ });
+    assert.throws(() => parse('a'.repeat(70_000)), { kind: 'bad_data', message: /longer than/ });
+  });
+});
+
+describe('literals', () => {
+  it('reads durations', () => {
+    assert.equal(durationSeconds('1d2h3m4s5ms'), 93_784.005);
+    assert.equal(durationSeconds('1w'), 604_800);
+    assert.equal(durationSeconds('5m1h'), undefined);
+    assert.equal(durationSeconds('5'), undefined);
+  });
+
+  it('reads numbers', () => {
+    const cases: [string, number][] = [
+      ['0x1F', 31],
+      ['017', 15],
+      ['1_000.5', 1000.5],
+      ['.5e1', 5],
+      ['-Inf', -Infinity],
+      ['5m', 300],
+    ];
+    for (const [text, value] of cases) assert.equal(literalNumber(text), value);
+    assert.equal(literalNumber('1.2.3'), undefined);
+  });
+
+  it('unquotes strings', () => {
+    assert.equal(unquote(String.raw`"a\n\x41\101\u00e9\U0001F600\""`), 'a\nAAé😀"');
+    assert.equal(unquote('`a\\n`'), 'a\\n');
+    assert.equal(unquote('"é"'), 'é');
+  });
+});
+
+describe('parseSelector', () => {
+  it('takes a selector only', () => {
+    assert.deepEqual(parseSelector('a{b="c"}').matchers, [
+      { name: '__name__', op: '=', value: 'a' },
+      { name: 'b', op: '=', value: 'c' },
+    ]);
+    for (const source of ['a + b', 'a offset 5m', 'rate(a[5m])']) {
+      assert.throws(() => parseSelector(source), { kind: 'bad_data', message: /not a series selector/ });
+    }
+  });
+});
