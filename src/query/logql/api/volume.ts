@@ -38,7 +38,8 @@ function volumeExpr(log: LogExpr, params: Params, range: number): { expr: Metric
   if (invalid !== undefined) throw new QueryError('bad_data', 'parameter "targetLabels" names no label');
   const matched = [...new Set(log.matchers.map(({ name }) => name))];
   const labels = targets ?? (matched.length > 0 ? matched : ['service_name']);
-  const bytes: MetricExpr = { kind: 'range', op: 'bytes_over_time', log, range, offset: 0 };
+  // Windows leave out their start and hold their end; a nanosecond earlier they are `start <= time < end`.
+  const bytes: MetricExpr = { kind: 'range', op: 'bytes_over_time', log, range, offset: 1 };
   return {
     expr: { kind: 'vector', op: 'sum', expr: bytes, grouping: { without: false, labels } },
     limit: params.integer('limit', 100),

@@ -5,11 +5,12 @@ import { sanitize } from './labels.js';
 import type { StageFn } from './row.js';
 
 export const jsonError = 'JSONParserErr';
+const notAnObject = 'the line is not a JSON object';
 
 /** Every scalar of an object as `a_b` labels; arrays and nulls are left out. Throws JsonSyntaxError. */
 export function flattenJson(text: string, emit: (name: string, value: string) => void): void {
   const scanner = new JsonScanner(text);
-  if (scanner.peek() !== '{') throw new JsonSyntaxError('the line is not a JSON object');
+  if (scanner.peek() !== '{') throw new JsonSyntaxError(notAnObject);
   const walk = (prefix: string) => {
     scanner.object((key) => {
       const name = prefix + sanitize(key);
@@ -25,8 +26,18 @@ export function flattenJson(text: string, emit: (name: string, value: string) =>
   walk('');
 }
 
+/** Lines that are plainly no JSON are common; telling them by their first character saves the exception. */
+function startsWith(line: string, ...brackets: string[]): boolean {
+  const first = /\S/.exec(line)?.[0];
+  return first !== undefined && brackets.includes(first);
+}
+
 export function jsonStage(): StageFn {
   return (row) => {
+    if (!startsWith(row.line, '{')) {
+      row.labels.fail(jsonError, notAnObject);
+      return true;
+    }
     try {
       flattenJson(row.line, (name, value) => row.labels.extract(name, value));
     } catch (error) {
@@ -82,9 +93,11 @@ export function valueAt(text: string, path: Path): string | undefined {
 export function jsonFieldsStage(fields: readonly Extraction[]): StageFn {
   const wanted = fields.map(({ name, path }) => ({ name, path: parseJsonPath(path) }));
   return (row) => {
+    if (!startsWith(row.line, '{', '[')) {
+      row.labels.fail(jsonError, 'the line is not a JSON object or array');
+      return true;
+    }
     try {
-      const first = new JsonScanner(row.line).peek();
-      if (first !== '{' && first !== '[') throw new JsonSyntaxError('the line is not a JSON object or array');
       for (const { name, path } of wanted) row.labels.extract(name, valueAt(row.line, path) ?? '');
     } catch (error) {
       if (!(error instanceof JsonSyntaxError)) throw error;
@@ -97,11 +110,14 @@ export function jsonFieldsStage(fields: readonly Extraction[]): StageFn {
 /** `unpack`: the string members of an object become labels and its `_entry` the line. */
 export function unpackStage(): StageFn {
   return (row) => {
+    if (!startsWith(row.line, '{')) {
+      row.labels.fail(jsonError, notAnObject);
+      return true;
+    }
     const found: [string, string][] = [];
     let entry: string | undefined;
     try {
       const scanner = new JsonScanner(row.line);
-      if (scanner.peek() !== '{') throw new JsonSyntaxError('the line is not a JSON object');
       scanner.object((key) => {
         if (scanner.peek() !== '"') scanner.skip();
         else if (key === '_entry') entry = scanner.string();

@@ -88,8 +88,8 @@ function contains(value: string): string {
 export interface Meaning {
   /** Nullable VARCHAR expression of the label of the record itself. */
   readonly sql: string;
-  /** Set when the label may also come from a parser: the filter's text must then be in the line, if it can be told. */
-  readonly parsed: boolean;
+  /** Where this one is NULL, a parser may have set the label; undefined when none can. */
+  readonly unlessOwn?: string;
 }
 
 /** `meaning` gives undefined for names that only the pipeline itself can tell. */
@@ -112,8 +112,8 @@ export function labelCondition(
       const known = meaning(filter.matcher.name);
       if (!known) return everything;
       const own = matcherSql(known.sql, filter.matcher);
-      if (!known.parsed) return exact(own);
-      return { ...everything, sql: or([own, `${known.sql} IS NULL AND ${lineMay(filter.matcher)}`]) };
+      if (known.unlessOwn === undefined) return exact(own);
+      return { ...everything, sql: or([own, `${known.unlessOwn} IS NULL AND (${lineMay(filter.matcher)})`]) };
     }
     case 'number': {
       const known = meaning(filter.name);
@@ -122,21 +122,37 @@ export function labelCondition(
       const op = filter.op === '==' ? '=' : filter.op;
       const error = `${known.sql} IS NOT NULL AND ${number} IS NULL`;
       const own = or([`${number} ${op} ${filter.value}::DOUBLE`, error]);
-      if (!known.parsed) return { sql: own, exact: true, errors: [error] };
-      return { ...everything, sql: or([own, `${known.sql} IS NULL`]) };
+      if (known.unlessOwn === undefined) return { sql: own, exact: true, errors: [error] };
+      return {
+        ...everything,
+        sql: or([own, `${known.unlessOwn} IS NULL AND (${lineMayNumber(filter.op, filter.value)})`]),
+      };
     }
     case 'duration':
     case 'bytes':
     case 'ip': {
       const known = meaning(filter.name);
-      return known && !known.parsed ? { ...everything, sql: `${known.sql} IS NOT NULL` } : everything;
+      return known && known.unlessOwn === undefined
+        ? { ...everything, sql: `${known.sql} IS NOT NULL` }
+        : everything;
     }
   }
 }
 
+/** Unanchored, a pattern matches wherever a part of the line matches it whole. */
+const anchors = /[$^]|\\[bBAzZ]/;
+/** JSON and logfmt may write any character as an escape. */
+const escaped = `contains(body, '\\')`;
+
 /** Whether a parser could find such a value in the line; every parser takes values from the line's own text. */
-function lineMay(matcher: Matcher): string {
-  if (matcher.op !== '=' || !/^[\w.-]+$/.test(matcher.value)) return 'TRUE';
-  // JSON and logfmt may write any character as an escape.
-  return or([contains(matcher.value), `contains(body, '\\')`]);
+function lineMay({ op, value }: Matcher): string {
+  if (op === '=' && value !== '') return or([contains(value), escaped]);
+  if (op !== '=~' || anchors.test(value) || compileRegex(value).testExact('')) return 'TRUE';
+  return or([`regexp_matches(body, ${re2(`(?s:${value})`)})`, escaped]);
+}
+
+/** As `lineMay`, for `==` with a whole number, which may also be written with a fraction or an exponent. */
+function lineMayNumber(op: string, value: number): string {
+  if (op !== '==' || !Number.isSafeInteger(value) || value < 0) return 'TRUE';
+  return or([contains(String(value)), `regexp_matches(body, '[0-9.][eE][+-]?[0-9]')`, escaped]);
 }

@@ -2,7 +2,7 @@ import type { LabelFilter, LogExpr, Matcher, Stage, Unwrap } from '../syntax/ast
 import { aliases, errorDetailsLabel, errorLabel } from '../pipeline/labels.js';
 import { templateLabels } from '../pipeline/template/index.js';
 import type { KeyHints } from '../model/attributes.js';
-import { always, extractedSuffix, isStreamLabel, labelSql } from '../model/names.js';
+import { always, extractedSuffix, isStreamLabel, labelSql, ownSql } from '../model/names.js';
 import { streamSql } from '../model/columns.js';
 import {
   labelCondition,
@@ -46,18 +46,20 @@ export function pipelineSql(stages: readonly Stage[], hints: KeyHints): Pipeline
   /** Set by `keep`: all other names are gone. */
   let kept: Set<string> | undefined;
 
+  const fixed = (sql: string): Meaning => (parsed ? { sql, unlessOwn: sql } : { sql });
   const meaning = (name: string): Meaning | undefined => {
-    if (name === errorLabel || name === errorDetailsLabel) {
-      return mayFail ? undefined : { sql: 'NULL::VARCHAR', parsed: false };
-    }
+    if (name === errorLabel || name === errorDetailsLabel)
+      return mayFail ? undefined : { sql: 'NULL::VARCHAR' };
     if (assigned.has(name)) {
       const sql = assigned.get(name);
-      return sql === undefined ? undefined : { sql, parsed };
+      return sql === undefined ? undefined : fixed(sql);
     }
-    if (kept && !kept.has(name)) return { sql: 'NULL::VARCHAR', parsed };
+    if (kept && !kept.has(name)) return fixed('NULL::VARCHAR');
     const alias = aliases[name];
     if (alias !== undefined && (assigned.has(alias) || kept)) return undefined;
-    return { sql: labelSql(name, hints), parsed: parsed && !always.has(name) };
+    const sql = labelSql(name, hints);
+    // A parsed label of this name goes before the label that the name stands for, but not before the record's own.
+    return parsed && !always.has(name) ? { sql, unlessOwn: ownSql(name, hints) } : { sql };
   };
   const add = (condition: Condition) => {
     if (condition.sql !== 'TRUE') conditions.push(condition.sql);
@@ -98,7 +100,7 @@ export function pipelineSql(stages: readonly Stage[], hints: KeyHints): Pipeline
           if (!('from' in assignment)) mayFail = true;
           const before = source && meaning(assignment.name);
           // Renaming a label that is not there leaves the target alone.
-          const known = source && before && !source.parsed && !before.parsed;
+          const known = source && before && !source.unlessOwn && !before.unlessOwn;
           assigned.set(assignment.name, known ? `coalesce(${source.sql}, ${before.sql})` : undefined);
           if ('from' in assignment) assigned.set(assignment.from, known ? 'NULL::VARCHAR' : undefined);
         }
@@ -120,7 +122,7 @@ export function pipelineSql(stages: readonly Stage[], hints: KeyHints): Pipeline
     errors,
     meaning: (name) => {
       const found = meaning(name);
-      return found && !found.parsed ? found.sql : undefined;
+      return found && found.unlessOwn === undefined ? found.sql : undefined;
     },
   };
 }

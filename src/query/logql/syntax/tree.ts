@@ -45,14 +45,13 @@ export class Node {
   /** The items of a list that the grammar nests to the left: `L(L(L(a) b) c)` gives a, b, c. */
   flatten(): Node[] {
     const out: Node[] = [];
-    let rest: Node | undefined = this.name === this.child(this.name)?.name ? this : undefined;
-    if (!rest) return this.children();
+    let children = this.children();
     for (;;) {
-      const children: Node[] = rest.children();
       const nested = children.findIndex((child) => child.name === this.name);
-      for (let i = children.length - 1; i > nested; i--) out.push(children[i] as Node);
-      if (nested < 0) return out.reverse();
-      rest = children[nested];
+      out.push(...children.slice(nested + 1).reverse());
+      const inner = children[nested];
+      if (!inner) return out.reverse();
+      children = inner.children();
     }
   }
 }
