@@ -34,3 +34,5 @@ try {
   code = exitCode(error);
 }
 process.exitCode = code;
+// Whatever a failed command left open must not keep the process, which a supervisor would take for running.
+setTimeout(() => process.exit(), 2000).unref();

@@ -78,6 +78,7 @@ async function open(
   opened.push(() => lake.close());
   const ingest = spool ? await openIngest(config, telemetry, faults, spool, lake) : null;
   if (ingest) opened.push(() => ingest.pool.close());
+  if (ingest) opened.push(() => ingest.pipeline.sealer.stop());
 
   const guard = new QueryGuard(lake.readers, queryLimits(config), queryMetrics(telemetry));
   processMetrics(telemetry, { version, ...(await versions(lake)) }, () => duckdbMemory(lake));
