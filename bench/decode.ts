@@ -1,8 +1,10 @@
-/** Speed of decoding on one thread, by signal: `node dist/bench/decode.js [signal] [seconds]`. */
+/** Speed of decoding on one thread, by signal: `node dist/bench/decode.js [signal | pool] [seconds]`. */
 import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { BatchDecoder } from '../src/decode/batch/decoder.js';
+import { DecodePool, GroupingDecoder } from '../src/decode/index.js';
 import { batchBytes, type ContentEncoding, type Payload, type Signal } from '../src/schema/index.js';
+import { createTelemetry } from '../src/telemetry/index.js';
 import { logsRequest, metricsRequest, spansRequest } from '../test/support/otlp.js';
 
 const now = BigInt(Date.now()) * 1_000_000n;
@@ -125,8 +127,44 @@ function measure(signal: Signal, encoding: ContentEncoding, seconds: number): vo
   );
 }
 
+/** Through worker threads as ingest does it, message passing included. */
+async function measurePool(records: number, seconds: number): Promise<void> {
+  const pool = await DecodePool.start({
+    threads: 1,
+    queueBytes: 1024 ** 3,
+    maxDecodedBodyBytes: 64 * 1024 * 1024,
+    telemetry: createTelemetry('silent'),
+  });
+  const decoder = new GroupingDecoder(pool, async (_, group) => group.results.map((result) => result.ok));
+  const body = logs(records);
+  let bytes = 0;
+  const client = async (until: number) => {
+    while (performance.now() < until) {
+      await decoder.submit('logs', payload(body, 'identity'));
+      bytes += body.length;
+    }
+  };
+  const run = (ms: number) => Promise.all(Array.from({ length: 16 }, () => client(performance.now() + ms)));
+  await run(1000);
+  bytes = 0;
+  const cpu = process.cpuUsage();
+  const begun = performance.now();
+  await run(seconds * 1000);
+  const elapsed = (performance.now() - begun) / 1000;
+  const used = process.cpuUsage(cpu);
+  const cpuSeconds = (used.user + used.system) / 1e6;
+  console.log(
+    `logs through the pool, ${records} records a request: ${(bytes / elapsed / 1e6).toFixed(0)} MB/s, ` +
+      `${(cpuSeconds / (bytes / 1e9)).toFixed(2)} CPU-s/GB, ` +
+      `${((cpuSeconds / (bytes / body.length)) * 1e6).toFixed(0)} us of CPU a request`,
+  );
+  await pool.close();
+}
+
 const [only, seconds = '3'] = process.argv.slice(2);
 for (const signal of ['logs', 'traces', 'metrics'] as const) {
   if (only && only !== signal) continue;
   for (const encoding of ['identity', 'gzip'] as const) measure(signal, encoding, Number(seconds));
 }
+if (!only || only === 'pool')
+  for (const records of [1, 10, 1000]) await measurePool(records, Number(seconds));

@@ -163,7 +163,7 @@ export class MetricRecords {
     unitLength: number,
   ): void {
     const { source, heap } = this.context.cells;
-    const key = `${kind}/${source.text(unitPos, unitLength)}/${source.text(namePos, nameLength)}`;
+    const key = `${kind}/${source.key(unitPos, unitLength)}/${source.key(namePos, nameLength)}`;
     let name = this.#names.get(key);
     if (name === undefined) {
       const [unit, metric] = [source.text(unitPos, unitLength), source.text(namePos, nameLength)];

@@ -64,9 +64,10 @@ export class Cells {
     this.fromHeap(column, row, start);
   }
 
+  /** Whether an identifier of 0, 8 or 16 bytes is all zeros. */
   isZero(pos: number, length: number): boolean {
-    const bytes = this.source.bytes;
-    for (let i = pos; i < pos + length; i++) if (bytes[i] !== 0) return false;
+    const view = this.source.view;
+    for (let i = pos; i < pos + length; i += 4) if (view.getInt32(i, true) !== 0) return false;
     return true;
   }
 

@@ -55,9 +55,17 @@ export class StringBuilder implements ColumnBuilder {
     this.count += to - from;
     const refs = this.refs;
     const first = from * 4;
-    for (let i = 0; i < 4; i++) refs[first + i] = words[at + i]!;
     const end = to * 4;
-    for (let done = first + 4; done < end;) {
+    const [a, b, c, d] = [words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!];
+    let done = first;
+    // Short stretches are common with metrics, and a call of the engine's copy costs as much as a few rows.
+    for (const stop = Math.min(end, first + 64); done < stop; done += 4) {
+      refs[done] = a;
+      refs[done + 1] = b;
+      refs[done + 2] = c;
+      refs[done + 3] = d;
+    }
+    while (done < end) {
       const size = Math.min(done - first, end - done);
       refs.copyWithin(done, first, first + size);
       done += size;

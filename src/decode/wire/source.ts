@@ -22,6 +22,7 @@ export class Source {
   /** Strings with invalid UTF-8 are to be repaired when they are read; see `repair`. */
   careful = false;
   #used = 0;
+  #text = Buffer.from(this.bytes.buffer);
 
   load(body: Uint8Array): void {
     this.#reserve(body.length);
@@ -45,6 +46,7 @@ export class Source {
   #replace(bytes: Uint8Array<ArrayBuffer>): void {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer);
+    this.#text = Buffer.from(bytes.buffer);
   }
 
   /** Gives memory back after an unusually large payload. */
@@ -120,7 +122,12 @@ export class Source {
 
   /** A string as a JS value; for rare fields only. */
   text(pos: number, length: number): string {
-    return Buffer.from(this.bytes.buffer, pos, length).toString('utf8');
+    return this.#text.toString('utf8', pos, pos + length);
+  }
+
+  /** One character a byte: cheap, and different for different bytes, so fit for a key. */
+  key(pos: number, length: number): string {
+    return this.#text.toString('latin1', pos, pos + length);
   }
 
   /**
