@@ -83,9 +83,8 @@ export function prometheusApi(deps: QueryApiDeps): FastifyPluginAsync {
     );
     app.get('/api/v1/rules', async (_request, reply) => sendData(reply, { data: { groups: [] } }));
     app.get('/api/v1/alerts', async (_request, reply) => sendData(reply, { data: { alerts: [] } }));
-    for (const url of ['/api/v1/status/buildinfo', '/api/status/buildinfo']) {
-      app.get(url, async (_request, reply) => sendData(reply, { data: buildInfo }));
-    }
+    // `/api/status/buildinfo`, without the version, is Tempo's, in another form.
+    app.get('/api/v1/status/buildinfo', async (_request, reply) => sendData(reply, { data: buildInfo }));
   };
 }
 
