@@ -123,7 +123,7 @@ export class SmokeSteps {
       [`${metric}_histogram_bucket{le="5"}`]: 3,
       [`${metric}_summary_count`]: smokeValues.summaryCount,
       [`${metric}_summary{quantile="0.5"}`]: 2,
-      [`histogram_count(${metric}_exponential)`]: 3,
+      [`${metric}_exponential_count`]: 3,
     };
     for (const [promql, value] of Object.entries(expected)) {
       const query = new URLSearchParams({ query: promql });
