@@ -259,7 +259,7 @@ async function shutDown(parts: ShutdownParts): Promise<boolean> {
   const deadline = Date.now() + config.shutdownTimeoutMs;
   const left = () => Math.max(100, deadline - Date.now());
   telemetry.log.info({ withinMs: config.shutdownTimeoutMs }, 'draining');
-  const complete = ingest ? await ingest.pipeline.drain(AbortSignal.timeout(left() * 0.7)) : true;
+  const complete = ingest ? await ingest.pipeline.drain(AbortSignal.timeout(Math.floor(left() * 0.7))) : true;
   await Promise.all([closeHttpApp(app, Math.min(5000, left())), grpc?.close(Math.min(5000, left()))]);
   await lake.maintenance.stop();
   await own?.stop();
