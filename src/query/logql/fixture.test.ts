@@ -23,8 +23,24 @@ export interface Answer {
   readonly status: number;
   readonly body: string;
   readonly type: string;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests look into answers of many shapes
-  json(): any;
+  json<T = Body>(): T;
+}
+
+export interface Body {
+  readonly status: string;
+  readonly data: {
+    readonly resultType: string;
+    readonly encodingFlags?: readonly string[];
+    readonly result: readonly Item[];
+    readonly stats: { readonly summary: { readonly totalEntriesReturned: number } };
+  };
+}
+
+export interface Item {
+  readonly stream: Record<string, string>;
+  readonly metric: Record<string, string>;
+  readonly values: readonly (readonly [time: string | number, value: string, extra?: object])[];
+  readonly value: readonly [time: number, value: string];
 }
 
 interface LogRow {
@@ -78,7 +94,7 @@ export async function testLoki(limits: Partial<QueryLimits> = {}): Promise<TestL
         status: response.statusCode,
         body: response.body,
         type: String(response.headers['content-type']),
-        json: () => response.json<unknown>(),
+        json: <T>() => response.json<T>(),
       };
     },
     async close() {

@@ -87,8 +87,6 @@ function stage(node: Node): Stage[] {
           .child('LogfmtParserFlags')
           ?.flatten()
           .map((flag) => flag.text) ?? [];
-      const unknown = flags.find((flag) => flag !== '--strict' && flag !== '--keep-empty');
-      if (unknown) throw new QueryError('bad_data', `parse error: unknown logfmt flag ${unknown}`);
       return [
         {
           kind: 'logfmt',

@@ -1,4 +1,4 @@
-/** Go's duration strings and the byte sizes that LogQL compares with, unwraps and prints. */
+/** Go's duration strings and the byte sizes that LogQL compares with and unwraps. */
 
 const durationUnits: Record<string, number> = {
   ns: 1,
@@ -49,22 +49,4 @@ export function parseNumber(text: string): number | undefined {
   if (special) return /nan/i.test(text) ? NaN : special[1] === '-' ? -Infinity : Infinity;
   if (/^[+-]?0x[0-9a-f]+p0$/i.test(text)) return Number(text.slice(0, -2));
   return undefined;
-}
-
-/** Go's time.Duration text, such as `1h30m0s`, `1.5ms`. */
-export function formatDuration(nanoseconds: number): string {
-  if (nanoseconds === 0) return '0s';
-  const sign = nanoseconds < 0 ? '-' : '';
-  const ns = Math.abs(nanoseconds);
-  const trimmed = (value: number, digits: number) => value.toFixed(digits).replace(/\.?0+$/, '');
-  if (ns < 1e3) return `${sign}${ns}ns`;
-  if (ns < 1e6) return `${sign}${trimmed(ns / 1e3, 3)}µs`;
-  if (ns < 1e9) return `${sign}${trimmed(ns / 1e6, 6)}ms`;
-  const hours = Math.floor(ns / 3600e9);
-  const minutes = Math.floor((ns % 3600e9) / 60e9);
-  const whole = Math.floor((ns % 60e9) / 1e9);
-  const fraction = ns % 1e9;
-  const seconds = `${whole}${fraction ? `.${String(fraction).padStart(9, '0').replace(/0+$/, '')}` : ''}s`;
-  if (hours) return `${sign}${hours}h${minutes}m${seconds}`;
-  return minutes ? `${sign}${minutes}m${seconds}` : `${sign}${seconds}`;
 }

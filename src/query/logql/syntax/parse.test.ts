@@ -1,0 +1,118 @@
+import { describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { QueryError } from '../../errors.js';
+import { format } from './format.js';
+import { parse } from './parse.js';
+import { parseBytes, parseDuration, parseNumber } from './units.js';
+
+/** A query and how it is written with its precedence shown; one text alone is written as it is. */
+const accepted: readonly (readonly [query: string, formatted?: string])[] = [
+  ['{a="b"}'],
+  ['{a="b", c!="d", e=~"f.*", g!~`h\\d`}', '{a="b", c!="d", e=~"f.*", g!~"h\\\\d"}'],
+  ['({a="b"} |= "x")', '{a="b"} |= "x"'],
+  ['{a="b"} |= "x" or "y" or ip("1.1.1.1") != "z"', '{a="b"} |= "x" or "y" or ip("1.1.1.1") != "z"'],
+  ['{a="b"} |> "<_> foo" !> "bar"'],
+  ['{a="b"} # a comment\n |= "#" ', '{a="b"} |= "#"'],
+  ['{a="b"} | json | logfmt --strict --keep-empty | unpack | decolorize | regexp "(?P<x>.)" | pattern "<y>"'],
+  [
+    '{a="b"} | json x="a.b[0]", y | logfmt z, w="q"',
+    '{a="b"} | json x="a.b[0]", y="y" | logfmt z="z", w="q"',
+  ],
+  ['{a="b"} | label_format x=y, z="{{.w}}" | line_format "{{.x}}" | drop x, y="z" | keep a, b=~"c"'],
+  ['{a="b"} | x>1 or y<=5s and z!=1KB', '{a="b"} | (x>1 or (y<=5s and z!=1000B))'],
+  ['{a="b"} | x="1" , y="2" or z="3"', '{a="b"} | (x="1" and (y="2" or z="3"))'],
+  [
+    '{a="b"} | (x="1" or y="2") and z = ip("10.0.0.0/8")',
+    '{a="b"} | ((x="1" or y="2") and z=ip("10.0.0.0/8"))',
+  ],
+  ['{a="b"} | x > -5 | y = 1.5e3', '{a="b"} | x>-5 | y==1500'],
+  ['count_over_time({a="b"}[1h30m])'],
+  ['rate({a="b"}[5m] |= "x" | json)', 'rate({a="b"} |= "x" | json [5m])'],
+  ['rate({a="b"} [5m] offset -90s)', 'rate({a="b"} [5m] offset -1m30s)'],
+  ['sum(rate({a="b"}[5m])) by (x, y)', 'sum by (x, y) (rate({a="b"} [5m]))'],
+  ['sum without () (rate({a="b"}[1d]))', 'sum without () (rate({a="b"} [24h]))'],
+  ['topk(3, rate({a="b"}[5m])) by (x)', 'topk by (x) (3, rate({a="b"} [5m]))'],
+  [
+    'quantile_over_time(0.99, {a="b"} | json | unwrap duration_seconds(d) | __error__="" [1m]) by (e)',
+    'quantile_over_time(0.99, {a="b"} | json | unwrap duration(d) | __error__="" [1m]) by (e)',
+  ],
+  ['1 + 2 * 3', '(1 + (2 * 3))'],
+  ['1 - 2 - 3', '((1 - 2) - 3)'],
+  ['2 ^ 3 ^ 2 * 4', '((2 ^ (3 ^ 2)) * 4)'],
+  ['(1 + 2) * 3', '((1 + 2) * 3)'],
+  ['1 > bool 2 + 3', '(1 > bool (2 + 3))'],
+  [
+    'vector(1) or vector(2) and vector(3) unless vector(4)',
+    '(vector(1) or ((vector(2) and vector(3)) unless vector(4)))',
+  ],
+  ['vector(1) / on (a) group_left (b) vector(2) > 1', '((vector(1) / on (a) group_left (b) vector(2)) > 1)'],
+  ['label_replace(vector(1), "a", "$1", "b", "(.*)")'],
+];
+
+const refused: readonly (readonly [query: string, message: RegExp, kind?: string])[] = [
+  ['', /the query is empty/],
+  ['{a="b"', /line 1, col 7: unexpected end/],
+  ['{a="b"} |= "x" and y="z"', /line 1, col 20: unexpected y/],
+  ['{a="b"}\n| json |', /line 2, col 9: unexpected end/],
+  ['{a="b"} | nope "x"', /line 1, col 16: unexpected "x"/],
+  ['{a="\\q"}', /invalid string literal/],
+  ['sum_over_time({a="b"}[1m])', /sum_over_time needs an unwrap stage/],
+  ['count_over_time({a="b"} | unwrap x [1m])', /count_over_time can not be used with unwrap/],
+  ['sum_over_time({a="b"} | unwrap x [1m]) by (y)', /grouping is not allowed for sum_over_time/],
+  ['quantile_over_time({a="b"} | unwrap x [1m])', /needs a quantile/],
+  ['topk(rate({a="b"}[1m]))', /topk needs a parameter/],
+  ['topk(0, rate({a="b"}[1m]))', /must be 1 or more/],
+  ['sum(2, rate({a="b"}[1m]))', /sum takes no parameter/],
+  ['sort(rate({a="b"}[1m])) by (x)', /grouping is not allowed for sort/],
+  ['rate({a="b"}[0s])', /longer than zero/],
+  ['{a="b"} | logfmt --nope', /line 1, col 20: unexpected nope/],
+  ['approx_topk(2, rate({a="b"}[1m]))', /approx_topk is not supported/, 'unsupported'],
+  ['variants(rate({a="b"}[1m])) of ({a="b"}[1m])', /variants is not supported/, 'unsupported'],
+  [`{a="${'x'.repeat(200_000)}"}`, /at most 131072/, 'limit'],
+  [`${'('.repeat(3000)}1${')'.repeat(3000)}`, /nested too deeply/, 'limit'],
+];
+
+describe('LogQL syntax', () => {
+  for (const [query, formatted = query] of accepted) {
+    it(`reads ${query}`, () => {
+      const text = format(parse(query)).replaceAll(' [', ' [');
+      assert.equal(text, formatted.replaceAll(/\}\[/g, '} ['));
+      assert.equal(format(parse(text)), text, 'the formatted query means the same');
+    });
+  }
+  for (const [query, message, kind = 'bad_data'] of refused) {
+    it(`refuses ${query.slice(0, 60)}`, () => {
+      assert.throws(
+        () => parse(query),
+        (error) => error instanceof QueryError && error.kind === kind && message.test(error.message),
+      );
+    });
+  }
+  it('reads hundreds of stages and operators', () => {
+    const log = parse(`{a="b"}${' |= "x"'.repeat(500)}`);
+    assert.equal(log.kind === 'log' && log.stages.length, 500);
+    assert.equal(parse(Array(500).fill('1').join(' + ')).kind, 'binary');
+  });
+});
+
+describe('LogQL units', () => {
+  it('reads durations', () => {
+    assert.equal(parseDuration('1h30m'), 5400e9);
+    assert.equal(parseDuration('-1.5s'), -1.5e9);
+    assert.equal(parseDuration('100µs'), 100e3);
+    assert.equal(parseDuration('1d'), 86_400e9);
+    for (const text of ['', '5', 's', '1x', '1h 2m']) assert.equal(parseDuration(text), undefined, text);
+  });
+  it('reads sizes', () => {
+    assert.equal(parseBytes('2.5KiB'), 2560);
+    assert.equal(parseBytes('1,000 kB'), 1_000_000);
+    assert.equal(parseBytes('42'), 42);
+    for (const text of ['', 'KB', '1 XB', '1 KB x']) assert.equal(parseBytes(text), undefined, text);
+  });
+  it('reads numbers as they are written in text', () => {
+    assert.equal(parseNumber('1e3'), 1000);
+    assert.equal(parseNumber('-Inf'), -Infinity);
+    assert.ok(Number.isNaN(parseNumber('NaN')));
+    for (const text of ['', ' 5', '1_000', '0x10', 'five']) assert.equal(parseNumber(text), undefined, text);
+  });
+});
