@@ -73,7 +73,7 @@ export async function flippedByte(): Promise<string> {
     if (verdict.missing.length > 1 || verdict.duplicated.length + verdict.torn.length > 0) {
       throw new Error(`flipped byte: more than its own record was lost: ${JSON.stringify(verdict)}`);
     }
-    const damaged = await metric(again, 'canardstack_spool_damaged_records_total');
+    const damaged = await metric(again, 'canardstack_spool_damaged_stretches_total');
     const kept = await readdir(join(dataDir, 'spool', 'damaged'));
     if (damaged < 1 || kept.length < 1)
       throw new Error('the damage was not counted, or its bytes were not kept');
