@@ -71,7 +71,11 @@ export async function execute(ctx: QueryContext, expr: Expr, times: QueryTimes):
   }
   const series = value.type === 'scalar' ? [scalarSeries(value.values)] : value.series.filter(anyPresent);
   if (series.length > ctx.limits.maxSeries) throw tooManySeries(ctx.limits.maxSeries);
-  const results = series.map((one) => atPresentSteps(one, evalCtx));
+  const results: ResultSeries[] = [];
+  for (const one of series) {
+    if (pacer.due) await pacer.pause();
+    results.push(atPresentSteps(one, evalCtx));
+  }
   if (!instant) results.sort((a, b) => a.labels.compare(b.labels));
   return { type: instant ? 'vector' : 'matrix', series: results, warnings: [...warnings] };
 }

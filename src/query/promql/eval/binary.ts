@@ -61,7 +61,7 @@ async function withScalar(
   if (ctx.pacer.due) await ctx.pacer.pause();
   if (!test) {
     const pair = pairFunction(expr);
-    return mapValues(series, (value, k) => {
+    return mapValues(ctx.pacer, series, (value, k) => {
       const other = scalar[k] ?? NaN;
       return (scalarFirst ? pair(other, value) : pair(value, other)) ?? NaN;
     });

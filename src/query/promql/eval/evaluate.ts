@@ -40,7 +40,7 @@ async function node(ctx: EvalContext, expr: Expr): Promise<Value> {
     case 'selector':
       return vector(await select(ctx, expr));
     case 'unary':
-      return unary(expr.op, await evaluate(ctx, expr.expr));
+      return unary(ctx, expr.op, await evaluate(ctx, expr.expr));
     case 'call':
       return call(ctx, expr);
     case 'aggregation':
@@ -53,10 +53,10 @@ async function node(ctx: EvalContext, expr: Expr): Promise<Value> {
   }
 }
 
-function unary(op: '+' | '-', value: Value): Value {
+async function unary(ctx: EvalContext, op: '+' | '-', value: Value): Promise<Value> {
   if (op === '+' || value.type === 'string') return value;
   if (value.type === 'scalar') return { type: 'scalar', values: value.values.map((v) => -v) };
-  return vector(mapValues(value.series, (v) => -v));
+  return vector(await mapValues(ctx.pacer, value.series, (v) => -v));
 }
 
 /** One step's result for all steps. */

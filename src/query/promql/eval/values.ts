@@ -1,5 +1,6 @@
 import { QueryError } from '../../errors.js';
 import type { Labels } from '../labels.js';
+import type { Pacer } from '../pacer.js';
 
 /** One series over all evaluation steps. */
 export interface StepSeries {
@@ -55,16 +56,18 @@ function joinSteps(a: StepSeries, b: StepSeries): StepSeries {
   return { labels: a.labels, values, present };
 }
 
-/** Applies a function to every value; `drop` takes the metric name away. */
-export function mapValues(
+/** Applies a function to every value; the result is no longer the metric itself, so its name goes. */
+export async function mapValues(
+  pacer: Pacer,
   series: readonly StepSeries[],
   apply: (value: number, step: number) => number,
-  drop = true,
-): StepSeries[] {
-  const mapped = series.map((one): StepSeries => {
+): Promise<StepSeries[]> {
+  const mapped: StepSeries[] = [];
+  for (const one of series) {
+    if (pacer.due) await pacer.pause();
     const values = new Float64Array(one.values.length);
     for (let k = 0; k < values.length; k++) if (one.present[k]) values[k] = apply(one.values[k] ?? NaN, k);
-    return { labels: drop ? one.labels.withoutName() : one.labels, values, present: one.present };
-  });
-  return drop ? mergeEqual(mapped) : mapped;
+    mapped.push({ labels: one.labels.withoutName(), values, present: one.present });
+  }
+  return mergeEqual(mapped);
 }

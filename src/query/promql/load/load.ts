@@ -6,6 +6,7 @@ import type { VectorSelector } from '../parse/ast.js';
 import type { Window } from '../plan/plan.js';
 import { discover } from './discover.js';
 import { compileMatcher, type CompiledMatcher } from './matchers.js';
+import { allOf, inWindow } from './predicates.js';
 import { loadPart, type Account } from './samples.js';
 import { isOriginalName, sourcesFor, wantsTargetInfo } from './sources.js';
 import { mergeSeries, type SampleSeries } from './store.js';
@@ -102,5 +103,24 @@ async function loadSelector(
   }
   if (wantsTargetInfo(compiled))
     found.push(...(await loadTargetInfo({ ctx, pacer, account, matchers, window })));
+  if (found.length === 0) await refuseNativeHistogram(ctx, compiled, window);
   return mergeSeries(found);
+}
+
+/** The bare name of an exponential histogram would stand for native histogram samples; saying so beats an empty answer. */
+async function refuseNativeHistogram(
+  ctx: QueryContext,
+  compiled: readonly CompiledMatcher[],
+  window: Window,
+): Promise<void> {
+  const name = compiled.find((m) => m.name === metricName && m.op === '=')?.value;
+  if (name === undefined) return;
+  const where = allOf([inWindow(window), { sql: 'prometheus_name = ?', params: [name] }]);
+  const sql = `SELECT 1 FROM lake.main.metric_exponential_histogram WHERE ${where.sql} LIMIT 1`;
+  if ((await ctx.session.rows(sql, where.params)).length === 0) return;
+  throw new QueryError(
+    'unsupported',
+    `native histogram samples are not supported: ${name} is an exponential histogram, ` +
+      `query ${name}_bucket (classic buckets with its exact bounds), ${name}_count or ${name}_sum`,
+  );
 }

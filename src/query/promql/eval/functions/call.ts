@@ -62,7 +62,9 @@ function clamped(least: number | null, most: number | null): Handler {
       present: series.present.map((set, k) => ((high[k] ?? NaN) < (low[k] ?? NaN) ? 0 : set)),
     }));
     return vector(
-      mapValues(inBounds, (value, k) => Math.max(low[k] ?? NaN, Math.min(high[k] ?? NaN, value))),
+      await mapValues(ctx.pacer, inBounds, (value, k) =>
+        Math.max(low[k] ?? NaN, Math.min(high[k] ?? NaN, value)),
+      ),
     );
   };
 }
@@ -133,14 +135,17 @@ const handlers: Readonly<Record<string, Handler>> = {
   label_replace: async (_ctx, args) => vector(labelReplace(await args.vector(0), await args.strings(1))),
   pi: scalarOf(() => Math.PI),
   range: scalarOf((ctx) => (ctx.times.end - ctx.times.start) / 1000),
-  round: async (_ctx, args) => {
+  round: async (ctx, args) => {
     const multiple = args.exprs.length > 1 ? await args.scalar(1) : undefined;
-    return vector(mapValues(await args.vector(0), (value, k) => roundTo(value, multiple?.[k] ?? 1)));
+    return vector(
+      await mapValues(ctx.pacer, await args.vector(0), (value, k) => roundTo(value, multiple?.[k] ?? 1)),
+    );
   },
   scalar: async (ctx, args) => {
     const series = await args.vector(0);
     const values = new Float64Array(ctx.grid.count).fill(NaN);
     for (let k = 0; k < values.length; k++) {
+      if (ctx.pacer.due) await ctx.pacer.pause();
       const present = series.filter((one) => one.present[k]);
       if (present.length === 1) values[k] = present[0]?.values[k] ?? NaN;
     }
@@ -157,8 +162,8 @@ const handlers: Readonly<Record<string, Handler>> = {
     const inner = args.exprs[0] ? unwrap(args.exprs[0]) : undefined;
     // Of a selector it is the time of the sample, of anything else the time of evaluation.
     if (inner?.kind === 'selector')
-      return vector(mapValues(await select(ctx, inner, 'time'), (value) => value));
-    return vector(mapValues(await args.vector(0), (_value, k) => timeAt(ctx, k) / 1000));
+      return vector(await mapValues(ctx.pacer, await select(ctx, inner, 'time'), (value) => value));
+    return vector(await mapValues(ctx.pacer, await args.vector(0), (_value, k) => timeAt(ctx, k) / 1000));
   },
   vector: async (ctx, args) => {
     const series = emptySeries(Labels.empty, ctx.grid.count);
@@ -173,11 +178,11 @@ export async function call(ctx: EvalContext, expr: Call): Promise<Value> {
   const handler = handlers[expr.name];
   if (handler) return handler(ctx, args);
   const math = mathFunctions[expr.name];
-  if (math) return vector(mapValues(await args.vector(0), math));
+  if (math) return vector(await mapValues(ctx.pacer, await args.vector(0), math));
   const date = dateFunctions[expr.name];
   if (date) {
     const series = expr.args.length > 0 ? await args.vector(0) : [evaluationTimes(ctx)];
-    return vector(mapValues(series, date));
+    return vector(await mapValues(ctx.pacer, series, date));
   }
   if (expr.name === 'absent_over_time' || rangeFunctions[expr.name]) return ranged(ctx, expr, args);
   throw new QueryError('unsupported', `the function ${expr.name} is not supported`);

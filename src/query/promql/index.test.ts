@@ -1,0 +1,330 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import fastify, { type FastifyInstance } from 'fastify';
+import { testLake, type TestLake } from '../../../test/support/lake.js';
+import { metricPoint, scriptStart } from '../../../test/support/promql.js';
+import { createTelemetry } from '../../telemetry/index.js';
+import { prometheusApi } from './index.js';
+
+const start = scriptStart / 1000;
+
+interface Body {
+  status: string;
+  data: unknown;
+  errorType?: string;
+  error?: string;
+  warnings?: string[];
+}
+
+async function serve(lake: TestLake): Promise<FastifyInstance> {
+  const app = fastify();
+  await app.register(prometheusApi({ guard: lake.guard, telemetry: createTelemetry('silent') }));
+  return app;
+}
+
+describe('the Prometheus HTTP API', () => {
+  let lake: TestLake;
+  let app: FastifyInstance;
+  before(async () => {
+    lake = await testLake();
+    const rows = Array.from({ length: 10 }, (_, i) => ({
+      ...metricPoint(scriptStart + i * 60_000, 'temperature', { room: 'a' }),
+      service_name: 'house',
+      metric_description: 'Air',
+      metric_unit: 'Cel',
+      value: 20 + i / 2,
+    }));
+    const other = { ...metricPoint(scriptStart, 'temperature', { room: 'b' }), value: 1e-7 };
+    const exemplar = {
+      time_unix_nano: `${scriptStart}500000`,
+      value: 0.7,
+      trace_id: 'ab'.repeat(16),
+      filtered_attributes: { 'user.id': 7 },
+    };
+    await lake.insert('metric_gauge', [...rows, other]);
+    await lake.insert('metric_histogram', [
+      {
+        ...metricPoint(scriptStart, 'latency_seconds'),
+        bucket_counts: [1, 1],
+        explicit_bounds: [1],
+        count: 2,
+        sum: 1.9,
+        exemplars_json: JSON.stringify([exemplar]),
+      },
+    ]);
+    app = await serve(lake);
+  });
+  after(async () => {
+    await app.close();
+    await lake.close();
+  });
+
+  async function get(url: string, status = 200): Promise<Body> {
+    const answer = await app.inject({ method: 'GET', url });
+    assert.equal(answer.statusCode, status, answer.body);
+    assert.match(String(answer.headers['content-type']), /^application\/json/);
+    return answer.json();
+  }
+
+  const query = (expr: string, more = '') =>
+    `/api/v1/query?time=${start}&query=${encodeURIComponent(expr)}${more}`;
+  const range = (expr: string, more = '') =>
+    `/api/v1/query_range?query=${encodeURIComponent(expr)}&start=${start}&end=${start + 120}&step=60${more}`;
+
+  it('answers instant queries', async () => {
+    assert.deepEqual(await get(query('temperature')), {
+      status: 'success',
+      data: {
+        resultType: 'vector',
+        result: [
+          {
+            metric: { __name__: 'temperature', job: 'house', room: 'a', service_name: 'house' },
+            value: [start, '20'],
+          },
+          { metric: { __name__: 'temperature', room: 'b' }, value: [start, '1e-07'] },
+        ],
+      },
+    });
+    assert.deepEqual((await get(query('1 / 0'))).data, { resultType: 'scalar', result: [start, '+Inf'] });
+    assert.deepEqual((await get(query('"a\\""'))).data, { resultType: 'string', result: [start, 'a"'] });
+    assert.deepEqual((await get(query('vector(0) / 0'))).data, {
+      resultType: 'vector',
+      result: [{ metric: {}, value: [start, 'NaN'] }],
+    });
+    assert.deepEqual((await get(query('temperature{room="b"}[1m]'))).data, {
+      resultType: 'matrix',
+      result: [{ metric: { __name__: 'temperature', room: 'b' }, values: [[start, '1e-07']] }],
+    });
+  });
+
+  it('answers range queries', async () => {
+    assert.deepEqual((await get(range('temperature{room="a"} * 2'))).data, {
+      resultType: 'matrix',
+      result: [
+        {
+          metric: { job: 'house', room: 'a', service_name: 'house' },
+          values: [
+            [start, '40'],
+            [start + 60, '41'],
+            [start + 120, '42'],
+          ],
+        },
+      ],
+    });
+    assert.deepEqual((await get(range('time()', '&limit=1'))).data, {
+      resultType: 'matrix',
+      result: [{ metric: {}, values: [start, start + 60, start + 120].map((t) => [t, String(t)]) }],
+    });
+  });
+
+  it('takes RFC 3339 times, duration steps, milliseconds and a lookback', async () => {
+    const url = `/api/v1/query_range?query=vector(1)&start=2024-01-01T01:00:00%2B01:00&end=${start}.5&step=500ms`;
+    assert.deepEqual((await get(url)).data, {
+      resultType: 'matrix',
+      result: [
+        {
+          metric: {},
+          values: [
+            [start, '1'],
+            [start + 0.5, '1'],
+          ],
+        },
+      ],
+    });
+    const late = `/api/v1/query?time=${start + 61}&query=temperature{room="b"}`;
+    assert.equal(((await get(late)).data as { result: unknown[] }).result.length, 1);
+    assert.equal(((await get(`${late}&lookback_delta=1m`)).data as { result: unknown[] }).result.length, 0);
+  });
+
+  it('takes forms', async () => {
+    const answer = await app.inject({
+      method: 'POST',
+      url: '/api/v1/query',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      payload: `query=${encodeURIComponent('count(temperature)')}&time=${start}`,
+    });
+    assert.deepEqual(answer.json<Body>().data, {
+      resultType: 'vector',
+      result: [{ metric: {}, value: [start, '2'] }],
+    });
+  });
+
+  it('cuts results at the limit, with a warning', async () => {
+    const body = await get(query('temperature', '&limit=1'));
+    assert.equal((body.data as { result: unknown[] }).result.length, 1);
+    assert.deepEqual(body.warnings, ['results truncated due to limit']);
+    assert.equal((await get(query('quantile(2, temperature)'))).warnings?.length, 1);
+  });
+
+  it('explains bad requests', async () => {
+    for (const [url, message] of [
+      [query('sum('), /^invalid parameter "query": 1:5: parse error: unexpected end of input$/],
+      ['/api/v1/query?time=x&query=a', /^invalid parameter "time": cannot parse "x"/],
+      ['/api/v1/query', /^invalid parameter "query": it is missing$/],
+      ['/api/v1/query_range?query=a&start=2&end=1&step=1', /end timestamp must not be before start time/],
+      ['/api/v1/query_range?query=a&start=1&end=2&step=0', /zero or negative query resolution/],
+      ['/api/v1/query_range?query=a&start=1&end=2', /"step": it is missing/],
+      ['/api/v1/query_range?query=a&start=0&end=11001&step=1', /exceeded maximum resolution of 11000 points/],
+      [range('a[5m]'), /invalid expression type "range vector" for range query/],
+      [query('a', '&limit=-1'), /^invalid parameter "limit"/],
+      ['/api/v1/series', /no match\[\] parameter/],
+      ['/api/v1/labels?match[]=a%2Bb', /"match\[\]": .*not a series selector/],
+      ['/api/v1/label/a-b/values', /invalid label name: "a-b"/],
+    ] as const) {
+      const body = await get(url, 400);
+      assert.equal(body.status, 'error');
+      assert.equal(body.errorType, 'bad_data');
+      assert.match(body.error ?? '', message);
+    }
+  });
+
+  it('tells failed executions and exceeded limits from bad requests', async () => {
+    for (const [url, message] of [
+      [
+        query('temperature + on() temperature'),
+        /found duplicate series for the match group \{\} on the right/,
+      ],
+      [query('info(temperature)'), /the function info is not supported/],
+      [`/api/v1/query_range?query=a&start=0&end=${86_400 * 40}&step=86400`, /time range is longer than/],
+    ] as const) {
+      const body = await get(url, 422);
+      assert.equal(body.errorType, 'execution');
+      assert.match(body.error ?? '', message);
+    }
+  });
+
+  const around = `start=${start - 60}&end=${start + 600}`;
+
+  it('lists labels, values and series', async () => {
+    const listed = ['__name__', 'job', 'le', 'room', 'service_name'];
+    assert.deepEqual((await get(`/api/v1/labels?${around}`)).data, listed);
+    assert.deepEqual((await get(`/api/v1/labels?${around}&match[]=temperature{room="b"}`)).data, [
+      '__name__',
+      'room',
+    ]);
+    assert.deepEqual((await get(`/api/v1/label/__name__/values?${around}`)).data, [
+      'latency_seconds_bucket',
+      'latency_seconds_count',
+      'latency_seconds_sum',
+      'temperature',
+    ]);
+    assert.deepEqual((await get(`/api/v1/label/room/values?${around}`)).data, ['a', 'b']);
+    assert.deepEqual((await get(`/api/v1/label/le/values?${around}&match[]={__name__=~"l.*"}`)).data, [
+      '+Inf',
+      '1',
+    ]);
+    assert.deepEqual(await get(`/api/v1/label/room/values?${around}&limit=1`), {
+      status: 'success',
+      data: ['a'],
+      warnings: ['results truncated due to limit'],
+    });
+    const both = `${around}&match[]=temperature&match[]=latency_seconds_count`;
+    assert.deepEqual((await get(`/api/v1/series?${both}`)).data, [
+      { __name__: 'latency_seconds_count' },
+      { __name__: 'temperature', job: 'house', room: 'a', service_name: 'house' },
+      { __name__: 'temperature', room: 'b' },
+    ]);
+    assert.deepEqual((await get('/api/v1/labels?start=1&end=2')).data, []);
+  });
+
+  it('gives metadata', async () => {
+    assert.deepEqual((await get(`/api/v1/metadata?${around}`)).data, {
+      temperature: [
+        { type: 'gauge', help: '', unit: '' },
+        { type: 'gauge', help: 'Air', unit: 'Cel' },
+      ],
+      latency_seconds: [{ type: 'histogram', help: '', unit: '' }],
+    });
+    assert.deepEqual((await get(`/api/v1/metadata?${around}&metric=temperature&limit_per_metric=1`)).data, {
+      temperature: [{ type: 'gauge', help: '', unit: '' }],
+    });
+  });
+
+  it('gives exemplars in the bucket they fell into', async () => {
+    const url = `/api/v1/query_exemplars?${around}&query=${encodeURIComponent('histogram_quantile(0.9, rate(latency_seconds_bucket[5m]))')}`;
+    assert.deepEqual((await get(url)).data, [
+      {
+        seriesLabels: { __name__: 'latency_seconds_bucket', le: '1' },
+        exemplars: [{ labels: { user_id: '7', trace_id: 'ab'.repeat(16) }, value: '0.7', timestamp: start }],
+      },
+    ]);
+  });
+
+  it('answers what Grafana asks besides', async () => {
+    assert.equal((await get('/api/v1/format_query?query=sum(a)by(b)')).data, 'sum by (b) (a)');
+    assert.deepEqual((await get('/api/v1/rules')).data, { groups: [] });
+    assert.deepEqual((await get('/api/v1/alerts')).data, { alerts: [] });
+    assert.match(((await get('/api/v1/status/buildinfo')).data as { version: string }).version, /^3\./);
+  });
+});
+
+describe('a Prometheus query that cannot be finished', () => {
+  const heavy = 'sum(quantile_over_time(0.5, m[1h:10ms]))';
+
+  async function filled(limits: Parameters<typeof testLake>[0]): Promise<TestLake> {
+    const lake = await testLake(limits);
+    const rows = Array.from({ length: 60 }, (_, i) => ({
+      ...metricPoint(scriptStart + i * 60_000, 'm'),
+      value: i,
+    }));
+    await lake.insert('metric_gauge', rows);
+    return lake;
+  }
+  const url = (expr: string, more = '') =>
+    `/api/v1/query_range?query=${encodeURIComponent(expr)}&start=${start + 3600}&end=${start + 7200}&step=1${more}`;
+
+  it('ends at the server’s timeout, or at an earlier one of its own', async () => {
+    for (const [timeoutMs, more] of [
+      [300, ''],
+      [60_000, '&timeout=200ms'],
+    ] as const) {
+      const lake = await filled({ timeoutMs });
+      const app = await serve(lake);
+      try {
+        const answer = await app.inject(url(heavy, more));
+        assert.equal(answer.statusCode, 503, answer.body);
+        assert.equal(answer.json<Body>().errorType, 'timeout');
+        assert.equal(lake.guard.running, 0);
+      } finally {
+        await app.close();
+        await lake.close();
+      }
+    }
+  });
+
+  it('is refused with Retry-After while too many others run', async () => {
+    const lake = await filled({ concurrency: 1, queueLength: 0, timeoutMs: 2000 });
+    const app = await serve(lake);
+    try {
+      const running = app.inject(url(heavy));
+      while (lake.guard.running === 0) await new Promise((resolve) => setImmediate(resolve));
+      const refused = await app.inject(url('m'));
+      assert.equal(refused.statusCode, 429);
+      assert.equal(refused.headers['retry-after'], '1');
+      assert.equal(refused.json<Body>().errorType, 'too_many_requests');
+      await running;
+    } finally {
+      await app.close();
+      await lake.close();
+    }
+  });
+
+  it('stops when the client goes away', async () => {
+    const lake = await filled({});
+    const app = await serve(lake);
+    try {
+      const address = await app.listen({ port: 0, host: '127.0.0.1' });
+      const client = new AbortController();
+      const request = fetch(address + url(heavy), { signal: client.signal });
+      while (lake.guard.running === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      client.abort();
+      await assert.rejects(request, { name: 'AbortError' });
+      for (let i = 0; i < 200 && lake.guard.running > 0; i++)
+        await new Promise((resolve) => setTimeout(resolve, 25));
+      assert.equal(lake.guard.running, 0);
+    } finally {
+      await app.close();
+      await lake.close();
+    }
+  });
+});

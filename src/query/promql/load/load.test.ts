@@ -1,0 +1,290 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { testLake, type TestLake } from '../../../../test/support/lake.js';
+import { metricPoint, scriptStart } from '../../../../test/support/promql.js';
+import { execute } from '../engine.js';
+import { parse } from '../parse/parser.js';
+
+const minute = 60_000;
+
+/** Results of an instant query as `labels value`, sorted. */
+async function instant(lake: TestLake, expr: string, at: number): Promise<string[]> {
+  const times = { start: scriptStart + at, end: scriptStart + at, step: 0, lookback: 5 * minute };
+  const result = await lake.guard.run('test', new AbortController().signal, (ctx) =>
+    execute(ctx, parse(expr), times),
+  );
+  assert.equal(result.type, 'vector');
+  if (!('series' in result)) return [];
+  return result.series
+    .map(({ labels, values }) => `${labels.toString()} ${Number(values[0]?.toPrecision(9))}`)
+    .sort();
+}
+
+function at(i: number, name: string, attributes: Record<string, unknown> = {}): Record<string, unknown> {
+  return metricPoint(scriptStart + i * minute, name, attributes);
+}
+
+describe('labels of series', () => {
+  let lake: TestLake;
+  before(async () => {
+    lake = await testLake();
+    const resource = {
+      service_name: 'cart',
+      service_namespace: 'shop',
+      service_instance_id: 'i-1',
+      k8s_pod_name: 'cart-7f',
+      resource_attributes: '{"service.name":"cart","host.arch":"arm64","k8s.pod.name":"cart-7f"}',
+    };
+    await lake.insert('metric_gauge', [
+      {
+        ...at(0, 'attributes', { 'http.route': '/a', '0th': true, n: 7, 'a.b': 'x', a_b: 'y', none: '' }),
+        value: 1,
+      },
+      { ...at(0, 'attributes'), metric_attributes: '{"big":9007199254740993,"list":["a",1]}', value: 2 },
+      { ...at(0, 'resource', { job: 'mine', service_name: 'own', k: 'v' }), ...resource, value: 3 },
+      { ...at(0, 'no_target', { job: 'mine', instance: 'here' }), service_name: null, value: 4 },
+      { ...at(0, 'renamed'), metric_name: 'system.cpu.time', value: 5 },
+      // The same attributes in another order, and the same point a second time.
+      { ...at(0, 'order'), metric_attributes: '{"a":"1","b":"2"}', value: 6 },
+      { ...at(1, 'order'), metric_attributes: '{"b":"2","a":"1"}', value: 7 },
+      { ...at(1, 'order'), metric_attributes: '{"b":"2","a":"1"}', value: 7 },
+    ]);
+  });
+  after(() => lake.close());
+
+  it('come from the attributes, normalised', async () => {
+    assert.deepEqual(await instant(lake, 'attributes', 0), [
+      '{__name__="attributes", a_b="x;y", http_route="/a", key_0th="true", n="7"} 1',
+      '{__name__="attributes", big="9007199254740993", list="[\\"a\\",1]"} 2',
+    ]);
+    assert.equal((await instant(lake, 'attributes{"http.route"="/a", n="7"}', 0)).length, 1);
+    assert.equal((await instant(lake, 'attributes{big="9007199254740993"}', 0)).length, 1);
+    assert.equal((await instant(lake, 'attributes{a_b="x;y"}', 0)).length, 1);
+  });
+
+  it('take job and instance from the resource over attributes, the other columns under them', async () => {
+    assert.deepEqual(await instant(lake, 'resource', 0), [
+      '{__name__="resource", instance="i-1", job="shop/cart", k="v", k8s_pod_name="cart-7f", service_name="own"} 3',
+    ]);
+    for (const matcher of [
+      'job="shop/cart"',
+      'instance="i-1"',
+      'service_name="own"',
+      'k8s_pod_name="cart-7f"',
+    ]) {
+      assert.equal((await instant(lake, `resource{${matcher}}`, 0)).length, 1, matcher);
+    }
+    for (const matcher of ['job="mine"', 'service_name="cart"', 'instance="here"']) {
+      assert.equal((await instant(lake, `resource{${matcher}}`, 0)).length, 0, matcher);
+    }
+    assert.equal((await instant(lake, 'no_target{job="mine", instance="here"}', 0)).length, 1);
+  });
+
+  it('join points whose attributes differ in order only', async () => {
+    assert.deepEqual(await instant(lake, 'sum_over_time(order[5m])', minute), ['{a="1", b="2"} 13']);
+  });
+
+  it('find a metric by its OpenTelemetry name', async () => {
+    assert.deepEqual(await instant(lake, '{"system.cpu.time"}', 0), ['{__name__="renamed"} 5']);
+  });
+
+  it('give target_info for the other resource attributes', async () => {
+    assert.deepEqual(await instant(lake, 'target_info', minute), [
+      '{__name__="target_info", host_arch="arm64", instance="i-1", job="shop/cart", k8s_pod_name="cart-7f"} 1',
+    ]);
+    assert.deepEqual(
+      await instant(lake, 'resource * on (job, instance) group_left (host_arch) target_info', minute),
+      [
+        '{host_arch="arm64", instance="i-1", job="shop/cart", k="v", k8s_pod_name="cart-7f", service_name="own"} 3',
+      ],
+    );
+  });
+});
+
+describe('sums', () => {
+  let lake: TestLake;
+  before(async () => {
+    lake = await testLake();
+    const delta = { aggregation_temporality: 1, is_monotonic: true };
+    const rows = [5, 10, 15, 20].map((value, i) => ({ ...at(i, 'delta_total'), ...delta, value }));
+    // Out of order, and one of them twice.
+    await lake.insert('metric_sum', [...rows.reverse(), { ...at(2, 'delta_total'), ...delta, value: 15 }]);
+  });
+  after(() => lake.close());
+
+  it('of delta temporality are running totals over what is loaded', async () => {
+    assert.deepEqual(await instant(lake, 'increase(delta_total[5m])', 3 * minute), ['{} 50']);
+    assert.deepEqual(await instant(lake, 'max_over_time(delta_total[5m])', 3 * minute), ['{} 50']);
+  });
+});
+
+describe('histograms and summaries', () => {
+  let lake: TestLake;
+  before(async () => {
+    lake = await testLake();
+    const classic = (i: number, counts: number[], more: Record<string, unknown> = {}) => ({
+      ...at(i, 'h', { path: '/' }),
+      bucket_counts: counts,
+      explicit_bounds: [0.5, 1],
+      count: counts.reduce((a, b) => a + b, 0),
+      sum: counts.length,
+      aggregation_temporality: 2,
+      ...more,
+    });
+    await lake.insert('metric_histogram', [
+      classic(0, [1, 2, 3]),
+      classic(1, [2, 4, 6]),
+      { ...at(0, 'bare'), count: 4, bucket_counts: [], explicit_bounds: [], aggregation_temporality: 2 },
+      {
+        ...at(0, 'd'),
+        count: 3,
+        sum: 3,
+        bucket_counts: [1, 2],
+        explicit_bounds: [1],
+        aggregation_temporality: 1,
+      },
+      {
+        ...at(1, 'd'),
+        count: 4,
+        sum: 5,
+        bucket_counts: [0, 4],
+        explicit_bounds: [1],
+        aggregation_temporality: 1,
+      },
+      classic(0, [1, 1, 1], { prometheus_name: 'ended' }),
+      { ...classic(1, [], { prometheus_name: 'ended', count: null, sum: null }), flags: 1 },
+    ]);
+    await lake.insert('metric_summary', [
+      { ...at(0, 's'), count: 10, sum: 7.5, quantiles: [0.5, 0.99], quantile_values: [0.7, 1.2] },
+    ]);
+    const exponential = (i: number, more: Record<string, unknown>) => ({
+      ...at(i, 'e'),
+      count: 9,
+      sum: 20,
+      zero_count: 1,
+      zero_threshold: 0,
+      negative_bucket_counts: [],
+      negative_offset: 0,
+      aggregation_temporality: 2,
+      ...more,
+    });
+    await lake.insert('metric_exponential_histogram', [
+      // Base 2: (1, 2] 3, (2, 4] 5.
+      exponential(0, { scale: 0, positive_offset: 0, positive_bucket_counts: [3, 5] }),
+      // Base sqrt(2), twice as fine: (1, 1.41] 1, (1.41, 2] 4, (2, 2.83] 6, (4, 5.66] 2; negative [-2, -1) 3.
+      exponential(1, {
+        count: 17,
+        scale: 1,
+        positive_offset: 0,
+        positive_bucket_counts: [1, 4, 6, 0, 2],
+        negative_bucket_counts: [1, 2],
+      }),
+    ]);
+  });
+  after(() => lake.close());
+
+  it('give cumulative buckets, sum and count', async () => {
+    assert.deepEqual(await instant(lake, 'h_bucket', minute), [
+      '{__name__="h_bucket", le="+Inf", path="/"} 12',
+      '{__name__="h_bucket", le="0.5", path="/"} 2',
+      '{__name__="h_bucket", le="1", path="/"} 6',
+    ]);
+    assert.deepEqual(await instant(lake, 'h_bucket{le="1"}', 0), [
+      '{__name__="h_bucket", le="1", path="/"} 3',
+    ]);
+    assert.deepEqual(await instant(lake, 'h_count + h_sum', 0), ['{path="/"} 9']);
+    assert.deepEqual(await instant(lake, 'histogram_quantile(0.5, h_bucket)', 0), ['{path="/"} 1']);
+    assert.deepEqual(await instant(lake, 'h', 0), []);
+  });
+
+  it('without buckets have the infinite one, without sum no sum', async () => {
+    assert.deepEqual(await instant(lake, '{__name__=~"bare.*"}', 0), [
+      '{__name__="bare_bucket", le="+Inf"} 4',
+      '{__name__="bare_count"} 4',
+    ]);
+  });
+
+  it('of delta temporality add up by bucket', async () => {
+    assert.deepEqual(await instant(lake, '{__name__=~"d_.*"}', minute), [
+      '{__name__="d_bucket", le="+Inf"} 7',
+      '{__name__="d_bucket", le="1"} 1',
+      '{__name__="d_count"} 7',
+      '{__name__="d_sum"} 8',
+    ]);
+  });
+
+  it('end in all their series at a point without a recorded value', async () => {
+    assert.equal((await instant(lake, '{__name__=~"ended_.+"}', minute - 1)).length, 5);
+    assert.deepEqual(await instant(lake, '{__name__=~"ended_.+"}', minute), []);
+  });
+
+  it('of summaries have quantiles', async () => {
+    assert.deepEqual(await instant(lake, '{__name__=~"s|s_sum|s_count"}', 0), [
+      '{__name__="s", quantile="0.5"} 0.7',
+      '{__name__="s", quantile="0.99"} 1.2',
+      '{__name__="s_count"} 10',
+      '{__name__="s_sum"} 7.5',
+    ]);
+  });
+
+  it('of exponential buckets have the exact bounds of the coarsest scale, all at all times', async () => {
+    assert.deepEqual(await instant(lake, 'e_bucket', 0), [
+      '{__name__="e_bucket", le="+Inf"} 9',
+      '{__name__="e_bucket", le="0"} 1',
+      '{__name__="e_bucket", le="1"} 1',
+      '{__name__="e_bucket", le="2"} 4',
+      '{__name__="e_bucket", le="4"} 9',
+    ]);
+    assert.deepEqual(await instant(lake, 'e_bucket offset -1m or e_bucket', 0), [
+      '{__name__="e_bucket", le="+Inf"} 17',
+      '{__name__="e_bucket", le="-1"} 3',
+      '{__name__="e_bucket", le="0"} 4',
+      '{__name__="e_bucket", le="1"} 4',
+      '{__name__="e_bucket", le="2"} 9',
+      '{__name__="e_bucket", le="4"} 15',
+      '{__name__="e_bucket", le="8"} 17',
+    ]);
+    assert.deepEqual(await instant(lake, 'e_count - e_sum', 0), ['{} -11']);
+  });
+
+  it('of exponential buckets are refused under their bare name', async () => {
+    await assert.rejects(instant(lake, 'histogram_quantile(0.9, rate(e[5m]))', minute), {
+      kind: 'unsupported',
+      message: /native histogram samples are not supported: e is an exponential histogram, query e_bucket/,
+    });
+  });
+});
+
+describe('limits', () => {
+  const insert = async (lake: TestLake) =>
+    lake.insert(
+      'metric_gauge',
+      Array.from({ length: 40 }, (_, i) => ({ ...at(i % 4, 'm', { s: `${i % 10}` }), value: i })),
+    );
+  for (const [name, limits, expr, message] of [
+    ['samples', { maxSamples: 15 }, 'm[1h]', /loads more than 15 samples/],
+    ['series', { maxSeries: 9 }, 'm', /more than 9 series/],
+    ['computed values', { maxSamples: 45 }, 'sum(sum_over_time(m[1m:1s]))', /computes more than 45 values/],
+    ['time range', { maxRangeMs: minute }, 'm[2m]', /longest range of 60 s/],
+  ] as const) {
+    it(`bounds ${name}`, async () => {
+      const lake = await testLake(limits);
+      try {
+        await insert(lake);
+        const times = {
+          start: scriptStart + 4 * minute,
+          end: scriptStart + 4 * minute,
+          step: 0,
+          lookback: 5 * minute,
+        };
+        const wide = name === 'time range' ? { ...times, lookback: 30_000 } : times;
+        const run = lake.guard.run('test', new AbortController().signal, (ctx) =>
+          execute(ctx, parse(expr), wide),
+        );
+        await assert.rejects(run, { kind: 'limit', message });
+      } finally {
+        await lake.close();
+      }
+    });
+  }
+});
