@@ -48,6 +48,12 @@ export function leadsToItself(endpoint: string, ownAddresses: readonly string[])
   return ownAddresses.some((own) => splitAddress(own).port === port);
 }
 
+/** fetch() says only "fetch failed"; the system's code is in the cause. */
+function failureCode(error: unknown): string {
+  const { name, cause } = error as { name?: string; cause?: { code?: string } };
+  return cause?.code ?? name ?? 'error';
+}
+
 /**
  * Sends the server's own metrics and spans as OTLP/HTTP JSON. It never affects serving: the queue is bounded,
  * each request has a time-out, failures are counted and logged once until one succeeds.
@@ -98,7 +104,7 @@ export function startOwnExport(options: ExportOptions): OwnExporter {
       reason = `HTTP ${response.status}`;
     } catch (error) {
       outcome = 'retry';
-      reason = error instanceof Error ? error.name : 'error';
+      reason = failureCode(error);
     }
     requests.inc({ signal, outcome });
     if (outcome !== 'ok' && !failing) telemetry.log.warn({ signal, reason }, 'own telemetry is not exported');
