@@ -10,8 +10,9 @@ export interface Candidate {
   readonly last: bigint;
 }
 
-/** How many candidates one statement fetches. */
-const pageSize = 500;
+/** How many candidates one statement fetches: more each time, as more were in vain. */
+const firstPage = 200;
+const largestPage = 10_000;
 const firstWindow = 300n * second;
 const longestWindow = 24n * hour;
 
@@ -26,16 +27,19 @@ export async function* candidates(
   range: TimeRange,
 ): AsyncGenerator<Candidate[]> {
   const seen = new Set<string>();
+  let pageSize = firstPage;
   for (const window of windows(range, isSingle(condition))) {
     let after: Candidate | null = null;
     for (;;) {
       ctx.signal.throwIfAborted();
-      const page: Candidate[] = await candidatePage(ctx, condition, window, after);
+      const page: Candidate[] = await candidatePage(ctx, condition, window, after, pageSize);
       const fresh = page.filter((candidate) => !seen.has(candidate.traceId));
       for (const candidate of fresh) seen.add(candidate.traceId);
       if (fresh.length > 0) yield fresh;
       after = page.at(-1) ?? null;
-      if (page.length < pageSize) break;
+      const complete = page.length < pageSize;
+      pageSize = Math.min(largestPage, pageSize * 4);
+      if (complete) break;
     }
   }
 }
@@ -56,7 +60,7 @@ function* windows(range: TimeRange, growing: boolean): Generator<TimeRange> {
 }
 
 function isSingle(condition: TraceCondition): boolean {
-  return condition.kind === 'some' && condition.extra.length === 0;
+  return condition.kind === 'some' && condition.extra.length === 0 && condition.atLeast === 1;
 }
 
 async function candidatePage(
@@ -64,6 +68,7 @@ async function candidatePage(
   condition: TraceCondition,
   window: TimeRange,
   after: Candidate | null,
+  pageSize: number,
 ): Promise<Candidate[]> {
   const filters = leaves(condition);
   const any = filters.map(({ sql }) => `(${sql})`).join(' OR ');
@@ -78,6 +83,8 @@ async function candidatePage(
      GROUP BY trace_id
      HAVING ${having} AND ${next}
      ORDER BY last DESC, trace_id LIMIT ${pageSize}`,
+    [],
+    pageSize,
   );
   return rows.map((row) => ({
     traceId: row['trace_id'] as string,
@@ -93,9 +100,8 @@ function leaves(condition: TraceCondition): SqlFilter[] {
 
 function havingSql(condition: TraceCondition): string {
   if (condition.kind === 'some') {
-    return [condition.filter, ...condition.extra]
-      .map(({ sql }) => `coalesce(bool_or(${sql}), false)`)
-      .join(' AND ');
+    const matching = `count_if(${condition.filter.sql}) >= ${condition.atLeast}`;
+    return [matching, ...condition.extra.map(({ sql }) => `count_if(${sql}) > 0`)].join(' AND ');
   }
   if (condition.parts.length === 0) return 'true';
   const join = condition.kind === 'all' ? ' AND ' : ' OR ';

@@ -4,7 +4,7 @@ import { exprText } from './field-name.js';
 import { Matcher } from './regex.js';
 import type { Span, Trace } from './span.js';
 import { relate } from './structural.js';
-import { arithmetic, asNumber, bool, compare, groupKey, isNumeric, nil } from './value.js';
+import { arithmetic, asNumber, bool, compare, groupKey, isNumeric, nil, no, yes } from './value.js';
 
 export interface Spanset {
   readonly spans: readonly Span[];
@@ -32,7 +32,7 @@ export function compileExpr(expr: FieldExpr): Evaluator {
       if (expr.op === '-') return (span) => arithmetic('-', { type: 'int', value: 0n }, operand(span));
       return (span) => {
         const value = operand(span);
-        return value.type === 'bool' ? bool(!value.value) : nil;
+        return bool(value.type === 'bool' ? !value.value : compare('=', value, no, null));
       };
     }
     case 'binary':
@@ -64,9 +64,9 @@ function compileBinary(expr: Extract<FieldExpr, { kind: 'binary' }>): Evaluator 
   }
 }
 
+/** Of an array or of several events one true value will do. */
 export function isTrue(value: Value): boolean {
-  if (value.type === 'each') return value.values.some(isTrue);
-  return value.type === 'bool' && value.value;
+  return value.type === 'bool' ? value.value : compare('=', value, yes, null);
 }
 
 /** Prepares a pipeline; the result gives the spansets of a trace that pass it, none when the trace does not match. */

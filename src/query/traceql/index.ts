@@ -26,6 +26,7 @@ import { display } from './value.js';
 
 const protobuf = 'application/protobuf';
 const defaultTags = 5000;
+const maxTraces = 10_000;
 
 /** Tempo's HTTP API as Grafana uses it. Errors are plain text with their status. */
 export function tempoApi({ guard, telemetry }: QueryApiDeps): FastifyPluginAsync {
@@ -99,7 +100,7 @@ export function tempoApi({ guard, telemetry }: QueryApiDeps): FastifyPluginAsync
       }
       const options = {
         range: searchRange(params, limits.maxRangeMs),
-        limit: integerParam(params, 'limit', 20, 1, limits.maxRows),
+        limit: integerParam(params, 'limit', 20, 1, Math.min(maxTraces, limits.maxRows)),
         spansPerSpanset: integerParam(params, 'spss', 3, 0, limits.maxRows),
         withSpansets: q !== undefined,
       };
@@ -203,8 +204,20 @@ function legacyQuery(params: Params, tags: string | undefined) {
   if (minDuration !== undefined && maxDuration !== undefined && maxDuration < minDuration) {
     throw invalid('maxDuration', 'must not be below minDuration');
   }
-  const pipeline = legacyPipeline({ tags: parseLogfmt(tags ?? ''), minDuration, maxDuration });
+  const pipeline = legacyPipeline({
+    tags: tags === undefined ? looseTags(params) : parseLogfmt(tags),
+    minDuration,
+    maxDuration,
+  });
   return { pipeline, metrics: null, hints: new Map() };
+}
+
+/** The oldest form: without a time, parameters of other names are tags. */
+function looseTags(params: Params): Map<string, string> {
+  const known = ['q', 'tags', 'minDuration', 'maxDuration', 'limit', 'spss', 'start', 'end'];
+  const timed = param(params, 'start') !== undefined || param(params, 'end') !== undefined;
+  const names = timed ? [] : Object.keys(params).filter((name) => !known.includes(name));
+  return new Map(names.map((name) => [name, param(params, name) ?? '']));
 }
 
 function scopesOf(text: string | undefined): readonly TagScope[] {

@@ -31,13 +31,13 @@ export async function compareMetrics(
     ? ` AND start_time_unix_nano >= ${window.start} AND start_time_unix_nano < ${window.end}`
     : '';
   const sql = `
-    WITH spans AS (
+    WITH spans AS MATERIALIZED (
       SELECT (start_time_unix_nano - ${range.start}) // ${range.step} AS bucket,
         CASE WHEN coalesce((${selection.sql})${within}, false) THEN 'selection' ELSE 'baseline' END AS meta,
         span_name, coalesce(span_kind, 0) AS kind, coalesce(status_code, 0) AS status,
         span_attributes, resource_attributes
       FROM lake.spans WHERE ${timeRange(range.start, range.end)} AND (${filter.sql})
-    ), counts AS (
+    ), counts AS MATERIALIZED (
       SELECT meta, bucket, 'name' AS attr, CAST(to_json(span_name) AS VARCHAR) AS v, count(*) AS n
         FROM spans GROUP BY ALL
       UNION ALL SELECT meta, bucket, 'kind', ${enumJson('kind', kindNames)}, count(*) FROM spans GROUP BY ALL

@@ -1,3 +1,4 @@
+import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { QueryError } from '../errors.js';
 import type { QueryContext } from '../guard.js';
 import type { Field, FieldExpr, MetricsAggregate, Pipeline } from './ast.js';
@@ -13,7 +14,7 @@ import { filterSql, traceCondition } from './sql-filter.js';
 import { timeRange } from './sql-text.js';
 import { asNumber, groupKey } from './value.js';
 
-const tracesPerBatch = 100;
+const tracesPerBatch = 2000;
 
 /** Evaluates every span, or every trace where the query needs to know more than the span itself. */
 export async function scanMetrics(
@@ -36,6 +37,7 @@ export async function scanMetrics(
     }
   } else {
     const evaluate = compilePipeline(pipeline);
+    let traces = 0;
     for await (const page of candidates(ctx, traceCondition(pipeline), options.range)) {
       for (let at = 0; at < page.length; at += tracesPerBatch) {
         const batch = page.slice(at, at + tracesPerBatch);
@@ -43,6 +45,7 @@ export async function scanMetrics(
         for (const trace of await loadTraces(ctx, ids, padded(batch), columns)) {
           ctx.signal.throwIfAborted();
           cells.scanned(trace.spans.length);
+          if (++traces % 100 === 0) await yieldToLoop();
           for (const set of evaluate(trace)) for (const span of set.spans) cells.add(span);
         }
       }

@@ -26,7 +26,7 @@ export async function metricsQuery(
   if (!metrics) throw new Error('not a metrics query');
   const { first } = metrics;
   const counting = first.kind === 'compare' || countsSpans(first);
-  const series = new SeriesSet(options.range, ctx.limits.maxSeries, counting ? 0 : NaN);
+  const series = new SeriesSet(options.range, ctx.limits, counting ? 0 : NaN);
   const single = singleFilter(pipeline);
   if (first.kind === 'compare') await compareMetrics(ctx, single, first, options.range, series);
   else if (!single || !(await sqlMetrics(ctx, single, first, options, series))) {

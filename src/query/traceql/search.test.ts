@@ -20,7 +20,7 @@ const spans = drawSpans(`
       step2 at=1300ms dur=100ms kind=producer link={"trace_id":"0000000000000000000000000000000a","span_id":"0000000000000001","attributes":{"why":"batch"}}
         flush at=1310ms dur=5ms double=1.0 empty="" service.name=shadow
   trace c
-    orphan svc=web at=2000ms dur=1ms parent=00000000000000ff o'brien=x weird"key=1 a/b~c=1 map={"k":1} nothing=null
+    orphan svc=web at=2000ms dur=1ms parent=00000000000000ff o'brien=x quoted="a\\"b" accent=é weird"key=1 a/b~c=1 map={"k":1} nothing=null
     ⊕late svc=late at=2000ms parent=00000000000000ff
 `);
 
@@ -96,6 +96,8 @@ const cases = `
   { span."o'brien" = "x" }                              => orphan
   { span."weird\\"key" = 1 }                            => orphan
   { span."a/b~c" = 1 }                                  => orphan
+  { span.quoted = "a\\"b" }                             => orphan
+  { .accent = "é" }                                     => orphan
   { span.map.k = 1 }                                    =>
   { span.rows > 7 }                                     => db1
   { span.rows != 7 }                                    => db1

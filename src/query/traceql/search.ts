@@ -1,3 +1,4 @@
+import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import type { QueryContext } from '../guard.js';
 import type { Field, Query } from './ast.js';
 import { candidates, type Candidate } from './candidates.js';
@@ -16,10 +17,10 @@ export interface SearchOptions {
   readonly withSpansets: boolean;
 }
 
-/** Traces whose spans are loaded and evaluated together. */
-const batchSize = 50;
+/** Traces whose spans are loaded and evaluated together: more each time, as more were in vain. */
+const largestBatch = 2000;
 /** A query whose necessary conditions hardly narrow anything gives up here, with what it has. */
-const maxInspectedTraces = 20_000;
+const maxInspectedTraces = 100_000;
 
 const rootMissing = '<root span not yet received>';
 
@@ -32,9 +33,12 @@ export async function search(ctx: QueryContext, query: Query, options: SearchOpt
   const found: { start: bigint; json: object }[] = [];
   let [inspectedTraces, inspectedSpans] = [0, 0];
 
+  let batchSize = Math.max(20, Math.min(options.limit, largestBatch));
   scan: for await (const page of candidates(ctx, traceCondition(query.pipeline), options.range)) {
-    for (let at = 0; at < page.length; at += batchSize) {
+    for (let at = 0; at < page.length;) {
       const batch = page.slice(at, at + batchSize);
+      at += batch.length;
+      batchSize = Math.min(largestBatch, batchSize * 2);
       const traces = await loadTraces(
         ctx,
         batch.map((candidate) => candidate.traceId),
@@ -46,7 +50,7 @@ export async function search(ctx: QueryContext, query: Query, options: SearchOpt
         ctx.signal.throwIfAborted();
         const trace = byId.get(traceId);
         if (!trace) continue;
-        inspectedTraces++;
+        if (++inspectedTraces % 100 === 0) await yieldToLoop();
         inspectedSpans += trace.spans.length;
         const spansets = evaluate(trace);
         if (spansets.length === 0) continue;

@@ -1,4 +1,5 @@
 import { QueryError } from '../errors.js';
+import type { QueryLimits } from '../guard.js';
 import type { SecondStage, Value } from './ast.js';
 import type { MetricsRange } from './params.js';
 import { compare, display, groupKey, toAnyValue } from './value.js';
@@ -26,7 +27,7 @@ export class SeriesSet {
 
   constructor(
     private readonly range: MetricsRange,
-    private readonly maxSeries: number,
+    private readonly limits: Pick<QueryLimits, 'maxSeries' | 'maxSamples'>,
     /** What an interval without spans holds: 0 for counts, NaN for nothing. */
     private readonly empty: number,
   ) {}
@@ -42,8 +43,12 @@ export class SeriesSet {
     const key = labels.map(([name, value]) => `${name}=${groupKey(value)}`).join('\0');
     let series = this.#series.get(key);
     if (!series) {
-      if (this.#series.size >= this.maxSeries) {
-        throw new QueryError('limit', `the query gives more than ${this.maxSeries} series`);
+      const { maxSeries, maxSamples } = this.limits;
+      if (this.#series.size >= maxSeries) {
+        throw new QueryError('limit', `the query gives more than ${maxSeries} series`);
+      }
+      if ((this.#series.size + 1) * this.range.intervals > maxSamples) {
+        throw new QueryError('limit', `the query gives more than ${maxSamples} samples; use a larger step`);
       }
       const values = new Float64Array(this.range.intervals).fill(this.empty);
       this.#series.set(key, (series = { labels, values, exemplars: [] }));

@@ -10,10 +10,19 @@ export type Source =
   | { readonly kind: 'optional'; readonly column: string }
   | { readonly kind: 'number'; readonly column: string }
   | { readonly kind: 'enum'; readonly column: string; readonly type: 'status' | 'kind' }
-  /** A JSON value of any type; `hint` is a column that holds its text whenever it is a scalar. */
-  | { readonly kind: 'json'; readonly json: string; readonly hint: string | null }
+  /**
+   * A JSON value of any type. `texts`: the JSON columns in which it lies. `hint`: a column that holds its
+   * text whenever it is a scalar. `column`: a column of text that stands in for the JSON.
+   */
+  | {
+      readonly kind: 'json';
+      readonly json: string;
+      readonly texts: readonly string[];
+      readonly hint: string | null;
+      readonly column: string | null;
+    }
   /** A list of JSON values, one an event or link. */
-  | { readonly kind: 'each'; readonly list: string }
+  | { readonly kind: 'each'; readonly list: string; readonly text: string }
   /** Only known from the whole trace, or not worth SQL. */
   | { readonly kind: 'none' };
 
@@ -31,9 +40,9 @@ const intrinsics: Partial<Record<IntrinsicName, Source>> = {
   parent: { kind: 'optional', column: 'parent_span_id' },
   'instrumentation:name': { kind: 'optional', column: 'scope_name' },
   'instrumentation:version': { kind: 'optional', column: 'scope_version' },
-  'event:name': { kind: 'each', list: `json_extract(events_json, '$[*].name')` },
-  'link:traceID': { kind: 'each', list: `json_extract(links_json, '$[*].trace_id')` },
-  'link:spanID': { kind: 'each', list: `json_extract(links_json, '$[*].span_id')` },
+  'event:name': { kind: 'each', list: `json_extract(events_json, '$[*].name')`, text: 'events_json' },
+  'link:traceID': { kind: 'each', list: `json_extract(links_json, '$[*].trace_id')`, text: 'links_json' },
+  'link:spanID': { kind: 'each', list: `json_extract(links_json, '$[*].span_id')`, text: 'links_json' },
 };
 
 /** Resource attributes with a column of their own whose values the semantic conventions define as strings. */
@@ -62,14 +71,14 @@ export function fieldSource(field: Field): Source {
     case 'resource': {
       const column = resourceColumns.get(field.name);
       if (column) return { kind: 'optional', column };
-      return json(`json_extract(resource_attributes, ${pointer})`, hints.get(`resource:${field.name}`));
+      return json('resource_attributes', pointer, hints.get(`resource:${field.name}`));
     }
     case 'span':
-      return json(`json_extract(span_attributes, ${pointer})`, hints.get(`record:${field.name}`));
+      return json('span_attributes', pointer, hints.get(`record:${field.name}`));
     case 'instrumentation':
-      return json(`json_extract(scope_attributes, ${pointer})`);
+      return json('scope_attributes', pointer);
     case 'none':
-      return json(unscoped(field, pointer));
+      return unscoped(field, pointer);
     case 'event':
       return entries('events_json', field);
     case 'link':
@@ -77,22 +86,28 @@ export function fieldSource(field: Field): Source {
   }
 }
 
-function json(expression: string, hint: string | undefined = undefined): Source {
-  return { kind: 'json', json: expression, hint: hint ?? null };
+function json(text: string, pointer: string, hint?: string): Source {
+  const value = `json_extract(${text}, ${pointer})`;
+  return { kind: 'json', json: value, texts: [text], hint: hint ?? null, column: null };
 }
 
 /** The span's own attribute hides the resource's; a JSON null counts as absent. */
-function unscoped(field: AttributeField, pointer: string): string {
+function unscoped(field: AttributeField, pointer: string): Source {
   const own = `nullif(json_extract(span_attributes, ${pointer}), 'null')`;
-  const column = resourceColumns.get(field.name);
-  const resource =
-    column === undefined ? `json_extract(resource_attributes, ${pointer})` : `to_json(${column})`;
-  return `coalesce(${own}, ${resource})`;
+  const column = resourceColumns.get(field.name) ?? null;
+  const resource = column === null ? `json_extract(resource_attributes, ${pointer})` : `to_json(${column})`;
+  return {
+    kind: 'json',
+    json: `coalesce(${own}, ${resource})`,
+    texts: column === null ? ['span_attributes', 'resource_attributes'] : ['span_attributes'],
+    hint: null,
+    column,
+  };
 }
 
 /** Paths with wildcards have no way to quote a quote. */
 function entries(column: string, field: AttributeField): Source {
   if (/["\\]/.test(field.name)) return none;
   const path = literal(`$[*].attributes."${field.name}"`);
-  return { kind: 'each', list: `json_extract(${column}, ${path})` };
+  return { kind: 'each', list: `json_extract(${column}, ${path})`, text: column };
 }

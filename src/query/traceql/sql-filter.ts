@@ -1,5 +1,4 @@
-import type { ComparisonOp, Field, FieldExpr, SpansetExpr, Value } from './ast.js';
-import type { Pipeline } from './ast.js';
+import type { ComparisonOp, Field, FieldExpr, Pipeline, PipelineElement, SpansetExpr, Value } from './ast.js';
 import { dotAll } from './regex.js';
 import { fieldSource, type Source } from './sql-field.js';
 import { literal } from './sql-text.js';
@@ -98,7 +97,7 @@ function existence(expr: Extract<FieldExpr, { kind: 'exists' }>): SqlFilter {
     case 'json':
       return { sql: `${not}coalesce(json_type(${source.json}) <> 'NULL', false)`, exact: true };
     case 'each':
-      return { sql: `${not}${some(source.list, `json_type(e) <> 'NULL'`)}`, exact: true };
+      return { sql: `${not}(${some(source.list, `json_type(e) <> 'NULL'`)})`, exact: true };
     case 'none':
       return unknown;
   }
@@ -127,7 +126,10 @@ function comparison(field: Field, op: ComparisonOp, value: Value): SqlFilter {
     case 'json':
       return jsonSql(source, op, value);
     case 'each':
-      return { sql: some(source.list, scalarOrArray('e', op, value)), exact: true };
+      return {
+        sql: `${prefilter([source.text], null, op, value)}${some(source.list, scalarOrArray('e', op, value))}`,
+        exact: true,
+      };
     case 'none':
       return unknown;
   }
@@ -165,13 +167,26 @@ function numberCondition(column: string, op: ComparisonOp, value: Value): string
 
 function jsonSql(source: Extract<Source, { kind: 'json' }>, op: ComparisonOp, value: Value): SqlFilter {
   const condition = scalarOrArray(source.json, op, value);
-  // An empty string is NULL in the column.
+  // An empty string is NULL in the column, and an array its text, of which an element may match.
   const prunes =
     source.hint !== null &&
     op === '=' &&
     (value.type === 'int' || (value.type === 'string' && value.value !== ''));
-  const hint = prunes ? `${source.hint} = ${literal(String(value.value))} AND ` : '';
-  return { sql: `${hint}${condition}`, exact: true };
+  const equal = `${source.hint} = ${literal('value' in value ? String(value.value) : '')}`;
+  const hint = prunes ? `(${equal} OR (${source.hint} >= '[' AND ${source.hint} < '\\')) AND ` : '';
+  return { sql: `${hint}${prefilter(source.texts, source.column, op, value)}${condition}`, exact: true };
+}
+
+/**
+ * Looking for a string in a text is many times cheaper than parsing the text as JSON. Only for strings that
+ * JSON writes as they are.
+ */
+function prefilter(texts: readonly string[], column: string | null, op: ComparisonOp, value: Value): string {
+  if (op !== '=' || value.type !== 'string' || !/^[\w .:@-]+$/.test(value.value)) return '';
+  const quoted = literal(`"${value.value}"`);
+  const found = texts.map((text) => `contains(${text}, ${quoted})`);
+  if (column) found.push(`${column} = ${literal(value.value)}`);
+  return `(${found.join(' OR ')}) AND `;
 }
 
 /** Arrays match when any element does; for the negative operators when all do. */
@@ -218,23 +233,45 @@ function scalarCondition(json: string, op: ComparisonOp, value: Value): string |
 
 /** Conditions of which a trace must hold a span each. */
 export type TraceCondition =
-  | { readonly kind: 'some'; readonly filter: SqlFilter; readonly extra: readonly SqlFilter[] }
+  | {
+      readonly kind: 'some';
+      readonly filter: SqlFilter;
+      readonly extra: readonly SqlFilter[];
+      /** So many spans must fulfil the filter. */
+      readonly atLeast: number;
+    }
   | { readonly kind: 'all' | 'any'; readonly parts: readonly TraceCondition[] };
 
 /** What a trace needs so that the pipeline may give it; necessary, hardly ever sufficient. */
 export function traceCondition(pipeline: Pipeline): TraceCondition {
-  const parts = pipeline.elements.flatMap((element) =>
-    element.kind === 'filter' || element.kind === 'operation' || element.kind === 'pipeline'
-      ? [spansetCondition(element)]
-      : [],
-  );
+  const parts = pipeline.elements.flatMap((element, i): TraceCondition[] => {
+    if (element.kind !== 'filter' && element.kind !== 'operation' && element.kind !== 'pipeline') return [];
+    const condition = spansetCondition(element);
+    const atLeast = leastCount(pipeline.elements[i + 1]);
+    return condition.kind === 'some' && i === 0 ? [{ ...condition, atLeast }] : [condition];
+  });
   return parts.length === 1 && parts[0] ? parts[0] : { kind: 'all', parts };
+}
+
+/** What `count() > 3` and the like demand of the spanset before them. */
+function leastCount(element: PipelineElement | undefined): number {
+  if (element?.kind !== 'scalar' || element.right.kind !== 'static' || element.right.value.type !== 'int')
+    return 1;
+  if (element.left.kind !== 'aggregate' || element.left.op !== 'count') return 1;
+  const bound = Number(element.right.value.value);
+  const least = element.op === '>' ? bound + 1 : element.op === '>=' || element.op === '=' ? bound : 1;
+  return Math.max(1, least);
 }
 
 function spansetCondition(expr: SpansetExpr): TraceCondition {
   if (expr.kind === 'pipeline') return traceCondition(expr.pipeline);
   if (expr.kind === 'filter') {
-    return { kind: 'some', filter: filterSql(expr.condition), extra: rootConditions(expr.condition) };
+    return {
+      kind: 'some',
+      filter: filterSql(expr.condition),
+      extra: rootConditions(expr.condition),
+      atLeast: 1,
+    };
   }
   const right = spansetCondition(expr.right);
   // A negated relation also holds when nothing matches the left side.

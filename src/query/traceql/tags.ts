@@ -60,6 +60,8 @@ export async function tagNames(ctx: QueryContext, scope: TagScope, options: TagO
   const rows = await ctx.session.rows(
     `SELECT DISTINCT unnest(json_keys(a)) AS key FROM (${keySources[scope](where(options))})
      ORDER BY key LIMIT ${options.limit}`,
+    [],
+    options.limit,
   );
   const names = rows.map((row) => row['key'] as string);
   if (scope === 'resource' && !names.includes('service.name') && names.length < options.limit) {
@@ -83,6 +85,8 @@ export async function tagValues(ctx: QueryContext, field: Field, options: TagOpt
   const rows = await ctx.session.rows(
     `SELECT v FROM (SELECT ${value} AS v FROM lake.spans WHERE ${where(options)} AND ${condition})
      WHERE v IS NOT NULL GROUP BY v ORDER BY count(*) DESC, v LIMIT ${options.limit}`,
+    [],
+    options.limit,
   );
   const values = new Map<string, Value>();
   for (const row of rows) {

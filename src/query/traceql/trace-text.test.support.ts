@@ -69,7 +69,7 @@ function spanRow(name: string, words: readonly string[], start: bigint, inherite
   const promoted = promotedColumns('traces').flatMap(({ column, from, keys }) => {
     const source = (from === 'resource' ? resource : span) ?? {};
     const key = keys.find((candidate) => candidate in source);
-    return key === undefined ? [] : [[column, source[key]] as const];
+    return key === undefined ? [] : [[column, plain(source[key] ?? '')] as const];
   });
   return {
     timestamp: new Date(Number(time / 1_000_000n)).toISOString().slice(0, 23).replace('T', ' '),
@@ -99,6 +99,13 @@ function object(fields: Record<string, string>): string | null {
   const entries = Object.entries(fields);
   if (entries.length === 0) return null;
   return `{${entries.map(([key, value]) => `${JSON.stringify(key)}:${isJson(value) ? value : JSON.stringify(value)}`).join(',')}}`;
+}
+
+/** The text that a promoted column holds. */
+function plain(value: string): string | null {
+  if (!isJson(value)) return value;
+  const parsed: unknown = JSON.parse(value);
+  return parsed === null || parsed === '' ? null : typeof parsed === 'string' ? parsed : value;
 }
 
 function isJson(text: string): boolean {

@@ -4,8 +4,8 @@ import type { Matcher } from './regex.js';
 import type { TypedJson } from './typed-json.js';
 
 export const nil: Value = { type: 'nil' };
-const yes: Value = { type: 'bool', value: true };
-const no: Value = { type: 'bool', value: false };
+export const yes: Value = { type: 'bool', value: true };
+export const no: Value = { type: 'bool', value: false };
 
 export function bool(value: boolean): Value {
   return value ? yes : no;
