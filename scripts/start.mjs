@@ -7,7 +7,7 @@ export async function start(args) {
   await setUp({ telemetrygen: false });
   const child = spawn(
     process.execPath,
-    ['--enable-source-maps', join(root, 'dist/src/cli/main.js'), ...args],
+    ['--enable-source-maps', join(root, 'dist/src/cli/bin.cjs'), ...args],
     {
       stdio: 'inherit',
       env: { CANARDSTACK_DUCKDB_EXTENSION_DIR: extensionDir, ...process.env },

@@ -15,7 +15,7 @@ import { openLake } from '../src/lake/index.js';
 import { createTelemetry } from '../src/telemetry/index.js';
 import { extensionDir, freePort } from './support/server.js';
 
-const main = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
+const main = fileURLToPath(new URL('../src/cli/bin.cjs', import.meta.url));
 
 interface Outcome {
   code: number | null;

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { CommanderError } from 'commander';
 import { ConfigError } from '../config/index.js';
 import { CommandError } from './errors.js';

@@ -48,7 +48,7 @@ export async function startServer(
   const dataDir = options.dataDir ?? (await temporaryFolder());
   const [port, grpcPort] = [await freePort(), await freePort()];
   const log = join(tmpdir(), `canardstack-${port}.log`);
-  const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+  const main = fileURLToPath(new URL('../../src/cli/bin.cjs', import.meta.url));
   const nodeArgs = ['--enable-source-maps', ...(options.nodeArgs ?? [])];
   const child = spawn(process.execPath, [...nodeArgs, main, 'serve'], {
     env: {
