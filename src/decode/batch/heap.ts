@@ -3,7 +3,7 @@ import type { Source } from '../wire/source.js';
 
 const slack = 16;
 const chunkBytes = 4096;
-const keepBytes = 32 * 1024 * 1024;
+const keepBytes = 16 * 1024 * 1024;
 /** From here on the engine's own copy beats a loop of words. */
 const bulkBytes = 256;
 

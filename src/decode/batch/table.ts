@@ -10,7 +10,7 @@ import {
   type ColumnBuilder,
 } from './columns.js';
 
-const keepRows = 64 * 1024;
+const keepRows = 32 * 1024;
 const minRows = 1024;
 
 /** One table of a batch under construction. */
