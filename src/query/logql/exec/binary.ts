@@ -170,7 +170,10 @@ async function match(
       const present = candidates.filter((other) => other.present[k]);
       const other = present[0];
       if (!other) continue;
-      if (present.length > 1) throw ambiguous(matching.group === 'right' ? 'left' : 'right', other.labels);
+      if (present.length > 1) {
+        const first = present.reduce((a, b) => (a.key < b.key ? a : b));
+        throw ambiguous(matching.group === 'right' ? 'left' : 'right', first.labels);
+      }
       const [a, b] = matching.group === 'right' ? [other, from] : [from, other];
       const value = apply(expr, a.values[k] as number, b.values[k] as number, a.values[k] as number);
       if (value === undefined) continue;

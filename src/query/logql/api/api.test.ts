@@ -1,0 +1,373 @@
+import { after, before, describe, it, mock } from 'node:test';
+import assert from 'node:assert/strict';
+import { logRow, start, testLoki, type TestLoki } from '../fixture.test.js';
+import { formatSample } from './encode.js';
+
+const end = start + 60_000_000_000n;
+const range = { start: String(start), end: String(end) };
+const bodies = [
+  'level=info took=5ms user=7 "GET /a"',
+  'level=warn took=9ms user=12 "GET /b"',
+  '{"took":1.5,"ok":true,"size":"2KB"}',
+];
+const rows = Array.from({ length: 30 }, (_, i) =>
+  logRow({
+    at: i * 2,
+    service: ['cart', 'ad'][i % 2] ?? '',
+    severity: [9, 17][i % 2] ?? 0,
+    body: bodies[i % 3] ?? '',
+    attributes: { 'user.id': `u${i % 4}`, 'http.status_code': 200 + (i % 2) },
+    columns: { k8s_pod_name: `pod-${i % 3}` },
+  }),
+);
+
+describe('the Loki API', () => {
+  let loki: TestLoki;
+  before(async () => {
+    loki = await testLoki();
+    await loki.lake.insert('logs', rows);
+  });
+  after(() => loki.close());
+
+  it('answers range queries of streams and matrices, with stats', async () => {
+    const streams = (
+      await loki.get('query_range', { query: '{service_name="cart"}', limit: '3', ...range })
+    ).json();
+    assert.equal(streams.status, 'success');
+    assert.equal(streams.data.resultType, 'streams');
+    assert.equal(streams.data.stats.summary.totalEntriesReturned, 3);
+    const query = 'sum by (service_name) (count_over_time({service_name=~".+"}[30s]))';
+    const matrix = (await loki.get('query_range', { query, step: '30', ...range })).json();
+    assert.equal(matrix.data.resultType, 'matrix');
+    assert.deepEqual(matrix.data.result[1], {
+      metric: { service_name: 'cart' },
+      values: [
+        [Number(start / 1_000_000_000n), '1'],
+        [Number(start / 1_000_000_000n) + 30, '7'],
+        [Number(start / 1_000_000_000n) + 60, '7'],
+      ],
+    });
+  });
+
+  it('answers instant queries of vectors and scalars', async () => {
+    const query = 'topk(5, sum by (service_name) (bytes_over_time({service_name=~".+"}[1m])))';
+    const vector = (await loki.get('query', { query, time: String(end) })).json();
+    assert.equal(vector.data.resultType, 'vector');
+    const amounts = vector.data.result.map(({ value }) => Number(value[1]));
+    assert.deepEqual(
+      amounts,
+      [...amounts].sort((a, b) => b - a),
+    );
+    const scalar = (await loki.get('query', { query: '1 + 1', time: '1700000000.5' })).json();
+    assert.deepEqual([scalar.data.resultType, scalar.data.result], ['scalar', [1_700_000_000.5, '2']]);
+  });
+
+  it('reads a form, and all ways to write a time', async () => {
+    const seconds = Number(start / 1_000_000_000n);
+    const iso = new Date(seconds * 1000).toISOString();
+    for (const [from, to] of [
+      [String(start), String(end)],
+      [String(seconds), String(seconds + 60)],
+      [`${seconds}.0`, `${seconds + 60}.000`],
+      [iso, new Date((seconds + 60) * 1000).toISOString()],
+      [iso.replace('.000Z', '+00:00'), `${seconds + 60}`],
+    ] as const) {
+      const response = await loki.app.inject({
+        method: 'POST',
+        url: '/loki/api/v1/query_range',
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        payload: new URLSearchParams({ query: '{service_name="ad"}', start: from, end: to }).toString(),
+      });
+      assert.equal(response.statusCode, 200, response.body);
+      const { data } = response.json<{ data: { result: { values: unknown[] }[] } }>();
+      assert.equal(data.result.flatMap(({ values }) => values).length, 15, from);
+    }
+    const since = await loki.get('query_range', {
+      query: '{service_name="ad"}',
+      end: String(end),
+      since: '10s',
+    });
+    assert.equal(since.json().data.result.flatMap(({ values }) => values).length, 3);
+  });
+
+  it('lists labels, values and series within the range and selector', async () => {
+    assert.deepEqual((await loki.get('labels', range)).json<object>(), {
+      status: 'success',
+      data: ['k8s_pod_name', 'level', 'service_name'],
+    });
+    assert.deepEqual((await loki.get('label', { ...range, query: '{service_name="nope"}' })).json<object>(), {
+      status: 'success',
+      data: [],
+    });
+    const values = async (name: string, params = {}) =>
+      (await loki.get(`label/${name}/values`, { ...range, ...params })).json<{ data: string[] }>().data;
+    assert.deepEqual(await values('service_name'), ['ad', 'cart']);
+    assert.deepEqual(await values('service_name', { query: '{level="info"}' }), ['cart']);
+    assert.deepEqual(await values('level'), ['error', 'info']);
+    assert.deepEqual(await values('http_status_code'), ['200', '201']);
+    assert.deepEqual(await values('nope'), []);
+    assert.deepEqual(await values('service_name', { start: String(end), end: String(end + 1n) }), []);
+    const series = await loki.get('series', {
+      ...range,
+      'match[]': '{service_name="ad", k8s_pod_name!="pod-1"}',
+    });
+    assert.deepEqual(series.json<{ data: object[] }>().data, [
+      { service_name: 'ad', k8s_pod_name: 'pod-0' },
+      { service_name: 'ad', k8s_pod_name: 'pod-2' },
+    ]);
+    const both = await loki.get('series', { ...range, match: '{}' });
+    assert.equal(both.json<{ data: object[] }>().data.length, 6);
+  });
+
+  it('counts for index stats and volumes', async () => {
+    const query = '{service_name="cart"}';
+    const bytes = rows
+      .filter((row) => row['service_name'] === 'cart')
+      .reduce((total, row) => total + String(row['body']).length, 0);
+    assert.deepEqual((await loki.get('index/stats', { query, ...range })).json<object>(), {
+      streams: 3,
+      chunks: 3,
+      bytes,
+      entries: 15,
+    });
+    const volume = (await loki.get('index/volume', { query, ...range })).json();
+    assert.deepEqual(volume.data.result, [
+      { metric: { service_name: 'cart' }, value: [Number(end / 1_000_000n) / 1000, String(bytes)] },
+    ]);
+    const perPod = (
+      await loki.get('index/volume', { query, targetLabels: 'k8s_pod_name', limit: '2', ...range })
+    ).json();
+    assert.equal(perPod.data.result.length, 2);
+    const steps = (await loki.get('index/volume_range', { query, step: '20s', ...range })).json();
+    const total = steps.data.result[0]?.values.reduce((sum, [, value]) => sum + Number(value), 0);
+    assert.deepEqual([steps.data.result[0]?.values.length, total], [3, bytes]);
+  });
+
+  it('finds fields, labels and patterns', async () => {
+    type Fields = {
+      fields: { label: string; type: string; cardinality: number; parsers: string[] | null }[];
+    };
+    const { fields } = (
+      await loki.get('detected_fields', { query: '{service_name=~".+"}', ...range })
+    ).json<Fields>();
+    const field = (name: string) => fields.find(({ label }) => label === name);
+    assert.deepEqual(field('user_id'), { label: 'user_id', type: 'string', cardinality: 4, parsers: null });
+    assert.deepEqual(field('user'), { label: 'user', type: 'int', cardinality: 2, parsers: ['logfmt'] });
+    assert.deepEqual(field('ok'), { label: 'ok', type: 'boolean', cardinality: 1, parsers: ['json'] });
+    assert.deepEqual(field('size')?.type, 'bytes');
+    assert.deepEqual(field('took')?.parsers?.sort(), ['json', 'logfmt']);
+    const values = await loki.get('detected_field/user/values', { query: '{service_name=~".+"}', ...range });
+    assert.deepEqual(values.json<{ values: string[] }>().values, ['12', '7']);
+    const labels = (await loki.get('detected_labels', range)).json<{ detectedLabels: object[] }>()
+      .detectedLabels;
+    assert.deepEqual(labels, [
+      { label: 'service_name', cardinality: 2 },
+      { label: 'k8s_pod_name', cardinality: 3 },
+      { label: 'level', cardinality: 2 },
+    ]);
+    type Patterns = { data: { pattern: string; samples: [number, number][] }[] };
+    const patterns = (
+      await loki.get('patterns', { query: '{service_name="cart"}', step: '60', ...range })
+    ).json<Patterns>();
+    assert.deepEqual(
+      patterns.data.map(({ pattern, samples }) => [
+        pattern,
+        samples.reduce((sum, [, count]) => sum + count, 0),
+      ]),
+      [
+        ['level=info took=<_> user=<_> "GET /a"', 5],
+        ['level=warn took=<_> user=<_> "GET /b"', 5],
+        ['{"took":<_>,"ok":true,"size":"<_>"}', 5],
+      ],
+    );
+  });
+
+  it('formats queries and tells its version', async () => {
+    const formatted = await loki.get('format_query', { query: 'sum(rate({a="b"}[5m]))by(c)' });
+    assert.deepEqual(formatted.json<object>(), {
+      status: 'success',
+      data: 'sum by (c) (rate({a="b"} [5m]))',
+    });
+    assert.equal(
+      (await loki.get('status/buildinfo')).json<{ version: string }>().version.split('.').length,
+      3,
+    );
+  });
+
+  const errors: readonly (readonly [
+    path: string,
+    params: Record<string, string>,
+    status: number,
+    message: RegExp,
+  ])[] = [
+    ['query_range', {}, 400, /^parameter "query" is missing$/],
+    ['query_range', { query: '{a="b"' }, 400, /^parse error at line 1, col 7: unexpected end of the query$/],
+    ['query_range', { query: '{a=~"("}' }, 400, /invalid regular expression/],
+    ['query_range', { query: '{a="b"} |~ "(a{1000}){1000}"' }, 400, /invalid repeat count/],
+    ['query_range', { query: '{a="b"} | line_format "{{"' }, 400, /unclosed action/],
+    [
+      'query_range',
+      { query: '{a="b"} | line_format "{{template `x`}}"' },
+      422,
+      /\{\{template\}\} is not supported/,
+    ],
+    ['query_range', { query: 'approx_topk(1, rate({a="b"}[1m]))' }, 422, /approx_topk is not supported/],
+    ['query_range', { query: '{a="b"}', limit: '5001' }, 400, /"limit" is 5001, at most 5000/],
+    ['query_range', { query: '{a="b"}', limit: '-1' }, 400, /"limit" must be a whole number/],
+    ['query_range', { query: '{a="b"}', start: 'yesterday' }, 400, /"start" is no time.*"yesterday"/],
+    ['query_range', { query: '{a="b"}', start: '9'.repeat(30) }, 400, /"start" is out of range/],
+    ['query_range', { query: '{a="b"}', start: '20', end: '10' }, 400, /"end" must not be before "start"/],
+    [
+      'query_range',
+      { query: '{a="b"}', start: '0', end: '1700000000' },
+      422,
+      /the time range is longer than 744 h/,
+    ],
+    [
+      'query_range',
+      { query: '{a="b"}', direction: 'sideways' },
+      400,
+      /"direction" must be forward or backward/,
+    ],
+    ['query_range', { query: 'rate({a="b"}[1m])', step: '0' }, 400, /"step" must be longer than zero/],
+    ['query_range', { query: 'rate({a="b"}[1m])', step: '10ms' }, 400, /360001 steps, at most 11000/],
+    ['query_range', { query: 'rate({a="b"}[1y])' }, 422, /a range with its offset is longer than 744 h/],
+    ['query', { query: '{a="b"}' }, 400, /log queries are not supported as an instant query/],
+    ['series', {}, 400, /"match\[\]" is missing/],
+    ['label/a-b/values', {}, 400, /the label name is not valid/],
+    ['labels', { query: 'rate({a="b"}[1m])' }, 400, /a log query \(stream selector\) is required/],
+    ['tail', { query: '{a="b"}' }, 501, /live tailing is not supported/],
+  ];
+  for (const [path, params, status, message] of errors) {
+    it(`answers ${status} to ${path} ${JSON.stringify(params).slice(0, 70)}`, async () => {
+      const answer = await loki.get(path, params);
+      assert.equal(answer.status, status, answer.body);
+      assert.match(answer.type, /^text\/plain/);
+      assert.match(answer.body, message);
+    });
+  }
+
+  it('keeps quotes, NUL and odd names in their place', async () => {
+    for (const text of ["'; DROP TABLE lake.logs; --", 'a\\u0000b', "it''s", '\\\\', '%_*', '\\U0001F986']) {
+      const query = `{service_name="${text}", x!="${text}"} |= "${text}" !~ "${text.replaceAll(/[*\\]/g, '.')}" | y="${text}"`;
+      const answer = await loki.get('query_range', { query, ...range });
+      assert.equal(answer.status, 200, `${query}: ${answer.body}`);
+    }
+    assert.equal((await loki.get('labels', range)).json<{ data: string[] }>().data.length, 3);
+  });
+
+  it('takes patterns that make a backtracking matcher run forever', async () => {
+    const long = 'a'.repeat(20_000);
+    await loki.lake.insert('logs', [
+      logRow({ at: 1000, service: 'evil', body: `${long}!`, attributes: { v: `${long}!` } }),
+    ]);
+    const evil = { start: String(start + 1000_000_000_000n), end: String(start + 1001_000_000_000n) };
+    for (const query of [
+      '{service_name="evil"} |~ "^(a+)+$"',
+      '{service_name="evil"} | v=~"(a|a|a)*"',
+      '{service_name="evil"} | regexp "(?P<x>(a*)*b)" | x!=""',
+      '{service_name="evil"} | line_format `{{ regexReplaceAll "(a+)+$" .v "" }}` |= "b"',
+      '{service_name="evil"} | label_format t=`{{ toDate "1111111111111111111111x" .v }}` | t!=""',
+    ]) {
+      const answer = await loki.get('query_range', { query, ...evil });
+      assert.equal(answer.status, 200, answer.body);
+      assert.deepEqual(answer.json().data.result, [], query);
+    }
+  });
+});
+
+describe('the limits of the Loki API', () => {
+  it('bounds series, samples and rows', async () => {
+    const loki = await testLoki({ maxSeries: 5, maxSamples: 200, maxRows: 3 });
+    try {
+      await loki.lake.insert('logs', rows);
+      const refused = async (path: string, params: Record<string, string>, message: RegExp) => {
+        const answer = await loki.get(path, { ...range, ...params });
+        assert.deepEqual([answer.status, message.test(answer.body)], [422, true], answer.body);
+      };
+      await refused(
+        'query_range',
+        { query: 'count_over_time({service_name=~".+"}[1m])', step: '60' },
+        /more than 5 series/,
+      );
+      await refused(
+        'query_range',
+        { query: 'sum by (user_id) (rate({service_name=~".+"}[1m]))', step: '1' },
+        /more than 200 values/,
+      );
+      const samples = 'quantile_over_time(0.5, {service_name=~".+"} | unwrap http_status_code [1m]) by ()';
+      assert.equal((await loki.get('query_range', { query: samples, step: '60', ...range })).status, 200);
+      await refused('label/user_id/values', {}, /more than 3 rows/);
+      assert.equal((await loki.get('query_range', { query: '{a="b"}', limit: '4', ...range })).status, 400);
+    } finally {
+      await loki.close();
+    }
+  });
+
+  it('ends a query at its time limit, in JavaScript too', { timeout: 60_000 }, async () => {
+    const loki = await testLoki({ timeoutMs: 1500 });
+    try {
+      const body = `'{"n":' || i || ',"pad":"' || repeat('x', 200) || '"}'`;
+      await loki.lake.connection.run(
+        `INSERT INTO lake.main.logs BY NAME SELECT TIMESTAMP '2023-11-14 22:00:30' AS timestamp, ` +
+          `${start + 30_000_000_000n} + i AS time_unix_nano, 's' AS service_name, ${body} AS body FROM range(600000) r(i)`,
+      );
+      const slow = `sum by (n) (count_over_time({service_name="s"} | json | line_format "{{ repeat 50 .pad | upper | lower }}" [1m]))`;
+      const answer = await loki.get('query_range', { query: slow, step: '60', ...range });
+      assert.equal(answer.status, 504, answer.body);
+      assert.match(answer.body, /ran longer than 1.5 s/);
+      assert.equal(loki.lake.guard.running, 0);
+    } finally {
+      await loki.close();
+    }
+  });
+
+  it('ends a query when its client goes away', { timeout: 60_000 }, async () => {
+    const loki = await testLoki();
+    try {
+      await loki.lake.connection.run(
+        `INSERT INTO lake.main.logs BY NAME SELECT TIMESTAMP '2023-11-14 22:00:30' AS timestamp, ` +
+          `${start + 30_000_000_000n} + i AS time_unix_nano, 's' AS service_name, '{"n":' || i || '}' AS body FROM range(2000000) r(i)`,
+      );
+      const address = await loki.app.listen({ host: '127.0.0.1', port: 0 });
+      const query = new URLSearchParams({
+        query: '{service_name="s"} | json | line_format "{{.n}}" |= "nope"',
+        ...range,
+      });
+      const run = mock.method(loki.lake.guard, 'run');
+      const client = new AbortController();
+      const request = fetch(`${address}/loki/api/v1/query_range?${query.toString()}`, {
+        signal: client.signal,
+      });
+      while (loki.lake.guard.running === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      client.abort();
+      await assert.rejects(request);
+      await assert.rejects(run.mock.calls[0]?.result as Promise<object>, { kind: 'canceled' });
+      assert.equal(loki.lake.guard.running, 0);
+    } finally {
+      await loki.close();
+    }
+  });
+
+  it('does not show the inside of an error', async () => {
+    const loki = await testLoki();
+    try {
+      await loki.lake.connection.run('DROP TABLE lake.main.logs');
+      const answer = await loki.get('query_range', { query: '{a="b"}', ...range });
+      assert.equal(answer.status, 500);
+      assert.equal(answer.body, 'internal error while the query ran');
+      assert.match(loki.logged(), /Catalog Error/);
+    } finally {
+      await loki.close();
+    }
+  });
+});
+
+describe('sample values', () => {
+  it('are written without exponents', () => {
+    assert.equal(formatSample(1e21), '1000000000000000000000');
+    assert.equal(formatSample(1.5e-7), '0.00000015');
+    assert.equal(formatSample(-2.25e22), '-22500000000000000000000');
+    assert.deepEqual([NaN, Infinity, -Infinity, 0.1].map(formatSample), ['NaN', '+Inf', '-Inf', '0.1']);
+  });
+});
