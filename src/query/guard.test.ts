@@ -62,10 +62,13 @@ describe('QueryGuard', () => {
   it('counts the wait into the timeout', async () => {
     const guard = new QueryGuard(pool, { ...limits, timeoutMs: 50 });
     const first = blocked(guard);
+    // A timeout signal alone does not keep the process alive.
+    const alive = setInterval(() => {}, 1000);
     await assert.rejects(
       guard.run('test', forever, async () => 1),
       { kind: 'timeout' },
     );
+    clearInterval(alive);
     assert.equal(guard.queued, 0);
     first.release();
     await first.done;
