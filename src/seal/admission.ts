@@ -39,7 +39,12 @@ export interface AdmissionInputs {
 /** The checks made before a payload is decoded; the spool and the decode queue have checks of their own. */
 export function admit(inputs: AdmissionInputs): Refusal | null {
   if (inputs.closing) {
-    return { kind: 'refused', reason: 'shutting_down', message: 'this node is draining', retryAfterSeconds: 5 };
+    return {
+      kind: 'refused',
+      reason: 'shutting_down',
+      message: 'this node is draining',
+      retryAfterSeconds: 5,
+    };
   }
   if (!inputs.lakeAway && inputs.projectedSeconds > inputs.slaSeconds) {
     const projected = inputs.projectedSeconds.toFixed(1);
