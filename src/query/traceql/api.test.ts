@@ -133,6 +133,18 @@ describe('Tempo API', () => {
     });
   }
 
+  it('searches the last day without a time, where other parameters are tags', async () => {
+    const recent = BigInt(Date.now() - 3_600_000) * 1_000_000n;
+    await lake.insert('spans', drawSpans('trace d4\n fresh svc=new x=1', recent));
+    const find = async (params: string) => {
+      const { traces } = await json<{ traces: { traceID: string }[] }>(`/api/search?${params}`);
+      return traces.map(({ traceID }) => traceID.slice(-2));
+    };
+    assert.deepEqual(await find('service.name=new'), ['d4']);
+    assert.deepEqual(await find('service.name=web'), []);
+    assert.deepEqual(await find(q('{}')), ['d4']);
+  });
+
   it('lists tags by scope', async () => {
     const { scopes } = await json<{ scopes: { name: string; tags: string[] }[] }>(
       `/api/v2/search/tags?${around}`,

@@ -22,14 +22,6 @@ export const hour = 3600n * second;
  */
 export const tracePadding = hour / 2n;
 
-export const noColumns: SpanColumns = {
-  spanAttributes: false,
-  resourceAttributes: false,
-  scopeAttributes: false,
-  events: false,
-  links: false,
-};
-
 /** The wide columns that these fields need. */
 export function columnsFor(fields: readonly Field[]): SpanColumns {
   const scopes = new Set(
@@ -46,7 +38,7 @@ export function columnsFor(fields: readonly Field[]): SpanColumns {
   };
 }
 
-export function spanSelect(columns: SpanColumns): string {
+function spanSelect(columns: SpanColumns): string {
   const wide = (wanted: boolean, name: string) => (wanted ? name : 'NULL');
   return [
     ...['trace_id', 'span_id', 'parent_span_id', 'span_name', 'span_kind', 'status_code', 'status_message'],
@@ -61,7 +53,7 @@ export function spanSelect(columns: SpanColumns): string {
 }
 
 /** Row `r` of a chunk that `spanSelect` names the columns of. */
-export function spanRow(columns: readonly (readonly unknown[])[], r: number): SpanRow {
+function spanRow(columns: readonly (readonly unknown[])[], r: number): SpanRow {
   const string = (c: number) => (columns[c]?.[r] ?? null) as string | null;
   const integer = (c: number) => Number(columns[c]?.[r] ?? 0);
   const start = (columns[7]?.[r] ?? 0n) as bigint;

@@ -104,7 +104,7 @@ function aggregateSql({ fn, quantiles }: MetricsAggregate, operand: string): str
   }
 }
 
-export function groupColumn(field: Field): GroupColumn | null {
+function groupColumn(field: Field): GroupColumn | null {
   const source = fieldSource(field);
   switch (source.kind) {
     case 'text':
@@ -141,7 +141,7 @@ interface NumberSql {
 }
 
 /** Durations in seconds; attributes that are no numbers are NULL. */
-export function numberSql(field: Field): NumberSql | null {
+function numberSql(field: Field): NumberSql | null {
   const source = fieldSource(field);
   if (source.kind === 'number') return { sql: `(${source.column} / 1e9)`, scale: 1e9 };
   if (source.kind !== 'json') return null;

@@ -211,6 +211,13 @@ describe('traces by id', () => {
     assert.deepEqual(names, [['one', 'three'], ['two']]);
   });
 
+  it('shows a span that was sent twice once', async () => {
+    const sent = drawSpans('trace 2e\n once');
+    await lake.insert('spans', [...sent, ...sent]);
+    const response = await app.inject({ url: '/api/traces/2e' });
+    assert.equal(response.body.match(/"spanId"/g)?.length, 1);
+  });
+
   it('looks only where the hint says', async () => {
     const seconds = Number(epoch / 1_000_000_000n);
     const inside = await app.inject({ url: `/api/traces/${id}?start=${seconds - 5}&end=${seconds + 5}` });
