@@ -67,7 +67,9 @@ export function workloadOf(signal: Signal, records = 1000): Workload {
           timeNs: base + BigInt(r) * 1000n,
           severity: r % 20 === 0 ? 17 : 9,
           severityText: r % 20 === 0 ? 'ERROR' : 'INFO',
-          body: `request ${randomBytes(6).toString('hex')} finished in ${Math.floor(Math.random() * 900)} ms`,
+          body:
+            `request ${randomBytes(6).toString('hex')} of session ${randomBytes(10).toString('hex')} ` +
+            `finished in ${Math.floor(Math.random() * 900)} ms with code ${Math.floor(Math.random() * 9)}`,
           attributes: recordAttributes(),
           traceId: randomBytes(16),
           spanId: randomBytes(8),

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { openTestLake, rowsOf, silentTelemetry } from '../../test/support/open-lake.js';
 import { logsRequest } from '../../test/support/otlp.js';
 import { eventually, temporaryFolder } from '../../test/support/server.js';
-import { resolveConfig, type Config } from '../config/index.js';
+import { resolveConfig } from '../config/index.js';
 import { DecodePool } from '../decode/index.js';
 import { CommitError, type Lake } from '../lake/index.js';
 import type { IntakeResult, Payload } from '../schema/index.js';
