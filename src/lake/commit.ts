@@ -1,7 +1,9 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Faults } from '../faults/index.js';
-import type { ColumnBatch } from '../schema/index.js';
+import { tableDef, type ColumnBatch, type TableName } from '../schema/index.js';
 import { Histogram, type Registry } from '../telemetry/index.js';
+import type { FileSync } from './durable.js';
+import { daysOf, syncPath } from './durable.js';
 import { LakeError, firstLine, isDataError } from './errors.js';
 import type { Feed } from './feed.js';
 import type { InstanceHost } from './host.js';
@@ -15,6 +17,10 @@ export interface WriterOptions {
   readonly nodeId: string;
   readonly registry: Registry;
   readonly faults: Faults;
+  /** Makes new Parquet files durable before COMMIT; null where the storage does that itself. */
+  readonly files: FileSync | null;
+  /** The folder of a local catalog file. */
+  readonly catalogFolder: string | null;
   /** Bound of one commit; then it is interrupted. */
   readonly timeoutMs: number;
 }
@@ -29,7 +35,7 @@ export class Writer {
   constructor(private readonly options: WriterOptions) {
     this.#seconds = new Histogram({
       name: 'canardstack_lake_commit_seconds',
-      help: 'Time of the phases of a commit: copying buffers, writing rows, writing watermarks, COMMIT.',
+      help: 'Time of the phases of a commit: copying buffers, writing rows, writing watermarks, syncing files, COMMIT.',
       labelNames: ['phase'],
       buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registers: [options.registry],
@@ -87,7 +93,8 @@ export class Writer {
     this.#observe('buffers', begun);
     try {
       const rows = feed.tables.reduce((sum, table) => sum + table.rows, 0);
-      await this.#transaction(connection, feed, progress, begun + this.options.timeoutMs);
+      const sync = () => this.#syncFiles(batches, feed);
+      await this.#transaction(connection, feed, progress, sync, begun + this.options.timeoutMs);
       this.options.faults?.('lake.committed');
       return {
         rows,
@@ -103,6 +110,7 @@ export class Writer {
     connection: DuckDBConnection,
     feed: Feed,
     progress: readonly StreamProgress[],
+    syncFiles: () => Promise<void>,
     deadline: number,
   ): Promise<void> {
     const run = (sql: string) => this.#bounded(connection, deadline, () => connection.run(sql));
@@ -116,7 +124,9 @@ export class Writer {
       at = this.#observe('rows', at);
       for (const statement of progressStatements(progress, current, this.options.nodeId))
         await run(statement);
-      this.#observe('watermarks', at);
+      at = this.#observe('watermarks', at);
+      await syncFiles();
+      this.#observe('sync', at);
     } catch (error) {
       await this.#abandon(connection, error);
       throw asCommitError(error);
@@ -125,11 +135,23 @@ export class Writer {
     const at = performance.now();
     try {
       await run('COMMIT');
+      // DuckDB makes its WAL anew after each checkpoint; the name must be as durable as the contents.
+      if (this.options.catalogFolder !== null) await syncPath(this.options.catalogFolder, false);
     } catch (error) {
       await this.#abandon(connection, error);
       throw new CommitError('unknown', `the commit was not confirmed: ${firstLine(error)}`, { cause: error });
     }
     this.#observe('commit', at);
+  }
+
+  async #syncFiles(batches: readonly ColumnBatch[], feed: Feed): Promise<void> {
+    const { files } = this.options;
+    if (files === null) return;
+    for (const { table } of feed.tables) {
+      await files.table(table, daysOf(batches, table, timestampColumn(table)));
+    }
+    // Watermarks are files only when nothing is inlined.
+    await files.table('canardstack_progress', null);
   }
 
   /** Ends a failed transaction; a connection that doesn't even roll back is thrown away. */
@@ -202,6 +224,10 @@ export class Writer {
     this.#seconds.observe({ phase }, (now - since) / 1000);
     return now;
   }
+}
+
+function timestampColumn(table: TableName): number {
+  return tableDef(table).columns.findIndex((column) => column.name === 'timestamp');
 }
 
 function checkProgress(progress: readonly StreamProgress[]): void {

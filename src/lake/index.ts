@@ -1,12 +1,13 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { catalogFrom } from '../catalog/index.js';
 import type { Config } from '../config/settings.js';
 import type { Faults } from '../faults/index.js';
 import type { Telemetry } from '../telemetry/index.js';
 import { Writer } from './commit.js';
+import { FileSync } from './durable.js';
 import { LakeError, firstLine } from './errors.js';
 import { defaultExtensionDir, installExtensions } from './extensions.js';
 import { InstanceHost } from './host.js';
@@ -95,6 +96,8 @@ export async function openLake(options: OpenLakeOptions): Promise<Lake> {
     nodeId: options.nodeId,
     registry: telemetry.registry,
     faults: options.faults,
+    files: catalog.dataIsLocal ? new FileSync(catalog.dataPath) : null,
+    catalogFolder: catalog.file === null ? null : dirname(catalog.file),
     timeoutMs: options.commitTimeoutMs ?? 120_000,
   });
   const readers = new ConnectionPool(
@@ -109,6 +112,7 @@ export async function openLake(options: OpenLakeOptions): Promise<Lake> {
   const maintenance = new LakeMaintenance({
     host,
     writer,
+    files: catalog.dataIsLocal ? new FileSync(catalog.dataPath) : null,
     config,
     telemetry,
     faults: options.faults,

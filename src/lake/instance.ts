@@ -50,8 +50,8 @@ export class LakeInstance {
       temp_directory: temporary,
       memory_limit: `${options.memoryLimitBytes ?? defaultMemoryLimit()}B`,
       threads: String(threads),
-      // Row order within a file is set by sorting, never by arrival, so inserts may run on all threads.
-      preserve_insertion_order: 'false',
+      // preserve_insertion_order stays on: without it compaction loses the sort order, and DuckLake loses the
+      // match of rows and row ids, which ends in a fatal error.
     });
     try {
       const { connection, handle } = await database.connect();

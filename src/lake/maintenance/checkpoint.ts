@@ -29,6 +29,7 @@ const sizeClasses = [
 const groupsPerMerge = 2;
 
 const progress = 'canardstack_progress';
+const summary = 'metadata_summary';
 
 /**
  * The parts of DuckLake's CHECKPOINT, table by table: inlined rows to Parquet, small files merged (sorted),
@@ -41,48 +42,62 @@ export async function checkpoint(task: TaskRun, options: CheckpointOptions): Pro
     await work();
     options.observe(name, (performance.now() - begun) / 1000);
   };
-  await part('summary', () => refreshSummary(task));
+  // The summary is derived data: when it fails, the lake is looked after all the same.
+  let failure: Error | undefined;
+  await part('summary', () => refreshSummary(task)).catch((error: unknown) => {
+    failure = error instanceof Error ? error : new Error(String(error));
+  });
   await part('flush', () => flush(task));
   options.faults?.('maintenance.checkpoint');
   await part('merge', () => merge(task, performance.now() + options.mergeBudgetMs));
-  await part('rewrite', () => rewrite(task));
   await part('expire', () => expire(task, options.snapshotRetentionSecs));
+  if (failure) throw failure;
 }
 
 async function flush(task: TaskRun): Promise<void> {
-  for (const { name } of tables) await task.run(flushSql(name));
-  await task.run(flushSql('metadata_summary'));
-  // Every commit updates these rows, so this conflicts with any commit beside it. They are few.
-  await task.exclusive(async (connection) => {
-    await connection.run(flushSql(progress));
-    await connection.run(
-      `CALL ducklake_rewrite_data_files('lake', ${literal(progress)}, schema => 'main', delete_threshold => 0.0)`,
-    );
-    await connection.run(
-      `CALL ducklake_merge_adjacent_files('lake', ${literal(progress)}, schema => 'main')`,
-    );
-  });
+  for (const { name } of tables) await task.rewriting(name, [flushSql(name)]);
+  // Every commit updates the watermarks, so this conflicts with any commit beside it. They are few.
+  await task.rewritingExclusively(progress, [flushSql(progress), rewriteSql(progress)]);
+  // Not beside commits either: when one comes between, DuckLake 1.0 tries the rewrite's COMMIT again and miscounts
+  // the deleted rows, which is a fatal error.
+  await task.rewritingExclusively(summary, [flushSql(summary), rewriteSql(summary)]);
 }
 
 function flushSql(table: string): string {
   return `CALL ducklake_flush_inlined_data('lake', schema_name => 'main', table_name => ${literal(table)})`;
 }
 
+/** Files without the rows deleted from them; those without any row left are dropped. */
+function rewriteSql(table: string): string {
+  return `CALL ducklake_rewrite_data_files('lake', ${literal(table)}, schema => 'main', delete_threshold => 0.0)`;
+}
+
 async function merge(task: TaskRun, deadline: number): Promise<void> {
   for (const { name } of tables) {
+    // Merging files that have deletions ends in a fatal error of DuckLake 1.0. Nothing here leaves any, but a
+    // person's DELETE does; flush has just turned those of the catalog into delete files.
+    if (await hasDeletions(task, name)) await task.rewritingExclusively(name, [rewriteSql(name)]);
+    if (await hasDeletions(task, name)) continue;
     for (const size of sizeClasses) {
       while (performance.now() < deadline && (await mergeable(task, name, size)) >= size.enough) {
         const before = await fileCount(task, name);
-        await task.run(
+        await task.rewriting(name, [
           `CALL ducklake_merge_adjacent_files('lake', ${literal(name)}, schema => 'main', ` +
             `min_file_size => ${size.min}, max_file_size => ${size.below}, ` +
             `max_compacted_files => ${groupsPerMerge})`,
-        );
+        ]);
         if ((await fileCount(task, name)) >= before) break;
       }
     }
   }
-  await task.run(`CALL ducklake_merge_adjacent_files('lake', 'metadata_summary', schema => 'main')`);
+}
+
+async function hasDeletions(task: TaskRun, table: string): Promise<boolean> {
+  const rows = await task.rows(
+    `SELECT count(*) FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')
+     WHERE delete_file IS NOT NULL`,
+  );
+  return Number(rows[0]?.[0]) > 0;
 }
 
 /** Most files of one size class in one partition. */
@@ -105,13 +120,6 @@ async function fileCount(task: TaskRun, table: string): Promise<number> {
     `SELECT count(*) FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')`,
   );
   return Number(rows[0]?.[0]);
-}
-
-/** Telemetry files lose rows only as whole files; the summary's rows are replaced all the time. */
-async function rewrite(task: TaskRun): Promise<void> {
-  await task.run(
-    `CALL ducklake_rewrite_data_files('lake', 'metadata_summary', schema => 'main', delete_threshold => 0.5)`,
-  );
 }
 
 async function expire(task: TaskRun, snapshotRetentionSecs: number): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Faults } from '../../faults/index.js';
 import type { Telemetry } from '../../telemetry/index.js';
 import type { Writer } from '../commit.js';
+import type { FileSync } from '../durable.js';
 import { firstLine } from '../errors.js';
 import type { InstanceHost } from '../host.js';
 import { tableSizes } from '../stats.js';
@@ -13,6 +14,8 @@ import { TaskRun } from './task.js';
 export interface MaintenanceOptions {
   readonly host: InstanceHost;
   readonly writer: Writer;
+  /** Makes the files that maintenance writes durable; its own, not the writer's. */
+  readonly files: FileSync | null;
   readonly config: {
     readonly checkpointIntervalSecs: number;
     readonly retentionDays: number;
@@ -158,10 +161,10 @@ export class LakeMaintenance implements Maintenance {
   }
 
   async #withConnection<T>(signal: AbortSignal, work: (task: TaskRun) => Promise<T>): Promise<T> {
-    const { host, writer } = this.options;
+    const { host, writer, files } = this.options;
     const connection = await host.acquire();
     try {
-      return await work(new TaskRun(connection, writer, signal));
+      return await work(new TaskRun(connection, writer, files, signal));
     } finally {
       host.release(connection);
     }

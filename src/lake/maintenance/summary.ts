@@ -76,14 +76,16 @@ async function fold(task: TaskRun, to: number): Promise<void> {
     const touched = '(signal, day) IN (SELECT DISTINCT signal, day FROM temp.main.summary_delta)';
     await connection.run(
       `CREATE OR REPLACE TEMP TABLE summary_folded AS
-       SELECT ${keys}, sum(row_count)::BIGINT AS row_count, min(first_seen) AS first_seen, max(last_seen) AS last_seen
-       FROM (FROM lake.main.metadata_summary WHERE ${touched} UNION ALL BY NAME FROM temp.main.summary_delta)
-       GROUP BY ALL
-       QUALIFY row_number() OVER (PARTITION BY signal, day, kind, name ORDER BY sum(row_count) DESC) <= ${maxValuesPerName}`,
+       FROM (
+         SELECT ${keys}, sum(row_count)::BIGINT AS row_count, min(first_seen) AS first_seen, max(last_seen) AS last_seen
+         FROM (FROM lake.main.metadata_summary WHERE ${touched} UNION ALL BY NAME FROM temp.main.summary_delta)
+         GROUP BY ${keys}
+       ) QUALIFY row_number() OVER (PARTITION BY signal, day, kind, name ORDER BY row_count DESC) <= ${maxValuesPerName}`,
     );
     await connection.run(`DELETE FROM lake.main.metadata_summary WHERE ${touched}`);
     await connection.run(`INSERT INTO lake.main.metadata_summary BY NAME FROM temp.main.summary_folded`);
     await setMeta(connection, snapshotKey, String(to));
+    await task.syncFiles('metadata_summary');
     await connection.run('COMMIT');
   } catch (error) {
     await connection.run('ROLLBACK').catch(() => undefined);

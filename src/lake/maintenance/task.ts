@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Writer } from '../commit.js';
+import type { FileSync } from '../durable.js';
 import { LakeError, messageOf } from '../errors.js';
 
 const attempts = 6;
@@ -14,12 +15,42 @@ export class TaskRun {
   constructor(
     readonly connection: DuckDBConnection,
     private readonly writer: Writer,
+    private readonly files: FileSync | null,
     readonly signal: AbortSignal,
   ) {}
 
   /** A statement beside commits; conflicts with them are retried with growing pauses. */
   async run(sql: string): Promise<void> {
     await this.retried(() => this.#bounded(() => this.connection.run(sql)));
+  }
+
+  /** Statements that write Parquet files of `table`: these are durable before the catalog names them. */
+  async rewriting(table: string, statements: readonly string[]): Promise<void> {
+    await this.retried(() => this.#bounded(() => this.#synced(this.connection, table, statements)));
+  }
+
+  /** The same between two commits, on the writer's connection. */
+  async rewritingExclusively(table: string, statements: readonly string[]): Promise<void> {
+    await this.exclusive(async (connection) => {
+      for (const statement of statements) await this.#synced(connection, table, [statement]);
+    });
+  }
+
+  /** For transactions of one's own: before their COMMIT, after what wrote files of `table`. */
+  async syncFiles(table: string): Promise<void> {
+    await this.files?.table(table, null);
+  }
+
+  async #synced(connection: DuckDBConnection, table: string, statements: readonly string[]): Promise<void> {
+    await connection.run('BEGIN TRANSACTION');
+    try {
+      for (const statement of statements) await connection.run(statement);
+      await this.syncFiles(table);
+      await connection.run('COMMIT');
+    } catch (error) {
+      await connection.run('ROLLBACK').catch(() => undefined);
+      throw error;
+    }
   }
 
   /** Rows of a query, column-major names dropped: `rows[r][c]`. */
