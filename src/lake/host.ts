@@ -20,6 +20,7 @@ export class InstanceHost {
   #reopening: Promise<void> | null = null;
   #generation = 0;
   readonly #listeners: (() => void)[] = [];
+  readonly #closing = new AbortController();
 
   constructor(
     instance: LakeInstance,
@@ -97,7 +98,8 @@ export class InstanceHost {
       } catch (error) {
         this.#broken = firstLine(error);
         this.log.error({ err: this.#broken }, 'the lake could not be opened again, will retry');
-        await sleep(Math.min(10_000, 500 * 2 ** failures), undefined, { ref: false });
+        const pause = Math.min(10_000, 500 * 2 ** failures);
+        await sleep(pause, undefined, { signal: this.#closing.signal }).catch(() => undefined);
       }
     }
   }
@@ -109,7 +111,7 @@ export class InstanceHost {
     if (this.#live.size === 0) return;
     const returned = new Promise<void>((resolve) => (this.#returned = resolve));
     const timeout = new AbortController();
-    await Promise.race([returned, sleep(drainMs, undefined, { signal: timeout.signal, ref: false })]);
+    await Promise.race([returned, sleep(drainMs, undefined, { signal: timeout.signal })]);
     timeout.abort();
     this.#returned = null;
     if (this.#live.size > 0) throw new LakeError('unavailable', `${this.#live.size} queries do not end`);
@@ -118,8 +120,15 @@ export class InstanceHost {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#closing.abort();
     await this.#reopening;
-    await this.#drain();
+    try {
+      await this.#drain();
+    } catch (error) {
+      // Closing it under a running query would crash; the operating system takes the lock back.
+      this.log.error({ err: firstLine(error) }, 'the lake is left open at shutdown');
+      return;
+    }
     await this.#instance?.close();
     this.#instance = null;
   }
