@@ -31,8 +31,11 @@ export function selection(params: Params, limits: QueryLimits): Selection {
   return { log: selector(params.text('query')), from: start, to: end };
 }
 
-export async function whereSql(query: Selection, ctx: ExecContext): Promise<string> {
-  return and((await logConditions(query, ctx)).where);
+/** The condition of a selector and the filters right behind it; parsers and what follows them do not count here. */
+export async function whereSql({ log, from, to }: Selection, ctx: ExecContext): Promise<string> {
+  const end = log.stages.findIndex(({ kind }) => kind !== 'line' && kind !== 'label');
+  const stages = end < 0 ? log.stages : log.stages.slice(0, end);
+  return and((await logConditions({ log: { ...log, stages }, from, to }, ctx)).where);
 }
 
 /** GET /loki/api/v1/labels: stream labels with a value in the range, and `level`. */

@@ -126,6 +126,41 @@ const found: readonly (readonly [query: string, seconds: string])[] = [
   ['{service_name="tie"}', '8 8 8'],
 ];
 
+/** Bodies that a json stage and SQL could easily take in different ways. */
+const odd = [
+  '{"level":"error","n":1.50,"ok":true}',
+  '  \t{"level":"error","n":1e3}',
+  '{"level":"error"} and more',
+  '{"level":"error","broken":',
+  '{"text":"a raw\nbreak","level":"error"}',
+  '{"level":null,"n":"1.50"}',
+  '{"level":{"name":"error"},"n":[1]}',
+  '["error"]',
+  '"error"',
+  'error',
+  '{"l\\u0065vel":"\\u0065rror","n":12345678901234567890}',
+  '{"level":"","n":0.1,"a":{"b":["x",{"c d":"y"}]}}',
+];
+
+const oddQueries = [
+  'level="error"',
+  'level!="error"',
+  'level=~"err.*"',
+  'level=""',
+  'n="1.50"',
+  'n=1.5',
+  'n!="1.50"',
+  'n>=1000',
+  'n=~"1.*"',
+  'ok="true"',
+  '__error__=""',
+  '__error__!=""',
+  'n>0 | __error__=""',
+  '__error__="" | level!=""',
+  'level_name="error"',
+  'a_b=""',
+];
+
 describe('LogQL log queries', () => {
   let loki: TestLoki;
   before(async () => {
@@ -152,6 +187,28 @@ describe('LogQL log queries', () => {
       assert.equal(times.join(' '), seconds);
     });
   }
+
+  describe('with json in SQL find what the pipeline finds', () => {
+    before(() =>
+      loki.lake.insert(
+        'logs',
+        odd.map((body, i) => logRow({ at: 60, ns: BigInt(i), service: 'odd', body })),
+      ),
+    );
+    const fields = ['', 'level="level", n="n"', 'c="a.b[1][\\"c d\\"]", n="a.b[0]", level="level"'];
+    for (const query of fields.flatMap((list) =>
+      oddQueries.map((filter) => `json ${list.replaceAll('\\"', '"')} | ${filter}`),
+    )) {
+      it(query, async () => {
+        const shown = async (stages: string) =>
+          (await entries(`{service_name="odd"} ${stages}| ${query.replace('["c d"]', '[\\"c d\\"]')}`)).map(
+            ({ line, stream }) => [line, stream],
+          );
+        // After decolorize SQL does not know the line any more.
+        assert.deepEqual(await shown(''), await shown('| decolorize '));
+      });
+    }
+  });
 
   it('keeps nanoseconds and the order of arrival within one, in both directions and at the limit', async () => {
     const forward = await entries('{service_name="tie"}');

@@ -59,7 +59,7 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
     let seen = 0;
     ctx.stats.statements++;
     const chunks = ctx.session.stream(
-      `SELECT time_unix_nano, rowid, body, ${recordColumns.join(', ')} FROM lake.logs ` +
+      `SELECT time_unix_nano, rowid, body, ${recordColumns.join(', ')} FROM ${pipeline.source()} ` +
         `WHERE ${and([...where, ...after])} ORDER BY time_unix_nano ${order}, rowid ${order}` +
         (rows === undefined ? '' : ` LIMIT ${rows}`),
     );

@@ -203,6 +203,12 @@ describe('LogQL range aggregations', () => {
       `bytes_rate(${all} STAGE | drop ratio, user_id [1m])`,
       `sum by (level) (count_over_time(${all} STAGE [1m]))`,
       `sum by (x) (count_over_time(${all} STAGE | label_format x=user_id [1m]))`,
+      `sum by (status, method) (count_over_time(${all} STAGE |= "GET" | json | status!="202" [1m]))`,
+      `sum by (level, size) (count_over_time(${all} STAGE | json | drop __error__ [1m]))`,
+      `sum by (s) (count_over_time(${all} STAGE | json s="status", m="method" | m="GET" | __error__="" [1m]))`,
+      `max_over_time(${all} STAGE | json | unwrap status | __error__="" [1m]) by (method)`,
+      `sum by (status) (count_over_time(${all} STAGE | json | status > 200 [1m]))`,
+      `sum by (status) (count_over_time(${all} STAGE | json | __error__!="" [1m]))`,
     ];
     const shape = { from: 0, to: 240, step: 20 };
     for (const query of queries) {
@@ -210,7 +216,7 @@ describe('LogQL range aggregations', () => {
       const [sql, records] = [query.replace('STAGE', ''), query.replace('STAGE', '| decolorize')];
       const got = await ask(loki, sql, shape);
       assert.deepEqual(withoutDetails(got), withoutDetails(await ask(loki, records, shape)), query);
-      assert.equal(got.length === 0, query.includes('__error__'), query);
+      assert.equal(got.length === 0, query.includes('unwrap user_id | __error__'), query);
     }
   });
 

@@ -12,7 +12,7 @@ import { Breather, type ExecContext } from './context.js';
 import { pipelineFailed, SeriesFolds, type RangeQuery } from './seriesFolds.js';
 import { labelsKey, pickLabels, sortLabels, type Labels } from './series.js';
 
-export const sampleExtractionError = 'SampleExtractionErr';
+const sampleExtractionError = 'SampleExtractionErr';
 
 const conversions = {
   number: parseNumber,
@@ -65,7 +65,7 @@ export async function foldRecords(query: RangeQuery, ctx: ExecContext): Promise<
   ];
   const ordered = expr.op === 'first_over_time' || expr.op === 'last_over_time' || expr.op === 'rate_counter';
   const sql =
-    `SELECT ${columns.join(', ')} FROM lake.logs WHERE ${and(query.where)}` +
+    `SELECT ${columns.join(', ')} FROM ${query.pipeline.source()} WHERE ${and(query.where)}` +
     // Samples of one instant count in the order of their arrival.
     (ordered ? ' ORDER BY time_unix_nano, rowid' : '');
 

@@ -1,11 +1,10 @@
 import type { Stage } from '../syntax/ast.js';
 import { compilePipeline } from '../pipeline/compile.js';
-import { labelFilterError } from '../pipeline/filters.js';
 import { errorLabel } from '../pipeline/labels.js';
 import { RecordDecoder, recordColumns } from '../model/record.js';
-import { and } from '../model/sql.js';
+import { and, or } from '../model/sql.js';
 import { Breather, type ExecContext } from './context.js';
-import { pipelineFailed, SeriesFolds, type RangeQuery } from './seriesFolds.js';
+import { SeriesFolds, type RangeQuery } from './seriesFolds.js';
 import { labelsKey, pickLabels, sortLabels, type Labels } from './series.js';
 
 /** How SQL groups records into series, and how the group's columns become labels. */
@@ -51,7 +50,7 @@ function groupsOf(query: RangeQuery): Groups | undefined {
 
 /**
  * Folds in SQL when the whole pipeline can be SQL: one row for each series and bucket comes back. Undefined when
- * it can't be.
+ * it can't be, or when a record turns up that needs the pipeline itself.
  */
 export async function foldInSql(query: RangeQuery, ctx: ExecContext): Promise<SeriesFolds | undefined> {
   const { expr, pipeline, fold, buckets, origin } = query;
@@ -71,15 +70,16 @@ export async function foldInSql(query: RangeQuery, ctx: ExecContext): Promise<Se
 
   const skipping = unwrap !== undefined && unwrap.filters.length > 0;
   const value = raw === undefined ? 'NULL::DOUBLE' : `try_cast(${raw} AS DOUBLE)`;
-  const failures = [...pipeline.errors];
+  const { doubtful } = pipeline;
+  const unsettled = skipping ? [] : [...pipeline.errors];
   const where = [...query.where];
   if (raw !== undefined) {
-    where.push(`${raw} IS NOT NULL AND ${raw} <> ''`);
-    if (skipping) where.push(`${value} IS NOT NULL`, ...pipeline.errors.map((error) => `NOT (${error})`));
-    else failures.push(`${value} IS NULL`);
+    const wanted = [`${raw} IS NOT NULL`, `${raw} <> ''`];
+    if (skipping) wanted.push(`${value} IS NOT NULL`, `NOT coalesce(${or(pipeline.errors)}, FALSE)`);
+    else unsettled.push(`${value} IS NULL`);
+    where.push(doubtful === undefined ? and(wanted) : or([and(wanted), doubtful]));
   }
-  const failed =
-    skipping || failures.length === 0 ? 'FALSE' : failures.map((error) => `(${error})`).join(' OR ');
+  if (doubtful !== undefined) unsettled.push(doubtful);
   const names = groups.columns.map((_, i) => `g${i}`);
   const inner = [
     ...groups.columns.map((sql, i) => `${sql} AS g${i}`),
@@ -88,11 +88,11 @@ export async function foldInSql(query: RangeQuery, ctx: ExecContext): Promise<Se
     `${value} AS v`,
     'body AS line',
     'rowid',
-    `coalesce(${failed}, FALSE) AS failed`,
+    `coalesce(${or(unsettled)}, FALSE) AS unsettled`,
   ];
   const sql =
-    `SELECT ${[...names, 'bucket', 'bool_or(failed)', ...fold.sql].join(', ')} ` +
-    `FROM (SELECT ${inner.join(', ')} FROM lake.logs WHERE ${and(where)}) ` +
+    `SELECT ${[...names, 'bucket', 'bool_or(unsettled)', ...fold.sql].join(', ')} ` +
+    `FROM (SELECT ${inner.join(', ')} FROM ${pipeline.source()} WHERE ${and(where)}) ` +
     `GROUP BY ${[...names, 'bucket'].join(', ')}`;
   const folds = new SeriesFolds(fold, ctx.limits);
   const breather = new Breather(ctx.signal);
@@ -104,12 +104,8 @@ export async function foldInSql(query: RangeQuery, ctx: ExecContext): Promise<Se
       if (pause) await pause;
       ctx.stats.records++;
       const column = (i: number) => chunk.columns[i]?.[r];
-      if (column(at + 1) === true) {
-        throw pipelineFailed(
-          raw === undefined ? labelFilterError : 'SampleExtractionErr',
-          'a value is not a number',
-        );
-      }
+      // An error is the pipeline's to report; it stops at the first.
+      if (column(at + 1) === true) return undefined;
       const labels = groups.labels(column, chunk, r);
       const partial = fold.fromSql(fold.sql.map((_, i) => column(at + 2 + i)));
       folds.merge(

@@ -9,7 +9,7 @@ import { compileRegex, groupNames } from './regex.js';
 import type { StageFn } from './row.js';
 import { compileTemplate, TemplateError } from './template/index.js';
 
-export const templateError = 'TemplateFormatErr';
+const templateError = 'TemplateFormatErr';
 
 /** Compiles a pipeline to a function that changes a row in place and tells whether it is kept. Throws QueryError. */
 export function compilePipeline(stages: readonly Stage[]): StageFn {

@@ -6,7 +6,7 @@ import { patternMatcher } from './pattern.js';
 import { compileRegex } from './regex.js';
 import type { StageFn } from './row.js';
 
-export const labelFilterError = 'LabelFilterErr';
+const labelFilterError = 'LabelFilterErr';
 
 export function matcherTest(matcher: Matcher): (value: string) => boolean {
   const { op, value } = matcher;

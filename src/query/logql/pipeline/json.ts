@@ -4,7 +4,7 @@ import { JsonScanner, JsonSyntaxError } from './jsonScanner.js';
 import { sanitize } from './labels.js';
 import type { StageFn } from './row.js';
 
-export const jsonError = 'JSONParserErr';
+const jsonError = 'JSONParserErr';
 const notAnObject = 'the line is not a JSON object';
 
 /** Every scalar of an object as `a_b` labels; arrays and nulls are left out. Throws JsonSyntaxError. */

@@ -2,7 +2,7 @@ import type { Extraction } from '../syntax/ast.js';
 import { sanitize } from './labels.js';
 import type { StageFn } from './row.js';
 
-export const logfmtError = 'LogfmtParserErr';
+const logfmtError = 'LogfmtParserErr';
 
 export class LogfmtSyntaxError extends Error {}
 

@@ -1,4 +1,5 @@
 import type { LabelFilter, LineFilter, Matcher } from '../syntax/ast.js';
+import { parseNumber } from '../syntax/units.js';
 import { parsePattern } from '../pipeline/pattern.js';
 import { compileRegex } from '../pipeline/regex.js';
 import { unknownService } from '../model/columns.js';
@@ -90,6 +91,8 @@ export interface Meaning {
   readonly sql: string;
   /** Where this one is NULL, a parser may have set the label; undefined when none can. */
   readonly unlessOwn?: string;
+  /** The value may be a number that SQL writes in another way than the line does (1.50, 1e3). */
+  readonly rewritten?: boolean;
 }
 
 /** `meaning` gives undefined for names that only the pipeline itself can tell. */
@@ -112,6 +115,7 @@ export function labelCondition(
       const known = meaning(filter.matcher.name);
       if (!known) return everything;
       const own = matcherSql(known.sql, filter.matcher);
+      if (known.rewritten && !sameInSql(filter.matcher)) return everything;
       if (known.unlessOwn === undefined) return exact(own);
       return { ...everything, sql: or([own, `${known.unlessOwn} IS NULL AND (${lineMay(filter.matcher)})`]) };
     }
@@ -155,4 +159,15 @@ function lineMay({ op, value }: Matcher): string {
 function lineMayNumber(op: string, value: number): string {
   if (op !== '==' || !Number.isSafeInteger(value) || value < 0) return 'TRUE';
   return or([contains(String(value)), `regexp_matches(body, '[0-9.][eE][+-]?[0-9]')`, escaped]);
+}
+
+/** Whether a matcher gives the same for every way to write a number. */
+function sameInSql({ op, value }: Matcher): boolean {
+  if (op === '=~' || op === '!~')
+    return alternatives(value)?.every((word) => !/^-?\d/.test(word) || wholeNumber(word)) ?? false;
+  return parseNumber(value) === undefined || wholeNumber(value);
+}
+
+function wholeNumber(text: string): boolean {
+  return /^(0|-?[1-9]\d{0,14})$/.test(text);
 }

@@ -4,6 +4,8 @@ import { templateLabels } from '../pipeline/template/index.js';
 import type { KeyHints } from '../model/attributes.js';
 import { always, extractedSuffix, isStreamLabel, labelSql, ownSql } from '../model/names.js';
 import { streamSql } from '../model/columns.js';
+import { or } from '../model/sql.js';
+import { JsonFields } from './jsonFields.js';
 import {
   labelCondition,
   lineCondition,
@@ -23,6 +25,10 @@ export interface PipelineSql {
   readonly errors: readonly string[];
   /** What a label means after the pipeline; undefined when SQL can't tell. */
   readonly meaning: (name: string) => string | undefined;
+  /** Rows of which only the pipeline itself can tell the outcome, although the rest is exact. */
+  readonly doubtful: string | undefined;
+  /** What to select from, once every meaning has been asked for. */
+  readonly source: () => string;
 }
 
 export function selectorSql(matchers: readonly Matcher[], hints: KeyHints): string[] {
@@ -39,14 +45,18 @@ export function pipelineSql(stages: readonly Stage[], hints: KeyHints): Pipeline
   const errors: string[] = [];
   let exact = true;
   let lineIsBody = true;
+  /** A parser has run whose fields SQL can't tell. */
   let parsed = false;
+  /** A json stage, the first parser, has run. */
+  let json: JsonFields | undefined;
+  /** A stage may have failed in a way that `errors` does not know. */
   let mayFail = false;
   /** Names that a stage has set: to another expression, or (undefined) to what SQL can't tell. */
   const assigned = new Map<string, string | undefined>();
   /** Set by `keep`: all other names are gone. */
   let kept: Set<string> | undefined;
 
-  const fixed = (sql: string): Meaning => (parsed ? { sql, unlessOwn: sql } : { sql });
+  const fixed = (sql: string): Meaning => (parsed || json ? { sql, unlessOwn: sql } : { sql });
   const meaning = (name: string): Meaning | undefined => {
     if (name === errorLabel || name === errorDetailsLabel)
       return mayFail ? undefined : { sql: 'NULL::VARCHAR' };
@@ -58,14 +68,22 @@ export function pipelineSql(stages: readonly Stage[], hints: KeyHints): Pipeline
     const alias = aliases[name];
     if (alias !== undefined && (assigned.has(alias) || kept)) return undefined;
     const sql = labelSql(name, hints);
+    if (always.has(name) || !(parsed || json)) return { sql };
     // A parsed label of this name goes before the label that the name stands for, but not before the record's own.
-    return parsed && !always.has(name) ? { sql, unlessOwn: ownSql(name, hints) } : { sql };
+    const own = ownSql(name, hints);
+    const field = parsed ? undefined : json?.value(name);
+    if (field === undefined) return { sql, unlessOwn: own };
+    return {
+      sql: `coalesce(${[own, field, ...(alias ? [ownSql(alias, hints)] : [])].join(', ')})`,
+      rewritten: true,
+    };
   };
+  const push = (sql: string) => conditions.push(json ? or([sql, json.doubtful]) : sql);
   const add = (condition: Condition) => {
-    if (condition.sql !== 'TRUE') conditions.push(condition.sql);
+    if (condition.sql !== 'TRUE') push(condition.sql);
     exact &&= condition.exact;
     errors.push(...condition.errors);
-    mayFail ||= condition.errors.length > 0 || !condition.exact;
+    mayFail ||= !condition.exact;
   };
 
   for (const stage of stages) {
@@ -74,9 +92,16 @@ export function pipelineSql(stages: readonly Stage[], hints: KeyHints): Pipeline
         if (lineIsBody) add(lineCondition(stage));
         else exact = false;
         break;
-      case 'label':
-        add(labelCondition(stage.filter, meaning));
+      case 'label': {
+        const test = errorTest(stage.filter);
+        if (test === undefined || mayFail) add(labelCondition(stage.filter, meaning));
+        else {
+          const failed = `coalesce(${or(errors)}, FALSE)`;
+          push(test === 'none' ? `NOT ${failed}` : failed);
+          if (test === 'none') errors.length = 0;
+        }
         break;
+      }
       case 'drop':
       case 'keep':
         if (stage.items.some(({ matcher }) => matcher)) {
@@ -84,7 +109,10 @@ export function pipelineSql(stages: readonly Stage[], hints: KeyHints): Pipeline
           for (const { name } of stage.items) assigned.set(name, undefined);
           if (stage.kind === 'keep') kept = new Set();
         } else if (stage.kind === 'drop') {
-          for (const { name } of stage.items) assigned.set(name, 'NULL::VARCHAR');
+          for (const { name } of stage.items) {
+            if (name === errorLabel) errors.length = 0;
+            else assigned.set(name, 'NULL::VARCHAR');
+          }
         } else {
           const before = kept;
           kept = new Set(stage.items.map(({ name }) => name).filter((name) => before?.has(name) ?? true));
@@ -110,6 +138,15 @@ export function pipelineSql(stages: readonly Stage[], hints: KeyHints): Pipeline
         lineIsBody = false;
         mayFail ||= stage.kind === 'line_format';
         break;
+      case 'json':
+        if (lineIsBody && !parsed && !json) {
+          json = new JsonFields(stage.fields);
+          errors.push(json.failed);
+          break;
+        }
+        parsed = true;
+        mayFail = true;
+        break;
       default:
         parsed = true;
         mayFail = true;
@@ -124,7 +161,16 @@ export function pipelineSql(stages: readonly Stage[], hints: KeyHints): Pipeline
       const found = meaning(name);
       return found && found.unlessOwn === undefined ? found.sql : undefined;
     },
+    doubtful: json?.doubtful,
+    source: () => json?.source() ?? 'lake.logs',
   };
+}
+
+/** `__error__=""` (none) or `__error__!=""` (some). */
+function errorTest(filter: LabelFilter): 'none' | 'some' | undefined {
+  if (filter.kind !== 'match' || filter.matcher.name !== errorLabel || filter.matcher.value !== '')
+    return undefined;
+  return filter.matcher.op === '=' ? 'none' : filter.matcher.op === '!=' ? 'some' : undefined;
 }
 
 function filterNames(filter: LabelFilter): string[] {
