@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import { QueryError, queryErrorStatus } from '../errors.js';
+import { QueryError, queryErrorStatus } from '../../lake/query-error.js';
 import type { QueryLimits } from '../guard.js';
 import { clientSignal, type QueryApiDeps } from '../http.js';
 import { detectedFields, detectedFieldValues, patterns } from './api/discovery.js';

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 import type { QueryLimits } from '../../guard.js';
 import type { ExecContext } from '../exec/context.js';
 import { logConditions } from '../exec/logs.js';

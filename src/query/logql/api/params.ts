@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 import { parseDuration, parseNumber } from '../syntax/units.js';
 
 const second = 1_000_000_000n;

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 import type { QueryLimits } from '../../guard.js';
 import { evaluate } from '../exec/metrics.js';
 import type { Steps } from '../exec/series.js';

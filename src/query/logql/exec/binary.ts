@@ -1,4 +1,4 @@
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 import type { BinaryExpr, BinaryOp, CompareOp, Matching } from '../syntax/ast.js';
 import { compare } from '../pipeline/filters.js';
 import type { Breather } from './context.js';

@@ -123,6 +123,13 @@ const found: readonly (readonly [query: string, seconds: string])[] = [
   ['{service_name="cart"} | drop user_id | user_id="u1"', ''],
   ['{service_name="cart"} | keep user_id | http_status_code=200', ''],
   ['{service_name="cart"} | keep user_id | user_id="u1"', '0'],
+  ['{service_name="cart"} | keep level | detected_level="error"', '1'],
+  ['{service_name="cart"} | keep level | level="error"', '1'],
+  ['{service_name="cart"} | drop detected_level | level="error"', ''],
+  ['{service_name="cart"} | drop user_id="u2" | user_id=""', '1 7'],
+  ['{service_name="cart"} | keep user_id="u2" | user_id!=""', '1'],
+  ['{service_name="cart"} | keep user_id | label_format x=user_id | keep x | x="u1"', '0'],
+  ['{service_name="cart"} | label_format user_id=http_status_code | user_id="200"', '0'],
   ['{service_name="tie"}', '8 8 8'],
 ];
 

@@ -1,4 +1,4 @@
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 import type { Grouping, LabelReplaceExpr, MetricExpr, VectorExpr } from '../syntax/ast.js';
 import { expandReplacement } from '../pipeline/template/functions.js';
 import { compileRegex } from '../pipeline/regex.js';

@@ -1,4 +1,5 @@
 import type { Grouping, RangeExpr, Stage } from '../syntax/ast.js';
+import { aliases } from '../pipeline/labels.js';
 import { always } from '../model/names.js';
 import { and } from '../model/sql.js';
 import { afterUntil } from '../plan/range.js';
@@ -10,6 +11,24 @@ import { checkSize, newSeries, sortLabels, type Result, type Series, type Steps 
 import type { RangeQuery } from './seriesFolds.js';
 import { foldInSql } from './sqlFold.js';
 import { bucketsOf, slide } from './windows.js';
+
+/** The only labels that a pipeline with a plain `keep` leaves: a series is then a group of these. */
+function keptLabels({ log, unwrap }: RangeExpr, without: readonly string[]): Grouping | undefined {
+  const at = log.stages.findLastIndex(({ kind }) => kind === 'keep');
+  const keep = log.stages[at];
+  if (keep?.kind !== 'keep' || keep.items.some(({ matcher }) => matcher)) return undefined;
+  const removed = new Set(unwrap ? [...without, unwrap.name] : without);
+  for (const stage of log.stages.slice(at + 1)) {
+    if (stage.kind === 'drop' && stage.items.every(({ matcher }) => !matcher)) {
+      stage.items.forEach(({ name }) => removed.add(name));
+    } else if (stage.kind !== 'line' && stage.kind !== 'label') return undefined;
+  }
+  const labels = keep.items
+    .map(({ name }) => name)
+    .filter((name) => !removed.has(name) && !name.startsWith('__'));
+  // An alias would be kept under the name that it stands for.
+  return labels.some((name) => name in aliases) ? undefined : { without: false, labels };
+}
 
 /** Parsers whose fields nothing reads are left out, so that the rest can be SQL. */
 function usefulStages(expr: RangeExpr, grouping: Grouping | undefined): readonly Stage[] {
@@ -34,8 +53,9 @@ export async function evaluateRange(
   pushed: Grouping | undefined,
   ctx: ExecContext,
 ): Promise<Result> {
-  const grouping =
+  const asked =
     expr.grouping ?? pushed ?? (expr.op === 'absent_over_time' ? { without: false, labels: [] } : undefined);
+  const grouping = asked && !asked.without ? asked : (keptLabels(expr, asked?.labels ?? []) ?? asked);
   const buckets = bucketsOf(expr.range, steps.step, steps.count);
   const offset = BigInt(expr.offset);
   const origin = steps.start - offset - BigInt(expr.range);

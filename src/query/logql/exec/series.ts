@@ -1,4 +1,4 @@
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 
 /** The steps at which a metric query is evaluated. */
 export interface Steps {

@@ -1,4 +1,4 @@
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 import type { PipelineSql } from '../plan/scope.js';
 import type { Grouping, RangeExpr, Stage } from '../syntax/ast.js';
 import type { Fold } from './folds.js';

@@ -1,4 +1,4 @@
-import type { ReadSession } from '../../session.js';
+import type { ReadSession } from '../../../lake/session.js';
 import { JsonScanner, JsonSyntaxError } from '../pipeline/jsonScanner.js';
 import { sanitize } from '../pipeline/labels.js';
 import { attributeColumns, columnKeys, type AttributeColumn } from './columns.js';

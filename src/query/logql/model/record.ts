@@ -1,4 +1,4 @@
-import type { ResultChunk } from '../../session.js';
+import type { ResultChunk } from '../../../lake/session.js';
 import { RowLabels, sanitize } from '../pipeline/labels.js';
 import { eachAttribute } from './attributes.js';
 import { attributeColumns, columnKeys, metadataColumns, streamColumns, streamSql } from './columns.js';

@@ -1,8 +1,8 @@
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 import type { Stage } from '../syntax/ast.js';
 import { labelFilterStage, lineFilterStage, matcherTest } from './filters.js';
 import { jsonFieldsStage, jsonStage, unpackStage } from './json.js';
-import type { RowLabels } from './labels.js';
+import { aliases, type RowLabels } from './labels.js';
 import { logfmtStage } from './logfmt.js';
 import { patternStage } from './pattern.js';
 import { compileRegex, groupNames } from './regex.js';
@@ -122,6 +122,11 @@ function selectStage(stage: Extract<Stage, { kind: 'drop' | 'keep' }>): StageFn 
       for (const name of tests.keys()) if (matches(labels, name)) labels.delete(name);
       return true;
     };
+  }
+  // Keeping a name keeps what it stands for.
+  for (const [name, target] of Object.entries(aliases)) {
+    const matcher = tests.get(name);
+    if (matcher && !tests.has(target)) tests.set(target, matcher);
   }
   return ({ labels }) => {
     for (const [name] of [...labels.entries()]) {

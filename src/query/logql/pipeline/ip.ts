@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 
 /** Tests addresses against `1.2.3.4`, `1.2.3.0/24` or `1.2.3.4-1.2.3.9`, IPv4 or IPv6. Throws QueryError. */
 export function ipMatcher(pattern: string): (address: string) => boolean {

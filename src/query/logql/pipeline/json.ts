@@ -1,4 +1,4 @@
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 import type { Extraction } from '../syntax/ast.js';
 import { JsonScanner, JsonSyntaxError } from './jsonScanner.js';
 import { sanitize } from './labels.js';

@@ -1,4 +1,4 @@
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 import type { StageFn } from './row.js';
 
 /** Literals and captures in turn; `_` captures are matched but not kept. */

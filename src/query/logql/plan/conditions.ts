@@ -125,7 +125,8 @@ export function labelCondition(
       const number = `try_cast(${known.sql} AS DOUBLE)`;
       const op = filter.op === '==' ? '=' : filter.op;
       const error = `${known.sql} IS NOT NULL AND ${number} IS NULL`;
-      const own = or([`${number} ${op} ${filter.value}::DOUBLE`, error]);
+      // What is no number is kept, as an error.
+      const own = `coalesce(${number} ${op} ${filter.value}::DOUBLE, ${known.sql} IS NOT NULL)`;
       if (known.unlessOwn === undefined) return { sql: own, exact: true, errors: [error] };
       return {
         ...everything,

@@ -103,25 +103,26 @@ export function pipelineSql(stages: readonly Stage[], hints: KeyHints): Pipeline
         break;
       }
       case 'drop':
-      case 'keep':
-        if (stage.items.some(({ matcher }) => matcher)) {
-          exact = false;
-          for (const { name } of stage.items) assigned.set(name, undefined);
-          if (stage.kind === 'keep') kept = new Set();
-        } else if (stage.kind === 'drop') {
-          for (const { name } of stage.items) {
-            if (name === errorLabel) errors.length = 0;
-            else assigned.set(name, 'NULL::VARCHAR');
-          }
-        } else {
-          const before = kept;
-          kept = new Set(stage.items.map(({ name }) => name).filter((name) => before?.has(name) ?? true));
+        for (const { name, matcher } of stage.items) {
+          if (name === errorLabel && !matcher) errors.length = 0;
+          else assigned.set(name, matcher ? undefined : 'NULL::VARCHAR');
         }
-        if (stage.kind === 'keep') {
-          const names = new Set(stage.items.map(({ name }) => name));
-          for (const name of assigned.keys()) if (!names.has(name)) assigned.set(name, 'NULL::VARCHAR');
+        // Whether a label is dropped by its value is left to the pipeline.
+        exact &&= !stage.items.some(({ matcher }) => matcher);
+        break;
+      case 'keep': {
+        // Keeping a name keeps what it stands for.
+        const names = stage.items.flatMap(({ name }) => [name, aliases[name] ?? name]);
+        for (const name of assigned.keys()) if (!names.includes(name)) assigned.set(name, 'NULL::VARCHAR');
+        const before = kept;
+        kept = new Set(names.filter((name) => before?.has(name) ?? true));
+        for (const { name, matcher } of stage.items) {
+          if (!matcher) continue;
+          exact = false;
+          for (const one of [name, aliases[name] ?? name]) assigned.set(one, undefined);
         }
         break;
+      }
       case 'label_format':
         for (const assignment of stage.assignments) {
           const source = 'from' in assignment ? meaning(assignment.from) : undefined;

@@ -1,6 +1,6 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 import { format } from './format.js';
 import { parse } from './parse.js';
 import { parseBytes, parseDuration, parseNumber } from './units.js';

@@ -1,4 +1,4 @@
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 
 const simple: Record<string, string> = {
   a: '\x07',

@@ -1,6 +1,6 @@
 import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@grafana/lezer-logql';
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 
 /** Longest query text taken, as many characters as Loki allows. */
 export const maxQueryLength = 131_072;
