@@ -29,7 +29,7 @@ import { openSpool, type Spool } from '../spool/index.js';
 import { startOwnExport, type OwnExporter } from '../telemetry/export.js';
 import { createTelemetry, type Telemetry } from '../telemetry/index.js';
 import { processMetrics } from '../telemetry/process.js';
-import { queryMetrics } from '../telemetry/queries.js';
+import { queryMetrics } from '../query/metrics.js';
 import { version } from './version.js';
 
 export interface RunningServer {

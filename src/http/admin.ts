@@ -3,7 +3,7 @@ import { describeConfig } from '../config/describe.js';
 import type { Sources } from '../config/resolve.js';
 import type { Config } from '../config/settings.js';
 import type { Lake } from '../lake/types.js';
-import { QueryError, queryErrorStatus } from '../query/errors.js';
+import { QueryError, queryErrorStatus } from '../lake/query-error.js';
 import type { QueryGuard } from '../query/guard.js';
 import type { Pipeline } from '../seal/index.js';
 import type { Spool } from '../spool/types.js';

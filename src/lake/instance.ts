@@ -197,7 +197,8 @@ async function lockDown(
     await connection.run(`SET allowed_paths = ${listLiteral(files)}`);
     await connection.run('SET enable_external_access = false');
   }
-  // USE sets these two for its own connection.
-  await connection.run(`SET allowed_configs = ['schema', 'search_path']`);
+  // Set for one connection each, by USE and by the writer.
+  const changeable = ['schema', 'search_path', 'ducklake_default_data_inlining_row_limit'];
+  await connection.run(`SET allowed_configs = ${listLiteral(changeable)}`);
   await connection.run('SET lock_configuration = true');
 }

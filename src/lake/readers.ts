@@ -1,6 +1,6 @@
 import type { DuckDBConnection, DuckDBResult } from '@duckdb/node-api';
-import { QueryError } from '../query/errors.js';
-import type { ReadPool, ReadSession, ResultChunk, SqlValue } from '../query/session.js';
+import { QueryError } from './query-error.js';
+import type { ReadPool, ReadSession, ResultChunk, SqlValue } from './session.js';
 import { LakeError, firstLine, isFatal } from './errors.js';
 
 /** Where read connections come from: a DuckDB instance, or the lake's instance host. */

@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { columnBatch } from '../../test/support/batch.js';
 import { openTestLake, rowsOf } from '../../test/support/open-lake.js';
 import { temporaryFolder } from '../../test/support/server.js';
-import { QueryError } from '../query/errors.js';
+import { QueryError } from './query-error.js';
 import { readOnlySql, type Lake, type SqlResult } from './index.js';
 
 describe('read-only SQL', () => {

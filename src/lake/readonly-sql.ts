@@ -1,5 +1,5 @@
-import { QueryError } from '../query/errors.js';
-import type { ReadSession, SqlValue } from '../query/session.js';
+import { QueryError } from './query-error.js';
+import type { ReadSession, SqlValue } from './session.js';
 import { firstLine } from './errors.js';
 import { literal } from './sql.js';
 

@@ -1,5 +1,5 @@
 import type { ColumnBatch } from '../schema/index.js';
-import type { ReadPool } from '../query/session.js';
+import type { ReadPool } from './session.js';
 
 export interface StreamProgress {
   readonly stream: string;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { QueryError } from './errors.js';
+import { QueryError } from '../lake/query-error.js';
 import { QueryGuard, type QueryLimits, type QueryObserver } from './guard.js';
-import type { ReadPool, ReadSession } from './session.js';
+import type { ReadPool, ReadSession } from '../lake/session.js';
 
 const limits: QueryLimits = {
   concurrency: 1,

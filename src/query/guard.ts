@@ -1,5 +1,5 @@
-import { QueryError } from './errors.js';
-import type { ReadPool, ReadSession } from './session.js';
+import { QueryError } from '../lake/query-error.js';
+import type { ReadPool, ReadSession } from '../lake/session.js';
 
 export interface QueryLimits {
   /** Queries that run at once, and how many more may wait. */

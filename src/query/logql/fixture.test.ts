@@ -1,5 +1,4 @@
-import { after, before, describe, it } from 'node:test';
-import assert from 'node:assert/strict';
+/** A Loki API over a real lake; a test file by its name only so that it is not published. */
 import { Writable } from 'node:stream';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { testLake, type TestLake } from '../../../test/support/lake.js';
@@ -103,17 +102,3 @@ export async function testLoki(limits: Partial<QueryLimits> = {}): Promise<TestL
     },
   };
 }
-
-describe('the Loki test server', () => {
-  let loki: TestLoki;
-  before(async () => {
-    loki = await testLoki();
-  });
-  after(() => loki.close());
-
-  it('answers without any data', async () => {
-    assert.equal((await loki.get('status/buildinfo')).status, 200);
-    const answer = await loki.get('query_range', { query: '{service_name="x"}' });
-    assert.deepEqual(answer.json().data.result, []);
-  });
-});

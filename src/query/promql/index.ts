@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import { QueryError } from '../errors.js';
+import { QueryError } from '../../lake/query-error.js';
 import type { QueryContext } from '../guard.js';
 import { clientSignal, type QueryApiDeps } from '../http.js';
 import { sendData, sendError, truncated, type Answer } from './api/envelope.js';

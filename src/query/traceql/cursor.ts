@@ -1,6 +1,6 @@
 import { syntaxError } from './errors.js';
 import { tokenize, type Token } from './lexer.js';
-import type { QueryError } from '../errors.js';
+import type { QueryError } from '../../lake/query-error.js';
 
 const maxNesting = 100;
 

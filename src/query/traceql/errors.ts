@@ -1,4 +1,4 @@
-import { QueryError } from '../errors.js';
+import { QueryError } from '../../lake/query-error.js';
 
 /** A mistake in the query text: 400, with the place where it is. */
 export function syntaxError(text: string, at: number, message: string): QueryError {

@@ -1,4 +1,4 @@
-import { QueryError } from '../errors.js';
+import { QueryError } from '../../lake/query-error.js';
 import type { Field, FieldExpr, Pipeline, PipelineElement, ScalarExpr, SpansetExpr, Value } from './ast.js';
 import { exprText } from './field-name.js';
 import { Matcher } from './regex.js';

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import { QueryError, queryErrorStatus } from '../errors.js';
+import { QueryError, queryErrorStatus } from '../../lake/query-error.js';
 import type { QueryContext } from '../guard.js';
 import { clientSignal, type QueryApiDeps } from '../http.js';
 import type { AttributeField, Field } from './ast.js';

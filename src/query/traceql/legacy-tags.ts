@@ -1,4 +1,4 @@
-import { QueryError } from '../errors.js';
+import { QueryError } from '../../lake/query-error.js';
 import type { FieldExpr, Pipeline, SpansetExpr, Value } from './ast.js';
 import { Matcher } from './regex.js';
 

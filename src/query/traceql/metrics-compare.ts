@@ -1,4 +1,4 @@
-import { QueryError } from '../errors.js';
+import { QueryError } from '../../lake/query-error.js';
 import type { QueryContext } from '../guard.js';
 import type { FieldExpr, MetricsCompare, Value } from './ast.js';
 import { kindNames, statusNames } from './ast.js';

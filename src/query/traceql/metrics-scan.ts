@@ -1,5 +1,5 @@
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
-import { QueryError } from '../errors.js';
+import { QueryError } from '../../lake/query-error.js';
 import type { QueryContext } from '../guard.js';
 import type { Field, FieldExpr, MetricsAggregate, Pipeline } from './ast.js';
 import { candidates } from './candidates.js';

@@ -1,4 +1,4 @@
-import { QueryError } from '../errors.js';
+import { QueryError } from '../../lake/query-error.js';
 import { parseDuration } from './lexer.js';
 import { second, type TimeRange } from './load.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parser as grafanaParser } from '@grafana/lezer-traceql';
-import { QueryError } from '../errors.js';
+import { QueryError } from '../../lake/query-error.js';
 import type { FieldExpr } from './ast.js';
 import { exprText } from './field-name.js';
 import { parseDuration } from './lexer.js';

@@ -1,4 +1,4 @@
-import { QueryError } from '../errors.js';
+import { QueryError } from '../../lake/query-error.js';
 import type { QueryLimits } from '../guard.js';
 import type { SecondStage, Value } from './ast.js';
 import type { MetricsRange } from './params.js';

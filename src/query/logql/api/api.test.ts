@@ -29,6 +29,13 @@ describe('the Loki API', () => {
   });
   after(() => loki.close());
 
+  it('answers when there is nothing, and Grafana asking whether it works', async () => {
+    const nothing = (await loki.get('query_range', { query: '{service_name="nope"}', ...range })).json();
+    assert.deepEqual([nothing.status, nothing.data.result], ['success', []]);
+    const health = (await loki.get('query', { query: 'vector(1)+vector(1)', time: '1' })).json();
+    assert.deepEqual(health.data.result, [{ metric: {}, value: [1, '2'] }]);
+  });
+
   it('answers range queries of streams and matrices, with stats', async () => {
     const streams = (
       await loki.get('query_range', { query: '{service_name="cart"}', limit: '3', ...range })

@@ -32,7 +32,7 @@ export class Breather {
 
   /** Await the result when there is one; most calls cost an increment. */
   tick(): Promise<void> | undefined {
-    if ((++this.#calls & 255) !== 0 || performance.now() - this.#last < yieldEveryMs) return undefined;
+    if ((++this.#calls & 63) !== 0 || performance.now() - this.#last < yieldEveryMs) return undefined;
     return this.#pause();
   }
 

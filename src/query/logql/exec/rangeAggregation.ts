@@ -4,7 +4,7 @@ import { always } from '../model/names.js';
 import { and } from '../model/sql.js';
 import { afterUntil } from '../plan/range.js';
 import { pipelineSql, queryNames, selectorSql, stageNames } from '../plan/scope.js';
-import type { ExecContext } from './context.js';
+import { Breather, type ExecContext } from './context.js';
 import { foldOf } from './folds.js';
 import { foldRecords } from './recordFold.js';
 import { checkSize, newSeries, sortLabels, type Result, type Series, type Steps } from './series.js';
@@ -86,12 +86,14 @@ export async function evaluateRange(
   };
   const folds = (await foldInSql(query, ctx)) ?? (await foldRecords(query, ctx));
   checkSize(folds.size, steps.count, ctx.limits);
+  const breather = new Breather(ctx.signal);
   const series: Series[] = [];
   for (const { labels, partials } of folds.entries()) {
     const out = newSeries(labels, steps.count);
     slide(partials, buckets, query.fold, out);
     if (out.present.includes(1)) series.push(out);
-    ctx.signal.throwIfAborted();
+    const pause = breather.tick();
+    if (pause) await pause;
   }
   return { kind: 'vector', series: expr.op === 'absent_over_time' ? [absent(expr, series, steps)] : series };
 }

@@ -23,13 +23,15 @@ export async function aggregate(
   }
   const out: Series[] = [];
   for (const { labels, members } of groups.values()) {
-    const pause = breather.tick();
-    if (pause) await pause;
     if (op === 'topk' || op === 'bottomk') {
       out.push(...select(members, steps, expr.parameter ?? 1, op === 'topk'));
     } else {
       const series = newSeries(labels, steps);
-      for (let k = 0; k < steps; k++) reduce(op, members, k, series);
+      for (let k = 0; k < steps; k++) {
+        const pause = breather.tick();
+        if (pause) await pause;
+        reduce(op, members, k, series);
+      }
       out.push(series);
     }
   }

@@ -1,4 +1,4 @@
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 import type { QueryContext } from '../../guard.js';
 import { metricName } from '../labels.js';
 import type { VectorSelector } from '../parse/ast.js';

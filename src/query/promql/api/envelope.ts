@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import type { QueryError } from '../../errors.js';
+import type { QueryError } from '../../../lake/query-error.js';
 
 /** Prometheus' error types, and the HTTP status that goes with each. */
 const errors: Record<QueryError['kind'], { readonly errorType: string; readonly status: number }> = {

@@ -1,4 +1,4 @@
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 import type { QueryContext } from '../../guard.js';
 import { floatText, labelName, type Labels } from '../labels.js';
 import { discover, sourcePredicate, streamId } from '../load/discover.js';

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 import { durationSeconds } from '../parse/literals.js';
 
 /** Parameters of the URL and of a form-encoded body together, in that order. */

@@ -1,4 +1,4 @@
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 import type { Expr } from '../parse/ast.js';
 import { parse } from '../parse/parser.js';
 import type { QueryTimes } from '../plan/plan.js';

@@ -1,7 +1,7 @@
 import type { Labels } from '../labels.js';
 import { metricName, plainDecimal } from '../labels.js';
 import type { Aggregation, Grouping } from '../parse/ast.js';
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 import { checkSize, type EvalContext } from './context.js';
 import { evaluate, evaluateScalar, evaluateVector } from './evaluate.js';
 import { mean, quantile, Sum, variance } from './functions/statistics.js';

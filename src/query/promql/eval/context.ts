@@ -1,4 +1,4 @@
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 import type { LoadedSeries } from '../load/load.js';
 import type { Pacer } from '../pacer.js';
 import type { Grid, QueryTimes } from '../plan/plan.js';

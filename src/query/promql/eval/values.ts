@@ -1,4 +1,4 @@
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 import type { Labels } from '../labels.js';
 import type { Pacer } from '../pacer.js';
 

@@ -1,4 +1,4 @@
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 import type { QueryContext } from '../../guard.js';
 import type { Pacer } from '../pacer.js';
 import type { Window } from '../plan/plan.js';

@@ -1,5 +1,5 @@
 import { RE2JS } from 're2js';
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 import type { Labels } from '../labels.js';
 import type { Matcher } from '../parse/ast.js';
 

@@ -1,4 +1,4 @@
-import type { SqlValue } from '../../session.js';
+import type { SqlValue } from '../../../lake/session.js';
 import { metricName } from '../labels.js';
 import type { Window } from '../plan/plan.js';
 import { promoted } from './identity.js';

@@ -1,4 +1,4 @@
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 
 /** A parse error at a character offset, reported as `line:column: parse error: …` (both counted from 1). */
 export function parseError(source: string, at: number, message: string): QueryError {

@@ -1,4 +1,4 @@
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 
 const unitSeconds: Record<string, number> = {
   ms: 0.001,

@@ -1,6 +1,6 @@
 import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@prometheus-io/lezer-promql';
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 import { labelName, metricName } from '../labels.js';
 import {
   children,

@@ -1,5 +1,5 @@
 import type { At, Duration, DurationScope, Expr, Modifiers, VectorSelector } from '../parse/ast.js';
-import { QueryError } from '../../errors.js';
+import { QueryError } from '../../../lake/query-error.js';
 
 /** Evaluation times: `count` steps from `start` on, all in milliseconds. An instant is one step. */
 export interface Grid {

@@ -1,4 +1,4 @@
-import { QueryError } from '../../../errors.js';
+import { QueryError } from '../../../../lake/query-error.js';
 import { Labels, plainDecimal } from '../../labels.js';
 import { unwrap, type Call, type Expr, type MatrixSelector, type Subquery } from '../../parse/ast.js';
 import { warnQuantiles } from '../aggregate.js';

@@ -1,4 +1,4 @@
-import { QueryError } from '../../../errors.js';
+import { QueryError } from '../../../../lake/query-error.js';
 import { compileRegex } from '../../load/matchers.js';
 import { mergeEqual, type StepSeries } from '../values.js';
 

@@ -1,5 +1,5 @@
-import type { QueryObserver } from '../query/guard.js';
-import { Counter, Gauge, Histogram, type Telemetry } from './index.js';
+import type { QueryObserver } from './guard.js';
+import { Counter, Gauge, Histogram, type Telemetry } from '../telemetry/index.js';
 
 /** Counts queries for /metrics and records their spans. One a server: pass it to the QueryGuard. */
 export function queryMetrics(telemetry: Telemetry): QueryObserver {
