@@ -164,21 +164,16 @@ export class Writer {
     await files.table('canardstack_progress', null);
   }
 
-  /** Ends a failed transaction; a connection that doesn't even roll back is thrown away. */
+  /** Ends a failed transaction. The connection goes with it: its settings or state may be off. */
   async #abandon(connection: DuckDBConnection, error: unknown): Promise<void> {
     this.options.host.notice(error);
     if (this.#connection?.connection !== connection) return;
-    try {
-      const deadline = performance.now() + interruptGraceMs;
-      await this.#bounded(connection, deadline, () =>
-        connection.run(inliningSql(this.options.dataInliningRowLimit)),
-      ).catch(() => undefined);
-      await this.#bounded(connection, deadline, () => connection.run('ROLLBACK'));
-    } catch (failure) {
+    const deadline = performance.now() + interruptGraceMs;
+    // Fails when no transaction is open any more, as after a failed COMMIT.
+    await this.#bounded(connection, deadline, () => connection.run('ROLLBACK')).catch((failure: unknown) => {
       this.options.host.notice(failure);
-      // No transaction is open any more after a failed COMMIT.
-      if (!/no transaction is active/i.test(firstLine(failure))) this.#drop();
-    }
+    });
+    if (this.#connection?.connection === connection) this.#drop();
   }
 
   /** Interrupts the connection at the deadline; leaves it behind when it doesn't even heed that. */

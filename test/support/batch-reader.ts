@@ -108,7 +108,11 @@ function checkStrings(
     assert.equal(bytes.length, length, `${label}: a string beyond the heap`);
     const inline = Buffer.from(refs.buffer, refs.byteOffset + at * 4 + 4, 12);
     if (length > 12) {
-      assert.equal(inline.toString('hex', 0, 4), Buffer.from(bytes).toString('hex', 0, 4), `${label}: prefix`);
+      assert.equal(
+        inline.toString('hex', 0, 4),
+        Buffer.from(bytes).toString('hex', 0, 4),
+        `${label}: prefix`,
+      );
       assert.equal(refs[at + 3], 0, label);
     } else {
       assert.ok(!inline.subarray(length).some(Boolean), `${label}: inline padding`);
