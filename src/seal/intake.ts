@@ -1,4 +1,5 @@
 import type { ColumnBatch, Intake, IntakeResult, Payload, PayloadResult, Signal } from '../schema/index.js';
+import { freeBatch, freeBuffers } from '../schema/index.js';
 import { DecodeQueueFullError, GroupingDecoder, type DecodePool } from '../decode/index.js';
 import { SpoolFullError, SpoolUnavailableError, type SpoolRange } from '../spool/types.js';
 import type { Faults } from '../faults/index.js';
@@ -93,7 +94,10 @@ export class SealIntake implements Intake {
     let refused: IntakeResult | null = null;
     if (keep.length > 0) {
       try {
-        this.#hold(backlog, await backlog.stream.append(keep), group.batch);
+        const ranges = await backlog.stream.append(keep);
+        // Only now: a write that failed or stalled may still be reading the bodies.
+        freeBuffers(group.payloads.map((payload) => payload.body.buffer));
+        this.#hold(backlog, ranges, group.batch);
         this.spoolError = null;
       } catch (error) {
         refused = this.#refusedBySpool(error);
@@ -113,7 +117,7 @@ export class SealIntake implements Intake {
     if (this.options.sealer.heldBytes < this.options.holdBytes) {
       backlog.hold(first.start, last.end, batch);
       this.options.sealer.nudge();
-    }
+    } else freeBatch(batch);
   }
 
   #refusedBySpool(error: unknown): IntakeResult {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ColumnBatch, Payload } from '../schema/index.js';
-import { batchBytes, batchRows } from '../schema/index.js';
+import { batchBytes, batchRows, freeBatch } from '../schema/index.js';
 import { CommitError, type Lake, type StreamProgress } from '../lake/types.js';
 import type { SpoolEntry } from '../spool/types.js';
 import { traced, type Telemetry } from '../telemetry/index.js';
@@ -222,6 +222,7 @@ export class Sealer {
           { signal: backlog.stream.signal },
           (now - entry.ackedAtMs) / 1000,
         );
+        freeBatch(entry.batch);
       }
       this.metrics.sealedBytes.inc({ signal: backlog.stream.signal }, before - backlog.bytes);
     }
