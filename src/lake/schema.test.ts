@@ -2,13 +2,15 @@ import assert from 'node:assert/strict';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { DuckDBInstance } from '@duckdb/node-api';
+import { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { columnBatch } from '../../test/support/batch.js';
 import { lakeConfig, openTestLake, rowsOf } from '../../test/support/open-lake.js';
 import { extensionDir, temporaryFolder } from '../../test/support/server.js';
 import { tables } from '../schema/index.js';
 import { LakeError } from './index.js';
 import { schemaVersion } from './schema.js';
+
+type Run = DuckDBConnection['run'];
 
 describe('the schema of the lake', () => {
   let folder: string;
@@ -74,6 +76,35 @@ describe('the schema of the lake', () => {
       `SELECT count(*) FROM __ducklake_metadata_other.ducklake_partition_column WHERE transform IN ('year', 'month', 'day')`,
     );
     assert.deepEqual(partitions, [BigInt(tables.length * 3)]);
+  });
+
+  it('is left alone by a start that finds nothing to do', async () => {
+    await create();
+    const fingerprint = () =>
+      tamper(
+        `SELECT (SELECT max(snapshot_id) FROM __ducklake_metadata_other.ducklake_snapshot),
+           (SELECT list(key || '=' || value ORDER BY key) FROM __ducklake_metadata_other.ducklake_metadata)`,
+      );
+    const before = await fingerprint();
+    const options = String((before[0]?.[1] as { items: string[] }).items.join(' '));
+    assert.match(options, /parquet_compression=zstd/);
+    assert.match(options, /sort_on_insert=false/);
+    const statements: string[] = [];
+    const run = Object.getOwnPropertyDescriptor(DuckDBConnection.prototype, 'run')?.value as Run;
+    DuckDBConnection.prototype.run = function (this: DuckDBConnection, ...args: Parameters<Run>) {
+      statements.push(args[0]);
+      return run.apply(this, args);
+    };
+    try {
+      await (await openTestLake(folder)).close();
+    } finally {
+      DuckDBConnection.prototype.run = run;
+    }
+    assert.deepEqual(await fingerprint(), before);
+    assert.deepEqual(
+      statements.filter((sql) => /^(CREATE|ALTER|CALL|INSERT|DELETE)/.test(sql)),
+      [],
+    );
   });
 
   it('shows its views to a plain DuckDB shell under any alias', async () => {

@@ -20,16 +20,22 @@ export interface SchemaOptions {
 export const targetFileBytes = 128 * 1024 * 1024;
 
 /** DuckLake's own options, kept in the catalog, so that any client which runs CHECKPOINT respects them. */
-function lakeOptions(options: SchemaOptions): Readonly<Record<string, string>> {
+function lakeOptions(
+  options: SchemaOptions,
+): Readonly<Record<string, string | { given: string; stored: string }>> {
   return {
     parquet_compression: 'zstd',
-    // Level 1 gives files within 1 % of level 3's size for a sixth less CPU.
+    // Level 1 gives files within 1 % of level 3's size for a sixth less CPU; version 2's encodings take off
+    // another fifth.
     parquet_compression_level: '1',
-    // Sorting belongs to compaction: at insert it would triple the cost of a commit for one second's rows.
+    parquet_version: { given: '2', stored: 'V2' },
+    // Sorting belongs to compaction: at insert it adds half to a commit's cost, for one second's rows.
     sort_on_insert: 'false',
-    target_file_size: String(targetFileBytes),
+    target_file_size: { given: `${targetFileBytes / 1024 ** 2}MiB`, stored: String(targetFileBytes) },
     expire_older_than: `${options.snapshotRetentionSecs} seconds`,
-    delete_older_than: `${options.snapshotRetentionSecs} seconds`,
+    // For a plain CHECKPOINT from a shell, which also deletes files that the catalog does not know: after a restored
+    // catalog those are data.
+    delete_older_than: '7 days',
   };
 }
 
@@ -156,10 +162,9 @@ async function ensureOptions(connection: DuckDBConnection, options: SchemaOption
   );
   const current = new Map(reader.getRows() as [string, string][]);
   for (const [name, value] of Object.entries(lakeOptions(options))) {
-    if (current.get(name) === value) continue;
-    // A size is read back as bytes, but must be given with a unit.
-    const given = literal(name === 'target_file_size' ? `${targetFileBytes / 1024 ** 2}MiB` : value);
-    await connection.run(`CALL ducklake_set_option('lake', ${literal(name)}, ${given})`);
+    const { given, stored } = typeof value === 'string' ? { given: value, stored: value } : value;
+    if (current.get(name) === stored) continue;
+    await connection.run(`CALL ducklake_set_option('lake', ${literal(name)}, ${literal(given)})`);
   }
 }
 
