@@ -2,6 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Faults } from '../faults/index.js';
 import { tableDef, type ColumnBatch, type TableName } from '../schema/index.js';
 import { Histogram, type Registry } from '../telemetry/index.js';
+import { dayFile, discardDayFile, insertStatement, prepareDayFolder, type DayFile } from './day-file.js';
 import type { FileSync } from './durable.js';
 import { daysOf, syncPath } from './durable.js';
 import { LakeError, firstLine, isDataError } from './errors.js';
@@ -19,6 +20,9 @@ export interface WriterOptions {
   readonly faults: Faults;
   /** Makes new Parquet files durable before COMMIT; null where the storage does that itself. */
   readonly files: FileSync | null;
+  /** Where Parquet goes, with a trailing slash. */
+  readonly dataPath: string;
+  readonly dataIsLocal: boolean;
   /** Tables with fewer rows than this in a commit stay in the catalog. */
   readonly dataInliningRowLimit: number;
   /** The folder of a local catalog file. */
@@ -95,8 +99,7 @@ export class Writer {
     this.#observe('buffers', begun);
     try {
       const rows = feed.tables.reduce((sum, table) => sum + table.rows, 0);
-      const sync = () => this.#syncFiles(batches, feed);
-      await this.#transaction(connection, feed, progress, sync, begun + this.options.timeoutMs);
+      await this.#transaction(connection, batches, feed, progress, begun + this.options.timeoutMs);
       this.options.faults?.('lake.committed');
       return {
         rows,
@@ -110,35 +113,39 @@ export class Writer {
 
   async #transaction(
     connection: DuckDBConnection,
+    batches: readonly ColumnBatch[],
     feed: Feed,
     progress: readonly StreamProgress[],
-    syncFiles: () => Promise<void>,
     deadline: number,
   ): Promise<void> {
     const run = (sql: string) => this.#bounded(connection, deadline, () => connection.run(sql));
+    const written: DayFile[] = [];
     try {
       let at = performance.now();
       await run('BEGIN TRANSACTION');
       const streams = progress.map((entry) => entry.stream);
       const current = await this.#bounded(connection, deadline, () => readWatermarks(connection, streams));
       refuseRegress(progress, current, feed.tables.length > 0);
-      const limit = this.options.dataInliningRowLimit;
       for (const table of feed.tables) {
-        // DuckLake 1.0 sorts rows that might be inlined whatever its sort_on_insert says; that costs half as much
-        // again as writing the file.
-        const inline = table.rows < limit;
-        if (!inline) await run(inliningSql(0));
-        await run(table.insert);
-        if (!inline) await run(inliningSql(limit));
+        const file = this.#dayFileOf(batches, table);
+        if (file === null) {
+          await this.#insert(run, table);
+          continue;
+        }
+        written.push(file);
+        if (this.options.dataIsLocal) await prepareDayFolder(file);
+        await run(file.write);
+        await run(file.add);
       }
       at = this.#observe('rows', at);
       for (const statement of progressStatements(progress, current, this.options.nodeId))
         await run(statement);
       at = this.#observe('watermarks', at);
-      await syncFiles();
+      await this.#syncFiles(batches, feed);
       this.#observe('sync', at);
     } catch (error) {
       await this.#abandon(connection, error);
+      if (this.options.dataIsLocal) await Promise.all(written.map(discardDayFile));
       throw asCommitError(error);
     }
     this.options.faults?.('lake.before_commit');
@@ -152,6 +159,27 @@ export class Writer {
       throw new CommitError('unknown', `the commit was not confirmed: ${firstLine(error)}`, { cause: error });
     }
     this.#observe('commit', at);
+  }
+
+  /** The file to write when the rows are many and all of one day; null leaves them to INSERT. */
+  #dayFileOf(batches: readonly ColumnBatch[], table: Feed['tables'][number]): DayFile | null {
+    if (table.rows < Math.max(1, this.options.dataInliningRowLimit)) return null;
+    const days = daysOf(batches, table.table, timestampColumn(table.table));
+    const [day] = days ?? [];
+    if (day === undefined || days?.length !== 1) return null;
+    return dayFile(this.options.dataPath, table.table, day, table.select);
+  }
+
+  async #insert(run: (sql: string) => Promise<unknown>, table: Feed['tables'][number]): Promise<void> {
+    const limit = this.options.dataInliningRowLimit;
+    const columns = tableDef(table.table).columns.map((column) => column.name);
+    const insert = insertStatement(table.table, columns, table.select);
+    // DuckLake 1.0 sorts rows that might be inlined whatever its sort_on_insert says; that costs half as much
+    // again as writing the file.
+    const inline = table.rows < limit;
+    if (!inline) await run(inliningSql(0));
+    await run(insert);
+    if (!inline) await run(inliningSql(limit));
   }
 
   async #syncFiles(batches: readonly ColumnBatch[], feed: Feed): Promise<void> {

@@ -88,7 +88,7 @@ export async function syncPath(path: string, mayBeGone: boolean): Promise<void> 
   }
 }
 
-/** Midnights UTC (ms) of the days that the batches' rows of a table may lie in; null when that is too many to list. */
+/** Midnights UTC (ms) from the first to the last day of the batches' rows of a table; null when that is too many to list. */
 export function daysOf(
   batches: readonly ColumnBatch[],
   table: TableName,
@@ -99,31 +99,30 @@ export function daysOf(
   for (const batch of batches) {
     for (const part of batch.tables) {
       if (part.table !== table || part.rows === 0) continue;
-      const range = highWords(part, timestampColumn);
+      const range = microseconds(part, timestampColumn);
       if (range === null) return null;
       least = Math.min(least, range[0]);
       most = Math.max(most, range[1]);
     }
   }
   if (least > most) return [];
-  // 2^32 microseconds: 71 minutes, the precision kept.
-  const first = Math.floor((least * 2 ** 32) / 1000 / dayMs);
-  const last = Math.floor(((most + 1) * 2 ** 32 - 1) / 1000 / dayMs);
+  const first = Math.floor(least / 1000 / dayMs);
+  const last = Math.floor(most / 1000 / dayMs);
   if (last - first >= maxDays) return null;
   return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * dayMs);
 }
 
-/** Least and greatest upper half of the 64-bit timestamps; reading halves avoids a bigint a row. */
-function highWords(part: TableBatch, timestampColumn: number): [number, number] | null {
+/** Least and greatest timestamp. Read as two halves, which avoids a bigint a row; a double holds them exactly until 2255. */
+function microseconds(part: TableBatch, timestampColumn: number): [number, number] | null {
   const column = part.columns[timestampColumn];
   if (column?.kind !== 'fixed' || column.validity !== 'all') return null;
   const words = new Int32Array(column.values.buffer, column.values.byteOffset, part.rows * 2);
   let least = Infinity;
   let most = -Infinity;
-  for (let i = 1; i < words.length; i += 2) {
-    const word = words[i] as number;
-    if (word < least) least = word;
-    if (word > most) most = word;
+  for (let i = 0; i < words.length; i += 2) {
+    const value = (words[i + 1] as number) * 2 ** 32 + ((words[i] as number) >>> 0);
+    if (value < least) least = value;
+    if (value > most) most = value;
   }
   return [least, most];
 }

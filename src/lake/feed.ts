@@ -3,12 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { tableDef, type ColumnBatch, type TableName } from '../schema/index.js';
 import { ChunkFiller, chunkRows, columnTypes, loadHeap, type LoadedHeap } from './chunks.js';
 import { messageOf } from './errors.js';
-import { ident, literal } from './sql.js';
+import { literal } from './sql.js';
 
 /** Batches whose heaps are in DuckDB's memory, to be read by `INSERT ... FROM canardstack_feed(...)`. */
 export interface Feed {
-  /** Tables that have rows, each with the INSERT that reads them. */
-  readonly tables: readonly { table: TableName; rows: number; insert: string }[];
+  /** Tables that have rows, each with the SELECT that reads them, columns in the table's order. */
+  readonly tables: readonly { table: TableName; rows: number; select: string }[];
   /** Frees the heaps; the SQL of `tables` gives an error from then on. */
   close(): void;
 }
@@ -114,9 +114,7 @@ export class FeedFunction {
       const name = randomUUID();
       names.push(name);
       this.#sources.set(name, source);
-      const columns = source.filler.def.columns.map((column) => ident(column.name)).join(', ');
-      const insert = `INSERT INTO lake.main.${ident(table)} (${columns}) SELECT * FROM ${functionName}(${literal(name)})`;
-      return { table, rows: source.rows, insert };
+      return { table, rows: source.rows, select: `SELECT * FROM ${functionName}(${literal(name)})` };
     });
     return {
       tables,

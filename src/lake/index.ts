@@ -97,6 +97,8 @@ export async function openLake(options: OpenLakeOptions): Promise<Lake> {
     registry: telemetry.registry,
     faults: options.faults,
     files: catalog.dataIsLocal ? new FileSync(catalog.dataPath) : null,
+    dataPath: catalog.dataPath,
+    dataIsLocal: catalog.dataIsLocal,
     dataInliningRowLimit: config.dataInliningRowLimit,
     catalogFolder: catalog.file === null ? null : dirname(catalog.file),
     timeoutMs: options.commitTimeoutMs ?? 120_000,

@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TableName } from '../schema/index.js';
+import { ident, literal } from './sql.js';
+
+/**
+ * Smaller row groups keep the writer's dictionaries in the processor's cache; compaction writes large ones.
+ */
+const rowGroupRows = 40_960;
+
+/** One Parquet file in a table's folder of one day, and the statements that write it and make it the lake's. */
+export interface DayFile {
+  readonly path: string;
+  readonly folder: string;
+  readonly write: string;
+  readonly add: string;
+}
+
+/**
+ * The rows of a commit nearly always lie in one day. Written by COPY straight into the day's folder they cost
+ * half of what DuckLake's partitioned INSERT costs, which first copies all rows apart by partition.
+ * `day` is a midnight UTC in ms; `dataPath` ends with a slash.
+ */
+export function dayFile(dataPath: string, table: TableName, day: number, select: string): DayFile {
+  const date = new Date(day);
+  const parts = [
+    'main',
+    table,
+    `year=${date.getUTCFullYear()}`,
+    `month=${date.getUTCMonth() + 1}`,
+    `day=${date.getUTCDate()}`,
+  ];
+  const folder = dataPath.includes('://') ? dataPath + parts.join('/') : join(dataPath, ...parts);
+  const path = `${folder}/canardstack-${randomUUID()}.parquet`;
+  const options = `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, ROW_GROUP_SIZE ${rowGroupRows}`;
+  return {
+    path,
+    folder,
+    write: `COPY (${select}) TO ${literal(path)} (${options})`,
+    add: `CALL ducklake_add_data_files('lake', ${literal(table)}, ${literal(path)}, schema => 'main', hive_partitioning => true)`,
+  };
+}
+
+export async function prepareDayFolder(file: DayFile): Promise<void> {
+  await mkdir(file.folder, { recursive: true });
+}
+
+/** For a commit that is known not to have happened. Best effort: what stays is an orphan, no wrong row. */
+export async function discardDayFile(file: DayFile): Promise<void> {
+  await rm(file.path, { force: true }).catch(() => undefined);
+}
+
+export function insertStatement(table: TableName, columns: readonly string[], select: string): string {
+  return `INSERT INTO lake.main.${ident(table)} (${columns.map(ident).join(', ')}) ${select}`;
+}
