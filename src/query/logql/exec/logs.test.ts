@@ -202,7 +202,12 @@ describe('LogQL log queries', () => {
         odd.map((body, i) => logRow({ at: 60, ns: BigInt(i), service: 'odd', body })),
       ),
     );
-    const fields = ['', 'level="level", n="n"', 'c="a.b[1][\\"c d\\"]", n="a.b[0]", level="level"'];
+    const fields = [
+      '',
+      'n="*", level="(?i)l.*"',
+      'level="level", n="n"',
+      'c="a.b[1][\\"c d\\"]", n="a.b[0]", level="level"',
+    ];
     for (const query of fields.flatMap((list) =>
       oddQueries.map((filter) => `json ${list.replaceAll('\\"', '"')} | ${filter}`),
     )) {
@@ -306,10 +311,18 @@ describe('LogQL log queries', () => {
   it('finds names in whatever way the attribute is spelled', async () => {
     const other = await testLoki();
     try {
-      const keys = ['a.b-c', 'a/b c', 'a_b.c', 'a.b_c', 'a"b\\c', 'aäb.c'];
+      const keys = {
+        a_b_c: ['a.b-c', 'a/b c', 'a_b.c', 'a.b_c', 'a"b\\c', 'aäb.c', 'a*b.c'],
+        _: ['*', '.', '_', '$'],
+        _1x: ['1x', '_1x', '-1x'],
+        plain: ['plain'],
+      };
+      const all = Object.entries(keys).flatMap(([name, spelled]) =>
+        spelled.map((key) => [name, key] as const),
+      );
       await other.lake.insert(
         'logs',
-        keys.map((key, i) =>
+        all.map(([, key], i) =>
           logRow({
             at: i,
             service: 's',
@@ -318,9 +331,17 @@ describe('LogQL log queries', () => {
           }),
         ),
       );
-      const answer = await other.get('query_range', { query: '{service_name="s"} | a_b_c=~"v.*"', ...range });
-      const lines = answer.json().data.result.flatMap(({ values }) => values.map(([, line]) => line));
-      assert.deepEqual(lines.sort(), [...keys].sort());
+      for (const [name, spelled] of Object.entries(keys)) {
+        const answer = await other.get('query_range', {
+          query: `{service_name="s"} | ${name}=~"v.*"`,
+          ...range,
+        });
+        const lines = answer.json().data.result.flatMap(({ values }) => values.map(([, line]) => line));
+        assert.deepEqual(lines.sort(), [...spelled].sort(), name);
+        const count = `sum by (${name}) (count_over_time({service_name="s"} | ${name} != "" [2m]))`;
+        const series = await other.get('query', { query: count, time: range.end });
+        assert.equal(series.json().data.result.length, spelled.length, name);
+      }
     } finally {
       await other.close();
     }

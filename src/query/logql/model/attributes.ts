@@ -67,15 +67,18 @@ export class KeyHints {
 }
 
 function path(key: string): string {
-  if (/["\\]/.test(key)) return `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  // A path can quote neither these characters nor a lone asterisk, which stays a wildcard; a pointer can.
+  if (key === '*' || /["\\]/.test(key)) return `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
   return `$."${key}"`;
 }
 
 /** Matches a key, as it is written in JSON, that gives this label name. */
 function keyPattern(name: string): string {
+  // A lone asterisk would be taken for a wildcard.
+  const other = String.raw`(?:\\u[0-9a-fA-F]{4}|\\.|[^a-zA-Z0-9"\\${name === '_' ? '*' : ''}])`;
+  // A key that begins with a digit gets an underscore in front.
   const start = name.replace(/^_(?=\d)/, '');
-  const body = start.replaceAll('_', String.raw`(?:\\u[0-9a-fA-F]{4}|\\.|[^a-zA-Z0-9"\\])`);
-  return `"${start === name ? '' : '(?:_)?'}${body}"`;
+  return `"${start === name ? '' : `${other}?`}${start.replaceAll('_', other)}"`;
 }
 
 /** Nullable VARCHAR: the attribute of this label name, whatever its key, from the first column that has it. */

@@ -63,6 +63,6 @@ export class JsonFields {
 
 /** Undefined for keys that DuckDB's paths can't quote. */
 function jsonPath(path: readonly (string | number)[]): string | undefined {
-  if (path.some((step) => typeof step === 'string' && /["\\]/.test(step))) return undefined;
+  if (path.some((step) => typeof step === 'string' && /["\\]|^\*?$/.test(step))) return undefined;
   return `$${path.map((step) => (typeof step === 'number' ? `[${step}]` : `."${step}"`)).join('')}`;
 }
