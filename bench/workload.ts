@@ -43,7 +43,7 @@ function recordAttributes(): Attributes {
 }
 
 function workload(signal: Signal, recordsPerRequest: number, build: (i: number) => Uint8Array): Workload {
-  const bodies = Array.from({ length: 32 }, (_, i) => build(i));
+  const bodies = Array.from({ length: 128 }, (_, i) => build(i));
   const bytes = bodies.reduce((sum, body) => sum + body.length, 0);
   return {
     signal,
@@ -56,7 +56,7 @@ function workload(signal: Signal, recordsPerRequest: number, build: (i: number) 
 
 const nowNs = () => BigInt(Date.now()) * 1_000_000n;
 
-/** 32 distinct requests of each signal with the present time; the loader sends them round robin. */
+/** 128 distinct requests of each signal with the present time; the loader sends them round robin. */
 export function workloadOf(signal: Signal, records = 1000): Workload {
   const base = nowNs();
   if (signal === 'logs') {

@@ -134,7 +134,8 @@ export class Writer {
         }
         written.push(file);
         if (this.options.dataIsLocal) await prepareDayFolder(file);
-        await run(file.write);
+        const parquet = this.options.host.current.parquet?.connection ?? connection;
+        await this.#bounded(parquet, deadline, () => parquet.run(file.write));
         await run(file.add);
       }
       at = this.#observe('rows', at);

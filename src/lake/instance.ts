@@ -5,6 +5,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Catalog } from '../catalog/index.js';
 import { LakeError, firstLine } from './errors.js';
 import { FeedFunction } from './feed.js';
+import { ParquetWriter } from './parquet-writer.js';
 import { openDatabase, type RawDatabase } from './raw.js';
 import { ident, listLiteral, literal } from './sql.js';
 
@@ -33,6 +34,8 @@ export class LakeInstance {
   private constructor(
     private readonly database: RawDatabase,
     readonly feed: FeedFunction,
+    /** Writes Parquet files to a local data folder; null when there is none, or nothing is written. */
+    readonly parquet: ParquetWriter | null,
     private readonly temporary: string,
   ) {}
 
@@ -62,7 +65,10 @@ export class LakeInstance {
         await attach(connection, catalog, readOnly);
         await lockDown(connection, options, temporary);
         if (!readOnly) await removeStale(scratch, temporary);
-        return new LakeInstance(database, feed, temporary);
+        const writes = !readOnly && catalog.dataIsLocal;
+        const memory = options.memoryLimitBytes ?? defaultMemoryLimit();
+        const parquet = writes ? await ParquetWriter.open(feed, Math.ceil(memory / 4)) : null;
+        return new LakeInstance(database, feed, parquet, temporary);
       } finally {
         connection.closeSync();
       }
@@ -86,6 +92,7 @@ export class LakeInstance {
 
   /** Every connection must be closed before; DuckDB then writes the catalog's WAL back. */
   async close(): Promise<void> {
+    this.parquet?.close();
     this.database.instance.closeSync();
     await rm(this.temporary, { recursive: true, force: true });
   }

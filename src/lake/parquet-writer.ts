@@ -1,0 +1,37 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { FeedFunction } from './feed.js';
+import { openDatabase } from './raw.js';
+
+/**
+ * A DuckDB of its own that turns feeds into Parquet files. It has one thread: a feed is filled by the event
+ * loop, and in an instance of several threads those without work spin while they wait for it, which costs as
+ * much CPU as the writing.
+ */
+export class ParquetWriter {
+  private constructor(
+    readonly connection: DuckDBConnection,
+    private readonly shut: () => void,
+  ) {}
+
+  static async open(feed: FeedFunction, memoryLimitBytes: number): Promise<ParquetWriter> {
+    const database = await openDatabase({
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+      memory_limit: `${memoryLimitBytes}B`,
+      threads: '1',
+    });
+    try {
+      const { connection, handle } = await database.connect();
+      feed.register(handle);
+      return new ParquetWriter(connection, () => database.instance.closeSync());
+    } catch (error) {
+      database.instance.closeSync();
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.connection.closeSync();
+    this.shut();
+  }
+}
