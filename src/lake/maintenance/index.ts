@@ -1,5 +1,5 @@
 import type { Faults } from '../../faults/index.js';
-import type { Telemetry } from '../../telemetry/index.js';
+import { traced, type Telemetry } from '../../telemetry/index.js';
 import type { Writer } from '../commit.js';
 import type { FileSync } from '../durable.js';
 import { firstLine } from '../errors.js';
@@ -140,7 +140,9 @@ export class LakeMaintenance implements Maintenance {
     if (this.#current !== null) return { status: 'busy' };
     const abort = new AbortController();
     const begun = performance.now();
-    const done = this.#withConnection(abort.signal, work);
+    const done = traced(this.options.telemetry.tracer, { name: `maintenance ${name}` }, () =>
+      this.#withConnection(abort.signal, work),
+    );
     this.#current = { name, done, abort };
     try {
       const value = await done;
