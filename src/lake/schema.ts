@@ -17,7 +17,7 @@ export interface SchemaOptions {
 }
 
 /** Size that compaction aims for; bounds the memory and time of one merge. */
-export const targetFileBytes = 128 * 1024 * 1024;
+export const targetFileBytes = 64 * 1024 * 1024;
 
 /** DuckLake's own options, kept in the catalog, so that any client which runs CHECKPOINT respects them. */
 function lakeOptions(

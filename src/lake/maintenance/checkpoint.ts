@@ -9,6 +9,8 @@ export interface CheckpointOptions {
   readonly snapshotRetentionSecs: number;
   /** Merging starts no further group of files after this; the next run goes on. */
   readonly mergeBudgetMs: number;
+  /** Pauses after each merge for as long as it took, so that commits catch up: a merge takes every core. */
+  readonly paced: boolean;
   readonly faults: Faults;
   /** Called with each part's name and duration in seconds. */
   readonly observe: (part: string, seconds: number) => void;
@@ -22,11 +24,11 @@ const MiB = 1024 * 1024;
  */
 const sizeClasses = [
   { min: 0, below: 16 * MiB, enough: 4 },
-  { min: 16 * MiB, below: 96 * MiB, enough: 4 },
+  { min: 16 * MiB, below: 48 * MiB, enough: 4 },
 ];
 
 /** Groups of files merged by one statement: bounds memory, and time until the next look at the budget. */
-const groupsPerMerge = 2;
+const groupsPerMerge = 1;
 
 const progress = 'canardstack_progress';
 const summary = 'metadata_summary';
@@ -49,7 +51,7 @@ export async function checkpoint(task: TaskRun, options: CheckpointOptions): Pro
   });
   await part('flush', () => flush(task));
   options.faults?.('maintenance.checkpoint');
-  await part('merge', () => merge(task, performance.now() + options.mergeBudgetMs));
+  await part('merge', () => merge(task, performance.now() + options.mergeBudgetMs, options.paced));
   await part('expire', () => expire(task, options.snapshotRetentionSecs));
   if (failure) throw failure;
 }
@@ -72,7 +74,7 @@ function rewriteSql(table: string): string {
   return `CALL ducklake_rewrite_data_files('lake', ${literal(table)}, schema => 'main', delete_threshold => 0.0)`;
 }
 
-async function merge(task: TaskRun, deadline: number): Promise<void> {
+async function merge(task: TaskRun, deadline: number, paced: boolean): Promise<void> {
   for (const { name } of tables) {
     // Merging files that have deletions ends in a fatal error of DuckLake 1.0. Nothing here leaves any, but a
     // person's DELETE does; flush has just turned those of the catalog into delete files.
@@ -80,6 +82,7 @@ async function merge(task: TaskRun, deadline: number): Promise<void> {
     if (await hasDeletions(task, name)) continue;
     for (const size of sizeClasses) {
       while (performance.now() < deadline && (await mergeable(task, name, size)) >= size.enough) {
+        const begun = performance.now();
         const before = await fileCount(task, name);
         await task.rewriting(name, [
           `CALL ducklake_merge_adjacent_files('lake', ${literal(name)}, schema => 'main', ` +
@@ -87,6 +90,7 @@ async function merge(task: TaskRun, deadline: number): Promise<void> {
             `max_compacted_files => ${groupsPerMerge})`,
         ]);
         if ((await fileCount(task, name)) >= before) break;
+        if (paced) await task.pause(performance.now() - begun);
       }
     }
   }

@@ -80,7 +80,7 @@ export class LakeMaintenance implements Maintenance {
   }
 
   checkpoint(): Promise<CheckpointResult> {
-    return this.#checkpoint(onDemandMergeBudgetMs);
+    return this.#checkpoint(onDemandMergeBudgetMs, false);
   }
 
   async retention({ dryRun }: { dryRun: boolean }): Promise<RetentionResult> {
@@ -102,18 +102,19 @@ export class LakeMaintenance implements Maintenance {
 
   async #scheduled(mergeBudgetMs: number): Promise<void> {
     if (this.#paused || this.#current !== null) return;
-    await this.#checkpoint(mergeBudgetMs);
+    await this.#checkpoint(mergeBudgetMs, true);
     if (Date.now() < this.#nextRetentionAt) return;
     const result = await this.retention({ dryRun: false });
     if (result.status === 'ok') this.#nextRetentionAt = Date.now() + retentionIntervalMs;
   }
 
-  async #checkpoint(mergeBudgetMs: number): Promise<CheckpointResult> {
+  async #checkpoint(mergeBudgetMs: number, paced: boolean): Promise<CheckpointResult> {
     const begun = performance.now();
     const outcome = await this.#alone('checkpoint', async (task) => {
       await checkpoint(task, {
         snapshotRetentionSecs: this.options.config.snapshotRetentionSecs,
         mergeBudgetMs,
+        paced,
         faults: this.options.faults,
         observe: (part, seconds) => this.#metrics.seconds.observe({ task: `checkpoint_${part}` }, seconds),
       });

@@ -36,6 +36,11 @@ export class TaskRun {
     });
   }
 
+  /** Leaves the machine to others; rejects when the run is to stop. */
+  async pause(milliseconds: number): Promise<void> {
+    await sleep(milliseconds, undefined, { signal: this.signal });
+  }
+
   /** For transactions of one's own: before their COMMIT, after what wrote files of `table`. */
   async syncFiles(table: string): Promise<void> {
     await this.files?.table(table, null);
