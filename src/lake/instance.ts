@@ -1,8 +1,9 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
-import { availableParallelism, tmpdir, totalmem } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Catalog } from '../catalog/index.js';
+import { machine } from '../config/effective.js';
 import { LakeError, firstLine } from './errors.js';
 import { FeedFunction } from './feed.js';
 import { ParquetWriter } from './parquet-writer.js';
@@ -17,13 +18,6 @@ export interface InstanceOptions {
   readonly threads: number | undefined;
   readonly dataInliningRowLimit: number;
   readonly readOnly: boolean;
-}
-
-/** What DuckDB gets when nothing is set: 40 % of the memory this process may use (cgroup limit included). */
-export function defaultMemoryLimit(): number {
-  const constrained = process.constrainedMemory();
-  const total = totalmem();
-  return Math.floor((constrained > 0 && constrained < total ? constrained : total) * 0.4);
 }
 
 /**
@@ -43,6 +37,8 @@ export class LakeInstance {
   static async open(options: InstanceOptions): Promise<LakeInstance> {
     const { catalog, readOnly } = options;
     const threads = options.threads ?? availableParallelism();
+    // What `serve` gives by default.
+    const memory = options.memoryLimitBytes ?? Math.floor(machine().memoryBytes * 0.4);
     const scratch = readOnly ? join(tmpdir(), 'canardstack') : join(resolve(options.dataDir), 'tmp');
     const temporary = join(scratch, `duckdb-${process.pid}`);
     if (!readOnly) await prepareFolders(catalog, scratch);
@@ -51,7 +47,7 @@ export class LakeInstance {
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
       temp_directory: temporary,
-      memory_limit: `${options.memoryLimitBytes ?? defaultMemoryLimit()}B`,
+      memory_limit: `${memory}B`,
       threads: String(threads),
       // preserve_insertion_order stays on: without it compaction loses the sort order, and DuckLake loses the
       // match of rows and row ids, which ends in a fatal error.
@@ -66,7 +62,6 @@ export class LakeInstance {
         await lockDown(connection, options, temporary);
         if (!readOnly) await removeStale(scratch, temporary);
         const writes = !readOnly && catalog.dataIsLocal;
-        const memory = options.memoryLimitBytes ?? defaultMemoryLimit();
         const parquet = writes ? await ParquetWriter.open(feed, Math.ceil(memory / 4)) : null;
         return new LakeInstance(database, feed, parquet, temporary);
       } finally {

@@ -1,5 +1,13 @@
-import type { ColumnBatch, Intake, IntakeResult, Payload, PayloadResult, Signal } from '../schema/index.js';
-import { freeBatch, freeBuffers } from '../schema/index.js';
+import {
+  freeBatch,
+  freeBuffers,
+  type ColumnBatch,
+  type Intake,
+  type IntakeResult,
+  type Payload,
+  type PayloadResult,
+  type Signal,
+} from '../schema/index.js';
 import { DecodeQueueFullError, GroupingDecoder, type DecodePool } from '../decode/index.js';
 import { SpoolFullError, SpoolUnavailableError, type SpoolRange } from '../spool/types.js';
 import type { Faults } from '../faults/index.js';

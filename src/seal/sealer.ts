@@ -44,7 +44,6 @@ export class Sealer {
   readonly metrics: SealMetrics;
   /** Why the lake can't be written at the moment, or null. */
   unavailable: string | null = null;
-  lastCommitAtMs: number | null = null;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
   #running: Promise<void> | null = null;
@@ -227,7 +226,6 @@ export class Sealer {
       this.metrics.sealedBytes.inc({ signal: backlog.stream.signal }, before - backlog.bytes);
     }
     this.metrics.commits.inc({ outcome: 'ok' });
-    this.lastCommitAtMs = now;
     this.#failures = 0;
     this.#notBefore = 0;
     if (this.unavailable !== null) {

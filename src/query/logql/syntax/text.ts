@@ -1,17 +1,5 @@
 import { QueryError } from '../../../lake/query-error.js';
-
-const simple: Record<string, string> = {
-  a: '\x07',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  v: '\v',
-  '\\': '\\',
-  "'": "'",
-  '"': '"',
-};
+import { simpleEscapes } from '../../escapes.js';
 
 /** The value of a quoted literal as Go's strconv.Unquote reads it: "…" with escapes or `…` raw. Throws QueryError. */
 export function unquote(literal: string): string {
@@ -36,7 +24,7 @@ export function unquote(literal: string): string {
       if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) throw invalid(literal);
       parts.push(String.fromCodePoint(code));
     } else if (single !== undefined) {
-      const plain = simple[single];
+      const plain = simpleEscapes[single];
       if (plain === undefined) throw invalid(literal);
       parts.push(plain);
     } else {

@@ -1,3 +1,4 @@
+import { simpleEscapes } from '../../escapes.js';
 import { QueryError } from '../../../lake/query-error.js';
 
 const unitSeconds: Record<string, number> = {
@@ -36,19 +37,6 @@ export function literalNumber(text: string): number | undefined {
   return seconds === undefined ? undefined : sign * seconds;
 }
 
-const escapes: Record<string, string> = {
-  a: '\x07',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  v: '\v',
-  '\\': '\\',
-  "'": "'",
-  '"': '"',
-};
-
 /** The value of a quoted string: backslash escapes in '…' and "…", none in backquotes. */
 export function unquote(quoted: string): string {
   const quote = quoted[0] ?? '';
@@ -68,7 +56,7 @@ export function unquote(quoted: string): string {
       if (point > 0x10ffff) throw new QueryError('bad_data', `${text} in a string is no Unicode character`);
       bytes.push(Buffer.from(String.fromCodePoint(point)));
     } else if (plain !== undefined) {
-      const char = escapes[plain];
+      const char = simpleEscapes[plain];
       if (char === undefined || ((plain === '"' || plain === "'") && plain !== quote)) {
         throw new QueryError('bad_data', `unknown escape sequence ${text} in a string`);
       }
