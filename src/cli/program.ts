@@ -246,7 +246,7 @@ async function healthcheckCommand(options: CommandOptions): Promise<number> {
 
 async function installCommand(options: CommandOptions, given: readonly string[]): Promise<number> {
   const { config } = loadConfig(options);
-  const { installExtensions } = await import('../lake/extensions.js');
+  const { installExtensions } = await import('../duckdb/index.js');
   const names = given.length > 0 ? [...given] : ['ducklake', 'httpfs'];
   if (options['all']) names.push(...['quack', 'postgres', 'aws'].filter((name) => !names.includes(name)));
   const dir = effective(config).duckdbExtensionDir;

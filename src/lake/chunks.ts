@@ -1,5 +1,5 @@
 import duckdb from '@duckdb/node-bindings';
-import { badBatch } from './errors.js';
+import { badBatch } from '../duckdb/index.js';
 import {
   tableDef,
   type Column,

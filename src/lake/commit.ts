@@ -1,14 +1,13 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { LakeError, firstLine, isDataError, literal, timestampLiteral } from '../duckdb/index.js';
 import type { Faults } from '../faults/index.js';
 import { tableDef, type ColumnBatch, type TableName } from '../schema/index.js';
 import { Histogram, type Registry } from '../telemetry/index.js';
 import { dayFile, discardDayFile, insertStatement, prepareDayFolder, type DayFile } from './day-file.js';
 import type { FileSync } from './durable.js';
 import { daysOf, syncPath } from './durable.js';
-import { LakeError, firstLine, isDataError } from './errors.js';
 import type { Feed } from './feed.js';
 import type { InstanceHost } from './host.js';
-import { literal, timestampLiteral } from './sql.js';
 import { CommitError, type CommitResult, type StreamProgress } from './types.js';
 
 const interruptGraceMs = 10_000;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ident, literal } from '../duckdb/index.js';
 import type { TableName } from '../schema/index.js';
-import { ident, literal } from './sql.js';
 
 /**
  * Smaller row groups keep the writer's dictionaries in the processor's cache; compaction writes large ones.

@@ -1,9 +1,8 @@
 import duckdb from '@duckdb/node-bindings';
 import { randomUUID } from 'node:crypto';
+import { messageOf, literal } from '../duckdb/index.js';
 import { tableDef, type ColumnBatch, type TableName } from '../schema/index.js';
 import { ChunkFiller, chunkRows, columnTypes, loadHeap, type LoadedHeap } from './chunks.js';
-import { messageOf } from './errors.js';
-import { literal } from './sql.js';
 
 /** Batches whose heaps are in DuckDB's memory, to be read by `INSERT ... FROM canardstack_feed(...)`. */
 export interface Feed {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
+import { LakeError, isFatal } from '../duckdb/index.js';
 import { silentTelemetry } from '../../test/support/open-lake.js';
 import { eventually, extensionDir, temporaryFolder } from '../../test/support/server.js';
 import { catalogFrom } from '../catalog/index.js';
-import { LakeError, isFatal } from './errors.js';
 import { InstanceHost } from './host.js';
 import { LakeInstance } from './instance.js';
 import { ConnectionPool } from './readers.js';

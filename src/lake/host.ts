@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { LakeError, firstLine, isFatal } from '../duckdb/index.js';
 import type { Logger } from '../telemetry/index.js';
-import { LakeError, firstLine, isFatal } from './errors.js';
 import type { LakeInstance } from './instance.js';
 
 const drainMs = 30_000;

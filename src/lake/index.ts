@@ -2,14 +2,13 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LakeError, firstLine, defaultExtensionDir, installExtensions } from '../duckdb/index.js';
 import { catalogFrom } from '../catalog/index.js';
 import type { Config } from '../config/settings.js';
 import type { Faults } from '../faults/index.js';
 import type { Telemetry } from '../telemetry/index.js';
 import { Writer } from './commit.js';
 import { FileSync } from './durable.js';
-import { LakeError, firstLine } from './errors.js';
-import { defaultExtensionDir, installExtensions } from './extensions.js';
 import { InstanceHost } from './host.js';
 import { LakeInstance } from './instance.js';
 import { LakeMaintenance } from './maintenance/index.js';
@@ -19,10 +18,10 @@ import { tableSizes } from './stats.js';
 import { CommitError, type Lake, type LakeStats } from './types.js';
 
 export * from './types.js';
-export { LakeError } from './errors.js';
-export { defaultExtensionDir, duckdbBuild, installExtensions } from './extensions.js';
+export { LakeError } from '../duckdb/index.js';
+export { defaultExtensionDir, duckdbBuild, installExtensions } from '../duckdb/index.js';
 export { readOnlySql, type SqlResult } from './readonly-sql.js';
-export { ident, literal, qualified, timestampLiteral } from './sql.js';
+export { ident, literal, qualified, timestampLiteral } from '../duckdb/index.js';
 
 /** The settings that the lake reads. */
 export type LakeConfig = Pick<

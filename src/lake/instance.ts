@@ -2,13 +2,19 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import {
+  LakeError,
+  firstLine,
+  openDatabase,
+  type RawDatabase,
+  ident,
+  listLiteral,
+  literal,
+} from '../duckdb/index.js';
 import type { Catalog } from '../catalog/index.js';
 import { machine } from '../config/effective.js';
-import { LakeError, firstLine } from './errors.js';
 import { FeedFunction } from './feed.js';
 import { ParquetWriter } from './parquet-writer.js';
-import { openDatabase, type RawDatabase } from './raw.js';
-import { ident, listLiteral, literal } from './sql.js';
 
 export interface InstanceOptions {
   readonly catalog: Catalog;

@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { openDatabase } from '../duckdb/index.js';
 import type { FeedFunction } from './feed.js';
-import { openDatabase } from './raw.js';
 
 /**
  * A DuckDB of its own that turns feeds into Parquet files. It has one thread: a feed is filled by the event

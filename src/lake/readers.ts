@@ -1,7 +1,7 @@
 import type { DuckDBConnection, DuckDBResult } from '@duckdb/node-api';
+import { LakeError, firstLine, isFatal } from '../duckdb/index.js';
 import { QueryError } from './query-error.js';
 import type { ReadPool, ReadSession, ResultChunk, SqlValue } from './session.js';
-import { LakeError, firstLine, isFatal } from './errors.js';
 
 /** Where read connections come from: a DuckDB instance, or the lake's instance host. */
 export interface ConnectionSource {

@@ -1,7 +1,6 @@
+import { firstLine, literal } from '../duckdb/index.js';
 import { QueryError } from './query-error.js';
 import type { ReadSession, SqlValue } from './session.js';
-import { firstLine } from './errors.js';
-import { literal } from './sql.js';
 
 export interface SqlResult {
   readonly columns: readonly { name: string; type: string }[];

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { LakeError, ident, literal, timestampLiteral } from '../duckdb/index.js';
 import { tables, type TableDef } from '../schema/index.js';
-import { LakeError } from './errors.js';
-import { ident, literal, timestampLiteral } from './sql.js';
 import { views } from './views.js';
 
 /** Version of the lake's tables that this program writes. */

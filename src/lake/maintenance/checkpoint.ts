@@ -1,7 +1,7 @@
+import { literal } from '../../duckdb/index.js';
 import type { Faults } from '../../faults/index.js';
 import { tables } from '../../schema/index.js';
 import { utc } from '../schema.js';
-import { literal } from '../sql.js';
 import { refreshSummary } from './summary.js';
 import type { TaskRun } from './task.js';
 

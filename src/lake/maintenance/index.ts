@@ -1,8 +1,8 @@
+import { firstLine } from '../../duckdb/index.js';
 import type { Faults } from '../../faults/index.js';
 import { traced, type Telemetry } from '../../telemetry/index.js';
 import type { Writer } from '../commit.js';
 import type { FileSync } from '../durable.js';
-import { firstLine } from '../errors.js';
 import type { InstanceHost } from '../host.js';
 import { tableSizes } from '../stats.js';
 import type { CheckpointResult, Maintenance, MaintenanceState, RetentionResult } from '../types.js';

@@ -1,5 +1,5 @@
+import { ident, literal } from '../../duckdb/index.js';
 import { tables } from '../../schema/index.js';
-import { ident, literal } from '../sql.js';
 import type { RetentionResult } from '../types.js';
 import type { TaskRun } from './task.js';
 

@@ -1,6 +1,6 @@
+import { ident, literal } from '../../duckdb/index.js';
 import { tableDef, type Signal, type TableName } from '../../schema/index.js';
 import { readMeta, setMeta } from '../schema.js';
-import { ident, literal } from '../sql.js';
 import type { TaskRun } from './task.js';
 
 /** Values kept per name and day; a label with more of them is no good for a drop-down anyway. */

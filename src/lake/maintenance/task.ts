@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { LakeError, messageOf } from '../../duckdb/index.js';
 import type { Writer } from '../commit.js';
 import type { FileSync } from '../durable.js';
-import { LakeError, messageOf } from '../errors.js';
 
 const attempts = 6;
 /** Bound of one maintenance statement on its own connection. */
