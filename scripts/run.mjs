@@ -22,7 +22,7 @@ const commands = {
   cli: () => start(args),
   test: () => test(args),
   check: () => check(),
-  setup: () => setUp({ telemetrygen: false }),
+  setup: () => setUp({}),
 };
 
 if (command === undefined || command === '--help' || command === 'help') {

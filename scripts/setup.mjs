@@ -6,8 +6,13 @@ import { pathToFileURL } from 'node:url';
 export const root = resolve(import.meta.dirname, '..');
 export const extensionDir = process.env['CANARDSTACK_DUCKDB_EXTENSION_DIR'] ?? join(root, '.cache', 'ext');
 const binDir = join(root, '.cache', 'bin');
-const telemetrygenVersion = 'v0.161.0';
 const extensions = ['ducklake', 'httpfs'];
+const testExtensions = ['quack', 'postgres_scanner', 'aws'];
+/** Programs that tests talk to, built from the Go module proxy. */
+const goTools = {
+  telemetrygen: 'github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen@v0.161.0',
+  versitygw: 'github.com/versity/versitygw/cmd/versitygw@v1.8.0',
+};
 
 /** Runs a command with the terminal handed on; rejects when it fails. `quiet` shows its output only then. */
 export function run(command, args, { quiet = false, env = process.env, cwd = root } = {}) {
@@ -86,22 +91,21 @@ export async function build({ always = false } = {}) {
   utimesSync(info, new Date(), new Date());
 }
 
-export async function duckdbExtensions() {
-  const { installExtensions } = await import(pathToFileURL(join(root, 'dist/src/lake/extensions.js')).href);
-  await installExtensions({ dir: extensionDir, names: extensions, log: (text) => console.error(text) });
+export async function duckdbExtensions(names = extensions) {
+  const { installExtensions } = await import(pathToFileURL(join(root, 'dist/src/duckdb/index.js')).href);
+  await installExtensions({ dir: extensionDir, names, log: (text) => console.error(text) });
 }
 
-/** Builds telemetrygen, the load generator of the interoperability tests; null with a reason when it can't. */
-export async function telemetrygen() {
-  const target = join(binDir, 'telemetrygen');
+/** Builds one of `goTools`; null with a reason when it can't. */
+async function goTool(name) {
+  const target = join(binDir, name);
   if (existsSync(target)) return { path: target };
   if (spawnSync('go', ['version'], { stdio: 'ignore' }).status !== 0) {
-    return { reason: 'Go is not installed, so telemetrygen cannot be built' };
+    return { reason: `Go is not installed, so ${name} cannot be built` };
   }
-  const module = 'github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen';
-  console.error(`building telemetrygen ${telemetrygenVersion} (once)`);
+  console.error(`building ${name} (once)`);
   try {
-    await run('go', ['install', `${module}@${telemetrygenVersion}`], {
+    await run('go', ['install', goTools[name]], {
       quiet: true,
       env: { ...process.env, GOBIN: binDir, CGO_ENABLED: '0' },
     });
@@ -111,10 +115,12 @@ export async function telemetrygen() {
   return { path: target };
 }
 
-/** All that start and test need. Resolves with what telemetrygen() gives, when it was asked for. */
-export async function setUp({ telemetrygen: wanted, alwaysBuild = false }) {
+/** All that start needs, and with `forTests` what the tests need. Resolves with the tools by name. */
+export async function setUp({ forTests = false, alwaysBuild = false }) {
   await modules();
   await build({ always: alwaysBuild });
-  await duckdbExtensions();
-  return wanted ? await telemetrygen() : undefined;
+  await duckdbExtensions(forTests ? [...extensions, ...testExtensions] : extensions);
+  const tools = {};
+  if (forTests) for (const name of Object.keys(goTools)) tools[name] = await goTool(name);
+  return tools;
 }

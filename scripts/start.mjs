@@ -4,7 +4,7 @@ import { extensionDir, root, setUp } from './setup.mjs';
 
 /** Runs the command line from the checkout; resolves with its exit code. */
 export async function start(args) {
-  await setUp({ telemetrygen: false });
+  await setUp({});
   const child = spawn(
     process.execPath,
     ['--enable-source-maps', join(root, 'dist/src/cli/bin.cjs'), ...args],

@@ -49,21 +49,20 @@ export async function test(args) {
     allowPositionals: true,
     options: { list: { type: 'boolean' }, concurrency: { type: 'string', default: '2' } },
   });
-  const tools = await setUp({ telemetrygen: true, alwaysBuild: true });
+  const tools = await setUp({ forTests: true, alwaysBuild: true });
   const files = testFiles(positionals);
   if (values.list) {
     console.log(files.join('\n'));
     return files.length > 0 ? 0 : 1;
   }
-  const env = {
-    ...process.env,
-    CANARDSTACK_DUCKDB_EXTENSION_DIR: extensionDir,
-    TELEMETRYGEN: tools.path ?? '',
-    TELEMETRYGEN_MISSING: tools.reason ?? '',
-  };
-  if (tools.reason) {
-    console.error(`telemetrygen: ${tools.reason}`);
-    if (process.env['CI'] === 'true') return fail('CI must run the telemetrygen tests');
+  const env = { ...process.env, CANARDSTACK_DUCKDB_EXTENSION_DIR: extensionDir };
+  for (const [name, { path, reason }] of Object.entries(tools)) {
+    env[name.toUpperCase()] = path ?? '';
+    env[`${name.toUpperCase()}_MISSING`] = reason ?? '';
+    if (path === undefined) {
+      console.error(`${name}: ${reason}`);
+      if (process.env['CI'] === 'true') return fail(`CI must run the tests that need ${name}`);
+    }
   }
   if (files.length === 0) return fail(`no test file matches ${positionals.join(' ') || 'dist/**/*.test.js'}`);
   const { code, counts } = await runTests(files, values.concurrency, env);
