@@ -1,0 +1,87 @@
+import { S3Client } from '@aws-sdk/client-s3';
+import { StorageError, fromS3Error } from './errors.js';
+import type { S3Target } from './target.js';
+import type { StorageSettings } from './types.js';
+
+const connectTimeoutMs = 5000;
+
+/** Credentials for the object store as they are now; `expiresMs` undefined: they don't. Never log these. */
+export interface StorageCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string | undefined;
+  readonly expiresMs: number | undefined;
+  readonly region: string;
+}
+
+export function s3Client(target: S3Target, settings: StorageSettings): S3Client {
+  // Stores that are not Amazon's reject or ignore the SDK's own checksums.
+  const checksums = target.endpoint === undefined ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED';
+  // On AWS the SDK finds the region as it finds credentials; elsewhere it is a formality.
+  const region = target.region ?? (target.endpoint === undefined ? undefined : defaultRegion());
+  return new S3Client({
+    ...(target.endpoint === undefined ? {} : { endpoint: target.endpoint }),
+    ...(region === undefined ? {} : { region }),
+    ...(target.staticKey === undefined ? {} : { credentials: target.staticKey }),
+    forcePathStyle: target.pathStyle,
+    maxAttempts: settings.s3Attempts,
+    requestChecksumCalculation: checksums,
+    responseChecksumValidation: checksums,
+    requestHandler: {
+      connectionTimeout: connectTimeoutMs,
+      requestTimeout: settings.s3TimeoutMs,
+      throwOnRequestTimeout: true,
+      socketTimeout: settings.s3TimeoutMs,
+    },
+  });
+}
+
+function defaultRegion(): string {
+  return process.env['AWS_REGION'] ?? process.env['AWS_DEFAULT_REGION'] ?? 'us-east-1';
+}
+
+export interface CredentialSource {
+  /** As cached by the SDK, which fetches them anew some minutes before they expire. Rejects with StorageError. */
+  current(): Promise<StorageCredentials>;
+  close(): void;
+}
+
+/** The credentials that a storage at this target uses, for others that reach it by themselves. */
+export function storageCredentials(target: S3Target, settings: StorageSettings): CredentialSource {
+  const client = s3Client(target, settings);
+  const url = `${target.scheme}://${target.bucket}/${target.prefix}`;
+  return {
+    async current() {
+      try {
+        const found = await within(settings.s3TimeoutMs, client.config.credentials());
+        return {
+          accessKeyId: found.accessKeyId,
+          secretAccessKey: found.secretAccessKey,
+          sessionToken: found.sessionToken,
+          expiresMs: found.expiration?.getTime(),
+          region: await regionOf(client, url),
+        };
+      } catch (error) {
+        throw fromS3Error('find credentials for', url, error);
+      }
+    },
+    close: () => client.destroy(),
+  };
+}
+
+async function regionOf(client: S3Client, url: string): Promise<string> {
+  try {
+    return await client.config.region();
+  } catch (error) {
+    const reason = 'no region is known; set CANARDSTACK_S3_REGION or AWS_REGION';
+    throw new StorageError('invalid', 'open', url, reason, { cause: error });
+  }
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('TimeoutError')), ms);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
