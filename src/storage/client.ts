@@ -3,6 +3,9 @@ import { StorageError, fromS3Error } from './errors.js';
 import type { S3Target } from './target.js';
 import type { StorageSettings } from './types.js';
 
+// The SDK's advice about Node versions is for who builds this program; stderr holds JSON lines only.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+
 const connectTimeoutMs = 5000;
 
 /** Credentials for the object store as they are now; `expiresMs` undefined: they don't. Never log these. */

@@ -94,7 +94,7 @@ export class FolderStorage implements Storage {
 
   async #do<T>(operation: string, key: string, work: (path: string) => Promise<T>): Promise<T> {
     try {
-      return await work(key === '' || key.endsWith('/') ? this.url + key : this.#path(operation, key));
+      return await work(operation === 'list' ? this.url + key : this.#path(operation, key));
     } catch (error) {
       throw fromFsError(operation, this.url + key, error);
     }

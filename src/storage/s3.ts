@@ -2,6 +2,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -22,7 +23,7 @@ const listPage = 1000;
 /** Larger objects go up in parts; this many bytes times `uploadsAtOnce` are held in memory. */
 const partBytes = 16 * 1024 * 1024;
 const uploadsAtOnce = 3;
-/** Between two attempts to read a body; the SDK retries only up to the response's header. */
+/** Attempts to read a body; the SDK retries only up to the response's header. */
 const bodyAttempts = 3;
 /** Back-off between the attempts of one request; the SDK's own never exceeds 20 s each. */
 const backoffMs = 20_000;
@@ -183,6 +184,7 @@ export class S3Storage implements Storage {
       } catch (error) {
         body.destroy();
         if (attempt === bodyAttempts) throw error;
+        await sleep(100 * 2 ** attempt * Math.random());
       }
     }
   }
