@@ -23,6 +23,7 @@ import { otlpHttp, startOtlpGrpc, type OtlpGrpcServer } from '../otlp/index.js';
 import { QueryGuard } from '../query/guard.js';
 import { lokiApi } from '../query/logql/index.js';
 import { prometheusApi } from '../query/promql/index.js';
+import { QueryThreads } from '../query/threads/index.js';
 import { tempoApi } from '../query/traceql/index.js';
 import { openPipeline, type Pipeline } from '../seal/index.js';
 import { openSpool, type Spool } from '../spool/index.js';
@@ -83,7 +84,10 @@ async function open(
   const guard = new QueryGuard(lake.readers, queryLimits(config), queryMetrics(telemetry));
   processMetrics(telemetry, { version, ...(await versions(lake)) }, () => duckdbMemory(lake));
   const tls = await openTls(config, telemetry);
-  const deps = { guard, telemetry };
+  const threads =
+    config.role === 'ingest' ? null : await QueryThreads.start({ threads: config.queryThreads, telemetry });
+  if (threads) opened.push(() => threads.close());
+  const deps = { guard, telemetry, ...(threads && { threads }) };
   const state = { draining: false };
   const otlp = ingest && { intake: ingest.pipeline.intake, config, telemetry };
   const app = await createHttpApp({
@@ -123,7 +127,7 @@ async function open(
     grpc: grpc?.address ?? null,
     close: () => {
       state.draining = true;
-      return shutDown({ config, telemetry, faults, lake, ingest, app, grpc, own });
+      return shutDown({ config, telemetry, faults, lake, ingest, threads, app, grpc, own });
     },
   };
 }
@@ -248,6 +252,7 @@ interface ShutdownParts {
   readonly faults: Faults;
   readonly lake: Lake;
   readonly ingest: IngestParts | null;
+  readonly threads: QueryThreads | null;
   readonly app: FastifyInstance;
   readonly grpc: OtlpGrpcServer | null;
   readonly own: OwnExporter | null;
@@ -255,12 +260,13 @@ interface ShutdownParts {
 
 /** Refuses, finishes, commits, closes: each step within what is left of the bound. */
 async function shutDown(parts: ShutdownParts): Promise<boolean> {
-  const { config, telemetry, lake, ingest, app, grpc, own } = parts;
+  const { config, telemetry, lake, ingest, threads, app, grpc, own } = parts;
   const deadline = Date.now() + config.shutdownTimeoutMs;
   const left = () => Math.max(100, deadline - Date.now());
   telemetry.log.info({ withinMs: config.shutdownTimeoutMs }, 'draining');
   const complete = ingest ? await ingest.pipeline.drain(AbortSignal.timeout(Math.floor(left() * 0.7))) : true;
   await Promise.all([closeHttpApp(app, Math.min(5000, left())), grpc?.close(Math.min(5000, left()))]);
+  await threads?.close();
   await lake.maintenance.stop();
   await own?.stop();
   await ingest?.pool.close();

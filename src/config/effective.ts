@@ -7,6 +7,7 @@ type Computed =
   | 'duckdbMemoryLimitBytes'
   | 'duckdbThreads'
   | 'decodeThreads'
+  | 'queryThreads'
   | 'memoryCapBytes'
   | 'queryMemoryLimitBytes'
   | 'duckdbExtensionDir'
@@ -62,6 +63,7 @@ export function effective(config: Config, host: Machine = machine()): EffectiveC
     duckdbMemoryLimitBytes,
     duckdbThreads: config.duckdbThreads ?? host.cores,
     decodeThreads: config.decodeThreads ?? Math.max(1, host.cores - 1),
+    queryThreads: config.queryThreads ?? (host.cores >= 4 ? 2 : 1),
     memoryCapBytes: config.memoryCapBytes ?? Math.floor(host.memoryBytes * 0.8),
     queryMemoryLimitBytes: config.queryMemoryLimitBytes ?? duckdbMemoryLimitBytes,
     duckdbExtensionDir: config.duckdbExtensionDir ?? join(userCacheDir(), 'canardstack', 'extensions'),

@@ -308,6 +308,9 @@ const ingest = {
 
 const queries = {
   queryConcurrency: setting('QUERY_CONCURRENCY', count(), 4, 'Queries that run at once.'),
+  queryThreads: setting('QUERY_THREADS', count(), undefined, 'Threads that evaluate queries.', {
+    computed: '1, or 2 from 4 cores on',
+  }),
   queryQueueLength: setting(
     'QUERY_QUEUE_LENGTH',
     count(),

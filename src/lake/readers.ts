@@ -1,7 +1,8 @@
-import type { DuckDBConnection, DuckDBResult } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
 import { LakeError, firstLine, isFatal } from '../duckdb/index.js';
 import { QueryError } from './query-error.js';
-import type { ReadPool, ReadSession, ResultChunk, SqlValue } from './session.js';
+import { rawChunk } from './raw-chunk.js';
+import type { RawChunk, RawResult, ReadPool, ReadSession, ResultChunk, SqlValue } from './session.js';
 
 /** Where read connections come from: a DuckDB instance, or the lake's instance host. */
 export interface ConnectionSource {
@@ -141,21 +142,37 @@ class Session implements ReadSession {
     yield* this.#chunks(await this.#start(sql, params));
   }
 
+  async raw(sql: string, params: readonly SqlValue[] = []): Promise<RawResult> {
+    const result = await this.#start(sql, params);
+    return { names: result.deduplicatedColumnNames(), chunks: this.#raw(result) };
+  }
+
+  async *#raw(result: DuckDBResult): AsyncIterable<RawChunk> {
+    const types = result.columnTypes();
+    for await (const chunk of this.#fetched(result)) yield rawChunk(chunk, types);
+  }
+
   #start(sql: string, params: readonly SqlValue[]): Promise<DuckDBResult> {
     this.signal.throwIfAborted();
     return this.#track(this.connection.stream(sql, [...params]));
   }
 
   async *#chunks(result: DuckDBResult): AsyncIterable<ResultChunk> {
-    for (;;) {
-      this.signal.throwIfAborted();
-      const chunk = await this.#track(result.fetchChunk());
-      if (!chunk || chunk.rowCount === 0) return;
+    for await (const chunk of this.#fetched(result)) {
       const columns: unknown[][] = [];
       for (let c = 0; c < chunk.columnCount; c++) {
         columns.push(chunk.getColumnValues(c).map(plain));
       }
       yield { rowCount: chunk.rowCount, columns };
+    }
+  }
+
+  async *#fetched(result: DuckDBResult): AsyncIterable<DuckDBDataChunk> {
+    for (;;) {
+      this.signal.throwIfAborted();
+      const chunk = await this.#track(result.fetchChunk());
+      if (!chunk || chunk.rowCount === 0) return;
+      yield chunk;
     }
   }
 

@@ -2,10 +2,49 @@
 
 export type SqlValue = string | number | bigint | boolean | null;
 
+/** An array, or a typed array where no value is null. */
+export type SqlColumn = ArrayLike<unknown> & Iterable<unknown>;
+
 export interface ResultChunk {
   readonly rowCount: number;
   /** Column-major values: `columns[c][r]`. BIGINT comes as bigint, DOUBLE and INTEGER as number, VARCHAR as string, LIST as array. */
-  readonly columns: readonly (readonly unknown[])[];
+  readonly columns: readonly SqlColumn[];
+}
+
+export type RawKind =
+  | 'boolean'
+  | 'int8'
+  | 'int16'
+  | 'int32'
+  | 'int64'
+  | 'int128'
+  | 'uint8'
+  | 'uint16'
+  | 'uint32'
+  | 'uint64'
+  | 'float'
+  | 'double'
+  | 'text'
+  | 'list'
+  | 'null';
+
+/** A vector in the chunk's buffer: where its values lie in DuckDB's own layout, and its validity bits (-1: all valid). */
+export interface RawColumn {
+  readonly kind: RawKind;
+  readonly count: number;
+  readonly data: number;
+  readonly validity: number;
+  /** The values of all lists of a list column. */
+  readonly child: RawColumn | null;
+}
+
+/** A result chunk not yet made into JS values, which another thread can do (`chunkValues`). */
+export interface RawChunk {
+  readonly rowCount: number;
+  readonly columns: readonly RawColumn[];
+  readonly buffer: ArrayBuffer;
+  /** Keep a reference to it until the chunk was read. */
+  readonly hold: unknown;
 }
 
 export interface ReadSession {
@@ -13,6 +52,13 @@ export interface ReadSession {
   rows(sql: string, params?: readonly SqlValue[], maxRows?: number): Promise<Record<string, unknown>[]>;
   /** Streams result chunks of up to 2,048 rows; stop iterating to cancel. */
   stream(sql: string, params?: readonly SqlValue[]): AsyncIterable<ResultChunk>;
+  /** As `stream`, but leaves making JS values to another thread, where this method is absent. */
+  raw?(sql: string, params?: readonly SqlValue[]): Promise<RawResult>;
+}
+
+export interface RawResult {
+  readonly names: readonly string[];
+  readonly chunks: AsyncIterable<RawChunk>;
 }
 
 export interface ReadPool {

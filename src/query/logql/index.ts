@@ -1,34 +1,10 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { QueryError, queryErrorStatus } from '../../lake/query-error.js';
-import type { QueryLimits } from '../guard.js';
-import { clientSignal, type QueryApiDeps } from '../http.js';
-import { detectedFields, detectedFieldValues, patterns } from './api/discovery.js';
-import { detectedLabels, labels, labelValues, series } from './api/metadata.js';
+import { clientSignal, queryRequest, runJob, sendAnswer, type QueryApiDeps } from '../http.js';
 import { Params } from './api/params.js';
-import { queryInstant, queryRange, type Plan } from './api/queries.js';
-import { indexStats, indexVolume, indexVolumeRange } from './api/volume.js';
-import { newStats } from './exec/context.js';
-import { KeyHints } from './model/attributes.js';
+import { logqlEndpoints } from './endpoints.js';
 import { format } from './syntax/format.js';
 import { parse } from './syntax/parse.js';
-
-type Endpoint = (request: FastifyRequest, limits: QueryLimits) => Plan;
-
-const endpoints: readonly (readonly [path: string, endpoint: Endpoint])[] = [
-  ['query_range', queryRange],
-  ['query', queryInstant],
-  ['labels', labels],
-  ['label', labels],
-  ['label/:name/values', labelValues],
-  ['series', series],
-  ['index/stats', indexStats],
-  ['index/volume', indexVolume],
-  ['index/volume_range', indexVolumeRange],
-  ['detected_labels', detectedLabels],
-  ['detected_fields', detectedFields],
-  ['detected_field/:name/values', detectedFieldValues],
-  ['patterns', patterns],
-];
 
 const form = 'application/x-www-form-urlencoded';
 const maxForm = 1024 * 1024;
@@ -39,24 +15,21 @@ const maxForm = 1024 * 1024;
  */
 export function lokiApi(deps: QueryApiDeps): FastifyPluginAsync {
   return async (app) => {
-    const hints = new KeyHints();
     if (!app.hasContentTypeParser(form)) {
       app.addContentTypeParser(form, { parseAs: 'string', bodyLimit: maxForm }, (_, body, done) =>
         done(null, body),
       );
     }
     app.setErrorHandler((error, request, reply) => sendError(error, request, reply, deps));
-    for (const [path, endpoint] of endpoints) {
-      both(app, path, (request, reply) => {
-        const plan = endpoint(request, deps.guard.limits);
-        return deps.guard.run('loki', clientSignal(request, reply), (ctx) =>
-          plan({ ...ctx, hints, stats: newStats() }),
-        );
+    for (const [path, endpoint] of Object.entries(logqlEndpoints())) {
+      both(app, path, async (request, reply) => {
+        const job = { language: 'logql', endpoint: path, request: queryRequest(request) } as const;
+        return sendAnswer(reply, await runJob(deps, 'loki', endpoint, job, clientSignal(request, reply)));
       });
     }
     both(app, 'format_query', async (request) => ({
       status: 'success',
-      data: format(parse(new Params(request).required('query'))),
+      data: format(parse(new Params(queryRequest(request)).required('query'))),
     }));
     both(app, 'tail', () => {
       throw new QueryError('unsupported', 'live tailing is not supported; poll query_range instead');

@@ -1,20 +1,10 @@
-import { Readable } from 'node:stream';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { QueryError } from '../../lake/query-error.js';
-import type { QueryContext } from '../guard.js';
-import { clientSignal, type QueryApiDeps } from '../http.js';
-import { sendData, sendError, truncated, type Answer } from './api/envelope.js';
-import {
-  exemplarsAnswer,
-  labelsAnswer,
-  labelValuesAnswer,
-  metadataAnswer,
-  seriesAnswer,
-} from './api/answers.js';
-import { instantQuery, rangeQuery, type PreparedQuery } from './api/query.js';
+import type { QueryAnswer } from '../endpoint.js';
+import { clientSignal, queryRequest, runJob, sendAnswer, type QueryApiDeps } from '../http.js';
+import { sendError, success } from './api/envelope.js';
 import { Params } from './api/params.js';
-import { renderResult } from './api/render.js';
-import { execute } from './engine.js';
+import { promqlEndpoints } from './endpoints.js';
 import { parse } from './parse/parser.js';
 import { print } from './parse/print.js';
 
@@ -31,78 +21,57 @@ const buildInfo = {
   goVersion: '',
 };
 
-type Work = (ctx: QueryContext, params: Params) => Promise<Answer>;
+type Name = keyof typeof promqlEndpoints;
 
 /** Prometheus' HTTP API (v1): instant and range queries, labels, series, metadata, exemplars. */
 export function prometheusApi(deps: QueryApiDeps): FastifyPluginAsync {
   return async (app) => {
     const form = 'application/x-www-form-urlencoded';
     if (app.hasContentTypeParser(form)) app.removeContentTypeParser(form);
-    app.addContentTypeParser(form, { parseAs: 'string' }, (_request, body, done) =>
-      done(null, new URLSearchParams(body.toString())),
-    );
+    app.addContentTypeParser(form, { parseAs: 'string' }, (_request, body, done) => done(null, body));
     app.setErrorHandler((error, request, reply) => sendError(reply, asQueryError(error, request, deps)));
 
-    const both = (
-      url: string,
-      handler: (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>,
-    ) => app.route({ method: ['GET', 'POST'], url, handler });
-    const guarded = (api: string, work: Work) => async (request: FastifyRequest, reply: FastifyReply) => {
-      const params = new Params(request);
-      const answer = await run(deps, api, request, reply, params, (ctx) => work(ctx, params));
-      return sendData(reply, answer);
-    };
-    const query = (api: string, prepare: (params: Params) => PreparedQuery) =>
-      both(`/api/v1/${api}`, async (request, reply) => {
-        const params = new Params(request);
-        const prepared = prepare(params);
-        const limit = params.limit();
-        const result = await run(deps, `prometheus_${api}`, request, reply, params, (ctx) =>
-          execute(ctx, prepared.expr, prepared.times),
-        );
-        const cut = 'series' in result && result.series.length > limit;
-        const limited = cut ? { ...result, series: result.series.slice(0, limit) } : result;
-        reply.type('application/json; charset=utf-8');
-        const warnings = cut ? [...result.warnings, truncated] : result.warnings;
-        return reply.send(Readable.from(renderResult(limited, warnings)));
-      });
+    const answered = (name: Name) => async (request: FastifyRequest, reply: FastifyReply) =>
+      sendAnswer(reply, await run(deps, name, request, reply));
+    const both = (path: string, name: Name) =>
+      app.route({ method: ['GET', 'POST'], url: `/api/v1/${path}`, handler: answered(name) });
 
-    query('query', instantQuery);
-    query('query_range', rangeQuery);
-    both('/api/v1/labels', guarded('prometheus_labels', labelsAnswer));
-    both('/api/v1/series', guarded('prometheus_series', seriesAnswer));
-    both('/api/v1/query_exemplars', guarded('prometheus_exemplars', exemplarsAnswer));
-    app.get('/api/v1/metadata', guarded('prometheus_metadata', metadataAnswer));
-    app.get<{ Params: { name: string } }>('/api/v1/label/:name/values', (request, reply) =>
-      guarded('prometheus_label_values', (ctx, params) =>
-        labelValuesAnswer(ctx, params, request.params.name),
-      )(request, reply),
-    );
-    both('/api/v1/format_query', async (request, reply) =>
-      sendData(reply, { data: print(parse(new Params(request).required('query'))) }),
-    );
-    app.get('/api/v1/rules', async (_request, reply) => sendData(reply, { data: { groups: [] } }));
-    app.get('/api/v1/alerts', async (_request, reply) => sendData(reply, { data: { alerts: [] } }));
+    both('query', 'query');
+    both('query_range', 'query_range');
+    both('labels', 'labels');
+    both('series', 'series');
+    both('query_exemplars', 'exemplars');
+    app.get('/api/v1/metadata', answered('metadata'));
+    app.get('/api/v1/label/:name/values', answered('label_values'));
+    app.route({
+      method: ['GET', 'POST'],
+      url: '/api/v1/format_query',
+      handler: async (request) =>
+        success({ data: print(parse(new Params(queryRequest(request)).required('query'))) }),
+    });
+    app.get('/api/v1/rules', async () => success({ data: { groups: [] } }));
+    app.get('/api/v1/alerts', async () => success({ data: { alerts: [] } }));
     // `/api/status/buildinfo`, without the version, is Tempo's, in another form.
-    app.get('/api/v1/status/buildinfo', async (_request, reply) => sendData(reply, { data: buildInfo }));
+    app.get('/api/v1/status/buildinfo', async () => success({ data: buildInfo }));
   };
 }
 
-/** Runs the work in the guard; the client's own `timeout` can only shorten the server's. */
-async function run<T>(
+/** The client's own `timeout` can only shorten the server's. */
+async function run(
   deps: QueryApiDeps,
-  api: string,
+  name: Name,
   request: FastifyRequest,
   reply: FastifyReply,
-  params: Params,
-  work: (ctx: QueryContext) => Promise<T>,
-): Promise<T> {
-  const wanted = params.duration('timeout');
+): Promise<QueryAnswer> {
+  const job = { language: 'promql', endpoint: name, request: queryRequest(request) } as const;
+  const wanted = new Params(job.request).duration('timeout');
   const client = clientSignal(request, reply);
-  if (wanted === undefined || wanted >= deps.guard.limits.timeoutMs) return deps.guard.run(api, client, work);
+  const start = (signal: AbortSignal) =>
+    runJob(deps, `prometheus_${name}`, promqlEndpoints[name], job, signal);
+  if (wanted === undefined || wanted >= deps.guard.limits.timeoutMs) return start(client);
   const timeout = AbortSignal.timeout(Math.max(1, wanted));
   try {
-    return await deps.guard.run(api, AbortSignal.any([client, timeout]), work);
+    return await start(AbortSignal.any([client, timeout]));
   } catch (error) {
     if (!timeout.aborted || client.aborted) throw error;
     throw new QueryError(

@@ -1,4 +1,5 @@
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
+import type { ResultChunk } from '../../lake/session.js';
 import type { QueryContext } from '../guard.js';
 import type { Field } from './ast.js';
 import { AttributeCache, Span, Trace, type SpanColumns, type SpanRow } from './span.js';
@@ -53,7 +54,7 @@ function spanSelect(columns: SpanColumns): string {
 }
 
 /** Row `r` of a chunk that `spanSelect` names the columns of. */
-function spanRow(columns: readonly (readonly unknown[])[], r: number): SpanRow {
+function spanRow(columns: ResultChunk['columns'], r: number): SpanRow {
   const string = (c: number) => (columns[c]?.[r] ?? null) as string | null;
   const integer = (c: number) => Number(columns[c]?.[r] ?? 0);
   const start = (columns[7]?.[r] ?? 0n) as bigint;

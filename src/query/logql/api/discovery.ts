@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify';
+import type { QueryRequest } from '../../endpoint.js';
 import type { QueryLimits } from '../../guard.js';
 import type { ExecContext } from '../exec/context.js';
 import { runLogs, type LogEntry } from '../exec/logs.js';
@@ -72,7 +72,7 @@ function sample(params: Params, query: Selection): (ctx: ExecContext) => Promise
 }
 
 /** GET or POST /loki/api/v1/detected_fields, from the latest lines (`line_limit`, 1000 by default) of the range. */
-export function detectedFields(request: FastifyRequest, limits: QueryLimits): Plan {
+export function detectedFields(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new Params(request);
   const read = sample(params, selection(params, limits));
   const limit = params.integer('limit', maxFields, maxFields);
@@ -89,9 +89,9 @@ export function detectedFields(request: FastifyRequest, limits: QueryLimits): Pl
 }
 
 /** GET or POST /loki/api/v1/detected_field/:name/values, from the same sample. */
-export function detectedFieldValues(request: FastifyRequest, limits: QueryLimits): Plan {
+export function detectedFieldValues(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new Params(request);
-  const { name } = request.params as { name: string };
+  const { name = '' } = request.params;
   const read = sample(params, selection(params, limits));
   const limit = params.integer('limit', maxFields, maxFields);
   return async (ctx) => {
@@ -106,7 +106,7 @@ const maxPatterns = 300;
  * GET or POST /loki/api/v1/patterns: lines with every word that holds a digit replaced by `<_>`, counted over the
  * whole range; the most frequent come first.
  */
-export function patterns(request: FastifyRequest, limits: QueryLimits): Plan {
+export function patterns(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new Params(request);
   const query = selection(params, limits);
   const step = params.step(query.from, query.to);

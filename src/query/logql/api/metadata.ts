@@ -1,5 +1,5 @@
-import type { FastifyRequest } from 'fastify';
 import { QueryError } from '../../../lake/query-error.js';
+import type { QueryRequest } from '../../endpoint.js';
 import type { QueryLimits } from '../../guard.js';
 import type { ExecContext } from '../exec/context.js';
 import { logConditions } from '../exec/logs.js';
@@ -39,7 +39,7 @@ export async function whereSql({ log, from, to }: Selection, ctx: ExecContext): 
 }
 
 /** GET /loki/api/v1/labels: stream labels with a value in the range, and `level`. */
-export function labels(request: FastifyRequest, limits: QueryLimits): Plan {
+export function labels(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new Params(request);
   const query = selection(params, limits);
   return async (ctx) => {
@@ -53,8 +53,8 @@ export function labels(request: FastifyRequest, limits: QueryLimits): Plan {
 }
 
 /** GET /loki/api/v1/label/:name/values, for any label that a record can have. */
-export function labelValues(request: FastifyRequest, limits: QueryLimits): Plan {
-  const { name } = request.params as { name: string };
+export function labelValues(request: QueryRequest, limits: QueryLimits): Plan {
+  const { name = '' } = request.params;
   if (!/^[a-zA-Z_]\w*$/.test(name)) throw new QueryError('bad_data', 'the label name is not valid');
   const params = new Params(request);
   const query = selection(params, limits);
@@ -72,7 +72,7 @@ export function labelValues(request: FastifyRequest, limits: QueryLimits): Plan 
 }
 
 /** GET or POST /loki/api/v1/series: the label sets of the streams that any of `match[]` selects. */
-export function series(request: FastifyRequest, limits: QueryLimits): Plan {
+export function series(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new Params(request);
   const { start, end } = params.range(sixHours, limits.maxRangeMs);
   const matches = params.all('match', 'match[]').map((text) => selector(text));
@@ -95,7 +95,7 @@ export function series(request: FastifyRequest, limits: QueryLimits): Plan {
 }
 
 /** GET /loki/api/v1/detected_labels: stream labels and how many values they have. */
-export function detectedLabels(request: FastifyRequest, limits: QueryLimits): Plan {
+export function detectedLabels(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new Params(request);
   const query = selection(params, limits);
   return async (ctx) => {

@@ -1,5 +1,5 @@
-import type { FastifyRequest } from 'fastify';
 import { QueryError } from '../../../lake/query-error.js';
+import type { QueryRequest } from '../../endpoint.js';
 import { parseDuration, parseNumber } from '../syntax/units.js';
 
 const second = 1_000_000_000n;
@@ -8,11 +8,9 @@ const second = 1_000_000_000n;
 export class Params {
   readonly #values: URLSearchParams;
 
-  constructor(request: FastifyRequest) {
+  constructor(request: Pick<QueryRequest, 'url' | 'body'>) {
     this.#values = new URLSearchParams(request.url.split('?')[1] ?? '');
-    if (typeof request.body === 'string') {
-      new URLSearchParams(request.body).forEach((value, name) => this.#values.append(name, value));
-    }
+    new URLSearchParams(request.body).forEach((value, name) => this.#values.append(name, value));
   }
 
   text(name: string): string | undefined {

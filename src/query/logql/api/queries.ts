@@ -1,5 +1,5 @@
-import type { FastifyRequest } from 'fastify';
 import { QueryError } from '../../../lake/query-error.js';
+import type { QueryRequest } from '../../endpoint.js';
 import type { QueryLimits } from '../../guard.js';
 import type { ExecContext } from '../exec/context.js';
 import { runLogs } from '../exec/logs.js';
@@ -76,7 +76,7 @@ function checkLookback(expr: MetricExpr, maxRangeMs: number): void {
 }
 
 /** GET or POST /loki/api/v1/query_range. */
-export function queryRange(request: FastifyRequest, limits: QueryLimits): Plan {
+export function queryRange(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new Params(request);
   const expr = parse(params.required('query'));
   check(expr);
@@ -127,7 +127,7 @@ export function queryRange(request: FastifyRequest, limits: QueryLimits): Plan {
 }
 
 /** GET or POST /loki/api/v1/query. */
-export function queryInstant(request: FastifyRequest, limits: QueryLimits): Plan {
+export function queryInstant(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new Params(request);
   const expr = parse(params.required('query'));
   check(expr);

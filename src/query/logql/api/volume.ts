@@ -1,5 +1,5 @@
-import type { FastifyRequest } from 'fastify';
 import { QueryError } from '../../../lake/query-error.js';
+import type { QueryRequest } from '../../endpoint.js';
 import type { QueryLimits } from '../../guard.js';
 import { evaluate } from '../exec/metrics.js';
 import type { Steps } from '../exec/series.js';
@@ -11,7 +11,7 @@ import { Params } from './params.js';
 import type { Plan } from './queries.js';
 
 /** GET or POST /loki/api/v1/index/stats: counted, not estimated. There are no chunks; the streams stand for them. */
-export function indexStats(request: FastifyRequest, limits: QueryLimits): Plan {
+export function indexStats(request: QueryRequest, limits: QueryLimits): Plan {
   const query = selection(new Params(request), limits);
   return async (ctx) => {
     const stream = streamColumns.map((name) => `coalesce(${streamSql(name)}, '')`).join(', ');
@@ -47,7 +47,7 @@ function volumeExpr(log: LogExpr, params: Params, range: number): { expr: Metric
 }
 
 /** GET or POST /loki/api/v1/index/volume: bytes of lines, the largest first. */
-export function indexVolume(request: FastifyRequest, limits: QueryLimits): Plan {
+export function indexVolume(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new Params(request);
   const { log, from, to } = selection(params, limits);
   const range = Number(to - from);
@@ -62,7 +62,7 @@ export function indexVolume(request: FastifyRequest, limits: QueryLimits): Plan 
 }
 
 /** GET or POST /loki/api/v1/index/volume_range: bytes of lines for each step. */
-export function indexVolumeRange(request: FastifyRequest, limits: QueryLimits): Plan {
+export function indexVolumeRange(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new Params(request);
   const { log, from, to } = selection(params, limits);
   const step = params.step(from, to);

@@ -25,8 +25,8 @@ export interface Answer {
   readonly warnings?: readonly string[];
 }
 
-export function sendData(reply: FastifyReply, { data, warnings }: Answer): FastifyReply {
-  return reply.send({ status: 'success', data, ...(warnings?.length ? { warnings } : {}) });
+export function success({ data, warnings }: Answer): object {
+  return { status: 'success', data, ...(warnings?.length ? { warnings } : {}) };
 }
 
 export const truncated = 'results truncated due to limit';

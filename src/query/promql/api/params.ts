@@ -1,18 +1,15 @@
-import type { FastifyRequest } from 'fastify';
 import { QueryError } from '../../../lake/query-error.js';
+import type { QueryRequest } from '../../endpoint.js';
 import { durationSeconds } from '../parse/literals.js';
 
 /** Parameters of the URL and of a form-encoded body together, in that order. */
 export class Params {
   readonly #values: URLSearchParams;
 
-  constructor(request: FastifyRequest) {
-    const url = request.raw.url ?? '';
+  constructor({ url, body }: Pick<QueryRequest, 'url' | 'body'>) {
     const at = url.indexOf('?');
     this.#values = new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
-    if (request.body instanceof URLSearchParams) {
-      for (const [name, value] of request.body) this.#values.append(name, value);
-    }
+    for (const [name, value] of new URLSearchParams(body)) this.#values.append(name, value);
   }
 
   text(name: string): string | undefined {

@@ -1,0 +1,10 @@
+import type { Endpoints } from './endpoint.js';
+import { logqlEndpoints } from './logql/endpoints.js';
+import { promqlEndpoints } from './promql/endpoints.js';
+import { traceqlEndpoints } from './traceql/endpoints.js';
+import type { Language } from './threads/protocol.js';
+
+/** The endpoints that a thread evaluates. LogQL's keep what they learn about attributes. */
+export function endpointsByLanguage(): Readonly<Record<Language, Endpoints>> {
+  return { promql: promqlEndpoints, logql: logqlEndpoints(), traceql: traceqlEndpoints };
+}

@@ -1,0 +1,37 @@
+import { json, type Endpoint, type Endpoints, type QueryRequest } from '../endpoint.js';
+import type { QueryLimits } from '../guard.js';
+import { detectedFields, detectedFieldValues, patterns } from './api/discovery.js';
+import { detectedLabels, labels, labelValues, series } from './api/metadata.js';
+import { queryInstant, queryRange, type Plan } from './api/queries.js';
+import { indexStats, indexVolume, indexVolumeRange } from './api/volume.js';
+import { newStats } from './exec/context.js';
+import { KeyHints } from './model/attributes.js';
+
+type Check = (request: QueryRequest, limits: QueryLimits) => Plan;
+
+const checks: readonly (readonly [path: string, check: Check])[] = [
+  ['query_range', queryRange],
+  ['query', queryInstant],
+  ['labels', labels],
+  ['label', labels],
+  ['label/:name/values', labelValues],
+  ['series', series],
+  ['index/stats', indexStats],
+  ['index/volume', indexVolume],
+  ['index/volume_range', indexVolumeRange],
+  ['detected_labels', detectedLabels],
+  ['detected_fields', detectedFields],
+  ['detected_field/:name/values', detectedFieldValues],
+  ['patterns', patterns],
+];
+
+/** The endpoints of Loki's HTTP API that read the lake, by their path below /loki/api/v1. They share `hints`. */
+export function logqlEndpoints(hints = new KeyHints()): Endpoints {
+  const endpoint =
+    (check: Check): Endpoint =>
+    (request, limits) => {
+      const plan = check(request, limits);
+      return async (ctx) => json(await plan({ ...ctx, hints, stats: newStats() }));
+    };
+  return Object.fromEntries(checks.map(([path, check]) => [path, endpoint(check)]));
+}

@@ -1,0 +1,47 @@
+import { json, jsonType, type Endpoint, type Endpoints } from '../endpoint.js';
+import type { QueryContext } from '../guard.js';
+import {
+  exemplarsAnswer,
+  labelsAnswer,
+  labelValuesAnswer,
+  metadataAnswer,
+  seriesAnswer,
+} from './api/answers.js';
+import { success, truncated, type Answer } from './api/envelope.js';
+import { Params } from './api/params.js';
+import { instantQuery, rangeQuery, type PreparedQuery } from './api/query.js';
+import { renderResult } from './api/render.js';
+import { execute } from './engine.js';
+
+function query(prepare: (params: Params) => PreparedQuery): Endpoint {
+  return (request) => {
+    const params = new Params(request);
+    const prepared = prepare(params);
+    const limit = params.limit();
+    return async (ctx) => {
+      const result = await execute(ctx, prepared.expr, prepared.times);
+      const cut = 'series' in result && result.series.length > limit;
+      const limited = cut ? { ...result, series: result.series.slice(0, limit) } : result;
+      const warnings = cut ? [...result.warnings, truncated] : result.warnings;
+      return { contentType: jsonType, body: renderResult(limited, warnings) };
+    };
+  };
+}
+
+function data(answer: (ctx: QueryContext, params: Params, name: string) => Promise<Answer>): Endpoint {
+  return (request) => {
+    const params = new Params(request);
+    return async (ctx) => json(success(await answer(ctx, params, request.params['name'] ?? '')));
+  };
+}
+
+/** The endpoints of Prometheus' HTTP API that read the lake, by the last part of their path. */
+export const promqlEndpoints = {
+  query: query(instantQuery),
+  query_range: query(rangeQuery),
+  labels: data(labelsAnswer),
+  label_values: data(labelValuesAnswer),
+  series: data(seriesAnswer),
+  metadata: data(metadataAnswer),
+  exemplars: data(exemplarsAnswer),
+} as const satisfies Endpoints;

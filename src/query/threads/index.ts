@@ -1,0 +1,70 @@
+import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
+import type { QueryAnswer } from '../endpoint.js';
+import type { QueryContext } from '../guard.js';
+import type { QueryEvaluator } from '../http.js';
+import type { Job } from './protocol.js';
+import { QueryThread } from './thread.js';
+
+export interface QueryThreadsOptions {
+  readonly threads: number;
+  readonly telemetry: Telemetry;
+  readonly heapMiB?: number;
+  readonly graceMs?: number;
+}
+
+/** Worker threads that evaluate queries: everything but the SQL, which stays with the main thread's connections. */
+export class QueryThreads implements QueryEvaluator {
+  readonly #threads: readonly QueryThread[];
+
+  private constructor({ threads, telemetry, heapMiB = 2048, graceMs = 2000 }: QueryThreadsOptions) {
+    const registers = [telemetry.registry];
+    const restarts = new Counter({
+      name: 'canardstack_query_thread_restarts_total',
+      help: 'Query threads that ended and are replaced.',
+      registers,
+    });
+    const onRestart = (reason: string) => {
+      restarts.inc();
+      telemetry.log.error({ reason }, 'a query thread is replaced');
+    };
+    this.#threads = Array.from({ length: threads }, () => new QueryThread({ heapMiB, graceMs, onRestart }));
+    const all = this.#threads;
+    new Gauge({
+      name: 'canardstack_query_thread_queries',
+      help: 'Queries in the query threads, those whose answer is being sent included.',
+      registers,
+      collect() {
+        this.set(all.reduce((sum, thread) => sum + thread.running, 0));
+      },
+    });
+  }
+
+  /** Resolves when every thread is up; rejects when one cannot start. */
+  static async start(options: QueryThreadsOptions): Promise<QueryThreads> {
+    const threads = new QueryThreads(options);
+    try {
+      await Promise.all(threads.#threads.map((thread) => thread.start()));
+    } catch (error) {
+      await threads.close();
+      throw error;
+    }
+    return threads;
+  }
+
+  get threadIds(): readonly number[] {
+    return this.#threads.flatMap(({ threadId }) => threadId ?? []);
+  }
+
+  /** Evaluates a job in the thread with the fewest queries. Throws QueryError, or DuckDB's error. */
+  run(ctx: QueryContext, job: Job): Promise<QueryAnswer> {
+    const [first, ...others] = this.#threads;
+    if (!first) throw new Error('there are no query threads');
+    return others
+      .reduce((least, thread) => (thread.running < least.running ? thread : least), first)
+      .run(ctx, job);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.close()));
+  }
+}

@@ -1,0 +1,71 @@
+import type { QueryError } from '../../lake/query-error.js';
+import type { RawChunk, SqlValue } from '../../lake/session.js';
+import type { QueryRequest } from '../endpoint.js';
+import type { QueryLimits } from '../guard.js';
+
+export type Language = 'promql' | 'logql' | 'traceql';
+
+/** What to evaluate: an endpoint of a language and its request. */
+export interface Job {
+  readonly language: Language;
+  readonly endpoint: string;
+  readonly request: QueryRequest;
+}
+
+/** The chunk itself stays behind, referenced, until the thread has read the batch. */
+export type SentChunk = Omit<RawChunk, 'hold'>;
+
+export type ToThread =
+  | { readonly type: 'run'; readonly query: number; readonly job: Job; readonly limits: QueryLimits }
+  /** The statement runs; its columns. */
+  | {
+      readonly type: 'started';
+      readonly query: number;
+      readonly statement: number;
+      readonly names: readonly string[];
+    }
+  | {
+      readonly type: 'rows';
+      readonly query: number;
+      readonly statement: number;
+      readonly batch: number;
+      readonly chunks: readonly SentChunk[];
+    }
+  | { readonly type: 'end'; readonly query: number; readonly statement: number; readonly failed: boolean }
+  /** The client takes more of the answer. */
+  | { readonly type: 'more'; readonly query: number }
+  | { readonly type: 'abort'; readonly query: number };
+
+export type FromThread =
+  | { readonly type: 'ready' }
+  | {
+      readonly type: 'sql';
+      readonly query: number;
+      readonly statement: number;
+      readonly sql: string;
+      readonly params: readonly SqlValue[];
+    }
+  /** Every value of the batch was read. */
+  | { readonly type: 'read'; readonly query: number; readonly statement: number; readonly batch: number }
+  /** No more rows are wanted. */
+  | { readonly type: 'enough'; readonly query: number; readonly statement: number }
+  | {
+      readonly type: 'piece';
+      readonly query: number;
+      readonly contentType: string;
+      readonly bytes: Uint8Array<ArrayBuffer>;
+      readonly last: boolean;
+    }
+  | { readonly type: 'failed'; readonly query: number; readonly error: SentError };
+
+export interface SentError {
+  /** Null for an error that is no QueryError: then `message` is for the log alone. */
+  readonly kind: QueryError['kind'] | null;
+  readonly message: string;
+  readonly retryAfterSeconds?: number;
+}
+
+export interface ThreadOptions {
+  /** Pieces of an answer that are sent before the client has taken the first. */
+  readonly piecesAhead: number;
+}

@@ -1,0 +1,99 @@
+import { QueryError } from '../../lake/query-error.js';
+import type { QueryAnswer } from '../endpoint.js';
+import type { QueryContext } from '../guard.js';
+import { AnswerPieces } from './answer.js';
+import type { FromThread, SentError, ToThread } from './protocol.js';
+import { StatementFeed } from './statement.js';
+
+/** The main thread's side of one query that a query thread evaluates. */
+export class RunningQuery {
+  readonly answered: Promise<QueryAnswer>;
+  #resolve!: (answer: QueryAnswer) => void;
+  #reject!: (error: unknown) => void;
+  /** Feeds hold chunks that the thread may still read, so they stay until the thread is done with the query. */
+  readonly #feeds = new Map<number, StatementFeed>();
+  #pieces: AnswerPieces | null = null;
+  #databaseError: unknown;
+  #ended = false;
+
+  constructor(
+    readonly id: number,
+    private readonly ctx: QueryContext,
+    private readonly post: (message: ToThread, transfer?: readonly ArrayBuffer[]) => void,
+    /** Stops the evaluation, if need be with the thread. */
+    private readonly abort: () => void,
+  ) {
+    this.answered = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  /** Takes a message of the thread; true when it was the query's last. */
+  receive(message: Exclude<FromThread, { readonly type: 'ready' }>): boolean {
+    switch (message.type) {
+      case 'sql':
+        this.#start(message);
+        return false;
+      case 'read':
+        this.#feeds.get(message.statement)?.read(message.batch);
+        return false;
+      case 'enough':
+        this.#feeds.get(message.statement)?.stop();
+        return false;
+      case 'piece':
+        this.#piece(message);
+        if (message.last) this.#end();
+        return message.last;
+      case 'failed':
+        this.fail(this.#databaseError ?? fromThread(message.error));
+        return true;
+    }
+  }
+
+  /** The query ends without the thread: it was stopped or is gone. */
+  fail(error: unknown): void {
+    this.#end();
+    this.#reject(this.ctx.signal.aborted ? this.ctx.signal.reason : error);
+    this.#pieces?.fail(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  #start(message: Extract<FromThread, { readonly type: 'sql' }>): void {
+    // The session belongs to the guard, which takes it back with the first piece of the answer.
+    if (this.#ended || this.#pieces) return;
+    const feed = new StatementFeed(this.ctx.session, message, this.post);
+    this.#feeds.set(message.statement, feed);
+    feed.run().catch((error: unknown) => (this.#databaseError ??= error));
+  }
+
+  #piece({ contentType, bytes, last }: Extract<FromThread, { readonly type: 'piece' }>): void {
+    if (this.#pieces === null && last) {
+      this.#resolve({ contentType, body: bytes });
+      return;
+    }
+    if (this.#pieces === null) {
+      const more = () => {
+        if (!this.#ended) this.post({ type: 'more', query: this.id });
+      };
+      this.#pieces = new AnswerPieces(more, () => this.#abandon(), this.ctx.limits.timeoutMs);
+      for (const feed of this.#feeds.values()) feed.stop();
+      this.#feeds.clear();
+      this.#resolve({ contentType, body: this.#pieces });
+    }
+    this.#pieces.push(bytes, last);
+  }
+
+  #abandon(): void {
+    if (!this.#ended) this.abort();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    for (const feed of this.#feeds.values()) feed.stop();
+    this.#feeds.clear();
+  }
+}
+
+function fromThread({ kind, message, retryAfterSeconds }: SentError): Error {
+  return kind === null ? new Error(message) : new QueryError(kind, message, retryAfterSeconds);
+}

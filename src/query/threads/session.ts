@@ -1,0 +1,120 @@
+import { chunkValues } from '../../lake/raw-chunk.js';
+import { QueryError } from '../../lake/query-error.js';
+import type { ReadSession, ResultChunk, SqlValue } from '../../lake/session.js';
+import type { FromThread, SentChunk, ToThread } from './protocol.js';
+
+interface Batch {
+  readonly batch: number;
+  readonly chunks: readonly SentChunk[];
+}
+
+/** The statement failed in the thread that runs SQL, which knows why. */
+export class StatementError extends Error {
+  override readonly name = 'StatementError';
+}
+
+/** What arrived of one statement. */
+class Statement {
+  names: readonly string[] | null = null;
+  readonly batches: Batch[] = [];
+  ended = false;
+  #failure: Error | null = null;
+  #wake: (() => void) | null = null;
+
+  changed(): void {
+    this.#wake?.();
+    this.#wake = null;
+  }
+
+  fail(reason: Error): void {
+    this.#failure ??= reason;
+    this.changed();
+  }
+
+  /** Resolves when something more arrived. */
+  async more(): Promise<void> {
+    if (this.#failure === null) await new Promise<void>((resolve) => (this.#wake = resolve));
+    if (this.#failure !== null) throw this.#failure;
+  }
+}
+
+/** The read session of one query in a query thread: SQL runs in the main thread, which sends the raw chunks. */
+export class ThreadSession implements ReadSession {
+  readonly #statements = new Map<number, Statement>();
+  #next = 1;
+
+  constructor(
+    private readonly query: number,
+    private readonly maxRows: number,
+    private readonly signal: AbortSignal,
+    private readonly post: (message: FromThread) => void,
+  ) {
+    signal.addEventListener('abort', () => {
+      for (const statement of this.#statements.values())
+        statement.fail(new StatementError('the query was aborted'));
+    });
+  }
+
+  receive(message: Extract<ToThread, { readonly statement: number }>): void {
+    const statement = this.#statements.get(message.statement);
+    if (!statement) return;
+    if (message.type === 'started') statement.names = message.names;
+    else if (message.type === 'rows') statement.batches.push(message);
+    else if (message.failed) statement.fail(new StatementError('the statement failed'));
+    else statement.ended = true;
+    statement.changed();
+  }
+
+  async rows(
+    sql: string,
+    params: readonly SqlValue[] = [],
+    maxRows = this.maxRows,
+  ): Promise<Record<string, unknown>[]> {
+    const out: Record<string, unknown>[] = [];
+    for await (const { names, chunk } of this.#read(sql, params)) {
+      if (out.length + chunk.rowCount > maxRows) {
+        throw new QueryError('limit', `the query gives more than ${maxRows} rows`);
+      }
+      for (let r = 0; r < chunk.rowCount; r++) {
+        const row: Record<string, unknown> = {};
+        for (const [c, name] of names.entries()) row[name] = chunk.columns[c]?.[r];
+        out.push(row);
+      }
+    }
+    return out;
+  }
+
+  async *stream(sql: string, params: readonly SqlValue[] = []): AsyncIterable<ResultChunk> {
+    for await (const { chunk } of this.#read(sql, params)) yield chunk;
+  }
+
+  async *#read(
+    sql: string,
+    params: readonly SqlValue[],
+  ): AsyncGenerator<{ names: readonly string[]; chunk: ResultChunk }> {
+    this.signal.throwIfAborted();
+    const { query } = this;
+    const id = this.#next++;
+    const statement = new Statement();
+    this.#statements.set(id, statement);
+    this.post({ type: 'sql', query, statement: id, sql, params });
+    try {
+      for (;;) {
+        const received = statement.batches.shift();
+        if (!received) {
+          if (statement.ended) return;
+          await statement.more();
+          continue;
+        }
+        for (const chunk of received.chunks) {
+          this.signal.throwIfAborted();
+          yield { names: statement.names ?? [], chunk: chunkValues(chunk) };
+        }
+        this.post({ type: 'read', query, statement: id, batch: received.batch });
+      }
+    } finally {
+      this.#statements.delete(id);
+      if (!statement.ended) this.post({ type: 'enough', query, statement: id });
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import { Worker } from 'node:worker_threads';
+import { QueryError } from '../../lake/query-error.js';
+import type { QueryAnswer } from '../endpoint.js';
+import type { QueryContext } from '../guard.js';
+import type { FromThread, Job, ThreadOptions, ToThread } from './protocol.js';
+import { RunningQuery } from './running.js';
+
+export interface QueryThreadOptions {
+  /** JavaScript heap of the thread, MiB; samples lie outside of it and are bounded by the query limits. */
+  readonly heapMiB: number;
+  /** A query that does not give way within this time of its abort ends with its thread. */
+  readonly graceMs: number;
+  readonly onRestart: (reason: string) => void;
+}
+
+const piecesAhead = 8;
+
+/** One worker thread that evaluates queries. When it ends, its queries fail, and the next one starts a new thread. */
+export class QueryThread {
+  #worker: Worker | null = null;
+  #ready: Promise<void> | null = null;
+  readonly #running = new Map<number, RunningQuery>();
+  #nextId = 1;
+  #closed = false;
+
+  constructor(private readonly options: QueryThreadOptions) {}
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Of the worker thread (node:worker_threads), or null when there is none. */
+  get threadId(): number | null {
+    return this.#worker?.threadId ?? null;
+  }
+
+  /** Resolves when the thread takes queries. */
+  start(): Promise<void> {
+    this.#ready ??= this.#spawn().catch((error: unknown) => {
+      this.#ready = null;
+      throw error;
+    });
+    return this.#ready;
+  }
+
+  #spawn(): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      const workerData: ThreadOptions = { piecesAhead };
+      const worker = new Worker(new URL('./worker.js', import.meta.url), {
+        workerData,
+        resourceLimits: { maxOldGenerationSizeMb: this.options.heapMiB },
+      });
+      this.#worker = worker;
+      worker.unref();
+      let reason = '';
+      worker.on('message', (message: FromThread) => {
+        if (message.type === 'ready') resolve();
+        else if (this.#running.get(message.query)?.receive(message)) this.#done(message.query);
+      });
+      worker.on('error', (error) => (reason = error.message));
+      worker.on('exit', (code) => {
+        const why = reason === '' ? `it ended with exit code ${code}` : reason;
+        reject(new QueryError('unavailable', 'a query thread did not start', 1));
+        if (this.#worker === worker) this.#lost(why);
+      });
+    });
+  }
+
+  /**
+   * Evaluates a job. Rejects after an abort only when the thread has let go of the query, as it may read
+   * DuckDB's memory until then.
+   */
+  async run(ctx: QueryContext, job: Job): Promise<QueryAnswer> {
+    if (!this.#closed) await this.start();
+    ctx.signal.throwIfAborted();
+    const worker = this.#worker;
+    if (!worker || this.#closed) throw new QueryError('unavailable', 'the server is shutting down');
+    const id = this.#nextId++;
+    const post = (message: ToThread, transfer: readonly ArrayBuffer[] = []) => {
+      if (this.#worker === worker) worker.postMessage(message, transfer);
+    };
+    const abort = () => {
+      post({ type: 'abort', query: id });
+      const timer = setTimeout(() => {
+        if (this.#running.has(id)) void worker.terminate();
+      }, this.options.graceMs);
+      timer.unref();
+    };
+    const query = new RunningQuery(id, ctx, post, abort);
+    this.#running.set(id, query);
+    worker.ref();
+    ctx.signal.addEventListener('abort', abort, { once: true });
+    try {
+      post({ type: 'run', query: id, job, limits: ctx.limits });
+      return await query.answered;
+    } finally {
+      ctx.signal.removeEventListener('abort', abort);
+    }
+  }
+
+  #done(id: number): void {
+    this.#running.delete(id);
+    if (this.#running.size === 0) this.#worker?.unref();
+  }
+
+  #lost(why: string): void {
+    this.#worker = null;
+    this.#ready = null;
+    if (!this.#closed) this.options.onRestart(why);
+    const message = this.#closed
+      ? 'the server is shutting down'
+      : 'the thread that evaluated the query failed, perhaps for want of memory; narrow the range or the filters';
+    for (const query of this.#running.values()) query.fail(new QueryError('unavailable', message, 1));
+    this.#running.clear();
+  }
+
+  /** Ends the thread; its queries fail. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#worker?.terminate();
+  }
+}

@@ -1,0 +1,220 @@
+import { QueryError } from '../../lake/query-error.js';
+import { json, type Endpoint, type Endpoints, type QueryAnswer, type QueryRequest } from '../endpoint.js';
+import type { QueryContext, QueryLimits } from '../guard.js';
+import type { AttributeField, Field } from './ast.js';
+import { legacyPipeline, parseLogfmt } from './legacy-tags.js';
+import { metricsQuery } from './metrics.js';
+import { resourceSpansJson } from './otlp-json.js';
+import { traceByIdProtobuf, traceProtobuf } from './otlp-protobuf.js';
+import { loadOtlpTrace, type OtlpTrace } from './otlp-trace.js';
+import {
+  durationParam,
+  integerParam,
+  invalid,
+  metricsRange,
+  nowNs,
+  param,
+  searchRange,
+  secondsRange,
+  type Params,
+} from './params.js';
+import type { Value } from './ast.js';
+import { parseFieldName, parseQuery } from './parser.js';
+import { search } from './search.js';
+import { lenientFilter, tagNames, tagScopes, tagValues, tagValueType, type TagScope } from './tags.js';
+import { display } from './value.js';
+
+const protobuf = 'application/protobuf';
+const defaultTags = 5000;
+const maxTraces = 10_000;
+
+function trace(answer: (trace: OtlpTrace, protobuf: boolean) => QueryAnswer): Endpoint {
+  return (request, limits) => {
+    const id = traceId(request.params['id'] ?? '');
+    const hint = secondsRange(request.query, limits.maxRangeMs);
+    return async (ctx) => {
+      const found = await loadOtlpTrace(ctx, id, hint, nowNs());
+      if (!found) throw new QueryError('not_found', 'trace not found');
+      return answer(found, wantsProtobuf(request));
+    };
+  };
+}
+
+const traceV1 = trace((found, binary) =>
+  binary
+    ? { contentType: protobuf, body: traceProtobuf(found) }
+    : json({ batches: found.resources.map(resourceSpansJson) }),
+);
+
+const traceV2 = trace((found, binary) => {
+  const message = found.truncated ? `the trace has more spans than the ${found.spans} shown` : '';
+  if (binary) return { contentType: protobuf, body: traceByIdProtobuf(found, message) };
+  return json({
+    trace: { resourceSpans: found.resources.map(resourceSpansJson) },
+    metrics: {},
+    ...(message === '' ? {} : { status: 'PARTIAL', message }),
+  });
+});
+
+const searchTraces: Endpoint = ({ query: params }, limits) => {
+  const [q, tags] = [param(params, 'q'), param(params, 'tags')];
+  if (q !== undefined && tags !== undefined) {
+    throw new QueryError('bad_data', "can't specify tags and q in the same query");
+  }
+  const options = {
+    range: searchRange(params, limits.maxRangeMs),
+    limit: integerParam(params, 'limit', 20, 1, Math.min(maxTraces, limits.maxRows)),
+    spansPerSpanset: integerParam(params, 'spss', 3, 0, limits.maxRows),
+    withSpansets: q !== undefined,
+  };
+  const query = q === undefined ? legacyQuery(params, tags) : parseQuery(q);
+  if (query.metrics) {
+    throw new QueryError('bad_data', 'this is a metrics query; send it to /api/metrics/query_range');
+  }
+  return async (ctx) => json(await search(ctx, query, options));
+};
+
+function tagOptions(params: Params, limits: QueryLimits) {
+  return {
+    range: searchRange(params, limits.maxRangeMs),
+    limit: integerParam(params, 'limit', defaultTags, 0, limits.maxRows) || defaultTags,
+    filter: lenientFilter(param(params, 'q')),
+  };
+}
+
+interface ScopeTags {
+  readonly name: TagScope;
+  readonly tags: string[];
+}
+
+function tags(answer: (scopes: readonly ScopeTags[], request: QueryRequest) => object): Endpoint {
+  return (request, limits) => {
+    const options = tagOptions(request.query, limits);
+    const scopes = scopesOf(param(request.query, 'scope'));
+    return async (ctx) => {
+      const found: ScopeTags[] = [];
+      for (const name of scopes) found.push({ name, tags: await tagNames(ctx, name, options) });
+      return json(
+        answer(
+          found.filter(({ tags }) => tags.length > 0),
+          request,
+        ),
+      );
+    };
+  };
+}
+
+const tagsV1 = tags((scopes, request) => {
+  const given = param(request.query, 'scope') !== undefined;
+  const shown = given ? scopes : scopes.filter(({ name }) => name === 'resource' || name === 'span');
+  return { tagNames: [...new Set(shown.flatMap(({ tags }) => tags))].sort(), metrics: {} };
+});
+
+const tagsV2 = tags((scopes) => ({ scopes, metrics: {} }));
+
+function values(fieldOf: (name: string) => Field, answer: (found: readonly Value[]) => object): Endpoint {
+  return (request, limits) => {
+    const field = fieldOf(tagName(request));
+    const options = tagOptions(request.query, limits);
+    return async (ctx: QueryContext) => json(answer(await tagValues(ctx, field, options)));
+  };
+}
+
+const valuesV1 = values(
+  (name) => {
+    const plain: AttributeField = { kind: 'attribute', scope: 'none', name, parent: false, at: 0 };
+    return parseFieldName(name) ?? plain;
+  },
+  (found) => ({ tagValues: found.map(display), metrics: {} }),
+);
+
+const valuesV2 = values(
+  (name) => {
+    const field = parseFieldName(name);
+    if (field) return field;
+    throw invalid(
+      'tag',
+      `${JSON.stringify(name)} is no TraceQL field; attributes are .x, span.x, resource.x`,
+    );
+  },
+  (found) => ({
+    tagValues: found.map((value) => ({ type: tagValueType(value), value: display(value) })),
+    metrics: {},
+  }),
+);
+
+function metrics(instant: boolean): Endpoint {
+  return ({ query: params }, limits) => {
+    const text = param(params, 'q') ?? param(params, 'query');
+    if (text === undefined) throw invalid('q', 'a TraceQL metrics query is required');
+    const query = parseQuery(text);
+    if (!query.metrics) {
+      throw new QueryError('bad_data', 'this is no metrics query: it needs a function such as | rate()');
+    }
+    const range = metricsRange(params, limits.maxRangeMs, instant);
+    const exemplars = instant ? 0 : integerParam(params, 'exemplars', 100, 0, 10_000);
+    const options = { range, instant, exemplars: Math.min(exemplars || 100, 100) };
+    return async (ctx) => json(await metricsQuery(ctx, query, options));
+  };
+}
+
+/** The endpoints of Tempo's HTTP API that read the lake. */
+export const traceqlEndpoints = {
+  trace: traceV1,
+  trace_v2: traceV2,
+  search: searchTraces,
+  tags: tagsV1,
+  tags_v2: tagsV2,
+  tag_values: valuesV1,
+  tag_values_v2: valuesV2,
+  metrics_range: metrics(false),
+  metrics_instant: metrics(true),
+} as const satisfies Endpoints;
+
+/** Ids shorter than 128 bits are padded on the left, as Tempo does. */
+function traceId(text: string): string {
+  if (!/^[0-9a-fA-F]{1,32}$/.test(text)) throw invalid('trace id', 'must be up to 32 hexadecimal digits');
+  return text.toLowerCase().padStart(32, '0');
+}
+
+function wantsProtobuf(request: QueryRequest): boolean {
+  return request.headers['accept']?.includes(protobuf) ?? false;
+}
+
+function legacyQuery(params: Params, tags: string | undefined) {
+  const [minDuration, maxDuration] = [
+    durationParam(params, 'minDuration'),
+    durationParam(params, 'maxDuration'),
+  ];
+  if (minDuration !== undefined && maxDuration !== undefined && maxDuration < minDuration) {
+    throw invalid('maxDuration', 'must not be below minDuration');
+  }
+  const pipeline = legacyPipeline({
+    tags: tags === undefined ? looseTags(params) : parseLogfmt(tags),
+    minDuration,
+    maxDuration,
+  });
+  return { pipeline, metrics: null, hints: new Map() };
+}
+
+/** The oldest form: without a time, parameters of other names are tags. */
+function looseTags(params: Params): Map<string, string> {
+  const known = ['q', 'tags', 'minDuration', 'maxDuration', 'limit', 'spss', 'start', 'end'];
+  const timed = param(params, 'start') !== undefined || param(params, 'end') !== undefined;
+  const names = timed ? [] : Object.keys(params).filter((name) => !known.includes(name));
+  return new Map(names.map((name) => [name, param(params, name) ?? '']));
+}
+
+function scopesOf(text: string | undefined): readonly TagScope[] {
+  if (text === undefined || text === 'none' || text === 'all') return tagScopes;
+  const scope = tagScopes.find((name) => name === text);
+  if (!scope) throw new QueryError('bad_data', `invalid scope: ${text}`);
+  return [scope];
+}
+
+/** Tag names may hold slashes, so the route is a wildcard that must end in /values. */
+function tagName(request: QueryRequest): string {
+  const path = request.params['*'] ?? '';
+  if (!path.endsWith('/values') || path === '/values') throw new QueryError('not_found', 'not found');
+  return path.slice(0, -'/values'.length);
+}
