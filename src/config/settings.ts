@@ -109,6 +109,24 @@ const storage = {
     'The local catalog file.',
     { computed: 'DATA_DIR/canardstack.ducklake' },
   ),
+  catalogLeaseSecs: setting(
+    'CATALOG_LEASE_SECS',
+    seconds({ min: 2, max: 3600 }),
+    15,
+    'Time without renewal after which the lease on a catalog file has run out and another process may take it.',
+  ),
+  catalogIgnoreFileLock: setting(
+    'CATALOG_IGNORE_FILE_LOCK',
+    flag(),
+    false,
+    'Take the catalog over although a process holds its file lock, once its lease has run out.',
+  ),
+  catalogCreateOverData: setting(
+    'CATALOG_CREATE_OVER_DATA',
+    flag(),
+    false,
+    'Make an empty catalog although the data path holds Parquet files, which it will not know.',
+  ),
   ducklakeDataPath: setting(
     'DUCKLAKE_DATA_PATH',
     text('a folder or object-store URL'),

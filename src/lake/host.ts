@@ -117,8 +117,9 @@ export class InstanceHost {
     if (this.#live.size > 0) throw new LakeError('unavailable', `${this.#live.size} queries do not end`);
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  /** False when a query does not end, so that the catalog stays open. */
+  async close(): Promise<boolean> {
+    if (this.#closed) return this.#instance === null;
     this.#closed = true;
     this.#closing.abort();
     await this.#reopening;
@@ -127,9 +128,10 @@ export class InstanceHost {
     } catch (error) {
       // Closing it under a running query would crash; the operating system takes the lock back.
       this.log.error({ err: firstLine(error) }, 'the lake is left open at shutdown');
-      return;
+      return false;
     }
     await this.#instance?.close();
     this.#instance = null;
+    return true;
   }
 }
