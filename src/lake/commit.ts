@@ -1,4 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
+import type { CatalogOwnership } from '../catalog/lease/index.js';
 import { LakeError, firstLine, isDataError, literal, timestampLiteral } from '../duckdb/index.js';
 import type { Faults } from '../faults/index.js';
 import { tableDef, type ColumnBatch, type TableName } from '../schema/index.js';
@@ -8,6 +9,7 @@ import type { FileSync } from './durable.js';
 import { daysOf, syncPath } from './durable.js';
 import type { Feed } from './feed.js';
 import type { InstanceHost } from './host.js';
+import { assertOwned } from './ownership.js';
 import { CommitError, type CommitResult, type StreamProgress } from './types.js';
 
 const interruptGraceMs = 10_000;
@@ -28,6 +30,8 @@ export interface WriterOptions {
   readonly catalogFolder: string | null;
   /** Bound of one commit; then it is interrupted. */
   readonly timeoutMs: number;
+  /** The lease of a local catalog; what is done without it is not believed. */
+  readonly ownership: Pick<CatalogOwnership, 'confirm'> | null;
 }
 
 /** The one connection that writes rows; everything on it is serialised. */
@@ -51,9 +55,13 @@ export class Writer {
   /** Runs `work` on the writer connection when no commit runs, for statements that conflict with commits. */
   exclusive<T>(timeoutMs: number, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
     return this.#serialised(async () => {
+      assertOwned(this.options.ownership);
       const connection = await this.#connected();
       try {
-        return await this.#bounded(connection, performance.now() + timeoutMs, () => work(connection));
+        const result = await this.#bounded(connection, performance.now() + timeoutMs, () => work(connection));
+        // Also what was read: a watermark in a catalog that is no longer ours says nothing.
+        assertOwned(this.options.ownership);
+        return result;
       } catch (error) {
         this.options.host.notice(error);
         throw error;
@@ -90,6 +98,7 @@ export class Writer {
     let feed: Feed;
     try {
       checkProgress(progress);
+      assertOwned(this.options.ownership);
       connection = await this.#connected();
       feed = await this.options.host.current.feed.load(batches);
     } catch (error) {
@@ -154,6 +163,7 @@ export class Writer {
       await run('COMMIT');
       // DuckDB makes its WAL anew after each checkpoint; the name must be as durable as the contents.
       if (this.options.catalogFolder !== null) await syncPath(this.options.catalogFolder, false);
+      assertOwned(this.options.ownership);
     } catch (error) {
       await this.#abandon(connection, error);
       throw new CommitError('unknown', `the commit was not confirmed: ${firstLine(error)}`, { cause: error });

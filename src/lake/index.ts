@@ -3,7 +3,8 @@ import { access, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LakeError, firstLine, defaultExtensionDir, installExtensions } from '../duckdb/index.js';
-import { catalogFrom } from '../catalog/index.js';
+import { catalogFrom, type Catalog } from '../catalog/index.js';
+import type { CatalogOwnership } from '../catalog/lease/index.js';
 import type { Config } from '../config/settings.js';
 import type { Faults } from '../faults/index.js';
 import type { Telemetry } from '../telemetry/index.js';
@@ -12,8 +13,9 @@ import { FileSync } from './durable.js';
 import { InstanceHost } from './host.js';
 import { LakeInstance } from './instance.js';
 import { LakeMaintenance } from './maintenance/index.js';
+import { assertOwned, ownCatalog, refuseNewFile, refuseOverData, type OwnershipConfig } from './ownership.js';
 import { ConnectionPool } from './readers.js';
-import { checkSchema, ensureSchema } from './schema.js';
+import { checkSchema, ensureSchema, hasTables } from './schema.js';
 import { tableSizes } from './stats.js';
 import { CommitError, type Lake, type LakeStats } from './types.js';
 
@@ -39,7 +41,8 @@ export type LakeConfig = Pick<
   | 'checkpointIntervalSecs'
   | 'retentionDays'
   | 'snapshotRetentionSecs'
->;
+> &
+  OwnershipConfig;
 
 export interface OpenLakeOptions {
   readonly config: LakeConfig;
@@ -62,14 +65,32 @@ const schemaTimeoutMs = 60_000;
  */
 export async function openLake(options: OpenLakeOptions): Promise<Lake> {
   const { config, telemetry, readOnly = false } = options;
-  const catalog = catalogFrom(config);
+  const named = catalogFrom(config);
   const extensionDir = resolve(config.duckdbExtensionDir ?? defaultExtensionDir());
   await installExtensions({
     dir: extensionDir,
-    names: catalog.extensions,
+    names: named.extensions,
     log: (line) => telemetry.log.info(line),
   });
+  const { catalog, ownership } = await ownCatalog(named, config, telemetry, readOnly);
+  try {
+    return await openOwned(options, catalog, ownership, extensionDir);
+  } catch (error) {
+    await ownership?.release();
+    throw error;
+  }
+}
+
+async function openOwned(
+  options: OpenLakeOptions,
+  catalog: Catalog,
+  ownership: CatalogOwnership | null,
+  extensionDir: string,
+): Promise<Lake> {
+  const { config, telemetry, readOnly = false } = options;
+  if (!readOnly) await refuseNewFile(catalog, config);
   const open = async () => {
+    assertOwned(ownership);
     const instance = await LakeInstance.open({
       catalog,
       dataDir: config.dataDir,
@@ -80,7 +101,7 @@ export async function openLake(options: OpenLakeOptions): Promise<Lake> {
       readOnly,
     });
     try {
-      await prepareSchema(instance, config, readOnly);
+      await prepareSchema(instance, catalog, config, readOnly);
       return instance;
     } catch (error) {
       await instance.close();
@@ -101,6 +122,7 @@ export async function openLake(options: OpenLakeOptions): Promise<Lake> {
     dataInliningRowLimit: config.dataInliningRowLimit,
     catalogFolder: catalog.file === null ? null : dirname(catalog.file),
     timeoutMs: options.commitTimeoutMs ?? 120_000,
+    ownership,
   });
   const readers = new ConnectionPool(
     {
@@ -122,6 +144,7 @@ export async function openLake(options: OpenLakeOptions): Promise<Lake> {
   });
 
   const ping = async () => {
+    assertOwned(ownership);
     if (catalog.dataIsLocal) {
       await access(catalog.dataPath, readOnly ? constants.R_OK : constants.W_OK).catch((error: unknown) => {
         throw new LakeError('unavailable', `the data folder is not there: ${firstLine(error)}`);
@@ -143,6 +166,7 @@ export async function openLake(options: OpenLakeOptions): Promise<Lake> {
   return {
     maintenance,
     readers,
+    ownership,
     async commit(batches, progress) {
       if (readOnly) throw new CommitError('unavailable', 'the lake is open for reading only');
       return writer.commit(batches, progress);
@@ -162,14 +186,22 @@ export async function openLake(options: OpenLakeOptions): Promise<Lake> {
       await maintenance.stop();
       await writer.close();
       readers.close();
-      await host.close();
+      const closed = await host.close();
+      await (closed ? ownership?.release() : ownership?.abandon());
     },
   };
 }
 
-async function prepareSchema(instance: LakeInstance, config: LakeConfig, readOnly: boolean): Promise<void> {
+async function prepareSchema(
+  instance: LakeInstance,
+  catalog: Catalog,
+  config: LakeConfig,
+  readOnly: boolean,
+): Promise<void> {
   const connection = await instance.connect();
   try {
+    // An empty catalog of a server, or a file in which no table was made.
+    if (!readOnly && !(await hasTables(connection))) await refuseOverData(catalog, config);
     const work = readOnly ? checkSchema(connection) : ensureSchema(connection, config);
     await within(schemaTimeoutMs, work, 'the schema could not be prepared in time', () =>
       connection.interrupt(),

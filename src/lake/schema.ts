@@ -78,6 +78,11 @@ export async function ensureSchema(connection: DuckDBConnection, options: Schema
   await ensureOptions(connection, options);
 }
 
+/** False for a catalog that is empty, or was left so by a start that was killed. */
+export async function hasTables(connection: DuckDBConnection): Promise<boolean> {
+  return (await columnsByTable(connection)).size > 0;
+}
+
 /** The same check for a lake opened read-only. */
 export async function checkSchema(connection: DuckDBConnection): Promise<void> {
   const existing = await columnsByTable(connection);

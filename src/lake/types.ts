@@ -1,3 +1,4 @@
+import type { CatalogOwnership } from '../catalog/lease/index.js';
 import type { ColumnBatch } from '../schema/index.js';
 import type { ReadPool } from './session.js';
 
@@ -73,6 +74,8 @@ export interface LakeStats {
 export interface Lake {
   readonly maintenance: Maintenance;
   readonly readers: ReadPool;
+  /** The lease on a local catalog file; null for reading only and for catalogs that a server owns. */
+  readonly ownership: CatalogOwnership | null;
   /** Rows and watermarks in one DuckLake transaction. Calls are serialised. Rejects with CommitError. */
   commit(batches: readonly ColumnBatch[], progress: readonly StreamProgress[]): Promise<CommitResult>;
   /** The committed position of each stream; a stream never committed is missing. */

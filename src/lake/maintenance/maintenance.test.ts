@@ -95,7 +95,8 @@ describe('maintenance', () => {
     const [file] = await parquetFiles(folder, 'logs');
     await lake.close();
     await rm(join(folder, 'canardstack.ducklake'));
-    lake = await openTestLake(folder, { config: { snapshotRetentionSecs: 1 } });
+    const config = { snapshotRetentionSecs: 1, catalogCreateOverData: true };
+    lake = await openTestLake(folder, { config });
     await sleep(1100);
     assert.equal((await lake.maintenance.checkpoint()).status, 'ok');
     assert.deepEqual(await parquetFiles(folder, 'logs'), [file]);
