@@ -143,16 +143,35 @@ const storage = {
   ),
   ducklakeQuackToken: setting(
     'DUCKLAKE_QUACK_TOKEN',
-    text('a token'),
+    text('a token', 8),
     undefined,
-    'Token of the Quack catalog server.',
+    'Token that serve-catalog asks its clients for; both sides need it.',
     secret,
   ),
   ducklakeQuackInsecureTls: setting(
     'DUCKLAKE_QUACK_INSECURE_TLS',
     flag(),
     false,
-    'Accept a self-signed certificate from the catalog server.',
+    'Accept any certificate from the catalog server, self-signed or expired.',
+  ),
+  ducklakeQuackCaFile: setting(
+    'DUCKLAKE_QUACK_CA_FILE',
+    text('a file'),
+    undefined,
+    "PEM certificates that the catalog server's certificate is checked against.",
+    { computed: "Node's own list of authorities" },
+  ),
+  ducklakeQuackTimeoutMs: setting(
+    'DUCKLAKE_QUACK_TIMEOUT_MS',
+    milliseconds({ min: 100, max: 600_000 }),
+    15_000,
+    'Bound of one request to the catalog server; then it counts as away.',
+  ),
+  catalogWaitSecs: setting(
+    'CATALOG_WAIT_SECS',
+    seconds({ min: 0, max: 86_400 }),
+    600,
+    'How long a start waits for a catalog that is away, or (serve-catalog) held by another process.',
   ),
   postgresDsn: setting(
     'POSTGRES_DSN',
@@ -220,7 +239,7 @@ const catalogServer = {
     'CATALOG_TLS',
     flag(),
     true,
-    'serve-catalog: TLS on CATALOG_LISTEN, with TLS_CERT and TLS_KEY, or self-signed for the life of the process.',
+    'TLS between nodes and serve-catalog: there with TLS_CERT and TLS_KEY, or self-signed for the life of the process.',
   ),
   catalogQuackBackend: setting(
     'CATALOG_QUACK_BACKEND',
@@ -232,7 +251,13 @@ const catalogServer = {
     'CATALOG_HEALTH_BIND',
     address(),
     '127.0.0.1:8080',
-    'serve-catalog: address of /healthz.',
+    'serve-catalog: address of /healthz, /readyz and /metrics.',
+  ),
+  catalogMaxConnections: setting(
+    'CATALOG_MAX_CONNECTIONS',
+    count(),
+    512,
+    'serve-catalog: connections that clients may hold open; more are refused.',
   ),
 };
 

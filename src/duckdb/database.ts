@@ -8,11 +8,14 @@ export interface RawDatabase {
   connect(): Promise<{ connection: DuckDBConnection; handle: duckdb.Connection }>;
 }
 
-/** Opens an in-memory DuckDB. `settings` are applied before anything runs. */
-export async function openDatabase(settings: Readonly<Record<string, string>>): Promise<RawDatabase> {
+/** Opens a DuckDB, by default in memory. `settings` are applied before anything runs. */
+export async function openDatabase(
+  settings: Readonly<Record<string, string>>,
+  path = ':memory:',
+): Promise<RawDatabase> {
   const config = duckdb.create_config();
   for (const [name, value] of Object.entries(settings)) duckdb.set_config(config, name, value);
-  const database = await duckdb.open(':memory:', config);
+  const database = await duckdb.open(path, config);
   return {
     instance: new DuckDBInstance(database),
     async connect() {

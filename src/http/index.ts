@@ -8,13 +8,13 @@ import { answerClientError } from './client-error.js';
 import { errorHandler, notFound } from './errors.js';
 import { refuseForeignPages } from './foreign.js';
 import { mountProbes, type Readiness } from './probes.js';
-import type { TlsFiles } from './tls.js';
+import type { TlsFiles } from '../config/tls-files.js';
 
 export { keyCheck, type KeyCheck } from './auth.js';
 export { assertBindAllowed, isLoopback, parseBind } from './bind.js';
 export { HttpError, type ErrorBody } from './errors.js';
 export type { Readiness } from './probes.js';
-export { openTls, TlsFiles, type CertificatePair } from './tls.js';
+export { openTls, TlsFiles, type CertificatePair } from '../config/tls-files.js';
 
 export interface HttpTimeouts {
   /** From the connection (or the request before) to the end of the headers. */

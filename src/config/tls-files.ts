@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
-import type { Config } from '../config/settings.js';
+import type { Config } from './settings.js';
 import { Counter, Gauge, type Telemetry } from '../telemetry/index.js';
 
 /** PEM, as in the files. */
