@@ -9,7 +9,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-/** 0 all is well, 1 it failed, 2 wrong use or configuration. */
+/** 0 all is well, 1 it failed, 2 wrong use or configuration, 3 another process owns the catalog. */
 function exitCode(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof ConfigError) {

@@ -18,7 +18,7 @@ import {
   parseBind,
   type Readiness,
 } from '../http/index.js';
-import { openLake, type Lake } from '../lake/index.js';
+import { LakeError, openLake, type Lake } from '../lake/index.js';
 import { otlpHttp, startOtlpGrpc, type OtlpGrpcServer } from '../otlp/index.js';
 import { QueryGuard } from '../query/guard.js';
 import { lokiApi } from '../query/logql/index.js';
@@ -31,6 +31,7 @@ import { startOwnExport, type OwnExporter } from '../telemetry/export.js';
 import { createTelemetry, type Telemetry } from '../telemetry/index.js';
 import { processMetrics } from '../telemetry/process.js';
 import { queryMetrics } from '../query/metrics.js';
+import { CommandError, notOwnerExitCode } from './errors.js';
 import { version } from './version.js';
 
 export interface RunningServer {
@@ -39,7 +40,19 @@ export interface RunningServer {
   readonly grpc: string | null;
   /** Drains and stops within CANARDSTACK_SHUTDOWN_TIMEOUT_MS. True when everything acknowledged is committed. */
   close(): Promise<boolean>;
+  /** Resolves with the reason when this process owns its catalog no more; it must then end without a commit. */
+  readonly lost: Promise<string>;
+  /** Stops taking and answering requests, within a second; commits nothing. */
+  abandon(reason: string): Promise<void>;
 }
+
+interface ServerState {
+  draining: boolean;
+  /** Why the catalog is no longer this process's. */
+  lost: string | null;
+}
+
+const abandonMs = 1000;
 
 /** What ingest has and a query node has not. */
 interface IngestParts {
@@ -88,7 +101,7 @@ async function open(
     config.role === 'ingest' ? null : await QueryThreads.start({ threads: config.queryThreads, telemetry });
   if (threads) opened.push(() => threads.close());
   const deps = { guard, telemetry, ...(threads && { threads }) };
-  const state = { draining: false };
+  const state: ServerState = { draining: false, lost: null };
   const otlp = ingest && { intake: ingest.pipeline.intake, config, telemetry };
   const app = await createHttpApp({
     config,
@@ -128,6 +141,11 @@ async function open(
     close: () => {
       state.draining = true;
       return shutDown({ config, telemetry, faults, lake, ingest, threads, app, grpc, own });
+    },
+    lost: new Promise((resolve) => lake.ownership?.onLost(resolve)),
+    async abandon(reason) {
+      state.lost = reason;
+      await Promise.all([closeHttpApp(app, abandonMs), grpc?.close(abandonMs)]);
     },
   };
 }
@@ -183,9 +201,10 @@ function queryLimits(config: EffectiveConfig) {
 async function readiness(
   lake: Lake,
   ingest: IngestParts | null,
-  state: { draining: boolean },
+  state: ServerState,
 ): Promise<Readiness> {
   const reasons: string[] = [];
+  if (state.lost !== null) reasons.push(`catalog lease: ${state.lost}`);
   if (state.draining) reasons.push('this node is draining');
   await lake.ping().catch((error: unknown) => {
     reasons.push(`lake: ${error instanceof Error ? error.message : String(error)}`);
@@ -281,7 +300,18 @@ async function shutDown(parts: ShutdownParts): Promise<boolean> {
 /** `canardstack serve`: runs until SIGTERM or SIGINT, then drains; a second signal ends it at once. */
 export async function serve(config: Config, sources?: Sources): Promise<number> {
   const telemetry = createTelemetry(config.logLevel);
-  const server = await startServer(config, telemetry, undefined, sources);
+  const server = await startServer(config, telemetry, undefined, sources).catch((error: unknown) => {
+    if (error instanceof LakeError && error.kind === 'locked') {
+      throw new CommandError(error.message, notOwnerExitCode);
+    }
+    throw error;
+  });
+  void server.lost.then(async (reason) => {
+    telemetry.log.fatal({ reason }, 'this process no longer owns its catalog: it stops');
+    await server.abandon(reason).catch(() => undefined);
+    // At once, and not by closing the lake: nothing may be written any more. The spool keeps what was acknowledged.
+    process.exit(notOwnerExitCode);
+  });
   const complete = await new Promise<boolean>((resolve, reject) => {
     let stopping = false;
     const stop = () => {
