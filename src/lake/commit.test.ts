@@ -103,7 +103,7 @@ describe('a commit that fails', () => {
       }
       return run();
     });
-    await rejects(commit(2), 'unknown');
+    await rejects(commit(2), 'regressed');
     DuckDBConnection.prototype.run = original;
     assert.deepEqual(await state(), { rows: 1, position: 50 });
     await rejects(commit(2), 'regressed');

@@ -1,22 +1,37 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { CatalogOwnership } from '../catalog/lease/index.js';
-import { LakeError, firstLine, isDataError, literal, timestampLiteral } from '../duckdb/index.js';
+import { LakeError, firstLine, isDataError } from '../duckdb/index.js';
 import type { Faults } from '../faults/index.js';
 import { tableDef, type ColumnBatch, type TableName } from '../schema/index.js';
-import { Histogram, type Registry } from '../telemetry/index.js';
+import { Counter, Histogram, type Registry } from '../telemetry/index.js';
+import type { CommitLock, HeldLock } from './commit-lock.js';
 import { dayFile, discardDayFile, insertStatement, prepareDayFolder, type DayFile } from './day-file.js';
 import type { FileSync } from './durable.js';
 import { daysOf, syncPath } from './durable.js';
 import type { Feed } from './feed.js';
 import type { InstanceHost } from './host.js';
+import {
+  checkProgress,
+  progressStatements,
+  readProgress,
+  refuseForeign,
+  refuseStale,
+  type WriterIdentity,
+} from './progress.js';
+import { ConflictError, isConflict, retryConflicts } from './retry.js';
 import { assertOwned } from './ownership.js';
 import { CommitError, type CommitResult, type StreamProgress } from './types.js';
 
 const interruptGraceMs = 10_000;
+/** A node that holds the lock longer hangs; commits then go on without it. */
+const commitLockWaitMs = 5000;
+const exclusiveLockWaitMs = 30_000;
 
 export interface WriterOptions {
   readonly host: InstanceHost;
-  readonly nodeId: string;
+  readonly identity: WriterIdentity;
+  /** Held from BEGIN to COMMIT. */
+  readonly lock: CommitLock;
   readonly registry: Registry;
   readonly faults: Faults;
   /** Makes new Parquet files durable before COMMIT; null where the storage does that itself. */
@@ -40,41 +55,84 @@ export class Writer {
   #tail: Promise<unknown> = Promise.resolve();
   #closed = false;
   readonly #seconds: Histogram<'phase'>;
+  readonly #conflicts: Counter;
+  readonly #retries: Counter;
+  readonly #unlocked: Counter;
+  /** Where this process found its streams. */
+  readonly #inherited = new Map<string, number>();
 
   constructor(private readonly options: WriterOptions) {
     this.#seconds = new Histogram({
       name: 'canardstack_lake_commit_seconds',
-      help: 'Time of the phases of a commit: copying buffers, writing rows, writing watermarks, syncing files, COMMIT.',
+      help: 'Time of the phases of a commit: copying buffers, writing files, syncing files, waiting for other nodes, writing rows, writing watermarks, COMMIT.',
       labelNames: ['phase'],
       buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registers: [options.registry],
     });
+    const counter = (name: string, help: string) =>
+      new Counter({ name, help, registers: [options.registry] });
+    this.#conflicts = counter(
+      'canardstack_lake_commit_conflicts_total',
+      'Commits that another transaction made impossible; nothing of them is in the lake.',
+    );
+    this.#retries = counter(
+      'canardstack_lake_commit_retries_total',
+      'Commits tried again after a conflict, with the files that were written already.',
+    );
+    this.#unlocked = counter(
+      'canardstack_lake_commit_lock_timeouts_total',
+      'Commits made without the lock of all nodes, because another node held it too long.',
+    );
     options.host.onReplace(() => void this.#serialised(async () => this.#drop()).catch(() => undefined));
   }
 
-  /** Runs `work` on the writer connection when no commit runs, for statements that conflict with commits. */
+  /**
+   * Runs `work` on the writer connection when no commit runs, on no node, for statements that conflict with commits.
+   * Rejects with LakeError('unavailable') when other nodes don't let it in.
+   */
   exclusive<T>(timeoutMs: number, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
     return this.#serialised(async () => {
-      assertOwned(this.options.ownership);
-      const connection = await this.#connected();
+      const held = await this.options.lock.acquire(exclusiveLockWaitMs);
+      if (held === null)
+        throw new LakeError('unavailable', 'other nodes commit all the time (lock conflict)');
       try {
-        const result = await this.#bounded(connection, performance.now() + timeoutMs, () => work(connection));
-        // Also what was read: a watermark in a catalog that is no longer ours says nothing.
-        assertOwned(this.options.ownership);
-        return result;
-      } catch (error) {
-        this.options.host.notice(error);
-        throw error;
+        return await this.#alone(timeoutMs, work);
+      } finally {
+        await held.release();
       }
     });
+  }
+
+  async #alone<T>(timeoutMs: number, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    assertOwned(this.options.ownership);
+    const connection = await this.#connected();
+    try {
+      const result = await this.#bounded(connection, performance.now() + timeoutMs, () => work(connection));
+      // Also what was read: a watermark in a catalog that is no longer ours says nothing.
+      assertOwned(this.options.ownership);
+      return result;
+    } catch (error) {
+      this.options.host.notice(error);
+      throw error;
+    }
   }
 
   commit(batches: readonly ColumnBatch[], progress: readonly StreamProgress[]): Promise<CommitResult> {
     return this.#serialised(() => this.#commit(batches, progress));
   }
 
+  /** Throws CommitError('fenced') when another process writes streams of this node. */
   watermarks(): Promise<Map<string, number>> {
-    return this.exclusive(this.options.timeoutMs, (connection) => readWatermarks(connection, null));
+    return this.#serialised(async () => {
+      const { identity, timeoutMs } = this.options;
+      const found = await this.#alone(timeoutMs, (connection) => readProgress(connection, null));
+      for (const [stream, watermark] of found) {
+        if (!stream.startsWith(`${identity.nodeId}/`)) continue;
+        refuseForeign(stream, watermark, identity, this.#inherited.get(stream));
+        if (!this.#inherited.has(stream)) this.#inherited.set(stream, watermark.position);
+      }
+      return new Map([...found].map(([stream, { position }]) => [stream, position]));
+    });
   }
 
   async close(): Promise<void> {
@@ -94,78 +152,135 @@ export class Writer {
 
   async #commit(batches: readonly ColumnBatch[], progress: readonly StreamProgress[]): Promise<CommitResult> {
     const begun = performance.now();
-    let connection: DuckDBConnection;
+    const deadline = begun + this.options.timeoutMs;
+    const { generation } = this.options.host;
     let feed: Feed;
     try {
       checkProgress(progress);
       assertOwned(this.options.ownership);
-      connection = await this.#connected();
+      await this.#connected();
       feed = await this.options.host.current.feed.load(batches);
     } catch (error) {
       throw asCommitError(error);
     }
     this.#observe('buffers', begun);
+    const files = new Map<TableName, DayFile>();
+    const state = { commitSent: false };
     try {
-      const rows = feed.tables.reduce((sum, table) => sum + table.rows, 0);
-      await this.#transaction(connection, batches, feed, progress, begun + this.options.timeoutMs);
+      await this.#writeFiles(batches, feed, files, deadline);
+      await retryConflicts(
+        deadline,
+        async (attempt) => {
+          if (attempt > 1) this.#retries.inc();
+          if (this.options.host.generation !== generation)
+            throw new CommitError('unavailable', 'the lake was opened again meanwhile');
+          await this.#locked(() => this.#transaction(batches, feed, files, progress, deadline, state));
+        },
+        () => this.#conflicts.inc(),
+      );
       this.options.faults?.('lake.committed');
       return {
-        rows,
-        snapshotId: await lastSnapshot(connection),
+        rows: feed.tables.reduce((sum, table) => sum + table.rows, 0),
+        snapshotId: this.#connection === null ? -1 : await lastSnapshot(this.#connection.connection),
         milliseconds: performance.now() - begun,
       };
+    } catch (error) {
+      // Once a COMMIT was sent, only the watermark tells whether the files are the lake's.
+      if (!state.commitSent && this.options.dataIsLocal)
+        await Promise.all([...files.values()].map(discardDayFile));
+      throw error;
     } finally {
       feed.close();
     }
   }
 
-  async #transaction(
-    connection: DuckDBConnection,
+  /** Large tables go to Parquet before the transaction: it is short then, and what is written stays for its retries. */
+  async #writeFiles(
     batches: readonly ColumnBatch[],
     feed: Feed,
-    progress: readonly StreamProgress[],
+    files: Map<TableName, DayFile>,
     deadline: number,
   ): Promise<void> {
+    let at = performance.now();
+    try {
+      for (const table of feed.tables) {
+        const file = this.#dayFileOf(batches, table);
+        if (file === null) continue;
+        files.set(table.table, file);
+        if (this.options.dataIsLocal) await prepareDayFolder(file);
+        const connection = this.options.host.current.parquet?.connection ?? (await this.#connected());
+        await this.#bounded(connection, deadline, () => connection.run(file.write));
+      }
+      at = this.#observe('files', at);
+      await this.#syncFiles(batches, feed);
+      this.#observe('sync', at);
+    } catch (error) {
+      this.options.host.notice(error);
+      throw asCommitError(error);
+    }
+  }
+
+  /** One node after the other; a lock that is not to be had is no reason to lose a commit. */
+  async #locked(work: () => Promise<void>): Promise<void> {
+    const at = performance.now();
+    let held: HeldLock | null;
+    try {
+      held = await this.options.lock.acquire(commitLockWaitMs);
+    } catch (error) {
+      throw asCommitError(error);
+    }
+    this.#observe('lock', at);
+    if (held === null) this.#unlocked.inc();
+    try {
+      await work();
+    } finally {
+      await held?.release();
+    }
+  }
+
+  async #transaction(
+    batches: readonly ColumnBatch[],
+    feed: Feed,
+    files: ReadonlyMap<TableName, DayFile>,
+    progress: readonly StreamProgress[],
+    deadline: number,
+    state: { commitSent: boolean },
+  ): Promise<void> {
+    const { identity } = this.options;
+    const connection = await this.#connected().catch((error: unknown) => {
+      throw asCommitError(error);
+    });
     const run = (sql: string) => this.#bounded(connection, deadline, () => connection.run(sql));
-    const written: DayFile[] = [];
     try {
       let at = performance.now();
       await run('BEGIN TRANSACTION');
       const streams = progress.map((entry) => entry.stream);
-      const current = await this.#bounded(connection, deadline, () => readWatermarks(connection, streams));
-      refuseRegress(progress, current, feed.tables.length > 0);
+      const current = await this.#bounded(connection, deadline, () => readProgress(connection, streams));
+      refuseStale(progress, current, feed.tables.length > 0, identity, this.#inherited);
       for (const table of feed.tables) {
-        const file = this.#dayFileOf(batches, table);
-        if (file === null) {
-          await this.#insert(run, table);
-          continue;
-        }
-        written.push(file);
-        if (this.options.dataIsLocal) await prepareDayFolder(file);
-        const parquet = this.options.host.current.parquet?.connection ?? connection;
-        await this.#bounded(parquet, deadline, () => parquet.run(file.write));
-        await run(file.add);
+        const file = files.get(table.table);
+        await (file ? run(file.add) : this.#insert(run, table));
       }
       at = this.#observe('rows', at);
-      for (const statement of progressStatements(progress, current, this.options.nodeId))
-        await run(statement);
+      for (const statement of progressStatements(progress, current, identity)) await run(statement);
       at = this.#observe('watermarks', at);
       await this.#syncFiles(batches, feed);
       this.#observe('sync', at);
     } catch (error) {
       await this.#abandon(connection, error);
-      if (this.options.dataIsLocal) await Promise.all(written.map(discardDayFile));
-      throw asCommitError(error);
+      throw isConflict(error) ? conflict(error) : asCommitError(error);
     }
     this.options.faults?.('lake.before_commit');
     const at = performance.now();
     try {
+      state.commitSent = true;
       await run('COMMIT');
       // DuckDB makes its WAL anew after each checkpoint; the name must be as durable as the contents.
       if (this.options.catalogFolder !== null) await syncPath(this.options.catalogFolder, false);
       assertOwned(this.options.ownership);
     } catch (error) {
       await this.#abandon(connection, error);
+      if (isConflict(error)) throw conflict(error);
       throw new CommitError('unknown', `the commit was not confirmed: ${firstLine(error)}`, { cause: error });
     }
     this.#observe('commit', at);
@@ -281,82 +396,6 @@ function timestampColumn(table: TableName): number {
   return tableDef(table).columns.findIndex((column) => column.name === 'timestamp');
 }
 
-function checkProgress(progress: readonly StreamProgress[]): void {
-  const seen = new Set<string>();
-  for (const { stream, position } of progress) {
-    if (!Number.isSafeInteger(position) || position < 0 || seen.has(stream)) {
-      throw new TypeError(`not a watermark: ${stream} at ${position}`);
-    }
-    seen.add(stream);
-  }
-}
-
-async function readWatermarks(
-  connection: DuckDBConnection,
-  streams: readonly string[] | null,
-): Promise<Map<string, number>> {
-  if (streams?.length === 0) return new Map();
-  const where = streams === null ? '' : `WHERE stream IN (${streams.map(literal).join(', ')})`;
-  const reader = await connection.runAndReadAll(
-    `SELECT stream, max(position) FROM lake.main.canardstack_progress ${where} GROUP BY stream`,
-  );
-  return new Map(reader.getRows().map(([stream, position]) => [String(stream), Number(position)]));
-}
-
-function refuseRegress(
-  progress: readonly StreamProgress[],
-  current: ReadonlyMap<string, number>,
-  withRows: boolean,
-): void {
-  for (const { stream, position } of progress) {
-    const committed = current.get(stream) ?? 0;
-    if (position < committed) {
-      throw new CommitError(
-        'regressed',
-        `stream ${stream} is committed to ${committed}, not back to ${position}`,
-      );
-    }
-    if (withRows && position === committed) {
-      throw new CommitError(
-        'regressed',
-        `stream ${stream} is at ${committed} already: its rows are committed`,
-      );
-    }
-  }
-}
-
-/**
- * Known streams are updated, so that two processes that write for the same stream conflict at COMMIT and only
- * one of them gets through; an append would let both through.
- */
-function progressStatements(
-  progress: readonly StreamProgress[],
-  current: ReadonlyMap<string, number>,
-  nodeId: string,
-): string[] {
-  const now = timestampLiteral(Date.now());
-  const known = progress.filter((entry) => current.has(entry.stream));
-  const fresh = progress.filter((entry) => !current.has(entry.stream));
-  const statements: string[] = [];
-  if (known.length > 0) {
-    const cases = known.map((entry) => `WHEN ${literal(entry.stream)} THEN ${literal(entry.position)}`);
-    const names = known.map((entry) => literal(entry.stream));
-    statements.push(
-      `UPDATE lake.main.canardstack_progress SET position = CASE stream ${cases.join(' ')} END, ` +
-        `node_id = ${literal(nodeId)}, updated_at = ${now} WHERE stream IN (${names.join(', ')})`,
-    );
-  }
-  if (fresh.length > 0) {
-    const rows = fresh.map(
-      (entry) => `(${literal(entry.stream)}, ${literal(entry.position)}, ${literal(nodeId)}, ${now})`,
-    );
-    statements.push(
-      `INSERT INTO lake.main.canardstack_progress (stream, position, node_id, updated_at) VALUES ${rows.join(', ')}`,
-    );
-  }
-  return statements;
-}
-
 /** The snapshot of this connection's last commit; -1 when even that can't be told (the commit itself is safe). */
 async function lastSnapshot(connection: DuckDBConnection): Promise<number> {
   try {
@@ -365,6 +404,10 @@ async function lastSnapshot(connection: DuckDBConnection): Promise<number> {
   } catch {
     return -1;
   }
+}
+
+function conflict(error: unknown): ConflictError {
+  return new ConflictError(`another transaction came first: ${firstLine(error)}`, { cause: error });
 }
 
 /** Nothing of the transaction is in the lake: COMMIT was not sent. */

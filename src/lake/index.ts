@@ -12,8 +12,16 @@ import { Writer } from './commit.js';
 import { FileSync } from './durable.js';
 import { InstanceHost } from './host.js';
 import { LakeInstance } from './instance.js';
+import { lakeLocks } from './locks.js';
 import { LakeMaintenance } from './maintenance/index.js';
-import { assertOwned, ownCatalog, refuseNewFile, refuseOverData, type OwnershipConfig } from './ownership.js';
+import {
+  assertOwned,
+  ownCatalog,
+  ownerLock,
+  refuseNewFile,
+  refuseOverData,
+  type OwnershipConfig,
+} from './ownership.js';
 import { ConnectionPool } from './readers.js';
 import { checkSchema, ensureSchema, hasTables } from './schema.js';
 import { tableSizes } from './stats.js';
@@ -47,6 +55,8 @@ export type LakeConfig = Pick<
 export interface OpenLakeOptions {
   readonly config: LakeConfig;
   readonly nodeId: string;
+  /** Tells this process from others with the same node id; unset, they are not told apart. */
+  readonly incarnation?: { readonly id: string; readonly predecessors: ReadonlySet<string> };
   readonly telemetry: Telemetry;
   readonly faults?: Faults;
   /** Opens an existing lake for reading only: `commit` and maintenance refuse. */
@@ -111,9 +121,15 @@ async function openOwned(
     }
   };
   const host = new InstanceHost(await open(), open, telemetry.log);
+  const locks = lakeLocks(catalog, host, telemetry.log);
   const writer = new Writer({
     host,
-    nodeId: options.nodeId,
+    identity: {
+      nodeId: options.nodeId,
+      writer: options.incarnation?.id ?? options.nodeId,
+      predecessors: options.incarnation?.predecessors ?? null,
+    },
+    lock: locks.commit,
     registry: telemetry.registry,
     faults: options.faults,
     files: catalog.dataIsLocal ? new FileSync(catalog.dataPath) : null,
@@ -141,6 +157,8 @@ async function openOwned(
     telemetry,
     faults: options.faults,
     readOnly,
+    lock: ownership === null ? locks.maintenance : ownerLock(ownership),
+    commitLock: locks.commit,
   });
 
   const ping = async () => {

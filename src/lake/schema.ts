@@ -42,7 +42,7 @@ const internalTables: readonly { name: string; columns: string }[] = [
   { name: 'canardstack_meta', columns: 'key VARCHAR, value VARCHAR' },
   {
     name: 'canardstack_progress',
-    columns: 'stream VARCHAR, position BIGINT, node_id VARCHAR, updated_at TIMESTAMP',
+    columns: 'stream VARCHAR, position BIGINT, node_id VARCHAR, updated_at TIMESTAMP, writer VARCHAR',
   },
   {
     name: 'metadata_summary',
@@ -66,6 +66,10 @@ export async function ensureSchema(connection: DuckDBConnection, options: Schema
       if (!existing.has(table.name)) {
         await connection.run(`CREATE TABLE lake.main.${ident(table.name)} (${table.columns})`);
       }
+    }
+    const progress = existing.get('canardstack_progress');
+    if (progress && !progress.has('writer')) {
+      await connection.run('ALTER TABLE lake.main.canardstack_progress ADD COLUMN writer VARCHAR');
     }
     for (const table of tables) await ensureTable(connection, table, existing.get(table.name));
     if (!existing.has('canardstack_meta')) {

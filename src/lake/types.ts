@@ -5,6 +5,8 @@ import type { ReadPool } from './session.js';
 export interface StreamProgress {
   readonly stream: string;
   readonly position: number;
+  /** Where the commit's rows begin: it is refused when the lake holds the stream beyond that already. */
+  readonly from?: number;
 }
 
 /** Why a commit did not (knowably) happen. */
@@ -12,9 +14,10 @@ export class CommitError extends Error {
   constructor(
     /**
      * `unknown`: it may have happened, read the watermark back; `data`: these rows can never be committed;
-     * `unavailable`: catalog or storage is away, try again later; `regressed`: a watermark would go back.
+     * `unavailable`: catalog or storage is away, try again later; `regressed`: a watermark would go back, or the
+     * rows are committed already; `fenced`: another process writes the same stream, this one must stop.
      */
-    readonly kind: 'unknown' | 'data' | 'unavailable' | 'regressed',
+    readonly kind: 'unknown' | 'data' | 'unavailable' | 'regressed' | 'fenced',
     message: string,
     options?: ErrorOptions,
   ) {

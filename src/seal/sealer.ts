@@ -194,7 +194,9 @@ export class Sealer {
   }
 
   async #commit(portions: readonly Portion[]): Promise<void> {
-    const progress = portions.map((p): StreamProgress => ({ stream: p.backlog.stream.id, position: p.end }));
+    const progress = portions.map((p): StreamProgress => {
+      return { stream: p.backlog.stream.id, from: p.start, position: p.end };
+    });
     const batches = portions.flatMap((portion) => portion.batches.filter((batch) => batchRows(batch) > 0));
     try {
       await traced(
@@ -204,7 +206,7 @@ export class Sealer {
       );
     } catch (error) {
       if (!(error instanceof CommitError)) throw error;
-      if (error.kind === 'unavailable') throw error;
+      if (error.kind === 'unavailable' || error.kind === 'fenced') throw error;
       if (error.kind === 'data') return await this.#commitApart(portions, error);
       await this.#settleByWatermark(error);
       return;

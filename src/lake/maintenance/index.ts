@@ -1,12 +1,14 @@
 import { firstLine } from '../../duckdb/index.js';
 import type { Faults } from '../../faults/index.js';
 import { traced, type Telemetry } from '../../telemetry/index.js';
+import type { CommitLock } from '../commit-lock.js';
 import type { Writer } from '../commit.js';
 import type { FileSync } from '../durable.js';
 import type { InstanceHost } from '../host.js';
 import { tableSizes } from '../stats.js';
 import type { CheckpointResult, Maintenance, MaintenanceState, RetentionResult } from '../types.js';
 import { checkpoint } from './checkpoint.js';
+import type { MaintenanceLock } from './lock.js';
 import { maintenanceMetrics, type MaintenanceMetrics } from './metrics.js';
 import { retention, retentionCutoff } from './retention.js';
 import { TaskRun } from './task.js';
@@ -24,6 +26,9 @@ export interface MaintenanceOptions {
   readonly telemetry: Telemetry;
   readonly faults: Faults;
   readonly readOnly: boolean;
+  /** One runner at a time among all nodes of the lake. */
+  readonly lock: MaintenanceLock;
+  readonly commitLock: CommitLock;
 }
 
 const retentionIntervalMs = 3_600_000;
@@ -142,11 +147,13 @@ export class LakeMaintenance implements Maintenance {
     const abort = new AbortController();
     const begun = performance.now();
     const done = traced(this.options.telemetry.tracer, { name: `maintenance ${name}` }, () =>
-      this.#withConnection(abort.signal, work),
+      this.#asOnlyNode(abort.signal, work),
     );
     this.#current = { name, done, abort };
     try {
-      const value = await done;
+      const outcome = await done;
+      if (outcome === null) return { status: 'busy' };
+      const { value } = outcome;
       this.#failures = 0;
       this.#metrics.seconds.observe({ task: name }, (performance.now() - begun) / 1000);
       this.#metrics.lastSuccess.set({ task: name }, Date.now() / 1000);
@@ -163,11 +170,25 @@ export class LakeMaintenance implements Maintenance {
     }
   }
 
+  /** Null when another node runs maintenance at the moment. */
+  async #asOnlyNode<T>(
+    signal: AbortSignal,
+    work: (task: TaskRun) => Promise<T>,
+  ): Promise<{ value: T } | null> {
+    const lease = await this.options.lock.tryAcquire();
+    if (lease === null) return null;
+    try {
+      return { value: await this.#withConnection(AbortSignal.any([signal, lease.lost]), work) };
+    } finally {
+      await lease.release();
+    }
+  }
+
   async #withConnection<T>(signal: AbortSignal, work: (task: TaskRun) => Promise<T>): Promise<T> {
-    const { host, writer, files } = this.options;
+    const { host, writer, files, commitLock } = this.options;
     const connection = await host.acquire();
     try {
-      return await work(new TaskRun(connection, writer, files, signal));
+      return await work(new TaskRun(connection, writer, commitLock, files, signal));
     } finally {
       host.release(connection);
     }

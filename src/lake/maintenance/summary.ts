@@ -86,7 +86,7 @@ async function fold(task: TaskRun, to: number): Promise<void> {
     await connection.run(`INSERT INTO lake.main.metadata_summary BY NAME FROM temp.main.summary_folded`);
     await setMeta(connection, snapshotKey, String(to));
     await task.syncFiles('metadata_summary');
-    await connection.run('COMMIT');
+    await task.commit(connection);
   } catch (error) {
     await connection.run('ROLLBACK').catch(() => undefined);
     throw error;

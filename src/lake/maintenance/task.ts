@@ -1,12 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { LakeError, messageOf } from '../../duckdb/index.js';
+import { LakeError } from '../../duckdb/index.js';
+import type { CommitLock } from '../commit-lock.js';
 import type { Writer } from '../commit.js';
 import type { FileSync } from '../durable.js';
+import { isConflict } from '../retry.js';
 
 const attempts = 6;
 /** Bound of one maintenance statement on its own connection. */
 const statementTimeoutMs = 15 * 60_000;
+/** Then a COMMIT collides perhaps, and is tried again. */
+const commitLockWaitMs = 5000;
 /** Bound of one maintenance statement that keeps commits waiting. */
 const exclusiveTimeoutMs = 60_000;
 
@@ -15,6 +19,7 @@ export class TaskRun {
   constructor(
     readonly connection: DuckDBConnection,
     private readonly writer: Writer,
+    private readonly lock: CommitLock,
     private readonly files: FileSync | null,
     readonly signal: AbortSignal,
   ) {}
@@ -26,14 +31,30 @@ export class TaskRun {
 
   /** Statements that write Parquet files of `table`: these are durable before the catalog names them. */
   async rewriting(table: string, statements: readonly string[]): Promise<void> {
-    await this.retried(() => this.#bounded(() => this.#synced(this.connection, table, statements)));
+    await this.retried(() =>
+      this.#bounded(() =>
+        this.#synced(this.connection, table, statements, () => this.commit(this.connection)),
+      ),
+    );
   }
 
   /** The same between two commits, on the writer's connection. */
   async rewritingExclusively(table: string, statements: readonly string[]): Promise<void> {
     await this.exclusive(async (connection) => {
-      for (const statement of statements) await this.#synced(connection, table, [statement]);
+      for (const statement of statements) {
+        await this.#synced(connection, table, [statement], () => connection.run('COMMIT'));
+      }
     });
+  }
+
+  /** COMMIT when no other node commits, so that it needs not be tried again; not within `exclusive`. */
+  async commit(connection: DuckDBConnection): Promise<void> {
+    const held = await this.lock.acquire(commitLockWaitMs);
+    try {
+      await connection.run('COMMIT');
+    } finally {
+      await held?.release();
+    }
   }
 
   /** Leaves the machine to others; rejects when the run is to stop. */
@@ -46,12 +67,17 @@ export class TaskRun {
     await this.files?.table(table, null);
   }
 
-  async #synced(connection: DuckDBConnection, table: string, statements: readonly string[]): Promise<void> {
+  async #synced(
+    connection: DuckDBConnection,
+    table: string,
+    statements: readonly string[],
+    commit: () => Promise<unknown>,
+  ): Promise<void> {
     await connection.run('BEGIN TRANSACTION');
     try {
       for (const statement of statements) await connection.run(statement);
       await this.syncFiles(table);
-      await connection.run('COMMIT');
+      await commit();
     } catch (error) {
       await connection.run('ROLLBACK').catch(() => undefined);
       throw error;
@@ -76,7 +102,8 @@ export class TaskRun {
       try {
         return await work();
       } catch (error) {
-        if (attempt === attempts || !/conflict/i.test(messageOf(error))) throw error;
+        const lockBusy = error instanceof LakeError && /conflict/.test(error.message);
+        if (attempt === attempts || !(lockBusy || isConflict(error))) throw error;
         await sleep(50 * 2 ** attempt * (0.5 + Math.random()), undefined, { signal: this.signal });
       }
     }
