@@ -198,11 +198,7 @@ function queryLimits(config: EffectiveConfig) {
   };
 }
 
-async function readiness(
-  lake: Lake,
-  ingest: IngestParts | null,
-  state: ServerState,
-): Promise<Readiness> {
+async function readiness(lake: Lake, ingest: IngestParts | null, state: ServerState): Promise<Readiness> {
   const reasons: string[] = [];
   if (state.lost !== null) reasons.push(`catalog lease: ${state.lost}`);
   if (state.draining) reasons.push('this node is draining');
