@@ -23,7 +23,7 @@ import {
   type OwnershipConfig,
 } from './ownership.js';
 import { ConnectionPool } from './readers.js';
-import { checkSchema, ensureSchema, hasTables } from './schema.js';
+import { checkSchema, ensureTogether, hasTables } from './schema.js';
 import { tableSizes } from './stats.js';
 import { CommitError, type Lake, type LakeStats } from './types.js';
 
@@ -220,7 +220,7 @@ async function prepareSchema(
   try {
     // An empty catalog of a server, or a file in which no table was made.
     if (!readOnly && !(await hasTables(connection))) await refuseOverData(catalog, config);
-    const work = readOnly ? checkSchema(connection) : ensureSchema(connection, config);
+    const work = readOnly ? checkSchema(connection) : ensureTogether(connection, config);
     await within(schemaTimeoutMs, work, 'the schema could not be prepared in time', () =>
       connection.interrupt(),
     );

@@ -13,6 +13,7 @@ import {
 } from '../duckdb/index.js';
 import type { Catalog } from '../catalog/index.js';
 import { machine } from '../config/effective.js';
+import { preparePostgres, whileOthersCreate } from './attach-postgres.js';
 import { FeedFunction } from './feed.js';
 import { ParquetWriter } from './parquet-writer.js';
 
@@ -137,12 +138,16 @@ async function attach(connection: DuckDBConnection, catalog: Catalog, readOnly: 
   if (catalog.dataPath.startsWith('s3://')) {
     await connection.run('CREATE SECRET lake_storage (TYPE s3, PROVIDER credential_chain)');
   }
-  const flags = [`DATA_PATH ${literal(catalog.dataPath)}`];
+  const target =
+    catalog.kind === 'postgres'
+      ? await preparePostgres(connection, catalog)
+      : { attachUri: catalog.attachUri, flags: [] };
+  const flags = [`DATA_PATH ${literal(catalog.dataPath)}`, ...target.flags];
   if (readOnly) flags.push('READ_ONLY', 'CREATE_IF_NOT_EXISTS false');
   const statement = (more: readonly string[]) =>
-    `ATTACH ${literal(catalog.attachUri)} AS lake (${[...flags, ...more].join(', ')})`;
+    `ATTACH ${literal(target.attachUri)} AS lake (${[...flags, ...more].join(', ')})`;
   try {
-    await connection.run(statement([]));
+    await whileOthersCreate(() => connection.run(statement([])));
   } catch (error) {
     const recorded = /existing data path[^"']*["']([^"']+)["']/i.exec(firstLine(error))?.[1];
     if (recorded === undefined) throw attachError(error, catalog);

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { LakeError, ident, literal, timestampLiteral } from '../duckdb/index.js';
+import { LakeError, ident, literal, messageOf, timestampLiteral } from '../duckdb/index.js';
 import { tables, type TableDef } from '../schema/index.js';
+import { isConflict } from './retry.js';
 import { views } from './views.js';
 
 /** Version of the lake's tables that this program writes. */
@@ -10,6 +12,8 @@ export const schemaVersion = 1;
 export const oldestReadable = 1;
 /** Programs that know less than this version must not touch a lake written by this one. */
 const oldestReader = 1;
+
+const schemaAttempts = 20;
 
 export interface SchemaOptions {
   readonly snapshotRetentionSecs: number;
@@ -80,6 +84,19 @@ export async function ensureSchema(connection: DuckDBConnection, options: Schema
   });
   await ensureViews(connection);
   await ensureOptions(connection, options);
+}
+
+/** The same with other nodes that do so at this moment: whoever comes second finds it done. */
+export async function ensureTogether(connection: DuckDBConnection, options: SchemaOptions): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ensureSchema(connection, options);
+    } catch (error) {
+      if (attempt === schemaAttempts || !(isConflict(error) || /already exists/i.test(messageOf(error))))
+        throw error;
+      await sleep(50 * attempt * (0.5 + Math.random()));
+    }
+  }
 }
 
 /** False for a catalog that is empty, or was left so by a start that was killed. */
