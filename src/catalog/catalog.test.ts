@@ -26,7 +26,7 @@ describe('the catalog that the settings name', () => {
     const catalog = catalogFrom({ ...base, ducklakeDataPath: 's3://bucket/lake' });
     assert.equal(catalog.dataPath, 's3://bucket/lake/');
     assert.equal(catalog.dataIsLocal, false);
-    assert.deepEqual(catalog.extensions, ['httpfs', 'aws', 'ducklake']);
+    assert.deepEqual(catalog.extensions, ['httpfs', 'ducklake']);
   });
 
   it('may be a Quack server or Postgres, described without secrets', () => {

@@ -1,5 +1,8 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import type { Config } from '../config/settings.js';
+import type { QuackTarget } from './tunnel/index.js';
+
+export type { QuackTarget } from './tunnel/index.js';
 
 export type CatalogKind = 'local' | 'quack' | 'postgres' | 'other';
 
@@ -10,6 +13,8 @@ export interface Catalog {
   readonly attachUri: string;
   /** The catalog file of a local catalog, absolute; null otherwise. */
   readonly file: string | null;
+  /** The catalog server of kind `quack`; null otherwise. Holds the token: never log it. */
+  readonly quack: QuackTarget | null;
   /** Where Parquet goes: an absolute folder with a trailing slash, or an object-store prefix. */
   readonly dataPath: string;
   /** True when `dataPath` is a folder of this machine. */
@@ -23,13 +28,23 @@ export interface Catalog {
 export type CatalogConfig = Pick<
   Config,
   'dataDir' | 'ducklakeCatalogPath' | 'ducklakeDataPath' | 'ducklakeAttachUri' | 'postgresDsn'
->;
+> &
+  Partial<
+    Pick<
+      Config,
+      | 'ducklakeQuackToken'
+      | 'ducklakeQuackInsecureTls'
+      | 'ducklakeQuackCaFile'
+      | 'ducklakeQuackTimeoutMs'
+      | 'catalogTls'
+    >
+  >;
 
 /** The catalog that the settings name: Postgres DSN, then an attach URI, then the local file. */
 export function catalogFrom(config: CatalogConfig): Catalog {
   const data = dataPath(config);
-  const storage = data.isLocal ? [] : ['httpfs', 'aws'];
-  const common = { dataPath: data.path, dataIsLocal: data.isLocal };
+  const storage = data.isLocal ? [] : ['httpfs'];
+  const common = { dataPath: data.path, dataIsLocal: data.isLocal, quack: null };
   if (config.postgresDsn !== undefined) {
     return {
       ...common,
@@ -51,9 +66,10 @@ export function catalogFrom(config: CatalogConfig): Catalog {
       kind: quack ? 'quack' : postgres ? 'postgres' : 'other',
       attachUri,
       file: null,
+      quack: quack ? quackTarget(target, config) : null,
       extensions: [
         ...storage,
-        ...(quack ? ['httpfs', 'quack'] : []),
+        ...(quack ? [...(data.isLocal ? ['httpfs'] : []), 'quack'] : []),
         ...(postgres ? ['postgres_scanner'] : []),
         'ducklake',
       ].filter((name, at, all) => all.indexOf(name) === at),
@@ -68,6 +84,28 @@ export function catalogFrom(config: CatalogConfig): Catalog {
     file,
     extensions: [...storage, 'ducklake'],
     describe: () => `local catalog ${file}`,
+  };
+}
+
+const quackPort = 9494;
+
+/** From `quack:host[:port]`, an IPv6 host in brackets. */
+function quackTarget(target: string, config: CatalogConfig): QuackTarget {
+  const match = /^quack:(?:\/\/)?(?:\[([^\]]+)\]|([^:/\s]+))(?::(\d{1,5}))?\/?$/.exec(target);
+  const host = match?.[1] ?? match?.[2];
+  if (host === undefined) {
+    throw new Error(
+      `CANARDSTACK_DUCKLAKE_ATTACH_URI: "${withoutSecrets(target)}" is not ducklake:quack:host:port`,
+    );
+  }
+  return {
+    host,
+    port: Number(match?.[3] ?? quackPort),
+    tls: config.catalogTls ?? true,
+    insecureTls: config.ducklakeQuackInsecureTls ?? false,
+    caFile: config.ducklakeQuackCaFile,
+    timeoutMs: config.ducklakeQuackTimeoutMs ?? 15_000,
+    token: config.ducklakeQuackToken,
   };
 }
 

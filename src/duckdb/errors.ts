@@ -1,7 +1,7 @@
 /** The lake can't be opened or used; `message` is fit for the operator's log and holds no secret. */
 export class LakeError extends Error {
   constructor(
-    readonly kind: 'locked' | 'extension' | 'schema' | 'unavailable' | 'closed' | 'read_only',
+    readonly kind: 'locked' | 'extension' | 'schema' | 'denied' | 'unavailable' | 'closed' | 'read_only',
     message: string,
     options?: ErrorOptions,
   ) {

@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LakeError, firstLine, literal } from '../duckdb/index.js';
+import type { Logger } from '../telemetry/index.js';
+import type { CommitLock } from './commit-lock.js';
+import type { InstanceHost } from './host.js';
+import type { MaintenanceLock } from './maintenance/lock.js';
+
+/** A holder that is paused or gone keeps the lock no longer than this. */
+const commitHoldMs = 15_000;
+const maintenanceHoldMs = 60_000;
+const renewMs = 10_000;
+const pollMs = 20;
+
+/**
+ * Named locks in the memory of the catalog server (`gate.main.locks`, made when it starts), one row each, by the
+ * server's clock. Taking one is one statement, hence atomic; a server that starts anew has forgotten them.
+ */
+class ServerLock {
+  readonly #holder = randomUUID();
+
+  constructor(
+    private readonly host: InstanceHost,
+    private readonly name: string,
+    private readonly holdMs: number,
+  ) {}
+
+  /** Takes or renews it. False when another holds it. */
+  async take(): Promise<boolean> {
+    const until = `epoch_ms(now()) + ${this.holdMs}`;
+    const rows = await this.#run(
+      `INSERT INTO gate.main.locks VALUES (${literal(this.name)}, ${literal(this.#holder)}, ${until}) ` +
+        `ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until ` +
+        `WHERE until < epoch_ms(now()) OR holder = ${literal(this.#holder)} RETURNING holder`,
+    );
+    return rows > 0;
+  }
+
+  async give(): Promise<void> {
+    await this.#run(
+      `DELETE FROM gate.main.locks WHERE name = ${literal(this.name)} AND holder = ${literal(this.#holder)}`,
+    );
+  }
+
+  async #run(sql: string): Promise<number> {
+    const connection = await this.host.acquire();
+    try {
+      const reader = await connection.runAndReadAll(
+        `CALL quack_query_by_name('__ducklake_metadata_lake', ${literal(sql)})`,
+      );
+      return reader.currentRowCount;
+    } catch (error) {
+      // Two that take it at once: one of them has it.
+      if (/conflict|constraint/i.test(firstLine(error))) return 0;
+      throw this.host.notice(error) ?? error;
+    } finally {
+      this.host.release(connection);
+    }
+  }
+}
+
+/** Lets the nodes of a catalog server commit one after the other, in no order. */
+export function quackCommitLock(host: InstanceHost, log: Logger): CommitLock {
+  return {
+    async acquire(waitMs) {
+      const lock = new ServerLock(host, 'commit', commitHoldMs);
+      const deadline = performance.now() + waitMs;
+      while (!(await lock.take())) {
+        if (performance.now() >= deadline) {
+          log.warn({ waitMs }, 'another node holds the commit lock for long, going on without it');
+          return null;
+        }
+        await sleep(pollMs * (0.5 + Math.random()));
+      }
+      return { release: () => lock.give().catch(() => undefined) };
+    },
+  };
+}
+
+export function quackMaintenanceLock(host: InstanceHost, log: Logger): MaintenanceLock {
+  return {
+    async tryAcquire() {
+      const lock = new ServerLock(host, 'maintenance', maintenanceHoldMs);
+      if (!(await lock.take())) return null;
+      const lost = new AbortController();
+      let renewal: Promise<void> = Promise.resolve();
+      const timer = setInterval(() => {
+        renewal = renewal
+          .then(async () => {
+            if (lost.signal.aborted || (await lock.take())) return;
+            throw new Error('another node has it');
+          })
+          .catch((error: unknown) => {
+            if (lost.signal.aborted) return;
+            log.warn({ err: firstLine(error) }, 'the maintenance lock is lost');
+            lost.abort(new LakeError('unavailable', 'the maintenance lock is lost'));
+          });
+      }, renewMs);
+      timer.unref();
+      return {
+        lost: lost.signal,
+        async release() {
+          clearInterval(timer);
+          await renewal;
+          await lock.give().catch(() => undefined);
+        },
+      };
+    },
+  };
+}
