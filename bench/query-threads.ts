@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { logsRequest } from '../test/support/otlp.js';
 import { extensionDir, startServer, temporaryFolder, type TestServer } from '../test/support/server.js';
-import { cpuSeconds, peakResidentBytes } from './process.js';
+import { cpuSeconds, mainThreadSeconds, peakResidentBytes } from './process.js';
 import { percentile, table } from './statistics.js';
 
 const { values: args } = parseArgs({
@@ -74,6 +74,7 @@ async function acks(server: TestServer, signal: AbortSignal): Promise<number[]> 
 }
 
 const shapes = [
+  ['nothing', 'vector(1)', 15],
   ['sum of rates', 'sum by (http_route) (rate(requests_total[1m]))', 15],
   ['rate, all series', 'rate(requests_total[1m])', 60],
 ] as const;
@@ -89,27 +90,30 @@ const server = await startServer({
 });
 try {
   const rows: (string | number)[][] = [
-    ['query', 'query s', 'server CPU s', 'answer MB', 'longest block ms', 'ack p50 ms', 'p99', 'max'],
+    ['query', 's', 'CPU s', 'of it main thread', 'MB', 'longest block ms', 'ack p50 ms', 'p99', 'max'],
   ];
   for (const [name, query, step] of shapes) {
     for (let run = 0; run < Number(args.runs); run++) {
       await lagSeconds(server);
       const stop = new AbortController();
       const probe = acks(server, stop.signal);
-      const cpu = cpuSeconds(server.pid);
+      const [cpu, main] = [cpuSeconds(server.pid), mainThreadSeconds(server.pid)];
       const begun = performance.now();
       const url = `${server.url}/api/v1/query_range?query=${encodeURIComponent(query)}&start=${start}&end=${end}&step=${step}`;
       const response = await fetch(url);
       const text = await response.text();
       if (!response.ok) throw new Error(text);
+      if (name === 'nothing') await sleep(4000);
       const seconds = (performance.now() - begun) / 1000;
       const used = cpuSeconds(server.pid) - cpu;
+      const mainUsed = mainThreadSeconds(server.pid) - main;
       stop.abort();
       const latencies = await probe;
       rows.push([
         `${name} ${run + 1}`,
         seconds.toFixed(2),
         used.toFixed(2),
+        mainUsed.toFixed(2),
         (text.length / 1e6).toFixed(1),
         (await lagSeconds(server)) * 1000,
         percentile(latencies, 0.5),

@@ -62,6 +62,9 @@ function pushdown({ op, expr, grouping }: VectorExpr): Grouping | undefined {
   return same ? (grouping ?? { without: false, labels: [] }) : undefined;
 }
 
+/** Nested calls could double a text each time. */
+const longestLabel = 64 * 1024;
+
 function labelReplace(expr: LabelReplaceExpr, input: Result): Result {
   if (input.kind === 'scalar') throw new QueryError('bad_data', 'label_replace works on vectors only');
   if (!/^[a-zA-Z_]\w*$/.test(expr.destination)) {
@@ -80,7 +83,11 @@ function labelReplace(expr: LabelReplaceExpr, input: Result): Result {
           return '';
         }
       };
-      labels.set(expr.destination, expandReplacement(expr.replacement, group));
+      const value = expandReplacement(expr.replacement, group);
+      if (value.length > longestLabel) {
+        throw new QueryError('limit', `label_replace gives a label of more than ${longestLabel} characters`);
+      }
+      labels.set(expr.destination, value);
     }
     const sorted = sortLabels(labels);
     const key = labelsKey(sorted);

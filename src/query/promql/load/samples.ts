@@ -1,3 +1,4 @@
+import type { SqlColumn } from '../../../lake/session.js';
 import type { QueryContext } from '../../guard.js';
 import { Labels, metricName, plainDecimal } from '../labels.js';
 import type { Pacer } from '../pacer.js';
@@ -5,6 +6,7 @@ import type { Window } from '../plan/plan.js';
 import { sourcePredicate, streamId, type Stream } from './discover.js';
 import { exponentialPoints } from './exponential.js';
 import { bucketBounds, cumulative, exponentialBuckets } from './histogram.js';
+import { IdTable } from './ids.js';
 import { matchesAll, type CompiledMatcher } from './matchers.js';
 import { allOf, type Predicate } from './predicates.js';
 import { suffixes, type MetricTable, type Part, type Source } from './sources.js';
@@ -58,29 +60,65 @@ export async function loadPart(
   // A point without a value and without the flag (a histogram without a sum) is no sample at all.
   const columns = points[part][table] ?? 'NULL';
   const present = listed || part === 'count' ? 'true' : `${columns} IS NOT NULL OR ${stale}`;
+  // Where a single number is the sample, NULL says that the series ended.
+  const shown = listed ? `${columns}, ${stale}` : `CASE WHEN ${stale} THEN NULL ELSE ${columns} END`;
   const where = rowPredicate(request, streams, targets.size, { sql: present, params: [] }, targets.keys());
   const sql =
-    `SELECT ${streamId(table)}, epoch_us(timestamp)::DOUBLE, ${stale}, ${columns} ` +
+    `SELECT ${streamId(table)}, epoch_us(timestamp)::DOUBLE, ${shown} ` +
     `FROM lake.main.${table} WHERE ${where.sql}`;
+  const known = new IdTable<Builders>(targets);
   for await (const chunk of request.ctx.session.stream(sql, where.params)) {
-    const [ids = [], micros = [], ended = [], values = [], totals = []] = chunk.columns;
-    for (let row = 0; row < chunk.rowCount; row++) {
-      const builders = targets.get(ids[row] as number);
-      if (!builders) continue;
-      const at = micros[row] as number;
-      if (ended[row] === true) builders.forEach((builder) => builder?.push(at, null));
-      else if (!listed) builders[0]?.push(at, values[row] as number);
-      else {
-        const list = (values[row] as number[] | null) ?? [];
-        const all = part === 'bucket' ? cumulative(list, builders.length - 1, totals[row] as number) : list;
-        for (let i = 0; i < builders.length; i++) builders[i]?.push(at, all[i] ?? NaN);
-        request.account(builders.length - 1);
-      }
-    }
+    const [ids, micros] = [numbers(chunk.columns[0]), numbers(chunk.columns[1])];
+    if (listed) pushLists(request, part, known, ids, micros, chunk.columns);
+    else pushNumbers(known, ids, micros, chunk.columns[2] ?? []);
     request.account(chunk.rowCount);
     if (request.pacer.due) await request.pacer.pause();
   }
   return finish(request.pacer, [...targets.values()].flat());
+}
+
+type Builders = readonly (SeriesBuilder | null)[];
+
+/** A column of numbers without NULL; query threads have it as it is. */
+function numbers(column: SqlColumn | undefined): Float64Array {
+  return column instanceof Float64Array ? column : Float64Array.from((column ?? []) as number[]);
+}
+
+function pushNumbers(
+  known: IdTable<Builders>,
+  ids: Float64Array,
+  micros: Float64Array,
+  values: SqlColumn,
+): void {
+  if (values instanceof Float64Array) {
+    known.forEach(ids, ([builder], row) => builder?.push(micros[row] ?? 0, values[row] ?? NaN));
+  } else {
+    known.forEach(ids, ([builder], row) => builder?.push(micros[row] ?? 0, values[row] as number | null));
+  }
+}
+
+function pushLists(
+  request: SampleRequest,
+  part: Part,
+  known: IdTable<Builders>,
+  ids: Float64Array,
+  micros: Float64Array,
+  columns: readonly SqlColumn[],
+): void {
+  const values = columns[2] ?? [];
+  const totals = part === 'bucket' ? columns[3] : undefined;
+  const ended = columns.at(-1) ?? [];
+  known.forEach(ids, (builders, row) => {
+    const at = micros[row] ?? 0;
+    if (ended[row] === true) {
+      for (const builder of builders) builder?.push(at, null);
+      return;
+    }
+    const list = (values[row] as number[] | null) ?? [];
+    const all = totals ? cumulative(list, builders.length - 1, totals[row] as number) : list;
+    for (let i = 0; i < builders.length; i++) builders[i]?.push(at, all[i] ?? NaN);
+    request.account(builders.length - 1);
+  });
 }
 
 /** The label that tells the series of one stream apart. */

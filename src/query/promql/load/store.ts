@@ -1,4 +1,5 @@
 import type { Labels } from '../labels.js';
+import { sortedByTime } from './merge.js';
 
 /** One series' samples in time order, one a millisecond. */
 export interface SampleSeries {
@@ -80,13 +81,9 @@ export class SeriesBuilder {
     this.#values = values;
   }
 
+  /** Ties keep the order of arrival, so the later row of one time wins. */
   #sort(): void {
-    const [micros, values] = [this.#micros, this.#values];
-    const order = Uint32Array.from({ length: this.#length }, (_, i) => i);
-    // Ties keep the order of arrival, so the later row of one time wins.
-    order.sort((a, b) => (micros[a] ?? 0) - (micros[b] ?? 0) || a - b);
-    this.#micros = Float64Array.from(order, (i) => micros[i] ?? 0);
-    this.#values = Float64Array.from(order, (i) => values[i] ?? 0);
+    [this.#micros, this.#values] = sortedByTime(this.#micros, this.#values, this.#length);
     this.#sorted = true;
   }
 }

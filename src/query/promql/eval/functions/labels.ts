@@ -8,6 +8,14 @@ function checkLabel(name: string, where: string): void {
   }
 }
 
+/** Nested calls could double a text each time. */
+const longestLabel = 64 * 1024;
+
+function bounded(value: string, where: string): string {
+  if (value.length <= longestLabel) return value;
+  throw new QueryError('limit', `${where} gives a label of more than ${longestLabel} characters`);
+}
+
 export function labelReplace(
   series: readonly StepSeries[],
   [target = '', template = '', source = '', pattern = '']: readonly string[],
@@ -23,7 +31,7 @@ export function labelReplace(
         const index = /^\d+$/.test(name) ? Number(name) : names[name];
         return index === undefined || index > matcher.groupCount() ? '' : (matcher.group(index) ?? '');
       };
-      return { ...one, labels: one.labels.with(target, expand(template, group)) };
+      return { ...one, labels: one.labels.with(target, bounded(expand(template, group), 'label_replace()')) };
     }),
   );
 }
@@ -43,7 +51,10 @@ export function labelJoin(
   return mergeEqual(
     series.map((one) => ({
       ...one,
-      labels: one.labels.with(target, sources.map((name) => one.labels.get(name)).join(separator)),
+      labels: one.labels.with(
+        target,
+        bounded(sources.map((name) => one.labels.get(name)).join(separator), 'label_join()'),
+      ),
     })),
   );
 }
