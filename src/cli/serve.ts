@@ -26,7 +26,7 @@ import { prometheusApi } from '../query/promql/index.js';
 import { QueryThreads } from '../query/threads/index.js';
 import { tempoApi } from '../query/traceql/index.js';
 import { openPipeline, type Pipeline } from '../seal/index.js';
-import { openSpool, type Spool } from '../spool/index.js';
+import { beginIncarnation, openSpool, type Spool } from '../spool/index.js';
 import { startOwnExport, type OwnExporter } from '../telemetry/export.js';
 import { createTelemetry, type Telemetry } from '../telemetry/index.js';
 import { processMetrics } from '../telemetry/process.js';
@@ -88,7 +88,14 @@ async function open(
 ): Promise<RunningServer> {
   const spool = config.role === 'query' ? null : await openOwnSpool(config, telemetry, faults);
   if (spool) opened.push(() => spool.close());
-  const lake = await openLake({ config, telemetry, faults, nodeId: spool?.nodeId ?? 'query' });
+  const incarnation = spool ? await beginIncarnation(join(config.dataDir, 'spool')) : null;
+  const lake = await openLake({
+    config,
+    telemetry,
+    faults,
+    nodeId: spool?.nodeId ?? 'query',
+    ...(incarnation ? { incarnation } : {}),
+  });
   opened.push(() => lake.close());
   const ingest = spool ? await openIngest(config, telemetry, faults, spool, lake) : null;
   if (ingest) opened.push(() => ingest.pool.close());

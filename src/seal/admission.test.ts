@@ -4,6 +4,7 @@ import { admit, FreshnessProjection, type AdmissionInputs } from './admission.js
 
 const fine: AdmissionInputs = {
   closing: false,
+  fenced: false,
   projectedSeconds: 1,
   slaSeconds: 15,
   lakeAway: false,
@@ -19,15 +20,16 @@ describe('admission', () => {
   it('refuses beyond each bound with its reason and a time to wait', () => {
     const reasons = [
       { ...fine, closing: true },
+      { ...fine, fenced: true },
       { ...fine, projectedSeconds: 20 },
       { ...fine, rssBytes: 101 },
     ].map((inputs) => admit(inputs));
     assert.deepEqual(
       reasons.map((refusal) => refusal?.reason),
-      ['shutting_down', 'freshness_budget_exceeded', 'queue_full'],
+      ['shutting_down', 'dependency_unhealthy', 'freshness_budget_exceeded', 'queue_full'],
     );
     for (const refusal of reasons) assert.ok((refusal?.retryAfterSeconds ?? 0) >= 1);
-    assert.match(reasons[1]?.message ?? '', /20\.0 s, over the budget of 15 s/);
+    assert.match(reasons[2]?.message ?? '', /20\.0 s, over the budget of 15 s/);
   });
 
   it('lets the spool absorb what comes while the lake is away', () => {

@@ -28,6 +28,8 @@ export class FreshnessProjection {
 
 export interface AdmissionInputs {
   readonly closing: boolean;
+  /** Another process commits under this node's id: what is taken now would stay in this spool. */
+  readonly fenced: boolean;
   readonly projectedSeconds: number;
   readonly slaSeconds: number;
   /** The lake cannot be written at the moment; the spool absorbs that until its capacity. */
@@ -38,6 +40,14 @@ export interface AdmissionInputs {
 
 /** The checks made before a payload is decoded; the spool and the decode queue have checks of their own. */
 export function admit(inputs: AdmissionInputs): Refusal | null {
+  if (inputs.fenced) {
+    return {
+      kind: 'refused',
+      reason: 'dependency_unhealthy',
+      message: 'another server writes under the id of this node',
+      retryAfterSeconds: 30,
+    };
+  }
   if (inputs.closing) {
     return {
       kind: 'refused',

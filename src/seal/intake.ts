@@ -55,6 +55,7 @@ export class SealIntake implements Intake {
     const { sealer, slaSeconds, memoryCapBytes } = this.options;
     return admit({
       closing: this.#closing,
+      fenced: sealer.fenced !== null,
       projectedSeconds: sealer.projectedSeconds,
       slaSeconds,
       lakeAway: sealer.unavailable !== null,

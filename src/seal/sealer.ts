@@ -44,6 +44,8 @@ export class Sealer {
   readonly metrics: SealMetrics;
   /** Why the lake can't be written at the moment, or null. */
   unavailable: string | null = null;
+  /** Why this process must take nothing more: another one commits under its node id. */
+  fenced: string | null = null;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
   #running: Promise<void> | null = null;
@@ -230,6 +232,7 @@ export class Sealer {
     this.metrics.commits.inc({ outcome: 'ok' });
     this.#failures = 0;
     this.#notBefore = 0;
+    this.fenced = null;
     if (this.unavailable !== null) {
       this.options.telemetry.log.info('the lake takes commits again');
       this.unavailable = null;
@@ -295,6 +298,7 @@ export class Sealer {
     const backoff = Math.min(maxBackoffMs, 100 * 2 ** Math.min(this.#failures, 10));
     this.#notBefore = performance.now() + backoff * (0.5 + Math.random() / 2);
     this.unavailable = message;
+    if (error instanceof CommitError && error.kind === 'fenced') this.fenced = message;
     this.metrics.commits.inc({ outcome: error instanceof CommitError ? error.kind : 'error' });
     this.options.telemetry.log.error(
       { err: message, failures: this.#failures },

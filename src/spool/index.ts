@@ -16,6 +16,8 @@ import { SegmentedStream } from './stream.js';
 import { SpoolOpenError, type Spool } from './types.js';
 import { SegmentWriter } from './writer.js';
 
+export { beginIncarnation, type Incarnation } from './incarnation.js';
+
 export * from './types.js';
 
 export interface SpoolOptions {
