@@ -5,11 +5,14 @@ import type { Faults } from '../faults/index.js';
 import { tableDef, type ColumnBatch, type TableName } from '../schema/index.js';
 import { Counter, Histogram, type Registry } from '../telemetry/index.js';
 import type { CommitLock, HeldLock } from './commit-lock.js';
-import { dayFile, discardDayFile, insertStatement, prepareDayFolder, type DayFile } from './day-file.js';
+import { dayFile, insertStatement, type DayFile } from './day-file.js';
 import type { FileSync } from './durable.js';
 import { daysOf, syncPath } from './durable.js';
 import type { Feed } from './feed.js';
 import type { InstanceHost } from './host.js';
+import type { PendingFiles } from './pending-files.js';
+import type { FilePlace } from './place-file.js';
+import { assertOwned } from './ownership.js';
 import {
   checkProgress,
   progressStatements,
@@ -19,10 +22,10 @@ import {
   type WriterIdentity,
 } from './progress.js';
 import { ConflictError, isConflict, retryConflicts } from './retry.js';
-import { assertOwned } from './ownership.js';
 import { CommitError, type CommitResult, type StreamProgress } from './types.js';
 
 const interruptGraceMs = 10_000;
+const settleTimeoutMs = 30_000;
 /** A node that holds the lock longer hangs; commits then go on without it. */
 const commitLockWaitMs = 5000;
 const exclusiveLockWaitMs = 30_000;
@@ -38,7 +41,8 @@ export interface WriterOptions {
   readonly files: FileSync | null;
   /** Where Parquet goes, with a trailing slash. */
   readonly dataPath: string;
-  readonly dataIsLocal: boolean;
+  readonly place: FilePlace;
+  readonly pending: PendingFiles;
   /** Tables with fewer rows than this in a commit stay in the catalog. */
   readonly dataInliningRowLimit: number;
   /** The folder of a local catalog file. */
@@ -165,9 +169,11 @@ export class Writer {
     }
     this.#observe('buffers', begun);
     const files = new Map<TableName, DayFile>();
+    const { pending } = this.options;
+    const targets = () => [...files.values()].map((file) => file.path);
     const state = { commitSent: false };
     try {
-      await this.#writeFiles(batches, feed, files, deadline);
+      await this.#writeFiles(batches, feed, files, progress, deadline);
       await retryConflicts(
         deadline,
         async (attempt) => {
@@ -179,15 +185,17 @@ export class Writer {
         () => this.#conflicts.inc(),
       );
       this.options.faults?.('lake.committed');
+      await pending.committed(targets());
+      await this.#settle(progress.map((entry) => entry.stream));
       return {
         rows: feed.tables.reduce((sum, table) => sum + table.rows, 0),
         snapshotId: this.#connection === null ? -1 : await lastSnapshot(this.#connection.connection),
         milliseconds: performance.now() - begun,
       };
     } catch (error) {
-      // Once a COMMIT was sent, only the watermark tells whether the files are the lake's.
-      if (!state.commitSent && this.options.dataIsLocal)
-        await Promise.all([...files.values()].map(discardDayFile));
+      // Once a COMMIT was sent, only the catalog tells whether the files are the lake's.
+      if (state.commitSent) pending.unknown(targets());
+      else await pending.failed(targets());
       throw error;
     } finally {
       feed.close();
@@ -199,25 +207,46 @@ export class Writer {
     batches: readonly ColumnBatch[],
     feed: Feed,
     files: Map<TableName, DayFile>,
+    progress: readonly StreamProgress[],
     deadline: number,
   ): Promise<void> {
+    const { place, pending } = this.options;
+    const streams = progress.map((entry) => entry.stream);
+    const placing: Promise<void>[] = [];
     let at = performance.now();
     try {
       for (const table of feed.tables) {
         const file = this.#dayFileOf(batches, table);
         if (file === null) continue;
+        await pending.add(file.path, streams);
         files.set(table.table, file);
-        if (this.options.dataIsLocal) await prepareDayFolder(file);
+        const path = await place.begin(file.path);
         const connection = this.options.host.current.parquet?.connection ?? (await this.#connected());
-        await this.#bounded(connection, deadline, () => connection.run(file.write));
+        await this.#bounded(connection, deadline, () => connection.run(file.write(path)));
+        const placed = place.finish(file.path, path);
+        // It is awaited below; until then its failure must not count as unhandled.
+        placed.catch(() => undefined);
+        placing.push(placed);
       }
+      await Promise.all(placing);
       at = this.#observe('files', at);
       await this.#syncFiles(batches, feed);
       this.#observe('sync', at);
     } catch (error) {
+      // A file that arrives later could not be discarded any more.
+      await Promise.allSettled(placing);
       this.options.host.notice(error);
       throw asCommitError(error);
     }
+  }
+
+  /** Deletes what earlier, failed commits left; `streams` were just committed. */
+  async #settle(streams: readonly string[]): Promise<void> {
+    const connection = this.#connection?.connection;
+    if (this.options.pending.size === 0 || connection === undefined) return;
+    await this.#bounded(connection, performance.now() + settleTimeoutMs, () =>
+      this.options.pending.settle(connection, streams),
+    ).catch((error: unknown) => this.options.host.notice(error));
   }
 
   /** One node after the other; a lock that is not to be had is no reason to lose a commit. */

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ident, literal } from '../duckdb/index.js';
 import type { TableName } from '../schema/index.js';
@@ -12,8 +11,8 @@ const rowGroupRows = 40_960;
 /** One Parquet file in a table's folder of one day, and the statements that write it and make it the lake's. */
 export interface DayFile {
   readonly path: string;
-  readonly folder: string;
-  readonly write: string;
+  /** The COPY that writes it to `path`. */
+  readonly write: (path: string) => string;
   readonly add: string;
 }
 
@@ -36,19 +35,9 @@ export function dayFile(dataPath: string, table: TableName, day: number, select:
   const options = `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, ROW_GROUP_SIZE ${rowGroupRows}`;
   return {
     path,
-    folder,
-    write: `COPY (${select}) TO ${literal(path)} (${options})`,
+    write: (to) => `COPY (${select}) TO ${literal(to)} (${options})`,
     add: `CALL ducklake_add_data_files('lake', ${literal(table)}, ${literal(path)}, schema => 'main', hive_partitioning => true)`,
   };
-}
-
-export async function prepareDayFolder(file: DayFile): Promise<void> {
-  await mkdir(file.folder, { recursive: true });
-}
-
-/** For a commit that is known not to have happened. Best effort: what stays is an orphan, no wrong row. */
-export async function discardDayFile(file: DayFile): Promise<void> {
-  await rm(file.path, { force: true }).catch(() => undefined);
 }
 
 export function insertStatement(table: TableName, columns: readonly string[], select: string): string {

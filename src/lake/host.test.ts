@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import { LakeError, isFatal } from '../duckdb/index.js';
-import { silentTelemetry } from '../../test/support/open-lake.js';
+import { lakeConfig, silentTelemetry } from '../../test/support/open-lake.js';
 import { eventually, extensionDir, temporaryFolder } from '../../test/support/server.js';
 import { catalogFrom } from '../catalog/index.js';
 import { InstanceHost } from './host.js';
@@ -31,6 +31,8 @@ describe('an instance that broke', () => {
       memoryLimitBytes: 256 * 1024 * 1024,
       threads: 2,
       dataInliningRowLimit: 10,
+      storage: lakeConfig(folder),
+      telemetry: silentTelemetry(),
       readOnly: false,
     });
   };

@@ -7,8 +7,10 @@ import { catalogFrom, type Catalog } from '../catalog/index.js';
 import type { CatalogOwnership } from '../catalog/lease/index.js';
 import type { Config } from '../config/settings.js';
 import type { Faults } from '../faults/index.js';
+import type { StorageSettings } from '../storage/index.js';
 import type { Telemetry } from '../telemetry/index.js';
 import { Writer } from './commit.js';
+import { openData } from './data.js';
 import { FileSync } from './durable.js';
 import { InstanceHost } from './host.js';
 import { LakeInstance } from './instance.js';
@@ -50,6 +52,7 @@ export type LakeConfig = Pick<
   | 'retentionDays'
   | 'snapshotRetentionSecs'
 > &
+  StorageSettings &
   OwnershipConfig;
 
 export interface OpenLakeOptions {
@@ -67,6 +70,7 @@ export interface OpenLakeOptions {
 
 const pingTimeoutMs = 5000;
 const schemaTimeoutMs = 60_000;
+const settleTimeoutMs = 60_000;
 
 /**
  * Opens (or creates) the lake that the settings name. Throws LakeError: 'extension' when a DuckDB extension
@@ -98,6 +102,7 @@ async function openOwned(
   extensionDir: string,
 ): Promise<Lake> {
   const { config, telemetry, readOnly = false } = options;
+  const data = await openData({ catalog, config, telemetry, readOnly });
   if (!readOnly) await refuseNewFile(catalog, config);
   const open = async () => {
     assertOwned(ownership);
@@ -108,6 +113,8 @@ async function openOwned(
       memoryLimitBytes: config.duckdbMemoryLimitBytes,
       threads: config.duckdbThreads,
       dataInliningRowLimit: config.dataInliningRowLimit,
+      storage: config,
+      telemetry,
       readOnly,
     });
     try {
@@ -120,7 +127,14 @@ async function openOwned(
         : new LakeError('unavailable', firstLine(error), { cause: error });
     }
   };
-  const host = new InstanceHost(await open(), open, telemetry.log);
+  const host = new InstanceHost(
+    await open().catch((error: unknown) => {
+      data.close();
+      throw error;
+    }),
+    open,
+    telemetry.log,
+  );
   const locks = lakeLocks(catalog, host, telemetry.log);
   const writer = new Writer({
     host,
@@ -134,7 +148,8 @@ async function openOwned(
     faults: options.faults,
     files: catalog.dataIsLocal ? new FileSync(catalog.dataPath) : null,
     dataPath: catalog.dataPath,
-    dataIsLocal: catalog.dataIsLocal,
+    place: data.place,
+    pending: data.pending,
     dataInliningRowLimit: config.dataInliningRowLimit,
     catalogFolder: catalog.file === null ? null : dirname(catalog.file),
     timeoutMs: options.commitTimeoutMs ?? 120_000,
@@ -179,7 +194,13 @@ async function openOwned(
     } finally {
       host.release(connection);
     }
+    await data.ping();
   };
+  if (!readOnly && data.pending.size > 0) {
+    void writer
+      .exclusive(settleTimeoutMs, (connection) => data.pending.settle(connection))
+      .catch(() => undefined);
+  }
 
   return {
     maintenance,
@@ -205,6 +226,7 @@ async function openOwned(
       await writer.close();
       readers.close();
       const closed = await host.close();
+      data.close();
       await (closed ? ownership?.release() : ownership?.abandon());
     },
   };

@@ -13,9 +13,12 @@ import {
 } from '../duckdb/index.js';
 import type { Catalog } from '../catalog/index.js';
 import { machine } from '../config/effective.js';
+import type { StorageSettings } from '../storage/index.js';
+import type { Telemetry } from '../telemetry/index.js';
 import { preparePostgres, whileOthersCreate } from './attach-postgres.js';
 import { FeedFunction } from './feed.js';
 import { ParquetWriter } from './parquet-writer.js';
+import { StorageSecret } from './storage-secret.js';
 
 export interface InstanceOptions {
   readonly catalog: Catalog;
@@ -24,6 +27,8 @@ export interface InstanceOptions {
   readonly memoryLimitBytes: number | undefined;
   readonly threads: number | undefined;
   readonly dataInliningRowLimit: number;
+  readonly storage: StorageSettings;
+  readonly telemetry: Telemetry;
   readonly readOnly: boolean;
 }
 
@@ -35,8 +40,9 @@ export class LakeInstance {
   private constructor(
     private readonly database: RawDatabase,
     readonly feed: FeedFunction,
-    /** Writes Parquet files to a local data folder; null when there is none, or nothing is written. */
+    /** Writes Parquet files of this machine; null when nothing is written. */
     readonly parquet: ParquetWriter | null,
+    private readonly secret: StorageSecret | null,
     private readonly temporary: string,
   ) {}
 
@@ -53,28 +59,31 @@ export class LakeInstance {
       extension_directory: options.extensionDir,
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
+      allow_persistent_secrets: 'false',
       temp_directory: temporary,
       memory_limit: `${memory}B`,
       threads: String(threads),
       // preserve_insertion_order stays on: without it compaction loses the sort order, and DuckLake loses the
       // match of rows and row ids, which ends in a fatal error.
     });
+    let secret: StorageSecret | null = null;
     try {
       const { connection, handle } = await database.connect();
       try {
         await loadExtensions(connection, options);
         const feed = new FeedFunction(threads);
         feed.register(handle);
+        secret = catalog.dataIsLocal ? null : await storageSecret(database, options);
         await attach(connection, catalog, readOnly);
         await lockDown(connection, options, temporary);
         if (!readOnly) await removeStale(scratch, temporary);
-        const writes = !readOnly && catalog.dataIsLocal;
-        const parquet = writes ? await ParquetWriter.open(feed, Math.ceil(memory / 4)) : null;
-        return new LakeInstance(database, feed, parquet, temporary);
+        const parquet = readOnly ? null : await ParquetWriter.open(feed, Math.ceil(memory / 4));
+        return new LakeInstance(database, feed, parquet, secret, temporary);
       } finally {
         connection.closeSync();
       }
     } catch (error) {
+      secret?.close();
       database.instance.closeSync();
       throw error;
     }
@@ -94,6 +103,7 @@ export class LakeInstance {
 
   /** Every connection must be closed before; DuckDB then writes the catalog's WAL back. */
   async close(): Promise<void> {
+    this.secret?.close();
     this.parquet?.close();
     this.database.instance.closeSync();
     await rm(this.temporary, { recursive: true, force: true });
@@ -134,10 +144,24 @@ async function loadExtensions(connection: DuckDBConnection, options: InstanceOpt
   }
 }
 
+function storageSecret(database: RawDatabase, options: InstanceOptions): Promise<StorageSecret> {
+  const { catalog, storage, telemetry } = options;
+  return StorageSecret.install(
+    catalog.dataPath,
+    storage,
+    async (work) => {
+      const { connection } = await database.connect();
+      try {
+        return await work(connection);
+      } finally {
+        connection.closeSync();
+      }
+    },
+    telemetry,
+  );
+}
+
 async function attach(connection: DuckDBConnection, catalog: Catalog, readOnly: boolean): Promise<void> {
-  if (catalog.dataPath.startsWith('s3://')) {
-    await connection.run('CREATE SECRET lake_storage (TYPE s3, PROVIDER credential_chain)');
-  }
   const target =
     catalog.kind === 'postgres'
       ? await preparePostgres(connection, catalog)

@@ -68,5 +68,16 @@ function endpointOf({ s3Endpoint, s3UseSsl }: StorageSettings): string | undefin
   if (s3Endpoint === undefined) return undefined;
   const scheme = (s3UseSsl ?? true) ? 'https' : 'http';
   const url = /^https?:\/\//i.test(s3Endpoint) ? s3Endpoint : `${scheme}://${s3Endpoint}`;
-  return url.replace(/\/+$/, '');
+  const parsed = URL.canParse(url) ? new URL(url) : null;
+  const plain =
+    parsed !== null && parsed.pathname === '/' && !parsed.search && !parsed.username && !parsed.hash;
+  if (!plain) {
+    throw new StorageError(
+      'invalid',
+      'open',
+      'CANARDSTACK_S3_ENDPOINT',
+      'is not a host with an optional scheme and port',
+    );
+  }
+  return parsed.origin;
 }

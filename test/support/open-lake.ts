@@ -19,6 +19,14 @@ export function lakeConfig(dataDir: string, config: Partial<LakeConfig> = {}): L
     checkpointIntervalSecs: 300,
     retentionDays: 14,
     snapshotRetentionSecs: 3600,
+    s3Endpoint: undefined,
+    s3Region: undefined,
+    s3UrlStyle: undefined,
+    s3UseSsl: true,
+    s3TimeoutMs: 5000,
+    s3Attempts: 3,
+    gcsHmacKeyId: undefined,
+    gcsHmacSecret: undefined,
     ...config,
   };
 }

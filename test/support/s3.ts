@@ -25,6 +25,8 @@ export interface TestS3 {
   keys(prefix?: string): Promise<string[]>;
   /** A user who may do only `actions` (such as `s3:GetObject`) in the bucket. */
   user(name: string, actions: readonly string[]): Promise<Key>;
+  /** Takes all permissions from a user. */
+  forbid(name: string): Promise<void>;
   /** Environment of a process that reaches it: credentials of `key`, and the settings (through `endpoint`). */
   env(options?: { key?: Key; endpoint?: string }): Record<string, string>;
   /** SIGKILL; the objects stay. */
@@ -104,6 +106,16 @@ export async function startS3(): Promise<TestS3> {
     await server.ended;
   };
   await client.send(new CreateBucketCommand({ Bucket: bucket }));
+  const putPolicy = async () => {
+    const statements = [...users].map(([user, allowed]) => ({
+      Effect: 'Allow',
+      Principal: { AWS: [user] },
+      Action: allowed,
+      Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
+    }));
+    const Policy = JSON.stringify({ Version: '2012-10-17', Statement: statements });
+    await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
+  };
 
   return {
     endpoint,
@@ -126,15 +138,12 @@ export async function startS3(): Promise<TestS3> {
       const account = ['--access', name, '--secret', key.secretAccessKey, '--role', 'user'];
       await run(program, [...admin, '--endpoint-url', endpoint, 'create-user', ...account]);
       users.set(name, actions);
-      const statements = [...users].map(([user, allowed]) => ({
-        Effect: 'Allow',
-        Principal: { AWS: [user] },
-        Action: allowed,
-        Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
-      }));
-      const Policy = JSON.stringify({ Version: '2012-10-17', Statement: statements });
-      await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
+      await putPolicy();
       return key;
+    },
+    async forbid(name) {
+      users.delete(name);
+      await putPolicy();
     },
     env(options = {}) {
       const key = options.key ?? root;

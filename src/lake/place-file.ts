@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Storage } from '../storage/index.js';
+
+/** Gets a commit's Parquet files to where the lake reads them. */
+export interface FilePlace {
+  /** The path to write the file for `target` to; its folder is there. */
+  begin(target: string): Promise<string>;
+  /** Makes what was written to `written` the whole and durable file `target`. Rejects with StorageError. */
+  finish(target: string, written: string): Promise<void>;
+  /** For a commit that is known not to have happened. Rejects with StorageError. */
+  discard(target: string): Promise<void>;
+}
+
+/** Files are written in place; `FileSync` makes them durable. `storage` is the lake's data folder. */
+export function localPlace(storage: Storage): FilePlace {
+  return {
+    async begin(target) {
+      await mkdir(dirname(target), { recursive: true });
+      return target;
+    },
+    finish: () => Promise.resolve(),
+    discard: (target) => storage.delete(keyOf(storage, target)),
+  };
+}
+
+/**
+ * Files are written to a local folder and then sent whole: a COPY straight to the store holds its connection for as
+ * long as the store hangs, and leaves what it had sent behind when it fails.
+ */
+export function remotePlace(storage: Storage, scratch: string): FilePlace {
+  return {
+    async begin() {
+      await mkdir(scratch, { recursive: true });
+      return join(scratch, `${randomUUID()}.parquet`);
+    },
+    async finish(target, written) {
+      try {
+        await storage.putFile(keyOf(storage, target), written);
+      } finally {
+        await rm(written, { force: true });
+      }
+    },
+    discard: (target) => storage.delete(keyOf(storage, target)),
+  };
+}
+
+function keyOf(storage: Storage, target: string): string {
+  if (!target.startsWith(storage.url)) throw new TypeError(`${target} is not in ${storage.url}`);
+  return target.slice(storage.url.length);
+}
