@@ -107,7 +107,7 @@ function isValid(query: string): boolean {
 
 describe('filters in SQL', () => {
   it('select the same spans as the evaluator, for random filters on random spans', async () => {
-    const lake = await testLake();
+    const lake = await testLake({ timeoutMs: 250_000 });
     try {
       await lake.insert('spans', drawSpans(drawing()));
       const queries = Array.from({ length: 900 }, () => `{ ${expression(3)} }`).filter(isValid);
