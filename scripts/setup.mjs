@@ -7,7 +7,7 @@ export const root = resolve(import.meta.dirname, '..');
 export const extensionDir = process.env['CANARDSTACK_DUCKDB_EXTENSION_DIR'] ?? join(root, '.cache', 'ext');
 const binDir = join(root, '.cache', 'bin');
 const extensions = ['ducklake', 'httpfs'];
-const testExtensions = ['quack', 'postgres_scanner', 'aws'];
+const testExtensions = ['quack', 'postgres_scanner'];
 /** Programs that tests talk to, built from the Go module proxy. */
 const goTools = {
   telemetrygen: 'github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen@v0.161.0',

@@ -111,7 +111,7 @@ Examples:
   define('install-extensions', 'Fetch the DuckDB extensions that the server loads.', installCommand)
     .alias('install-ducklake-extension')
     .argument('[names...]', 'extensions (default: ducklake httpfs)')
-    .option('--all', 'also those of other catalogs and object stores: quack, postgres, aws')
+    .option('--all', 'also those of other catalogs: quack, postgres')
     .option('--json', 'print what is installed as JSON')
     .addHelpText(
       'after',
@@ -248,7 +248,7 @@ async function installCommand(options: CommandOptions, given: readonly string[])
   const { config } = loadConfig(options);
   const { installExtensions } = await import('../duckdb/index.js');
   const names = given.length > 0 ? [...given] : ['ducklake', 'httpfs'];
-  if (options['all']) names.push(...['quack', 'postgres', 'aws'].filter((name) => !names.includes(name)));
+  if (options['all']) names.push(...['quack', 'postgres'].filter((name) => !names.includes(name)));
   const dir = effective(config).duckdbExtensionDir;
   const log = (line: string) => void process.stderr.write(`${line}\n`);
   const installed = await installExtensions({ dir, names, log });

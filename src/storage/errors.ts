@@ -59,6 +59,9 @@ export function fromS3Error(operation: string, target: string, error: unknown): 
       'no credentials were found in the environment, the shared files, or the container or instance role',
     );
   }
+  if ((error as ServiceError).message === 'Region is missing') {
+    return make('invalid', 'no region is known; set CANARDSTACK_S3_REGION or AWS_REGION');
+  }
   if (noBucket.has(name)) return make('no_bucket', `the bucket does not exist (${name})`);
   if (missing.has(name) || status === 404) return make('missing', 'there is no such object');
   if (redirects.has(name) || status === 301) {

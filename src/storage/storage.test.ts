@@ -148,6 +148,33 @@ describe('the target of an object-store URL', () => {
   });
 });
 
+describe('storage on Amazon S3', () => {
+  const names = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_REGION', 'AWS_DEFAULT_REGION'];
+  const set = {
+    AWS_EC2_METADATA_DISABLED: 'true',
+    AWS_CONFIG_FILE: '/none',
+    AWS_SHARED_CREDENTIALS_FILE: '/none',
+  };
+  const saved = { ...process.env };
+  before(() => {
+    for (const name of names) Reflect.deleteProperty(process.env, name);
+    Object.assign(process.env, set);
+  });
+  after(() => {
+    for (const name of Object.keys(set)) Reflect.deleteProperty(process.env, name);
+    Object.assign(process.env, saved);
+  });
+
+  it('says when there are no credentials, or no region', async () => {
+    const nobody = openStorage('s3://bucket/x', { ...settings, s3Endpoint: 'http://127.0.0.1:9' });
+    await assert.rejects(nobody.stat('x'), failure('credentials', /no credentials were found/));
+    nobody.close();
+    const nowhere = openStorage('s3://bucket/x', { ...settings, s3Region: undefined });
+    await assert.rejects(nowhere.stat('x'), failure('invalid', /CANARDSTACK_S3_REGION/));
+    nowhere.close();
+  });
+});
+
 describe('storage in S3', { skip: skipWithoutS3() }, () => {
   let s3: TestS3;
   let proxy: FaultProxy;
