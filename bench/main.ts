@@ -1,5 +1,5 @@
 /**
- * npm run bench [-- --seconds 20 --connections 8 --soak 600 --only logs,traces,metrics --json out.json]
+ * npm run bench [-- --seconds 20 --env NAME=value --connections 8 --soak 600 --only logs,traces,metrics --json out.json]
  * Server, load and queries share this machine's cores; server CPU is the server process's own.
  */
 import { spawn } from 'node:child_process';
@@ -26,6 +26,7 @@ const { values: args } = parseArgs({
     only: { type: 'string', default: signals.join(',') },
     json: { type: 'string' },
     profile: { type: 'string' },
+    env: { type: 'string', multiple: true, default: [] },
   },
 });
 const seconds = Number(args.seconds);
@@ -152,8 +153,18 @@ async function soak(server: TestServer, workload: Workload, requestsPerSecond: n
   return { measured, memory };
 }
 
+const serverEnvironment: Record<string, string> = {};
+for (const pair of args.env) {
+  const [name = '', value = ''] = pair.split(/=(.*)/s);
+  serverEnvironment[name] = value;
+}
+
 const server = await startServer({
-  env: { CANARDSTACK_DUCKLAKE_MAINTENANCE_ENABLED: 'true', CANARDSTACK_LOG_LEVEL: 'warn' },
+  env: {
+    CANARDSTACK_DUCKLAKE_MAINTENANCE_ENABLED: 'true',
+    CANARDSTACK_LOG_LEVEL: 'warn',
+    ...serverEnvironment,
+  },
   ...(args.profile ? { nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${args.profile}`] } : {}),
 });
 try {

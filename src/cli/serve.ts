@@ -179,6 +179,7 @@ async function openIngest(
     threads: config.decodeThreads,
     queueBytes: config.decodeQueueBytes,
     maxDecodedBodyBytes: config.maxDecodedBodyBytes,
+    idleBytes: config.sealMaxBytes,
     telemetry,
   });
   const pipeline = await openPipeline({

@@ -1,7 +1,7 @@
 import type { ColumnBatch, Payload, PayloadResult, Signal } from '../schema/index.js';
 
 export interface DecodedGroup {
-  /** The payloads that went in, in order, with their bodies handed back. */
+  /** The payloads that went in, in order. */
   readonly payloads: readonly Payload[];
   /** One a payload, in order. */
   readonly results: readonly PayloadResult[];
@@ -9,7 +9,15 @@ export interface DecodedGroup {
   readonly batch: ColumnBatch;
 }
 
+/** Payloads decoded again: as `DecodedGroup`, but their rows may come in several batches, in order. */
+export interface ReplayedPayloads {
+  readonly results: readonly PayloadResult[];
+  readonly batches: readonly ColumnBatch[];
+}
+
 /** Decodes in worker threads. Rejects with DecodeQueueFullError when too many bytes wait. */
 export interface Decoder {
-  decode(signal: Signal, payloads: readonly Payload[]): Promise<DecodedGroup>;
+  decode(signal: Signal, payloads: readonly Payload[]): Promise<ReplayedPayloads>;
+  /** Takes a batch's memory back once nobody reads it any more. */
+  recycle(batch: ColumnBatch): void;
 }

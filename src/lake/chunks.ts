@@ -61,6 +61,7 @@ const noneValid = new Uint8Array(chunkRows / 8);
 /** Writes slices of a table's batches into data chunks. Not reentrant: it owns scratch space. */
 export class ChunkFiller {
   readonly #words = new Uint32Array(chunkRows * 4);
+  #staging = new Uint8Array(chunkRows * 8);
   readonly #entries = new BigUint64Array(chunkRows * 2);
 
   constructor(readonly def: TableDef) {}
@@ -83,7 +84,7 @@ export class ChunkFiller {
   fill(chunk: duckdb.DataChunk, batch: TableBatch, heap: LoadedHeap, from: number, n: number): void {
     for (const [i, column] of batch.columns.entries()) {
       const vector = duckdb.data_chunk_get_vector(chunk, i);
-      setValidity(vector, column.validity, from, n);
+      this.#validity(vector, column.validity, from, n);
       if (column.kind === 'list') {
         // A list vector's child keeps its size when the chunk is used again.
         this.#list(vector, column, from, n);
@@ -92,11 +93,33 @@ export class ChunkFiller {
       } else if (column.kind === 'string') {
         this.#strings(vector, column, heap, from, n);
       } else {
-        const { buffer, byteOffset, BYTES_PER_ELEMENT: width } = column.values;
-        duckdb.copy_data_to_vector(vector, 0, buffer, byteOffset + from * width, n * width);
+        const width = column.values.BYTES_PER_ELEMENT;
+        duckdb.copy_data_to_vector(
+          vector,
+          0,
+          this.#staged(column.values, from * width, n * width),
+          0,
+          n * width,
+        );
       }
     }
     duckdb.data_chunk_set_size(chunk, n);
+  }
+
+  /** A copy in memory of our own: the binding takes no shared memory. */
+  #staged(source: ArrayBufferView, from: number, bytes: number): ArrayBuffer {
+    if (this.#staging.length < bytes) this.#staging = new Uint8Array(bytes * 2);
+    this.#staging.set(new Uint8Array(source.buffer, source.byteOffset + from, bytes));
+    return this.#staging.buffer;
+  }
+
+  #validity(vector: duckdb.Vector, validity: Validity, from: number, n: number): void {
+    if (validity === 'all') return;
+    duckdb.vector_ensure_validity_writable(vector);
+    const bytes = (n + 7) >> 3;
+    // Slices start at multiples of 2,048 rows, so at whole bytes.
+    const bits = validity === 'none' ? noneValid.buffer : this.#staged(validity, from >> 3, bytes);
+    duckdb.copy_data_to_vector_validity(vector, 0, bits, 0, bytes);
   }
 
   #strings(vector: duckdb.Vector, column: StringColumn, heap: LoadedHeap, from: number, n: number): void {
@@ -144,20 +167,8 @@ export class ChunkFiller {
     if (size > 0) {
       // Fetched after the reserve, which may move it.
       const values = duckdb.list_vector_get_child(vector);
-      duckdb.copy_data_to_vector(values, 0, child.buffer, child.byteOffset + start * 8, size * 8);
+      duckdb.copy_data_to_vector(values, 0, this.#staged(child, start * 8, size * 8), 0, size * 8);
     }
-  }
-}
-
-function setValidity(vector: duckdb.Vector, validity: Validity, from: number, n: number): void {
-  if (validity === 'all') return;
-  duckdb.vector_ensure_validity_writable(vector);
-  const bytes = (n + 7) >> 3;
-  if (validity === 'none') {
-    duckdb.copy_data_to_vector_validity(vector, 0, noneValid.buffer, 0, bytes);
-  } else {
-    // Slices start at multiples of 2,048 rows, so at whole bytes.
-    duckdb.copy_data_to_vector_validity(vector, 0, validity.buffer, validity.byteOffset + (from >> 3), bytes);
   }
 }
 

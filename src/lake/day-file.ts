@@ -7,6 +7,8 @@ import type { TableName } from '../schema/index.js';
  * Smaller row groups keep the writer's dictionaries in the processor's cache; compaction writes large ones.
  */
 const rowGroupRows = 40_960;
+/** Columns with more values than this in a row group, as trace ids, are not worth trying a dictionary on. */
+const dictionaryValues = 2000;
 
 /** One Parquet file in a table's folder of one day, and the statements that write it and make it the lake's. */
 export interface DayFile {
@@ -32,7 +34,7 @@ export function dayFile(dataPath: string, table: TableName, day: number, select:
   ];
   const folder = dataPath.includes('://') ? dataPath + parts.join('/') : join(dataPath, ...parts);
   const path = `${folder}/canardstack-${randomUUID()}.parquet`;
-  const options = `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, ROW_GROUP_SIZE ${rowGroupRows}`;
+  const options = `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, ROW_GROUP_SIZE ${rowGroupRows}, DICTIONARY_SIZE_LIMIT ${dictionaryValues}`;
   return {
     path,
     write: (to) => `COPY (${select}) TO ${literal(to)} (${options})`,

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { SlabPool } from '../schema/index.js';
 
 /** Bytes that bodies being read may take together, over all connections. */
 export class BodyBudget {
@@ -22,7 +23,7 @@ export class BodyBudget {
 }
 
 export type BodyResult =
-  | { readonly kind: 'complete'; readonly body: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'complete'; readonly body: Uint8Array }
   /** The client went away. */
   | { readonly kind: 'aborted' }
   | { readonly kind: 'too_large' }
@@ -47,13 +48,14 @@ export function readBody(
   maxBytes: number,
   timeoutMs: number,
   budget: BodyBudget,
+  slabs: SlabPool,
 ): Promise<BodyResult> {
   const length = contentLength(request);
   if (length !== undefined && length > maxBytes) return Promise.resolve({ kind: 'too_large' });
   if (length !== undefined && !budget.take(length)) return Promise.resolve({ kind: 'no_room' });
   return new Promise((resolve) => {
-    // Not zeroed and not from a pool; every byte is written before anyone sees it.
-    const body = length === undefined ? null : new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+    // Not zeroed: every byte is written before anyone sees it.
+    const body = length === undefined ? null : slabs.bytes(length);
     const chunks: Buffer[] = [];
     let received = 0;
 
@@ -61,6 +63,7 @@ export function readBody(
       clearTimeout(timer);
       request.off('data', onData).off('end', onEnd).off('close', onClose);
       budget.give(length ?? received);
+      if (body !== null && result.kind !== 'complete') slabs.give(body.buffer);
       resolve(result);
     };
     const stop = (kind: 'too_large' | 'timeout' | 'no_room') => {
@@ -78,7 +81,7 @@ export function readBody(
       received += chunk.length;
       chunks.push(chunk);
     };
-    const onEnd = () => finish({ kind: 'complete', body: body ?? join(chunks, received) });
+    const onEnd = () => finish({ kind: 'complete', body: body ?? join(chunks, slabs.bytes(received)) });
     const onClose = () => finish({ kind: 'aborted' });
     const timer = setTimeout(stop, timeoutMs, 'timeout');
     // An abort is reported as an error first; `close` follows and says it all.
@@ -89,8 +92,7 @@ export function readBody(
 
 function ignore(): void {}
 
-function join(chunks: readonly Buffer[], bytes: number): Uint8Array<ArrayBuffer> {
-  const body = new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
+function join(chunks: readonly Buffer[], body: Uint8Array): Uint8Array {
   let at = 0;
   for (const chunk of chunks) {
     body.set(chunk, at);

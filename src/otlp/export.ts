@@ -47,6 +47,11 @@ export class Exporter {
     this.#ackTimeoutMs = options.ackTimeoutMs ?? 60_000;
   }
 
+  /** Memory for a body of `length` bytes. */
+  room(length: number): Uint8Array {
+    return this.options.intake.slabs.bytes(length);
+  }
+
   /** What would be refused now, before a body is read. */
   refusal(): Failure | null {
     const refusal = this.options.intake.refusal();
@@ -58,7 +63,7 @@ export class Exporter {
     signal: Signal,
     format: PayloadFormat,
     encoding: ContentEncoding,
-    body: Uint8Array<ArrayBuffer>,
+    body: Uint8Array,
   ): Promise<ExportOutcome> {
     const begun = performance.now();
     this.metrics.requestBytes.inc({ signal, transport: this.transport }, body.byteLength);

@@ -112,8 +112,7 @@ async function exportCall(
 ): Promise<void> {
   const { inFlight } = exporter.metrics;
   inFlight.inc({ transport: 'grpc' });
-  // The message lies behind its frame's header, or in a pool; the intake wants memory that it can hand on.
-  const body = new Uint8Array(Buffer.allocUnsafeSlow(message.length).buffer);
+  const body = exporter.room(message.length);
   body.set(message);
   const outcome = await exporter.export(signal, 'protobuf', 'identity', body);
   inFlight.dec({ transport: 'grpc' });

@@ -136,8 +136,8 @@ describe('OTLP over HTTP', () => {
       [200_000, 200_000, 0],
     );
     for (const payload of payloads) {
-      assert.equal(payload.body.byteLength, payload.body.buffer.byteLength);
-      assert.equal(structuredClone(payload.body, { transfer: [payload.body.buffer] }).length % 200_000, 0);
+      assert.equal(payload.body.byteOffset, 0);
+      assert.deepEqual(Buffer.from(payload.body), body.subarray(0, payload.body.byteLength));
       assert.ok(payload.receivedAtNs >= begun);
       assert.equal(payload.receivedAtNs - payload.minTimeNs, 100_000_000_000n);
       assert.equal(payload.maxTimeNs - payload.receivedAtNs, 10_000_000_000n);

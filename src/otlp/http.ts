@@ -103,7 +103,13 @@ class HttpReceiver {
     const refusal = this.#exporter.refusal();
     if (refusal) return this.#fail(signal, request, reply, refusal);
 
-    const read = await readBody(request.raw, this.#maxBodyBytes, this.#bodyTimeoutMs, this.#budget);
+    const read = await readBody(
+      request.raw,
+      this.#maxBodyBytes,
+      this.#bodyTimeoutMs,
+      this.#budget,
+      this.options.intake.slabs,
+    );
     if (read.kind === 'aborted') {
       this.#exporter.answered(signal, '499');
       return reply.hijack();

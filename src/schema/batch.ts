@@ -1,6 +1,7 @@
 /**
- * Columnar batches, the currency between decode worker threads and the lake. All buffers are plain
- * ArrayBuffers, so a batch crosses threads by transfer, without a copy.
+ * Columnar batches, the currency between decode worker threads and the lake. All buffers of a batch lie in one
+ * slab of shared memory, so a batch crosses threads without a copy; the slab is used again once the batch was
+ * recycled.
  */
 import type { TableName } from './tables.js';
 
@@ -12,31 +13,27 @@ import type { TableName } from './tables.js';
  */
 export interface StringColumn {
   readonly kind: 'string';
-  readonly refs: Uint32Array<ArrayBuffer>;
+  readonly refs: Uint32Array;
   readonly validity: Validity;
 }
 
 /** Fixed-width values. TIMESTAMP is microseconds since the epoch; BOOLEAN is one byte a row. */
 export interface FixedColumn {
   readonly kind: 'fixed';
-  readonly values:
-    | BigInt64Array<ArrayBuffer>
-    | Int32Array<ArrayBuffer>
-    | Float64Array<ArrayBuffer>
-    | Uint8Array<ArrayBuffer>;
+  readonly values: BigInt64Array | Int32Array | Float64Array | Uint8Array;
   readonly validity: Validity;
 }
 
 /** A list column: row i holds `child[offsets[i] .. offsets[i + 1])`. NULL rows have an empty range. */
 export interface ListColumn {
   readonly kind: 'list';
-  readonly offsets: Uint32Array<ArrayBuffer>;
-  readonly child: BigInt64Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
+  readonly offsets: Uint32Array;
+  readonly child: BigInt64Array | Float64Array;
   readonly validity: Validity;
 }
 
 /** `all`: no NULLs; `none`: every row NULL (buffers may then be empty); else bit i of word i>>5 is 1 when row i is set. */
-export type Validity = 'all' | 'none' | Uint32Array<ArrayBuffer>;
+export type Validity = 'all' | 'none' | Uint32Array;
 
 export type Column = StringColumn | FixedColumn | ListColumn;
 
@@ -49,7 +46,7 @@ export interface TableBatch {
 
 export interface ColumnBatch {
   /** Bytes that long strings point into. */
-  readonly heap: Uint8Array<ArrayBuffer>;
+  readonly heap: Uint8Array;
   readonly tables: readonly TableBatch[];
 }
 

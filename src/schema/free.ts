@@ -1,9 +1,8 @@
 import { MessageChannel } from 'node:worker_threads';
-import type { ColumnBatch } from './batch.js';
 
 /**
  * A closed port takes messages and drops them, with the buffers that were transferred. This gives a buffer's
- * memory back at once. Left to the collector, every 64 MB of bodies and batches would cost a full collection.
+ * memory back at once. Left to the collector, every 64 MB of bodies would cost a full collection.
  */
 const { port1: sink } = new MessageChannel();
 sink.close();
@@ -12,17 +11,4 @@ sink.close();
 export function freeBuffers(buffers: Iterable<ArrayBuffer>): void {
   const attached = [...new Set(buffers)].filter((buffer) => buffer.byteLength > 0);
   if (attached.length > 0) sink.postMessage(null, attached);
-}
-
-export function freeBatch(batch: ColumnBatch): void {
-  const buffers: ArrayBuffer[] = [batch.heap.buffer];
-  for (const { columns } of batch.tables) {
-    for (const column of columns) {
-      if (column.kind === 'string') buffers.push(column.refs.buffer);
-      else if (column.kind === 'fixed') buffers.push(column.values.buffer);
-      else buffers.push(column.offsets.buffer, column.child.buffer);
-      if (typeof column.validity !== 'string') buffers.push(column.validity.buffer);
-    }
-  }
-  freeBuffers(buffers);
 }

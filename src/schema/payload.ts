@@ -1,3 +1,4 @@
+import type { SlabPool } from './slabs.js';
 import type { Signal } from './tables.js';
 
 export type PayloadFormat = 'protobuf' | 'json';
@@ -17,8 +18,8 @@ export interface Payload {
   readonly minTimeNs: bigint;
   /** Records after this time are rejected as too far ahead; nanoseconds since the epoch. */
   readonly maxTimeNs: bigint;
-  /** As received, still encoded. Owns its whole ArrayBuffer (never a slice of a pool), so it can be transferred. */
-  readonly body: Uint8Array<ArrayBuffer>;
+  /** As received, still encoded; alone in its memory. */
+  readonly body: Uint8Array;
 }
 
 /** What became of one payload of a decoded group. */
@@ -65,8 +66,10 @@ export type IntakeResult =
   /** Nothing was kept and never will be. */
   | { readonly kind: 'invalid'; readonly code: PayloadErrorCode; readonly message: string };
 
-/** Where the wire hands payloads over. The body's buffer is the intake's from then on. */
+/** Where the wire hands payloads over. The body's memory is the intake's from then on. */
 export interface Intake {
+  /** Where bodies get their memory from. */
+  readonly slabs: SlabPool;
   /** What would be refused now whatever the payload, so that the wire can refuse before reading a body. */
   refusal(): Extract<IntakeResult, { kind: 'refused' }> | null;
   submit(signal: Signal, payload: Payload): Promise<IntakeResult>;

@@ -54,6 +54,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     lake,
     backlogs: [...backlogs.values()],
     decode: (signal, payloads) => pool.decode(signal, payloads),
+    recycle: (batch) => pool.recycle(batch),
     intervalMs: config.sealIntervalMs,
     maxBytes: config.sealMaxBytes,
     telemetry,

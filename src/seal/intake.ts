@@ -1,12 +1,11 @@
 import {
-  freeBatch,
-  freeBuffers,
   type ColumnBatch,
   type Intake,
   type IntakeResult,
   type Payload,
   type PayloadResult,
   type Signal,
+  type SlabPool,
 } from '../schema/index.js';
 import { DecodeQueueFullError, GroupingDecoder, type DecodePool } from '../decode/index.js';
 import { SpoolFullError, SpoolUnavailableError, type SpoolRange } from '../spool/types.js';
@@ -51,6 +50,10 @@ export class SealIntake implements Intake {
     this.#rssTimer = setInterval(() => (this.#rss = process.memoryUsage.rss()), 500).unref();
   }
 
+  get slabs(): SlabPool {
+    return this.options.pool.slabs;
+  }
+
   refusal(): Refusal | null {
     const { sealer, slaSeconds, memoryCapBytes } = this.options;
     return admit({
@@ -66,13 +69,17 @@ export class SealIntake implements Intake {
 
   async submit(signal: Signal, payload: Payload): Promise<IntakeResult> {
     const refusal = this.refusal();
-    if (refusal) return refusal;
+    if (refusal) {
+      this.slabs.give(payload.body.buffer);
+      return refusal;
+    }
     this.#inFlight++;
     try {
       this.options.faults?.('decode.started');
       return await this.#decoder.submit(signal, payload);
     } catch (error) {
       if (error instanceof DecodeQueueFullError) {
+        this.slabs.give(payload.body.buffer);
         return { kind: 'refused', reason: 'queue_full', message: error.message, retryAfterSeconds: 1 };
       }
       throw error;
@@ -104,14 +111,19 @@ export class SealIntake implements Intake {
     if (keep.length > 0) {
       try {
         const ranges = await backlog.stream.append(keep);
-        // Only now: a write that failed or stalled may still be reading the bodies.
-        freeBuffers(group.payloads.map((payload) => payload.body.buffer));
         this.#hold(backlog, ranges, group.batch);
         this.spoolError = null;
       } catch (error) {
         refused = this.#refusedBySpool(error);
+        // A write that failed or stalled may still be reading the bodies: they are left to the collector.
+        if (error instanceof SpoolUnavailableError) return this.#results(group, refused);
       }
     }
+    for (const { body } of group.payloads) this.slabs.give(body.buffer);
+    return this.#results(group, refused);
+  }
+
+  #results(group: DecodedGroup, refused: IntakeResult | null): IntakeResult[] {
     return group.results.map((result): IntakeResult => {
       if (!result.ok) return { kind: 'invalid', code: result.code, message: result.message };
       if (refused && result.rows > 0) return refused;
@@ -126,7 +138,7 @@ export class SealIntake implements Intake {
     if (this.options.sealer.heldBytes < this.options.holdBytes) {
       backlog.hold(first.start, last.end, batch);
       this.options.sealer.nudge();
-    } else freeBatch(batch);
+    } else this.options.pool.recycle(batch);
   }
 
   #refusedBySpool(error: unknown): IntakeResult {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ColumnBatch, Payload } from '../schema/index.js';
-import { batchBytes, batchRows, freeBatch } from '../schema/index.js';
+import { batchBytes, batchRows } from '../schema/index.js';
 import { CommitError, type Lake, type StreamProgress } from '../lake/types.js';
 import type { SpoolEntry } from '../spool/types.js';
 import { traced, type Telemetry } from '../telemetry/index.js';
@@ -12,12 +12,14 @@ import { sealMetrics, type SealMetrics } from './metrics.js';
 export type Decode = (
   signal: StreamBacklog['stream']['signal'],
   payloads: readonly Payload[],
-) => Promise<{ batch: ColumnBatch; results: readonly { ok: boolean; message?: string }[] }>;
+) => Promise<{ batches: readonly ColumnBatch[]; results: readonly { ok: boolean; message?: string }[] }>;
 
 export interface SealerOptions {
   readonly lake: Lake;
   readonly backlogs: readonly StreamBacklog[];
   readonly decode: Decode;
+  /** Takes back the memory of a batch that nobody reads any more; `decode/`'s pool. */
+  readonly recycle: (batch: ColumnBatch) => void;
   readonly intervalMs: number;
   readonly maxBytes: number;
   readonly telemetry: Telemetry;
@@ -29,9 +31,11 @@ interface Portion {
   readonly start: number;
   readonly end: number;
   readonly batches: readonly ColumnBatch[];
+  /** Read back from the spool for this commit, so that nobody else holds the batches. */
+  readonly readBack?: boolean;
 }
 
-const replayChunkBytes = 16 * 1024 * 1024;
+const replayChunkBytes = 4 * 1024 * 1024;
 const maxBackoffMs = 10_000;
 
 /**
@@ -168,11 +172,14 @@ export class Sealer {
       return stop > start ? { backlog, start, end: stop, batches: [] } : null;
     }
     this.metrics.replayedPayloads.inc({ signal: backlog.stream.signal }, entries.length);
-    return { backlog, start, end, batches: [await this.#decodeEntries(backlog, entries)] };
+    return { backlog, start, end, batches: await this.#decodeEntries(backlog, entries), readBack: true };
   }
 
-  async #decodeEntries(backlog: StreamBacklog, entries: readonly SpoolEntry[]): Promise<ColumnBatch> {
-    const { batch, results } = await this.options.decode(
+  async #decodeEntries(
+    backlog: StreamBacklog,
+    entries: readonly SpoolEntry[],
+  ): Promise<readonly ColumnBatch[]> {
+    const { batches, results } = await this.options.decode(
       backlog.stream.signal,
       entries.map((entry) => entry.payload),
     );
@@ -180,7 +187,7 @@ export class Sealer {
       const entry = entries[i];
       if (!result.ok && entry) await this.#setAside(backlog, entry, result.message ?? 'could not be decoded');
     }
-    return batch;
+    return batches;
   }
 
   async #setAside(backlog: StreamBacklog, entry: SpoolEntry, reason: string): Promise<void> {
@@ -196,6 +203,15 @@ export class Sealer {
   }
 
   async #commit(portions: readonly Portion[]): Promise<void> {
+    try {
+      await this.#tryCommit(portions);
+    } finally {
+      const mine = portions.filter((portion) => portion.readBack);
+      for (const batch of mine.flatMap((portion) => portion.batches)) this.options.recycle(batch);
+    }
+  }
+
+  async #tryCommit(portions: readonly Portion[]): Promise<void> {
     const progress = portions.map((p): StreamProgress => {
       return { stream: p.backlog.stream.id, from: p.start, position: p.end };
     });
@@ -225,7 +241,7 @@ export class Sealer {
           { signal: backlog.stream.signal },
           (now - entry.ackedAtMs) / 1000,
         );
-        freeBatch(entry.batch);
+        this.options.recycle(entry.batch);
       }
       this.metrics.sealedBytes.inc({ signal: backlog.stream.signal }, before - backlog.bytes);
     }
@@ -289,7 +305,7 @@ export class Sealer {
       if (entry.start >= end) break;
       entries.push(entry);
     }
-    return { backlog, start, end, batches: [await this.#decodeEntries(backlog, entries)] };
+    return { backlog, start, end, batches: await this.#decodeEntries(backlog, entries), readBack: true };
   }
 
   #failed(error: unknown): void {

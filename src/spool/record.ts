@@ -23,7 +23,7 @@ const crcOffset = 44;
 /** A payload made ready at append time; `placeFrame` completes the header once the position is known. */
 export interface Frame {
   readonly header: Buffer;
-  readonly body: Uint8Array<ArrayBuffer>;
+  readonly body: Uint8Array;
   readonly bodyCrc: number;
   readonly bytes: number;
 }

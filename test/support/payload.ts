@@ -11,9 +11,16 @@ export function payloadOf(body: Uint8Array, more: Partial<Payload> = {}): Payloa
     receivedAtNs: now,
     minTimeNs: now - 86_400_000_000_000n,
     maxTimeNs: now + 600_000_000_000n,
-    body: Uint8Array.from(body),
+    body: shared(body),
     ...more,
   };
+}
+
+/** A copy in shared memory, where the wire puts bodies. */
+function shared(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  copy.set(bytes);
+  return copy;
 }
 
 export function jsonPayload(value: unknown): Payload {

@@ -6,13 +6,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { generate } from 'selfsigned';
-import type { Intake, IntakeResult, Payload, Signal } from '../../src/schema/index.js';
+import {
+  SlabPool,
+  type Intake,
+  type IntakeResult,
+  type Payload,
+  type Signal,
+} from '../../src/schema/index.js';
 import { createTelemetry, type Telemetry } from '../../src/telemetry/index.js';
 
 type Refused = Extract<IntakeResult, { kind: 'refused' }>;
 
 export class StubIntake implements Intake {
   readonly received: { signal: Signal; payload: Payload }[] = [];
+  readonly slabs = new SlabPool(1024 * 1024);
   refuses: Refused | null = null;
   answer: () => IntakeResult | Promise<IntakeResult> = () => accepted();
 

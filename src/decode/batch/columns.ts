@@ -170,13 +170,13 @@ export class Int64Builder extends FixedBuilder {
     this.words.fill(0, from * 2, to * 2);
   }
 
-  protected copy(arena: Arena, rows: number): BigInt64Array<ArrayBuffer> {
+  protected copy(arena: Arena, rows: number): BigInt64Array {
     const words = arena.uint32(rows * 2);
     words.set(this.words.subarray(0, rows * 2));
     return new BigInt64Array(words.buffer, words.byteOffset, rows);
   }
 
-  protected empty(): BigInt64Array<ArrayBuffer> {
+  protected empty(): BigInt64Array {
     return none.int64;
   }
 }
@@ -197,14 +197,14 @@ export class Int32Builder extends FixedBuilder {
     this.values.fill(0, from, to);
   }
 
-  protected copy(arena: Arena, rows: number): Int32Array<ArrayBuffer> {
+  protected copy(arena: Arena, rows: number): Int32Array {
     const words = arena.uint32(rows);
     const values = new Int32Array(words.buffer, words.byteOffset, rows);
     values.set(this.values.subarray(0, rows));
     return values;
   }
 
-  protected empty(): Int32Array<ArrayBuffer> {
+  protected empty(): Int32Array {
     return new Int32Array(0);
   }
 }
@@ -226,14 +226,14 @@ export class DoubleBuilder extends FixedBuilder {
     this.values.fill(0, from, to);
   }
 
-  protected copy(arena: Arena, rows: number): Float64Array<ArrayBuffer> {
+  protected copy(arena: Arena, rows: number): Float64Array {
     const words = arena.uint32(rows * 2);
     const values = new Float64Array(words.buffer, words.byteOffset, rows);
     values.set(this.values.subarray(0, rows));
     return values;
   }
 
-  protected empty(): Float64Array<ArrayBuffer> {
+  protected empty(): Float64Array {
     return new Float64Array(0);
   }
 }
@@ -254,13 +254,13 @@ export class BooleanBuilder extends FixedBuilder {
     this.values.fill(0, from, to);
   }
 
-  protected copy(arena: Arena, rows: number): Uint8Array<ArrayBuffer> {
+  protected copy(arena: Arena, rows: number): Uint8Array {
     const values = arena.bytes(rows);
     values.set(this.values.subarray(0, rows));
     return values;
   }
 
-  protected empty(): Uint8Array<ArrayBuffer> {
+  protected empty(): Uint8Array {
     return none.bytes;
   }
 }

@@ -27,8 +27,6 @@ export interface DecodedBatch {
   readonly taken: number;
   readonly results: readonly PayloadResult[];
   readonly batch: ColumnBatch;
-  /** Every ArrayBuffer of `batch`. */
-  readonly buffers: readonly ArrayBuffer[];
 }
 
 interface SignalWriter extends RecordWriter {
@@ -61,8 +59,11 @@ export class BatchDecoder {
     this.#walker = new RequestWalker(this.#source, this.#origin, this.#writer);
   }
 
-  /** Decodes payloads until `budget` bytes (decompressed) are exceeded, but at least one. */
-  decode(payloads: readonly Payload[], budget: number): DecodedBatch {
+  /**
+   * Decodes payloads until `budget` bytes (decompressed) are exceeded, but at least one. The batch goes into
+   * `slab` if that is large enough, else into a new one.
+   */
+  decode(payloads: readonly Payload[], budget: number, slab: SharedArrayBuffer | null = null): DecodedBatch {
     const results: PayloadResult[] = [];
     let bytes = 0;
     try {
@@ -72,7 +73,7 @@ export class BatchDecoder {
         bytes += result.ok ? result.decodedBytes : payload.body.length;
         results.push(result);
       }
-      return { taken: results.length, results, ...this.#pack() };
+      return { taken: results.length, results, batch: this.#pack(slab) };
     } finally {
       this.#source.release();
       this.#heap.reset();
@@ -135,17 +136,14 @@ export class BatchDecoder {
     for (const [i, table] of this.#writer.tables.entries()) table.truncate(rows[i]!);
   }
 
-  #pack(): { batch: ColumnBatch; buffers: readonly ArrayBuffer[] } {
+  #pack(slab: SharedArrayBuffer | null): ColumnBatch {
     const tables = this.#writer.tables.filter((table) => table.rows > 0);
     const total = tables.reduce((sum, table) => sum + table.packedBytes(), this.#heap.length);
     const takes = tables.reduce((sum, table) => sum + table.def.columns.length * 2, 1);
-    const arena = new Arena(total, takes);
+    const arena = new Arena(total, takes, slab);
     const heap = arena.bytes(this.#heap.length);
     heap.set(this.#heap.bytes.subarray(0, this.#heap.length));
-    return {
-      batch: { heap, tables: tables.map((table) => table.pack(arena)) },
-      buffers: arena.buffers,
-    };
+    return { heap, tables: tables.map((table) => table.pack(arena)) };
   }
 }
 

@@ -11,7 +11,6 @@ const groupBudgetBytes = 16 * 1024 * 1024;
 
 interface Entry<R> {
   readonly payload: Payload;
-  /** Taken before the body moves to a worker. */
   readonly bytes: number;
   readonly resolve: (result: R) => void;
   readonly reject: (error: Error) => void;
@@ -75,7 +74,6 @@ export class GroupingDecoder<R> implements JobSource {
       signal,
       payloads: entries.map((entry) => entry.payload),
       budget: groupBudgetBytes,
-      transfer: true,
       done: (reply) => void this.#done(signal, entries, reply),
       failed: (error) => {
         this.#release(entries);
@@ -85,13 +83,9 @@ export class GroupingDecoder<R> implements JobSource {
   }
 
   async #done(signal: Signal, entries: readonly Entry<R>[], reply: DecodeReply): Promise<void> {
-    const returned = entries.map((entry, i) => {
-      const body = reply.bodies[i];
-      return body ? { ...entry, payload: { ...entry.payload, body } } : entry;
-    });
-    const taken = returned.slice(0, reply.taken);
-    if (reply.taken < returned.length) {
-      const rest = returned.slice(reply.taken);
+    const taken = entries.slice(0, reply.taken);
+    if (reply.taken < entries.length) {
+      const rest = entries.slice(reply.taken);
       this.#queues.get(signal)?.unshift(...rest);
     }
     this.#release(taken);

@@ -60,23 +60,26 @@ describe('DecodePool', () => {
       group.results.map((result) => (result.ok ? result.rows : result.code)),
       [1, 'malformed', 2],
     );
-    checkBatch(group.batch, 3);
-    assert.equal(rowsOf(group.batch, 'logs')[2]?.['body'], 'two lines of log text');
+    const [batch] = group.batches;
+    assert.ok(batch && group.batches.length === 1);
+    checkBatch(batch, 3);
+    assert.equal(rowsOf(batch, 'logs')[2]?.['body'], 'two lines of log text');
     assert.deepEqual(
-      group.payloads.map((payload) => payload.body.length),
+      payloads.map((payload) => payload.body.length),
       sizes,
     );
     assert.equal(pool.queuedBytes, 0);
-    assert.equal(batchRows((await pool.decode('logs', [])).batch), 0);
+    assert.deepEqual((await pool.decode('logs', [])).batches, []);
   });
 
-  it('joins the parts of what is too much for one batch', async () => {
+  it('gives several batches when it is too much for one', async () => {
     const { pool: small } = await startPool({ replayBudgetBytes: 1000 });
     const payloads = Array.from({ length: 12 }, (_, i) => logs(String(i).repeat(600)));
-    const { batch, results } = await small.decode('logs', payloads);
+    const { batches, results } = await small.decode('logs', payloads);
     assert.ok(results.length === 12 && results.every((result) => result.ok));
-    checkBatch(batch, 12);
-    const bodies = rowsOf(batch, 'logs').map((row) => row['body']);
+    assert.ok(batches.length > 1);
+    for (const batch of batches) checkBatch(batch, batchRows(batch));
+    const bodies = batches.flatMap((batch) => rowsOf(batch, 'logs').map((row) => row['body']));
     assert.deepEqual(
       bodies,
       payloads.map((_, i) => String(i).repeat(600)),
@@ -86,14 +89,13 @@ describe('DecodePool', () => {
 
   it('gives up only the payload that a worker fails on', async () => {
     const poison = { ...logs('poison'), minTimeNs: 'not a time' as unknown as bigint };
-    const { results, batch } = await pool.decode('logs', [logs('before'), poison, logs('after')]);
+    const { results, batches } = await pool.decode('logs', [logs('before'), poison, logs('after')]);
     assert.deepEqual(
       results.map((result) => (result.ok ? result.rows : result.code)),
       [1, 'malformed', 1],
     );
-    checkBatch(batch, 2);
     assert.deepEqual(
-      rowsOf(batch, 'logs').map((row) => row['body']),
+      batches.flatMap((batch) => rowsOf(batch, 'logs').map((row) => row['body'])),
       ['before', 'after'],
     );
   });

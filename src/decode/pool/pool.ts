@@ -1,9 +1,15 @@
 import type { Faults } from '../../faults/index.js';
-import type { ColumnBatch, Payload, PayloadResult, Signal } from '../../schema/index.js';
+import {
+  batchBytes,
+  SlabPool,
+  type ColumnBatch,
+  type Payload,
+  type PayloadResult,
+  type Signal,
+} from '../../schema/index.js';
 import type { Telemetry } from '../../telemetry/index.js';
-import { concatBatches } from '../batch/concat.js';
 import { DecodeQueueFullError, DecodeWorkerError } from '../errors.js';
-import type { DecodedGroup, Decoder } from '../types.js';
+import type { Decoder, ReplayedPayloads } from '../types.js';
 import { DecodeMetrics } from './metrics.js';
 import type { DecodeReply } from './protocol.js';
 import { DecodeThread } from './thread.js';
@@ -15,9 +21,11 @@ export interface DecodePoolOptions {
   readonly maxDecodedBodyBytes: number;
   readonly telemetry: Telemetry;
   readonly faults?: Faults;
+  /** Memory kept for later batches. */
+  readonly idleBytes?: number;
   /** A worker that takes longer for one group is replaced. */
   readonly taskTimeoutMs?: number;
-  /** Decompressed bytes that `decode` has a worker put into one batch; the batches of a call are then joined. */
+  /** Decompressed bytes after which `decode` has a worker begin another batch. */
   readonly replayBudgetBytes?: number;
 }
 
@@ -26,8 +34,6 @@ export interface Job {
   readonly signal: Signal;
   readonly payloads: readonly Payload[];
   readonly budget: number;
-  /** Moves the bodies to the worker and back, instead of copying them. */
-  readonly transfer: boolean;
   done(reply: DecodeReply): void;
   failed(error: Error): void;
 }
@@ -37,12 +43,17 @@ export interface JobSource {
   next(): Job | null;
 }
 
-/** String offsets in a batch are 32 bits. */
-const maxJoinedHeapBytes = 0xf000_0000;
+const trimMs = 10_000;
 
 /** Decode worker threads, shared by ingest (GroupingDecoder) and replay (`decode`). */
 export class DecodePool implements Decoder {
   readonly #idle: DecodeThread[];
+  /** Memory of bodies and batches. */
+  readonly slabs: SlabPool;
+  readonly #trimTimer: NodeJS.Timeout;
+  readonly #recycled = new WeakSet<ColumnBatch>();
+  /** Bytes of batch for each received byte, lately. */
+  readonly #growth = new Map<Signal, number>();
   readonly #threads: readonly DecodeThread[];
   readonly #metrics: DecodeMetrics;
   readonly #sources: JobSource[] = [];
@@ -54,6 +65,8 @@ export class DecodePool implements Decoder {
   private constructor(private readonly options: DecodePoolOptions) {
     const { telemetry, taskTimeoutMs = 30_000, maxDecodedBodyBytes } = options;
     this.#metrics = new DecodeMetrics(telemetry.registry, () => this.queuedBytes);
+    this.slabs = new SlabPool(options.idleBytes ?? 64 * 1024 * 1024);
+    this.#trimTimer = setInterval(() => this.slabs.trim(), trimMs).unref();
     const onRestart = (reason: string) => {
       this.#metrics.restarted();
       telemetry.log.error({ reason }, 'a decode worker is replaced');
@@ -83,10 +96,10 @@ export class DecodePool implements Decoder {
   }
 
   /**
-   * Decodes payloads that are durable already. The bodies are copied to the workers, so that when a worker
-   * fails each payload can be tried alone, and only the one that fails it again is given up as malformed.
+   * Decodes payloads that are durable already. When a worker fails, each payload is tried alone, and only the
+   * one that fails it again is given up as malformed.
    */
-  async decode(signal: Signal, payloads: readonly Payload[]): Promise<DecodedGroup> {
+  async decode(signal: Signal, payloads: readonly Payload[]): Promise<ReplayedPayloads> {
     const bytes = totalBytes(payloads);
     if (this.#directBytes > 0 && this.#directBytes + bytes > this.options.queueBytes) {
       throw new DecodeQueueFullError(signal, this.#directBytes, this.options.queueBytes);
@@ -100,21 +113,14 @@ export class DecodePool implements Decoder {
     }
   }
 
-  async #decodeAll(signal: Signal, payloads: readonly Payload[]): Promise<DecodedGroup> {
+  async #decodeAll(signal: Signal, payloads: readonly Payload[]): Promise<ReplayedPayloads> {
     const results: PayloadResult[] = [];
     const batches: ColumnBatch[] = [];
-    let heapBytes = 0;
     let oneByOne = false;
     while (results.length < payloads.length) {
       const rest = payloads.slice(results.length, oneByOne ? results.length + 1 : undefined);
-      if (heapBytes > maxJoinedHeapBytes) {
-        const message = 'the payloads decoded together with this one leave no room for it';
-        results.push(...rest.map((): PayloadResult => ({ ok: false, code: 'too_large', message })));
-        continue;
-      }
       try {
         const reply = await this.#runDirect(signal, rest);
-        heapBytes += reply.batch.heap.byteLength;
         // What is over the bound is dropped with its results, so rows and results stay in step.
         batches.push(reply.batch);
         results.push(...reply.results);
@@ -126,15 +132,13 @@ export class DecodePool implements Decoder {
         oneByOne = true;
       }
     }
-    const [only] = batches;
-    const batch = batches.length === 1 && only ? only : concatBatches(batches);
-    return { payloads, results, batch };
+    return { results, batches };
   }
 
   #runDirect(signal: Signal, payloads: readonly Payload[]): Promise<DecodeReply> {
     return new Promise((done, failed) => {
-      const budget = this.options.replayBudgetBytes ?? 256 * 1024 * 1024;
-      this.#direct.push({ signal, payloads, budget, transfer: false, done, failed });
+      const budget = this.options.replayBudgetBytes ?? 16 * 1024 * 1024;
+      this.#direct.push({ signal, payloads, budget, done, failed });
       this.poke();
     });
   }
@@ -186,7 +190,9 @@ export class DecodePool implements Decoder {
     let failure: Error | null = null;
     try {
       const { signal, payloads, budget } = job;
-      reply = await thread.run({ signal, payloads, budget }, job.transfer);
+      const slab = this.slabs.take(this.#expected(signal, payloads));
+      reply = await thread.run({ signal, payloads, budget, slab });
+      this.#learn(signal, payloads, reply, slab);
       this.#metrics.decoded(signal, reply.results, (performance.now() - begun) / 1000);
     } catch (error) {
       failure = error instanceof Error ? error : new DecodeWorkerError(String(error));
@@ -197,9 +203,32 @@ export class DecodePool implements Decoder {
     if (!this.#closed) this.poke();
   }
 
+  recycle(batch: ColumnBatch): void {
+    if (this.#recycled.has(batch)) return;
+    this.#recycled.add(batch);
+    this.slabs.give(batch.heap.buffer);
+  }
+
+  #expected(signal: Signal, payloads: readonly Payload[]): number {
+    return totalBytes(payloads) * (this.#growth.get(signal) ?? 4);
+  }
+
+  #learn(
+    signal: Signal,
+    payloads: readonly Payload[],
+    { batch }: DecodeReply,
+    slab: SharedArrayBuffer | null,
+  ): void {
+    const used = batchBytes(batch);
+    if (slab !== null && batch.heap.buffer.byteLength !== slab.byteLength) this.slabs.give(slab);
+    const received = totalBytes(payloads);
+    if (received > 0) this.#growth.set(signal, Math.max((used / received) * 1.05, 1));
+  }
+
   /** Stops the workers; what is under way or waiting is rejected. */
   async close(): Promise<void> {
     this.#closed = true;
+    clearInterval(this.#trimTimer);
     const error = new DecodeWorkerError('the decoder is closed');
     for (const job of this.#direct.splice(0)) job.failed(error);
     for (const source of this.#sources.splice(0)) {

@@ -1,12 +1,14 @@
 import type { ColumnBatch, Payload, PayloadResult, Signal } from '../../schema/index.js';
 
-/** Sent to a worker; the bodies' buffers move along. */
+/** Sent to a worker. Bodies in shared memory are read where they are, others are copied. */
 export interface DecodeRequest {
   readonly id: number;
   readonly signal: Signal;
   readonly payloads: readonly Payload[];
   /** Decompressed bytes after which no further payload of the request is begun. */
   readonly budget: number;
+  /** Memory for the batch, used if it is large enough. */
+  readonly slab: SharedArrayBuffer | null;
 }
 
 export interface DecodeReply {
@@ -15,11 +17,9 @@ export interface DecodeReply {
   readonly taken: number;
   readonly results: readonly PayloadResult[];
   readonly batch: ColumnBatch;
-  /** The bodies of all payloads, handed back. */
-  readonly bodies: readonly Uint8Array<ArrayBuffer>[];
 }
 
-/** The decoder itself failed; the bodies are handed back all the same. */
+/** The decoder itself failed. */
 export interface DecodeFailure {
   readonly id: number;
   readonly error: string;

@@ -50,7 +50,7 @@ export class DecodeThread {
     return this.#ready;
   }
 
-  async run(request: Omit<DecodeRequest, 'id'>, transfer: boolean): Promise<DecodeReply> {
+  async run(request: Omit<DecodeRequest, 'id'>): Promise<DecodeReply> {
     const worker = await this.#started();
     return new Promise<DecodeReply>((resolve, reject) => {
       const id = this.#nextId++;
@@ -60,9 +60,8 @@ export class DecodeThread {
       );
       this.#task = { id, resolve, reject, timer };
       worker.ref();
-      const buffers = transfer ? request.payloads.map((payload) => payload.body.buffer) : [];
       try {
-        worker.postMessage({ id, ...request } satisfies DecodeRequest, buffers);
+        worker.postMessage({ id, ...request } satisfies DecodeRequest);
       } catch (error) {
         this.#finish()?.reject(
           new DecodeWorkerError('a group could not be sent to its worker', { cause: error }),

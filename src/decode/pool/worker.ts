@@ -19,12 +19,13 @@ function send(message: WorkerMessage, transfer: readonly TransferListItem[] = []
 }
 
 await loadZstd();
-parentPort?.on('message', ({ id, signal, payloads, budget }: DecodeRequest) => {
+parentPort?.on('message', ({ id, signal, payloads, budget, slab }: DecodeRequest) => {
   try {
-    const { buffers, ...decoded } = decoderOf(signal).decode(payloads, budget);
-    const bodies = payloads.map((payload) => payload.body);
-    const reply: DecodeReply = { id, ...decoded, bodies };
-    send(reply, [...buffers, ...bodies.map((body) => body.buffer)]);
+    const decoded = decoderOf(signal).decode(payloads, budget, slab);
+    const { buffer } = decoded.batch.heap;
+    const reply: DecodeReply = { id, ...decoded };
+    // Slabs are shared, other memory is moved.
+    send(reply, buffer instanceof ArrayBuffer ? [buffer] : []);
   } catch (error) {
     // Its state may be in disorder after a failure that it did not foresee.
     decoders.delete(signal);

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { SlabPool } from './slabs.js';
+
+describe('SlabPool', () => {
+  it('gives memory out again that fits', () => {
+    const pool = new SlabPool(1024 * 1024);
+    const first = pool.bytes(20_000);
+    assert.equal(first.length, 20_000);
+    pool.give(first.buffer);
+    assert.equal(pool.idleBytes, 32 * 1024);
+    assert.notEqual(pool.bytes(40_000).buffer, first.buffer);
+    assert.equal(pool.bytes(30_000).buffer, first.buffer);
+    assert.equal(pool.idleBytes, 0);
+  });
+
+  it('gives up what stayed idle', () => {
+    const pool = new SlabPool(1024 * 1024);
+    const taken = Array.from({ length: 4 }, () => pool.bytes(20_000));
+    for (const { buffer } of taken) pool.give(buffer);
+    pool.trim();
+    assert.equal(pool.idleBytes, 128 * 1024);
+    pool.give(pool.bytes(20_000).buffer);
+    pool.trim();
+    assert.equal(pool.idleBytes, 32 * 1024);
+  });
+
+  it('keeps no more than its bound, and detaches memory that is no slab', () => {
+    const pool = new SlabPool(64 * 1024);
+    const taken = Array.from({ length: 5 }, () => pool.bytes(20_000));
+    for (const { buffer } of taken) pool.give(buffer);
+    assert.equal(pool.idleBytes, 64 * 1024);
+    const large = pool.bytes(40 * 1024 * 1024);
+    assert.ok(large.buffer instanceof ArrayBuffer);
+    pool.give(large.buffer);
+    assert.equal(large.length, 0);
+    assert.equal(pool.idleBytes, 64 * 1024);
+  });
+});

@@ -1,0 +1,69 @@
+import { freeBuffers } from './free.js';
+
+const least = 16 * 1024;
+const most = 32 * 1024 * 1024;
+
+/** The size of the slabs that `bytes` fit into: a power of two. */
+function slabBytes(bytes: number): number {
+  return Math.max(least, 2 ** Math.ceil(Math.log2(Math.max(1, bytes))));
+}
+
+/** A slab that `bytes` fit into, or ordinary memory when that is too large for slabs. */
+export function memoryFor(bytes: number): ArrayBufferLike {
+  return bytes > most ? new ArrayBuffer(bytes) : new SharedArrayBuffer(slabBytes(bytes));
+}
+
+/**
+ * Slabs of shared memory that nobody uses at the moment. Bodies and batches lie in slabs: threads share them
+ * without a copy, V8 doesn't count them towards the limits that start a collection, and memory once touched
+ * needs no mapping again.
+ */
+export class SlabPool {
+  readonly #idle = new Map<number, SharedArrayBuffer[]>();
+  #idleBytes = 0;
+  /** What stayed idle since the last `trim`. */
+  #unusedBytes = 0;
+
+  /** Beyond `maxIdleBytes` slabs are left to the collector. */
+  constructor(private readonly maxIdleBytes: number) {}
+
+  get idleBytes(): number {
+    return this.#idleBytes;
+  }
+
+  /** An idle slab that `bytes` fit into, or null. */
+  take(bytes: number): SharedArrayBuffer | null {
+    const slab = this.#idle.get(slabBytes(bytes))?.pop() ?? null;
+    if (slab !== null) this.#idleBytes -= slab.byteLength;
+    this.#unusedBytes = Math.min(this.#unusedBytes, this.#idleBytes);
+    return slab;
+  }
+
+  /** Takes memory back that nobody reads any more; once only, since it may be in use again right after. */
+  give(memory: ArrayBufferLike): void {
+    if (memory instanceof ArrayBuffer) return freeBuffers([memory]);
+    const size = memory.byteLength;
+    if (this.#idleBytes + size > this.maxIdleBytes) return;
+    const list = this.#idle.get(size);
+    if (list) list.push(memory);
+    else this.#idle.set(size, [memory]);
+    this.#idleBytes += size;
+  }
+
+  /** Memory for `length` bytes, not zeroed. */
+  bytes(length: number): Uint8Array {
+    return new Uint8Array(this.take(length) ?? memoryFor(length), 0, length);
+  }
+
+  /** Leaves to the collector as many bytes as stayed idle since the last call, of the largest slabs first. */
+  trim(): void {
+    const sizes = [...this.#idle.keys()].sort((a, b) => b - a);
+    for (const size of sizes) {
+      while (size <= this.#unusedBytes && this.#idle.get(size)?.pop()) {
+        this.#unusedBytes -= size;
+        this.#idleBytes -= size;
+      }
+    }
+    this.#unusedBytes = this.#idleBytes;
+  }
+}
