@@ -71,7 +71,7 @@ async function judge(
   const reason = describe(seen);
   if (watch.changed) return { kind: 'held', reason, alive: true };
 
-  const leaseMs = Math.max(options.leaseMs, record?.leaseMs ?? 0);
+  const leaseMs = record?.leaseMs ?? options.leaseMs;
   const file = currentFile(files.catalog, record);
   // An unchanged lease of a process that has ended in another container of this machine: its kernel tells.
   if (ownFile && record !== null && sameBoot(record) && watch.unchangedMs >= leaseMs / 2) {

@@ -23,7 +23,6 @@ export class Renewer {
   ) {
     const workerData: RenewalData = { catalog, record, clock: clock.shared };
     this.#worker = new Worker(new URL('./renewal.js', import.meta.url), { workerData, name: 'lease' });
-    this.#worker.unref();
     this.#worker.on('message', (report: RenewalReport) => {
       if (report.kind === 'done') this.#waiting.shift()?.resolve();
       else if (report.kind === 'failed') failed(report.reason);
@@ -31,6 +30,8 @@ export class Renewer {
     });
     this.#worker.on('error', (error) => this.lose(`it is not renewed any more: ${error.message}`));
     this.#ended = new Promise((resolve) => this.#worker.once('exit', () => resolve()));
+    // After the listeners: one for messages takes it back.
+    this.#worker.unref();
     void this.#ended.then(() => {
       if (!this.#stopped) this.lose('it is not renewed any more');
     });
@@ -56,15 +57,21 @@ export class Renewer {
   /** Writes the record with these fields; resolves when it is durable, rejects with LeaseLostError. */
   async write(fields: Pick<LeaseRecord, 'state' | 'file'>): Promise<void> {
     if (this.#lost !== null) throw new LeaseLostError(this.#lost);
-    await new Promise<void>((resolve, reject) => {
-      this.#waiting.push({ resolve, reject });
-      this.#order(fields);
-    });
+    this.#worker.ref();
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#waiting.push({ resolve, reject });
+        this.#order(fields);
+      });
+    } finally {
+      this.#worker.unref();
+    }
   }
 
   /** Ends the worker. Later calls change nothing. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#worker.ref();
     this.#order(null);
     const timer = setTimeout(() => void this.#worker.terminate(), stopMs);
     await this.#ended.finally(() => clearTimeout(timer));
