@@ -58,9 +58,13 @@ export class InstanceHost {
 
   async acquire(): Promise<DuckDBConnection> {
     const instance = this.current;
-    const connection = await instance.connect();
-    this.#live.add(connection);
-    return connection;
+    try {
+      const connection = await instance.connect();
+      this.#live.add(connection);
+      return connection;
+    } catch (error) {
+      throw this.notice(error) ?? error;
+    }
   }
 
   /** Closes a connection. No query may run on it any more. */
@@ -70,9 +74,15 @@ export class InstanceHost {
     if (this.#live.size === 0) this.#returned?.();
   }
 
-  /** Looks at an error; when it means that the instance is done for, starts opening a new one. */
-  notice(error: unknown): void {
-    if (isFatal(error)) void this.replace(firstLine(error));
+  /**
+   * Looks at an error; when it means that the instance is done for, or that its catalog server is away, starts opening
+   * a new one. Gives the error that tells so, else null.
+   */
+  notice(error: unknown): LakeError | null {
+    const away = this.#instance?.away(error) ?? null;
+    if (away === null && !isFatal(error)) return null;
+    void this.replace(away ?? firstLine(error));
+    return new LakeError('unavailable', away ?? 'the lake is being opened again', { cause: error });
   }
 
   /** Replaces the instance. Resolves when a new one serves; callers needn't wait for it. */
@@ -83,7 +93,7 @@ export class InstanceHost {
   }
 
   async #reopen(reason: string): Promise<void> {
-    this.log.error({ reason }, 'DuckDB gave a fatal error, opening the lake again');
+    this.log.error({ reason }, 'the lake must be opened again');
     this.#generation++;
     for (let failures = 0; !this.#closed; failures++) {
       try {

@@ -25,7 +25,7 @@ import {
   type OwnershipConfig,
 } from './ownership.js';
 import { ConnectionPool } from './readers.js';
-import { checkSchema, ensureTogether, hasTables } from './schema.js';
+import { checkCurrentSchema, checkSchema, ensureTogether, hasTables } from './schema.js';
 import { tableSizes } from './stats.js';
 import { CommitError, type Lake, type LakeStats } from './types.js';
 
@@ -53,6 +53,17 @@ export type LakeConfig = Pick<
   | 'snapshotRetentionSecs'
 > &
   StorageSettings &
+  Partial<
+    Pick<
+      Config,
+      | 'ducklakeQuackToken'
+      | 'ducklakeQuackInsecureTls'
+      | 'ducklakeQuackCaFile'
+      | 'ducklakeQuackTimeoutMs'
+      | 'catalogTls'
+      | 'catalogWaitSecs'
+    >
+  > &
   OwnershipConfig;
 
 export interface OpenLakeOptions {
@@ -128,7 +139,7 @@ async function openOwned(
     }
   };
   const host = new InstanceHost(
-    await open().catch((error: unknown) => {
+    await waitedFor(catalog, config, telemetry, open).catch((error: unknown) => {
       data.close();
       throw error;
     }),
@@ -242,9 +253,33 @@ async function prepareSchema(
   try {
     // An empty catalog of a server, or a file in which no table was made.
     if (!readOnly && !(await hasTables(connection))) await refuseOverData(catalog, config);
-    const work = readOnly ? checkSchema(connection) : ensureTogether(connection, config);
+    const work = readOnly
+      ? checkSchema(connection)
+      : catalog.kind === 'quack'
+        ? checkCurrentSchema(connection)
+        : ensureTogether(connection, config);
     await within(schemaTimeoutMs, work, 'the schema could not be prepared in time', () =>
       connection.interrupt(),
+/** A catalog server that is away is waited for, for CANARDSTACK_CATALOG_WAIT_SECS; its own file is not. */
+async function waitedFor<T>(
+  catalog: Catalog,
+  config: LakeConfig,
+  { log }: Telemetry,
+  open: () => Promise<T>,
+): Promise<T> {
+  const deadline = performance.now() + (config.catalogWaitSecs ?? 0) * 1000;
+  for (let failures = 0; ; failures++) {
+    try {
+      return await open();
+    } catch (error) {
+      const away = catalog.kind !== 'local' && error instanceof LakeError && error.kind === 'unavailable';
+      if (!away || performance.now() >= deadline) throw error;
+      log.warn({ err: error.message }, 'waiting for the catalog');
+      await sleep(Math.min(5000, 250 * 2 ** failures));
+    }
+  }
+}
+
     );
   } finally {
     connection.closeSync();

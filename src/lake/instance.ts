@@ -1,21 +1,13 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import {
-  LakeError,
-  firstLine,
-  openDatabase,
-  type RawDatabase,
-  ident,
-  listLiteral,
-  literal,
-} from '../duckdb/index.js';
+import { LakeError, firstLine, openDatabase, type RawDatabase, ident, listLiteral } from '../duckdb/index.js';
 import type { Catalog } from '../catalog/index.js';
 import { machine } from '../config/effective.js';
 import type { StorageSettings } from '../storage/index.js';
 import type { Telemetry } from '../telemetry/index.js';
-import { preparePostgres, whileOthersCreate } from './attach-postgres.js';
+import { attach, type Attachment } from './attach.js';
 import { FeedFunction } from './feed.js';
 import { ParquetWriter } from './parquet-writer.js';
 import { StorageSecret } from './storage-secret.js';
@@ -43,7 +35,9 @@ export class LakeInstance {
     /** Writes Parquet files of this machine; null when nothing is written. */
     readonly parquet: ParquetWriter | null,
     private readonly secret: StorageSecret | null,
-    private readonly temporary: string,
+    private readonly attachment: Attachment,
+    /** The folder of its own in which DuckDB may make files; it goes with the instance. */
+    readonly temporary: string,
   ) {}
 
   /** Throws LakeError: 'locked' when another process holds the catalog file, 'extension', 'unavailable'. */
@@ -67,6 +61,7 @@ export class LakeInstance {
       // match of rows and row ids, which ends in a fatal error.
     });
     let secret: StorageSecret | null = null;
+    let attachment: Attachment | null = null;
     try {
       const { connection, handle } = await database.connect();
       try {
@@ -74,19 +69,26 @@ export class LakeInstance {
         const feed = new FeedFunction(threads);
         feed.register(handle);
         secret = catalog.dataIsLocal ? null : await storageSecret(database, options);
-        await attach(connection, catalog, readOnly);
+        attachment = await attach(connection, catalog, readOnly);
         await lockDown(connection, options, temporary);
         if (!readOnly) await removeStale(scratch, temporary);
         const parquet = readOnly ? null : await ParquetWriter.open(feed, Math.ceil(memory / 4));
-        return new LakeInstance(database, feed, parquet, secret, temporary);
+        return new LakeInstance(database, feed, parquet, secret, attachment, temporary);
       } finally {
         connection.closeSync();
       }
     } catch (error) {
       secret?.close();
+      attachment?.part();
       database.instance.closeSync();
+      await attachment?.close();
       throw error;
     }
+  }
+
+  /** What an error says of a catalog server that is away; null for any other error. */
+  away(error: unknown): string | null {
+    return this.attachment.away(error);
   }
 
   /** A connection whose default schema is the lake's. */
@@ -105,7 +107,9 @@ export class LakeInstance {
   async close(): Promise<void> {
     this.secret?.close();
     this.parquet?.close();
+    this.attachment.part();
     this.database.instance.closeSync();
+    await this.attachment.close();
     await rm(this.temporary, { recursive: true, force: true });
   }
 }
@@ -161,62 +165,6 @@ function storageSecret(database: RawDatabase, options: InstanceOptions): Promise
   );
 }
 
-async function attach(connection: DuckDBConnection, catalog: Catalog, readOnly: boolean): Promise<void> {
-  const target =
-    catalog.kind === 'postgres'
-      ? await preparePostgres(connection, catalog)
-      : { attachUri: catalog.attachUri, flags: [] };
-  const flags = [`DATA_PATH ${literal(catalog.dataPath)}`, ...target.flags];
-  if (readOnly) flags.push('READ_ONLY', 'CREATE_IF_NOT_EXISTS false');
-  const statement = (more: readonly string[]) =>
-    `ATTACH ${literal(target.attachUri)} AS lake (${[...flags, ...more].join(', ')})`;
-  try {
-    await whileOthersCreate(() => connection.run(statement([])));
-  } catch (error) {
-    const recorded = /existing data path[^"']*["']([^"']+)["']/i.exec(firstLine(error))?.[1];
-    if (recorded === undefined) throw attachError(error, catalog);
-    // The data folder was moved as a whole: file paths in the catalog are relative to it.
-    const moved = catalog.dataIsLocal && !(await isFolder(recorded));
-    if (!moved) {
-      throw new LakeError(
-        'schema',
-        `the catalog was made for Parquet files in ${recorded}, but CANARDSTACK_DUCKLAKE_DATA_PATH says ` +
-          `${catalog.dataPath}: set it to the former, or move the files to the latter`,
-      );
-    }
-    try {
-      await connection.run(statement(['OVERRIDE_DATA_PATH true']));
-    } catch (again) {
-      throw attachError(again, catalog);
-    }
-  }
-}
-
-function attachError(error: unknown, catalog: Catalog): LakeError {
-  const message = firstLine(error);
-  const lock = /Could not set lock on file.*?(?:\(PID (\d+)\)|$)/s.exec(message);
-  if (lock) {
-    const holder = lock[1] === undefined ? 'another process' : `process ${lock[1]}`;
-    return new LakeError(
-      'locked',
-      `the catalog ${catalog.file ?? ''} is in use: its lock is held by ${holder}. Only one canardstack may own ` +
-        `a catalog file; stop the other one, or let this one use another CANARDSTACK_DATA_DIR`,
-      { cause: error },
-    );
-  }
-  return new LakeError('unavailable', `${catalog.describe()} can't be attached: ${message}`, {
-    cause: error,
-  });
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch {
-    return false;
-  }
-}
-
 async function lockDown(
   connection: DuckDBConnection,
   { catalog, dataInliningRowLimit }: InstanceOptions,
@@ -224,10 +172,11 @@ async function lockDown(
 ): Promise<void> {
   // Not as an option in the catalog: setting that one on a lake with views crashes DuckLake 1.0.
   await connection.run(`SET ducklake_default_data_inlining_row_limit = ${dataInliningRowLimit}`);
-  await connection.run('SET ducklake_max_retry_count = 20');
+  // Over Quack the server tries again while the client waits for one answer, and that wait is bounded.
+  await connection.run(`SET ducklake_max_retry_count = ${catalog.kind === 'quack' ? 8 : 20}`);
   await connection.run('SET ducklake_retry_wait_ms = 20');
   await connection.run('SET ducklake_retry_backoff = 1.5');
-  if (catalog.kind === 'local') {
+  if (catalog.kind === 'local' || (catalog.kind === 'quack' && catalog.dataIsLocal)) {
     const folders = [catalog.dataPath, `${temporary}/`];
     const files = catalog.file === null ? [] : [catalog.file, `${catalog.file}.wal`];
     await connection.run(`SET allowed_directories = ${listLiteral(folders)}`);

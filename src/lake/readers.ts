@@ -9,8 +9,8 @@ export interface ConnectionSource {
   connect(): Promise<DuckDBConnection>;
   /** Takes a connection back on which nothing runs; default: closes it. */
   release?(connection: DuckDBConnection): void;
-  /** Is told every error, to see whether the instance is broken. */
-  notice?(error: unknown): void;
+  /** Is told every error; gives what to say instead when the lake behind it is broken or away. */
+  notice?(error: unknown): Error | null;
 }
 
 const maxIdle = 16;
@@ -42,8 +42,7 @@ export class ConnectionPool implements ReadPool {
       failed = false;
       return value;
     } catch (error) {
-      this.source.notice?.(error);
-      throw mapped(error);
+      throw mapped(this.source.notice?.(error) ?? error);
     } finally {
       // `work` may have left a statement running, and its connection must outlive it.
       if (session.running > 0) connection.interrupt();
@@ -70,8 +69,7 @@ export class ConnectionPool implements ReadPool {
     try {
       return await this.source.connect();
     } catch (error) {
-      this.source.notice?.(error);
-      throw mapped(error);
+      throw mapped(this.source.notice?.(error) ?? error);
     }
   }
 

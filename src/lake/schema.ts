@@ -116,6 +116,28 @@ export async function checkSchema(connection: DuckDBConnection): Promise<void> {
   await checkVersion(connection);
 }
 
+/**
+ * The same check for a node of a catalog server, which alone makes and changes tables: DuckLake does that statement by
+ * statement over Quack, and a crash between two of them would leave half.
+ */
+export async function checkCurrentSchema(connection: DuckDBConnection): Promise<void> {
+  await checkSchema(connection);
+  const existing = await columnsByTable(connection);
+  const missing = tables.flatMap((table) => {
+    const columns = existing.get(table.name);
+    if (!columns) return [table.name];
+    return table.columns
+      .filter((column) => !columns.has(column.name))
+      .map((column) => `${table.name}.${column.name}`);
+  });
+  if (missing.length === 0) return;
+  throw new LakeError(
+    'schema',
+    `the lake has no ${missing.slice(0, 5).join(', ')}, which this release writes: start serve-catalog of this ` +
+      'release first, then its nodes',
+  );
+}
+
 async function transaction(connection: DuckDBConnection, work: () => Promise<void>): Promise<void> {
   await connection.run('BEGIN TRANSACTION');
   try {
@@ -141,6 +163,21 @@ async function columnsByTable(connection: DuckDBConnection): Promise<Map<string,
   return found;
 }
 
+/** `columns`: the table's, when their order matters: DuckLake numbers them in it, and Parquet files hold the numbers. */
+export async function createTable(
+  connection: DuckDBConnection,
+  table: TableDef,
+  columns: TableDef['columns'] = table.columns,
+): Promise<void> {
+  const name = `lake.main.${ident(table.name)}`;
+  const definitions = columns.map((column) => `${ident(column.name)} ${column.type}`);
+  await connection.run(`CREATE TABLE ${name} (${definitions.join(', ')})`);
+  await connection.run(
+    `ALTER TABLE ${name} SET PARTITIONED BY (year(timestamp), month(timestamp), day(timestamp))`,
+  );
+  await connection.run(`ALTER TABLE ${name} SET SORTED BY (${table.sortedBy.map(ident).join(', ')})`);
+}
+
 async function ensureTable(
   connection: DuckDBConnection,
   table: TableDef,
@@ -148,12 +185,7 @@ async function ensureTable(
 ): Promise<void> {
   const name = `lake.main.${ident(table.name)}`;
   if (!existing) {
-    const columns = table.columns.map((column) => `${ident(column.name)} ${column.type}`);
-    await connection.run(`CREATE TABLE ${name} (${columns.join(', ')})`);
-    await connection.run(
-      `ALTER TABLE ${name} SET PARTITIONED BY (year(timestamp), month(timestamp), day(timestamp))`,
-    );
-    await connection.run(`ALTER TABLE ${name} SET SORTED BY (${table.sortedBy.map(ident).join(', ')})`);
+    await createTable(connection, table);
     return;
   }
   for (const column of table.columns) {

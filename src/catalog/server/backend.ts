@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect } from 'node:net';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { BindAddress } from '../../config/address.js';
 import { firstLine, ident, LakeError, literal, openDatabase, type RawDatabase } from '../../duckdb/index.js';
@@ -15,6 +15,8 @@ export interface BackendOptions {
   readonly address: BindAddress;
   readonly token: string;
 }
+
+const connectTimeoutMs = 2000;
 
 /** DuckLake on the server gives its clients `ducklake_commit`: without it a commit is many transactions. */
 export const catalogServerExtensions = ['httpfs', 'quack', 'ducklake'] as const;
@@ -88,7 +90,7 @@ export class QuackBackend {
     } catch (error) {
       // The cause would hold the statement, and so the token.
       const reason = firstLine(error).replaceAll(token, '***');
-       
+
       throw new LakeError('unavailable', `Quack does not serve on ${this.uri}: ${reason}`);
     }
     await this.connection.run('SET enable_external_access = false');
@@ -153,22 +155,23 @@ function quackUri({ host, port }: BindAddress): string {
   return `quack:${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** Quack's server shares a port with another one without a word, and half of the requests would reach that. */
-async function assertFree({ host, port }: BindAddress): Promise<void> {
-  const server = createServer();
-  server.listen(port, host);
+/**
+ * Quack's server shares a port with another one without a word, and half of the requests would reach that. Asked by
+ * connecting: the port of a server that was killed can't be bound without such sharing for a minute.
+ */
+async function assertFree(address: BindAddress): Promise<void> {
+  const socket = connect(address.port, address.host);
   try {
-    await once(server, 'listening');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw new LakeError(
-      'unavailable',
-      `CANARDSTACK_CATALOG_QUACK_BACKEND: ${host}:${port} can't be used (${code})`,
-      { cause: error },
-    );
+    await once(socket, 'connect', { signal: AbortSignal.timeout(connectTimeoutMs) });
+  } catch {
+    return;
+  } finally {
+    socket.destroy();
   }
-  server.close();
-  await once(server, 'close');
+  throw new LakeError(
+    'unavailable',
+    `CANARDSTACK_CATALOG_QUACK_BACKEND: another server listens on ${address.host}:${address.port} already`,
+  );
 }
 
 function openError(error: unknown, file: string): LakeError {
