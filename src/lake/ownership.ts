@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import type { Catalog } from '../catalog/index.js';
 import {
   catalogFileForReading,
@@ -12,6 +12,9 @@ import { firstLine, LakeError } from '../duckdb/index.js';
 import { openStorage, type StorageSettings } from '../storage/index.js';
 import type { Telemetry } from '../telemetry/index.js';
 import type { MaintenanceLock } from './maintenance/lock.js';
+
+/** A DuckDB file is larger than its three headers. */
+const headerBytes = 3 * 4096;
 
 export type OwnershipConfig = Partial<
   Pick<Config, 'catalogLeaseSecs' | 'catalogIgnoreFileLock' | 'catalogCreateOverData'> & StorageSettings
@@ -80,14 +83,22 @@ function at(catalog: Catalog, file: string): Catalog {
   return { ...catalog, file, attachUri: `ducklake:${file}` };
 }
 
-/** Before a local catalog is opened: refuses to make one anew in place of a lost one. */
+/**
+ * Before the owner opens a local catalog: refuses to make one anew in place of a lost one, and removes what a first
+ * start left that was killed before DuckDB had written its headers, which it would not open.
+ */
 export async function refuseNewFile(catalog: Catalog, config: OwnershipConfig): Promise<void> {
   if (catalog.file === null) return;
   const size = await stat(catalog.file).then(
     (found) => found.size,
-    () => 0,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return null;
+      throw new LakeError('unavailable', `the catalog can't be looked at: ${error.message}`);
+    },
   );
-  if (size === 0) await refuseOverData(catalog, config);
+  if (size !== null && size >= headerBytes) return;
+  await refuseOverData(catalog, config);
+  if (size !== null) await rm(catalog.file);
 }
 
 /** For a catalog without tables: throws LakeError('schema') when its data path holds Parquet files. */
