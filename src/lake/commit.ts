@@ -59,6 +59,7 @@ export class Writer {
   #tail: Promise<unknown> = Promise.resolve();
   #closed = false;
   readonly #seconds: Histogram<'phase'>;
+  readonly #total: Histogram;
   readonly #conflicts: Counter;
   readonly #retries: Counter;
   readonly #unlocked: Counter;
@@ -71,6 +72,12 @@ export class Writer {
       help: 'Time of the phases of a commit: copying buffers, writing files, syncing files, waiting for other nodes, writing rows, writing watermarks, COMMIT.',
       labelNames: ['phase'],
       buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers: [options.registry],
+    });
+    this.#total = new Histogram({
+      name: 'canardstack_lake_commit_total_seconds',
+      help: 'Time of a commit from its begin to its confirmation, retries included.',
+      buckets: [0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2.5, 5, 10, 30],
       registers: [options.registry],
     });
     const counter = (name: string, help: string) =>
@@ -185,6 +192,7 @@ export class Writer {
         () => this.#conflicts.inc(),
       );
       this.options.faults?.('lake.committed');
+      this.#total.observe((performance.now() - begun) / 1000);
       await pending.committed(targets());
       await this.#settle(progress.map((entry) => entry.stream));
       return {
@@ -216,7 +224,7 @@ export class Writer {
     let at = performance.now();
     try {
       for (const table of feed.tables) {
-        const file = this.#dayFileOf(batches, table);
+        const file = this.#dayFileOf(batches, table, progress);
         if (file === null) continue;
         await pending.add(file.path, streams);
         files.set(table.table, file);
@@ -316,12 +324,16 @@ export class Writer {
   }
 
   /** The file to write when the rows are many and all of one day; null leaves them to INSERT. */
-  #dayFileOf(batches: readonly ColumnBatch[], table: Feed['tables'][number]): DayFile | null {
+  #dayFileOf(
+    batches: readonly ColumnBatch[],
+    table: Feed['tables'][number],
+    progress: readonly StreamProgress[],
+  ): DayFile | null {
     if (table.rows < Math.max(1, this.options.dataInliningRowLimit)) return null;
     const days = daysOf(batches, table.table, timestampColumn(table.table));
     const [day] = days ?? [];
     if (day === undefined || days?.length !== 1) return null;
-    return dayFile(this.options.dataPath, table.table, day, table.select);
+    return dayFile(this.options.dataPath, table.table, day, table.select, progress);
   }
 
   async #insert(run: (sql: string) => Promise<unknown>, table: Feed['tables'][number]): Promise<void> {

@@ -2,6 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { ident, literal } from '../duckdb/index.js';
 import type { TableName } from '../schema/index.js';
+import type { StreamProgress } from './types.js';
+
+/**
+ * Key of the note in a file's metadata, JSON: `[{stream, from, to}]`, the stretches of the spool's streams whose rows
+ * the commit put into the lake. A catalog that is made anew finds its watermarks by it.
+ */
+export const streamsKey = 'canardstack_streams';
 
 /**
  * Smaller row groups keep the writer's dictionaries in the processor's cache; compaction writes large ones.
@@ -23,7 +30,13 @@ export interface DayFile {
  * half of what DuckLake's partitioned INSERT costs, which first copies all rows apart by partition.
  * `day` is a midnight UTC in ms; `dataPath` ends with a slash.
  */
-export function dayFile(dataPath: string, table: TableName, day: number, select: string): DayFile {
+export function dayFile(
+  dataPath: string,
+  table: TableName,
+  day: number,
+  select: string,
+  progress: readonly StreamProgress[],
+): DayFile {
   const date = new Date(day);
   const parts = [
     'main',
@@ -34,7 +47,7 @@ export function dayFile(dataPath: string, table: TableName, day: number, select:
   ];
   const folder = dataPath.includes('://') ? dataPath + parts.join('/') : join(dataPath, ...parts);
   const path = `${folder}/canardstack-${randomUUID()}.parquet`;
-  const options = `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, ROW_GROUP_SIZE ${rowGroupRows}, DICTIONARY_SIZE_LIMIT ${dictionaryValues}`;
+  const options = `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, ROW_GROUP_SIZE ${rowGroupRows}, DICTIONARY_SIZE_LIMIT ${dictionaryValues}${noteOf(progress)}`;
   return {
     path,
     write: (to) => `COPY (${select}) TO ${literal(to)} (${options})`,
@@ -44,4 +57,13 @@ export function dayFile(dataPath: string, table: TableName, day: number, select:
 
 export function insertStatement(table: TableName, columns: readonly string[], select: string): string {
   return `INSERT INTO lake.main.${ident(table)} (${columns.map(ident).join(', ')}) ${select}`;
+}
+
+/** Nothing when it is not known where the rows of each stream begin. */
+function noteOf(progress: readonly StreamProgress[]): string {
+  const streams = progress.flatMap(({ stream, from, position }) =>
+    from === undefined ? [] : [{ stream, from, to: position }],
+  );
+  if (streams.length === 0 || streams.length < progress.length) return '';
+  return `, KV_METADATA {${streamsKey}: ${literal(JSON.stringify(streams))}}`;
 }

@@ -231,6 +231,19 @@ async function openOwned(
         host.release(connection);
       }
     },
+    async withConnection(work) {
+      assertOwned(ownership);
+      const { temporary } = host.current;
+      const connection = await host.acquire();
+      try {
+        return await work(connection, temporary);
+      } catch (error) {
+        host.notice(error);
+        throw error;
+      } finally {
+        host.release(connection);
+      }
+    },
     ping: () => within(pingTimeoutMs, ping(), 'the lake does not answer'),
     async close() {
       await maintenance.stop();
@@ -243,23 +256,6 @@ async function openOwned(
   };
 }
 
-async function prepareSchema(
-  instance: LakeInstance,
-  catalog: Catalog,
-  config: LakeConfig,
-  readOnly: boolean,
-): Promise<void> {
-  const connection = await instance.connect();
-  try {
-    // An empty catalog of a server, or a file in which no table was made.
-    if (!readOnly && !(await hasTables(connection))) await refuseOverData(catalog, config);
-    const work = readOnly
-      ? checkSchema(connection)
-      : catalog.kind === 'quack'
-        ? checkCurrentSchema(connection)
-        : ensureTogether(connection, config);
-    await within(schemaTimeoutMs, work, 'the schema could not be prepared in time', () =>
-      connection.interrupt(),
 /** A catalog server that is away is waited for, for CANARDSTACK_CATALOG_WAIT_SECS; its own file is not. */
 async function waitedFor<T>(
   catalog: Catalog,
@@ -280,6 +276,23 @@ async function waitedFor<T>(
   }
 }
 
+async function prepareSchema(
+  instance: LakeInstance,
+  catalog: Catalog,
+  config: LakeConfig,
+  readOnly: boolean,
+): Promise<void> {
+  const connection = await instance.connect();
+  try {
+    // An empty catalog of a server, or a file in which no table was made.
+    if (!readOnly && !(await hasTables(connection))) await refuseOverData(catalog, config);
+    const work = readOnly
+      ? checkSchema(connection)
+      : catalog.kind === 'quack'
+        ? checkCurrentSchema(connection)
+        : ensureTogether(connection, config);
+    await within(schemaTimeoutMs, work, 'the schema could not be prepared in time', () =>
+      connection.interrupt(),
     );
   } finally {
     connection.closeSync();

@@ -1,3 +1,4 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
 import type { CatalogOwnership } from '../catalog/lease/index.js';
 import type { ColumnBatch } from '../schema/index.js';
 import type { ReadPool } from './session.js';
@@ -84,6 +85,11 @@ export interface Lake {
   /** The committed position of each stream; a stream never committed is missing. */
   watermarks(): Promise<Map<string, number>>;
   stats(): Promise<LakeStats>;
+  /**
+   * Runs `work` on a connection of its own, as recovery needs it: not read-only, not bounded. `scratch` is a folder,
+   * perhaps not made yet, in which DuckDB may make files.
+   */
+  withConnection<T>(work: (connection: DuckDBConnection, scratch: string) => Promise<T>): Promise<T>;
   /** Cheap check that catalog and storage answer; rejects with a reason fit for /readyz. */
   ping(): Promise<void>;
   close(): Promise<void>;

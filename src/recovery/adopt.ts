@@ -1,0 +1,247 @@
+import { randomUUID } from 'node:crypto';
+import { dirname } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { firstLine, ident, literal, qualified } from '../duckdb/index.js';
+import type { TableDef } from '../schema/index.js';
+import { lakeMetadata } from './copy.js';
+import type { DataFile } from './data-files.js';
+import { internalColumns, type Range, type StreamRange } from './parquet-facts.js';
+import { heldRows, missingRows, rowsOf } from './same-rows.js';
+import { catalogVersion, count } from './table-counts.js';
+
+export interface AdoptOptions {
+  /** Has the lake attached as `lake`, for writing; nobody else writes it. */
+  readonly connection: DuckDBConnection;
+  readonly files: readonly DataFile[];
+  /** Files that the lake has already. */
+  readonly present: readonly DataFile[];
+  /** Tables of which the lake has rows in no file. */
+  readonly inlined: ReadonlySet<string>;
+  /** Writes no Parquet. */
+  readonly dryRun: boolean;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface AdoptReport {
+  /** Files that are the lake's now. */
+  readonly added: number;
+  /** Files all of whose rows were there: leftovers of compaction and of commits that were tried again. */
+  readonly copies: number;
+  /** Files of which only some rows were missing; these were inserted. */
+  readonly partly: number;
+  /** Rows that came, by table. */
+  readonly rows: Readonly<Record<string, number>>;
+  readonly failed: readonly { key: string; error: string }[];
+  /** Files that were written anew, because their columns are numbered otherwise. */
+  readonly rewritten: number;
+}
+
+/** What a file or the catalog itself may share rows with. */
+interface Presence {
+  readonly folder: string;
+  readonly ingestedAt: Range | null;
+  readonly streams: readonly StreamRange[] | null;
+}
+
+const perTransaction = 100;
+
+/**
+ * Makes files the lake's so that each row is there once: the largest first, which is what compaction made; then each
+ * other file is compared, row by row, with what is there, unless times of receipt or stream positions rule out that
+ * they share any. See docs/decisions/0008-recovery.md.
+ */
+export async function adoptFiles(options: AdoptOptions): Promise<AdoptReport> {
+  const { connection, onProgress = () => undefined } = options;
+  const files = [...options.files].sort(
+    (a, b) =>
+      b.facts.rows - a.facts.rows || Number(lineage(b)) - Number(lineage(a)) || (a.key < b.key ? -1 : 1),
+  );
+  const presences = options.present.map(presenceOf);
+  const everything: Presence[] = [...options.inlined].map((table) => ({
+    folder: `main/${table}/`,
+    ingestedAt: null,
+    streams: null,
+  }));
+  const columnIds = await columnNumbers(connection);
+  const rows: Record<string, number> = {};
+  const failed: { key: string; error: string }[] = [];
+  let [added, copies, partly, rewritten, done] = [0, 0, 0, 0, 0];
+  let open: DataFile[] = [];
+  const flush = async () => {
+    if (open.length === 0) return;
+    const batch = open;
+    open = [];
+    const good = await addTogether(connection, batch).catch(() => null);
+    for (const file of good === null ? batch : []) {
+      try {
+        await addTogether(connection, [file]);
+      } catch (error) {
+        failed.push({ key: file.key, error: firstLine(error) });
+        added--;
+        rows[file.table.name] = (rows[file.table.name] ?? 0) - file.facts.rows;
+      }
+    }
+  };
+  for (const file of files) {
+    onProgress(done++, files.length);
+    const sharing = [...presences, ...everything].some((other) => mayShare(presenceOf(file), other));
+    let missing = file.facts.rows;
+    if (sharing) {
+      await flush();
+      missing -= await heldRows(connection, file);
+    }
+    if (missing === 0) {
+      copies++;
+      continue;
+    }
+    presences.push(presenceOf(file));
+    rows[file.table.name] = (rows[file.table.name] ?? 0) + missing;
+    if (missing < file.facts.rows) {
+      partly++;
+      if (!options.dryRun) await insert(connection, file);
+    } else {
+      added++;
+      const fits = !lineage(file) || numberedAlike(file, columnIds.get(file.table.name));
+      if (!fits) rewritten++;
+      if (fits) open.push(file);
+      else if (!options.dryRun) open.push(await rewrite(connection, file));
+      if (open.length >= perTransaction) await flush();
+    }
+  }
+  await flush();
+  await continueNumbers(connection, options.files);
+  onProgress(files.length, files.length);
+  return { added, copies, partly, rows, failed, rewritten };
+}
+
+function presenceOf({ key, facts }: DataFile): Presence {
+  return { folder: `${dirname(key)}/`, ingestedAt: facts.ingestedAt, streams: facts.streams };
+}
+
+function mayShare(a: Presence, b: Presence): boolean {
+  if (!a.folder.startsWith(b.folder)) return false;
+  const [x, y] = [a.ingestedAt, b.ingestedAt];
+  if (x !== null && y !== null && (x.max < y.min || y.max < x.min)) return false;
+  const [s, t] = [a.streams, b.streams];
+  if (s === null || t === null) return true;
+  return s.some((one) =>
+    t.some((other) => one.stream === other.stream && one.from < other.to && other.from < one.to),
+  );
+}
+
+/** True when DuckLake noted snapshots or row ids beside the rows; it can't read such a file by column names. */
+function lineage({ facts }: DataFile): boolean {
+  return Object.values(internalColumns).some((name) => facts.columns.has(name));
+}
+
+function numberedAlike(file: DataFile, ids: ReadonlyMap<string, number> | undefined): boolean {
+  const known = new Set(file.table.columns.map(({ name }) => name));
+  return [...file.facts.columns].every(([name, id]) => !known.has(name) || ids?.get(name) === id);
+}
+
+/** The numbers of the tables' top-level columns. */
+async function columnNumbers(connection: DuckDBConnection): Promise<Map<string, Map<string, number>>> {
+  const reader = await connection.runAndReadAll(
+    `SELECT t.table_name, c.column_name, c.column_id
+     FROM ${qualified(lakeMetadata, 'ducklake_column')} c JOIN ${qualified(lakeMetadata, 'ducklake_table')} t USING (table_id)
+     WHERE c.end_snapshot IS NULL AND t.end_snapshot IS NULL AND c.parent_column IS NULL`,
+  );
+  const found = new Map<string, Map<string, number>>();
+  for (const [table, column, id] of reader.getRows()) {
+    const of = found.get(String(table)) ?? new Map<string, number>();
+    found.set(String(table), of.set(String(column), Number(id)));
+  }
+  return found;
+}
+
+async function addTogether(connection: DuckDBConnection, files: readonly DataFile[]): Promise<true> {
+  await connection.run('BEGIN TRANSACTION');
+  try {
+    for (const { table, path } of files) {
+      await connection.run(
+        `CALL ducklake_add_data_files('lake', ${literal(table.name)}, ${literal(path)}, schema => 'main',
+           hive_partitioning => true, allow_missing => true, ignore_extra_columns => true)`,
+      );
+    }
+    await connection.run('COMMIT');
+  } catch (error) {
+    await connection.run('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+  const numbered = files.filter(lineage);
+  if (numbered.length > 0) await readByNumber(connection, numbered);
+  return true;
+}
+
+/**
+ * Files with DuckLake's own columns are entered as DuckLake enters them: columns by number, row ids from the file.
+ * By name it would not find its own columns, and every later merge of the file would fail.
+ */
+async function readByNumber(connection: DuckDBConnection, files: readonly DataFile[]): Promise<void> {
+  const named = (which: readonly DataFile[]) =>
+    which.map(({ key }) => literal(key.split('/').at(-1) ?? '')).join(', ');
+  const table = qualified(lakeMetadata, 'ducklake_data_file');
+  await connection.run(
+    `UPDATE ${table} SET mapping_id = NULL WHERE parse_filename(path) IN (${named(files)})`,
+  );
+  const withIds = files.filter(({ facts }) => facts.columns.has(internalColumns.row));
+  if (withIds.length === 0) return;
+  await connection.run(
+    `UPDATE ${table} SET row_id_start = NULL WHERE parse_filename(path) IN (${named(withIds)})`,
+  );
+}
+
+/** New snapshots and rows are numbered after those that files remember: DuckLake hides rows of later snapshots. */
+async function continueNumbers(connection: DuckDBConnection, files: readonly DataFile[]): Promise<void> {
+  const of = (table: string) => qualified(lakeMetadata, table);
+  const greatest = Math.max(-1, ...files.map(({ facts }) => facts.maxSnapshot ?? -1));
+  const { snapshotId } = await catalogVersion(connection, lakeMetadata);
+  if (greatest >= snapshotId) {
+    await connection.run(
+      `INSERT INTO ${of('ducklake_snapshot')} (snapshot_id, snapshot_time, schema_version, next_catalog_id, next_file_id)
+       SELECT ${greatest + 1}, now(), schema_version, next_catalog_id, next_file_id
+       FROM ${of('ducklake_snapshot')} WHERE snapshot_id = ${snapshotId}`,
+    );
+    await connection.run(
+      `INSERT INTO ${of('ducklake_snapshot_changes')} (snapshot_id, changes_made) VALUES (${greatest + 1}, '')`,
+    );
+  }
+  for (const name of new Set(files.map(({ table }) => table.name))) {
+    const ids = files.filter(({ table }) => table.name === name).map(({ facts }) => facts.maxRowId ?? -1);
+    await connection.run(
+      `UPDATE ${of('ducklake_table_stats')} SET next_row_id = greatest(next_row_id, ${Math.max(...ids) + 1})
+       WHERE table_id = (SELECT max(table_id) FROM ${of('ducklake_table')}
+                         WHERE table_name = ${literal(name)} AND end_snapshot IS NULL)`,
+    );
+  }
+}
+
+async function insert(connection: DuckDBConnection, file: DataFile): Promise<void> {
+  const columns = columnList(file.table);
+  await connection.run(`INSERT INTO lake.main.${ident(file.table.name)} (${columns}) ${missingRows(file)}`);
+}
+
+/** The same rows in a file of their own. */
+async function rewrite(connection: DuckDBConnection, file: DataFile): Promise<DataFile> {
+  const folder = file.path.slice(0, file.path.lastIndexOf('/'));
+  const path = `${folder}/canardstack-${randomUUID()}.parquet`;
+  await connection.run(
+    `COPY (${rowsOf(file)}) TO ${literal(path)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2)`,
+  );
+  const rows = await count(
+    connection,
+    `SELECT count(*) FROM read_parquet(${literal(path)}, hive_partitioning = false)`,
+  );
+  if (rows !== file.facts.rows) throw new Error(`${path} has ${rows} rows instead of ${file.facts.rows}`);
+  const columns = new Map(file.table.columns.map(({ name }) => [name, null]));
+  return {
+    ...file,
+    path,
+    key: file.key.replace(/[^/]*$/, path.slice(folder.length + 1)),
+    facts: { ...file.facts, columns },
+  };
+}
+
+function columnList(table: TableDef): string {
+  return table.columns.map(({ name }) => ident(name)).join(', ');
+}

@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { duckdbBuild, ident, LakeError, literal } from '../duckdb/index.js';
+import type { Storage } from '../storage/index.js';
+import { copyCatalog, lakeMetadata, type CopyProgress } from './copy.js';
+import {
+  catalogName,
+  checksum,
+  listBackups,
+  manifestName,
+  type BackupEntry,
+  type Manifest,
+} from './manifest.js';
+import { catalogVersion, tableCounts } from './table-counts.js';
+
+export interface BackupSource {
+  /** Has the lake attached as `lake`. */
+  readonly connection: DuckDBConnection;
+  readonly kind: string;
+  readonly dataPath: string;
+  /** A folder in which DuckDB may make files. */
+  readonly scratch: string;
+}
+
+export interface BackupResult extends BackupEntry {
+  /** Folder or URL of this backup. */
+  readonly path: string;
+  readonly milliseconds: number;
+  /** Older backups that were removed. */
+  readonly removed: readonly string[];
+}
+
+/**
+ * Copies the catalog at one snapshot, inlined rows included, into a DuckDB file that any DuckDB can attach as a
+ * DuckLake, and puts it with a manifest into `target`. Commits go on meanwhile: what is read is one transaction.
+ * `keep`: whole backups that stay, the newest first; null keeps all.
+ */
+export async function backupCatalog(
+  source: BackupSource,
+  target: Storage,
+  keep: number | null,
+  onProgress?: CopyProgress,
+): Promise<BackupResult> {
+  if (target.url.startsWith(source.dataPath)) {
+    throw new LakeError('schema', `backups in ${target.url} would lie among the lake's own Parquet files`);
+  }
+  const begun = performance.now();
+  const createdAt = new Date();
+  await mkdir(source.scratch, { recursive: true });
+  const file = join(source.scratch, `catalog-backup-${randomUUID()}.ducklake`);
+  try {
+    const facts = await copyToFile(source, file, onProgress);
+    const { bytes, sha256 } = await checksum(file);
+    const manifest: Manifest = {
+      format: 1,
+      createdAt: createdAt.toISOString(),
+      catalogKind: source.kind,
+      duckdbVersion: (await duckdbBuild()).version,
+      dataPath: source.dataPath,
+      file: { name: catalogName, bytes, sha256 },
+      ...facts,
+    };
+    const stamp = createdAt.toISOString().replaceAll(/[-:]/g, '').replace('.', '');
+    const name = `catalog-${stamp}-${manifest.snapshotId}`;
+    await target.putFile(`${name}/${catalogName}`, file);
+    const text = `${JSON.stringify(manifest, null, 2)}\n`;
+    await target.put(`${name}/${manifestName}`, Buffer.from(text));
+    const removed = keep === null ? [] : await removeOld(target, Math.max(1, keep), name);
+    const milliseconds = performance.now() - begun;
+    return { name, manifest, path: `${target.url}${name}`, milliseconds, removed };
+  } finally {
+    await rm(file, { force: true });
+    await rm(`${file}.wal`, { force: true });
+  }
+}
+
+/** Makes `file` a copy of the catalog that is attached as `lake`. */
+async function copyToFile(
+  source: BackupSource,
+  file: string,
+  onProgress: CopyProgress | undefined,
+): Promise<Pick<Manifest, 'snapshotId' | 'ducklakeVersion' | 'tables'>> {
+  const { connection, kind } = source;
+  const backup = `backup_${randomUUID().replaceAll('-', '')}`;
+  await makeEmptyCatalog(connection, `ducklake:${file}`, source.dataPath);
+  await connection.run(`ATTACH ${literal(file)} AS ${ident(backup)}`);
+  try {
+    await connection.run('BEGIN TRANSACTION');
+    let facts;
+    try {
+      const from = { database: lakeMetadata, storesAs: storesAs(kind) };
+      await copyCatalog(connection, from, { database: backup, storesAs: 'duckdb' }, onProgress);
+      const { snapshotId, ducklakeVersion } = await catalogVersion(connection, backup);
+      facts = { snapshotId, ducklakeVersion, tables: await tableCounts(connection, backup) };
+      await connection.run('COMMIT');
+    } catch (error) {
+      await connection.run('ROLLBACK').catch(() => undefined);
+      throw error;
+    }
+    await connection.run(`CHECKPOINT ${ident(backup)}`);
+    return facts;
+  } finally {
+    await connection.run(`DETACH ${ident(backup)}`);
+  }
+}
+
+export function storesAs(kind: string): 'duckdb' | 'postgres' {
+  return kind === 'postgres' ? 'postgres' : 'duckdb';
+}
+
+/** Lets DuckLake itself make its tables, so that keys and types are those of the kind. */
+export async function makeEmptyCatalog(
+  connection: DuckDBConnection,
+  uri: string,
+  dataPath: string,
+  options: readonly string[] = [],
+): Promise<void> {
+  const name = ident(`empty_${randomUUID().replaceAll('-', '')}`);
+  const flags = [`DATA_PATH ${literal(dataPath)}`, ...options];
+  await connection.run(`ATTACH ${literal(uri)} AS ${name} (${flags.join(', ')})`);
+  await connection.run(`DETACH ${name}`);
+}
+
+async function removeOld(target: Storage, keep: number, fresh: string): Promise<string[]> {
+  const names = (await listBackups(target)).map(({ name }) => name).filter((name) => name !== fresh);
+  const old = names.slice(0, Math.max(0, names.length - (keep - 1)));
+  for (const name of old) {
+    // The manifest first: what is left of a removal that was cut short is no backup any more.
+    await target.delete(`${name}/${manifestName}`);
+    await target.delete(`${name}/${catalogName}`);
+  }
+  return old;
+}

@@ -1,0 +1,77 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { tables, type TableDef } from '../schema/index.js';
+import type { Storage, StoredObject } from '../storage/index.js';
+import { parquetFacts, type ParquetFacts } from './parquet-facts.js';
+
+/** An object below the data path, judged by its name. */
+export interface FoundObject extends StoredObject {
+  /**
+   * `rows`: a table's Parquet; `deletes`: DuckLake's list of deleted rows; `derived`: Parquet of canardstack's own
+   * tables, which follow from the others or from the catalog; `temporary`: half of a write; `foreign`: not ours.
+   */
+  readonly kind: 'rows' | 'deletes' | 'derived' | 'temporary' | 'foreign';
+  readonly table: TableDef | null;
+}
+
+/** A Parquet file of a table with what its footer tells. */
+export interface DataFile extends FoundObject {
+  readonly table: TableDef;
+  /** As DuckDB opens it. */
+  readonly path: string;
+  readonly facts: ParquetFacts;
+}
+
+const byName = new Map<string, TableDef>(tables.map((table) => [table.name, table]));
+export const progressFolder = 'main/canardstack_progress/';
+
+export function judge(object: StoredObject): FoundObject {
+  const [schema, name = '', ...rest] = object.key.split('/');
+  const file = rest.at(-1) ?? '';
+  const table = schema === 'main' ? (byName.get(name) ?? null) : null;
+  const own = schema === 'main' && (/^canardstack_/.test(name) || name === 'metadata_summary');
+  const kind = () => {
+    if (/\.tmp-[0-9a-f-]{36}$/.test(file)) return 'temporary';
+    if (rest.length === 0 || !file.endsWith('.parquet')) return 'foreign';
+    if (file.endsWith('-delete.parquet') && (own || table)) return 'deletes';
+    if (own) return 'derived';
+    return table ? 'rows' : 'foreign';
+  };
+  return { ...object, kind: kind(), table };
+}
+
+export async function listObjects(
+  storage: Storage,
+  onProgress: (objects: number) => void = () => undefined,
+): Promise<FoundObject[]> {
+  const found: FoundObject[] = [];
+  for await (const object of storage.list()) {
+    found.push(judge(object));
+    if (found.length % 500 === 0) onProgress(found.length);
+  }
+  onProgress(found.length);
+  return found;
+}
+
+/** Reads the footers of the tables' Parquet files among `objects`; `damaged`: those that are no whole Parquet file. */
+export async function readDataFiles(
+  connection: DuckDBConnection,
+  dataPath: string,
+  objects: readonly FoundObject[],
+  onProgress?: (done: number) => void,
+): Promise<{ files: DataFile[]; damaged: FoundObject[] }> {
+  const rows = objects.filter(({ kind }) => kind === 'rows');
+  const facts = await parquetFacts(
+    connection,
+    rows.map(({ key }) => dataPath + key),
+    onProgress,
+  );
+  const files: DataFile[] = [];
+  const damaged: FoundObject[] = [];
+  for (const object of rows) {
+    const path = dataPath + object.key;
+    const of = facts.get(path) ?? null;
+    if (of === null || object.table === null) damaged.push(object);
+    else files.push({ ...object, table: object.table, path, facts: of });
+  }
+  return { files, damaged };
+}

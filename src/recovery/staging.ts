@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { Catalog } from '../catalog/index.js';
+import { defaultExtensionDir, installExtensions, LakeError, literal, openDatabase } from '../duckdb/index.js';
+import { LakeInstance } from '../lake/instance.js';
+import type { LakeConfig } from '../lake/index.js';
+import type { Telemetry } from '../telemetry/index.js';
+
+/** A catalog file that is being made, beside the place where it shall be. */
+export interface StagingFile {
+  readonly path: string;
+  /** Removes what is there, if anything. */
+  discard(): Promise<void>;
+}
+
+export function stagingFile(target: string): StagingFile {
+  const path = `${target}.new-${randomUUID()}`;
+  return {
+    path,
+    async discard() {
+      await rm(path, { force: true });
+      await rm(`${path}.wal`, { force: true });
+    },
+  };
+}
+
+/** Where a catalog is made before it takes its place: beside a local one, in the data folder for the other kinds. */
+export function stagingTarget(catalog: Catalog, config: LakeConfig): string {
+  return catalog.file ?? join(resolve(config.dataDir), 'canardstack.ducklake');
+}
+
+/** Runs `work` on a lake whose catalog is the local file `path`; it is closed, and so written whole, afterwards. */
+export async function withStagedLake<T>(
+  path: string,
+  named: Catalog,
+  config: LakeConfig,
+  telemetry: Telemetry,
+  work: (connection: DuckDBConnection, scratch: string) => Promise<T>,
+): Promise<T> {
+  const extensionDir = resolve(config.duckdbExtensionDir ?? defaultExtensionDir());
+  const extensions = [...(named.dataIsLocal ? [] : ['httpfs']), 'ducklake'];
+  await installExtensions({ dir: extensionDir, names: extensions, log: (line) => telemetry.log.info(line) });
+  const instance = await LakeInstance.open({
+    catalog: {
+      ...named,
+      kind: 'local',
+      file: path,
+      attachUri: `ducklake:${path}`,
+      quack: null,
+      extensions,
+      describe: () => `catalog file ${path}`,
+    },
+    dataDir: config.dataDir,
+    extensionDir,
+    memoryLimitBytes: config.duckdbMemoryLimitBytes,
+    threads: config.duckdbThreads,
+    // The catalog's own rows stay in it: a dry run leaves no file behind.
+    dataInliningRowLimit: Math.max(config.dataInliningRowLimit, 1000),
+    storage: config,
+    telemetry,
+    readOnly: false,
+  });
+  try {
+    const connection = await instance.connect();
+    try {
+      return await work(connection, instance.temporary);
+    } finally {
+      connection.closeSync();
+    }
+  } finally {
+    await instance.close();
+  }
+}
+
+/** Runs `work` on the catalog file as a plain DuckDB database, attached as `file`. */
+export async function withCatalogFile<T>(
+  path: string,
+  config: LakeConfig,
+  readOnly: boolean,
+  work: (connection: DuckDBConnection, database: string) => Promise<T>,
+): Promise<T> {
+  const database = await openDatabase({
+    extension_directory: resolve(config.duckdbExtensionDir ?? defaultExtensionDir()),
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+    threads: '2',
+  });
+  try {
+    const { connection } = await database.connect();
+    try {
+      await connection.run(`ATTACH ${literal(path)} AS file${readOnly ? ' (READ_ONLY)' : ''}`);
+      const result = await work(connection, 'file');
+      if (!readOnly) await connection.run('CHECKPOINT file');
+      await connection.run('DETACH file');
+      return result;
+    } finally {
+      connection.closeSync();
+    }
+  } finally {
+    database.instance.closeSync();
+  }
+}
+
+/**
+ * Puts a staged catalog file in its place, durably. What is there moves to `<file>.replaced-<time>`, whose path is
+ * given back; null when there was nothing.
+ */
+export async function publish(staged: string, target: string): Promise<string | null> {
+  const handle = await open(staged, 'r+');
+  await handle.sync().finally(() => handle.close());
+  await mkdir(dirname(target), { recursive: true });
+  let replaced: string | null = null;
+  if (await exists(target)) {
+    const stamp = new Date().toISOString().replaceAll(/[-:.]/g, '');
+    replaced = join(dirname(target), `${basename(target)}.replaced-${stamp}`);
+    await rename(target, replaced);
+    // Its log belongs to it; to the new file it would be foreign.
+    if (await exists(`${target}.wal`)) await rename(`${target}.wal`, `${replaced}.wal`);
+  }
+  await rename(staged, target);
+  const folder = await open(dirname(target), 'r');
+  await folder.sync().finally(() => folder.close());
+  return replaced;
+}
+
+export async function exists(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => null);
+  return found !== null && found.size > 0;
+}
+
+export function refuseOver(file: string): LakeError {
+  return new LakeError(
+    'schema',
+    `there is a catalog in ${file} already: nothing was changed. With --force it is kept aside and replaced`,
+  );
+}
