@@ -42,6 +42,8 @@ function body(sent: Sent): Uint8Array {
 export class Workload {
   readonly sent: Sent[] = [];
   refused = 0;
+  /** Where it sends to, once started. */
+  url: string | null = null;
   #running = false;
   #done: Promise<unknown> = Promise.resolve();
   #sequence = 0;
@@ -54,6 +56,7 @@ export class Workload {
 
   start(url: string, clients = 6): void {
     this.#running = true;
+    this.url = url;
     this.#done = Promise.all(Array.from({ length: clients }, () => this.#client(url)));
   }
 

@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { cp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { settled } from '../drill/kill/epoch.js';
+import { assertExact, verify } from '../drill/kill/verify.js';
+import { Workload } from '../drill/kill/workload.js';
+import { skipWithoutPostgres, startPostgres, type TestPostgres } from './support/postgres.js';
+import { eventually, sql, startServer, temporaryFolder, type TestServer } from './support/server.js';
+
+interface Checkpoint {
+  ran: boolean;
+  status: string;
+}
+
+describe('several nodes on a PostgreSQL catalog', { skip: skipWithoutPostgres() }, () => {
+  let postgres: TestPostgres;
+  let folder: string;
+  const running = new Set<TestServer>();
+
+  const start = async (name: string, role: 'ingest' | 'query' | 'all', options: { ready?: boolean } = {}) => {
+    const server = await startServer({
+      dataDir: join(folder, name),
+      env: {
+        CANARDSTACK_POSTGRES_DSN: postgres.dsn,
+        CANARDSTACK_DUCKLAKE_DATA_PATH: join(folder, 'data'),
+        CANARDSTACK_ROLE: role,
+        CANARDSTACK_SEAL_INTERVAL_MS: '200',
+        CANARDSTACK_DATA_INLINING_ROW_LIMIT: '100',
+      },
+      waitReady: options.ready ?? true,
+    });
+    running.add(server);
+    return server;
+  };
+  const checkpoint = async (server: TestServer) => {
+    const response = await fetch(`${server.url}/api/admin/maintenance/checkpoint`, { method: 'POST' });
+    return (await response.json()) as Checkpoint;
+  };
+  const loki = (server: TestServer) =>
+    fetch(
+      `${server.url}/loki/api/v1/query_range?query=${encodeURIComponent('{service_name="drill"}')}&limit=1`,
+    );
+
+  before(async () => {
+    folder = await temporaryFolder();
+    postgres = await startPostgres();
+  });
+
+  after(async () => {
+    for (const server of running) await server.kill().catch(() => undefined);
+    await postgres.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('start together on an empty database and keep each record once through the loss of a node and of PostgreSQL', async () => {
+    const nodes = await Promise.all([
+      start('first', 'ingest'),
+      start('second', 'ingest'),
+      start('query', 'query'),
+    ]);
+    const loads = [new Workload('a'), new Workload('b')] as const;
+    const [first, killed, query] = nodes;
+    loads[0].start(first.url, 3);
+    loads[1].start(killed.url, 3);
+    await sleep(1500);
+
+    const both = await Promise.all([checkpoint(first), checkpoint(killed), checkpoint(query)]);
+    const ran = both.filter((result) => result.ran);
+    assert.ok(ran.length >= 1 && ran.every((result) => result.status === 'ok'), JSON.stringify(both));
+    for (const result of both) if (!result.ran) assert.equal(result.status, 'busy');
+
+    await killed.kill();
+    running.delete(killed);
+    await loads[1].stop();
+    const second = await start('second', 'ingest');
+    const more = new Workload('c');
+    more.start(second.url, 3);
+    await sleep(500);
+
+    await postgres.kill();
+    await eventually(async () => ((await loki(query)).status === 503 ? true : undefined));
+    assert.equal((await fetch(`${query.url}/readyz`)).status, 503);
+    const before = loads[0].acked;
+    await eventually(() => Promise.resolve(loads[0].acked > before + 3 ? true : undefined));
+    await postgres.start();
+    await eventually(async () => ((await loki(query)).ok ? true : undefined), 30_000);
+    await sleep(500);
+    await Promise.all([loads[0].stop(), more.stop()]);
+    await Promise.all([settled(first), settled(second)]);
+    assert.deepEqual(
+      (await Promise.all([checkpoint(first), checkpoint(second)]))
+        .map((result) => result.status)
+        .includes('ok'),
+      true,
+    );
+    for (const [prefix, load] of [
+      ['a', loads[0]],
+      ['b', loads[1]],
+      ['c', more],
+    ] as const) {
+      assertExact(await verify(query, prefix, load.sent), prefix);
+    }
+    for (const server of [first, second, query]) {
+      assert.ok(!(await server.logs()).includes(postgres.password), 'the password is in the log');
+      assert.equal(await server.stop(), 0);
+      running.delete(server);
+    }
+  });
+
+  it('refuse the second of two servers on copies of one data folder', async () => {
+    const original = await start('one', 'ingest');
+    const load = new Workload('d');
+    load.start(original.url, 2);
+    await sleep(700);
+    await load.stop();
+    await settled(original);
+    assert.equal(await original.stop(), 0);
+    running.delete(original);
+    await cp(join(folder, 'one'), join(folder, 'copy'), { recursive: true });
+
+    const again = await start('one', 'ingest');
+    const copy = await start('copy', 'ingest');
+    const more = new Workload('e');
+    more.start(again.url, 2);
+    await sleep(700);
+    await more.stop();
+    await settled(again);
+    // What it would take now could never be committed: the first commit finds that out, and then it refuses.
+    const other = new Workload('f');
+    other.start(copy.url, 1);
+    await eventually(async () =>
+      (await copy.logs()).includes('copies of one data folder') ? true : undefined,
+    );
+    await eventually(() => Promise.resolve(other.refused > 0 ? true : undefined));
+    await other.stop();
+    assert.equal((await fetch(`${copy.url}/readyz`)).status, 503);
+    assertExact(await verify(again, 'e', more.sent), 'e');
+    const [found] = await sql(
+      again,
+      `SELECT count(*)::INTEGER AS n FROM lake.logs WHERE starts_with(body, 'f-')`,
+    );
+    assert.equal(found?.['n'], 0);
+  });
+});
