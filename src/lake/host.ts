@@ -108,7 +108,7 @@ export class InstanceHost {
       } catch (error) {
         this.#broken = firstLine(error);
         this.log.error({ err: this.#broken }, 'the lake could not be opened again, will retry');
-        const pause = Math.min(10_000, 500 * 2 ** failures);
+        const pause = Math.min(3000, 250 * 2 ** failures);
         await sleep(pause, undefined, { signal: this.#closing.signal }).catch(() => undefined);
       }
     }

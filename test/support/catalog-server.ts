@@ -101,10 +101,17 @@ export async function startCatalog(
   }));
   if (options.waitReady !== false) {
     try {
-      await eventually(async () => {
-        if (child.exitCode !== null) throw new Error('it ended');
-        return (await fetch(`${catalog.healthUrl}/readyz`)).ok ? true : undefined;
-      }, 60_000);
+      const ready = eventually(
+        async () => ((await fetch(`${catalog.healthUrl}/readyz`)).ok ? true : undefined),
+        60_000,
+      );
+      ready.catch(() => undefined);
+      await Promise.race([
+        ready,
+        exited.then(({ code }) => {
+          throw new Error(`it ended with ${code}`);
+        }),
+      ]);
     } catch (error) {
       child.kill('SIGKILL');
       throw new Error(`the catalog server did not start:\n${await readFile(catalog.log, 'utf8')}`, {
