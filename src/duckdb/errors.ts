@@ -14,16 +14,27 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** DuckDB's message without the quoted piece of SQL that follows it. */
+/**
+ * DuckDB's message without the quoted piece of SQL that follows it, and without the statements (rows of a commit
+ * among them) that DuckLake quotes when a catalog server refuses them.
+ */
 export function firstLine(error: unknown): string {
-  const message = messageOf(error);
+  const message = messageOf(error).replace(
+    /(Failed to (?:execute|prepare) (?:query|COPY)) ".*"\s*:/gs,
+    '$1:',
+  );
   const cut = message.search(/\n\s*\n?LINE \d+:/);
   return (cut < 0 ? message : message.slice(0, cut)).trim();
 }
 
-/** After these the whole DuckDB instance answers nothing any more and must be opened again. */
+/**
+ * After these the whole DuckDB instance answers nothing any more and must be opened again. So it is when another node
+ * dropped a table of inlined rows that was superseded by a change of columns: DuckLake 1.0 does not forget it.
+ */
 export function isFatal(error: unknown): boolean {
-  return /^(FATAL|INTERNAL) Error|database has been invalidated/i.test(messageOf(error));
+  return /^(FATAL|INTERNAL) Error|database has been invalidated|ducklake_inlined_data_\d+_\d+"? does not exist/i.test(
+    messageOf(error),
+  );
 }
 
 /** Starts the messages of feed errors that come back through DuckDB. */
