@@ -252,6 +252,29 @@ describe('takeCatalog', () => {
     await ownership.release();
   });
 
+  it('goes on with the copy when the takeover was cut off after the link had replaced the old file', async () => {
+    await writeFile(`${catalog}.e8`, 'the copy');
+    await symlink('c.ducklake.e8', catalog);
+    const files = new LeaseFiles(catalog);
+    files.replace(foreign(files, { ...ownIdentity(), pid: 2 ** 22 + 1, epoch: 8, state: 'taking' }));
+    const ownership = await takeCatalog(catalog);
+    assert.equal(await readFile(ownership.file, 'utf8'), 'the copy');
+    assert.deepEqual(readdirSync(folder).sort(), ['c.ducklake', 'c.ducklake.e9', 'c.ducklake.lease.9']);
+    await ownership.release();
+  });
+
+  it('repairs a link that a stale takeover set back', async () => {
+    await writeFile(`${catalog}.e8`, 'stale');
+    await writeFile(`${catalog}.e9`, 'in use');
+    await symlink('c.ducklake.e8', catalog);
+    const files = new LeaseFiles(catalog);
+    files.replace(foreign(files, { epoch: 9, state: 'released', file: 'c.ducklake.e9' }));
+    const ownership = await takeCatalog(catalog);
+    assert.equal(await readFile(catalog, 'utf8'), 'in use');
+    assert.deepEqual(readdirSync(folder).sort(), ['c.ducklake', 'c.ducklake.e9', 'c.ducklake.lease.10']);
+    await ownership.release();
+  });
+
   it('is lost when a newer epoch begins, and when its file is removed', async () => {
     for (const end of ['newer', 'removed'] as const) {
       const files = new LeaseFiles(catalog);
