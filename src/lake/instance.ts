@@ -176,7 +176,7 @@ async function lockDown(
   await connection.run(`SET ducklake_max_retry_count = ${catalog.kind === 'quack' ? 8 : 20}`);
   await connection.run('SET ducklake_retry_wait_ms = 20');
   await connection.run('SET ducklake_retry_backoff = 1.5');
-  if (catalog.kind === 'local' || (catalog.kind === 'quack' && catalog.dataIsLocal)) {
+  if (catalog.kind === 'local' || catalog.kind === 'quack') {
     const folders = [catalog.dataPath, `${temporary}/`];
     const files = catalog.file === null ? [] : [catalog.file, `${catalog.file}.wal`];
     await connection.run(`SET allowed_directories = ${listLiteral(folders)}`);
