@@ -187,6 +187,7 @@ async function openOwned(
     commitLock: locks.commit,
   });
 
+  let pinging: Promise<void> | null = null;
   const ping = async () => {
     assertOwned(ownership);
     if (catalog.dataIsLocal) {
@@ -244,7 +245,11 @@ async function openOwned(
         host.release(connection);
       }
     },
-    ping: () => within(pingTimeoutMs, ping(), 'the lake does not answer'),
+    ping() {
+      // One at a time: those that wait for a catalog server which hangs would hold a thread each.
+      pinging ??= ping().finally(() => (pinging = null));
+      return within(pingTimeoutMs, pinging, 'the lake does not answer');
+    },
     async close() {
       await maintenance.stop();
       await writer.close();

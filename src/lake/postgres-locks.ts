@@ -37,6 +37,8 @@ class LockSession {
     settings: readonly string[],
     lock: (session: LockSession) => Promise<boolean>,
   ): Promise<LockSession | null> {
+    // Each session that hangs holds a thread: while one does, the server is taken for away.
+    if (LockSession.#hanging.has(host)) throw notAnswering();
     const session = new LockSession(host, await host.acquire());
     try {
       await session.#within(answerMs, async () => {
@@ -72,18 +74,25 @@ class LockSession {
     if (!this.#stuck) this.host.release(this.connection);
   }
 
+  static readonly #hanging = new WeakSet<InstanceHost>();
   #stuck = false;
 
   async #within<T>(ms: number, work: () => Promise<T>): Promise<T> {
-    if (this.#stuck) throw new LakeError('unavailable', 'PostgreSQL does not answer');
+    if (this.#stuck) throw notAnswering();
     const running = work();
     const timer = new AbortController();
     const late = sleep(ms, undefined, { signal: timer.signal }).then(() => {
       // A connection is closed only when nothing runs on it any more.
       this.#stuck = true;
       this.connection.interrupt();
-      void running.catch(() => undefined).then(() => this.host.release(this.connection));
-      throw new LakeError('unavailable', 'PostgreSQL does not answer');
+      LockSession.#hanging.add(this.host);
+      void running
+        .catch(() => undefined)
+        .then(() => {
+          LockSession.#hanging.delete(this.host);
+          this.host.release(this.connection);
+        });
+      throw notAnswering();
     });
     late.catch(() => undefined);
     try {
@@ -92,6 +101,10 @@ class LockSession {
       timer.abort();
     }
   }
+}
+
+function notAnswering(): LakeError {
+  return new LakeError('unavailable', 'PostgreSQL does not answer');
 }
 
 /** The lock of all committing nodes: those that wait get it in the order in which they came. */

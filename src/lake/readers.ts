@@ -14,12 +14,17 @@ export interface ConnectionSource {
 }
 
 const maxIdle = 16;
+/** An interrupted query that waits for a catalog server which hangs does not end; it is left behind after this. */
+const abortGraceMs = 2000;
+/** Each query left behind holds a thread. With so many of them the server is taken for away. */
+const maxLeftBehind = 8;
 
 /** Read connections, reused between queries; an interrupted one is thrown away. */
 export class ConnectionPool implements ReadPool {
   readonly #idle: DuckDBConnection[] = [];
   #epoch = 0;
   #closed = false;
+  #leftBehind = 0;
 
   constructor(
     private readonly source: ConnectionSource,
@@ -29,8 +34,24 @@ export class ConnectionPool implements ReadPool {
   async withSession<T>(signal: AbortSignal, work: (session: ReadSession) => Promise<T>): Promise<T> {
     if (this.#closed) throw new QueryError('unavailable', 'the server is shutting down');
     signal.throwIfAborted();
+    if (this.#leftBehind >= maxLeftBehind) {
+      throw new QueryError('unavailable', 'the catalog does not answer', 5);
+    }
+    const late = afterAbort(signal, abortGraceMs);
+    try {
+      return await Promise.race([this.#run(signal, work, late.done), late.done]);
+    } finally {
+      late.cancel();
+    }
+  }
+
+  async #run<T>(
+    signal: AbortSignal,
+    work: (session: ReadSession) => Promise<T>,
+    late: Promise<never>,
+  ): Promise<T> {
     const epoch = this.#epoch;
-    const connection = this.#idle.pop() ?? (await this.#connect());
+    const connection = this.#idle.pop() ?? (await this.#unlessLate(this.#connect(), late));
     const session = new Session(connection, this.maxRows, signal);
     // A query that starts after the abort is stopped by Session's own check.
     const interrupt = () => connection.interrupt();
@@ -46,11 +67,43 @@ export class ConnectionPool implements ReadPool {
     } finally {
       // `work` may have left a statement running, and its connection must outlive it.
       if (session.running > 0) connection.interrupt();
-      await session.idle();
+      await this.#counted(session.idle(), late);
       signal.removeEventListener('abort', interrupt);
       const reusable = !failed && !signal.aborted && !this.#closed && epoch === this.#epoch;
       if (reusable && this.#idle.length < maxIdle) this.#idle.push(connection);
       else this.#release(connection);
+    }
+  }
+
+  /** A connection that comes when nobody waits for it any more is given back. */
+  async #unlessLate(connecting: Promise<DuckDBConnection>, late: Promise<never>): Promise<DuckDBConnection> {
+    let waiting = true;
+    void this.#counted(connecting, late)
+      .then((connection) => {
+        if (!waiting) this.#release(connection);
+      })
+      .catch(() => undefined);
+    try {
+      return await Promise.race([connecting, late]);
+    } finally {
+      waiting = false;
+    }
+  }
+
+  /** `work`, counted as left behind from when its query was given up until it ends. */
+  async #counted<T>(work: Promise<T>, late: Promise<never>): Promise<T> {
+    let pending = true;
+    let counted = false;
+    late.catch(() => {
+      if (!pending) return;
+      counted = true;
+      this.#leftBehind++;
+    });
+    try {
+      return await work;
+    } finally {
+      pending = false;
+      if (counted) this.#leftBehind--;
     }
   }
 
@@ -77,6 +130,30 @@ export class ConnectionPool implements ReadPool {
     if (this.source.release) this.source.release(connection);
     else connection.closeSync();
   }
+}
+
+/** Rejects some time after `signal` aborts, for work that does not heed it. */
+function afterAbort(signal: AbortSignal, graceMs: number): { done: Promise<never>; cancel: () => void } {
+  let timer: NodeJS.Timeout | undefined;
+  let start: () => void = () => undefined;
+  const done = new Promise<never>((_, reject) => {
+    start = () => {
+      timer = setTimeout(
+        () => reject(new QueryError('unavailable', 'the catalog does not answer', 5)),
+        graceMs,
+      );
+    };
+    if (signal.aborted) start();
+    else signal.addEventListener('abort', start, { once: true });
+  });
+  done.catch(() => undefined);
+  return {
+    done,
+    cancel() {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', start);
+    },
+  };
 }
 
 /** DuckDB's errors as the query APIs know them; the guard tells time-outs and cancellations apart before. */

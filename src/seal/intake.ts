@@ -61,7 +61,8 @@ export class SealIntake implements Intake {
       fenced: sealer.fenced !== null,
       projectedSeconds: sealer.projectedSeconds,
       slaSeconds,
-      lakeAway: sealer.unavailable !== null,
+      // A commit that takes longer than the budget hangs: refusing for the budget's sake would not help it.
+      lakeAway: sealer.unavailable !== null || sealer.commitSeconds > slaSeconds,
       rssBytes: this.#rss,
       memoryCapBytes,
     });

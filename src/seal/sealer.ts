@@ -55,6 +55,7 @@ export class Sealer {
   #running: Promise<void> | null = null;
   #failures = 0;
   #notBefore = 0;
+  #commitSince: number | null = null;
 
   constructor(private readonly options: SealerOptions) {
     this.projection = new FreshnessProjection(options.intervalMs / 1000);
@@ -71,6 +72,11 @@ export class Sealer {
 
   get heldBytes(): number {
     return this.options.backlogs.reduce((sum, backlog) => sum + backlog.heldBytes, 0);
+  }
+
+  /** How long the commit that runs has been running; 0 when none does. */
+  get commitSeconds(): number {
+    return this.#commitSince === null ? 0 : (performance.now() - this.#commitSince) / 1000;
   }
 
   get projectedSeconds(): number {
@@ -119,7 +125,8 @@ export class Sealer {
         const begun = performance.now();
         const portions = await this.#gather();
         if (portions.length === 0) return;
-        await this.#commit(portions);
+        this.#commitSince = performance.now();
+        await this.#commit(portions).finally(() => (this.#commitSince = null));
         const bytes = portions.reduce((sum, portion) => sum + portion.end - portion.start, 0);
         this.projection.observe(bytes, (performance.now() - begun) / 1000);
         more = this.heldBytes >= this.options.maxBytes || this.#hasGap();
