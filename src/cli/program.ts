@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { configMarkdown, describeConfig, effective } from '../config/index.js';
+import { addCatalogCommands } from './catalog-commands.js';
 import { Client } from './client.js';
 import { CommandError } from './errors.js';
 import { addSettings, loadConfig, type CommandOptions } from './options.js';
@@ -164,6 +165,8 @@ Examples:
   echo "SHOW ALL TABLES" | canardstack sql -
 ${more}`,
     );
+
+  addCatalogCommands(root, (result) => (code = result));
 
   if (argv.length <= 2) {
     root.outputHelp({ error: true });

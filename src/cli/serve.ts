@@ -25,6 +25,7 @@ import { lokiApi } from '../query/logql/index.js';
 import { prometheusApi } from '../query/promql/index.js';
 import { QueryThreads } from '../query/threads/index.js';
 import { tempoApi } from '../query/traceql/index.js';
+import { CatalogUpkeep } from '../recovery/index.js';
 import { openPipeline, type Pipeline } from '../seal/index.js';
 import { beginIncarnation, openSpool, type Spool } from '../spool/index.js';
 import { startOwnExport, type OwnExporter } from '../telemetry/export.js';
@@ -103,6 +104,8 @@ async function open(
 
   const guard = new QueryGuard(lake.readers, queryLimits(config), queryMetrics(telemetry));
   processMetrics(telemetry, { version, ...(await versions(lake)) }, () => duckdbMemory(lake));
+  const upkeep = new CatalogUpkeep(lake, config, telemetry);
+  opened.push(() => upkeep.stop());
   const tls = await openTls(config, telemetry);
   const threads =
     config.role === 'ingest' ? null : await QueryThreads.start({ threads: config.queryThreads, telemetry });
@@ -126,6 +129,7 @@ async function open(
         telemetry,
         pipeline: ingest?.pipeline ?? null,
         spool,
+        upkeep,
       }),
     ],
   });
@@ -138,6 +142,7 @@ async function open(
   const url = await listen(app, config.bind);
   const own = ownExport(config, telemetry, spool?.nodeId ?? 'query', [config.bind, config.grpcBind]);
   if (config.ducklakeMaintenanceEnabled) lake.maintenance.start();
+  if (config.ducklakeMaintenanceEnabled && config.role !== 'query') upkeep.start();
   telemetry.log.info(
     { url, grpc: grpc?.address ?? 'off', role: config.role, dataDir: config.dataDir },
     'serving',
@@ -147,7 +152,7 @@ async function open(
     grpc: grpc?.address ?? null,
     close: () => {
       state.draining = true;
-      return shutDown({ config, telemetry, faults, lake, ingest, threads, app, grpc, own });
+      return shutDown({ config, telemetry, faults, lake, upkeep, ingest, threads, app, grpc, own });
     },
     lost: new Promise((resolve) => lake.ownership?.onLost(resolve)),
     async abandon(reason) {
@@ -274,6 +279,7 @@ interface ShutdownParts {
   readonly telemetry: Telemetry;
   readonly faults: Faults;
   readonly lake: Lake;
+  readonly upkeep: CatalogUpkeep;
   readonly ingest: IngestParts | null;
   readonly threads: QueryThreads | null;
   readonly app: FastifyInstance;
@@ -283,13 +289,14 @@ interface ShutdownParts {
 
 /** Refuses, finishes, commits, closes: each step within what is left of the bound. */
 async function shutDown(parts: ShutdownParts): Promise<boolean> {
-  const { config, telemetry, lake, ingest, threads, app, grpc, own } = parts;
+  const { config, telemetry, lake, upkeep, ingest, threads, app, grpc, own } = parts;
   const deadline = Date.now() + config.shutdownTimeoutMs;
   const left = () => Math.max(100, deadline - Date.now());
   telemetry.log.info({ withinMs: config.shutdownTimeoutMs }, 'draining');
   const complete = ingest ? await ingest.pipeline.drain(AbortSignal.timeout(Math.floor(left() * 0.7))) : true;
   await Promise.all([closeHttpApp(app, Math.min(5000, left())), grpc?.close(Math.min(5000, left()))]);
   await threads?.close();
+  await upkeep.stop();
   await lake.maintenance.stop();
   await own?.stop();
   await ingest?.pool.close();

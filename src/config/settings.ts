@@ -404,6 +404,32 @@ const maintenance = {
     3600,
     'Age at which DuckLake snapshots expire; running queries and backups need theirs.',
   ),
+  catalogBackupPath: setting(
+    'CATALOG_BACKUP_PATH',
+    text('a folder or object-store URL'),
+    undefined,
+    'Where backups of the catalog go: a folder, s3:// or gs://; better not on the disk of the catalog.',
+    { computed: 'DATA_DIR/backups' },
+  ),
+  catalogBackupIntervalSecs: setting(
+    'CATALOG_BACKUP_INTERVAL_SECS',
+    seconds(timerSecs),
+    86_400,
+    'Age of the newest backup at which the next one is made; among nodes with one path, by one of them.',
+  ),
+  catalogBackupKeep: setting('CATALOG_BACKUP_KEEP', count(), 7, 'Backups of the catalog that are kept.'),
+  catalogVerifyIntervalSecs: setting(
+    'CATALOG_VERIFY_INTERVAL_SECS',
+    seconds(timerSecs),
+    undefined,
+    'Time between checks of the catalog against storage; nothing is removed. Unset: on demand only.',
+  ),
+  catalogOrphanMinAgeSecs: setting(
+    'CATALOG_ORPHAN_MIN_AGE_SECS',
+    seconds(),
+    3600,
+    'Files that the catalog does not know are left alone until they are this old.',
+  ),
 };
 
 const selfTelemetry = {

@@ -8,6 +8,7 @@ import type { QueryGuard } from '../query/guard.js';
 import type { Pipeline } from '../seal/index.js';
 import type { Spool } from '../spool/types.js';
 import type { Telemetry } from '../telemetry/index.js';
+import { mountCatalog, type CatalogAdminDeps } from './admin-catalog.js';
 import { Health, type HealthReport } from './admin-health.js';
 import { mountMaintenance } from './admin-maintenance.js';
 import { mountSql } from './admin-sql.js';
@@ -23,10 +24,12 @@ export interface AdminDeps {
   /** Null, both, on a node that only queries. */
   readonly pipeline: Pick<Pipeline, 'intake' | 'sealer'> | null;
   readonly spool: Pick<Spool, 'stream'> | null;
+  /** Backups and checks of the catalog. */
+  readonly upkeep?: CatalogAdminDeps['upkeep'];
 }
 
 /**
- * /api/admin: SQL, health by subject, maintenance, configuration. Errors are `{error: {code, message}}`. The
+ * /api/admin: SQL, health by subject, maintenance, the catalog, configuration. Errors are `{error: {code, message}}`. The
  * admin key is checked by the scope that mounts it.
  */
 export function adminApi(deps: AdminDeps): FastifyPluginAsync {
@@ -50,6 +53,7 @@ export function adminApi(deps: AdminDeps): FastifyPluginAsync {
 
     mountSql(app, deps);
     mountMaintenance(app, deps);
+    if (deps.upkeep) mountCatalog(app, { upkeep: deps.upkeep, telemetry: deps.telemetry });
 
     const health = new Health(deps);
     app.addHook('onClose', (_app, done) => {

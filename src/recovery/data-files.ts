@@ -57,13 +57,13 @@ export async function readDataFiles(
   connection: DuckDBConnection,
   dataPath: string,
   objects: readonly FoundObject[],
-  onProgress?: (done: number) => void,
+  onProgress: (done: number, total: number) => void = () => undefined,
 ): Promise<{ files: DataFile[]; damaged: FoundObject[] }> {
   const rows = objects.filter(({ kind }) => kind === 'rows');
   const facts = await parquetFacts(
     connection,
     rows.map(({ key }) => dataPath + key),
-    onProgress,
+    (done) => onProgress(done, rows.length),
   );
   const files: DataFile[] = [];
   const damaged: FoundObject[] = [];

@@ -52,8 +52,8 @@ export async function rebuildCatalog(options: RebuildOptions): Promise<RebuildRe
     const spool = dryRun ? SpoolStreams.none : await SpoolStreams.open(config, telemetry);
     const objects = await listObjects(storage, (n) => onProgress('listing objects', n, null));
     const report = await stagedLake(staged.path, catalog, options, storage, async (connection) => {
-      const { files } = await readDataFiles(connection, storage.url, objects, (done) =>
-        onProgress('reading footers', done, objects.length),
+      const { files } = await readDataFiles(connection, storage.url, objects, (done, total) =>
+        onProgress('reading footers', done, total),
       );
       await createTables(connection, files);
       await ensureSchema(connection, config);

@@ -67,7 +67,7 @@ export async function reconcile(options: ReconcileOptions): Promise<ReconcileRep
   await forget(connection, gone);
   const names = new Map(known.map((file) => [file.key, file]));
   const footers = (step: string, some: readonly FoundObject[]) =>
-    readDataFiles(connection, storage.url, some, (done) => onProgress(step, done, some.length));
+    readDataFiles(connection, storage.url, some, (done, total) => onProgress(step, done, total));
   const unknown = await footers(
     'reading unknown files',
     objects.filter(({ key, kind }) => kind === 'rows' && !names.has(key)),

@@ -1,0 +1,149 @@
+import { effective, type Config, type EffectiveConfig } from '../config/index.js';
+import type { CatalogUpkeep, Progress, RecoveryConfig, VerifyOutcome } from '../recovery/index.js';
+import { createTelemetry } from '../telemetry/index.js';
+import { Client, errorMessage, NoServerError } from './client.js';
+import { CommandError } from './errors.js';
+
+/** Bound of a request that may read every footer of a lake. */
+const longRequestMs = 3_600_000;
+
+/** The answer of the running server's admin API; null when no server answers. */
+async function fromServer(config: Config, path: string, body: unknown, timeoutMs: number): Promise<unknown> {
+  const client = await Client.forConfig(config);
+  try {
+    const response = await client.call(`/api/admin/catalog${path}`, {
+      ...(body === undefined ? {} : { body }),
+      key: config.adminApiKey ?? config.apiKey,
+      timeoutMs,
+    });
+    if (response.status === 200) return response.json();
+    if (response.status === 401) {
+      throw new CommandError(
+        `${client.url} wants the admin key: set CANARDSTACK_ADMIN_API_KEY (or CANARDSTACK_API_KEY when there is none)`,
+      );
+    }
+    throw new CommandError(errorMessage(response));
+  } catch (error) {
+    if (error instanceof NoServerError) return null;
+    throw error;
+  }
+}
+
+/** Runs `work` on the lake itself, opened for reading; for when no server holds it. */
+async function withoutServer<T>(config: Config, work: (upkeep: CatalogUpkeep) => Promise<T>): Promise<T> {
+  const { openLake } = await import('../lake/index.js');
+  const { CatalogUpkeep } = await import('../recovery/index.js');
+  const telemetry = createTelemetry('silent');
+  const lake = await openLake({ config: effective(config), telemetry, nodeId: 'catalog', readOnly: true });
+  try {
+    const upkeep = new CatalogUpkeep(lake, effective(config), telemetry);
+    try {
+      return await work(upkeep);
+    } finally {
+      await upkeep.stop();
+    }
+  } finally {
+    await lake.close();
+  }
+}
+
+export type StatusAnswer = Awaited<ReturnType<CatalogUpkeep['status']>>;
+export type BackupAnswer = Awaited<ReturnType<CatalogUpkeep['backup']>>;
+
+export async function status(config: Config): Promise<StatusAnswer> {
+  const answer = await fromServer(config, '', undefined, 60_000);
+  return (answer as StatusAnswer | null) ?? withoutServer(config, (upkeep) => upkeep.status());
+}
+
+export async function backup(
+  config: Config,
+  to: string | undefined,
+  onProgress: Progress,
+): Promise<BackupAnswer> {
+  if (to === undefined) {
+    onProgress('backing up by the running server', 0, null);
+    const answer = await fromServer(config, '/backup', {}, longRequestMs);
+    if (answer !== null) return answer as BackupAnswer;
+  }
+  // With a path of its own: a server never writes where its settings don't say.
+  return withoutServer({ ...config, ...(to === undefined ? {} : { catalogBackupPath: to }) }, (upkeep) =>
+    upkeep.backup((done, total) => onProgress('copying the catalog', done, total)),
+  );
+}
+
+export async function verify(
+  config: Config,
+  options: { readonly repair: boolean; readonly minAgeSecs: number | undefined },
+  onProgress: Progress,
+): Promise<VerifyOutcome> {
+  const { repair, minAgeSecs } = options;
+  onProgress('verifying by the running server', 0, null);
+  const body = { repair, ...(minAgeSecs === undefined ? {} : { minAgeSecs }) };
+  const answer = await fromServer(config, '/verify', body, longRequestMs);
+  if (answer !== null) return answer as VerifyOutcome;
+  const minAge = minAgeSecs === undefined ? {} : { minAgeMs: minAgeSecs * 1000 };
+  return withoutServer(config, (upkeep) => upkeep.verify({ repair, ...minAge }, onProgress));
+}
+
+export interface RecoverOptions {
+  readonly dryRun: boolean;
+  readonly force: boolean;
+  readonly assumeCommitted: boolean;
+}
+
+export async function restore(
+  config: Config,
+  options: RecoverOptions & {
+    readonly from: string | undefined;
+    readonly name: string | null;
+    readonly adopt: boolean;
+  },
+  onProgress: Progress,
+) {
+  const { backupPath, restoreCatalog } = await import('../recovery/index.js');
+  const { retentionCutoff } = await import('../lake/maintenance/retention.js');
+  const { openStorage } = await import('../storage/index.js');
+  const backups = openStorage(options.from ?? backupPath(config), config);
+  try {
+    return await restoreCatalog({
+      ...options,
+      config: recoveryConfig(config),
+      telemetry: createTelemetry('warn'),
+      backups,
+      retentionCutoffMs: retentionCutoff(Date.now(), config.retentionDays).getTime(),
+      onProgress,
+    });
+  } finally {
+    backups.close();
+  }
+}
+
+export async function rebuild(config: Config, options: RecoverOptions, onProgress: Progress) {
+  const { rebuildCatalog } = await import('../recovery/index.js');
+  return rebuildCatalog({
+    ...options,
+    config: recoveryConfig(config),
+    telemetry: createTelemetry('warn'),
+    onProgress,
+  });
+}
+
+export async function migrate(
+  config: Config,
+  options: { readonly to: 'postgres' | 'local'; readonly dryRun: boolean },
+  onProgress: Progress,
+) {
+  const { migrateCatalog } = await import('../recovery/index.js');
+  return migrateCatalog({
+    ...options,
+    config: recoveryConfig(config),
+    telemetry: createTelemetry('warn'),
+    onProgress: (done, total) => onProgress('copying the catalog', done, total),
+  });
+}
+
+/** The catalog's file by its own setting alone: where it is does not change with the kind that is in use. */
+function recoveryConfig(config: Config): RecoveryConfig {
+  const filled: EffectiveConfig = effective(config);
+  return filled;
+}
