@@ -23,8 +23,8 @@ import {
 } from './progress.js';
 import { ConflictError, isConflict, retryConflicts } from './retry.js';
 import { CommitError, type CommitResult, type StreamProgress } from './types.js';
+import { WriterConnection } from './writer-connection.js';
 
-const interruptGraceMs = 10_000;
 const settleTimeoutMs = 30_000;
 /** A node that holds the lock longer hangs; commits then go on without it. */
 const commitLockWaitMs = 5000;
@@ -55,7 +55,7 @@ export interface WriterOptions {
 
 /** The one connection that writes rows; everything on it is serialised. */
 export class Writer {
-  #connection: { connection: DuckDBConnection; generation: number } | null = null;
+  readonly #connection: WriterConnection;
   #tail: Promise<unknown> = Promise.resolve();
   #closed = false;
   readonly #seconds: Histogram<'phase'>;
@@ -94,7 +94,10 @@ export class Writer {
       'canardstack_lake_commit_lock_timeouts_total',
       'Commits made without the lock of all nodes, because another node held it too long.',
     );
-    options.host.onReplace(() => void this.#serialised(async () => this.#drop()).catch(() => undefined));
+    this.#connection = new WriterConnection(options.host);
+    options.host.onReplace(
+      () => void this.#serialised(async () => this.#connection.drop()).catch(() => undefined),
+    );
   }
 
   /**
@@ -116,9 +119,11 @@ export class Writer {
 
   async #alone<T>(timeoutMs: number, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
     assertOwned(this.options.ownership);
-    const connection = await this.#connected();
+    const connection = await this.#connection.connected();
     try {
-      const result = await this.#bounded(connection, performance.now() + timeoutMs, () => work(connection));
+      const result = await this.#connection.bounded(connection, performance.now() + timeoutMs, () =>
+        work(connection),
+      );
       // Also what was read: a watermark in a catalog that is no longer ours says nothing.
       assertOwned(this.options.ownership);
       return result;
@@ -149,7 +154,7 @@ export class Writer {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#tail;
-    this.#drop();
+    this.#connection.drop();
   }
 
   #serialised<T>(work: () => Promise<T>): Promise<T> {
@@ -169,7 +174,7 @@ export class Writer {
     try {
       checkProgress(progress);
       assertOwned(this.options.ownership);
-      await this.#connected();
+      await this.#connection.connected();
       feed = await this.options.host.current.feed.load(batches);
     } catch (error) {
       throw asCommitError(error);
@@ -197,7 +202,7 @@ export class Writer {
       await this.#settle(progress.map((entry) => entry.stream));
       return {
         rows: feed.tables.reduce((sum, table) => sum + table.rows, 0),
-        snapshotId: this.#connection === null ? -1 : await lastSnapshot(this.#connection.connection),
+        snapshotId: await lastSnapshot(this.#connection.current),
         milliseconds: performance.now() - begun,
       };
     } catch (error) {
@@ -229,8 +234,9 @@ export class Writer {
         await pending.add(file.path, streams);
         files.set(table.table, file);
         const path = await place.begin(file.path);
-        const connection = this.options.host.current.parquet?.connection ?? (await this.#connected());
-        await this.#bounded(connection, deadline, () => connection.run(file.write(path)));
+        const connection =
+          this.options.host.current.parquet?.connection ?? (await this.#connection.connected());
+        await this.#connection.bounded(connection, deadline, () => connection.run(file.write(path)));
         const placed = place.finish(file.path, path);
         // It is awaited below; until then its failure must not count as unhandled.
         placed.catch(() => undefined);
@@ -250,11 +256,13 @@ export class Writer {
 
   /** Deletes what earlier, failed commits left; `streams` were just committed. */
   async #settle(streams: readonly string[]): Promise<void> {
-    const connection = this.#connection?.connection;
-    if (this.options.pending.size === 0 || connection === undefined) return;
-    await this.#bounded(connection, performance.now() + settleTimeoutMs, () =>
-      this.options.pending.settle(connection, streams),
-    ).catch((error: unknown) => this.options.host.notice(error));
+    const connection = this.#connection.current;
+    if (this.options.pending.size === 0 || connection === null) return;
+    await this.#connection
+      .bounded(connection, performance.now() + settleTimeoutMs, () =>
+        this.options.pending.settle(connection, streams),
+      )
+      .catch((error: unknown) => this.options.host.notice(error));
   }
 
   /** One node after the other; a lock that is not to be had is no reason to lose a commit. */
@@ -284,15 +292,17 @@ export class Writer {
     state: { commitSent: boolean },
   ): Promise<void> {
     const { identity } = this.options;
-    const connection = await this.#connected().catch((error: unknown) => {
+    const connection = await this.#connection.connected().catch((error: unknown) => {
       throw asCommitError(error);
     });
-    const run = (sql: string) => this.#bounded(connection, deadline, () => connection.run(sql));
+    const run = (sql: string) => this.#connection.bounded(connection, deadline, () => connection.run(sql));
     try {
       let at = performance.now();
       await run('BEGIN TRANSACTION');
       const streams = progress.map((entry) => entry.stream);
-      const current = await this.#bounded(connection, deadline, () => readProgress(connection, streams));
+      const current = await this.#connection.bounded(connection, deadline, () =>
+        readProgress(connection, streams),
+      );
       refuseStale(progress, current, feed.tables.length > 0, identity, this.#inherited);
       for (const table of feed.tables) {
         const file = files.get(table.table);
@@ -304,7 +314,7 @@ export class Writer {
       await this.#syncFiles(batches, feed);
       this.#observe('sync', at);
     } catch (error) {
-      await this.#abandon(connection, error);
+      await this.#connection.abandon(connection, error);
       throw isConflict(error) ? conflict(error) : asCommitError(error);
     }
     this.options.faults?.('lake.before_commit');
@@ -316,7 +326,7 @@ export class Writer {
       if (this.options.catalogFolder !== null) await syncPath(this.options.catalogFolder, false);
       assertOwned(this.options.ownership);
     } catch (error) {
-      await this.#abandon(connection, error);
+      await this.#connection.abandon(connection, error);
       if (isConflict(error)) throw conflict(error);
       throw new CommitError('unknown', `the commit was not confirmed: ${firstLine(error)}`, { cause: error });
     }
@@ -358,70 +368,6 @@ export class Writer {
     await files.table('canardstack_progress', null);
   }
 
-  /** Ends a failed transaction. The connection goes with it: its settings or state may be off. */
-  async #abandon(connection: DuckDBConnection, error: unknown): Promise<void> {
-    this.options.host.notice(error);
-    if (this.#connection?.connection !== connection) return;
-    const deadline = performance.now() + interruptGraceMs;
-    // Fails when no transaction is open any more, as after a failed COMMIT.
-    await this.#bounded(connection, deadline, () => connection.run('ROLLBACK')).catch((failure: unknown) => {
-      this.options.host.notice(failure);
-    });
-    if (this.#connection?.connection === connection) this.#drop();
-  }
-
-  /** Interrupts the connection at the deadline; leaves it behind when it doesn't even heed that. */
-  async #bounded<T>(connection: DuckDBConnection, deadline: number, work: () => Promise<T>): Promise<T> {
-    let interrupted = false;
-    let giveUp: NodeJS.Timeout | undefined;
-    const timer = setTimeout(
-      () => {
-        interrupted = true;
-        connection.interrupt();
-      },
-      Math.max(1, deadline - performance.now()),
-    );
-    const working = work();
-    const stuck = new Promise<never>((_, reject) => {
-      giveUp = setTimeout(
-        () => {
-          // It is released when the statement ends after all; closing it earlier would pull memory from under it.
-          if (this.#connection?.connection === connection) this.#connection = null;
-          void working.catch(() => undefined).then(() => this.options.host.release(connection));
-          reject(new LakeError('unavailable', 'the lake does not answer, not even to an interrupt'));
-        },
-        Math.max(1, deadline - performance.now()) + interruptGraceMs,
-      );
-    });
-    try {
-      return await Promise.race([working, stuck]);
-    } catch (error) {
-      if (!interrupted || error instanceof LakeError) throw error;
-      throw new LakeError('unavailable', `the lake did not finish in time and was interrupted`, {
-        cause: error,
-      });
-    } finally {
-      clearTimeout(timer);
-      clearTimeout(giveUp);
-    }
-  }
-
-  async #connected(): Promise<DuckDBConnection> {
-    const { host } = this.options;
-    if (this.#connection && this.#connection.generation !== host.generation) this.#drop();
-    if (!this.#connection) {
-      const connection = await host.acquire();
-      this.#connection = { connection, generation: host.generation };
-    }
-    return this.#connection.connection;
-  }
-
-  /** Gives the connection back, for instance because the instance is being replaced. */
-  #drop(): void {
-    if (this.#connection) this.options.host.release(this.#connection.connection);
-    this.#connection = null;
-  }
-
   #observe(phase: string, since: number): number {
     const now = performance.now();
     this.#seconds.observe({ phase }, (now - since) / 1000);
@@ -438,7 +384,8 @@ function timestampColumn(table: TableName): number {
 }
 
 /** The snapshot of this connection's last commit; -1 when even that can't be told (the commit itself is safe). */
-async function lastSnapshot(connection: DuckDBConnection): Promise<number> {
+async function lastSnapshot(connection: DuckDBConnection | null): Promise<number> {
+  if (connection === null) return -1;
   try {
     const reader = await connection.runAndReadAll(`SELECT id FROM ducklake_last_committed_snapshot('lake')`);
     return Number(reader.getRows()[0]?.[0] ?? -1);
