@@ -111,14 +111,12 @@ export async function publish(staged: string, target: string): Promise<string | 
   const handle = await open(staged, 'r+');
   await handle.sync().finally(() => handle.close());
   await mkdir(dirname(target), { recursive: true });
-  let replaced: string | null = null;
-  if (await exists(target)) {
-    const stamp = new Date().toISOString().replaceAll(/[-:.]/g, '');
-    replaced = join(dirname(target), `${basename(target)}.replaced-${stamp}`);
-    await rename(target, replaced);
-    // Its log belongs to it; to the new file it would be foreign.
-    if (await exists(`${target}.wal`)) await rename(`${target}.wal`, `${replaced}.wal`);
-  }
+  const stamp = new Date().toISOString().replaceAll(/[-:.]/g, '');
+  const aside = join(dirname(target), `${basename(target)}.replaced-${stamp}`);
+  const replaced = (await exists(target)) ? aside : null;
+  if (replaced !== null) await rename(target, aside);
+  // A log belongs to the file that it was written for; to the new one it would be foreign.
+  if (await exists(`${target}.wal`)) await rename(`${target}.wal`, `${aside}.wal`);
   await rename(staged, target);
   const folder = await open(dirname(target), 'r');
   await folder.sync().finally(() => folder.close());
