@@ -18,6 +18,19 @@ describe('messages of DuckDB', () => {
     );
   });
 
+  it('lose the connection string of PostgreSQL', () => {
+    assert.equal(
+      firstLine(
+        new Error(
+          'IO Error: Failed to attach DuckLake MetaData "x" at path + "postgres:host=h user=u"Unable to connect to ' +
+            'Postgres at "host=h user=u": connection to server at "h", port 1 failed: Connection refused',
+        ),
+      ),
+      'IO Error: Failed to attach DuckLake MetaData "x": Unable to connect to Postgres: connection to server at "h", ' +
+        'port 1 failed: Connection refused',
+    );
+  });
+
   it('tell when the instance must be opened again', () => {
     assert.ok(isFatal(new Error('FATAL Error: x')));
     assert.ok(

@@ -19,10 +19,10 @@ export function messageOf(error: unknown): string {
  * among them) that DuckLake quotes when a catalog server refuses them.
  */
 export function firstLine(error: unknown): string {
-  const message = messageOf(error).replace(
-    /(Failed to (?:execute|prepare) (?:query|COPY)) ".*"\s*:/gs,
-    '$1:',
-  );
+  const message = messageOf(error)
+    .replace(/(Failed to (?:execute|prepare) (?:query|COPY)) ".*"\s*:/gs, '$1:')
+    // Its settings, which the operator knows and a client needn't.
+    .replace(/(?: at path \+ "[^"]*")?(Unable to connect to Postgres) at "[^"]*"/g, ': $1');
   const cut = message.search(/\n\s*\n?LINE \d+:/);
   return (cut < 0 ? message : message.slice(0, cut)).trim();
 }
