@@ -207,7 +207,7 @@ describe('the Helm chart', { skip: skipWithout(helm, 'helm') }, () => {
         const file = join(folder, `${name}.yaml`);
         const own = parsed(await render(values)).filter(({ kind }) => !foreignKinds.includes(kind));
         assert.ok(own.length >= 10);
-        await writeFile(file, own.map((each) => JSON.stringify(each)).join('---\n'));
+        await writeFile(file, own.map((each) => JSON.stringify(each)).join('\n---\n'));
         for (const version of versions) {
           await run(validate ?? '', ['--strict', '--quiet', '-k', version, file]);
         }
