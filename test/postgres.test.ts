@@ -19,7 +19,7 @@ describe('several nodes on a PostgreSQL catalog', { skip: skipWithoutPostgres() 
   let folder: string;
   const running = new Set<TestServer>();
 
-  const start = async (name: string, role: 'ingest' | 'query' | 'all', options: { ready?: boolean } = {}) => {
+  const start = async (name: string, role: 'ingest' | 'query' | 'all', env: Record<string, string> = {}) => {
     const server = await startServer({
       dataDir: join(folder, name),
       env: {
@@ -28,8 +28,8 @@ describe('several nodes on a PostgreSQL catalog', { skip: skipWithoutPostgres() 
         CANARDSTACK_ROLE: role,
         CANARDSTACK_SEAL_INTERVAL_MS: '200',
         CANARDSTACK_DATA_INLINING_ROW_LIMIT: '100',
+        ...env,
       },
-      waitReady: options.ready ?? true,
     });
     running.add(server);
     return server;
@@ -107,6 +107,28 @@ describe('several nodes on a PostgreSQL catalog', { skip: skipWithoutPostgres() 
       assert.equal(await server.stop(), 0);
       running.delete(server);
     }
+  });
+
+  it('take data and answer in time while PostgreSQL hangs', async () => {
+    const server = await start('hang', 'all', { CANARDSTACK_QUERY_TIMEOUT_MS: '1000' });
+    const load = new Workload('h');
+    load.start(server.url, 2);
+    await eventually(() => Promise.resolve(load.acked > 5 ? true : undefined));
+    await postgres.signalAll('SIGSTOP');
+    try {
+      const acked = load.acked;
+      const answers = await Promise.all([loki(server), loki(server), fetch(`${server.url}/readyz`)]);
+      for (const { status } of answers) assert.ok(status === 503 || status === 504, String(status));
+      assert.ok(load.acked > acked, 'nothing was taken');
+    } finally {
+      await postgres.signalAll('SIGCONT');
+    }
+    await eventually(async () => ((await loki(server)).ok ? true : undefined), 30_000);
+    await load.stop();
+    await settled(server);
+    assertExact(await verify(server, 'h', load.sent), 'h');
+    assert.equal(await server.stop(), 0);
+    running.delete(server);
   });
 
   it('refuse the second of two servers on copies of one data folder', async () => {
