@@ -1,27 +1,86 @@
 /**
- * npm run drill:lease [-- --rounds 10 --lease 5]
- * A server is paused past its catalog lease, under load and during CHECKPOINT, and another takes the catalog over.
- * Exit code 1 when the first one changes anything, does not end by itself, or a record is missing or there twice.
+ * npm run drill:lease [-- --kind quack --rounds 10 --lease 5 --locks lost]
+ * The owner of a catalog is paused past its lease, under load and during CHECKPOINT, and another takes the catalog over.
+ * `--kind local`: two servers on one file. `--kind quack`: two catalog servers, each with a node under load.
+ * `--locks lost`: each of the two has its own mount of the folder, on which it can't see the other's file locks.
+ * Exit code 1 when the first one changes anything, does not end by itself, or a record is missing or there twice;
+ * 0 with the reason when `--locks lost` can't be had here.
  */
 import { parseArgs } from 'node:util';
+import { assertLocksAreLost, mountTwice, whyNoMounts, type TwoHosts } from './fence/mounts.js';
+import { pausedCatalogServer } from './fence/paused-server.js';
+import { SharedServerCatalog } from './fence/shared-server.js';
 import { pausedPastTheLease, SharedCatalog } from './lease/paused.js';
 
 const { values: args } = parseArgs({
-  options: { rounds: { type: 'string', default: '10' }, lease: { type: 'string', default: '5' } },
+  options: {
+    kind: { type: 'string', default: 'local' },
+    rounds: { type: 'string', default: '10' },
+    lease: { type: 'string', default: '5' },
+    locks: { type: 'string', default: 'kept' },
+  },
 });
-// One catalog for all rounds: each starts on the file that the takeover before it made.
-const shared = await SharedCatalog.make(Number(args.lease));
+const leaseSecs = Number(args.lease);
+const lost = args.locks === 'lost';
+
+let hosts: TwoHosts | undefined;
+if (lost) {
+  const reason = await whyNoMounts();
+  if (reason !== null) {
+    console.log(`skipped: ${reason}`);
+    process.exit(0);
+  }
+  hosts = await mountTwice();
+  console.log(await assertLocksAreLost(hosts));
+}
+
+/** One round; all rounds share a catalog, so each starts on the file that the takeover before it made. */
+type Round = (name: string, even: boolean) => Promise<string>;
+
+async function quack(): Promise<{ folder: string; round: Round; remove(): Promise<void> }> {
+  const shared = await SharedServerCatalog.make(leaseSecs, hosts);
+  return {
+    folder: shared.folder,
+    remove: () => shared.remove(),
+    round: (name, even) =>
+      pausedCatalogServer(shared, name, {
+        // The one that stands still shows that no byte changes, the one that goes on writes at the same time.
+        frozen: !even,
+        maintenance: even,
+        pauseAfterMs: 1000 + Math.random() * 3000,
+        ignoreFileLock: !lost,
+      }),
+  };
+}
+
+async function local(): Promise<{ folder: string; round: Round; remove(): Promise<void> }> {
+  const shared = await SharedCatalog.make(leaseSecs, hosts);
+  return {
+    folder: shared.folder,
+    remove: () => shared.remove(),
+    round: (name, even) =>
+      pausedPastTheLease(shared, name, {
+        maintenance: even,
+        pauseAfterMs: 1000 + Math.random() * 3000,
+        ignoreFileLock: !lost,
+      }),
+  };
+}
+
+const drill = await (args.kind === 'quack' ? quack() : local());
 let failed = false;
-for (let round = 1; round <= Number(args.rounds) && !failed; round++) {
+for (let n = 1; n <= Number(args.rounds) && !failed; n++) {
   try {
-    const maintenance = round % 2 === 0;
-    const pauseAfterMs = 1000 + Math.random() * 3000;
-    console.log(await pausedPastTheLease(shared, `l${round}`, { maintenance, pauseAfterMs }));
+    console.log(await drill.round(`l${n}`, n % 2 === 0));
   } catch (error) {
     failed = true;
     console.error(error instanceof Error ? error.message : error);
   }
 }
-if (failed) console.log(`folder: ${shared.folder}`);
-else await shared.remove();
+await hosts?.unmount();
+if (failed) console.log(`folder: ${drill.folder}`);
+else {
+  await drill.remove();
+  await hosts?.remove();
+}
 process.exit(failed ? 1 : 0);

@@ -4,6 +4,7 @@ import { assertExact, verify } from '../kill/verify.js';
 import { settled, startSettled } from '../kill/epoch.js';
 import { Workload } from '../kill/workload.js';
 import { startServer, temporaryFolder, type TestServer } from '../../test/support/server.js';
+import type { TwoHosts } from '../fence/mounts.js';
 import { rm } from 'node:fs/promises';
 
 /** Two servers with spools of their own and one catalog. */
@@ -11,19 +12,25 @@ export class SharedCatalog {
   private constructor(
     readonly folder: string,
     readonly leaseSecs: number,
+    private readonly hosts: TwoHosts | undefined,
   ) {}
 
-  static async make(leaseSecs: number): Promise<SharedCatalog> {
-    return new SharedCatalog(await temporaryFolder(), leaseSecs);
+  /** `hosts`: the two servers see the catalog's folder by mounts of their own. */
+  static async make(leaseSecs: number, hosts?: TwoHosts): Promise<SharedCatalog> {
+    return new SharedCatalog(hosts?.folder ?? (await temporaryFolder()), leaseSecs, hosts);
   }
 
   dataDir(node: string): string {
     return join(this.folder, node);
   }
 
-  env(more: Record<string, string> = {}): Record<string, string> {
+  env(host: 'first' | 'second' = 'first', more: Record<string, string> = {}): Record<string, string> {
     return {
-      CANARDSTACK_DUCKLAKE_CATALOG_PATH: join(this.folder, 'catalog', 'canardstack.ducklake'),
+      CANARDSTACK_DUCKLAKE_CATALOG_PATH: join(
+        this.hosts?.[host] ?? this.folder,
+        'catalog',
+        'canardstack.ducklake',
+      ),
       CANARDSTACK_DUCKLAKE_DATA_PATH: join(this.folder, 'data'),
       CANARDSTACK_CATALOG_LEASE_SECS: String(this.leaseSecs),
       ...more,
@@ -43,7 +50,7 @@ export class SharedCatalog {
 export async function pausedPastTheLease(
   shared: SharedCatalog,
   name: string,
-  { maintenance = false, pauseAfterMs = 2500 } = {},
+  { maintenance = false, pauseAfterMs = 2500, ignoreFileLock = true } = {},
 ): Promise<string> {
   const running: TestServer[] = [];
   const loads: Workload[] = [];
@@ -66,7 +73,7 @@ export async function pausedPastTheLease(
 
     const second = await startServer({
       dataDir: shared.dataDir('second'),
-      env: shared.env({ CANARDSTACK_CATALOG_IGNORE_FILE_LOCK: 'true' }),
+      env: shared.env('second', { CANARDSTACK_CATALOG_IGNORE_FILE_LOCK: String(ignoreFileLock) }),
     });
     running.push(second);
     const atSecond = load(`${name}-second`, second.url);
