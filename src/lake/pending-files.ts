@@ -153,14 +153,16 @@ export class PendingFiles {
 /** Names of those files that the catalog knows, whether the current snapshot has them or an older one. */
 async function knownFiles(connection: DuckDBConnection, files: readonly Pending[]): Promise<Set<string>> {
   const names = files.map(({ target }) => literal(basename(target))).join(', ');
-  const catalog = '__ducklake_metadata_lake';
-  const reader = await connection.runAndReadAll(
-    `SELECT DISTINCT name FROM (
-       SELECT parse_filename(path) AS name FROM ${catalog}.ducklake_data_file
-       UNION ALL SELECT parse_filename(path) FROM ${catalog}.ducklake_files_scheduled_for_deletion)
-     WHERE name IN (${names})`,
-  );
-  return new Set(reader.getRows().map(([name]) => String(name)));
+  const found = new Set<string>();
+  // One statement for each: a catalog server can't read two of its tables in one.
+  for (const table of ['ducklake_data_file', 'ducklake_files_scheduled_for_deletion']) {
+    const reader = await connection.runAndReadAll(
+      `SELECT name FROM (SELECT parse_filename(path) AS name FROM __ducklake_metadata_lake.${table})
+       WHERE name IN (${names})`,
+    );
+    for (const [name] of reader.getRows()) found.add(String(name));
+  }
+  return found;
 }
 
 async function notes(folder: string): Promise<string[]> {

@@ -14,45 +14,79 @@ export interface KnownFile {
   readonly current: boolean;
 }
 
-/** Every file that some snapshot of the catalog in `database` needs, and those that DuckLake will delete. */
+interface Folder {
+  readonly name: string;
+  readonly path: string;
+  readonly relative: boolean;
+  readonly parent: number | null;
+}
+
+/**
+ * Every file that some snapshot of the catalog in `database` needs, and those that DuckLake will delete. One statement for
+ * each metadata table: a catalog server can't read two in one. Files that wait for their deletion are read last, so
+ * that one which becomes such meanwhile is not missed.
+ */
 export async function knownFiles(
   connection: DuckDBConnection,
   database: string,
   dataPath: string,
 ): Promise<KnownFile[]> {
+  const rows = async (sql: string) => (await connection.runAndReadAll(sql)).getRowObjects();
   const of = (table: string) => qualified(database, table);
-  const part = (kind: string, id: string) => `
-    SELECT '${kind}' AS kind, f.${id} AS id, f.path, f.path_is_relative AS relative, f.file_size_bytes AS size,
-           f.end_snapshot IS NULL AS current, t.table_name AS "table",
-           t.path AS table_path, t.path_is_relative AS table_relative,
-           s.path AS schema_path, s.path_is_relative AS schema_relative
-    FROM ${of(`ducklake_${kind}_file`)} f
-    LEFT JOIN (SELECT table_id, arg_max(table_name, begin_snapshot) AS table_name, arg_max(path, begin_snapshot) AS path,
-                      arg_max(path_is_relative, begin_snapshot) AS path_is_relative,
-                      arg_max(schema_id, begin_snapshot) AS schema_id
-               FROM ${of('ducklake_table')} GROUP BY table_id) t USING (table_id)
-    LEFT JOIN (SELECT schema_id, arg_max(path, begin_snapshot) AS path,
-                      arg_max(path_is_relative, begin_snapshot) AS path_is_relative
-               FROM ${of('ducklake_schema')} GROUP BY schema_id) s USING (schema_id)`;
-  const reader = await connection.runAndReadAll(
-    `${part('data', 'data_file_id')} UNION ALL ${part('delete', 'delete_file_id')}
-     UNION ALL
-     SELECT 'scheduled', data_file_id, path, path_is_relative, NULL, false, '', '', true, '', true
-     FROM ${of('ducklake_files_scheduled_for_deletion')}`,
+  const filesOf = async (kind: 'data' | 'delete') => {
+    const found = await rows(
+      `SELECT ${kind}_file_id AS id, table_id, path, path_is_relative AS relative, file_size_bytes AS size,
+              end_snapshot IS NULL AS current FROM ${of(`ducklake_${kind}_file`)}`,
+    );
+    return found.map((row) => ({ ...row, kind }));
+  };
+  const files = [...(await filesOf('data')), ...(await filesOf('delete'))];
+  const scheduled = await rows(
+    `SELECT data_file_id AS id, path, path_is_relative AS relative FROM ${of('ducklake_files_scheduled_for_deletion')}`,
   );
-  return reader.getRowObjects().map((row) => {
-    const relative = row['relative'] === true;
-    const inTable = row['table_relative'] === true;
-    const schema = row['schema_relative'] === true ? String(row['schema_path'] ?? '') : '';
-    const folder = (inTable ? schema : '') + String(row['table_path'] ?? '');
-    const path = (relative ? folder : '') + String(row['path']);
+  const folders = async (kind: 'table' | 'schema') => {
+    const found = await rows(
+      `SELECT ${kind}_id AS id, arg_max(${kind}_name, begin_snapshot) AS name, arg_max(path, begin_snapshot) AS path,
+              arg_max(path_is_relative, begin_snapshot) AS relative, arg_max(schema_id, begin_snapshot) AS parent
+       FROM ${of(`ducklake_${kind}`)} GROUP BY ${kind}_id`,
+    );
+    return new Map(
+      found.map((row): [number, Folder] => [
+        Number(row['id']),
+        {
+          name: String(row['name']),
+          path: String(row['path'] ?? ''),
+          relative: row['relative'] === true,
+          parent: kind === 'schema' ? null : Number(row['parent']),
+        },
+      ]),
+    );
+  };
+  const tables = await folders('table');
+  const schemas = await folders('schema');
+  const folderOf = (table: Folder | undefined) => {
+    const schema = table?.relative ? schemas.get(table.parent ?? -1) : undefined;
+    return (schema?.relative ? schema.path : '') + (table?.path ?? '');
+  };
+  const known = (
+    row: Record<string, unknown>,
+    kind: KnownFile['kind'],
+    table: Folder | undefined,
+  ): KnownFile => {
+    const path = (row['relative'] === true ? folderOf(table) : '') + String(row['path']);
     return {
       key: path.startsWith(dataPath) ? path.slice(dataPath.length) : path,
-      kind: row['kind'] as KnownFile['kind'],
-      table: String(row['table'] ?? ''),
-      size: row['size'] === null ? null : Number(row['size']),
+      kind,
+      table: table?.name ?? '',
+      size: typeof row['size'] === 'bigint' ? Number(row['size']) : null,
       id: Number(row['id']),
       current: row['current'] === true,
     };
-  });
+  };
+  return [
+    ...files.map((row) =>
+      known(row, row.kind, tables.get(Number((row as Record<string, unknown>)['table_id']))),
+    ),
+    ...scheduled.map((row) => known(row, 'scheduled', undefined)),
+  ];
 }

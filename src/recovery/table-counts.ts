@@ -15,28 +15,37 @@ export interface TableCount {
 
 /** Of every table of the catalog in `database`, by name. Reads no Parquet. */
 export async function tableCounts(connection: DuckDBConnection, database: string): Promise<TableCount[]> {
+  // One statement for each metadata table: a catalog server can't read two in one.
+  const rowsOf = async (sql: string) => (await connection.runAndReadAll(sql)).getRows();
   const of = (table: string) => qualified(database, table);
-  const reader = await connection.runAndReadAll(
-    `SELECT t.table_id, t.table_name, coalesce(f.rows, 0), coalesce(f.files, 0), coalesce(f.bytes, 0),
-            coalesce(d.deleted, 0)
-     FROM ${of('ducklake_table')} t
-     LEFT JOIN (SELECT table_id, sum(record_count) AS rows, count(*) AS files, sum(file_size_bytes) AS bytes
-                FROM ${of('ducklake_data_file')} WHERE end_snapshot IS NULL GROUP BY table_id) f USING (table_id)
-     LEFT JOIN (SELECT table_id, sum(delete_count) AS deleted
-                FROM ${of('ducklake_delete_file')} WHERE end_snapshot IS NULL GROUP BY table_id) d USING (table_id)
-     WHERE t.end_snapshot IS NULL ORDER BY t.table_name`,
+  const tables = await rowsOf(
+    `SELECT table_id, table_name FROM ${of('ducklake_table')} WHERE end_snapshot IS NULL ORDER BY table_name`,
   );
+  const files = new Map<number, { rows: number; files: number; bytes: number }>();
+  for (const [id, rows, n, bytes] of await rowsOf(
+    `SELECT table_id, sum(record_count), count(*), sum(file_size_bytes) FROM ${of('ducklake_data_file')}
+     WHERE end_snapshot IS NULL GROUP BY table_id`,
+  )) {
+    files.set(Number(id), { rows: Number(rows), files: Number(n), bytes: Number(bytes) });
+  }
+  const deleted = new Map<number, number>();
+  for (const [id, rows] of await rowsOf(
+    `SELECT table_id, sum(delete_count) FROM ${of('ducklake_delete_file')} WHERE end_snapshot IS NULL GROUP BY table_id`,
+  )) {
+    deleted.set(Number(id), Number(rows));
+  }
   const counts: TableCount[] = [];
-  for (const [id, name, rows, files, bytes, deleted] of reader.getRows()) {
+  for (const [id, name] of tables) {
     const tableId = Number(id);
+    const inFiles = files.get(tableId) ?? { rows: 0, files: 0, bytes: 0 };
     const inlinedRows = await inlinedRowsOf(connection, database, tableId);
     const inlinedDeletes = await inlinedDeletesOf(connection, database, tableId);
     counts.push({
       table: String(name),
-      rows: Number(rows) - Number(deleted) - inlinedDeletes + inlinedRows,
+      rows: inFiles.rows - (deleted.get(tableId) ?? 0) - inlinedDeletes + inlinedRows,
       inlinedRows,
-      files: Number(files),
-      bytes: Number(bytes),
+      files: inFiles.files,
+      bytes: inFiles.bytes,
     });
   }
   return counts;
@@ -68,11 +77,16 @@ async function inlinedDeletesOf(
 ): Promise<number> {
   const table = `ducklake_inlined_delete_${tableId}`;
   if (!(await exists(connection, database, table))) return 0;
-  return count(
-    connection,
-    `SELECT count(*) FROM ${qualified(database, table)} WHERE file_id IN
-       (SELECT data_file_id FROM ${qualified(database, 'ducklake_data_file')} WHERE end_snapshot IS NULL)`,
+  const perFile = await connection.runAndReadAll(
+    `SELECT file_id, count(*) FROM ${qualified(database, table)} GROUP BY file_id`,
   );
+  if (perFile.currentRowCount === 0) return 0;
+  const current = await connection.runAndReadAll(
+    `SELECT data_file_id FROM ${qualified(database, 'ducklake_data_file')}
+     WHERE table_id = ${tableId} AND end_snapshot IS NULL`,
+  );
+  const files = new Set(current.getRows().map(([id]) => Number(id)));
+  return perFile.getRows().reduce((sum, [id, n]) => sum + (files.has(Number(id)) ? Number(n) : 0), 0);
 }
 
 /** Newest snapshot and DuckLake's format version. */
