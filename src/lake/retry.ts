@@ -14,7 +14,9 @@ const longestPauseMs = 1000;
 export function isConflict(error: unknown): boolean {
   const message = messageOf(error);
   return (
-    /Transaction conflict\b|\bConflict on tuple\b|maximum retry count/i.test(message) ||
+    /Transaction conflict\b|write-write conflict|\bConflict on (tuple|update)\b|maximum retry count/i.test(
+      message,
+    ) ||
     // By name: PostgreSQL words this error in the language of its server.
     /ducklake_(snapshot|snapshot_changes|data_file|delete_file|schema_versions|table|column)\w*_pkey/.test(
       message,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { LakeError } from '../../duckdb/index.js';
+import { LakeError, messageOf } from '../../duckdb/index.js';
 import type { CommitLock } from '../commit-lock.js';
 import type { Writer } from '../commit.js';
 import type { FileSync } from '../durable.js';
@@ -102,8 +102,8 @@ export class TaskRun {
       try {
         return await work();
       } catch (error) {
-        const lockBusy = error instanceof LakeError && /conflict/.test(error.message);
-        if (attempt === attempts || !(lockBusy || isConflict(error))) throw error;
+        const conflict = isConflict(error) || /conflict/i.test(messageOf(error));
+        if (attempt === attempts || !conflict) throw error;
         await sleep(50 * 2 ** attempt * (0.5 + Math.random()), undefined, { signal: this.signal });
       }
     }
