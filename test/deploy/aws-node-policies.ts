@@ -163,6 +163,10 @@ export const nodePolicies: readonly Policy[] = [
           ),
           ...must(at(container, 'MountPoints.0.SourceVolume') === 'spool', `${name} does not mount it`),
           ...must(
+            at(container, 'RestartPolicy.Enabled') === true,
+            `${name}: a crash replaces the task, and its volume`,
+          ),
+          ...must(
             catalogFrom(configOf(container).config).kind === (onEfs(stack) ? 'quack' : 'postgres'),
             `${name} would keep a catalog on the volume that goes with its task`,
           ),
@@ -177,6 +181,7 @@ export const nodePolicies: readonly Policy[] = [
         `${properties('AppService')}.VolumeConfigurations.0.ManagedEBSVolume.Encrypted`,
         false,
       ),
+      'a new task after a crash': set(`${appContainer}.RestartPolicy`),
       'no volume': set(`${properties('AppService')}.VolumeConfigurations`),
       'a local catalog': (template) => {
         const environmentOf = at(template, `${appContainer}.Environment`) as Value[];

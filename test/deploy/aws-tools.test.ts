@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { templateFile } from './aws-template.js';
 import { run, skipWithout, text } from './files.js';
@@ -57,22 +57,20 @@ interface Emulated {
 
 describe('the stack in an emulator', { skip: skipWithout(python, 'moto') }, () => {
   const separate = { Nodes: 'separate', Image: 'registry.example/canardstack:1' };
-  const emulated = async (cases: object): Promise<Emulated> => {
-    const script = 'test/deploy/aws-emulator.py';
-    const { stdout } = await run(
-      python as string,
-      ['-W', 'ignore', script, template, JSON.stringify(cases)],
-      {
-        maxBuffer: 16 * 1024 * 1024,
-      },
-    );
-    return JSON.parse(stdout) as Emulated;
-  };
+  let emulated: Emulated;
 
-  it('is created on EFS, and an update replaces tasks but neither volume nor bucket', async () => {
-    const { stacks } = await emulated({
+  before(async () => {
+    const cases = JSON.stringify({
       efs: [separate, { ...separate, Image: 'registry.example/canardstack:2' }],
+      postgres: [{ ...separate, Catalog: 'postgres', CertificateArn: 'made by the emulator' }],
     });
+    const args = ['-W', 'ignore', 'test/deploy/aws-emulator.py', template, cases];
+    const { stdout } = await run(python as string, args, { maxBuffer: 16 * 1024 * 1024 });
+    emulated = JSON.parse(stdout) as Emulated;
+  });
+
+  it('is created on EFS, and an update replaces tasks but neither volume nor bucket', () => {
+    const { stacks } = emulated;
     const [created, updated] = stacks['efs'] as [Step, Step];
     assert.equal(created.status, 'CREATE_COMPLETE');
     assert.equal(updated.status, 'UPDATE_COMPLETE');
@@ -93,10 +91,8 @@ describe('the stack in an emulator', { skip: skipWithout(python, 'moto') }, () =
     }
   });
 
-  it('is created on PostgreSQL behind a load balancer, without a catalog task', async () => {
-    const { stacks, standIns } = await emulated({
-      postgres: [{ ...separate, Catalog: 'postgres', CertificateArn: 'made by the emulator' }],
-    });
+  it('is created on PostgreSQL behind a load balancer, without a catalog task', () => {
+    const { stacks, standIns } = emulated;
     const [created] = stacks['postgres'] as [Step];
     assert.equal(created.status, 'CREATE_COMPLETE');
     assert.ok(created.resources['GrpcListener']);
