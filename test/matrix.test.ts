@@ -73,34 +73,33 @@ function acceptance(kind: LakeKind, backends: Backends, result: RunOfKind) {
   };
   const steps = (server: TestServer, smoke: ReturnType<typeof smokeData>) =>
     new SmokeSteps(new Client(server.url), {}, smoke, 20_000);
-  const askAll = async () => {
-    for (const smoke of smokes) {
-      const ask = steps(lake.query, smoke);
-      await ask.logs();
-      await ask.traces();
-      await ask.metrics();
+  const ask = async () => {
+    for (const smoke of new Set([smokes[0], smokes.at(-1)])) {
+      if (smoke === undefined) continue;
+      const apis = steps(lake.query, smoke);
+      await apis.logs();
+      await apis.traces();
+      await apis.metrics();
     }
   };
-  /** Rows and distinct identities of each table, on the query node. */
-  const exact = async () => {
-    for (const [table, id] of Object.entries(counted)) {
-      const count = async () => {
+  /** Waits until the query node has each record, and has it once. */
+  const exact = () =>
+    eventually(async () => {
+      for (const [table, id] of Object.entries(counted)) {
         const [row] = await sql(
           lake.query,
           `SELECT count(*)::INTEGER n, count(DISTINCT ${id})::INTEGER d FROM lake.${table} WHERE service_name = 'bulk'`,
         );
-        return [row?.['n'], row?.['d']];
-      };
-      await eventually(async () => (Number((await count())[0]) >= bulks * bulk ? true : undefined));
-      assert.deepEqual(await count(), [bulks * bulk, bulks * bulk], table);
-    }
-    for (const smoke of smokes) await steps(lake.query, smoke).count();
-    const [row] = await sql(
-      lake.query,
-      `SELECT count(*)::INTEGER n FROM lake.logs WHERE service_name = 'old'`,
-    );
-    assert.equal(row?.['n'], oldRows, 'old rows');
-  };
+        assert.deepEqual([row?.['n'], row?.['d']], [bulks * bulk, bulks * bulk], table);
+      }
+      for (const smoke of smokes) await steps(lake.query, smoke).count();
+      const [old] = await sql(
+        lake.query,
+        `SELECT count(*)::INTEGER n FROM lake.logs WHERE service_name = 'old'`,
+      );
+      assert.equal(old?.['n'], oldRows, 'rows past retention');
+      return true;
+    });
   const maintain = async (task: string) => {
     const response = await fetch(`${lake.ingest.url}/api/admin/maintenance/${task}`, { method: 'POST' });
     const body: unknown = await response.json();
@@ -145,14 +144,14 @@ function acceptance(kind: LakeKind, backends: Backends, result: RunOfKind) {
     await exact();
   });
 
-  point('query', 'answers on the Prometheus, Loki and Tempo APIs', askAll);
+  point('query', 'answers on the Prometheus, Loki and Tempo APIs', ask);
 
   point('checkpoint', 'runs CHECKPOINT, counts it, and changes no row', async () => {
     await checkpoint();
     const metrics = await (await fetch(`${lake.ingest.url}/metrics`)).text();
     assert.match(metrics, /^ducklake_checkpoint_runs_total\{status="ok"\} 1$/m);
     await exact();
-    await askAll();
+    await ask();
   });
 
   point('retention', 'deletes what is past retention, after a dry run that deletes nothing', async () => {
@@ -160,10 +159,7 @@ function acceptance(kind: LakeKind, backends: Backends, result: RunOfKind) {
     const records = Array.from({ length: bulk }, (_, i) => ({ timeNs, body: `old ${i}` }));
     await post('/v1/logs', logsRequest({ 'service.name': 'old' }, records));
     oldRows = bulk;
-    await eventually(async () => {
-      await exact();
-      return true;
-    });
+    await exact();
     const rows = ({ tables }: { tables: { table: string; rows: number }[] }) =>
       tables.filter((each) => each.rows > 0).map(({ table, rows: n }) => [table, n]);
     const dry = await maintain('retention/dry-run');
@@ -189,7 +185,7 @@ function acceptance(kind: LakeKind, backends: Backends, result: RunOfKind) {
     await exact();
     await ingest();
     await exact();
-    await askAll();
+    await ask();
     await checkpoint();
     await exact();
   });
@@ -203,7 +199,8 @@ function acceptance(kind: LakeKind, backends: Backends, result: RunOfKind) {
 const backends = new Backends();
 const runs = new Map<LakeKind, RunOfKind>(lakeKinds.map((kind) => [kind, { kind, points: {} }]));
 
-describe('the acceptance suite', () => {
+// Two at once: much of each is waiting.
+describe('the acceptance suite', { concurrency: 2 }, () => {
   for (const [kind, result] of runs) {
     const skip = skipKind(kind);
     describe(`on ${kind}`, { skip }, () => acceptance(kind, backends, result));
