@@ -22,7 +22,9 @@ const commands = {
   cli: () => start(args),
   test: () => test(args),
   check: () => check(),
-  setup: () => setUp({}),
+  setup: async () => {
+    await setUp({});
+  },
 };
 
 if (command === undefined || command === '--help' || command === 'help') {
