@@ -34,6 +34,10 @@ export function addCatalogCommands(root: Command, setCode: (code: number) => voi
     .command('catalog')
     .description('Look after the catalog: back up, restore, verify, rebuild, migrate.');
   catalog.copyInheritedSettings(root);
+  catalog.addHelpText(
+    'after',
+    `\nExamples:\n  canardstack catalog status\n  canardstack catalog backup\n  canardstack catalog verify --help\n${exitCodes}`,
+  );
   const define = (name: string, description: string, run: Run): Command => {
     const command = catalog.command(name).description(description).copyInheritedSettings(catalog);
     addSettings(command, false);
@@ -111,7 +115,10 @@ ${exitCodes}`,
         },
         progress,
       );
-      const ok = value.verified.ok && (value.adopted?.failed.length ?? 0) === 0;
+      // Leftovers of no use are no failure of the restore.
+      const { damaged, orphans } = value.verified;
+      const whole = damaged.length === 0 && !orphans.some(({ state }) => state === 'rows');
+      const ok = whole && (value.adopted?.failed.length ?? 0) === 0;
       return { value, text: parts.restoreText(value), ok };
     },
   )

@@ -62,6 +62,7 @@ export async function adoptFiles(options: AdoptOptions): Promise<AdoptReport> {
     ingestedAt: null,
     streams: null,
   }));
+  await continueNumbers(connection, options.files);
   const columnIds = await columnNumbers(connection);
   const rows: Record<string, number> = {};
   const failed: { key: string; error: string }[] = [];
@@ -109,7 +110,6 @@ export async function adoptFiles(options: AdoptOptions): Promise<AdoptReport> {
     }
   }
   await flush();
-  await continueNumbers(connection, options.files);
   onProgress(files.length, files.length);
   return { added, copies, partly, rows, failed, rewritten };
 }
@@ -208,10 +208,15 @@ async function continueNumbers(connection: DuckDBConnection, files: readonly Dat
   }
   for (const name of new Set(files.map(({ table }) => table.name))) {
     const ids = files.filter(({ table }) => table.name === name).map(({ facts }) => facts.maxRowId ?? -1);
+    const next = Math.max(...ids) + 1;
+    const table = `SELECT max(table_id) FROM ${of('ducklake_table')} WHERE table_name = ${literal(name)} AND end_snapshot IS NULL`;
     await connection.run(
-      `UPDATE ${of('ducklake_table_stats')} SET next_row_id = greatest(next_row_id, ${Math.max(...ids) + 1})
-       WHERE table_id = (SELECT max(table_id) FROM ${of('ducklake_table')}
-                         WHERE table_name = ${literal(name)} AND end_snapshot IS NULL)`,
+      `UPDATE ${of('ducklake_table_stats')} SET next_row_id = greatest(next_row_id, ${next}) WHERE table_id = (${table})`,
+    );
+    await connection.run(
+      `INSERT INTO ${of('ducklake_table_stats')} (table_id, record_count, next_row_id, file_size_bytes)
+       SELECT id, 0, ${next}, 0 FROM (${table}) t(id)
+       WHERE id NOT IN (SELECT table_id FROM ${of('ducklake_table_stats')})`,
     );
   }
 }
