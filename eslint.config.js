@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'dist-*/**', 'node_modules/**', 'canardstack-data/**'] },
+  { ignores: ['.cache/**', 'dist/**', 'dist-*/**', 'node_modules/**', 'canardstack-data/**'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],
