@@ -28,13 +28,14 @@ function acceptance(kind: LakeKind, backends: Backends, result: RunOfKind) {
   let bulks = 0;
   let oldRows = 0;
 
-  const point = (name: Point, text: string, work: () => Promise<void>) =>
-    it(text, async () => {
+  const point = (name: Point, text: string, work: () => Promise<void>) => {
+    void it(text, async () => {
       const begun = performance.now();
       result.points[name] = { status: 'failed', milliseconds: 0 };
       await work();
       result.points[name] = { status: 'ok', milliseconds: Math.round(performance.now() - begun) };
     });
+  };
   const post = async (path: string, body: Uint8Array) => {
     const response = await fetch(lake.ingest.url + path, {
       method: 'POST',

@@ -78,7 +78,8 @@ export class TestLake {
     readonly folder: string,
     /** Of every node; holds all that `canardstack` needs to find the lake as well. */
     readonly env: Readonly<Record<string, string>>,
-    private readonly catalog: TestCatalog | null,
+    /** The catalog server's own settings; null where there is none. */
+    readonly catalog: TestCatalog | null,
     private readonly postgres: TestPostgres | null,
   ) {}
 
@@ -112,22 +113,13 @@ export class TestLake {
     return this.#query;
   }
 
-  /** The catalog server's own settings; null where there is none. */
-  get catalogEnv(): Readonly<Record<string, string>> | null {
-    return this.catalog?.env ?? null;
-  }
-
-  get catalogLog(): string | null {
-    return this.catalog?.log ?? null;
-  }
-
   async start(): Promise<void> {
     await this.startCatalog();
     await this.startIngest();
     await this.startQuery();
   }
 
-  /** The catalog server, or a PostgreSQL that was killed; nothing on a local catalog. */
+  /** The catalog server; nothing on other kinds. */
   async startCatalog(env: Record<string, string> = {}): Promise<void> {
     if (this.catalog !== null) this.#catalogProcess = await startCatalog(this.catalog, { env });
   }
