@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { startCatalog, testCatalog, type CatalogProcess } from '../support/catalog-server.js';
@@ -106,7 +107,7 @@ describe('the dashboards', () => {
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const started = await startServer({
-      dataDir: folder,
+      dataDir: join(folder, 'node'),
       waitReady: false,
       env: {
         ...(s3 && { ...s3.env(), CANARDSTACK_DUCKLAKE_DATA_PATH: `s3://${s3.bucket}/lake` }),
@@ -120,7 +121,7 @@ describe('the dashboards', () => {
     });
     server = { ...started, url };
     await eventually(async () => ((await fetch(`${url}/readyz`)).ok ? true : undefined), 60_000);
-    const shared = await testCatalog(await temporaryFolder());
+    const shared = await testCatalog(join(folder, 'shared'));
     catalogHealth = shared.healthUrl;
     catalog = await startCatalog(shared);
     await send(server);
