@@ -92,6 +92,17 @@ export class InstanceHost {
     return this.#reopening;
   }
 
+  /** Resolves when an instance serves again, or after `ms`. */
+  async reopened(ms: number): Promise<void> {
+    if (this.#reopening === null) return;
+    const timeout = new AbortController();
+    await Promise.race([
+      this.#reopening,
+      sleep(ms, undefined, { signal: timeout.signal }).catch(() => undefined),
+    ]);
+    timeout.abort();
+  }
+
   async #reopen(reason: string): Promise<void> {
     this.log.error({ reason }, 'the lake must be opened again');
     this.#generation++;

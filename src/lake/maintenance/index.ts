@@ -8,7 +8,7 @@ import type { InstanceHost } from '../host.js';
 import { tableSizes } from '../stats.js';
 import type { CheckpointResult, Maintenance, MaintenanceState, RetentionResult } from '../types.js';
 import { checkpoint } from './checkpoint.js';
-import type { MaintenanceLock } from './lock.js';
+import type { MaintenanceLease, MaintenanceLock } from './lock.js';
 import { maintenanceMetrics, type MaintenanceMetrics } from './metrics.js';
 import { retention, retentionCutoff } from './retention.js';
 import { TaskRun } from './task.js';
@@ -34,6 +34,7 @@ export interface MaintenanceOptions {
 const retentionIntervalMs = 3_600_000;
 /** An on-demand run waits for nothing: it does all there is to do. */
 const onDemandMergeBudgetMs = 10 * 60_000;
+const reopenWaitMs = 15_000;
 
 /** Runs CHECKPOINT and retention, on a schedule and on demand, one at a time. */
 export class LakeMaintenance implements Maintenance {
@@ -175,12 +176,26 @@ export class LakeMaintenance implements Maintenance {
     signal: AbortSignal,
     work: (task: TaskRun) => Promise<T>,
   ): Promise<{ value: T } | null> {
-    const lease = await this.options.lock.tryAcquire();
+    const lease = await this.#lease();
     if (lease === null) return null;
     try {
       return { value: await this.#withConnection(AbortSignal.any([signal, lease.lost]), work) };
     } finally {
       await lease.release();
+    }
+  }
+
+  /** A node that was idle notices only here that its catalog server was replaced; nothing is begun yet, so it asks again. */
+  async #lease(): Promise<MaintenanceLease | null> {
+    const { host, lock } = this.options;
+    const { generation } = host;
+    try {
+      return await lock.tryAcquire();
+    } catch (error) {
+      host.notice(error);
+      if (host.generation === generation && host.broken === null) throw error;
+      await host.reopened(reopenWaitMs);
+      return lock.tryAcquire();
     }
   }
 
