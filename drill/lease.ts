@@ -2,6 +2,7 @@
  * npm run drill:lease [-- --kind quack --rounds 10 --lease 5 --locks lost]
  * The owner of a catalog is paused past its lease, under load and during CHECKPOINT, and another takes the catalog over.
  * `--kind local`: two servers on one file. `--kind quack`: two catalog servers, each with a node under load.
+ * `--kind takeover`: as local, and a server is killed in the middle of its takeover, one step of it each round.
  * `--locks lost`: each of the two has its own mount of the folder, on which it can't see the other's file locks.
  * Exit code 1 when the first one changes anything, does not end by itself, or a record is missing or there twice;
  * 0 with the reason when `--locks lost` can't be had here.
@@ -11,6 +12,7 @@ import { assertLocksAreLost, mountTwice, whyNoMounts, type TwoHosts } from './fe
 import { pausedCatalogServer } from './fence/paused-server.js';
 import { SharedServerCatalog } from './fence/shared-server.js';
 import { pausedPastTheLease, SharedCatalog } from './lease/paused.js';
+import { killedInTakeover, takeoverSteps } from './lease/takeover.js';
 
 const { values: args } = parseArgs({
   options: {
@@ -20,6 +22,10 @@ const { values: args } = parseArgs({
     locks: { type: 'string', default: 'kept' },
   },
 });
+if (!['local', 'quack', 'takeover'].includes(args.kind) || !['kept', 'lost'].includes(args.locks)) {
+  console.error('--kind is local, quack or takeover; --locks is kept or lost');
+  process.exit(2);
+}
 const leaseSecs = Number(args.lease);
 const lost = args.locks === 'lost';
 
@@ -35,35 +41,46 @@ if (lost) {
 }
 
 /** One round; all rounds share a catalog, so each starts on the file that the takeover before it made. */
-type Round = (name: string, even: boolean) => Promise<string>;
+type Round = (name: string, n: number) => Promise<string>;
 
-async function quack(): Promise<{ folder: string; round: Round; remove(): Promise<void> }> {
+interface Drill {
+  readonly folder: string;
+  readonly round: Round;
+  remove(): Promise<void>;
+}
+
+async function quack(): Promise<Drill> {
   const shared = await SharedServerCatalog.make(leaseSecs, hosts);
   return {
     folder: shared.folder,
     remove: () => shared.remove(),
-    round: (name, even) =>
+    round: (name, n) =>
       pausedCatalogServer(shared, name, {
         // The one that stands still shows that no byte changes, the one that goes on writes at the same time.
-        frozen: !even,
-        maintenance: even,
+        frozen: n % 2 === 1,
+        maintenance: n % 2 === 0,
         pauseAfterMs: 1000 + Math.random() * 3000,
         ignoreFileLock: !lost,
       }),
   };
 }
 
-async function local(): Promise<{ folder: string; round: Round; remove(): Promise<void> }> {
+async function local(): Promise<Drill> {
   const shared = await SharedCatalog.make(leaseSecs, hosts);
+  const paused: Round = (name, n) =>
+    pausedPastTheLease(shared, name, {
+      maintenance: n % 2 === 0,
+      pauseAfterMs: 1000 + Math.random() * 3000,
+      ignoreFileLock: !lost,
+    });
+  const takeover: Round = (name, n) =>
+    killedInTakeover(shared, name, takeoverSteps[(n - 1) % takeoverSteps.length] ?? 'copied', {
+      ignoreFileLock: !lost,
+    });
   return {
     folder: shared.folder,
     remove: () => shared.remove(),
-    round: (name, even) =>
-      pausedPastTheLease(shared, name, {
-        maintenance: even,
-        pauseAfterMs: 1000 + Math.random() * 3000,
-        ignoreFileLock: !lost,
-      }),
+    round: args.kind === 'takeover' ? takeover : paused,
   };
 }
 
@@ -71,7 +88,7 @@ const drill = await (args.kind === 'quack' ? quack() : local());
 let failed = false;
 for (let n = 1; n <= Number(args.rounds) && !failed; n++) {
   try {
-    console.log(await drill.round(`l${n}`, n % 2 === 0));
+    console.log(await drill.round(`l${n}`, n));
   } catch (error) {
     failed = true;
     console.error(error instanceof Error ? error.message : error);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { link, readdir, readFile, readlink, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** What a catalog consists of on disk, by name: SHA-256 of each file, and where the link points. */
@@ -28,4 +28,24 @@ export async function footprint(folder: string, catalog: string): Promise<Footpr
 export function differences(before: Footprint, after: Footprint): string[] {
   const names = new Set([...before.keys(), ...after.keys()]);
   return [...names].filter((name) => before.get(name) !== after.get(name));
+}
+
+/**
+ * The log of the catalog in use, kept by a second name: gives the bytes that it grew by since, also when the next owner has
+ * removed it. Undefined when there is no log at the moment.
+ */
+export async function followLog(
+  folder: string,
+  catalog: string,
+  at: string,
+): Promise<(() => Promise<number>) | undefined> {
+  const inUse = await readlink(join(folder, catalog)).catch(() => catalog);
+  await rm(at, { force: true });
+  try {
+    await link(join(folder, `${inUse}.wal`), at);
+  } catch {
+    return undefined;
+  }
+  const { size } = await stat(at);
+  return async () => (await stat(at)).size - size;
 }

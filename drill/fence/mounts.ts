@@ -83,7 +83,8 @@ export async function mountTwice({ cacheMs = 0 } = {}): Promise<TwoHosts> {
 
 async function mount(folder: string, at: string, cacheMs: number): Promise<ChildProcess> {
   const child = spawn(program, ['-cache', `${cacheMs}ms`, folder, at], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    // It unmounts when its input ends, so that no mount outlives a drill that was killed.
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
   const ended = once(child, 'exit').then(() => {
     throw new Error(`${folder} could not be mounted`);

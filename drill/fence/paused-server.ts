@@ -5,7 +5,7 @@ import { eventually, sql, startServer, type TestServer } from '../../test/suppor
 import { settled } from '../kill/epoch.js';
 import { assertExact, verify } from '../kill/verify.js';
 import { Workload } from '../kill/workload.js';
-import { differences, footprint } from './footprint.js';
+import { differences, followLog, footprint } from './footprint.js';
 import { Marks, marksAt, QuackClient } from './marks.js';
 import type { SharedServerCatalog } from './shared-server.js';
 import { startSwitch } from './switch.js';
@@ -80,6 +80,11 @@ export async function pausedCatalogServer(
     await sleep(50);
     const stoppedAt = performance.now();
     asking = new Asking(one);
+    const grown = await followLog(
+      shared.catalogFolder,
+      shared.catalogName,
+      join(shared.folder, 'former.wal'),
+    );
 
     const env: Record<string, string> = ignoreFileLock
       ? { CANARDSTACK_CATALOG_IGNORE_FILE_LOCK: 'true' }
@@ -99,6 +104,7 @@ export async function pausedCatalogServer(
     if (frozen) await unchangedBy(resume, shared, second, fail);
     else await resume();
 
+    const written = (await grown?.()) ?? 0;
     const answered = await asking.stop();
     if (answered > 0) throw fail(`${answered} queries were answered by a catalog server that was paused`);
     await marks.stop();
@@ -124,7 +130,8 @@ export async function pausedCatalogServer(
       await eventually(() => check(one, 'after a crash of the second catalog server'), 30_000);
     }
     return (
-      `${name}: paused past its lease, the first catalog server ended by itself with code 3` +
+      `${name}: paused past its lease, the first catalog server wrote ${written} more bytes into its old log and ` +
+      `ended by itself with code 3` +
       `${frozen ? ', no byte of the second one’s files changed' : ''}; ${confirmed} statements confirmed by it before, ` +
       `all kept, none after; ${ones} and ${twos} acknowledged requests, all there once`
     );

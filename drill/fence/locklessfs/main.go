@@ -3,12 +3,13 @@
 //
 //	locklessfs [-cache 1s] FOLDER MOUNTPOINT
 //
-// Prints "mounted" once it serves; SIGTERM or SIGINT unmounts it.
+// Prints "mounted" once it serves; SIGTERM, SIGINT or the end of its input unmounts it.
 package main
 
 import (
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"os/signal"
@@ -53,6 +54,12 @@ func main() {
 			if err := server.Unmount(); err != nil {
 				log.Print(err)
 			}
+		}
+	}()
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		if server.Unmount() != nil {
+			syscall.Unmount(flag.Arg(1), syscall.MNT_DETACH)
 		}
 	}()
 	fmt.Println("mounted")
