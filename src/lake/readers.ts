@@ -1,4 +1,5 @@
-import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
+import type { DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
+import { ResultReturnType, type DuckDBConnection } from '@duckdb/node-api';
 import { LakeError, firstLine, isFatal } from '../duckdb/index.js';
 import { QueryError } from './query-error.js';
 import { rawChunk } from './raw-chunk.js';
@@ -246,8 +247,14 @@ class Session implements ReadSession {
     for (;;) {
       this.signal.throwIfAborted();
       const chunk = await this.#track(result.fetchChunk());
-      if (!chunk || chunk.rowCount === 0) return;
-      yield chunk;
+      if (chunk && chunk.rowCount > 0) {
+        yield chunk;
+        continue;
+      }
+      // A failure while rows are streamed looks like their end; only the result's type tells it from one.
+      this.signal.throwIfAborted();
+      if (result.returnType !== ResultReturnType.INVALID) return;
+      throw new QueryError('unavailable', 'the query failed while its rows were read', 1);
     }
   }
 
