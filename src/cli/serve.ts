@@ -184,7 +184,8 @@ async function openIngest(
     threads: config.decodeThreads,
     queueBytes: config.decodeQueueBytes,
     maxDecodedBodyBytes: config.maxDecodedBodyBytes,
-    idleBytes: config.sealMaxBytes,
+    // What may be held for commits, and bodies: nothing is dropped while the load lasts.
+    idleBytes: config.sealMaxBytes * 3,
     telemetry,
   });
   const pipeline = await openPipeline({

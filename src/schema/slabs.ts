@@ -23,6 +23,7 @@ export class SlabPool {
   #idleBytes = 0;
   /** What stayed idle since the last `trim`. */
   #unusedBytes = 0;
+  #droppedBytes = 0;
 
   /** Beyond `maxIdleBytes` slabs are left to the collector. */
   constructor(private readonly maxIdleBytes: number) {}
@@ -43,7 +44,10 @@ export class SlabPool {
   give(memory: ArrayBufferLike): void {
     if (memory instanceof ArrayBuffer) return freeBuffers([memory]);
     const size = memory.byteLength;
-    if (this.#idleBytes + size > this.maxIdleBytes) return;
+    if (this.#idleBytes + size > this.maxIdleBytes) {
+      this.#droppedBytes += size;
+      return;
+    }
     const list = this.#idle.get(size);
     if (list) list.push(memory);
     else this.#idle.set(size, [memory]);
@@ -55,15 +59,22 @@ export class SlabPool {
     return new Uint8Array(this.take(length) ?? memoryFor(length), 0, length);
   }
 
-  /** Leaves to the collector as many bytes as stayed idle since the last call, of the largest slabs first. */
-  trim(): void {
+  /**
+   * Leaves to the collector as many bytes as stayed idle since the last call, of the largest slabs first. Gives the
+   * bytes left to it since the last call, also by `give`.
+   */
+  trim(): number {
     const sizes = [...this.#idle.keys()].sort((a, b) => b - a);
     for (const size of sizes) {
       while (size <= this.#unusedBytes && this.#idle.get(size)?.pop()) {
         this.#unusedBytes -= size;
         this.#idleBytes -= size;
+        this.#droppedBytes += size;
       }
     }
     this.#unusedBytes = this.#idleBytes;
+    const dropped = this.#droppedBytes;
+    this.#droppedBytes = 0;
+    return dropped;
   }
 }

@@ -10,6 +10,7 @@ import {
 import type { Telemetry } from '../../telemetry/index.js';
 import { DecodeQueueFullError, DecodeWorkerError } from '../errors.js';
 import type { Decoder, ReplayedPayloads } from '../types.js';
+import { collect } from './collect.js';
 import { DecodeMetrics } from './metrics.js';
 import type { DecodeReply } from './protocol.js';
 import { DecodeThread } from './thread.js';
@@ -44,6 +45,7 @@ export interface JobSource {
 }
 
 const trimMs = 10_000;
+const worthCollecting = 64 * 1024 * 1024;
 
 /** Decode worker threads, shared by ingest (GroupingDecoder) and replay (`decode`). */
 export class DecodePool implements Decoder {
@@ -66,7 +68,7 @@ export class DecodePool implements Decoder {
     const { telemetry, taskTimeoutMs = 30_000, maxDecodedBodyBytes } = options;
     this.#metrics = new DecodeMetrics(telemetry.registry, () => this.queuedBytes);
     this.slabs = new SlabPool(options.idleBytes ?? 64 * 1024 * 1024);
-    this.#trimTimer = setInterval(() => this.slabs.trim(), trimMs).unref();
+    this.#trimTimer = setInterval(() => this.#trim(), trimMs).unref();
     const onRestart = (reason: string) => {
       this.#metrics.restarted();
       telemetry.log.error({ reason }, 'a decode worker is replaced');
@@ -207,6 +209,12 @@ export class DecodePool implements Decoder {
     if (this.#recycled.has(batch)) return;
     this.#recycled.add(batch);
     this.slabs.give(batch.heap.buffer);
+  }
+
+  #trim(): void {
+    if (this.slabs.trim() < worthCollecting) return;
+    collect();
+    for (const thread of this.#threads) thread.collect();
   }
 
   #expected(signal: Signal, payloads: readonly Payload[]): number {

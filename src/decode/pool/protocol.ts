@@ -25,6 +25,8 @@ export interface DecodeFailure {
   readonly error: string;
 }
 
+export type WorkerRequest = 'collect' | DecodeRequest;
+
 export interface WorkerOptions {
   readonly maxDecodedBodyBytes: number;
 }

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { DecodeWorkerError } from '../errors.js';
-import type { DecodeReply, DecodeRequest, WorkerMessage, WorkerOptions } from './protocol.js';
+import type { DecodeReply, DecodeRequest, WorkerMessage, WorkerOptions, WorkerRequest } from './protocol.js';
 
 interface Task {
   readonly id: number;
@@ -48,6 +48,11 @@ export class DecodeThread {
       });
     });
     return this.#ready;
+  }
+
+  /** Has the thread give back shared memory that nobody uses any more. */
+  collect(): void {
+    this.#worker?.postMessage('collect' satisfies WorkerRequest);
   }
 
   async run(request: Omit<DecodeRequest, 'id'>): Promise<DecodeReply> {

@@ -3,7 +3,8 @@ import { parentPort, workerData, type TransferListItem } from 'node:worker_threa
 import type { Signal } from '../../schema/index.js';
 import { BatchDecoder } from '../batch/decoder.js';
 import { loadZstd } from '../wire/zstd.js';
-import type { DecodeFailure, DecodeReply, DecodeRequest, WorkerMessage, WorkerOptions } from './protocol.js';
+import { collect } from './collect.js';
+import type { DecodeFailure, DecodeReply, WorkerMessage, WorkerOptions, WorkerRequest } from './protocol.js';
 
 const options = workerData as WorkerOptions;
 const decoders = new Map<Signal, BatchDecoder>();
@@ -19,7 +20,9 @@ function send(message: WorkerMessage, transfer: readonly TransferListItem[] = []
 }
 
 await loadZstd();
-parentPort?.on('message', ({ id, signal, payloads, budget, slab }: DecodeRequest) => {
+parentPort?.on('message', (request: WorkerRequest) => {
+  if (request === 'collect') return collect();
+  const { id, signal, payloads, budget, slab } = request;
   try {
     const decoded = decoderOf(signal).decode(payloads, budget, slab);
     const { buffer } = decoded.batch.heap;
