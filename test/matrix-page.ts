@@ -35,7 +35,7 @@ const meaning = `
 | CHECKPOINT      | answers \`{"ran":true,"status":"ok"}\`, \`ducklake_checkpoint_runs_total{status="ok"}\` counts it, counts and queries are as before                                                      |
 | retention       | the dry run names the rows that are too old and deletes nothing, the run deletes exactly these                                                                                            |
 | verify          | \`canardstack catalog verify --min-age 0\`: every file of the catalog is there, no file is unknown                                                                                        |
-| restart         | every process ends with 0 after SIGTERM; started again, the lake has each record once, takes more, answers, and CHECKPOINT runs                                                           |
+| restart         | every process ends with 0 after SIGTERM; started again, the lake has each record once, takes more, and answers                                                           |
 | verify, stopped | the same as verify, from the command line alone with no node running                                                                                                                     |
 `;
 
