@@ -2,10 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { eventually, extensionDir } from './server.js';
+import { eventually, extensionDir, freePort } from './server.js';
 
 /** A shared catalog: its folders and ports stay the same when its server is started again. */
 export interface TestCatalog {
@@ -30,7 +29,7 @@ export interface CatalogProcess {
 }
 
 export async function testCatalog(folder: string): Promise<TestCatalog> {
-  const [port, backend, health] = [await steadyPort(), await steadyPort(), await steadyPort()];
+  const [port, backend, health] = [await freePort(), await freePort(), await freePort()];
   const token = `test-token-${port}-${process.pid}`;
   const dataPath = join(folder, 'data');
   await mkdir(join(folder, 'catalog'), { recursive: true });
@@ -57,23 +56,6 @@ export async function testCatalog(folder: string): Promise<TestCatalog> {
       CANARDSTACK_DUCKLAKE_QUACK_TIMEOUT_MS: '3000',
     },
   };
-}
-
-/** Free, and outside the range that outgoing connections take theirs from: it must be free again for a restart. */
-async function steadyPort(): Promise<number> {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    const port = 15_000 + Math.floor(Math.random() * 15_000);
-    const server = createServer().listen(port, '127.0.0.1');
-    try {
-      await once(server, 'listening');
-    } catch {
-      continue;
-    }
-    server.close();
-    await once(server, 'close');
-    return port;
-  }
-  throw new Error('no port');
 }
 
 /** Starts `serve-catalog` as a process of its own and waits until it serves. */
