@@ -22,7 +22,11 @@ const steps = args.files.split(',').map(Number);
 const backends = new Backends({ fsync: true });
 
 async function run(kind: LakeKind): Promise<void> {
-  const lake = await TestLake.make({ kind, backends });
+  const lake = await TestLake.make({
+    kind,
+    backends,
+    env: { CANARDSTACK_DUCKLAKE_QUACK_TIMEOUT_MS: '15000' },
+  });
   try {
     await lake.startCatalog();
     // The object store's credentials are found where the SDK looks for them.

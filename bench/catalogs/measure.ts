@@ -32,6 +32,7 @@ const fileCommits = 10;
 const queries = 15;
 const rowsPerFile = 50;
 const secondsPerFile = 10;
+const filesPerTransaction = 100;
 const dayUs = 86_400_000_000;
 
 /** One lake, measured at one number of files after the other; each ends with CHECKPOINT. */
@@ -89,7 +90,7 @@ export class CatalogBench {
     await this.lake.readers.withSession(AbortSignal.timeout(60_000), (session) => session.rows(sql));
   }
 
-  /** Adds so many small files of distinct times, in one transaction. */
+  /** Adds so many small files of distinct times. */
   async #fill(files: number): Promise<void> {
     const adds: string[] = [];
     // A DuckDB of its own: that of the lake may write nowhere but into the lake.
@@ -124,9 +125,11 @@ export class CatalogBench {
       instance.closeSync();
     }
     await this.lake.withConnection(async (writer) => {
-      await writer.run('BEGIN TRANSACTION');
-      for (const add of adds) await writer.run(add);
-      await writer.run('COMMIT');
+      for (let at = 0; at < adds.length; at += filesPerTransaction) {
+        await writer.run('BEGIN TRANSACTION');
+        for (const add of adds.slice(at, at + filesPerTransaction)) await writer.run(add);
+        await writer.run('COMMIT');
+      }
     });
   }
 }
