@@ -46,6 +46,7 @@ async function run(kind: LakeKind): Promise<void> {
           found.fileCommit.p95,
           found.explain.p50,
           found.query.p50,
+          found.anyRow.p50,
           found.checkpointMs,
         ];
         console.log(`| ${[kind, files, ...cells.map((ms) => `${ms.toFixed(0)} ms`)].join(' | ')} |`);
@@ -61,9 +62,9 @@ async function run(kind: LakeKind): Promise<void> {
 }
 
 console.log(
-  '| kind | files | commit p50 | p95 | commit with a file p50 | p95 | EXPLAIN p50 | count over 10 s p50 | CHECKPOINT |',
+  '| kind | files | commit p50 | p95 | commit with a file p50 | p95 | EXPLAIN count over 10 s p50 | count over 10 s p50 | any row p50 | CHECKPOINT |',
 );
-console.log('| --- | --- | --- | --- | --- | --- | --- | --- | --- |');
+console.log('| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |');
 try {
   for (const kind of kinds) {
     const skip = skipKind(kind);

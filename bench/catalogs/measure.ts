@@ -21,7 +21,10 @@ export interface Measured {
   readonly commit: Times;
   /** A commit of 2,000 log records, which are a Parquet file. */
   readonly fileCommit: Times;
+  /** Of the count below. */
   readonly explain: Times;
+  /** One row without a filter: the list of all files is made, one of them is read. */
+  readonly anyRow: Times;
   /** A count over 10 s, which is in one of the files. */
   readonly query: Times;
   readonly checkpointMs: number;
@@ -60,16 +63,21 @@ export class CatalogBench {
 
   async measure(files: number): Promise<Measured> {
     await this.#fill(files);
+    const there = (await this.lake.stats()).tables.find(({ table }) => table === 'logs')?.files ?? 0;
+    if (there < files) throw new Error(`logs has ${there} files instead of ${files}`);
     const commit = await times(commits, () => this.#commit(100));
     const from = this.#startUs + Math.floor(files / 2) * secondsPerFile * 1_000_000;
     const range = `timestamp >= make_timestamp(${from}) AND timestamp < make_timestamp(${from + secondsPerFile * 1_000_000})`;
-    const count = `SELECT count(*) FROM lake.logs WHERE ${range}`;
+    const count = `SELECT count(*)::INTEGER AS n FROM lake.logs WHERE ${range}`;
     const explain = await times(queries, () => this.#query(`EXPLAIN ${count}`));
+    const anyRow = await times(queries, () => this.#query('SELECT body FROM lake.logs LIMIT 1'));
+    if (Number((await this.#query(count))[0]?.['n']) < rowsPerFile)
+      throw new Error('the query found too few rows');
     const query = await times(queries, () => this.#query(count));
     const fileCommit = await times(fileCommits, () => this.#commit(2000));
     const result = await this.lake.maintenance.checkpoint();
     if (result.status !== 'ok') throw new Error(`CHECKPOINT: ${JSON.stringify(result)}`);
-    return { commit, fileCommit, explain, query, checkpointMs: result.milliseconds ?? NaN };
+    return { commit, fileCommit, explain, anyRow, query, checkpointMs: result.milliseconds ?? NaN };
   }
 
   async #commit(rows: number): Promise<void> {
@@ -86,8 +94,8 @@ export class CatalogBench {
     await this.lake.commit([columnBatch({ logs })], [{ stream: 'bench/logs', position: this.#position }]);
   }
 
-  async #query(sql: string): Promise<void> {
-    await this.lake.readers.withSession(AbortSignal.timeout(60_000), (session) => session.rows(sql));
+  #query(sql: string): Promise<Record<string, unknown>[]> {
+    return this.lake.readers.withSession(AbortSignal.timeout(60_000), (session) => session.rows(sql));
   }
 
   /** Adds so many small files of distinct times. */
@@ -134,7 +142,7 @@ export class CatalogBench {
   }
 }
 
-async function times(count: number, work: () => Promise<void>): Promise<Times> {
+async function times(count: number, work: () => Promise<unknown>): Promise<Times> {
   const each: number[] = [];
   for (let i = 0; i < count; i++) {
     const begun = performance.now();
