@@ -10,6 +10,13 @@ export class LakeError extends Error {
   }
 }
 
+/** The error itself when it is one already; else the lake is unavailable for that reason. */
+export function asLakeError(error: unknown): LakeError {
+  return error instanceof LakeError
+    ? error
+    : new LakeError('unavailable', firstLine(error), { cause: error });
+}
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -26,12 +26,12 @@ describe('an instance that broke', () => {
         ducklakeAttachUri: undefined,
         postgresDsn: undefined,
       }),
-      dataDir: folder,
+      config: lakeConfig(folder, {
+        duckdbMemoryLimitBytes: 256 * 1024 * 1024,
+        duckdbThreads: 2,
+        dataInliningRowLimit: 10,
+      }),
       extensionDir: extensionDir(),
-      memoryLimitBytes: 256 * 1024 * 1024,
-      threads: 2,
-      dataInliningRowLimit: 10,
-      storage: lakeConfig(folder),
       telemetry: silentTelemetry(),
       readOnly: false,
     });

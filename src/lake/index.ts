@@ -2,18 +2,23 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LakeError, firstLine, defaultExtensionDir, installExtensions } from '../duckdb/index.js';
-import { catalogFrom, type Catalog } from '../catalog/index.js';
+import {
+  LakeError,
+  asLakeError,
+  firstLine,
+  defaultExtensionDir,
+  installExtensions,
+} from '../duckdb/index.js';
+import { catalogFrom, type Catalog, type CatalogConfig } from '../catalog/index.js';
 import type { CatalogOwnership } from '../catalog/lease/index.js';
 import type { Config } from '../config/settings.js';
 import type { Faults } from '../faults/index.js';
-import type { StorageSettings } from '../storage/index.js';
 import type { Telemetry } from '../telemetry/index.js';
 import { Writer } from './commit.js';
 import { openData } from './data.js';
 import { FileSync } from './durable.js';
 import { InstanceHost } from './host.js';
-import { LakeInstance } from './instance.js';
+import { LakeInstance, type InstanceConfig } from './instance.js';
 import { lakeLocks } from './locks.js';
 import { LakeMaintenance } from './maintenance/index.js';
 import {
@@ -38,32 +43,11 @@ export { ident, literal, qualified, timestampLiteral } from '../duckdb/index.js'
 /** The settings that the lake reads. */
 export type LakeConfig = Pick<
   Config,
-  | 'dataDir'
-  | 'duckdbExtensionDir'
-  | 'ducklakeCatalogPath'
-  | 'ducklakeDataPath'
-  | 'ducklakeAttachUri'
-  | 'postgresDsn'
-  | 'duckdbMemoryLimitBytes'
-  | 'duckdbThreads'
-  | 'dataInliningRowLimit'
-  | 'queryMaxRows'
-  | 'checkpointIntervalSecs'
-  | 'retentionDays'
-  | 'snapshotRetentionSecs'
+  'duckdbExtensionDir' | 'queryMaxRows' | 'checkpointIntervalSecs' | 'retentionDays' | 'snapshotRetentionSecs'
 > &
-  StorageSettings &
-  Partial<
-    Pick<
-      Config,
-      | 'ducklakeQuackToken'
-      | 'ducklakeQuackInsecureTls'
-      | 'ducklakeQuackCaFile'
-      | 'ducklakeQuackTimeoutMs'
-      | 'catalogTls'
-      | 'catalogWaitSecs'
-    >
-  > &
+  CatalogConfig &
+  InstanceConfig &
+  Partial<Pick<Config, 'catalogWaitSecs'>> &
   OwnershipConfig;
 
 export interface OpenLakeOptions {
@@ -119,12 +103,8 @@ async function openOwned(
     assertOwned(ownership);
     const instance = await LakeInstance.open({
       catalog,
-      dataDir: config.dataDir,
+      config,
       extensionDir,
-      memoryLimitBytes: config.duckdbMemoryLimitBytes,
-      threads: config.duckdbThreads,
-      dataInliningRowLimit: config.dataInliningRowLimit,
-      storage: config,
       telemetry,
       readOnly,
     });
@@ -133,9 +113,7 @@ async function openOwned(
       return instance;
     } catch (error) {
       await instance.close();
-      throw error instanceof LakeError
-        ? error
-        : new LakeError('unavailable', firstLine(error), { cause: error });
+      throw asLakeError(error);
     }
   };
   const host = new InstanceHost(

@@ -5,6 +5,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { LakeError, firstLine, openDatabase, type RawDatabase, ident, listLiteral } from '../duckdb/index.js';
 import type { Catalog } from '../catalog/index.js';
 import { machine } from '../config/effective.js';
+import type { Config } from '../config/settings.js';
 import type { StorageSettings } from '../storage/index.js';
 import type { Telemetry } from '../telemetry/index.js';
 import { attach, type Attachment } from './attach.js';
@@ -12,14 +13,16 @@ import { FeedFunction } from './feed.js';
 import { ParquetWriter } from './parquet-writer.js';
 import { StorageSecret } from './storage-secret.js';
 
+/** The settings that an instance reads. */
+export type InstanceConfig = StorageSettings &
+  Pick<Config, 'dataDir' | 'duckdbMemoryLimitBytes' | 'duckdbThreads' | 'dataInliningRowLimit'>;
+
 export interface InstanceOptions {
   readonly catalog: Catalog;
-  readonly dataDir: string;
+  readonly config: InstanceConfig;
   readonly extensionDir: string;
-  readonly memoryLimitBytes: number | undefined;
-  readonly threads: number | undefined;
-  readonly dataInliningRowLimit: number;
-  readonly storage: StorageSettings;
+  /** Instead of the setting. */
+  readonly dataInliningRowLimit?: number;
   readonly telemetry: Telemetry;
   readonly readOnly: boolean;
 }
@@ -42,11 +45,11 @@ export class LakeInstance {
 
   /** Throws LakeError: 'locked' when another process holds the catalog file, 'extension', 'unavailable'. */
   static async open(options: InstanceOptions): Promise<LakeInstance> {
-    const { catalog, readOnly } = options;
-    const threads = options.threads ?? availableParallelism();
+    const { catalog, config, readOnly } = options;
+    const threads = config.duckdbThreads ?? availableParallelism();
     // What `serve` gives by default.
-    const memory = options.memoryLimitBytes ?? Math.floor(machine().memoryBytes * 0.4);
-    const scratch = readOnly ? join(tmpdir(), 'canardstack') : join(resolve(options.dataDir), 'tmp');
+    const memory = config.duckdbMemoryLimitBytes ?? Math.floor(machine().memoryBytes * 0.4);
+    const scratch = readOnly ? join(tmpdir(), 'canardstack') : join(resolve(config.dataDir), 'tmp');
     const temporary = join(scratch, `duckdb-${process.pid}`);
     if (!readOnly) await prepareFolders(catalog, scratch);
     const database = await openDatabase({
@@ -83,6 +86,24 @@ export class LakeInstance {
       database.instance.closeSync();
       await attachment?.close();
       throw error;
+    }
+  }
+
+  /** Opens an instance for `work` alone; it is closed, and so its catalog file written whole, afterwards. */
+  static async using<T>(
+    options: InstanceOptions,
+    work: (connection: DuckDBConnection, instance: LakeInstance) => Promise<T>,
+  ): Promise<T> {
+    const instance = await LakeInstance.open(options);
+    try {
+      const connection = await instance.connect();
+      try {
+        return await work(connection, instance);
+      } finally {
+        connection.closeSync();
+      }
+    } finally {
+      await instance.close();
     }
   }
 
@@ -149,10 +170,10 @@ async function loadExtensions(connection: DuckDBConnection, options: InstanceOpt
 }
 
 function storageSecret(database: RawDatabase, options: InstanceOptions): Promise<StorageSecret> {
-  const { catalog, storage, telemetry } = options;
+  const { catalog, config, telemetry } = options;
   return StorageSecret.install(
     catalog.dataPath,
-    storage,
+    config,
     async (work) => {
       const { connection } = await database.connect();
       try {
@@ -167,7 +188,7 @@ function storageSecret(database: RawDatabase, options: InstanceOptions): Promise
 
 async function lockDown(
   connection: DuckDBConnection,
-  { catalog, dataInliningRowLimit }: InstanceOptions,
+  { catalog, config, dataInliningRowLimit = config.dataInliningRowLimit }: InstanceOptions,
   temporary: string,
 ): Promise<void> {
   // Not as an option in the catalog: setting that one on a lake with views crashes DuckLake 1.0.

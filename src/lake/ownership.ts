@@ -16,9 +16,8 @@ import type { MaintenanceLock } from './maintenance/lock.js';
 /** A DuckDB file is larger than its three headers. */
 const headerBytes = 3 * 4096;
 
-export type OwnershipConfig = Partial<
-  Pick<Config, 'catalogLeaseSecs' | 'catalogIgnoreFileLock' | 'catalogCreateOverData'> & StorageSettings
->;
+export type OwnershipConfig = StorageSettings &
+  Partial<Pick<Config, 'catalogLeaseSecs' | 'catalogIgnoreFileLock' | 'catalogCreateOverData'>>;
 
 /** A local catalog with the file that is to be opened, and the lease on it; other catalogs as they are. */
 export interface OwnedCatalog {
@@ -116,16 +115,7 @@ export async function refuseOverData(catalog: Catalog, config: OwnershipConfig):
 }
 
 async function anyParquet(catalog: Catalog, config: OwnershipConfig): Promise<string | null> {
-  const storage = openStorage(catalog.dataPath, {
-    s3Endpoint: config.s3Endpoint,
-    s3Region: config.s3Region,
-    s3UrlStyle: config.s3UrlStyle,
-    s3UseSsl: config.s3UseSsl ?? true,
-    s3TimeoutMs: config.s3TimeoutMs ?? 30_000,
-    s3Attempts: config.s3Attempts ?? 4,
-    gcsHmacKeyId: config.gcsHmacKeyId,
-    gcsHmacSecret: config.gcsHmacSecret,
-  });
+  const storage = openStorage(catalog.dataPath, config);
   try {
     for await (const { key } of storage.list()) if (key.endsWith('.parquet')) return key;
     return null;

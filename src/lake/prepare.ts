@@ -1,6 +1,6 @@
 import type { Catalog } from '../catalog/index.js';
 import type { EffectiveConfig } from '../config/index.js';
-import { LakeError, firstLine } from '../duckdb/index.js';
+import { asLakeError } from '../duckdb/index.js';
 import type { Telemetry } from '../telemetry/index.js';
 import { LakeInstance } from './instance.js';
 import { refuseNewFile, refuseOverData } from './ownership.js';
@@ -18,31 +18,15 @@ export async function prepareCatalog(options: {
 }): Promise<void> {
   const { catalog, config, extensionDir, telemetry } = options;
   await refuseNewFile(catalog, config);
-  const instance = await LakeInstance.open({
-    catalog,
-    dataDir: config.dataDir,
-    extensionDir,
-    memoryLimitBytes: config.duckdbMemoryLimitBytes,
-    threads: config.duckdbThreads,
-    // Tables get their place for inlined rows when they are made, and a client can't make that in one transaction.
-    dataInliningRowLimit: Math.max(1, config.dataInliningRowLimit),
-    storage: config,
-    telemetry,
-    readOnly: false,
-  });
+  // Tables get their place for inlined rows when they are made, and a client can't make that in one transaction.
+  const dataInliningRowLimit = Math.max(1, config.dataInliningRowLimit);
+  const instance = { catalog, config, extensionDir, dataInliningRowLimit, telemetry, readOnly: false };
   try {
-    const connection = await instance.connect();
-    try {
+    await LakeInstance.using(instance, async (connection) => {
       if (!(await hasTables(connection))) await refuseOverData(catalog, config);
       await ensureSchema(connection, config);
-    } finally {
-      connection.closeSync();
-    }
+    });
   } catch (error) {
-    throw error instanceof LakeError
-      ? error
-      : new LakeError('unavailable', firstLine(error), { cause: error });
-  } finally {
-    await instance.close();
+    throw asLakeError(error);
   }
 }

@@ -42,36 +42,21 @@ export async function withStagedLake<T>(
   const extensionDir = resolve(config.duckdbExtensionDir ?? defaultExtensionDir());
   const extensions = [...(named.dataIsLocal ? [] : ['httpfs']), 'ducklake'];
   await installExtensions({ dir: extensionDir, names: extensions, log: (line) => telemetry.log.info(line) });
-  const instance = await LakeInstance.open({
-    catalog: {
-      ...named,
-      kind: 'local',
-      file: path,
-      attachUri: `ducklake:${path}`,
-      quack: null,
-      extensions,
-      describe: () => `catalog file ${path}`,
-    },
-    dataDir: config.dataDir,
-    extensionDir,
-    memoryLimitBytes: config.duckdbMemoryLimitBytes,
-    threads: config.duckdbThreads,
-    // The catalog's own rows stay in it: a dry run leaves no file behind.
-    dataInliningRowLimit: Math.max(config.dataInliningRowLimit, 1000),
-    storage: config,
-    telemetry,
-    readOnly: false,
-  });
-  try {
-    const connection = await instance.connect();
-    try {
-      return await work(connection, instance.temporary);
-    } finally {
-      connection.closeSync();
-    }
-  } finally {
-    await instance.close();
-  }
+  const catalog: Catalog = {
+    ...named,
+    kind: 'local',
+    file: path,
+    attachUri: `ducklake:${path}`,
+    quack: null,
+    extensions,
+    describe: () => `catalog file ${path}`,
+  };
+  // The catalog's own rows stay in it: a dry run leaves no file behind.
+  const dataInliningRowLimit = Math.max(config.dataInliningRowLimit, 1000);
+  return LakeInstance.using(
+    { catalog, config, extensionDir, dataInliningRowLimit, telemetry, readOnly: false },
+    (connection, instance) => work(connection, instance.temporary),
+  );
 }
 
 /** Runs `work` on the catalog file as a plain DuckDB database, attached as `file`. */
