@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { LakeError, firstLine, literal, messageOf } from '../duckdb/index.js';
+import { LakeError, literal, messageOf } from '../duckdb/index.js';
 import type { Logger } from '../telemetry/index.js';
 import type { CommitLock } from './commit-lock.js';
 import type { InstanceHost } from './host.js';
-import type { MaintenanceLock } from './maintenance/lock.js';
+import { renewed, type MaintenanceLock } from './maintenance/lock.js';
 
 /** First key of canardstack's advisory locks, which are the database's: one lake in one database. */
 const lockClass = 0x63616e61;
@@ -17,7 +17,6 @@ const maintenanceKey = 2;
  */
 const idleCommitMs = 15_000;
 const idleMaintenanceMs = 60_000;
-const heartbeatMs = 10_000;
 const answerMs = 20_000;
 
 /**
@@ -150,30 +149,10 @@ export function postgresMaintenanceLock(host: InstanceHost, log: Logger): Mainte
         return got === true;
       });
       if (session === null) return null;
-      const lost = new AbortController();
-      let ended = false;
-      let beat: Promise<void> = Promise.resolve();
-      const timer = setInterval(() => {
-        beat = beat
-          .then(async () => {
-            if (!ended) await session.value('SELECT 1');
-          })
-          .catch((error: unknown) => {
-            if (ended || lost.signal.aborted) return;
-            log.warn({ err: firstLine(error) }, 'the maintenance lock is lost');
-            lost.abort(new LakeError('unavailable', 'the maintenance lock is lost: its session ended'));
-          });
-      }, heartbeatMs);
-      timer.unref();
-      return {
-        lost: lost.signal,
-        async release() {
-          ended = true;
-          clearInterval(timer);
-          await beat;
-          await session.end();
-        },
+      const renew = async () => {
+        await session.value('SELECT 1');
       };
+      return renewed(log, 'the maintenance lock is lost: its session ended', renew, () => session.end());
     },
   };
 }

@@ -1,15 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LakeError, firstLine, literal } from '../duckdb/index.js';
+import { firstLine, literal } from '../duckdb/index.js';
 import type { Logger } from '../telemetry/index.js';
 import type { CommitLock } from './commit-lock.js';
 import type { InstanceHost } from './host.js';
-import type { MaintenanceLock } from './maintenance/lock.js';
+import { renewed, type MaintenanceLock } from './maintenance/lock.js';
 
 /** A holder that is paused or gone keeps the lock no longer than this. */
 const commitHoldMs = 15_000;
 const maintenanceHoldMs = 60_000;
-const renewMs = 10_000;
 const pollMs = 20;
 
 /**
@@ -82,29 +81,10 @@ export function quackMaintenanceLock(host: InstanceHost, log: Logger): Maintenan
     async tryAcquire() {
       const lock = new ServerLock(host, 'maintenance', maintenanceHoldMs);
       if (!(await lock.take())) return null;
-      const lost = new AbortController();
-      let renewal: Promise<void> = Promise.resolve();
-      const timer = setInterval(() => {
-        renewal = renewal
-          .then(async () => {
-            if (lost.signal.aborted || (await lock.take())) return;
-            throw new Error('another node has it');
-          })
-          .catch((error: unknown) => {
-            if (lost.signal.aborted) return;
-            log.warn({ err: firstLine(error) }, 'the maintenance lock is lost');
-            lost.abort(new LakeError('unavailable', 'the maintenance lock is lost'));
-          });
-      }, renewMs);
-      timer.unref();
-      return {
-        lost: lost.signal,
-        async release() {
-          clearInterval(timer);
-          await renewal;
-          await lock.give().catch(() => undefined);
-        },
+      const renew = async () => {
+        if (!(await lock.take())) throw new Error('another node has it');
       };
+      return renewed(log, 'the maintenance lock is lost', renew, () => lock.give().catch(() => undefined));
     },
   };
 }

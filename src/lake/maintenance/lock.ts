@@ -1,3 +1,6 @@
+import { LakeError, firstLine } from '../../duckdb/index.js';
+import type { Logger } from '../../telemetry/index.js';
+
 /** Held by the one node that runs maintenance. */
 export interface MaintenanceLease {
   /**
@@ -19,3 +22,41 @@ export interface MaintenanceLock {
 export const ownCatalogLock: MaintenanceLock = {
   tryAcquire: () => Promise.resolve({ lost: new AbortController().signal, release: () => Promise.resolve() }),
 };
+
+const renewMs = 10_000;
+
+/**
+ * A lock that was just taken and must be renewed to last. When `renew` rejects, it is lost: that is logged, and told as
+ * `lost`. `end` gives it back, when no renewal runs any more.
+ */
+export function renewed(
+  log: Logger,
+  lostMessage: string,
+  renew: () => Promise<void>,
+  end: () => Promise<void>,
+): MaintenanceLease {
+  const lost = new AbortController();
+  let ended = false;
+  let renewal: Promise<void> = Promise.resolve();
+  const timer = setInterval(() => {
+    renewal = renewal
+      .then(async () => {
+        if (!ended && !lost.signal.aborted) await renew();
+      })
+      .catch((error: unknown) => {
+        if (ended || lost.signal.aborted) return;
+        log.warn({ err: firstLine(error) }, 'the maintenance lock is lost');
+        lost.abort(new LakeError('unavailable', lostMessage));
+      });
+  }, renewMs);
+  timer.unref();
+  return {
+    lost: lost.signal,
+    async release() {
+      ended = true;
+      clearInterval(timer);
+      await renewal;
+      await end();
+    },
+  };
+}
