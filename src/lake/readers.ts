@@ -3,7 +3,15 @@ import { ResultReturnType, type DuckDBConnection } from '@duckdb/node-api';
 import { LakeError, firstLine, isFatal } from '../duckdb/index.js';
 import { QueryError } from './query-error.js';
 import { rawChunk } from './raw-chunk.js';
-import type { RawChunk, RawResult, ReadPool, ReadSession, ResultChunk, SqlValue } from './session.js';
+import {
+  RowCollector,
+  type RawChunk,
+  type RawResult,
+  type ReadPool,
+  type ReadSession,
+  type ResultChunk,
+  type SqlValue,
+} from './session.js';
 
 /** Where read connections come from: a DuckDB instance, or the lake's instance host. */
 export interface ConnectionSource {
@@ -198,20 +206,11 @@ class Session implements ReadSession {
     params: readonly SqlValue[] = [],
     maxRows = this.maxRows,
   ): Promise<Record<string, unknown>[]> {
-    const out: Record<string, unknown>[] = [];
+    const collected = new RowCollector(maxRows);
     const result = await this.#start(sql, params);
     const names = result.deduplicatedColumnNames();
-    for await (const chunk of this.#chunks(result)) {
-      if (out.length + chunk.rowCount > maxRows) {
-        throw new QueryError('limit', `the query gives more than ${maxRows} rows`);
-      }
-      for (let r = 0; r < chunk.rowCount; r++) {
-        const row: Record<string, unknown> = {};
-        for (const [c, name] of names.entries()) row[name] = chunk.columns[c]?.[r];
-        out.push(row);
-      }
-    }
-    return out;
+    for await (const chunk of this.#chunks(result)) collected.add(names, chunk);
+    return collected.rows;
   }
 
   async *stream(sql: string, params: readonly SqlValue[] = []): AsyncIterable<ResultChunk> {

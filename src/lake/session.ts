@@ -1,4 +1,5 @@
 /** What the query languages need from the lake. Implemented by `lake/`; SQL is read-only. */
+import { QueryError } from './query-error.js';
 
 export type SqlValue = string | number | bigint | boolean | null;
 
@@ -64,4 +65,22 @@ export interface RawResult {
 export interface ReadPool {
   /** Runs `work` on one connection; when `signal` aborts, the running DuckDB query is interrupted. */
   withSession<T>(signal: AbortSignal, work: (session: ReadSession) => Promise<T>): Promise<T>;
+}
+
+/** The rows of result chunks as objects; refuses more than `maxRows` with QueryError('limit'). */
+export class RowCollector {
+  readonly rows: Record<string, unknown>[] = [];
+
+  constructor(private readonly maxRows: number) {}
+
+  add(names: readonly string[], chunk: ResultChunk): void {
+    if (this.rows.length + chunk.rowCount > this.maxRows) {
+      throw new QueryError('limit', `the query gives more than ${this.maxRows} rows`);
+    }
+    for (let r = 0; r < chunk.rowCount; r++) {
+      const row: Record<string, unknown> = {};
+      for (const [c, name] of names.entries()) row[name] = chunk.columns[c]?.[r];
+      this.rows.push(row);
+    }
+  }
 }

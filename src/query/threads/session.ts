@@ -1,6 +1,5 @@
 import { chunkValues } from '../../lake/raw-chunk.js';
-import { QueryError } from '../../lake/query-error.js';
-import type { ReadSession, ResultChunk, SqlValue } from '../../lake/session.js';
+import { RowCollector, type ReadSession, type ResultChunk, type SqlValue } from '../../lake/session.js';
 import type { FromThread, SentChunk, ToThread } from './protocol.js';
 
 interface Batch {
@@ -70,18 +69,9 @@ export class ThreadSession implements ReadSession {
     params: readonly SqlValue[] = [],
     maxRows = this.maxRows,
   ): Promise<Record<string, unknown>[]> {
-    const out: Record<string, unknown>[] = [];
-    for await (const { names, chunk } of this.#read(sql, params)) {
-      if (out.length + chunk.rowCount > maxRows) {
-        throw new QueryError('limit', `the query gives more than ${maxRows} rows`);
-      }
-      for (let r = 0; r < chunk.rowCount; r++) {
-        const row: Record<string, unknown> = {};
-        for (const [c, name] of names.entries()) row[name] = chunk.columns[c]?.[r];
-        out.push(row);
-      }
-    }
-    return out;
+    const collected = new RowCollector(maxRows);
+    for await (const { names, chunk } of this.#read(sql, params)) collected.add(names, chunk);
+    return collected.rows;
   }
 
   async *stream(sql: string, params: readonly SqlValue[] = []): AsyncIterable<ResultChunk> {
