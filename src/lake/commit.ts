@@ -185,14 +185,15 @@ export class Writer {
     const targets = () => [...files.values()].map((file) => file.path);
     const state = { commitSent: false };
     try {
-      await this.#writeFiles(batches, feed, files, progress, deadline);
+      const days = daysOfTables(batches, feed);
+      await this.#writeFiles(days, feed, files, progress, deadline);
       await retryConflicts(
         deadline,
         async (attempt) => {
           if (attempt > 1) this.#retries.inc();
           if (this.options.host.generation !== generation)
             throw new CommitError('unavailable', 'the lake was opened again meanwhile');
-          await this.#locked(() => this.#transaction(batches, feed, files, progress, deadline, state));
+          await this.#locked(() => this.#transaction(days, feed, files, progress, deadline, state));
         },
         () => this.#conflicts.inc(),
       );
@@ -217,7 +218,7 @@ export class Writer {
 
   /** Large tables go to Parquet before the transaction: it is short then, and what is written stays for its retries. */
   async #writeFiles(
-    batches: readonly ColumnBatch[],
+    days: DaysOfTables,
     feed: Feed,
     files: Map<TableName, DayFile>,
     progress: readonly StreamProgress[],
@@ -229,7 +230,7 @@ export class Writer {
     let at = performance.now();
     try {
       for (const table of feed.tables) {
-        const file = this.#dayFileOf(batches, table, progress);
+        const file = this.#dayFileOf(days, table, progress);
         if (file === null) continue;
         await pending.add(file.path, streams);
         files.set(table.table, file);
@@ -244,7 +245,7 @@ export class Writer {
       }
       await Promise.all(placing);
       at = this.#observe('files', at);
-      await this.#syncFiles(batches, feed);
+      await this.#syncFiles(days);
       this.#observe('sync', at);
     } catch (error) {
       // A file that arrives later could not be discarded any more.
@@ -284,7 +285,7 @@ export class Writer {
   }
 
   async #transaction(
-    batches: readonly ColumnBatch[],
+    days: DaysOfTables,
     feed: Feed,
     files: ReadonlyMap<TableName, DayFile>,
     progress: readonly StreamProgress[],
@@ -311,7 +312,7 @@ export class Writer {
       at = this.#observe('rows', at);
       for (const statement of progressStatements(progress, current, identity)) await run(statement);
       at = this.#observe('watermarks', at);
-      await this.#syncFiles(batches, feed);
+      await this.#syncFiles(days);
       this.#observe('sync', at);
     } catch (error) {
       await this.#connection.abandon(connection, error);
@@ -335,12 +336,12 @@ export class Writer {
 
   /** The file to write when the rows are many and all of one day; null leaves them to INSERT. */
   #dayFileOf(
-    batches: readonly ColumnBatch[],
+    daysOfTables: DaysOfTables,
     table: Feed['tables'][number],
     progress: readonly StreamProgress[],
   ): DayFile | null {
     if (table.rows < Math.max(1, this.options.dataInliningRowLimit)) return null;
-    const days = daysOf(batches, table.table, timestampColumn(table.table));
+    const days = daysOfTables.get(table.table);
     const [day] = days ?? [];
     if (day === undefined || days?.length !== 1) return null;
     return dayFile(this.options.dataPath, table.table, day, table.select, progress);
@@ -358,12 +359,10 @@ export class Writer {
     if (!inline) await run(inliningSql(limit));
   }
 
-  async #syncFiles(batches: readonly ColumnBatch[], feed: Feed): Promise<void> {
+  async #syncFiles(days: DaysOfTables): Promise<void> {
     const { files } = this.options;
     if (files === null) return;
-    for (const { table } of feed.tables) {
-      await files.table(table, daysOf(batches, table, timestampColumn(table)));
-    }
+    for (const [table, each] of days) await files.table(table, each);
     // Watermarks are files only when nothing is inlined.
     await files.table('canardstack_progress', null);
   }
@@ -379,8 +378,16 @@ function inliningSql(rowLimit: number): string {
   return `SET SESSION ducklake_default_data_inlining_row_limit = ${rowLimit}`;
 }
 
-function timestampColumn(table: TableName): number {
-  return tableDef(table).columns.findIndex((column) => column.name === 'timestamp');
+/** Midnights UTC (ms) of the rows of each table; null when they are too many to list. */
+type DaysOfTables = ReadonlyMap<TableName, number[] | null>;
+
+function daysOfTables(batches: readonly ColumnBatch[], feed: Feed): DaysOfTables {
+  return new Map(
+    feed.tables.map(({ table }) => {
+      const timestamp = tableDef(table).columns.findIndex((column) => column.name === 'timestamp');
+      return [table, daysOf(batches, table, timestamp)];
+    }),
+  );
 }
 
 /** The snapshot of this connection's last commit; -1 when even that can't be told (the commit itself is safe). */
