@@ -202,11 +202,7 @@ export class Sealer {
       { stream: backlog.stream.id, position: entry.start, reason },
       'a spooled payload is poison and is set aside',
     );
-    // The decoder took the body's buffer, so the record is read again for keeping.
-    for await (const again of backlog.stream.read(entry.start)) {
-      await backlog.stream.setAside(again, reason);
-      break;
-    }
+    await backlog.stream.setAside(entry, reason);
   }
 
   async #commit(portions: readonly Portion[]): Promise<void> {
