@@ -6,6 +6,7 @@ import {
   ingress,
   must,
   onEfs,
+  properties,
   refName,
   secretNames,
   services,
@@ -18,7 +19,6 @@ import {
 import { ofType, show } from './aws-template.js';
 import { secretEnv } from './files.js';
 
-const properties = (name: string) => `Resources.${name}.Properties`;
 const appContainer = `${properties('AppTask')}.ContainerDefinitions.0`;
 
 /** What holds of secrets, data and who may reach them. */

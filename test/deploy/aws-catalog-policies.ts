@@ -7,6 +7,7 @@ import {
   ingress,
   must,
   onEfs,
+  properties,
   refName,
   services,
   set,
@@ -17,7 +18,6 @@ import {
 } from './aws-parts.js';
 import { ofType, references } from './aws-template.js';
 
-const properties = (name: string) => `Resources.${name}.Properties`;
 const container = `${properties('CatalogTask')}.ContainerDefinitions.0`;
 
 function volume(stack: Stack) {

@@ -11,6 +11,7 @@ import {
   ingress,
   must,
   onEfs,
+  properties,
   refName,
   secretNames,
   services,
@@ -22,7 +23,6 @@ import {
 } from './aws-parts.js';
 import { ofType, references, show } from './aws-template.js';
 
-const properties = (name: string) => `Resources.${name}.Properties`;
 const appContainer = `${properties('AppTask')}.ContainerDefinitions.0`;
 const running = (stack: Stack) => stack.parameters['Services'] === 'start';
 const separate = (stack: Stack) => stack.parameters['Nodes'] === 'separate';

@@ -16,6 +16,11 @@ export interface Service {
   readonly catalog: boolean;
 }
 
+/** Where the properties of a resource are, for `at` and `set`. */
+export function properties(name: string): string {
+  return `Resources.${name}.Properties`;
+}
+
 export function refName(value: Value | undefined): string | undefined {
   const fields = value as Fields | undefined;
   if (typeof fields?.['Ref'] === 'string') return fields['Ref'];
