@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { signals, type Signal } from '../src/schema/index.js';
+import { metricSum } from '../test/support/metrics.js';
 import { freePort, startServer, type TestServer } from '../test/support/server.js';
 import { load, type LoadResult } from './load.js';
 import { cpuSeconds, folderBytes, peakResidentBytes, residentBytes } from './process.js';
@@ -46,19 +47,9 @@ const report: Record<string, unknown> = {
   at: new Date().toISOString(),
 };
 
-async function metric(server: { url: string }, name: string): Promise<number> {
-  const text = await (await fetch(`${server.url}/metrics`)).text();
-  let sum = 0;
-  for (const line of text.split('\n')) {
-    if (line.startsWith(`${name}{`) || line.startsWith(`${name} `))
-      sum += Number(line.slice(line.lastIndexOf(' ')));
-  }
-  return sum;
-}
-
 async function drained(server: TestServer): Promise<number> {
   const begun = performance.now();
-  while ((await metric(server, 'canardstack_seal_backlog_bytes')) > 0) await sleep(100);
+  while ((await metricSum(server, 'canardstack_seal_backlog_bytes')) > 0) await sleep(100);
   return (performance.now() - begun) / 1000;
 }
 
@@ -240,7 +231,7 @@ try {
   const checkpointBegun = performance.now();
   const checkpoint = await fetch(`${server.url}/api/admin/maintenance/checkpoint`, { method: 'POST' });
   const checkpointSeconds = (performance.now() - checkpointBegun) / 1000;
-  const records = await metric(server, 'canardstack_otlp_records_total');
+  const records = await metricSum(server, 'canardstack_otlp_records_total');
   const diskBytes = folderBytes(join(server.dataDir, 'data'), (name) => name.endsWith('.parquet'));
   console.log(
     `\nCHECKPOINT ${checkpoint.status} in ${checkpointSeconds.toFixed(1)} s; Parquet ${(diskBytes / records).toFixed(1)} B a record ` +

@@ -4,7 +4,8 @@ import { appendFile, mkdir, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { eventually, startServer, temporaryFolder, type TestServer } from '../../test/support/server.js';
+import { metricSum } from '../../test/support/metrics.js';
+import { eventually, startServer, temporaryFolder } from '../../test/support/server.js';
 import { settled, startSettled } from './epoch.js';
 import { assertExact, verify } from './verify.js';
 import { Workload } from './workload.js';
@@ -13,14 +14,6 @@ import { Workload } from './workload.js';
 const noSealing = { CANARDSTACK_SEAL_INTERVAL_MS: '3600000', CANARDSTACK_FRESHNESS_BUDGET_SLA_SECS: '7200' };
 
 export const canMount = process.platform === 'linux' && process.getuid?.() === 0;
-
-async function metric(server: TestServer, name: string): Promise<number> {
-  const text = await (await fetch(`${server.url}/metrics`)).text();
-  return [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'))].reduce(
-    (sum, match) => sum + Number(match[1]),
-    0,
-  );
-}
 
 async function loaded(dataDir: string, name: string, env: Record<string, string>, forMs: number) {
   const server = await startServer({ dataDir, env });
@@ -46,7 +39,7 @@ export async function tornTail(): Promise<string> {
   const again = await startSettled(dataDir);
   try {
     assertExact(await verify(again, 'torn', workload.sent), 'torn tail');
-    const counted = await metric(again, 'canardstack_spool_torn_tails_total');
+    const counted = await metricSum(again, 'canardstack_spool_torn_tails_total');
     if (counted < 1) throw new Error('the torn tail was not counted');
   } finally {
     await again.stop();
@@ -73,7 +66,7 @@ export async function flippedByte(): Promise<string> {
     if (verdict.missing.length > 1 || verdict.duplicated.length + verdict.torn.length > 0) {
       throw new Error(`flipped byte: more than its own record was lost: ${JSON.stringify(verdict)}`);
     }
-    const damaged = await metric(again, 'canardstack_spool_damaged_stretches_total');
+    const damaged = await metricSum(again, 'canardstack_spool_damaged_stretches_total');
     const kept = await readdir(join(dataDir, 'spool', 'damaged'));
     if (damaged < 1 || kept.length < 1)
       throw new Error('the damage was not counted, or its bytes were not kept');
