@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type ColumnBatch,
   type Intake,
@@ -24,6 +25,11 @@ export interface IntakeOptions {
   readonly holdBytes: number;
   readonly faults?: Faults;
 }
+
+/** Longest wait of one payload before it is taken in, at the moment when no decoded rows can be held any more. */
+const longestPaceMs = 1000;
+/** Below this part of `holdBytes` nobody waits. */
+const paceFrom = 0.5;
 
 interface DecodedGroup {
   readonly payloads: readonly Payload[];
@@ -76,6 +82,7 @@ export class SealIntake implements Intake {
     }
     this.#inFlight++;
     try {
+      await this.#pace();
       this.options.faults?.('decode.started');
       return await this.#decoder.submit(signal, payload);
     } catch (error) {
@@ -87,6 +94,17 @@ export class SealIntake implements Intake {
     } finally {
       if (--this.#inFlight === 0) this.#idle?.();
     }
+  }
+
+  /**
+   * Clients that send faster than rows are committed wait a little, ever longer, before the memory of decoded rows is
+   * full: beyond it every payload is decoded twice, which makes sealing slower still.
+   */
+  async #pace(): Promise<void> {
+    const { sealer, holdBytes } = this.options;
+    const over = sealer.heldBytes / holdBytes - paceFrom;
+    if (over <= 0 || this.#closing || sealer.unavailable !== null) return;
+    await sleep(longestPaceMs * Math.min(1, over / (1 - paceFrom)) ** 2);
   }
 
   /** Refuses new payloads and waits until those under way are answered, or `signal` aborts. */

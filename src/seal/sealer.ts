@@ -31,11 +31,11 @@ interface Portion {
   readonly start: number;
   readonly end: number;
   readonly batches: readonly ColumnBatch[];
-  /** Read back from the spool for this commit, so that nobody else holds the batches. */
-  readonly readBack?: boolean;
+  /** Those of them read back from the spool for this commit, so that nobody else holds them. */
+  readonly readBack: readonly ColumnBatch[];
 }
 
-const replayChunkBytes = 4 * 1024 * 1024;
+const replayChunkBytes = 8 * 1024 * 1024;
 const maxBackoffMs = 10_000;
 
 /**
@@ -148,21 +148,46 @@ export class Sealer {
     let room = this.options.maxBytes;
     for (const backlog of this.options.backlogs) {
       if (backlog.bytes <= 0 || room <= 0) continue;
-      const held = backlog.contiguousFrom(backlog.committed, room);
-      const last = held.at(-1);
-      const portion = last
-        ? { backlog, start: backlog.committed, end: last.end, batches: held.map((entry) => entry.batch) }
-        : await this.#readBack(backlog, Math.min(room, replayChunkBytes));
-      if (!portion) continue;
+      const portion = await this.#portion(backlog, room);
       for (const batch of portion.batches) room -= batchBytes(batch);
-      portions.push(portion);
+      if (portion.end > portion.start) portions.push(portion);
     }
     return portions;
   }
 
-  /** Reads a gap back from the spool, at most `maxBytes` of raw payloads. */
-  async #readBack(backlog: StreamBacklog, maxBytes: number): Promise<Portion | null> {
+  /** What comes next in a stream, held or read back in turn, of about `maxBytes` decoded. */
+  async #portion(backlog: StreamBacklog, maxBytes: number): Promise<Portion> {
     const start = backlog.committed;
+    const batches: ColumnBatch[] = [];
+    const readBack: ColumnBatch[] = [];
+    let end = start;
+    let bytes = 0;
+    while (bytes < maxBytes) {
+      const from = end;
+      for (const entry of backlog.contiguousFrom(end, maxBytes - bytes)) {
+        batches.push(entry.batch);
+        bytes += entry.bytes;
+        end = entry.end;
+      }
+      if (bytes >= maxBytes || end >= backlog.stream.head) break;
+      const gap = await this.#readBack(backlog, end, Math.min(maxBytes - bytes, replayChunkBytes));
+      if (gap !== null) {
+        batches.push(...gap.batches);
+        readBack.push(...gap.batches);
+        for (const batch of gap.batches) bytes += batchBytes(batch);
+        end = gap.end;
+      }
+      if (end === from) break;
+    }
+    return { backlog, start, end, batches, readBack };
+  }
+
+  /** Reads a gap that begins at `start` back from the spool, at most `maxBytes` of raw payloads; null when nothing lies there. */
+  async #readBack(
+    backlog: StreamBacklog,
+    start: number,
+    maxBytes: number,
+  ): Promise<{ end: number; batches: readonly ColumnBatch[] } | null> {
     const stop = backlog.firstHeldAfter(start) ?? backlog.stream.head;
     const entries: SpoolEntry[] = [];
     let end = start;
@@ -176,10 +201,10 @@ export class Sealer {
     }
     if (entries.length === 0) {
       // Only damaged records were left before `stop`; they are set aside, so the watermark moves past them.
-      return stop > start ? { backlog, start, end: stop, batches: [] } : null;
+      return stop > start ? { end: stop, batches: [] } : null;
     }
     this.metrics.replayedPayloads.inc({ signal: backlog.stream.signal }, entries.length);
-    return { backlog, start, end, batches: await this.#decodeEntries(backlog, entries), readBack: true };
+    return { end, batches: await this.#decodeEntries(backlog, entries) };
   }
 
   async #decodeEntries(
@@ -209,8 +234,7 @@ export class Sealer {
     try {
       await this.#tryCommit(portions);
     } finally {
-      const mine = portions.filter((portion) => portion.readBack);
-      for (const batch of mine.flatMap((portion) => portion.batches)) this.options.recycle(batch);
+      for (const batch of portions.flatMap((portion) => portion.readBack)) this.options.recycle(batch);
     }
   }
 
@@ -294,7 +318,7 @@ export class Sealer {
           break;
         }
       }
-      await this.#commit([{ ...portion, batches: [] }]);
+      await this.#commit([{ ...portion, batches: [], readBack: [] }]);
       return;
     }
     const middle = entries[Math.floor(entries.length / 2)] as { start: number };
@@ -308,7 +332,8 @@ export class Sealer {
       if (entry.start >= end) break;
       entries.push(entry);
     }
-    return { backlog, start, end, batches: await this.#decodeEntries(backlog, entries), readBack: true };
+    const batches = await this.#decodeEntries(backlog, entries);
+    return { backlog, start, end, batches, readBack: batches };
   }
 
   #failed(error: unknown): void {
