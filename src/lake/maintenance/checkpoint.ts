@@ -20,11 +20,12 @@ const MiB = 1024 * 1024;
 
 /**
  * Files are merged with others of their own size class, as in a log-structured merge, and only once enough of
- * them are there; so a row is rewritten about twice, not once per CHECKPOINT of its day.
+ * them are there; so a row is rewritten about twice, not once per CHECKPOINT of its day. A merge sorts all its rows
+ * in memory, so what already is about as large as the target is left alone, sorted rows taking less than before.
  */
 const sizeClasses = [
   { min: 0, below: 16 * MiB, enough: 4 },
-  { min: 16 * MiB, below: 48 * MiB, enough: 4 },
+  { min: 16 * MiB, below: 32 * MiB, enough: 4 },
 ];
 
 /** Groups of files merged by one statement: bounds memory, and time until the next look at the budget. */
