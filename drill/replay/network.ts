@@ -49,7 +49,8 @@ export class Vpc {
   static make(cidr: string): Vpc {
     const base = cidr.split('/')[0]?.split('.').slice(0, 3).join('.') ?? '';
     const vpc = new Vpc(cidr, `${base}.2`, `${base}.3`);
-    ip('link', 'add', vpc.#bridge, 'type', 'bridge');
+    // Of its own it would change its hardware address with its ports, and tasks would lose resolver and store for a while.
+    ip('link', 'add', vpc.#bridge, 'address', '02:0a:14:00:00:01', 'type', 'bridge');
     for (const address of [vpc.resolver, vpc.store]) {
       ip('addr', 'add', `${address}/${vpc.#prefix}`, 'dev', vpc.#bridge);
     }
