@@ -202,6 +202,24 @@ describe('a catalog server and its nodes', () => {
     assert.equal((await remote('SELECT count(*) FROM ducklake_snapshot')).length, 1);
   });
 
+  it('answers large queries of one client at the same time, each whole', async () => {
+    const client = await quackClient();
+    const attaching = await client.connect();
+    await attaching.run(
+      `ATTACH 'quack:127.0.0.1:${catalog.port}' AS server (TOKEN ${quoted(catalog.token)}, DISABLE_SSL false)`,
+    );
+    const large = async () => {
+      const connection = await client.connect();
+      const reader = await connection.runAndReadAll(
+        `SELECT count(DISTINCT i) FROM quack_query_by_name('server', 'SELECT i FROM range(100000) r(i)')`,
+      );
+      return Number(reader.getRows()[0]?.[0]);
+    };
+    for (let round = 0; round < 5; round++) {
+      assert.deepEqual(await Promise.all(Array.from({ length: 4 }, large)), Array(4).fill(100_000));
+    }
+  });
+
   const refused = async (env: Record<string, string>) => {
     const started = await startServer({
       dataDir: join(catalog.folder, `refused-${Math.random()}`),
@@ -329,7 +347,7 @@ describe('the certificate of a catalog server', () => {
 });
 
 /** Statements as a client with the token sends them, without a tunnel. */
-async function remoteSql(catalog: TestCatalog): Promise<(text: string) => Promise<unknown[][]>> {
+async function quackClient(): Promise<DuckDBInstance> {
   const instance = await DuckDBInstance.create(':memory:', {
     extension_directory: extensionDir(),
     autoinstall_known_extensions: 'false',
@@ -338,7 +356,14 @@ async function remoteSql(catalog: TestCatalog): Promise<(text: string) => Promis
   const connection = await instance.connect();
   for (const name of ['httpfs', 'quack']) await connection.run(`LOAD ${name}`);
   await connection.run('SET GLOBAL enable_curl_server_cert_verification = false');
-  const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
+  connection.closeSync();
+  return instance;
+}
+
+const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
+
+async function remoteSql(catalog: TestCatalog): Promise<(text: string) => Promise<unknown[][]>> {
+  const connection = await (await quackClient()).connect();
   return async (text) => {
     const reader = await connection.runAndReadAll(
       `SELECT * FROM quack_query('quack:127.0.0.1:${catalog.port}', ${quoted(text)}, token => ${quoted(catalog.token)}, disable_ssl => false)`,

@@ -159,6 +159,26 @@ describe('canardstack healthcheck', () => {
     }
   });
 
+  it('asks the health port of a catalog server, which is plain HTTP though nodes are served with TLS', async () => {
+    const { cert, private: key } = await generate([{ name: 'commonName', value: 'catalog.example' }]);
+    const files = { cert: join(folder, 'catalog-cert.pem'), key: join(folder, 'catalog-key.pem') };
+    await writeFile(files.cert, cert);
+    await writeFile(files.key, key);
+    const tls = { CANARDSTACK_TLS_CERT: files.cert, CANARDSTACK_TLS_KEY: files.key };
+    let status = 200;
+    const server = await stub((_request, response) =>
+      response.writeHead(status).end('{"reasons":["lease lost"]}'),
+    );
+    try {
+      const ask = () => cli(['healthcheck', '--bind', server.bind], tls);
+      assert.deepEqual(await ask(), { code: 0, stdout: 'ok\n', stderr: '' });
+      status = 503;
+      assert.deepEqual(await ask(), { code: 1, stdout: 'not ok: lease lost\n', stderr: '' });
+    } finally {
+      server.close();
+    }
+  });
+
   it('is bounded in time', async () => {
     const server = await stub(() => undefined);
     try {

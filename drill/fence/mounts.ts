@@ -5,7 +5,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:fs';
-import { access, mkdir, rm, rmdir } from 'node:fs/promises';
+import { access, mkdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { DuckDBInstance } from '@duckdb/node-api';
@@ -29,7 +29,7 @@ export interface TwoHosts {
   remove(): Promise<void>;
 }
 
-/** Null when mounts can be made here, else why not. Builds the program when it is not there. */
+/** Null when mounts can be made here, else why not. Builds the program when it is not there, or older than its source. */
 export async function whyNoMounts(): Promise<string | null> {
   if (process.platform !== 'linux') return 'FUSE mounts of this drill need Linux';
   if (process.getuid?.() !== 0) return 'mounting needs root';
@@ -38,19 +38,48 @@ export async function whyNoMounts(): Promise<string | null> {
   } catch {
     return '/dev/fuse is not there: no FUSE in this kernel or container';
   }
-  const there = await access(program, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
-  if (there) return null;
+  if (process.env['LOCKLESSFS'] || (await upToDate())) return null;
   try {
     await mkdir(join(program, '..'), { recursive: true });
     const env = { ...process.env, CGO_ENABLED: '0' };
-    await run('go', ['build', '-o', program, '.'], { cwd: source, env, timeout: buildMs });
+    const made = `${program}.${process.pid}`;
+    await run('go', ['build', '-o', made, '.'], { cwd: source, env, timeout: buildMs });
+    // A mount may run from the old one.
+    await rename(made, program);
     return null;
   } catch (error) {
     return `locklessfs can't be built: ${error instanceof Error ? error.message.split('\n')[0] : 'unknown error'}`;
   }
+}
+
+async function upToDate(): Promise<boolean> {
+  try {
+    const [built, written] = await Promise.all([stat(program), stat(join(source, 'main.go'))]);
+    return built.mtimeMs >= written.mtimeMs;
+  } catch {
+    return false;
+  }
+}
+
+/** A mount, until `unmount`. */
+export interface Mount {
+  readonly at: string;
+  /** Unmounts and removes the mount point; nothing when that was done already. */
+  unmount(): Promise<void>;
+}
+
+/** Mounts `folder` at the new folder `at`, for every user. */
+export async function mountFolder(folder: string, at: string): Promise<Mount> {
+  await mkdir(at, { recursive: true });
+  const mounted = await mount(folder, at, 0);
+  return {
+    at,
+    async unmount() {
+      if (mounted.exitCode !== null || mounted.signalCode !== null) return;
+      await end(mounted);
+      await rmdir(at);
+    },
+  };
 }
 
 /** A new folder and two mounts of it. `cacheMs`: how long each keeps names and attributes without asking again. */
@@ -65,9 +94,7 @@ export async function mountTwice({ cacheMs = 0 } = {}): Promise<TwoHosts> {
   const mounted: ChildProcess[] = [];
   const unmount = async () => {
     for (const each of mounted) {
-      if (each.exitCode !== null || each.signalCode !== null) continue;
-      each.kill('SIGTERM');
-      await once(each, 'exit', { signal: AbortSignal.timeout(mountMs) });
+      if (each.exitCode === null && each.signalCode === null) await end(each);
     }
     // Nothing recursive: a mount that stayed would lose its contents.
     for (const each of [first, second]) await rmdir(each);
@@ -79,6 +106,11 @@ export async function mountTwice({ cacheMs = 0 } = {}): Promise<TwoHosts> {
     throw error;
   }
   return { folder, first, second, unmount, remove: () => rm(base, { recursive: true, force: true }) };
+}
+
+async function end(mounted: ChildProcess): Promise<void> {
+  mounted.kill('SIGTERM');
+  await once(mounted, 'exit', { signal: AbortSignal.timeout(mountMs) });
 }
 
 async function mount(folder: string, at: string, cacheMs: number): Promise<ChildProcess> {

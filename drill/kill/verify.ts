@@ -1,5 +1,5 @@
 import { signals, type Signal } from '../../src/schema/index.js';
-import { sql } from '../../test/support/server.js';
+import { sql, type Asked } from '../../test/support/server.js';
 import type { Sent } from './workload.js';
 
 const recordId: Record<Signal, { table: string; column: string }> = {
@@ -21,11 +21,7 @@ export interface Verdict {
 }
 
 /** Compares what is in the lake, record by record, with what was sent under one id prefix. */
-export async function verify(
-  server: { url: string },
-  prefix: string,
-  sent: readonly Sent[],
-): Promise<Verdict> {
+export async function verify(server: Asked, prefix: string, sent: readonly Sent[]): Promise<Verdict> {
   const found = new Map<string, { rows: number; distinct: number }>();
   for (const signal of signals) {
     const { table, column } = recordId[signal];

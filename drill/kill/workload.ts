@@ -14,7 +14,8 @@ export interface Sent {
 const resource = { 'service.name': 'drill' };
 const startNs = BigInt(Date.now()) * 1_000_000n;
 
-function body(sent: Sent): Uint8Array {
+/** The OTLP request itself. Its records are of the service `drill`, with the time of this call. */
+export function requestBody(sent: Sent): Uint8Array {
   const timeNs = BigInt(Date.now()) * 1_000_000n;
   const ids = Array.from({ length: sent.records }, (_, i) => `${sent.id}/${i}`);
   if (sent.signal === 'logs')
@@ -79,7 +80,7 @@ export class Workload {
         const response = await fetch(`${url}/v1/${sent.signal}`, {
           method: 'POST',
           headers: { 'content-type': 'application/x-protobuf' },
-          body: Uint8Array.from(body(sent)),
+          body: Uint8Array.from(requestBody(sent)),
           signal: AbortSignal.timeout(10_000),
         });
         // The status line is the acknowledgement, whether or not the rest of the answer arrives.

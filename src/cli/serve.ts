@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import {
@@ -140,7 +141,8 @@ async function open(
       : null;
   if (grpc) opened.push(() => grpc.close(0));
   const url = await listen(app, config.bind);
-  const own = ownExport(config, telemetry, spool?.nodeId ?? 'query', [config.bind, config.grpcBind]);
+  // A query node keeps nothing, so its telemetry has a new identity with each start.
+  const own = ownExport(config, telemetry, spool?.nodeId ?? randomUUID(), [config.bind, config.grpcBind]);
   if (config.ducklakeMaintenanceEnabled) lake.maintenance.start();
   if (config.ducklakeMaintenanceEnabled && config.role !== 'query') upkeep.start();
   telemetry.log.info(

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { after, before, describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { extensionDir, temporaryFolder } from '../support/server.js';
-import { onPath, run, text } from './files.js';
+import { imageEnv, onPath, run, text } from './files.js';
 
 const programs = ['unshare', 'setpriv', 'ip', 'mount', 'chroot'];
 
@@ -18,13 +18,6 @@ async function reasonToSkip(): Promise<string | false> {
     () => 'namespaces are not allowed here',
   );
 }
-
-/** What the image sets. */
-const imageEnv = Object.fromEntries(
-  [...text('deploy/docker/Dockerfile').matchAll(/^\s*(?:ENV )?((?:CANARDSTACK|NODE)_[A-Z_]+)=(\S+)/gm)].map(
-    ([, name = '', value = '']) => [name, value],
-  ),
-);
 
 /** What compose adds for a service, references filled in. */
 function composeEnv(file: string, service: string): Record<string, string> {

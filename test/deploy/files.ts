@@ -18,6 +18,13 @@ export function text(path: string): string {
   return readFileSync(path, 'utf8');
 }
 
+/** The environment that the image sets. */
+export const imageEnv: Readonly<Record<string, string>> = Object.fromEntries(
+  [...text('deploy/docker/Dockerfile').matchAll(/^\s*(?:ENV )?((?:CANARDSTACK|NODE)_[A-Z_]+)=(\S+)/gm)].map(
+    ([, name = '', value = '']) => [name, value],
+  ),
+);
+
 /** A program of the set-up, or on the PATH of this machine; undefined when it is not there. */
 export function tool(name: 'compose_spec' | 'helm' | 'hadolint' | 'kubernetes-validate'): string | undefined {
   const venv = process.env['PYTHON_VENV'] || '.cache/venv';

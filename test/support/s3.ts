@@ -16,7 +16,7 @@ export interface Key {
 }
 
 export interface TestS3 {
-  /** `http://127.0.0.1:<port>` */
+  /** `http://<host>:<port>` */
   readonly endpoint: string;
   readonly bucket: string;
   readonly root: Key;
@@ -48,8 +48,8 @@ export function skipWithoutS3(): string | false {
   return process.env['VERSITYGW_MISSING'] || 'versitygw is not installed; VERSITYGW names it';
 }
 
-/** A real S3 server of its own: temporary folder, free port on 127.0.0.1, one bucket. */
-export async function startS3(): Promise<TestS3> {
+/** A real S3 server of its own: temporary folder, free port on `host` (127.0.0.1), one bucket. */
+export async function startS3({ host = '127.0.0.1', region = 'us-east-1' } = {}): Promise<TestS3> {
   const program = versitygw();
   if (program === null) throw new Error(skipWithoutS3() || 'versitygw is not installed');
   const folder = await temporaryFolder();
@@ -59,8 +59,8 @@ export async function startS3(): Promise<TestS3> {
   await mkdir(data);
   await mkdir(iam);
   const port = await freePort();
-  const endpoint = `http://127.0.0.1:${port}`;
-  const client = new S3Client({ endpoint, region: 'us-east-1', credentials: root, forcePathStyle: true });
+  const endpoint = `http://${host}:${port}`;
+  const client = new S3Client({ endpoint, region, credentials: root, forcePathStyle: true });
   const users = new Map<string, readonly string[]>();
 
   const launch = async () => {
@@ -68,7 +68,9 @@ export async function startS3(): Promise<TestS3> {
       program,
       [
         '--port',
-        `127.0.0.1:${port}`,
+        `${host}:${port}`,
+        '--region',
+        region,
         '--keep-alive',
         '--quiet',
         '--iam-dir',
@@ -134,7 +136,15 @@ export async function startS3(): Promise<TestS3> {
     },
     async user(name, actions) {
       const key = { accessKeyId: name, secretAccessKey: `${name}-s3cret-key` };
-      const admin = ['admin', '--access', root.accessKeyId, '--secret', root.secretAccessKey];
+      const admin = [
+        'admin',
+        '--access',
+        root.accessKeyId,
+        '--secret',
+        root.secretAccessKey,
+        '--region',
+        region,
+      ];
       const account = ['--access', name, '--secret', key.secretAccessKey, '--role', 'user'];
       await run(program, [...admin, '--endpoint-url', endpoint, 'create-user', ...account]);
       users.set(name, actions);
@@ -151,7 +161,7 @@ export async function startS3(): Promise<TestS3> {
         AWS_ACCESS_KEY_ID: key.accessKeyId,
         AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
         CANARDSTACK_S3_ENDPOINT: options.endpoint ?? endpoint,
-        CANARDSTACK_S3_REGION: 'us-east-1',
+        CANARDSTACK_S3_REGION: region,
       };
     },
     kill,

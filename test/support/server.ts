@@ -114,11 +114,17 @@ async function ready(url: string, child: ChildProcess, log: string): Promise<voi
   throw new Error(`the server did not become ready:\n${await readFile(log, 'utf8')}`);
 }
 
+/** A server to ask, and what a request to it carries besides (a key). */
+export interface Asked {
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** Runs read-only SQL through the server's admin API; rows as objects. */
-export async function sql(server: { url: string }, text: string): Promise<Record<string, unknown>[]> {
+export async function sql(server: Asked, text: string): Promise<Record<string, unknown>[]> {
   const response = await fetch(`${server.url}/api/admin/sql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...server.headers },
     body: JSON.stringify({ sql: text }),
   });
   const body = (await response.json()) as { columns: { name: string }[]; rows: unknown[][]; error?: string };

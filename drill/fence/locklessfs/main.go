@@ -38,6 +38,8 @@ func main() {
 		MountOptions: fuse.MountOptions{
 			// Without fusermount, so that nothing needs to be installed.
 			DirectMountStrict: true,
+			// Servers run as a user of their own.
+			AllowOther: true,
 			FsName:            "locklessfs",
 			Name:              "locklessfs",
 			// Lock requests stay in the kernel's table of this mount.

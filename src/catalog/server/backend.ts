@@ -17,6 +17,8 @@ export interface BackendOptions {
 }
 
 const connectTimeoutMs = 2000;
+/** Far above any result: with the default of 12 a result of 24,576 rows is not whole yet. */
+const chunksOfOneAnswer = 1_000_000;
 
 /** DuckLake on the server gives its clients `ducklake_commit`: without it a commit is many transactions. */
 export const catalogServerExtensions = ['httpfs', 'quack', 'ducklake'] as const;
@@ -82,6 +84,8 @@ export class QuackBackend {
     await this.connection.run(
       'CREATE TABLE gate.main.locks (name VARCHAR PRIMARY KEY, holder VARCHAR NOT NULL, until BIGINT NOT NULL)',
     );
+    // All queries of a node share a session, which keeps one result: the next query closes what is not fetched yet.
+    await this.connection.run(`SET GLOBAL quack_fetch_batch_chunks = ${chunksOfOneAnswer}`);
     await this.connection.run("SET GLOBAL quack_authorization_function = 'gate.main.allow'");
     try {
       await this.connection.run(
