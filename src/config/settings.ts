@@ -165,7 +165,7 @@ const storage = {
     'DUCKLAKE_QUACK_TIMEOUT_MS',
     milliseconds({ min: 100, max: 600_000 }),
     15_000,
-    'Bound of one request to the catalog server; then it counts as away.',
+    'Bound of one request to the catalog server; then it counts as away. A commit that it is at work on may take longer.',
   ),
   catalogWaitSecs: setting(
     'CATALOG_WAIT_SECS',

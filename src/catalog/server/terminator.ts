@@ -5,6 +5,7 @@ import { createServer as createTcpServer, type AddressInfo, type Socket } from '
 import type { BindAddress } from '../../config/address.js';
 import type { CertificatePair } from '../../config/tls-files.js';
 import type { Logger } from '../../telemetry/index.js';
+import { requestHeader, runningPath } from '../running.js';
 import type { CatalogServerMetrics } from './metrics.js';
 
 export interface TerminatorOptions {
@@ -52,6 +53,7 @@ const plainTextAnswer = 'this port speaks TLS, not plain HTTP\n';
 export class Terminator {
   readonly #sockets = new Set<Socket>();
   #active = 0;
+  readonly #running = new Set<string>();
   #closing = false;
   #idle: (() => void) | null = null;
   #lastPlainText = 0;
@@ -188,12 +190,21 @@ export class Terminator {
       metrics.refused.inc({ reason: 'bad_request' });
       res.writeHead(status, { 'content-type': 'text/plain', connection: 'close' }).end(`${text}\n`);
     };
+    if (req.method === 'GET' && req.url?.startsWith(runningPath)) {
+      // Asked by a client that has waited long; without the lease its request is not worth waiting for either.
+      const running = this.#running.has(req.url.slice(runningPath.length)) && this.options.confirm();
+      res.writeHead(running ? 204 : 404).end();
+      return;
+    }
     if (this.#closing) return refuse(503, 'the catalog server is stopping');
     if (req.method !== 'POST' || req.url !== '/quack') return refuse(404, 'no such endpoint');
     if (Number(req.headers['content-length'] ?? 0) > maxRequestBytes) return refuse(413, 'too large');
+    const id = req.headers[requestHeader];
     this.#active++;
+    if (typeof id === 'string') this.#running.add(id);
     res.once('close', () => {
       this.#active--;
+      if (typeof id === 'string') this.#running.delete(id);
       if (this.#active === 0) this.#idle?.();
     });
     this.#pass(req, res, times);

@@ -9,7 +9,7 @@ export interface QuackTarget {
   readonly tls: boolean;
   readonly insecureTls: boolean;
   readonly caFile: string | undefined;
-  /** Bound of one request, milliseconds. */
+  /** Bound of one request, milliseconds; a change that the server is at work on may take longer. */
   readonly timeoutMs: number;
   /** Undefined when none is set, which is an error at ATTACH. A secret. */
   readonly token: string | undefined;

@@ -7,7 +7,7 @@ export interface TunnelOptions {
   readonly insecure: boolean;
   /** PEM; undefined trusts Node's own list of authorities. */
   readonly ca: string | undefined;
-  /** Bound of one request, milliseconds. */
+  /** Bound of one request, milliseconds; a change that the server is at work on may take longer. */
   readonly timeoutMs: number;
 }
 

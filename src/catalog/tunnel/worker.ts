@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { Agent as HttpAgent, createServer, request as httpRequest, type ServerResponse } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { isIP, type AddressInfo } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
+import { requestHeader, runningPath } from '../running.js';
 import type { TunnelCommand, TunnelEvent, TunnelOptions } from './protocol.js';
 import { UnansweredRequests } from './repeats.js';
 
@@ -12,6 +14,10 @@ let { timeoutMs } = options;
 /** Shorter than the server's, which would otherwise close a connection just as it is used. */
 const idleMs = 20_000;
 const maxBodyBytes = 256 * 1024 * 1024;
+/** Bound of a change that the server is at work on: its own bound of an answer. */
+const longestMs = 600_000;
+/** A server that lives answers this from memory. */
+const askMs = 5000;
 
 const pool = { keepAlive: true, maxSockets: 32, maxFreeSockets: 4, timeout: idleMs };
 const agent = tls
@@ -22,6 +28,9 @@ const agent = tls
       ...(isIP(host) === 0 ? { servername: host } : {}),
     })
   : new HttpAgent(pool);
+
+const send = tls ? httpsRequest : httpRequest;
+let parting = false;
 
 let reason: string | null = null;
 function report(next: string | null): void {
@@ -35,6 +44,7 @@ function tell(event: TunnelEvent): void {
 }
 
 parentPort?.on('message', (command: TunnelCommand) => {
+  parting = true;
   timeoutMs = Math.min(timeoutMs, command.timeoutMs);
   for (const expire of underWay) setTimeout(expire, timeoutMs);
 });
@@ -61,17 +71,32 @@ function pass(body: Buffer, contentType: string | undefined, res: ServerResponse
     return;
   }
   let ended = false;
-  const send = tls ? httpsRequest : httpRequest;
+  const id = randomUUID();
+  const begun = performance.now();
   const upstream = send({
     host,
     port,
     agent,
     method: 'POST',
     path: '/quack',
-    headers: { 'content-type': contentType ?? 'application/octet-stream', 'content-length': body.length },
+    headers: {
+      'content-type': contentType ?? 'application/octet-stream',
+      'content-length': body.length,
+      [requestHeader]: id,
+    },
   });
-  const expire = () => fail(`no answer within ${timeoutMs / 1000} s`);
-  const timer = setTimeout(expire, timeoutMs);
+  const late = () => fail(`no answer within ${Math.round((performance.now() - begun) / 100) / 10} s`);
+  // A change that is given up is done all the same, and its sender would have to look that up; so one that the
+  // server is still at work on (a large commit, a slow disk) is waited for.
+  const expire = () => {
+    const patient = key !== null && !parting && performance.now() - begun < longestMs;
+    if (!patient) return late();
+    void underWayThere(id).then((yes) => {
+      if (!yes) late();
+      else if (!ended) timer = setTimeout(expire, timeoutMs);
+    });
+  };
+  let timer = setTimeout(expire, timeoutMs);
   underWay.add(expire);
   const end = () => {
     ended = true;
@@ -109,6 +134,25 @@ function pass(body: Buffer, contentType: string | undefined, res: ServerResponse
     });
   });
   upstream.end(body);
+}
+
+/** Whether the server is at work on a request; false when it does not say so in time. */
+function underWayThere(id: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const asked = send({ host, port, agent, method: 'GET', path: runningPath + id });
+    const timer = setTimeout(() => asked.destroy(new Error('no answer')), Math.min(timeoutMs, askMs));
+    asked.on('response', (reply) => {
+      clearTimeout(timer);
+      reply.resume();
+      reply.on('error', () => undefined);
+      resolve(reply.statusCode === 204);
+    });
+    asked.on('error', () => {
+      clearTimeout(timer);
+      resolve(false);
+    });
+    asked.end();
+  });
 }
 
 /** With a status that DuckDB's HTTP client takes for final. */
