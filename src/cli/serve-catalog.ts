@@ -13,11 +13,9 @@ import { defaultExtensionDir, firstLine, installExtensions, LakeError } from '..
 import { prepareCatalog } from '../lake/prepare.js';
 import { createTelemetry, type Telemetry } from '../telemetry/index.js';
 import { processMetrics } from '../telemetry/process.js';
-import { CommandError } from './errors.js';
+import { endAtOnce } from './end-at-once.js';
+import { CommandError, notOwnerExitCode } from './errors.js';
 import { version } from './version.js';
-
-/** The exit code of a process that lost its catalog to another one. */
-const lostExitCode = 3;
 
 /**
  * `canardstack serve-catalog`: owns the catalog file and serves it, until SIGTERM or SIGINT; resolves with the exit
@@ -64,7 +62,7 @@ export async function serveCatalog(given: Config): Promise<number> {
       // The file may be another's by now: it is neither checkpointed nor closed.
       server.sever();
       log.fatal({ reason: ended }, 'this process does not own the catalog any more, ending');
-      process.exit(lostExitCode);
+      endAtOnce(notOwnerExitCode);
     }
     state.waiting = 'stopping';
     log.info({ withinMs: config.shutdownTimeoutMs }, 'stopping');

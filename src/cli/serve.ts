@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import {
   effective,
@@ -33,6 +34,7 @@ import { startOwnExport, type OwnExporter } from '../telemetry/export.js';
 import { createTelemetry, type Telemetry } from '../telemetry/index.js';
 import { processMetrics } from '../telemetry/process.js';
 import { queryMetrics } from '../query/metrics.js';
+import { endAtOnce } from './end-at-once.js';
 import { CommandError, notOwnerExitCode } from './errors.js';
 import { version } from './version.js';
 
@@ -44,7 +46,7 @@ export interface RunningServer {
   close(): Promise<boolean>;
   /** Resolves with the reason when this process owns its catalog no more; it must then end without a commit. */
   readonly lost: Promise<string>;
-  /** Stops taking and answering requests, within a second; commits nothing. */
+  /** Interrupts every statement, and stops taking and answering requests, within a second; commits nothing. */
   abandon(reason: string): Promise<void>;
 }
 
@@ -159,7 +161,11 @@ async function open(
     lost: new Promise((resolve) => lake.ownership?.onLost(resolve)),
     async abandon(reason) {
       state.lost = reason;
-      await Promise.all([closeHttpApp(app, abandonMs), grpc?.close(abandonMs)]);
+      await Promise.all([
+        Promise.race([lake.abandon(), sleep(abandonMs)]),
+        closeHttpApp(app, abandonMs),
+        grpc?.close(abandonMs),
+      ]);
     },
   };
 }
@@ -323,8 +329,8 @@ export async function serve(config: Config, sources?: Sources): Promise<number> 
   void server.lost.then(async (reason) => {
     telemetry.log.fatal({ reason }, 'this process no longer owns its catalog: it stops');
     await server.abandon(reason).catch(() => undefined);
-    // At once, and not by closing the lake: nothing may be written any more. The spool keeps what was acknowledged.
-    process.exit(notOwnerExitCode);
+    // Not by closing the lake: nothing may be written any more. The spool keeps what was acknowledged.
+    endAtOnce(notOwnerExitCode);
   });
   const complete = await new Promise<boolean>((resolve, reject) => {
     let stopping = false;

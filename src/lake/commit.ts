@@ -157,6 +157,13 @@ export class Writer {
     this.#connection.drop();
   }
 
+  /** Starts nothing more; resolves when what was under way has ended, which is interrupted. */
+  async abandon(): Promise<void> {
+    this.#closed = true;
+    if (this.options.host.broken === null) this.options.host.current.parquet?.connection.interrupt();
+    await this.#tail;
+  }
+
   #serialised<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#tail.then(() => {
       if (this.#closed) throw new LakeError('closed', 'the lake is closed');

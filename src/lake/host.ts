@@ -125,9 +125,14 @@ export class InstanceHost {
     }
   }
 
+  /** Interrupts what runs on connections that were handed out. */
+  interrupt(): void {
+    for (const connection of this.#live) connection.interrupt();
+  }
+
   /** Waits until every connection came back; interrupts what runs. Throws when one doesn't in time. */
   async #drain(): Promise<void> {
-    for (const connection of this.#live) connection.interrupt();
+    this.interrupt();
     for (const listener of this.#listeners) listener();
     if (this.#live.size === 0) return;
     const returned = new Promise<void>((resolve) => (this.#returned = resolve));

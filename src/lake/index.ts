@@ -228,6 +228,10 @@ async function openOwned(
       pinging ??= ping().finally(() => (pinging = null));
       return within(pingTimeoutMs, pinging, 'the lake does not answer');
     },
+    async abandon() {
+      host.interrupt();
+      await writer.abandon();
+    },
     async close() {
       await maintenance.stop();
       await writer.close();

@@ -92,5 +92,10 @@ export interface Lake {
   withConnection<T>(work: (connection: DuckDBConnection, scratch: string) => Promise<T>): Promise<T>;
   /** Cheap check that catalog and storage answer; rejects with a reason fit for /readyz. */
   ping(): Promise<void>;
+  /**
+   * For a process that must end at once: commits no more, interrupts every statement, and resolves when no feed is
+   * read. A thread that waits for a feed while the process ends would wait for ever.
+   */
+  abandon(): Promise<void>;
   close(): Promise<void>;
 }

@@ -38,7 +38,8 @@ function imageProblems(dockerfile: string): string[] {
     problems.push('it does not run as a fixed, non-zero user id');
   if (lines.some((line) => line.startsWith('ADD '))) problems.push('ADD is used');
   if (!has(/^HEALTHCHECK .*CMD \["canardstack", "healthcheck"\]/)) problems.push('there is no HEALTHCHECK');
-  if (!has(/^ENTRYPOINT \["canardstack"\]/)) problems.push('the entry point is not canardstack itself');
+  if (!has(/^ENTRYPOINT \["tini", "--", "canardstack"\]/))
+    problems.push('the entry point is not canardstack under an init');
   if (!lines.some((line) => /install-extensions --all/.test(line)))
     problems.push('extensions are not baked in');
   if (lines.some((line) => /(_KEY|_TOKEN|_SECRET|_DSN|PASSWORD)=/.test(line)))
@@ -56,6 +57,7 @@ describe('the image', () => {
   for (const [broken, change] of Object.entries<(given: string) => string>({
     'not pinned': (given) => given.replace('${NODE_VERSION}-bookworm-slim', 'latest'),
     'user id': (given) => given.replace('USER ${CANARDSTACK_UID}:${CANARDSTACK_UID}', 'USER root'),
+    'under an init': (given) => given.replace('"tini", "--", ', ''),
     ADD: (given) => given.replace('CMD ["serve"]', 'ADD https://example.com/x /x'),
     HEALTHCHECK: (given) => given.replace(/^HEALTHCHECK.*$/m, ''),
     'baked in': (given) => given.replace('ENV NODE_ENV', 'ENV CANARDSTACK_API_KEY=abcdefgh NODE_ENV'),
