@@ -23,18 +23,16 @@ export interface SchemaOptions {
 export const targetFileBytes = 64 * 1024 * 1024;
 
 /** DuckLake's own options, kept in the catalog, so that any client which runs CHECKPOINT respects them. */
-function lakeOptions(
-  options: SchemaOptions,
-): Readonly<Record<string, string | { given: string; stored: string }>> {
+function lakeOptions(options: SchemaOptions): Readonly<Record<string, string>> {
   return {
     parquet_compression: 'zstd',
     // Level 1 gives files within 1 % of level 3's size for a sixth less CPU; version 2's encodings take off
     // another fifth.
     parquet_compression_level: '1',
-    parquet_version: { given: '2', stored: 'V2' },
+    parquet_version: '2',
     // Sorting belongs to compaction: at insert it adds half to a commit's cost, for one second's rows.
     sort_on_insert: 'false',
-    target_file_size: { given: `${targetFileBytes / 1024 ** 2}MiB`, stored: String(targetFileBytes) },
+    target_file_size: `${targetFileBytes / 1024 ** 2}MiB`,
     expire_older_than: `${options.snapshotRetentionSecs} seconds`,
     // For a plain CHECKPOINT from a shell, which also deletes files that the catalog does not know: after a restored
     // catalog those are data.
@@ -83,7 +81,7 @@ export async function ensureSchema(connection: DuckDBConnection, options: Schema
     }
   });
   await ensureViews(connection);
-  await ensureOptions(connection, options);
+  await setOptions(connection, options);
 }
 
 /** The same with other nodes that do so at this moment: whoever comes second finds it done. */
@@ -213,16 +211,16 @@ async function ensureViews(connection: DuckDBConnection): Promise<void> {
   });
 }
 
-async function ensureOptions(connection: DuckDBConnection, options: SchemaOptions): Promise<void> {
-  const reader = await connection.runAndReadAll(
-    `SELECT option_name, value FROM ducklake_options('lake') WHERE scope = 'GLOBAL'`,
-  );
-  const current = new Map(reader.getRows() as [string, string][]);
-  for (const [name, value] of Object.entries(lakeOptions(options))) {
-    const { given, stored } = typeof value === 'string' ? { given: value, stored: value } : value;
-    if (current.get(name) === stored) continue;
-    await connection.run(`CALL ducklake_set_option('lake', ${literal(name)}, ${literal(given)})`);
-  }
+/**
+ * Sets all of them, also those that the catalog has already: DuckLake reads options when it attaches, and another node
+ * that makes the lake may have set them since.
+ */
+async function setOptions(connection: DuckDBConnection, options: SchemaOptions): Promise<void> {
+  await transaction(connection, async () => {
+    for (const [name, value] of Object.entries(lakeOptions(options))) {
+      await connection.run(`CALL ducklake_set_option('lake', ${literal(name)}, ${literal(value)})`);
+    }
+  });
 }
 
 /** The key/value pairs of `canardstack_meta`. */
