@@ -422,7 +422,13 @@ const maintenance = {
     'CATALOG_VERIFY_INTERVAL_SECS',
     seconds(timerSecs),
     undefined,
-    'Time between checks of the catalog against storage; nothing is removed. Unset: on demand only.',
+    'Time between checks of the catalog against storage. Unset: on demand only.',
+  ),
+  catalogVerifyRepair: setting(
+    'CATALOG_VERIFY_REPAIR',
+    flag(),
+    false,
+    'Let the scheduled checks remove orphans that nobody misses, once an earlier check has named them in the log.',
   ),
   catalogOrphanMinAgeSecs: setting(
     'CATALOG_ORPHAN_MIN_AGE_SECS',

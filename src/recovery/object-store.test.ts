@@ -51,6 +51,7 @@ describe('recovery from an object store', { skip: skipWithoutS3() }, () => {
       catalogBackupIntervalSecs: 86_400,
       catalogBackupKeep: 2,
       catalogVerifyIntervalSecs: undefined,
+      catalogVerifyRepair: false,
       catalogOrphanMinAgeSecs: 3600,
     };
     const loseCatalog = async () => {

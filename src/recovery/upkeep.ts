@@ -26,6 +26,7 @@ export type UpkeepConfig = LakeConfig &
     | 'catalogBackupIntervalSecs'
     | 'catalogBackupKeep'
     | 'catalogVerifyIntervalSecs'
+    | 'catalogVerifyRepair'
     | 'catalogOrphanMinAgeSecs'
   >;
 
@@ -34,6 +35,8 @@ export interface VerifyRequest {
   readonly repair: boolean;
   /** Default: CANARDSTACK_CATALOG_ORPHAN_MIN_AGE_SECS. */
   readonly minAgeMs?: number;
+  /** Keys that `repair` may remove; default: of all orphans that nobody misses. */
+  readonly only?: ReadonlySet<string>;
 }
 
 export interface VerifyOutcome extends VerifyReport {
@@ -44,6 +47,8 @@ export interface VerifyOutcome extends VerifyReport {
 const stopWaitMs = 2000;
 const shortestLookMs = 5000;
 const longestLookMs = 60_000;
+/** At most so many in a log line. */
+const namedFiles = 100;
 
 /** The catalog's backups and checks, on demand and on a schedule, with metrics; on any node, one task at a time. */
 export class CatalogUpkeep {
@@ -54,6 +59,8 @@ export class CatalogUpkeep {
   #timer: NodeJS.Timeout | undefined;
   #tail: Promise<unknown> = Promise.resolve();
   #nextVerifyAt = 0;
+  /** Keys of orphans that the last scheduled verification said it would remove. */
+  #announced: ReadonlySet<string> = new Set();
   #stopped = false;
 
   /** Throws StorageError('invalid') when CANARDSTACK_CATALOG_BACKUP_PATH is no folder or URL. */
@@ -136,7 +143,10 @@ export class CatalogUpkeep {
           retentionCutoffMs: retentionCutoff(Date.now(), this.config.retentionDays).getTime(),
           ...(onProgress === undefined ? {} : { onProgress }),
         });
-        const candidates = request.repair ? removableOrphans(report) : [];
+        const { repair, only } = request;
+        // While files of the lake are missing, what an orphan is worth takes a person to tell.
+        const due = repair && (only === undefined || report.damaged.length === 0);
+        const candidates = due ? removableOrphans(report).filter(({ key }) => only?.has(key) ?? true) : [];
         const removed = await removeOrphans(connection, this.#storage, candidates);
         if (removed.length > 0) this.telemetry.log.info({ files: removed.length }, 'removed orphans');
         const gone = new Set(removed);
@@ -145,6 +155,26 @@ export class CatalogUpkeep {
         return { ...report, removed };
       }),
     );
+  }
+
+  /**
+   * A verification as the schedule runs it. With CANARDSTACK_CATALOG_VERIFY_REPAIR it removes orphans that nobody
+   * misses, but only those that the one before named in the log, so that there is time to object.
+   */
+  async scheduledVerify(): Promise<VerifyOutcome> {
+    const repair = this.config.catalogVerifyRepair;
+    const outcome = await this.verify({ repair, only: this.#announced });
+    const gone = new Set(outcome.removed);
+    const due = repair && outcome.damaged.length === 0 ? removableOrphans(outcome) : [];
+    this.#announced = new Set(due.map(({ key }) => key).filter((key) => !gone.has(key)));
+    if (this.#announced.size > 0) {
+      const files = [...this.#announced].slice(0, namedFiles);
+      this.telemetry.log.warn(
+        { files, count: this.#announced.size },
+        'orphans that nobody misses: the next verification removes them',
+      );
+    }
+    return outcome;
   }
 
   async #due(): Promise<void> {
@@ -157,7 +187,7 @@ export class CatalogUpkeep {
     }
     if (verifySecs === undefined || Date.now() < this.#nextVerifyAt) return;
     try {
-      await this.verify({ repair: false });
+      await this.scheduledVerify();
       this.#nextVerifyAt = Date.now() + verifySecs * 1000;
     } catch (error) {
       if (!this.#stopped)

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { cp, readdir, rename, rm, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { columnBatch } from '../../test/support/batch.js';
+import { lakeConfig, openTestLake, silentTelemetry } from '../../test/support/open-lake.js';
+import { temporaryFolder } from '../../test/support/server.js';
+import type { Lake } from '../lake/index.js';
+import { CatalogUpkeep } from './upkeep.js';
+
+const noon = Math.floor(Date.now() / 86_400_000) * 86_400_000_000 - 43_200_000_000;
+
+describe('the scheduled verification', () => {
+  let folder: string;
+  let lake: Lake;
+  const opened: CatalogUpkeep[] = [];
+
+  const upkeepWith = (catalogVerifyRepair: boolean) => {
+    const config = {
+      ...lakeConfig(folder, { dataInliningRowLimit: 10 }),
+      catalogBackupPath: join(folder, 'backups'),
+      catalogBackupIntervalSecs: 86_400,
+      catalogBackupKeep: 2,
+      catalogVerifyIntervalSecs: undefined,
+      catalogVerifyRepair,
+      catalogOrphanMinAgeSecs: 3600,
+    };
+    const upkeep = new CatalogUpkeep(lake, config, silentTelemetry());
+    opened.push(upkeep);
+    return upkeep;
+  };
+  const files = async () => {
+    const found = await readdir(join(folder, 'data'), { recursive: true });
+    return found.filter((name) => name.startsWith('main/logs/') && name.endsWith('.parquet')).sort();
+  };
+  /** An old copy of a file of the lake. */
+  const orphan = async (name: string) => {
+    const [first = ''] = await files();
+    const key = join(first, '..', `${name}.parquet`);
+    await cp(join(folder, 'data', first), join(folder, 'data', key));
+    const old = new Date(Date.now() - 7200_000);
+    await utimes(join(folder, 'data', key), old, old);
+    return key;
+  };
+
+  before(async () => {
+    folder = await temporaryFolder();
+    lake = await openTestLake(folder, { config: { dataInliningRowLimit: 10 } });
+    for (let n = 0; n < 2; n++) {
+      const rows = Array.from({ length: 50 }, (_, i) => ({
+        timestamp: noon + i,
+        ingested_at: noon + i,
+        body: `row ${n}/${i}`,
+      }));
+      await lake.commit([columnBatch({ logs: rows })], [{ stream: 'n/logs', from: n, position: n + 1 }]);
+    }
+  });
+  after(async () => {
+    for (const upkeep of opened) await upkeep.stop();
+    await lake.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('removes nothing by default', async () => {
+    const upkeep = upkeepWith(false);
+    const key = await orphan('a');
+    for (let i = 0; i < 3; i++) assert.deepEqual((await upkeep.scheduledVerify()).removed, []);
+    assert.ok((await files()).includes(key));
+    await rm(join(folder, 'data', key));
+  });
+
+  it('removes an orphan only after it was named, and what came since only the next time', async () => {
+    const upkeep = upkeepWith(true);
+    const first = await orphan('first');
+    assert.deepEqual((await upkeep.scheduledVerify()).removed, []);
+    const second = await orphan('second');
+    assert.deepEqual((await upkeep.scheduledVerify()).removed, [first]);
+    assert.deepEqual((await upkeep.scheduledVerify()).removed, [second]);
+    assert.equal((await files()).length, 2);
+    assert.equal((await upkeep.scheduledVerify()).ok, true);
+  });
+
+  it('removes nothing while a file of the lake is missing', async () => {
+    const upkeep = upkeepWith(true);
+    const key = await orphan('third');
+    await upkeep.scheduledVerify();
+    const [lost = ''] = (await files()).filter((name) => name !== key);
+    await rename(join(folder, 'data', lost), join(folder, 'aside'));
+    for (let i = 0; i < 2; i++) assert.deepEqual((await upkeep.scheduledVerify()).removed, []);
+    assert.ok((await files()).includes(key));
+    await rename(join(folder, 'aside'), join(folder, 'data', lost));
+    assert.deepEqual((await upkeep.scheduledVerify()).removed, []);
+    assert.deepEqual((await upkeep.scheduledVerify()).removed, [key]);
+  });
+});
