@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { connect } from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { generate } from 'selfsigned';
 import {
   startCatalog,
   testCatalog,
   type CatalogProcess,
   type TestCatalog,
 } from './support/catalog-server.js';
+import { loopbackCertificate } from './support/certificate.js';
 import { logsRequest } from './support/otlp.js';
 import {
   eventually,
@@ -309,17 +311,7 @@ describe('a catalog server without its lease', () => {
 describe('the certificate of a catalog server', () => {
   it('is checked against the CA file, and refused once it has expired', async () => {
     const catalog = await testCatalog(await temporaryFolder());
-    const day = 86_400_000;
-    const made = await generate([{ name: 'commonName', value: 'localhost' }], {
-      keyType: 'ec',
-      algorithm: 'sha256',
-      notBeforeDate: new Date(Date.now() - 3 * day),
-      notAfterDate: new Date(Date.now() - day),
-      extensions: [
-        { name: 'basicConstraints', cA: true },
-        { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
-      ],
-    });
+    const made = await loopbackCertificate(-3, -1);
     const [cert, key] = [join(catalog.folder, 'tls.crt'), join(catalog.folder, 'tls.key')];
     await writeFile(cert, made.cert);
     await writeFile(key, made.private);
@@ -340,6 +332,55 @@ describe('the certificate of a catalog server', () => {
       assert.equal(code, 1);
       assert.match(await node.logs(), /certificate has expired/);
     } finally {
+      await server.kill();
+      await rm(catalog.folder, { recursive: true, force: true });
+    }
+  });
+
+  it('is replaced while nodes are at work', async () => {
+    const catalog = await testCatalog(await temporaryFolder());
+    const [before, after] = [await loopbackCertificate(-1, 2), await loopbackCertificate(-1, 3)];
+    const [cert, key, ca] = ['tls.crt', 'tls.key', 'ca.crt'].map((name) => join(catalog.folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    const write = async (pair: typeof before) => {
+      await writeFile(key, pair.private);
+      await writeFile(cert, pair.cert);
+    };
+    const shown = async () => {
+      const socket = connect({ host: '127.0.0.1', port: catalog.port, rejectUnauthorized: false });
+      await once(socket, 'secureConnect');
+      const { valid_to: until } = socket.getPeerCertificate();
+      socket.destroy();
+      return Math.round((Date.parse(until) - Date.now()) / 86_400_000);
+    };
+    await write(before);
+    await writeFile(ca, before.cert + '\n' + after.cert);
+    const server = await startCatalog(catalog, {
+      env: { CANARDSTACK_TLS_CERT: cert, CANARDSTACK_TLS_KEY: key },
+    });
+    const node = await startServer({
+      dataDir: join(catalog.folder, 'node'),
+      env: {
+        ...catalog.nodeEnv,
+        CANARDSTACK_DUCKLAKE_QUACK_INSECURE_TLS: 'false',
+        CANARDSTACK_DUCKLAKE_QUACK_CA_FILE: ca,
+      },
+    });
+    try {
+      assert.equal(await shown(), 2);
+      const load = new Load(node.url, 'certificate').start();
+      await sleep(500);
+      await write(after);
+      await eventually(async () => ((await shown()) === 3 ? true : undefined), 30_000);
+      await sleep(500);
+      await load.stop();
+      await assertExact(node, [load]);
+      assert.deepEqual(load.unknown, []);
+    } finally {
+      await node.kill();
       await server.kill();
       await rm(catalog.folder, { recursive: true, force: true });
     }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, mkdir, mkdtemp, open, readdir, readFile, rename, rm } from 'node:fs/promises';
@@ -148,7 +149,7 @@ async function fromPypi(name: string, version: string, path: string): Promise<vo
     const member = `/extensions/v${version}/${name}.duckdb_extension`;
     const bytes = zipMember(await readFile(join(folder, wheel)), member, maxExtensionBytes);
     if (!bytes) throw new Error(`${wheel} holds no ${member}`);
-    const partial = `${path}.${process.pid}.partial`;
+    const partial = `${path}.${randomUUID()}.partial`;
     const file = await open(partial, 'w');
     try {
       await file.writeFile(bytes);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { columnBatch } from '../../test/support/batch.js';
+import { loopbackCertificate } from '../../test/support/certificate.js';
 import { lakeConfig, rowsOf, silentTelemetry } from '../../test/support/open-lake.js';
 import { skipWithoutPostgres, startPostgres, type TestPostgres } from '../../test/support/postgres.js';
 import { eventually, temporaryFolder } from '../../test/support/server.js';
@@ -133,6 +134,45 @@ describe('a lake with a PostgreSQL catalog', { skip: skipWithoutPostgres() }, ()
         assert.doesNotMatch(error.message, /s3cret/);
         return true;
       });
+    }
+  });
+});
+
+describe('a PostgreSQL catalog behind TLS', { skip: skipWithoutPostgres() }, () => {
+  it('is believed with its certificate only', async () => {
+    const folder = await temporaryFolder();
+    const [mine, other] = [await loopbackCertificate(), await loopbackCertificate()];
+    const postgres = await startPostgres({ tls: { cert: mine.cert, key: mine.private } });
+    const open = async (ca: string) => {
+      const file = join(folder, 'ca.crt');
+      await writeFile(file, ca);
+      return openLake({
+        config: lakeConfig(join(folder, 'node'), {
+          postgresDsn: `${postgres.dsn} sslmode=verify-full sslrootcert=${file}`,
+          ducklakeDataPath: join(folder, 'data'),
+        }),
+        nodeId: 'node',
+        telemetry: silentTelemetry(),
+      });
+    };
+    try {
+      await assert.rejects(open(other.cert), (error) => {
+        assert.ok(error instanceof LakeError && error.kind === 'unavailable', String(error));
+        assert.match(error.message, /certificate verify failed/);
+        assert.ok(!error.message.includes(postgres.password), error.message);
+        return true;
+      });
+      const lake = await open(mine.cert);
+      const rows = columnBatch({ logs: [{ timestamp, body: 'sealed' }] });
+      await lake.commit([rows], [{ stream: 'node/logs', position: 1 }]);
+      assert.equal((await rowsOf(lake, 'SELECT body FROM lake.logs'))[0]?.['body'], 'sealed');
+      const plain = `SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+        WHERE NOT ssl AND client_port > 0`;
+      assert.deepEqual(await postgres.psql(plain), ['0']);
+      await lake.close();
+    } finally {
+      await postgres.stop();
+      await rm(folder, { recursive: true, force: true });
     }
   });
 });

@@ -104,7 +104,9 @@ export class SealIntake implements Intake {
     const { sealer, holdBytes } = this.options;
     const over = sealer.heldBytes / holdBytes - paceFrom;
     if (over <= 0 || this.#closing || sealer.unavailable !== null) return;
-    await sleep(longestPaceMs * Math.min(1, over / (1 - paceFrom)) ** 2);
+    const ms = longestPaceMs * Math.min(1, over / (1 - paceFrom)) ** 2;
+    sealer.metrics.pacedSeconds.inc(ms / 1000);
+    await sleep(ms);
   }
 
   /** Refuses new payloads and waits until those under way are answered, or `signal` aborts. */

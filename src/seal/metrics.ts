@@ -6,6 +6,7 @@ export interface SealMetrics {
   readonly sealedBytes: Counter<'signal'>;
   readonly replayedPayloads: Counter<'signal'>;
   readonly visibleSeconds: Histogram<'signal'>;
+  readonly pacedSeconds: Counter;
 }
 
 export function sealMetrics(registry: Registry, sealer: Sealer): SealMetrics {
@@ -59,6 +60,11 @@ export function sealMetrics(registry: Registry, sealer: Sealer): SealMetrics {
       help: 'Time from acknowledgement to visibility in queries.',
       labelNames: ['signal'],
       buckets: [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 15, 30, 60],
+      registers,
+    }),
+    pacedSeconds: new Counter({
+      name: 'canardstack_ingest_paced_seconds_total',
+      help: 'Time for which payloads waited because commits are slower than their clients, added up.',
       registers,
     }),
   };

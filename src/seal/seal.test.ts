@@ -18,6 +18,8 @@ class FaultyLake {
   fault: ((call: number, bodies: number) => CommitError | null) | null = null;
   faultAfter: ((call: number) => CommitError | null) | null = null;
   calls = 0;
+  /** What commits wait for. */
+  held: Promise<void> | undefined;
 
   wrap(lake: Lake): Lake {
     return {
@@ -29,6 +31,7 @@ class FaultyLake {
           batches.reduce((sum, batch) => sum + batch.heap.byteLength, 0),
         );
         if (before) throw before;
+        await this.held;
         const result = await lake.commit(batches, progress);
         const after = this.faultAfter?.(call);
         if (after) throw after;
@@ -183,6 +186,26 @@ describe('sealing', () => {
     for (const id of ids) await submit(id);
     await settled();
     assert.deepEqual(await bodies(), expected(...ids));
+    await close();
+  });
+
+  it('lets clients wait that are faster than the commits, and only them', async () => {
+    await open({ CANARDSTACK_SEAL_MAX_BYTES: '40000' });
+    const paced = async () =>
+      (await telemetry.registry.getSingleMetric('canardstack_ingest_paced_seconds_total')?.get())?.values[0]
+        ?.value;
+    await submit('first');
+    await settled();
+    assert.equal(await paced(), 0);
+    let release: () => void = () => undefined;
+    faulty.held = new Promise((resolve) => (release = resolve));
+    const ids = Array.from({ length: 12 }, (_, i) => `p${i}`);
+    for (const id of ids) await pipeline.intake.submit('logs', payload(id, 40));
+    const waited = await paced();
+    assert.ok(waited !== undefined && waited > 0 && waited < ids.length, String(waited));
+    release();
+    await settled();
+    assert.equal((await bodies()).length, 3 + 40 * ids.length);
     await close();
   });
 

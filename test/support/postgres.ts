@@ -58,9 +58,12 @@ export function skipWithoutPostgres(): string | false {
 
 /**
  * A PostgreSQL server of its own: temporary folder, free port on 127.0.0.1, socket in the folder. `fsync` is off
- * unless the test is about lost power; a killed server keeps what the kernel has.
+ * unless the test is about lost power; a killed server keeps what the kernel has. With `tls` (PEM) it takes no
+ * connection over TCP without it.
  */
-export async function startPostgres(options: { fsync?: boolean } = {}): Promise<TestPostgres> {
+export async function startPostgres(
+  options: { fsync?: boolean; tls?: { cert: string; key: string } } = {},
+): Promise<TestPostgres> {
   const bin = postgresBinaries();
   if (bin === null) throw new Error(skipWithoutPostgres() || 'PostgreSQL is not installed');
   const owner = await serverUser();
@@ -98,6 +101,14 @@ export async function startPostgres(options: { fsync?: boolean } = {}): Promise<
     'shared_buffers = 32MB',
     'max_connections = 200',
   ];
+  if (options.tls) {
+    const [cert, key] = [join(folder, 'server.crt'), join(folder, 'server.key')];
+    await writeFile(cert, options.tls.cert);
+    await writeFile(key, options.tls.key, { mode: 0o600 });
+    if (owner) await chown(key, owner.uid, owner.gid);
+    settings.push('ssl = on', `ssl_cert_file = '${cert}'`, `ssl_key_file = '${key}'`);
+    await writeFile(join(data, 'pg_hba.conf'), 'hostssl all all 127.0.0.1/32 scram-sha-256\n');
+  }
   await appendFile(join(data, 'postgresql.conf'), `${settings.join('\n')}\n`);
 
   let postmaster: ChildProcess;

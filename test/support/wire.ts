@@ -5,7 +5,6 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { generate } from 'selfsigned';
 import {
   SlabPool,
   type Intake,
@@ -14,6 +13,7 @@ import {
   type Signal,
 } from '../../src/schema/index.js';
 import { createTelemetry, type Telemetry } from '../../src/telemetry/index.js';
+import { loopbackCertificate } from './certificate.js';
 
 type Refused = Extract<IntakeResult, { kind: 'refused' }>;
 
@@ -63,20 +63,7 @@ export interface TestCertificate {
 /** A self-signed certificate for localhost and 127.0.0.1; files go to `folder` or a new one. */
 export async function testCertificate(folder?: string): Promise<TestCertificate> {
   const dir = folder ?? (await mkdtemp(join(tmpdir(), 'canardstack-tls-')));
-  const made = await generate([{ name: 'commonName', value: 'localhost' }], {
-    keyType: 'ec',
-    algorithm: 'sha256',
-    extensions: [
-      { name: 'basicConstraints', cA: true },
-      {
-        name: 'subjectAltName',
-        altNames: [
-          { type: 2, value: 'localhost' },
-          { type: 7, ip: '127.0.0.1' },
-        ],
-      },
-    ],
-  });
+  const made = await loopbackCertificate();
   const [certFile, keyFile] = [join(dir, 'tls.crt'), join(dir, 'tls.key')];
   await writeFile(certFile, made.cert);
   await writeFile(keyFile, made.private);
