@@ -16,24 +16,38 @@ import {
 export const chunkRows = 2048;
 
 const inlineBytes = 12;
+const mostSpare = 256;
 
-/** A batch's heap in DuckDB's memory. The chunk owns the bytes: they live as long as this object. */
+/** A batch's heap in DuckDB's memory. The chunk owns the bytes: they live as long as this object, or until `free`. */
 export interface LoadedHeap {
   readonly chunk: duckdb.DataChunk | null;
   readonly address: bigint;
   readonly length: number;
 }
 
-/** Copies a heap into the buffer of a one-value BLOB vector, which gives it a stable address. */
-export function loadHeap(heap: Uint8Array): LoadedHeap {
-  // A value of up to 12 bytes lies in the vector itself, and no long string can point into it.
-  if (heap.byteLength <= inlineBytes) return { chunk: null, address: 0n, length: 0 };
-  const chunk = duckdb.create_data_chunk([duckdb.create_logical_type(duckdb.Type.BLOB)]);
-  const vector = duckdb.data_chunk_get_vector(chunk, 0);
-  duckdb.vector_assign_string_element_len(vector, 0, heap);
-  const value = duckdb.vector_get_data(vector, 16);
-  const address = new DataView(value.buffer, value.byteOffset, 16).getBigUint64(8, true);
-  return { chunk, address, length: heap.byteLength };
+/** Copies heaps into the buffers of one-value BLOB vectors, which gives them a stable address. */
+export class HeapLoader {
+  /** The binding leaves a chunk's end to the collector, which does not know how much memory hangs on it. */
+  readonly #spare: duckdb.DataChunk[] = [];
+
+  load(heap: Uint8Array): LoadedHeap {
+    // A value of up to 12 bytes lies in the vector itself, and no long string can point into it.
+    if (heap.byteLength <= inlineBytes) return { chunk: null, address: 0n, length: 0 };
+    const chunk =
+      this.#spare.pop() ?? duckdb.create_data_chunk([duckdb.create_logical_type(duckdb.Type.BLOB)]);
+    const vector = duckdb.data_chunk_get_vector(chunk, 0);
+    duckdb.vector_assign_string_element_len(vector, 0, heap);
+    const value = duckdb.vector_get_data(vector, 16);
+    const address = new DataView(value.buffer, value.byteOffset, 16).getBigUint64(8, true);
+    return { chunk, address, length: heap.byteLength };
+  }
+
+  /** Gives the bytes back. No statement may read them any more. */
+  free({ chunk }: LoadedHeap): void {
+    if (chunk === null) return;
+    duckdb.data_chunk_reset(chunk);
+    if (this.#spare.length < mostSpare) this.#spare.push(chunk);
+  }
 }
 
 const typeIds: Record<Exclude<ColumnType, `${string}[]`>, duckdb.Type> = {

@@ -205,6 +205,7 @@ export class Writer {
         () => this.#conflicts.inc(),
       );
       this.options.faults?.('lake.committed');
+      feed.free();
       this.#total.observe((performance.now() - begun) / 1000);
       await pending.committed(targets());
       await this.#settle(progress.map((entry) => entry.stream));

@@ -2,14 +2,16 @@ import duckdb from '@duckdb/node-bindings';
 import { randomUUID } from 'node:crypto';
 import { messageOf, literal } from '../duckdb/index.js';
 import { tableDef, type ColumnBatch, type TableName } from '../schema/index.js';
-import { ChunkFiller, chunkRows, columnTypes, loadHeap, type LoadedHeap } from './chunks.js';
+import { ChunkFiller, chunkRows, columnTypes, HeapLoader, type LoadedHeap } from './chunks.js';
 
 /** Batches whose heaps are in DuckDB's memory, to be read by `INSERT ... FROM canardstack_feed(...)`. */
 export interface Feed {
   /** Tables that have rows, each with the SELECT that reads them, columns in the table's order. */
   readonly tables: readonly { table: TableName; rows: number; select: string }[];
-  /** Frees the heaps; the SQL of `tables` gives an error from then on. */
+  /** The SQL of `tables` gives an error from then on; the heaps go once nobody reads them. */
   close(): void;
+  /** The same, and frees the heaps at once. Only after every statement that read the feed has ended. */
+  free(): void;
 }
 
 interface Source {
@@ -36,6 +38,7 @@ const yieldBytes = 4 * 1024 * 1024;
  */
 export class FeedFunction {
   readonly #sources = new Map<string, Source>();
+  readonly #heaps = new HeapLoader();
 
   constructor(threads: number) {
     this.#threads = threads;
@@ -84,9 +87,11 @@ export class FeedFunction {
       TableName,
       { filler: ChunkFiller; parts: Source['parts'][number][]; rows: number }
     >();
+    const heaps: LoadedHeap[] = [];
     let copied = 0;
     for (const batch of batches) {
-      const heap: LoadedHeap = loadHeap(batch.heap);
+      const heap = this.#heaps.load(batch.heap);
+      heaps.push(heap);
       copied += batch.heap.byteLength;
       for (const table of batch.tables) {
         if (table.rows === 0) continue;
@@ -115,10 +120,15 @@ export class FeedFunction {
       this.#sources.set(name, source);
       return { table, rows: source.rows, select: `SELECT * FROM ${functionName}(${literal(name)})` };
     });
+    const close = () => {
+      for (const name of names) this.#sources.delete(name);
+    };
     return {
       tables,
-      close: () => {
-        for (const name of names) this.#sources.delete(name);
+      close,
+      free: () => {
+        close();
+        for (const heap of heaps.splice(0)) this.#heaps.free(heap);
       },
     };
   }
