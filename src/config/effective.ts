@@ -55,9 +55,14 @@ function userCacheDir(): string {
   return join(homedir(), '.cache');
 }
 
+/** Compaction sorts in it, and spills to disk beyond: more would be taken for little speed. */
+export function defaultDuckdbMemoryBytes(memoryBytes: number): number {
+  return Math.min(Math.floor(memoryBytes * 0.4), 4 * 1024 ** 3);
+}
+
 /** Fills in the defaults that depend on the machine or on other settings. */
 export function effective(config: Config, host: Machine = machine()): EffectiveConfig {
-  const duckdbMemoryLimitBytes = config.duckdbMemoryLimitBytes ?? Math.floor(host.memoryBytes * 0.4);
+  const duckdbMemoryLimitBytes = config.duckdbMemoryLimitBytes ?? defaultDuckdbMemoryBytes(host.memoryBytes);
   return {
     ...config,
     duckdbMemoryLimitBytes,

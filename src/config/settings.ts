@@ -267,7 +267,7 @@ const resources = {
     bytes(),
     undefined,
     'DuckDB memory limit (buffers, queries, sealing).',
-    { computed: '40 % of memory' },
+    { computed: '40 % of memory, at most 4 GiB' },
   ),
   duckdbThreads: setting('DUCKDB_THREADS', count(), undefined, 'DuckDB worker threads.', {
     computed: 'one a core',

@@ -4,12 +4,13 @@ import { dirname, join, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { LakeError, firstLine, openDatabase, type RawDatabase, ident, listLiteral } from '../duckdb/index.js';
 import type { Catalog } from '../catalog/index.js';
-import { machine } from '../config/effective.js';
+import { defaultDuckdbMemoryBytes, machine } from '../config/effective.js';
 import type { Config } from '../config/settings.js';
 import type { StorageSettings } from '../storage/index.js';
 import type { Telemetry } from '../telemetry/index.js';
 import { attach, type Attachment } from './attach.js';
 import { FeedFunction } from './feed.js';
+import { MemoryReturn } from './memory.js';
 import { ParquetWriter } from './parquet-writer.js';
 import { StorageSecret } from './storage-secret.js';
 
@@ -39,6 +40,7 @@ export class LakeInstance {
     readonly parquet: ParquetWriter | null,
     private readonly secret: StorageSecret | null,
     private readonly attachment: Attachment,
+    private readonly memory: MemoryReturn,
     /** The folder of its own in which DuckDB may make files; it goes with the instance. */
     readonly temporary: string,
   ) {}
@@ -48,7 +50,7 @@ export class LakeInstance {
     const { catalog, config, readOnly } = options;
     const threads = config.duckdbThreads ?? availableParallelism();
     // What `serve` gives by default.
-    const memory = config.duckdbMemoryLimitBytes ?? Math.floor(machine().memoryBytes * 0.4);
+    const memory = config.duckdbMemoryLimitBytes ?? defaultDuckdbMemoryBytes(machine().memoryBytes);
     const scratch = readOnly ? join(tmpdir(), 'canardstack') : join(resolve(config.dataDir), 'tmp');
     const temporary = join(scratch, `duckdb-${process.pid}`);
     if (!readOnly) await prepareFolders(catalog, scratch);
@@ -76,7 +78,8 @@ export class LakeInstance {
         await lockDown(connection, options, temporary);
         if (!readOnly) await removeStale(scratch, temporary);
         const parquet = readOnly ? null : await ParquetWriter.open(feed, Math.ceil(memory / 4));
-        return new LakeInstance(database, feed, parquet, secret, attachment, temporary);
+        const keeping = new MemoryReturn((await database.connect()).connection, memory);
+        return new LakeInstance(database, feed, parquet, secret, attachment, keeping, temporary);
       } finally {
         connection.closeSync();
       }
@@ -127,6 +130,7 @@ export class LakeInstance {
   /** Every connection must be closed before; DuckDB then writes the catalog's WAL back. */
   async close(): Promise<void> {
     this.secret?.close();
+    await this.memory.stop();
     this.parquet?.close();
     this.attachment.part();
     this.database.instance.closeSync();
@@ -204,8 +208,8 @@ async function lockDown(
     await connection.run(`SET allowed_paths = ${listLiteral(files)}`);
     await connection.run('SET enable_external_access = false');
   }
-  // Set for one connection each, by USE and by the writer.
-  const changeable = ['schema', 'search_path', 'ducklake_default_data_inlining_row_limit'];
+  // Set for one connection each, by USE and by the writer; the limit is set to what it is.
+  const changeable = ['schema', 'search_path', 'ducklake_default_data_inlining_row_limit', 'memory_limit'];
   await connection.run(`SET allowed_configs = ${listLiteral(changeable)}`);
   await connection.run('SET lock_configuration = true');
 }
