@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { columnBatch, type Row } from '../../test/support/batch.js';
 import { lakeConfig, openTestLake, rowsOf, silentTelemetry } from '../../test/support/open-lake.js';
+import { logsRequest } from '../../test/support/otlp.js';
+import { payloadOf } from '../../test/support/payload.js';
 import { temporaryFolder } from '../../test/support/server.js';
 import type { Lake } from '../lake/index.js';
+import { openSpool } from '../spool/index.js';
 import { openStorage } from '../storage/index.js';
 import { backupCatalog, type BackupResult } from './backup.js';
 import { rebuildCatalog } from './rebuild.js';
@@ -77,13 +80,13 @@ describe('recovery', () => {
       if (name.startsWith('canardstack.ducklake')) await rm(join(folder, name));
     }
   };
-  const rebuild = (options: { dryRun?: boolean; force?: boolean } = {}) =>
+  const rebuild = (options: { dryRun?: boolean; force?: boolean; assumeCommitted?: boolean } = {}) =>
     rebuildCatalog({
       config: config(),
       telemetry: silentTelemetry(),
       dryRun: options.dryRun ?? false,
       force: options.force ?? false,
-      assumeCommitted: false,
+      assumeCommitted: options.assumeCommitted ?? false,
     });
   const restore = (backups: string, options: { adopt?: boolean; force?: boolean; dryRun?: boolean } = {}) =>
     restoreCatalog({
@@ -271,6 +274,36 @@ describe('recovery', () => {
     await commit(logRows(20, 21));
     assert.equal((await lake!.maintenance.checkpoint()).status, 'ok');
     assert.equal(Number((await rowsOf(lake!, digest))[0]?.['n']), 2420);
+  });
+
+  it('takes the rest of the spool for committed only when told to, where no file tells how far that was', async () => {
+    const { rawSpoolCapacityBytes, rawSpoolSegmentBytes, rawSpoolGroupCommitMs } = config();
+    const spool = await openSpool({
+      dir: join(folder, 'spool'),
+      capacityBytes: rawSpoolCapacityBytes,
+      segmentBytes: rawSpoolSegmentBytes,
+      groupCommitMs: rawSpoolGroupCommitMs,
+      telemetry: silentTelemetry(),
+    });
+    const stream = spool.stream('logs');
+    await stream.append([payloadOf(logsRequest({}, [{ timeNs: 1n, body: 'acknowledged' }]))]);
+    const { id, head } = stream;
+    await spool.close();
+    // Of two days and without `from`: its files carry no note of the stream.
+    const rows = [...logRows(300, 1), ...logRows(300, 2, noon - dayUs)];
+    await lake!.commit([columnBatch({ logs: rows })], [{ stream: id, position: head }]);
+    await close();
+    await loseCatalog();
+    for (const [assumeCommitted, watermark] of [
+      [false, undefined],
+      [true, head],
+    ] as const) {
+      await rebuild({ force: true, assumeCommitted });
+      await open();
+      assert.equal(Number((await rowsOf(lake!, digest))[0]?.['n']), 600);
+      assert.equal((await lake!.watermarks()).get(id), watermark);
+      await close();
+    }
   });
 
   it('does not count rows twice that compaction rewrote and whose former files are still there', async () => {

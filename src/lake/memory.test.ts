@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { after, before, describe, it } from 'node:test';
+import { columnBatch } from '../../test/support/batch.js';
+import { openTestLake, rowsOf } from '../../test/support/open-lake.js';
+import { temporaryFolder } from '../../test/support/server.js';
+import { openDatabase } from '../duckdb/index.js';
+import { HeapLoader } from './chunks.js';
+import { MemoryReturn } from './memory.js';
+import type { Lake } from './types.js';
+
+const MiB = 1024 * 1024;
+const resident = () => process.memoryUsage.rss();
+
+describe('memory of DuckDB', () => {
+  let folder: string;
+  let lake: Lake;
+  before(async () => {
+    folder = await temporaryFolder();
+    lake = await openTestLake(folder);
+  });
+  after(async () => {
+    await lake.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('is given back after a large statement', async () => {
+    const limit = 2048 * MiB;
+    const database = await openDatabase({ memory_limit: `${limit}B`, threads: '2' });
+    const { connection } = await database.connect();
+    const memory = new MemoryReturn((await database.connect()).connection, limit);
+    await connection.run(
+      `CREATE TABLE sorted AS SELECT hash(i) h, repeat('x', 100) || i s FROM range(2000000) r(i) ORDER BY h`,
+    );
+    await connection.run('DROP TABLE sorted');
+    const kept = resident();
+    await memory.flush();
+    assert.ok(kept - resident() > 50 * MiB, `${kept / MiB} MiB, then ${resident() / MiB}`);
+    await memory.stop();
+    connection.closeSync();
+    database.instance.closeSync();
+  });
+
+  it('is flushed in the lake too, though its settings are locked', async () => {
+    await lake.withConnection(async (connection) => {
+      await connection.run(`SET GLOBAL memory_limit = '1GiB'`);
+      await assert.rejects(connection.run('SET GLOBAL threads = 1'), /locked/);
+    });
+  });
+
+  it('holds the heaps of a batch only until they are freed, without a collection', () => {
+    const loader = new HeapLoader();
+    const heap = new Uint8Array(16 * MiB).fill(7);
+    loader.free(loader.load(heap));
+    const begun = resident();
+    for (let i = 0; i < 40; i++) loader.free(loader.load(heap));
+    assert.ok(resident() - begun < 200 * MiB, `${(resident() - begun) / MiB} MiB more`);
+  });
+
+  it('of heaps that were freed is used again, and rows stay what they were', async () => {
+    const timestamp = 1_764_000_000_000_000;
+    for (let n = 1; n <= 3; n++) {
+      const body = (i: number) => `row ${n}/${i} in a body longer than inline`;
+      const rows = Array.from({ length: 3000 }, (_, i) => ({ timestamp: timestamp + i, body: body(i) }));
+      await lake.commit([columnBatch({ logs: rows })], [{ stream: 'n/logs', position: n }]);
+    }
+    const [found] = await rowsOf(
+      lake,
+      `SELECT count(DISTINCT body) n FROM lake.logs WHERE regexp_matches(body, '^row [123]/\\d+ in a body longer than inline$')`,
+    );
+    assert.equal(Number(found?.['n']), 9000);
+  });
+});
