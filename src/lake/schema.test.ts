@@ -101,8 +101,9 @@ describe('the schema of the lake', () => {
       DuckDBConnection.prototype.run = run;
     }
     assert.deepEqual(await fingerprint(), before);
+    // Options are set again, to what they are: this session may have attached before another one set them.
     assert.deepEqual(
-      statements.filter((sql) => /^(CREATE|ALTER|CALL|INSERT|DELETE)/.test(sql)),
+      statements.filter((sql) => /^(CREATE|ALTER|CALL (?!ducklake_set_option)|INSERT|DELETE)/.test(sql)),
       [],
     );
   });
