@@ -9,7 +9,10 @@ import { renewed, type MaintenanceLock } from './maintenance/lock.js';
 /** A holder that is paused or gone keeps the lock no longer than this. */
 const commitHoldMs = 15_000;
 const maintenanceHoldMs = 60_000;
+/** By then a lost holder's lock has run out; commits without it would only collide, and cost the server more. */
+const leastWaitMs = commitHoldMs + 5000;
 const pollMs = 20;
+const longestPollMs = 150;
 
 /**
  * Named locks in the memory of the catalog server (`gate.main.locks`, made when it starts), one row each, by the
@@ -63,13 +66,15 @@ export function quackCommitLock(host: InstanceHost, log: Logger): CommitLock {
   return {
     async acquire(waitMs) {
       const lock = new ServerLock(host, 'commit', commitHoldMs);
-      const deadline = performance.now() + waitMs;
-      while (!(await lock.take())) {
+      const boundMs = Math.max(waitMs, leastWaitMs);
+      const deadline = performance.now() + boundMs;
+      for (let polls = 0; !(await lock.take()); polls++) {
         if (performance.now() >= deadline) {
-          log.warn({ waitMs }, 'another node holds the commit lock for long, going on without it');
+          log.warn({ waitMs: boundMs }, 'another node holds the commit lock for long, going on without it');
           return null;
         }
-        await sleep(pollMs * (0.5 + Math.random()));
+        // Each look is a round trip that the server pays for.
+        await sleep(Math.min(longestPollMs, pollMs * 1.2 ** polls) * (0.5 + Math.random()));
       }
       return { release: () => lock.give().catch(() => undefined) };
     },
