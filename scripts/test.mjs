@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { extensionDir, root, setUp } from './setup.mjs';
 
 /** Bound of one test file, so that a hang ends the run. */
-const fileTimeoutMs = 300_000;
+const fileTimeoutMs = 420_000;
 
 function testFiles(names) {
   const all = readdirSync(join(root, 'dist'), { recursive: true })
