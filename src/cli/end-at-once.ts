@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process';
 const graceMs = 2000;
 
 /**
- * Ends this process, for one that must write nothing any more: with `code`, or by SIGKILL from outside when that takes
- * too long.
+ * Ends this process, for one that must write nothing any more or was told twice to stop: with `code`, or by SIGKILL from
+ * outside when that takes too long.
  */
 export function endAtOnce(code: number): never {
   const kill = `setTimeout(() => process.kill(${process.pid}, 'SIGKILL'), ${graceMs})`;

@@ -130,7 +130,7 @@ function stopSignal(): { signal: AbortSignal; requested: Promise<void>; end: () 
     abort.signal.addEventListener('abort', () => resolve());
   });
   const stop = () => {
-    if (abort.signal.aborted) process.exit(1);
+    if (abort.signal.aborted) endAtOnce(1);
     abort.abort();
   };
   process.on('SIGTERM', stop);

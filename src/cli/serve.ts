@@ -335,7 +335,7 @@ export async function serve(config: Config, sources?: Sources): Promise<number> 
   const complete = await new Promise<boolean>((resolve, reject) => {
     let stopping = false;
     const stop = () => {
-      if (stopping) process.exit(1);
+      if (stopping) endAtOnce(1);
       stopping = true;
       server.close().then(resolve, reject);
     };
