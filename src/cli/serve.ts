@@ -22,7 +22,7 @@ import {
 } from '../http/index.js';
 import { LakeError, openLake, type Lake } from '../lake/index.js';
 import { otlpHttp, startOtlpGrpc, type OtlpGrpcServer } from '../otlp/index.js';
-import { QueryGuard } from '../query/guard.js';
+import { QueryGuard } from '../query/server/guard.js';
 import { lokiApi } from '../query/logql/index.js';
 import { prometheusApi } from '../query/promql/index.js';
 import { QueryThreads } from '../query/threads/index.js';
@@ -33,7 +33,7 @@ import { beginIncarnation, openSpool, type Spool } from '../spool/index.js';
 import { startOwnExport, type OwnExporter } from '../telemetry/export.js';
 import { createTelemetry, type Telemetry } from '../telemetry/index.js';
 import { processMetrics } from '../telemetry/process.js';
-import { queryMetrics } from '../query/metrics.js';
+import { queryMetrics } from '../query/server/metrics.js';
 import { endAtOnce } from './end-at-once.js';
 import { CommandError, notOwnerExitCode } from './errors.js';
 import { version } from './version.js';

@@ -4,7 +4,7 @@ import type { Sources } from '../config/resolve.js';
 import type { Config } from '../config/settings.js';
 import type { Lake } from '../lake/types.js';
 import { QueryError, queryErrorStatus } from '../lake/query-error.js';
-import type { QueryGuard } from '../query/guard.js';
+import type { QueryGuard } from '../query/server/guard.js';
 import type { Pipeline } from '../seal/index.js';
 import type { Spool } from '../spool/types.js';
 import type { Telemetry } from '../telemetry/index.js';

@@ -1,4 +1,4 @@
-import type { Endpoints } from './endpoint.js';
+import type { Endpoints } from './server/endpoint.js';
 import { logqlEndpoints } from './logql/endpoints.js';
 import { promqlEndpoints } from './promql/endpoints.js';
 import { traceqlEndpoints } from './traceql/endpoints.js';

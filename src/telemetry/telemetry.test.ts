@@ -7,7 +7,7 @@ import { after, beforeEach, describe, it } from 'node:test';
 import { Counter, createTelemetry, Gauge, Histogram, traced } from './index.js';
 import { leadsToItself, startOwnExport, type ExportOptions } from './export.js';
 import { processMetrics } from './process.js';
-import { queryMetrics } from '../query/metrics.js';
+import { queryMetrics } from '../query/server/metrics.js';
 
 interface Received {
   path: string;

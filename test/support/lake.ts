@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
 import { ConnectionPool } from '../../src/lake/readers.js';
-import { QueryGuard, type QueryLimits } from '../../src/query/guard.js';
+import { QueryGuard, type QueryLimits } from '../../src/query/server/guard.js';
 import { tableDef, tables, type TableName } from '../../src/schema/index.js';
 import { extensionDir } from './server.js';
 

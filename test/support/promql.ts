@@ -3,9 +3,9 @@
  * `eval instant at <time> <expr>` / `eval range from <t> to <t> step <d> <expr>` with the expected series;
  * `eval_ordered` minds the order, `eval_fail` wants an error.
  */
-import { durationSeconds } from '../../src/query/promql/parse/literals.js';
-import { metricName } from '../../src/query/promql/labels.js';
-import { parseSelector } from '../../src/query/promql/parse/parser.js';
+import { durationSeconds } from '../../src/query/promql/syntax/literals.js';
+import { metricName } from '../../src/query/series/labels.js';
+import { parseSelector } from '../../src/query/promql/syntax/parser.js';
 import type { TableName } from '../../src/schema/index.js';
 import type { TestLake } from './lake.js';
 

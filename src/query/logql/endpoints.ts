@@ -1,5 +1,5 @@
-import { json, type Endpoint, type Endpoints, type QueryRequest } from '../endpoint.js';
-import type { QueryLimits } from '../guard.js';
+import { json, type Endpoint, type Endpoints, type QueryRequest } from '../server/endpoint.js';
+import type { QueryLimits } from '../server/guard.js';
 import { detectedFields, detectedFieldValues, patterns } from './api/discovery.js';
 import { detectedLabels, labels, labelValues, series } from './api/metadata.js';
 import { queryInstant, queryRange, type Plan } from './api/queries.js';

@@ -3,7 +3,7 @@ import { Writable } from 'node:stream';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { testLake, type TestLake } from '../../../test/support/lake.js';
 import { createTelemetry } from '../../telemetry/index.js';
-import type { QueryLimits } from '../guard.js';
+import type { QueryLimits } from '../server/guard.js';
 import { lokiApi } from './index.js';
 
 /** 2023-11-14T22:00:00Z, the beginning of the test data. */

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { QueryError, queryErrorStatus } from '../../lake/query-error.js';
-import { clientSignal, queryRequest, runJob, sendAnswer, type QueryApiDeps } from '../http.js';
+import { clientSignal, queryRequest, runJob, sendAnswer, type QueryApiDeps } from '../server/http.js';
 import { Params } from './api/params.js';
 import { logqlEndpoints } from './endpoints.js';
 import { format } from './syntax/format.js';

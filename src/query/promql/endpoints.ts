@@ -1,5 +1,5 @@
-import { json, jsonType, type Endpoint, type Endpoints } from '../endpoint.js';
-import type { QueryContext } from '../guard.js';
+import { json, jsonType, type Endpoint, type Endpoints } from '../server/endpoint.js';
+import type { QueryContext } from '../server/guard.js';
 import {
   exemplarsAnswer,
   labelsAnswer,
@@ -8,10 +8,10 @@ import {
   seriesAnswer,
 } from './api/answers.js';
 import { success, truncated, type Answer } from './api/envelope.js';
-import { Params } from './api/params.js';
+import { Params } from '../server/params.js';
 import { instantQuery, rangeQuery, type PreparedQuery } from './api/query.js';
-import { renderResult } from './api/render.js';
-import { execute } from './engine.js';
+import { renderResult } from '../series/render.js';
+import { execute } from './exec/engine.js';
 
 function query(prepare: (params: Params) => PreparedQuery): Endpoint {
   return (request) => {

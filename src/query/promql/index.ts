@@ -1,12 +1,12 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { QueryError } from '../../lake/query-error.js';
-import type { QueryAnswer } from '../endpoint.js';
-import { clientSignal, queryRequest, runJob, sendAnswer, type QueryApiDeps } from '../http.js';
+import type { QueryAnswer } from '../server/endpoint.js';
+import { clientSignal, queryRequest, runJob, sendAnswer, type QueryApiDeps } from '../server/http.js';
 import { sendError, success } from './api/envelope.js';
-import { Params } from './api/params.js';
+import { Params } from '../server/params.js';
 import { promqlEndpoints } from './endpoints.js';
-import { parse } from './parse/parser.js';
-import { print } from './parse/print.js';
+import { parse } from './syntax/parser.js';
+import { print } from './syntax/print.js';
 
 /**
  * The level of Prometheus' HTTP API that is served. Clients such as Grafana choose their requests by it

@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { testLake, type TestLake } from '../../../test/support/lake.js';
 import { insertScript, readScript, type Evaluation, type Point } from '../../../test/support/promql.js';
-import { execute, type QueryResult } from './engine.js';
-import { parse } from './parse/parser.js';
+import { execute, type QueryResult } from './exec/engine.js';
+import { parse } from './syntax/parser.js';
 
 const folder = new URL('../../../../src/query/promql/testdata/', import.meta.url);
 

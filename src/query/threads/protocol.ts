@@ -1,7 +1,7 @@
 import type { QueryError } from '../../lake/query-error.js';
 import type { RawChunk, SqlValue } from '../../lake/session.js';
-import type { QueryRequest } from '../endpoint.js';
-import type { QueryLimits } from '../guard.js';
+import type { QueryRequest } from '../server/endpoint.js';
+import type { QueryLimits } from '../server/guard.js';
 
 export type Language = 'promql' | 'logql' | 'traceql';
 

@@ -1,6 +1,6 @@
 import { QueryError } from '../../lake/query-error.js';
-import type { QueryAnswer } from '../endpoint.js';
-import type { QueryContext } from '../guard.js';
+import type { QueryAnswer } from '../server/endpoint.js';
+import type { QueryContext } from '../server/guard.js';
 import { AnswerPieces } from './answer.js';
 import type { FromThread, SentError, ToThread } from './protocol.js';
 import { StatementFeed } from './statement.js';

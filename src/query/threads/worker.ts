@@ -1,7 +1,7 @@
 /** Entry point of a query thread. It evaluates several queries in turn, each giving way every few milliseconds. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { QueryError } from '../../lake/query-error.js';
-import type { QueryAnswer } from '../endpoint.js';
+import type { QueryAnswer } from '../server/endpoint.js';
 import { endpointsByLanguage } from '../languages.js';
 import type { FromThread, SentError, ThreadOptions, ToThread } from './protocol.js';
 import { ThreadSession } from './session.js';

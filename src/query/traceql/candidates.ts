@@ -1,4 +1,4 @@
-import type { QueryContext } from '../guard.js';
+import type { QueryContext } from '../server/guard.js';
 import { hour, second, type TimeRange } from './load.js';
 import type { SqlFilter, TraceCondition } from './sql-filter.js';
 import { literal, timeRange } from './sql-text.js';

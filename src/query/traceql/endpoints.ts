@@ -1,6 +1,12 @@
 import { QueryError } from '../../lake/query-error.js';
-import { json, type Endpoint, type Endpoints, type QueryAnswer, type QueryRequest } from '../endpoint.js';
-import type { QueryContext, QueryLimits } from '../guard.js';
+import {
+  json,
+  type Endpoint,
+  type Endpoints,
+  type QueryAnswer,
+  type QueryRequest,
+} from '../server/endpoint.js';
+import type { QueryContext, QueryLimits } from '../server/guard.js';
 import type { AttributeField, Field } from './ast.js';
 import { legacyPipeline, parseLogfmt } from './legacy-tags.js';
 import { metricsQuery } from './metrics.js';

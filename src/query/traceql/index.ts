@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { QueryError, queryErrorStatus } from '../../lake/query-error.js';
-import { clientSignal, queryRequest, runJob, sendAnswer, type QueryApiDeps } from '../http.js';
+import { clientSignal, queryRequest, runJob, sendAnswer, type QueryApiDeps } from '../server/http.js';
 import { traceqlEndpoints } from './endpoints.js';
 
 type Name = keyof typeof traceqlEndpoints;

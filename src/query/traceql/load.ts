@@ -1,6 +1,6 @@
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import type { ResultChunk } from '../../lake/session.js';
-import type { QueryContext } from '../guard.js';
+import type { QueryContext } from '../server/guard.js';
 import type { Field } from './ast.js';
 import { AttributeCache, Span, Trace, type SpanColumns, type SpanRow } from './span.js';
 import { literal } from './sql-text.js';

@@ -1,12 +1,12 @@
 import { QueryError } from '../../lake/query-error.js';
-import type { QueryContext } from '../guard.js';
+import type { QueryContext } from '../server/guard.js';
 import type { FieldExpr, MetricsCompare, Value } from './ast.js';
 import { kindNames, statusNames } from './ast.js';
 import type { MetricsRange } from './params.js';
 import type { Label, SeriesSet } from './series.js';
 import { filterSql } from './sql-filter.js';
 import { literal, timeRange } from './sql-text.js';
-import { parseTypedJson } from './typed-json.js';
+import { parseTypedJson } from '../attributes/typed-json.js';
 import { fromJson, nil, text } from './value.js';
 
 /**

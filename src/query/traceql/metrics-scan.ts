@@ -1,6 +1,6 @@
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { QueryError } from '../../lake/query-error.js';
-import type { QueryContext } from '../guard.js';
+import type { QueryContext } from '../server/guard.js';
 import type { Field, FieldExpr, MetricsAggregate, Pipeline } from './ast.js';
 import { candidates } from './candidates.js';
 import { compileExpr, compilePipeline, fieldsOf, isTrue } from './evaluate.js';

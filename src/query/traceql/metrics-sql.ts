@@ -1,4 +1,4 @@
-import type { QueryContext } from '../guard.js';
+import type { QueryContext } from '../server/guard.js';
 import type { Field, FieldExpr, MetricsAggregate, Value } from './ast.js';
 import { fieldName } from './field-name.js';
 import { countsSpans, seriesLabels, type MetricsOptions } from './metrics.js';
@@ -6,7 +6,7 @@ import { fieldSource } from './sql-field.js';
 import { filterSql } from './sql-filter.js';
 import { timeRange } from './sql-text.js';
 import type { Label, SeriesSet } from './series.js';
-import { parseTypedJson } from './typed-json.js';
+import { parseTypedJson } from '../attributes/typed-json.js';
 import { fromJson, nil } from './value.js';
 
 /** A field as a grouping column, and its value back from what DuckDB gives. */

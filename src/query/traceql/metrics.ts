@@ -1,4 +1,4 @@
-import type { QueryContext } from '../guard.js';
+import type { QueryContext } from '../server/guard.js';
 import type { MetricsAggregate, Pipeline, FieldExpr, Query } from './ast.js';
 import { compareMetrics } from './metrics-compare.js';
 import { scanMetrics } from './metrics-scan.js';

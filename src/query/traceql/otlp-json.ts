@@ -1,5 +1,5 @@
 import type { OtlpEvent, OtlpLink, OtlpResource, OtlpScope, OtlpSpan } from './otlp-trace.js';
-import type { AttributeMap, TypedJson } from './typed-json.js';
+import type { AttributeMap, TypedJson } from '../attributes/typed-json.js';
 
 const kinds = ['UNSPECIFIED', 'INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER'];
 const statuses = ['UNSET', 'OK', 'ERROR'];

@@ -1,6 +1,6 @@
 import type { OtlpLink, OtlpResource, OtlpScope, OtlpSpan, OtlpTrace } from './otlp-trace.js';
 import { ProtobufWriter } from './protobuf-writer.js';
-import type { AttributeMap, TypedJson } from './typed-json.js';
+import type { AttributeMap, TypedJson } from '../attributes/typed-json.js';
 
 /** Tempo's Trace message, on the wire the same as OTLP's TracesData (opentelemetry-proto trace/v1). */
 export function traceProtobuf(trace: OtlpTrace): Buffer {

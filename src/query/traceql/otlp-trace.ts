@@ -1,7 +1,12 @@
-import type { QueryContext } from '../guard.js';
+import type { QueryContext } from '../server/guard.js';
 import { hour, maxSpansPerTrace, second, type TimeRange } from './load.js';
 import { literal } from './sql-text.js';
-import { parseAttributes, parseObjects, type AttributeMap, type TypedJson } from './typed-json.js';
+import {
+  parseAttributes,
+  parseObjects,
+  type AttributeMap,
+  type TypedJson,
+} from '../attributes/typed-json.js';
 
 /** A trace as OTLP's TracesData holds it (opentelemetry-proto trace/v1), before it is written as JSON or protobuf. */
 export interface OtlpTrace {

@@ -1,5 +1,5 @@
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
-import type { QueryContext } from '../guard.js';
+import type { QueryContext } from '../server/guard.js';
 import type { Field, Query } from './ast.js';
 import { candidates, type Candidate } from './candidates.js';
 import { compilePipeline, fieldsOf, type Spanset } from './evaluate.js';

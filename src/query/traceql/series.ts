@@ -1,5 +1,5 @@
 import { QueryError } from '../../lake/query-error.js';
-import type { QueryLimits } from '../guard.js';
+import type { QueryLimits } from '../server/guard.js';
 import type { SecondStage, Value } from './ast.js';
 import type { MetricsRange } from './params.js';
 import { compare, display, groupKey, toAnyValue } from './value.js';

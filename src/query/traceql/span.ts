@@ -1,5 +1,5 @@
 import type { Field, Value } from './ast.js';
-import { parseAttributes, parseObjects, type AttributeMap } from './typed-json.js';
+import { parseAttributes, parseObjects, type AttributeMap } from '../attributes/typed-json.js';
 import { fromJson, nil, text } from './value.js';
 
 /** Which of the wide columns a query reads. */

@@ -1,4 +1,4 @@
-import type { QueryContext } from '../guard.js';
+import type { QueryContext } from '../server/guard.js';
 import type { Field, FieldExpr, Value } from './ast.js';
 import { kindNames, statusNames } from './ast.js';
 import type { TimeRange } from './load.js';
@@ -6,7 +6,7 @@ import { parseQuery } from './parser.js';
 import { fieldSource } from './sql-field.js';
 import { filterSql } from './sql-filter.js';
 import { timeRange } from './sql-text.js';
-import { parseTypedJson } from './typed-json.js';
+import { parseTypedJson } from '../attributes/typed-json.js';
 import { display, fromJson } from './value.js';
 
 export const tagScopes = ['resource', 'span', 'intrinsic', 'event', 'link', 'instrumentation'] as const;

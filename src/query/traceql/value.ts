@@ -1,7 +1,7 @@
 import type { ArithmeticOp, ComparisonOp, Value } from './ast.js';
 import { kindNames, statusNames } from './ast.js';
 import type { Matcher } from './regex.js';
-import type { TypedJson } from './typed-json.js';
+import type { TypedJson } from '../attributes/typed-json.js';
 
 export const nil: Value = { type: 'nil' };
 export const yes: Value = { type: 'bool', value: true };

@@ -1,9 +1,9 @@
-import type { QueryRequest } from '../../endpoint.js';
-import type { QueryLimits } from '../../guard.js';
+import type { QueryRequest } from '../../server/endpoint.js';
+import type { QueryLimits } from '../../server/guard.js';
 import type { ExecContext } from '../exec/context.js';
 import { runLogs, type LogEntry } from '../exec/logs.js';
 import { levelSql } from '../model/columns.js';
-import { JsonSyntaxError } from '../pipeline/jsonScanner.js';
+import { JsonSyntaxError } from '../../attributes/json-scanner.js';
 import { flattenJson } from '../pipeline/json.js';
 import { sanitize } from '../pipeline/labels.js';
 import { scanLogfmt } from '../pipeline/logfmt.js';

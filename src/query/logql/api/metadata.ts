@@ -1,11 +1,11 @@
 import { QueryError } from '../../../lake/query-error.js';
-import type { QueryRequest } from '../../endpoint.js';
-import type { QueryLimits } from '../../guard.js';
+import type { QueryRequest } from '../../server/endpoint.js';
+import type { QueryLimits } from '../../server/guard.js';
 import type { ExecContext } from '../exec/context.js';
 import { logConditions } from '../exec/logs.js';
 import { streamColumns, streamSql } from '../model/columns.js';
 import { labelSql } from '../model/names.js';
-import { and, or } from '../model/sql.js';
+import { and, or } from '../../sql/literal.js';
 import type { LogExpr } from '../syntax/ast.js';
 import { parseLog } from '../syntax/parse.js';
 import { Params } from './params.js';

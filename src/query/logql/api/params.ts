@@ -1,5 +1,5 @@
 import { QueryError } from '../../../lake/query-error.js';
-import type { QueryRequest } from '../../endpoint.js';
+import type { QueryRequest } from '../../server/endpoint.js';
 import { parseDuration, parseNumber } from '../syntax/units.js';
 
 const second = 1_000_000_000n;

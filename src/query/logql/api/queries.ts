@@ -1,6 +1,6 @@
 import { QueryError } from '../../../lake/query-error.js';
-import type { QueryRequest } from '../../endpoint.js';
-import type { QueryLimits } from '../../guard.js';
+import type { QueryRequest } from '../../server/endpoint.js';
+import type { QueryLimits } from '../../server/guard.js';
 import type { ExecContext } from '../exec/context.js';
 import { runLogs } from '../exec/logs.js';
 import { evaluate } from '../exec/metrics.js';

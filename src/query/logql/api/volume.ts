@@ -1,6 +1,6 @@
 import { QueryError } from '../../../lake/query-error.js';
-import type { QueryRequest } from '../../endpoint.js';
-import type { QueryLimits } from '../../guard.js';
+import type { QueryRequest } from '../../server/endpoint.js';
+import type { QueryLimits } from '../../server/guard.js';
 import { evaluate } from '../exec/metrics.js';
 import type { Steps } from '../exec/series.js';
 import { streamColumns, streamSql } from '../model/columns.js';

@@ -1,4 +1,4 @@
-import type { QueryContext } from '../../guard.js';
+import type { QueryContext } from '../../server/guard.js';
 import type { KeyHints } from '../model/attributes.js';
 
 /** What the executors need of one query. */

@@ -1,7 +1,7 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { Grouping, LabelReplaceExpr, MetricExpr, VectorExpr } from '../syntax/ast.js';
 import { expandReplacement } from '../pipeline/template/functions.js';
-import { compileRegex } from '../pipeline/regex.js';
+import { compileRegex } from '../../text/re2.js';
 import { aggregate } from './vectorAggregation.js';
 import { binary } from './binary.js';
 import { Breather, type ExecContext } from './context.js';

@@ -1,8 +1,8 @@
 import type { ReadSession } from '../../../lake/session.js';
-import { JsonScanner, JsonSyntaxError } from '../pipeline/jsonScanner.js';
+import { JsonScanner, JsonSyntaxError } from '../../attributes/json-scanner.js';
 import { sanitize } from '../pipeline/labels.js';
 import { attributeColumns, columnKeys, type AttributeColumn } from './columns.js';
-import { text } from './sql.js';
+import { text } from '../../sql/literal.js';
 
 /** Every top-level attribute of JSON text with its value as text; nulls and text that is no JSON give nothing. */
 export function eachAttribute(json: string, emit: (key: string, value: string) => void): void {

@@ -5,7 +5,7 @@ import { jsonFieldsStage, jsonStage, unpackStage } from './json.js';
 import { aliases, type RowLabels } from './labels.js';
 import { logfmtStage } from './logfmt.js';
 import { patternStage } from './pattern.js';
-import { compileRegex, groupNames } from './regex.js';
+import { compileRegex, groupNames } from '../../text/re2.js';
 import type { StageFn } from './row.js';
 import { compileTemplate, TemplateError } from './template/index.js';
 

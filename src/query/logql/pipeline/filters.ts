@@ -3,7 +3,7 @@ import { parseBytes, parseDuration, parseNumber } from '../syntax/units.js';
 import { ipLineMatcher, ipMatcher } from './ip.js';
 import { errorLabel, type RowLabels } from './labels.js';
 import { patternMatcher } from './pattern.js';
-import { compileRegex } from './regex.js';
+import { compileRegex } from '../../text/re2.js';
 import type { StageFn } from './row.js';
 
 const labelFilterError = 'LabelFilterErr';

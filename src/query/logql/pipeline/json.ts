@@ -1,6 +1,6 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { Extraction } from '../syntax/ast.js';
-import { JsonScanner, JsonSyntaxError } from './jsonScanner.js';
+import { JsonScanner, JsonSyntaxError } from '../../attributes/json-scanner.js';
 import { sanitize } from './labels.js';
 import type { StageFn } from './row.js';
 

@@ -1,9 +1,9 @@
 import type { LabelFilter, LineFilter, Matcher } from '../syntax/ast.js';
 import { parseNumber } from '../syntax/units.js';
 import { parsePattern } from '../pipeline/pattern.js';
-import { compileRegex } from '../pipeline/regex.js';
+import { compileRegex } from '../../text/re2.js';
 import { unknownService } from '../model/columns.js';
-import { and, or, text } from '../model/sql.js';
+import { and, or, text } from '../../sql/literal.js';
 
 /**
  * A condition on records that holds for at least all rows which the filter keeps. `exact`: for no others.

@@ -1,4 +1,4 @@
-import { timestamp } from '../model/sql.js';
+import { timestamp } from '../../sql/literal.js';
 
 /** Conditions for `from < time <= to`, nanoseconds since the epoch; the timestamp column is there to prune files. */
 export function afterUntil(from: bigint, to: bigint): string[] {

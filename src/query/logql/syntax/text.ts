@@ -1,5 +1,5 @@
 import { QueryError } from '../../../lake/query-error.js';
-import { simpleEscapes } from '../../escapes.js';
+import { simpleEscapes } from '../../text/escapes.js';
 
 /** The value of a quoted literal as Go's strconv.Unquote reads it: "…" with escapes or `…` raw. Throws QueryError. */
 export function unquote(literal: string): string {

@@ -1,13 +1,13 @@
 import { QueryError } from '../../../lake/query-error.js';
-import type { QueryContext } from '../../guard.js';
-import { metricName } from '../labels.js';
-import type { VectorSelector } from '../parse/ast.js';
-import { parseSelector } from '../parse/parser.js';
+import type { QueryContext } from '../../server/guard.js';
+import { metricName } from '../../series/labels.js';
+import type { VectorSelector } from '../syntax/ast.js';
+import { parseSelector } from '../syntax/parser.js';
 import type { Window } from '../plan/plan.js';
 import { truncated, type Answer } from './envelope.js';
 import { findExemplars } from './exemplars.js';
 import { metricMetadata } from './metadata.js';
-import { invalid, type Params } from './params.js';
+import { invalid, type Params } from '../../server/params.js';
 import { expression } from './query.js';
 import { eachSeries, findSeries, metricNames } from './series.js';
 

@@ -1,13 +1,13 @@
 import { QueryError } from '../../../lake/query-error.js';
-import type { QueryContext } from '../../guard.js';
-import { floatText, labelName, type Labels } from '../labels.js';
+import type { QueryContext } from '../../server/guard.js';
+import { floatText, labelName, type Labels } from '../../series/labels.js';
 import { discover, sourcePredicate, streamId } from '../load/discover.js';
 import { labelMatchers } from '../load/load.js';
-import { compileMatcher, matchesAll } from '../load/matchers.js';
+import { compileMatcher, matchesAll } from '../../series/matchers.js';
 import { partSeries } from '../load/samples.js';
 import { sourcesFor } from '../load/sources.js';
-import { Pacer } from '../pacer.js';
-import { selectors, type Expr } from '../parse/ast.js';
+import { Pacer } from '../../series/yielder.js';
+import { selectors, type Expr } from '../syntax/ast.js';
 import type { Window } from '../plan/plan.js';
 
 export interface Exemplar {

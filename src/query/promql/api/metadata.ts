@@ -1,4 +1,4 @@
-import type { QueryContext } from '../../guard.js';
+import type { QueryContext } from '../../server/guard.js';
 import { allOf, inWindow } from '../load/predicates.js';
 import { metricTables, type MetricTable } from '../load/sources.js';
 import type { Window } from '../plan/plan.js';

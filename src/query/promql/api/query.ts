@@ -1,8 +1,8 @@
 import { QueryError } from '../../../lake/query-error.js';
-import type { Expr } from '../parse/ast.js';
-import { parse } from '../parse/parser.js';
+import type { Expr } from '../syntax/ast.js';
+import { parse } from '../syntax/parser.js';
 import type { QueryTimes } from '../plan/plan.js';
-import { invalid, type Params } from './params.js';
+import { invalid, type Params } from '../../server/params.js';
 
 export interface PreparedQuery {
   readonly expr: Expr;

@@ -1,8 +1,8 @@
-import type { QueryContext } from '../../guard.js';
-import { metricName, type Labels } from '../labels.js';
+import type { QueryContext } from '../../server/guard.js';
+import { metricName, type Labels } from '../../series/labels.js';
 import { discover } from '../load/discover.js';
 import { labelMatchers, tooManySeries } from '../load/load.js';
-import { compileMatcher, matchesAll } from '../load/matchers.js';
+import { compileMatcher, matchesAll } from '../../series/matchers.js';
 import { allOf, inWindow } from '../load/predicates.js';
 import { partSeries } from '../load/samples.js';
 import {
@@ -15,8 +15,8 @@ import {
   type Part,
 } from '../load/sources.js';
 import { targetInfoSeries } from '../load/target.js';
-import { Pacer } from '../pacer.js';
-import type { VectorSelector } from '../parse/ast.js';
+import { Pacer } from '../../series/yielder.js';
+import type { VectorSelector } from '../syntax/ast.js';
 import type { Window } from '../plan/plan.js';
 
 /**

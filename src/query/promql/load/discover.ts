@@ -1,9 +1,9 @@
 import { QueryError } from '../../../lake/query-error.js';
-import type { QueryContext } from '../../guard.js';
-import type { Pacer } from '../pacer.js';
+import type { QueryContext } from '../../server/guard.js';
+import type { Pacer } from '../../series/yielder.js';
 import type { Window } from '../plan/plan.js';
 import { identityColumns, pointLabels } from './identity.js';
-import type { CompiledMatcher } from './matchers.js';
+import type { CompiledMatcher } from '../../series/matchers.js';
 import { allOf, inWindow, nameIs, pushedDown, type Predicate } from './predicates.js';
 import { hasTemporality, type MetricTable, type Source } from './sources.js';
 

@@ -1,5 +1,5 @@
 import { promotedColumns } from '../../../schema/index.js';
-import { Labels, labelName, metricName } from '../labels.js';
+import { Labels, labelName, metricName } from '../../series/labels.js';
 import { targetInfo } from './sources.js';
 
 /** Columns that tell series apart, in the order that `identityOf` takes them. */

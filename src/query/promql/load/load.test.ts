@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { testLake, type TestLake } from '../../../../test/support/lake.js';
 import { metricPoint, scriptStart } from '../../../../test/support/promql.js';
-import { execute } from '../engine.js';
-import { parse } from '../parse/parser.js';
+import { execute } from '../exec/engine.js';
+import { parse } from '../syntax/parser.js';
 
 const minute = 60_000;
 

@@ -1,11 +1,11 @@
 import { QueryError } from '../../../lake/query-error.js';
-import type { QueryContext } from '../../guard.js';
-import type { Pacer } from '../pacer.js';
-import { metricName } from '../labels.js';
-import type { VectorSelector } from '../parse/ast.js';
+import type { QueryContext } from '../../server/guard.js';
+import type { Pacer } from '../../series/yielder.js';
+import { metricName } from '../../series/labels.js';
+import type { VectorSelector } from '../syntax/ast.js';
 import type { Window } from '../plan/plan.js';
 import { discover } from './discover.js';
-import { compileMatcher, type CompiledMatcher } from './matchers.js';
+import { compileMatcher, type CompiledMatcher } from '../../series/matchers.js';
 import { allOf, inWindow } from './predicates.js';
 import { loadPart, type Account } from './samples.js';
 import { isOriginalName, sourcesFor, wantsTargetInfo } from './sources.js';

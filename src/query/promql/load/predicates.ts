@@ -1,8 +1,8 @@
 import type { SqlValue } from '../../../lake/session.js';
-import { metricName } from '../labels.js';
+import { metricName } from '../../series/labels.js';
 import type { Window } from '../plan/plan.js';
 import { promoted } from './identity.js';
-import { literalAlternatives, type CompiledMatcher } from './matchers.js';
+import { literalAlternatives, type CompiledMatcher } from '../../series/matchers.js';
 import type { Source } from './sources.js';
 
 export interface Predicate {

@@ -1,13 +1,13 @@
 import type { SqlColumn } from '../../../lake/session.js';
-import type { QueryContext } from '../../guard.js';
-import { Labels, metricName, plainDecimal } from '../labels.js';
-import type { Pacer } from '../pacer.js';
+import type { QueryContext } from '../../server/guard.js';
+import { Labels, metricName, plainDecimal } from '../../series/labels.js';
+import type { Pacer } from '../../series/yielder.js';
 import type { Window } from '../plan/plan.js';
 import { sourcePredicate, streamId, type Stream } from './discover.js';
 import { exponentialPoints } from './exponential.js';
 import { bucketBounds, cumulative, exponentialBuckets } from './histogram.js';
 import { IdTable } from './ids.js';
-import { matchesAll, type CompiledMatcher } from './matchers.js';
+import { matchesAll, type CompiledMatcher } from '../../series/matchers.js';
 import { allOf, type Predicate } from './predicates.js';
 import { suffixes, type MetricTable, type Part, type Source } from './sources.js';
 import { SeriesBuilder, type SampleSeries } from './store.js';

@@ -1,6 +1,6 @@
 import { tableDef, type TableName } from '../../../schema/index.js';
-import { metricName } from '../labels.js';
-import type { CompiledMatcher } from './matchers.js';
+import { metricName } from '../../series/labels.js';
+import type { CompiledMatcher } from '../../series/matchers.js';
 
 /** Which series of a data point: its value, or the classic parts of a histogram or summary. */
 export type Part = 'value' | 'bucket' | 'sum' | 'count' | 'quantile';

@@ -1,4 +1,4 @@
-import type { Labels } from '../labels.js';
+import type { Labels } from '../../series/labels.js';
 import { sortedByTime } from './merge.js';
 
 /** One series' samples in time order, one a millisecond. */

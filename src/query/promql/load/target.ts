@@ -1,6 +1,6 @@
-import type { Labels } from '../labels.js';
+import type { Labels } from '../../series/labels.js';
 import { resourceColumns, targetInfoLabels } from './identity.js';
-import { matchesAll } from './matchers.js';
+import { matchesAll } from '../../series/matchers.js';
 import { inWindow, type Predicate } from './predicates.js';
 import type { SampleRequest } from './samples.js';
 import { metricTables } from './sources.js';

@@ -1,4 +1,4 @@
-import { children, type Expr } from '../parse/ast.js';
+import { children, type Expr } from '../syntax/ast.js';
 
 /** Functions that look at the time of evaluation, whatever their arguments are. */
 const ofTime = new Set(

@@ -1,4 +1,4 @@
-import type { At, Duration, DurationScope, Expr, Modifiers, VectorSelector } from '../parse/ast.js';
+import type { At, Duration, DurationScope, Expr, Modifiers, VectorSelector } from '../syntax/ast.js';
 import { QueryError } from '../../../lake/query-error.js';
 
 /** Evaluation times: `count` steps from `start` on, all in milliseconds. An instant is one step. */

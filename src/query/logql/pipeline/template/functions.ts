@@ -1,6 +1,6 @@
 import type { RE2JS } from 're2js';
 import { parseBytes, parseDuration } from '../../syntax/units.js';
-import { compileRegex } from '../regex.js';
+import { compileRegex } from '../../../text/re2.js';
 import type { Row } from '../row.js';
 import { formatValue, sprintf } from './format.js';
 import { formatTime, parseTime } from './time.js';

@@ -1,0 +1,51 @@
+import type { SampleSeries } from '../load/store.js';
+import type { VectorSelector } from '../syntax/ast.js';
+import { shifted, type Grid } from '../plan/plan.js';
+import { checkSize, type EvalContext } from './context.js';
+import { emptySeries, type StepSeries } from '../../series/series.js';
+
+/** An instant vector: at each step the last sample within the lookback, unless the series ended since. */
+export async function select(
+  ctx: EvalContext,
+  selector: VectorSelector,
+  give: 'value' | 'time' = 'value',
+): Promise<StepSeries[]> {
+  const loaded = ctx.loaded.get(selector) ?? [];
+  checkSize(ctx, loaded.length);
+  const grid = shifted(selector, ctx.grid, ctx.times);
+  const out: StepSeries[] = [];
+  for (const series of loaded) {
+    if (ctx.pacer.due) await ctx.pacer.pause();
+    const steps = lastSamples(series, grid, ctx.times.lookback, give);
+    if (steps) out.push(steps);
+  }
+  return out;
+}
+
+function lastSamples(
+  series: SampleSeries,
+  grid: Grid,
+  lookback: number,
+  give: 'value' | 'time',
+): StepSeries | undefined {
+  const { times, values, staleTimes } = series;
+  const result = emptySeries(series.labels, grid.count);
+  let next = 0;
+  let nextStale = 0;
+  let any = false;
+  for (let k = 0; k < grid.count; k++) {
+    const at = grid.start + k * grid.step;
+    while (next < times.length && (times[next] ?? 0) <= at) next++;
+    if (next === 0) continue;
+    const time = times[next - 1] ?? 0;
+    if (time <= at - lookback) continue;
+    if (staleTimes) {
+      while (nextStale < staleTimes.length && (staleTimes[nextStale] ?? 0) <= at) nextStale++;
+      if (nextStale > 0 && (staleTimes[nextStale - 1] ?? 0) >= time) continue;
+    }
+    result.values[k] = give === 'value' ? (values[next - 1] ?? NaN) : time / 1000;
+    result.present[k] = 1;
+    any = true;
+  }
+  return any ? result : undefined;
+}

@@ -1,0 +1,154 @@
+import {
+  comparisons,
+  setOperators,
+  type Aggregation,
+  type Binary,
+  type Call,
+  type Expr,
+  type ValueType,
+} from './ast.js';
+import { compileMatcher } from '../../series/matchers.js';
+import { parseError, unsupported } from './errors.js';
+import { signatures } from './signatures.js';
+
+const typeNames: Record<ValueType, string> = {
+  scalar: 'scalar',
+  vector: 'instant vector',
+  matrix: 'range vector',
+  string: 'string',
+};
+
+const unsupportedFunctions = new Set(['info', 'start_timestamp']);
+
+/** The type of a checked expression. */
+export function typeOf(expr: Expr): ValueType {
+  switch (expr.kind) {
+    case 'number':
+      return 'scalar';
+    case 'string':
+      return 'string';
+    case 'selector':
+    case 'aggregation':
+      return 'vector';
+    case 'matrix':
+    case 'subquery':
+      return 'matrix';
+    case 'call':
+      return signatures[expr.name]?.returns ?? 'vector';
+    case 'binary':
+      return typeOf(expr.left) === 'scalar' && typeOf(expr.right) === 'scalar' ? 'scalar' : 'vector';
+    case 'unary':
+    case 'paren':
+      return typeOf(expr.expr);
+  }
+}
+
+/** Refuses what parses but has no meaning: wrong types, selectors that match everything, bad matching clauses. */
+export function check(expr: Expr, source: string): void {
+  const expect = (child: Expr, wanted: ValueType, where: string) => {
+    const type = typeOf(child);
+    if (type === wanted) return;
+    const message = `expected type ${typeNames[wanted]} in ${where}, got ${typeNames[type]}`;
+    throw parseError(source, child.from, message);
+  };
+  switch (expr.kind) {
+    case 'number':
+    case 'string':
+      return;
+    case 'selector': {
+      const matchers = expr.matchers.map(compileMatcher);
+      if (matchers.every((matcher) => matcher.matches(''))) {
+        throw parseError(source, expr.from, 'vector selector must contain at least one non-empty matcher');
+      }
+      return;
+    }
+    case 'matrix':
+      return check(expr.selector, source);
+    case 'subquery':
+      check(expr.expr, source);
+      return expect(expr.expr, 'vector', 'subquery');
+    case 'paren':
+      return check(expr.expr, source);
+    case 'unary': {
+      check(expr.expr, source);
+      const type = typeOf(expr.expr);
+      if (type === 'scalar' || type === 'vector') return;
+      const message = `unary expression only allowed on expressions of type scalar or instant vector, got ${typeNames[type]}`;
+      throw parseError(source, expr.from, message);
+    }
+    case 'aggregation':
+      return checkAggregation(expr, source, expect);
+    case 'call':
+      return checkCall(expr, source, expect);
+    case 'binary':
+      return checkBinary(expr, source);
+  }
+}
+
+type Expect = (child: Expr, wanted: ValueType, where: string) => void;
+
+function checkAggregation(expr: Aggregation, source: string, expect: Expect): void {
+  if (expr.op === 'limit_ratio') throw unsupported('limit_ratio');
+  check(expr.expr, source);
+  expect(expr.expr, 'vector', 'aggregation expression');
+  if (!expr.param) return;
+  check(expr.param, source);
+  expect(expr.param, expr.op === 'count_values' ? 'string' : 'scalar', 'aggregation parameter');
+}
+
+function checkCall(expr: Call, source: string, expect: Expect): void {
+  const signature = signatures[expr.name];
+  if (!signature)
+    throw parseError(source, expr.from, `unknown function with name ${JSON.stringify(expr.name)}`);
+  if (unsupportedFunctions.has(expr.name)) throw unsupported(`the function ${expr.name}`);
+  const { args, optional, repeated } = signature;
+  const least = args.length - optional;
+  if (expr.args.length < least || (!repeated && expr.args.length > args.length)) {
+    const count =
+      optional || repeated
+        ? expr.args.length < least
+          ? `at least ${least}`
+          : `at most ${args.length}`
+        : `${least}`;
+    const message = `expected ${count} argument(s) in call to ${JSON.stringify(expr.name)}, got ${expr.args.length}`;
+    throw parseError(source, expr.from, message);
+  }
+  expr.args.forEach((arg, i) => {
+    check(arg, source);
+    const wanted = args[Math.min(i, args.length - 1)];
+    if (wanted) expect(arg, wanted, `call to function ${JSON.stringify(expr.name)}`);
+  });
+}
+
+function checkBinary(expr: Binary, source: string): void {
+  const fail = (message: string): never => {
+    throw parseError(source, expr.from, message);
+  };
+  check(expr.left, source);
+  check(expr.right, source);
+  const types = [typeOf(expr.left), typeOf(expr.right)];
+  if (types.some((type) => type !== 'scalar' && type !== 'vector')) {
+    fail('binary expression must contain only scalar and instant vector types');
+  }
+  const scalars = types.filter((type) => type === 'scalar').length;
+  const isSet = setOperators.has(expr.op);
+  const match = expr.matching;
+  if (expr.bool && !comparisons.has(expr.op)) fail('bool modifier can only be used on comparison operators');
+  if (comparisons.has(expr.op) && !expr.bool && scalars === 2) {
+    fail('comparisons between scalars must use BOOL modifier');
+  }
+  if (isSet && scalars > 0)
+    fail(`set operator ${JSON.stringify(expr.op)} not allowed in binary scalar expression`);
+  if (match && scalars > 0 && (match.labels.length > 0 || match.cardinality !== 'one-to-one')) {
+    fail('vector matching only allowed between instant vectors');
+  }
+  if (!match) return;
+  if (match.fillLeft !== undefined || match.fillRight !== undefined) {
+    if (scalars > 0) fail('filling in missing series only allowed between instant vectors');
+    if (isSet) fail('filling in missing series not allowed for set operators');
+  }
+  if (isSet && match.cardinality !== 'one-to-one')
+    fail(`no grouping allowed for ${JSON.stringify(expr.op)} operation`);
+  const both = match.on ? match.include.find((name) => match.labels.includes(name)) : undefined;
+  if (both !== undefined) fail(`label ${JSON.stringify(both)} must not occur in ON and GROUP clause at once`);
+}

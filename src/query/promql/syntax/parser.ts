@@ -1,0 +1,293 @@
+import type { SyntaxNode } from '@lezer/common';
+import { parser } from '@prometheus-io/lezer-promql';
+import { QueryError } from '../../../lake/query-error.js';
+import { labelName, metricName } from '../../series/labels.js';
+import {
+  children,
+  type At,
+  type Expr,
+  type Grouping,
+  type Matcher,
+  type MatchOp,
+  type VectorSelector,
+} from './ast.js';
+import { check } from './check.js';
+import { childNodes, duration } from './durations.js';
+import { parseError, unsupported } from './errors.js';
+import { climb, type Item, type Operator } from './precedence.js';
+import { literalNumber, unquote } from './literals.js';
+import { matching } from './matching.js';
+
+const maxLength = 64 * 1024;
+const maxDepth = 500;
+
+/** Parses and type-checks PromQL. Throws QueryError `bad_data` with `line:column`, or `unsupported`. */
+export function parse(source: string): Expr {
+  if (source.trim() === '') throw parseError(source, 0, 'no expression found in input');
+  if (source.length > maxLength) {
+    throw new QueryError('bad_data', `the query is longer than ${maxLength} characters`);
+  }
+  const tree = parser.parse(source);
+  const fault = firstFault(tree.topNode);
+  if (fault) throw syntaxError(source, fault);
+  const [root] = childNodes(tree.topNode);
+  if (!root) throw parseError(source, 0, 'no expression found in input');
+  try {
+    const expr = new Converter(source).expr(root);
+    if (depth(expr) > maxDepth) throw new RangeError();
+    check(expr, source);
+    return expr;
+  } catch (error) {
+    // The call stack ends before the depth can be measured when a query is nested without any sense.
+    if (!(error instanceof RangeError)) throw error;
+    throw new QueryError('bad_data', `the query is nested deeper than ${maxDepth} levels`);
+  }
+}
+
+function depth(expr: Expr): number {
+  return 1 + Math.max(0, ...children(expr).map(depth));
+}
+
+/** Parses a series selector, as in `match[]`. */
+export function parseSelector(source: string): VectorSelector {
+  const expr = parse(source);
+  if (expr.kind !== 'selector' || expr.offset !== undefined || expr.at !== undefined) {
+    throw new QueryError('bad_data', `${JSON.stringify(source)} is not a series selector`);
+  }
+  return expr;
+}
+
+function firstFault(top: SyntaxNode): SyntaxNode | undefined {
+  let found: SyntaxNode | undefined;
+  top.cursor().iterate((ref) => {
+    if (found) return false;
+    if (ref.type.isError) found = ref.node;
+    return !found;
+  });
+  return found;
+}
+
+function syntaxError(source: string, fault: SyntaxNode): QueryError {
+  const rest = source.slice(fault.from);
+  const skipped = /^(\s|#[^\n]*(\n|$))*/.exec(rest)?.[0].length ?? 0;
+  const at = fault.from + skipped;
+  const text = source.slice(at);
+  if (text === '') return parseError(source, source.length, 'unexpected end of input');
+  const called = /([a-zA-Z_]\w*)\s*$/.exec(source.slice(0, at));
+  if (text.startsWith('(') && called) {
+    return parseError(source, called.index, `unknown function with name ${JSON.stringify(called[1])}`);
+  }
+  const token = /^("(\\.|[^"\\])*"?|'(\\.|[^'\\])*'?|[\w:.]+|[=!<>~]+|[\s\S])/.exec(text)?.[0] ?? text;
+  return parseError(source, at, `unexpected ${JSON.stringify(token)}`);
+}
+
+/**
+ * The grammar library's tree is made for editors: it does not keep the precedence of postfix operators
+ * (`a + b offset 5m` comes as `(a + b) offset 5m`). So operators are flattened and put together again.
+ */
+class Converter {
+  constructor(private readonly source: string) {}
+
+  expr(node: SyntaxNode): Expr {
+    const items: Item[] = [];
+    this.#flatten(node, items);
+    return climb(items);
+  }
+
+  #text(node: SyntaxNode): string {
+    return this.source.slice(node.from, node.to);
+  }
+
+  #flatten(node: SyntaxNode, items: Item[]): void {
+    const parts = childNodes(node);
+    const [first, second] = parts;
+    const last = parts.at(-1);
+    if (node.name === 'BinaryExpr' && first && second && last) {
+      this.#flatten(first, items);
+      items.push(this.#operator(second, parts.slice(2, -1)));
+      this.#flatten(last, items);
+    } else if (node.name === 'UnaryExpr' && first && last) {
+      items.push({ kind: 'sign', op: this.#text(first) === '-' ? '-' : '+', from: first.from });
+      this.#flatten(last, items);
+    } else if (node.name === 'NumberDurationLiteral') {
+      this.#number(node, items);
+    } else if (/^(OffsetExpr|StepInvariantExpr|MatrixSelector|SubqueryExpr)$/.test(node.name) && first) {
+      this.#flatten(first, items);
+      const operand = items.at(-1);
+      if (operand?.kind !== 'operand') throw parseError(this.source, node.from, 'unexpected modifier');
+      items[items.length - 1] = { kind: 'operand', expr: this.#postfix(node, parts, operand.expr) };
+    } else {
+      items.push({ kind: 'operand', expr: this.#operand(node, parts) });
+    }
+  }
+
+  /** The grammar takes a sign as part of a number, but `-1 ^ 2` is -(1 ^ 2). */
+  #number(node: SyntaxNode, items: Item[]): void {
+    const text = this.#text(node);
+    const sign = /^([+-])\s*/.exec(text);
+    if (sign) items.push({ kind: 'sign', op: sign[1] === '-' ? '-' : '+', from: node.from });
+    const digits = text.slice(sign?.[0].length ?? 0);
+    const value = literalNumber(digits);
+    if (value === undefined) {
+      throw parseError(this.source, node.from, `bad number or duration syntax: ${JSON.stringify(digits)}`);
+    }
+    items.push({
+      kind: 'operand',
+      expr: { kind: 'number', value, text: digits, from: node.from, to: node.to },
+    });
+  }
+
+  #operator(node: SyntaxNode, modifiers: readonly SyntaxNode[]): Operator {
+    const op = this.#text(node).toLowerCase();
+    if (op === '</' || op === '>/') throw unsupported(`the histogram trim operator ${op}`);
+    const bool = modifiers.some((m) => m.name === 'BoolModifier');
+    const match = matching(
+      modifiers,
+      (n) => this.#text(n),
+      (n) => this.#labels(n),
+    );
+    return { kind: 'operator', op, bool, ...(match && { matching: match }) };
+  }
+
+  #postfix(node: SyntaxNode, parts: readonly SyntaxNode[], inner: Expr): Expr {
+    const span = { from: inner.from, to: node.to };
+    const [, second, third] = parts;
+    if (node.name === 'MatrixSelector') {
+      if (inner.kind !== 'selector') {
+        throw parseError(this.source, inner.from, 'ranges only allowed for vector selectors');
+      }
+      if (inner.offset || inner.at !== undefined) {
+        throw parseError(this.source, inner.from, 'no offset or @ modifiers allowed before range');
+      }
+      return { kind: 'matrix', selector: inner, range: duration(second ?? node, this.source), ...span };
+    }
+    if (node.name === 'SubqueryExpr') {
+      const step = third ? { step: duration(third, this.source) } : {};
+      return {
+        kind: 'subquery',
+        expr: inner,
+        range: duration(second ?? node, this.source),
+        ...step,
+        ...span,
+      };
+    }
+    const modifier = node.name === 'OffsetExpr' ? 'offset' : '@';
+    const target = inner.kind === 'matrix' ? inner.selector : inner;
+    if (target.kind !== 'selector' && target.kind !== 'subquery') {
+      const message = `${modifier} modifier must be preceded by a selector or a subquery`;
+      throw parseError(this.source, inner.from, message);
+    }
+    if (modifier === 'offset' ? target.offset : target.at !== undefined) {
+      throw parseError(this.source, inner.from, `${modifier} may not be set multiple times`);
+    }
+    const added =
+      modifier === 'offset'
+        ? { offset: duration(parts.at(-1) ?? node, this.source) }
+        : { at: this.#at(parts.at(-1) ?? node) };
+    if (inner.kind === 'matrix') return { ...inner, ...span, selector: { ...inner.selector, ...added } };
+    return { ...target, ...span, ...added };
+  }
+
+  #at(node: SyntaxNode): At {
+    const text = this.#text(node).toLowerCase();
+    if (node.name === 'AtModifierPreprocessors') return text.startsWith('start') ? 'start' : 'end';
+    // The brackets of `start()` are nodes without a name, so the preprocessor may come as its inner keyword.
+    if (node.name === 'AtStart') return 'start';
+    if (node.name === 'AtEnd') return 'end';
+    const seconds = literalNumber(text);
+    if (seconds === undefined || !Number.isFinite(seconds) || Math.abs(seconds) > 9e12) {
+      throw parseError(this.source, node.from, `timestamp out of bounds for @ modifier: ${text}`);
+    }
+    return Math.round(seconds * 1000);
+  }
+
+  #operand(node: SyntaxNode, parts: readonly SyntaxNode[]): Expr {
+    const span = { from: node.from, to: node.to };
+    switch (node.name) {
+      case 'ParenExpr':
+        return { kind: 'paren', expr: this.expr(parts[0] ?? node), ...span };
+      case 'StringLiteral':
+        return { kind: 'string', value: this.#string(node), ...span };
+      case 'VectorSelector':
+        return { kind: 'selector', matchers: this.#matchers(parts), ...span };
+      case 'FunctionCall': {
+        const args = parts[1] ? childNodes(parts[1]).map((arg) => this.expr(arg)) : [];
+        return { kind: 'call', name: this.#text(parts[0] ?? node), args, ...span };
+      }
+      case 'AggregateExpr':
+        return this.#aggregation(node, parts);
+      case 'AnchoredExpr':
+      case 'SmoothedExpr':
+        throw unsupported(`the ${node.name === 'AnchoredExpr' ? 'anchored' : 'smoothed'} modifier`);
+      default:
+        throw parseError(this.source, node.from, `unexpected ${JSON.stringify(this.#text(node))}`);
+    }
+  }
+
+  #aggregation(node: SyntaxNode, parts: readonly SyntaxNode[]): Expr {
+    const op = this.#text(parts[0] ?? node).toLowerCase();
+    const body = parts.find((part) => part.name === 'FunctionCallBody');
+    const args = body ? childNodes(body).map((arg) => this.expr(arg)) : [];
+    const wanted = ['topk', 'bottomk', 'limitk', 'limit_ratio', 'quantile', 'count_values'].includes(op)
+      ? 2
+      : 1;
+    const expr = args.at(-1);
+    if (args.length !== wanted || !expr) {
+      const message = `wrong number of arguments for aggregate expression provided, expected ${wanted}, got ${args.length}`;
+      throw parseError(this.source, node.from, message);
+    }
+    const param = wanted === 2 && args[0] ? { param: args[0] } : {};
+    const modifier = parts.find((part) => part.name === 'AggregateModifier');
+    const grouping = modifier ? { grouping: this.#grouping(modifier) } : {};
+    return { kind: 'aggregation', op, expr, ...param, ...grouping, from: node.from, to: node.to };
+  }
+
+  #grouping(node: SyntaxNode): Grouping {
+    const [keyword, list] = childNodes(node);
+    return { without: keyword?.name === 'Without', labels: list ? this.#labels(list) : [] };
+  }
+
+  #labels(node: SyntaxNode): string[] {
+    return childNodes(node).map((child) =>
+      child.name === 'QuotedLabelName' ? labelName(this.#string(child)) : this.#text(child),
+    );
+  }
+
+  #string(node: SyntaxNode): string {
+    try {
+      return unquote(this.#text(node));
+    } catch (error) {
+      throw parseError(this.source, node.from, error instanceof Error ? error.message : 'bad string');
+    }
+  }
+
+  #matchers(parts: readonly SyntaxNode[]): Matcher[] {
+    const out: Matcher[] = [];
+    const named = (value: string, at: number) => {
+      if (out.some((m) => m.name === metricName)) {
+        throw parseError(this.source, at, `metric name must not be set twice: ${JSON.stringify(value)}`);
+      }
+      out.push({ name: metricName, op: '=', value });
+    };
+    for (const part of parts) {
+      if (part.name === 'Identifier') named(this.#text(part), part.from);
+      else if (part.name === 'LabelMatchers') {
+        const outer = out.length > 0;
+        for (const matcher of childNodes(part)) {
+          if (matcher.name === 'QuotedLabelName') {
+            named(this.#string(matcher), matcher.from);
+            continue;
+          }
+          const [name, op, value] = childNodes(matcher);
+          if (!name || !op || !value) throw parseError(this.source, matcher.from, 'bad label matcher');
+          const label = name.name === 'QuotedLabelName' ? labelName(this.#string(name)) : this.#text(name);
+          if (label === metricName && outer) {
+            throw parseError(this.source, matcher.from, 'metric name must not be set twice');
+          }
+          out.push({ name: label, op: this.#text(op) as MatchOp, value: this.#string(value) });
+        }
+      }
+    }
+    return out;
+  }
+}

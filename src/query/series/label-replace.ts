@@ -1,0 +1,60 @@
+import { QueryError } from '../../lake/query-error.js';
+import { compileRegex } from './matchers.js';
+import { mergeEqual, type StepSeries } from './series.js';
+
+function checkLabel(name: string, where: string): void {
+  if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name)) {
+    throw new QueryError('bad_data', `invalid label name in ${where}: ${JSON.stringify(name)}`);
+  }
+}
+
+/** Nested calls could double a text each time. */
+const longestLabel = 64 * 1024;
+
+function bounded(value: string, where: string): string {
+  if (value.length <= longestLabel) return value;
+  throw new QueryError('limit', `${where} gives a label of more than ${longestLabel} characters`);
+}
+
+export function labelReplace(
+  series: readonly StepSeries[],
+  [target = '', template = '', source = '', pattern = '']: readonly string[],
+): StepSeries[] {
+  checkLabel(target, 'label_replace()');
+  const regex = compileRegex(pattern);
+  const names = regex.namedGroups();
+  return mergeEqual(
+    series.map((one) => {
+      const matcher = regex.matcher(one.labels.get(source));
+      if (!matcher.matches()) return one;
+      const group = (name: string): string => {
+        const index = /^\d+$/.test(name) ? Number(name) : names[name];
+        return index === undefined || index > matcher.groupCount() ? '' : (matcher.group(index) ?? '');
+      };
+      return { ...one, labels: one.labels.with(target, bounded(expand(template, group), 'label_replace()')) };
+    }),
+  );
+}
+
+/** `$1`, `${1}`, `$name` and `${name}` stand for groups, `$$` for a dollar sign. */
+function expand(template: string, group: (name: string) => string): string {
+  return template.replace(/\$(?:\$|(\w+)|\{(\w+)\})/g, (text, bare?: string, braced?: string) =>
+    text === '$$' ? '$' : group(bare ?? braced ?? ''),
+  );
+}
+
+export function labelJoin(
+  series: readonly StepSeries[],
+  [target = '', separator = '', ...sources]: readonly string[],
+): StepSeries[] {
+  checkLabel(target, 'label_join()');
+  return mergeEqual(
+    series.map((one) => ({
+      ...one,
+      labels: one.labels.with(
+        target,
+        bounded(sources.map((name) => one.labels.get(name)).join(separator), 'label_join()'),
+      ),
+    })),
+  );
+}

@@ -1,0 +1,189 @@
+import { Labels, metricName } from './labels.js';
+import { comparisons, type Binary, type Matching } from '../promql/syntax/ast.js';
+import { checkSize, type EvalContext } from '../promql/exec/context.js';
+import type { PairFunction } from './binary.js';
+import { anyPresent, emptySeries, evaluationError, mergeEqual, type StepSeries } from './series.js';
+
+const allLabels: Matching = { on: false, labels: [], cardinality: 'one-to-one', include: [] };
+
+/** The labels that have to be equal for two samples to match. */
+export function signatureOf(matching: Matching = allLabels): (labels: Labels) => Labels {
+  if (matching.on) {
+    const keep = new Set(matching.labels);
+    return (labels) => labels.only(keep);
+  }
+  const drop = new Set([...matching.labels, metricName]);
+  return (labels) => labels.without(drop);
+}
+
+/** All series of one signature, on both sides. `many` is the left side unless group_right. */
+interface MatchGroup {
+  readonly signature: Labels;
+  readonly many: StepSeries[];
+  readonly one: StepSeries[];
+}
+
+/** Arithmetic and comparisons between two instant vectors. */
+export async function matchVectors(
+  ctx: EvalContext,
+  expr: Binary,
+  left: readonly StepSeries[],
+  right: readonly StepSeries[],
+  pair: PairFunction,
+): Promise<StepSeries[]> {
+  const matching = expr.matching ?? allLabels;
+  const swapped = matching.cardinality === 'one-to-many';
+  const [many, one] = swapped ? [right, left] : [left, right];
+  const fill = swapped
+    ? { many: matching.fillRight, one: matching.fillLeft }
+    : { many: matching.fillLeft, one: matching.fillRight };
+  const apply: PairFunction = swapped ? (a, b) => pair(b, a) : pair;
+  const labelsOf = resultLabels(expr, matching);
+  const steps = ctx.grid.count;
+  const manyAny = stepsWithAny(many, steps);
+  const out: StepSeries[] = [];
+  for (const group of groups(signatureOf(matching), many, one)) {
+    if (ctx.pacer.due) await ctx.pacer.pause();
+    refuseDuplicates(
+      group,
+      matching,
+      (k) => manyAny[k] === 1 || fill.many !== undefined,
+      swapped ? 'left' : 'right',
+    );
+    const matched = new Uint8Array(steps);
+    const results = new Results(matching);
+    for (const a of withFill(group.many, group.one, fill.many, group.signature, steps)) {
+      for (const b of withFill(group.one, group.many, fill.one, group.signature, steps)) {
+        if (ctx.pacer.due) await ctx.pacer.pause();
+        results.add(labelsOf(a.labels, b.labels), a, b, apply, matched);
+      }
+    }
+    out.push(...results.series());
+    checkSize(ctx, out.length);
+  }
+  return mergeEqual(out);
+}
+
+function groups(
+  signature: (labels: Labels) => Labels,
+  many: readonly StepSeries[],
+  one: readonly StepSeries[],
+): MatchGroup[] {
+  const byKey = new Map<string, MatchGroup>();
+  const of = (labels: Labels): MatchGroup => {
+    const own = signature(labels);
+    const known = byKey.get(own.key);
+    if (known) return known;
+    const created = { signature: own, many: [], one: [] };
+    byKey.set(own.key, created);
+    return created;
+  };
+  for (const series of many) of(series.labels).many.push(series);
+  for (const series of one) of(series.labels).one.push(series);
+  return [...byKey.values()];
+}
+
+function stepsWithAny(series: readonly StepSeries[], steps: number): Uint8Array {
+  const any = new Uint8Array(steps);
+  for (const one of series) for (let k = 0; k < steps; k++) any[k] = (any[k] ?? 0) | (one.present[k] ?? 0);
+  return any;
+}
+
+function refuseDuplicates(
+  { one, signature }: MatchGroup,
+  matching: Matching,
+  counts: (step: number) => boolean,
+  side: 'left' | 'right',
+): void {
+  if (one.length < 2) return;
+  const owner = new Int32Array(one[0]?.present.length ?? 0).fill(-1);
+  one.forEach((series, i) => {
+    for (let k = 0; k < owner.length; k++) {
+      if (!series.present[k] || !counts(k)) continue;
+      const before = one[owner[k] ?? -1];
+      if (before) {
+        const group = matching.on ? signature : signature.withoutName();
+        const both = [before.labels.toString(), series.labels.toString()].sort().join(', ');
+        throw evaluationError(
+          `found duplicate series for the match group ${group.toString()} on the ${side} hand-side of the operation: ` +
+            `[${both}]; many-to-many matching not allowed: matching labels must be unique on one side`,
+        );
+      }
+      owner[k] = i;
+    }
+  });
+}
+
+/** The series of one side, and a stand-in with the fill value for steps at which only the other side has samples. */
+function withFill(
+  own: readonly StepSeries[],
+  other: readonly StepSeries[],
+  fill: number | undefined,
+  signature: Labels,
+  steps: number,
+): readonly StepSeries[] {
+  if (fill === undefined) return own;
+  const [present, wanted] = [stepsWithAny(own, steps), stepsWithAny(other, steps)];
+  const standIn = emptySeries(signature, steps);
+  for (let k = 0; k < steps; k++) {
+    if (present[k] || !wanted[k]) continue;
+    standIn.values[k] = fill;
+    standIn.present[k] = 1;
+  }
+  return anyPresent(standIn) ? [...own, standIn] : own;
+}
+
+/** Result labels: those of the "many" side, reduced to the matching ones when one-to-one, plus the included ones. */
+function resultLabels(expr: Binary, matching: Matching): (many: Labels, one: Labels) => Labels {
+  const dropName = expr.bool || !comparisons.has(expr.op);
+  const listed = new Set(matching.labels);
+  return (many, one) => {
+    let labels = dropName ? many.withoutName() : many;
+    if (matching.cardinality === 'one-to-one')
+      labels = matching.on ? labels.only(listed) : labels.without(listed);
+    if (matching.include.length === 0) return labels;
+    return Labels.of([
+      ...labels.entries(),
+      ...matching.include.map((name): [string, string] => [name, one.get(name)]),
+    ]);
+  };
+}
+
+/** Results of one signature by their labels; a step can hold each label set once. */
+class Results {
+  readonly #byKey = new Map<string, { series: StepSeries; taken: Uint8Array }>();
+
+  constructor(private readonly matching: Matching) {}
+
+  add(labels: Labels, a: StepSeries, b: StepSeries, apply: PairFunction, matched: Uint8Array): void {
+    const steps = matched.length;
+    let entry = this.#byKey.get(labels.key);
+    for (let k = 0; k < steps; k++) {
+      if (!a.present[k] || !b.present[k]) continue;
+      if (this.matching.cardinality === 'one-to-one') {
+        if (matched[k]) {
+          throw evaluationError(
+            'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)',
+          );
+        }
+        matched[k] = 1;
+      }
+      if (!entry) {
+        entry = { series: emptySeries(labels, steps), taken: new Uint8Array(steps) };
+        this.#byKey.set(labels.key, entry);
+      }
+      if (entry.taken[k]) {
+        throw evaluationError('multiple matches for labels: grouping labels must ensure unique matches');
+      }
+      entry.taken[k] = 1;
+      const value = apply(a.values[k] ?? NaN, b.values[k] ?? NaN);
+      if (value === undefined) continue;
+      entry.series.values[k] = value;
+      entry.series.present[k] = 1;
+    }
+  }
+
+  series(): StepSeries[] {
+    return [...this.#byKey.values()].map((entry) => entry.series).filter(anyPresent);
+  }
+}

@@ -1,0 +1,43 @@
+import type { SeriesGroup } from './aggregate.js';
+import type { EvalContext } from '../promql/exec/context.js';
+import { anyPresent, evaluationError, type StepSeries } from './series.js';
+
+/** topk, bottomk and limitk: the chosen samples of each group keep their labels. An instant result is in order of rank. */
+export async function choose(
+  ctx: EvalContext,
+  op: 'topk' | 'bottomk' | 'limitk',
+  counts: Float64Array,
+  series: readonly StepSeries[],
+  groups: readonly SeriesGroup[],
+): Promise<StepSeries[]> {
+  const chosen = new Map<StepSeries, Uint8Array>();
+  const ranked: StepSeries[] = [];
+  for (const { members } of groups) {
+    for (let k = 0; k < ctx.grid.count; k++) {
+      if (ctx.pacer.due) await ctx.pacer.pause();
+      const count = wholeCount(counts[k] ?? NaN, op);
+      if (count < 1) continue;
+      const candidates = members.filter((member) => member.present[k]);
+      if (op !== 'limitk') candidates.sort((a, b) => rank(op, a.values[k] ?? NaN, b.values[k] ?? NaN));
+      for (const member of candidates.slice(0, count)) {
+        const present = chosen.get(member) ?? new Uint8Array(ctx.grid.count);
+        if (!chosen.has(member)) ranked.push(member);
+        present[k] = 1;
+        chosen.set(member, present);
+      }
+    }
+  }
+  const order = ctx.grid.count === 1 ? ranked : series.filter((one) => chosen.has(one));
+  return order.map((one) => ({ ...one, present: chosen.get(one) ?? one.present })).filter(anyPresent);
+}
+
+function wholeCount(value: number, op: string): number {
+  if (Number.isNaN(value)) throw evaluationError(`the parameter of ${op} is NaN`);
+  return Math.trunc(value);
+}
+
+/** Largest (topk) or smallest (bottomk) first, NaN last. */
+export function rank(op: 'topk' | 'bottomk', a: number, b: number): number {
+  if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
+  return op === 'topk' ? b - a || 0 : a - b || 0;
+}

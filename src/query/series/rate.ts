@@ -1,0 +1,73 @@
+import type { SampleSeries } from '../promql/load/store.js';
+import type { RangeFunction, RangeKernel, WindowView } from './windows.js';
+
+/** Indexes of samples smaller than the one before: counter resets. */
+function resetIndexes({ values }: SampleSeries): number[] {
+  const out: number[] = [];
+  for (let i = 1; i < values.length; i++) if ((values[i] ?? 0) < (values[i - 1] ?? 0)) out.push(i);
+  return out;
+}
+
+/**
+ * rate, increase and delta: the difference over the samples in the window, extrapolated to the window's
+ * bounds. To a bound further away than 1.1 average sample distances it goes only by half a distance, and a
+ * counter never goes below zero.
+ */
+export function extrapolated(counter: boolean, perSecond: boolean): RangeKernel {
+  return (series): RangeFunction => {
+    const { times, values } = series;
+    const resets = counter ? resetIndexes(series) : [];
+    let firstReset = 0;
+    return (low, high, view) => {
+      const last = high - 1;
+      if (last <= low) return none(view);
+      const firstValue = values[low] ?? 0;
+      let change = (values[last] ?? 0) - firstValue;
+      while (firstReset < resets.length && (resets[firstReset] ?? 0) <= low) firstReset++;
+      for (let r = firstReset; r < resets.length && (resets[r] ?? 0) <= last; r++) {
+        change += values[(resets[r] ?? 0) - 1] ?? 0;
+      }
+      const sampled = ((times[last] ?? 0) - (times[low] ?? 0)) / 1000;
+      const distance = sampled / (last - low);
+      const near = distance * 1.1;
+      let toStart = ((times[low] ?? 0) - view.start) / 1000;
+      let toEnd = (view.end - (times[last] ?? 0)) / 1000;
+      if (toStart >= near) toStart = distance / 2;
+      if (counter && change > 0 && firstValue >= 0)
+        toStart = Math.min(toStart, sampled * (firstValue / change));
+      if (toEnd >= near) toEnd = distance / 2;
+      const factor = (sampled + toStart + toEnd) / sampled;
+      return perSecond ? (change * factor) / ((view.end - view.start) / 1000) : change * factor;
+    };
+  };
+}
+
+/** irate and idelta: from the last two samples alone. */
+export function instant(counter: boolean): RangeKernel {
+  return ({ times, values }) =>
+    (low, high, view) => {
+      if (high - low < 2) return none(view);
+      const seconds = ((times[high - 1] ?? 0) - (times[high - 2] ?? 0)) / 1000;
+      if (seconds === 0) return none(view);
+      const last = values[high - 1] ?? 0;
+      const before = values[high - 2] ?? 0;
+      if (!counter) return last - before;
+      return (last < before ? last : last - before) / seconds;
+    };
+}
+
+/** How often something happens between neighbouring samples, by prefix counts. */
+export function transitions(happens: (before: number, value: number) => boolean): RangeKernel {
+  return ({ values }) => {
+    const until = new Int32Array(values.length);
+    for (let i = 1; i < values.length; i++) {
+      until[i] = (until[i - 1] ?? 0) + (happens(values[i - 1] ?? 0, values[i] ?? 0) ? 1 : 0);
+    }
+    return (low, high) => (until[high - 1] ?? 0) - (until[low] ?? 0);
+  };
+}
+
+export function none(view: WindowView): number {
+  view.absent = true;
+  return NaN;
+}
