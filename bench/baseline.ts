@@ -18,7 +18,7 @@ async function flush(): Promise<void> {
     waiting = [];
     await file.writev(group.flatMap((entry) => entry.chunks));
     await file.datasync();
-    for (const { reply } of group) reply.writeHead(202).end();
+    for (const { reply } of group) reply.writeHead(200).end();
   }
   writing = false;
 }

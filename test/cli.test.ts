@@ -241,7 +241,7 @@ describe('canardstack top', () => {
     const server = await stub((_request, response) => {
       scrapes++;
       response.end(
-        `canardstack_otlp_requests_total{signal="logs",transport="http",code="202"} ${scrapes * 1000}\n`,
+        `canardstack_otlp_requests_total{signal="logs",transport="http",code="200"} ${scrapes * 1000}\n`,
       );
     });
     const env = { CANARDSTACK_BIND: server.bind };

@@ -42,7 +42,7 @@ function acceptance(kind: LakeKind, backends: Backends, result: RunOfKind) {
       headers: { 'content-type': 'application/x-protobuf' },
       body: Uint8Array.from(body),
     });
-    assert.equal(response.status, 202, await response.text());
+    assert.equal(response.status, 200, await response.text());
   };
   const ingest = async () => {
     const timeNs = BigInt(Date.now()) * 1_000_000n;

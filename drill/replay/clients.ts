@@ -108,7 +108,7 @@ export class Senders {
       }
       const outcome = await this.#attempt(url, sent, body);
       this.tally.sent(outcome);
-      sent.acked = outcome === '202';
+      sent.acked = outcome === '200';
       if (!['429', '503', 'refused', 'no route'].includes(outcome)) return;
     }
     this.givenUp++;

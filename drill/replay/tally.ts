@@ -29,7 +29,7 @@ export class Tally {
   sent(outcome: string): void {
     const { phase } = this;
     count(phase.sends, outcome);
-    if (outcome !== '202') return;
+    if (outcome !== '200') return;
     const now = performance.now();
     phase.longestUnacknowledged = Math.max(phase.longestUnacknowledged, now - (this.#lastAck ?? now));
     this.#lastAck = now;

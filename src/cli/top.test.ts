@@ -30,10 +30,10 @@ async function scrapes() {
     registers,
   });
   const files = new Gauge({ name: 'canardstack_lake_files', help: 'h', labelNames: ['table'], registers });
-  requests.inc({ signal: 'logs', transport: 'http', code: '202' }, 100);
+  requests.inc({ signal: 'logs', transport: 'http', code: '200' }, 100);
   ack.observe({ signal: 'logs', transport: 'http' }, 5);
   const before = parsePrometheusText(await registry.metrics());
-  requests.inc({ signal: 'logs', transport: 'http', code: '202' }, 30);
+  requests.inc({ signal: 'logs', transport: 'http', code: '200' }, 30);
   requests.inc({ signal: 'logs', transport: 'grpc', code: 'OK' }, 10);
   refusals.inc({ signal: 'logs', reason: 'raw_spool_full' }, 4);
   for (let i = 0; i < 100; i++) ack.observe({ signal: 'logs', transport: 'http' }, 0.05);

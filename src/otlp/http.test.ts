@@ -103,14 +103,14 @@ describe('OTLP over HTTP', () => {
   });
   after(() => server.app.close());
 
-  it('answers 202 with an empty response in the format of the request', async () => {
+  it('answers 200 with an empty response in the format of the request', async () => {
     for (const signal of ['logs', 'traces', 'metrics'] as const) {
       const binary = await post(`/v1/${signal}`, protobuf, 'abc');
-      assert.equal(binary.status, 202);
+      assert.equal(binary.status, 200);
       assert.equal(binary.headers['content-type'], 'application/x-protobuf');
       assert.equal(binary.body.length, 0);
       const textual = await post(`/v1/${signal}`, json, '{}');
-      assert.equal(textual.status, 202);
+      assert.equal(textual.status, 200);
       assert.equal(textual.headers['content-type'], 'application/json');
       assert.equal(textual.body.toString(), '{}');
     }
@@ -155,9 +155,9 @@ describe('OTLP over HTTP', () => {
   it('reads content types with parameters and in any case', async () => {
     assert.equal(
       (await post('/v1/logs', { 'content-type': 'Application/JSON; charset=utf-8' }, '{}')).status,
-      202,
+      200,
     );
-    assert.equal((await post('/v1/logs', { 'content-type': 'application/x-protobuf;v=1' }, 'a')).status, 202);
+    assert.equal((await post('/v1/logs', { 'content-type': 'application/x-protobuf;v=1' }, 'a')).status, 200);
     assert.deepEqual(
       server.intake.received.map(({ payload }) => payload.format),
       ['json', 'protobuf'],
@@ -181,7 +181,7 @@ describe('OTLP over HTTP', () => {
   it('passes encodings on and refuses unknown ones with 415', async () => {
     const sent = ['identity', 'gzip', 'x-gzip', 'deflate', 'zstd', 'GZIP'];
     for (const encoding of sent) {
-      assert.equal((await post('/v1/logs', { ...protobuf, 'content-encoding': encoding }, 'a')).status, 202);
+      assert.equal((await post('/v1/logs', { ...protobuf, 'content-encoding': encoding }, 'a')).status, 200);
     }
     assert.deepEqual(
       server.intake.received.map(({ payload }) => payload.encoding),
@@ -200,7 +200,7 @@ describe('OTLP over HTTP', () => {
     const names = { logs: 'rejectedLogRecords', traces: 'rejectedSpans', metrics: 'rejectedDataPoints' };
     for (const [signal, name] of Object.entries(names)) {
       const textual = await post(`/v1/${signal}`, json, '{}');
-      assert.equal(textual.status, 202);
+      assert.equal(textual.status, 200);
       assert.deepEqual(JSON.parse(textual.body.toString()), {
         partialSuccess: { [name]: '300', errorMessage: 'too old' },
       });
@@ -267,7 +267,7 @@ describe('OTLP over HTTP', () => {
 
   it('refuses by the declared length, and the client sees it', async () => {
     const exact = await post('/v1/logs', protobuf, Buffer.alloc(maxBodyBytes));
-    assert.equal(exact.status, 202);
+    assert.equal(exact.status, 200);
     const answer = await post('/v1/logs', json, Buffer.alloc(maxBodyBytes + 1));
     assert.equal(answer.status, 413);
     assert.match(answer.body.toString(), /larger than the limit of 262144 bytes/);
@@ -316,7 +316,7 @@ describe('OTLP over HTTP', () => {
     const metrics = await measured(server, aborted);
     assert.match(metrics, /canardstack_otlp_body_bytes_held 0/);
     assert.match(metrics, /requests_in_flight\{transport="http"\} 0/);
-    assert.equal((await post('/v1/logs', json, '{}')).status, 202);
+    assert.equal((await post('/v1/logs', json, '{}')).status, 200);
   });
 });
 
@@ -345,7 +345,7 @@ describe('OTLP over HTTP: bounds', () => {
       assert.equal(answer.status, 429);
       assert.equal(answer.headers['x-canardstack-reason'], 'queue_full');
       assert.equal(answer.headers['retry-after'], '1');
-      assert.equal((await send(server.port, '/v1/logs', headers, Buffer.alloc(100_000))).status, 202);
+      assert.equal((await send(server.port, '/v1/logs', headers, Buffer.alloc(100_000))).status, 200);
     }
   });
 
@@ -362,9 +362,9 @@ describe('OTLP over HTTP: bounds', () => {
       slow.once('data', (chunk: Buffer) => resolve(chunk.toString())),
     );
     slow.write(Buffer.alloc(100_000));
-    assert.match(await answer, /^HTTP\/1\.1 202 /);
+    assert.match(await answer, /^HTTP\/1\.1 200 /);
     slow.destroy();
-    assert.equal((await send(server.port, '/v1/logs', json, Buffer.alloc(100_000))).status, 202);
+    assert.equal((await send(server.port, '/v1/logs', json, Buffer.alloc(100_000))).status, 200);
   });
 
   it('answers 503 when durability takes too long', async () => {
@@ -384,7 +384,7 @@ describe('OTLP over HTTP: bounds', () => {
       { authorization: `Basic ${Buffer.from('any:correct horse').toString('base64')}` },
     ];
     for (const headers of ok) {
-      assert.equal((await send(server.port, '/v1/logs', { ...json, ...headers }, '{}')).status, 202);
+      assert.equal((await send(server.port, '/v1/logs', { ...json, ...headers }, '{}')).status, 200);
     }
     const bad: [Record<string, string>, RegExp][] = [
       [{}, /an API key is required/],
@@ -418,7 +418,7 @@ describe('OTLP over HTTP: bounds', () => {
     await send(server.port, '/v1/metrics', json, '123');
     const text_ = await server.telemetry.registry.metrics();
     for (const line of [
-      'canardstack_otlp_requests_total{signal="metrics",transport="http",code="202"} 1',
+      'canardstack_otlp_requests_total{signal="metrics",transport="http",code="200"} 1',
       'canardstack_otlp_requests_total{signal="metrics",transport="http",code="429"} 1',
       'canardstack_otlp_request_bytes_total{signal="metrics",transport="http"} 8',
       'canardstack_otlp_records_total{signal="metrics",outcome="accepted"} 10',

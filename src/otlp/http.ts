@@ -118,9 +118,9 @@ class HttpReceiver {
 
     const outcome = await this.#exporter.export(signal, format, encoding, read.body);
     if (!outcome.ok) return this.#fail(signal, request, reply, outcome.failure);
-    this.#exporter.answered(signal, '202');
+    this.#exporter.answered(signal, '200');
     return reply
-      .code(202)
+      .code(200)
       .header('content-type', contentTypes[format])
       .send(encodeResponse(signal, format, outcome.rejected, outcome.reason));
   }
