@@ -22,6 +22,13 @@ export interface Payload {
   readonly body: Uint8Array;
 }
 
+/** Why single records are not kept while the rest of their request is. */
+export type RejectionReason =
+  'too_old' | 'too_far_ahead' | 'malformed' | 'too_many_elements' | 'too_many_bytes';
+
+/** Records rejected, by reason. */
+export type RejectionCounts = Readonly<Partial<Record<RejectionReason, number>>>;
+
 /** What became of one payload of a decoded group. */
 export type PayloadResult =
   | {
@@ -30,6 +37,8 @@ export type PayloadResult =
       /** Rejected records (OTLP partial success) and why, a sentence for the client. */
       readonly rejected: number;
       readonly reason: string;
+      /** `rejected` by reason; absent when it is 0. */
+      readonly rejections?: RejectionCounts;
       /** Decompressed size in bytes. */
       readonly decodedBytes: number;
     }
@@ -55,7 +64,14 @@ export type RefusalReason =
 
 export type IntakeResult =
   /** Durable: an fsync that covers the payload has returned. `rejected` of its records were not kept, for `reason`. */
-  | { readonly kind: 'accepted'; readonly rows: number; readonly rejected: number; readonly reason: string }
+  | {
+      readonly kind: 'accepted';
+      readonly rows: number;
+      readonly rejected: number;
+      readonly reason: string;
+      /** `rejected` by reason; absent when it is 0. */
+      readonly rejections?: RejectionCounts;
+    }
   /** Nothing was kept; the same payload may be accepted later. */
   | {
       readonly kind: 'refused';

@@ -148,7 +148,8 @@ export class SealIntake implements Intake {
     return group.results.map((result): IntakeResult => {
       if (!result.ok) return { kind: 'invalid', code: result.code, message: result.message };
       if (refused && result.rows > 0) return refused;
-      return { kind: 'accepted', rows: result.rows, rejected: result.rejected, reason: result.reason };
+      const { rows, rejected, reason, rejections } = result;
+      return { kind: 'accepted', rows, rejected, reason, ...(rejections && { rejections }) };
     });
   }
 

@@ -48,13 +48,17 @@ export class PayloadContext {
   /** Counts a rejection when the time lies before what is accepted. `field` is its name for the client. */
   isTooOld(lo: number, hi: number, field: string): boolean {
     if (!isBefore(lo, hi, this.#minLo, this.#minHi)) return false;
-    this.rejections.add(`too old: ${field} before ${this.#tooOld}; limit CANARDSTACK_ACCEPT_LATE_SECS`);
+    this.rejections.add(
+      'too_old',
+      `too old: ${field} before ${this.#tooOld}; limit CANARDSTACK_ACCEPT_LATE_SECS`,
+    );
     return true;
   }
 
   isTooNew(lo: number, hi: number, field: string): boolean {
     if (!isBefore(this.#maxLo, this.#maxHi, lo, hi)) return false;
     this.rejections.add(
+      'too_far_ahead',
       `too far ahead: ${field} after ${this.#tooNew}; limit CANARDSTACK_ACCEPT_FUTURE_SECS`,
     );
     return true;
@@ -63,21 +67,21 @@ export class PayloadContext {
   /** Counts a rejection when an identifier has neither `size` bytes nor none. */
   isBadId(length: number, size: number, field: string): boolean {
     if (length === size || length === 0) return false;
-    this.rejections.add(`malformed: ${field} must be ${size} bytes or empty`);
+    this.rejections.add('malformed', `malformed: ${field} must be ${size} bytes or empty`);
     return true;
   }
 
   /** Counts a rejection when an identifier that must be there is not, or is all zeros. */
   isMissingId(pos: number, length: number, size: number, field: string): boolean {
     if (length === size && !this.cells.isZero(pos, size)) return false;
-    this.rejections.add(`malformed: ${field} must be ${size} bytes, not all zero`);
+    this.rejections.add('malformed', `malformed: ${field} must be ${size} bytes, not all zero`);
     return true;
   }
 
   /** Counts a rejection for an error in a nested message; '' is none. */
   isBadNested(error: string): boolean {
     if (error === '') return false;
-    this.rejections.add(error);
+    this.rejections.add('malformed', error);
     return true;
   }
 }

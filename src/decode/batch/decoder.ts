@@ -100,6 +100,7 @@ export class BatchDecoder {
         rows: this.#rowsSince(rows),
         rejected: rejections.count,
         reason: rejections.sentence(),
+        ...(rejections.count > 0 && { rejections: rejections.counts }),
         decodedBytes: body.length,
       };
     } catch (error) {
