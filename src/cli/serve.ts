@@ -217,6 +217,7 @@ function queryLimits(config: EffectiveConfig) {
     maxRows: config.queryMaxRows,
     maxSamples: config.queryMaxSamples,
     maxSeries: config.queryMaxSeries,
+    scopeLabels: config.queryScopeLabels,
   };
 }
 

@@ -382,6 +382,12 @@ const queries = {
   queryMaxRows: setting('QUERY_MAX_ROWS', count(), 100_000, 'Most rows a query returns.'),
   queryMaxSamples: setting('QUERY_MAX_SAMPLES', count(), 20_000_000, 'Most samples a PromQL query loads.'),
   queryMaxSeries: setting('QUERY_MAX_SERIES', count(), 50_000, 'Most series a query handles.'),
+  queryScopeLabels: setting(
+    'QUERY_SCOPE_LABELS',
+    flag(),
+    true,
+    'PromQL: labels otel_scope_name, otel_scope_version, otel_scope_schema_url and otel_scope_<attribute>. Without them, points of several scopes with equal labels are one series.',
+  ),
 };
 
 const maintenance = {

@@ -48,7 +48,8 @@ export function prometheusName(name: string, unit: string, kind: MetricKind): st
   const mainWord = wordsOf(translate(main, unitWords)).join('_');
   if (mainWord !== '' && !words.includes(mainWord)) words.push(mainWord);
   const perWord = per === undefined ? '' : wordsOf(translate(per, perWords)).join('_');
-  if (perWord !== '' && !words.join('_').endsWith(`per_${perWord}`)) words.push('per', perWord);
+  // Also after a name that ends with it, as in Prometheus: its words never hold the two as one.
+  if (perWord !== '') words.push('per', perWord);
   if (kind === 'counter') moveToEnd(words, 'total');
   // Only gauges: many counters of things have the unit "1" without being ratios.
   if (kind === 'gauge' && unit === '1') moveToEnd(words, 'ratio');

@@ -15,6 +15,7 @@ export const testLimits: QueryLimits = {
   maxRows: 100_000,
   maxSamples: 20_000_000,
   maxSeries: 50_000,
+  scopeLabels: true,
 };
 
 export interface TestLake {

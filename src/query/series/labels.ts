@@ -105,10 +105,14 @@ function order(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** An attribute key as a Prometheus label name (OpenTelemetry's Prometheus compatibility specification). */
+/**
+ * An attribute key as a Prometheus label name (OpenTelemetry's Prometheus compatibility specification). As in
+ * Prometheus, no label begins with a digit, nor with one underscore.
+ */
 export function labelName(key: string): string {
-  const name = key.replace(/[^a-zA-Z0-9_]/g, '_');
-  return /^[0-9]/.test(name) ? `key_${name}` : name;
+  const name = key.replace(/[^a-zA-Z0-9_]/gu, '_');
+  if (/^[0-9]/.test(name)) return `key_${name}`;
+  return /^_(?!_)/.test(name) ? `key${name}` : name;
 }
 
 /** A number as Prometheus writes it into a label value: shortest decimals, never an exponent. */

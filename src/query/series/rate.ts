@@ -16,6 +16,7 @@ function resetIndexes({ values }: SampleSeries): number[] {
 export function extrapolated(counter: boolean, perSecond: boolean): RangeKernel {
   return (series): RangeFunction => {
     const { times, values } = series;
+    if (series.delta) return increments(values, perSecond);
     const resets = counter ? resetIndexes(series) : [];
     let firstReset = 0;
     return (low, high, view) => {
@@ -39,6 +40,17 @@ export function extrapolated(counter: boolean, perSecond: boolean): RangeKernel 
       const factor = (sampled + toStart + toEnd) / sampled;
       return perSecond ? (change * factor) / ((view.end - view.start) / 1000) : change * factor;
     };
+  };
+}
+
+/**
+ * Of delta temporality each increment is known with its time, also the first: their sum is exact, and there is nothing
+ * to extrapolate.
+ */
+function increments(values: Float64Array, perSecond: boolean): RangeFunction {
+  return (low, high, view) => {
+    const change = (values[high - 1] ?? 0) - (low > 0 ? (values[low - 1] ?? 0) : 0);
+    return perSecond ? change / ((view.end - view.start) / 1000) : change;
   };
 }
 

@@ -12,6 +12,7 @@ const limits: QueryLimits = {
   maxRows: 1,
   maxSamples: 1,
   maxSeries: 1,
+  scopeLabels: true,
 };
 
 const pool: ReadPool = {

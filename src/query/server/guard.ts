@@ -11,6 +11,8 @@ export interface QueryLimits {
   /** PromQL: samples loaded by one query. */
   readonly maxSamples: number;
   readonly maxSeries: number;
+  /** PromQL: the instrumentation scope of a point is in its labels (`otel_scope_*`). */
+  readonly scopeLabels: boolean;
 }
 
 export interface QueryObserver {

@@ -53,7 +53,7 @@ export async function findExemplars(
       );
       const where = sourcePredicate(source, matchers, window);
       const sql =
-        `SELECT ${streamId(source.table)}, exemplars_json FROM lake.main.${source.table} ` +
+        `SELECT ${streamId(source.table, ctx.limits.scopeLabels)}, exemplars_json FROM lake.main.${source.table} ` +
         `WHERE ${where.sql} AND exemplars_json IS NOT NULL`;
       for await (const chunk of ctx.session.stream(sql, where.params)) {
         for (let row = 0; row < chunk.rowCount; row++) {

@@ -6,11 +6,14 @@ import { identityColumns, pointLabels } from './identity.js';
 import type { CompiledMatcher } from '../../series/matchers.js';
 import { allOf, inWindow, nameIs, pushedDown, type Predicate } from './predicates.js';
 import { hasTemporality, type MetricTable, type Source } from './sources.js';
+import type { MetricOrigin } from './store.js';
 
 /** A set of data points that share all identifying columns; a histogram's bounds are among them. */
 export interface Stream {
   readonly id: number;
   readonly name: string;
+  /** The OpenTelemetry name and the type of the metric. */
+  readonly metric: MetricOrigin;
   /** Labels without the name. */
   readonly labels: readonly (readonly [string, string])[];
   readonly delta: boolean;
@@ -20,10 +23,10 @@ export interface Stream {
 
 const aggregationTemporalityDelta = 1;
 
-function identity(table: MetricTable): string[] {
+function identity(table: MetricTable, scope: boolean): string[] {
   const extra = hasTemporality(table) ? ['aggregation_temporality'] : [];
   const bounds = boundsColumn(table);
-  return [...identityColumns, ...extra, ...(bounds ? [bounds] : [])];
+  return [...identityColumns(scope), ...extra, ...(bounds ? [bounds] : [])];
 }
 
 function boundsColumn(table: MetricTable): string | undefined {
@@ -32,8 +35,8 @@ function boundsColumn(table: MetricTable): string | undefined {
 }
 
 /** 53 bits of the hash of the identifying columns: a JS number that is the same in every query. */
-export function streamId(table: MetricTable): string {
-  return `(hash(${identity(table).join(', ')}) >> 11)::DOUBLE`;
+export function streamId(table: MetricTable, scope: boolean): string {
+  return `(hash(${identity(table, scope).join(', ')}) >> 11)::DOUBLE`;
 }
 
 export function sourcePredicate(
@@ -55,7 +58,7 @@ export async function discover(
   limit: number,
 ): Promise<Stream[]> {
   const { table } = source;
-  const columns = identity(table);
+  const columns = identity(table, ctx.limits.scopeLabels);
   const where = sourcePredicate(source, matchers, window);
   const firsts = columns.map((column) => `first(${column})`).join(', ');
   // The spread of the whole hash tells when two identities fall on one id.
@@ -73,6 +76,7 @@ export async function discover(
       streams.push({
         id: chunk.columns[0]?.[row] as number,
         name: (cell('prometheus_name') as string | null) ?? '',
+        metric: { name: (cell('metric_name') as string | null) ?? '', type: table.slice('metric_'.length) },
         labels: pointLabels((column) => cell(column) as string | null),
         delta: cell('aggregation_temporality') === aggregationTemporalityDelta,
         bounds: (cell(boundsColumn(table) ?? '') as number[] | null) ?? [],

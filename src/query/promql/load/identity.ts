@@ -2,28 +2,69 @@ import { promotedColumns } from '../../../schema/index.js';
 import { Labels, labelName, metricName } from '../../series/labels.js';
 import { targetInfo } from './sources.js';
 
-/** Columns that tell series apart, in the order that `identityOf` takes them. */
 export const resourceColumns = ['service_namespace', 'service_name', 'service_instance_id'] as const;
 export const promoted = promotedColumns('metrics').map((attribute) => attribute.column);
-export const identityColumns = [
-  'prometheus_name',
-  'metric_attributes',
-  ...resourceColumns,
-  ...promoted,
-] as const;
+
+/** The labels of the scope that have columns. */
+export const scopeColumns = new Map([
+  ['otel_scope_name', 'scope_name'],
+  ['otel_scope_version', 'scope_version'],
+  ['otel_scope_schema_url', 'scope_schema_url'],
+]);
+export const scopePrefix = 'otel_scope_';
+
+/** Columns that tell series apart; `scope`: also by instrumentation scope. */
+export function identityColumns(scope: boolean): string[] {
+  return [
+    'prometheus_name',
+    'metric_name',
+    'metric_attributes',
+    ...resourceColumns,
+    ...promoted,
+    ...(scope ? [...scopeColumns.values(), 'scope_attributes'] : []),
+  ];
+}
 
 /**
  * Labels of a metric's series, without its name: attributes first; service_name and the promoted resource
- * columns where no attribute has that name; `job` and `instance` of the resource over everything.
+ * columns where no attribute has that name; then the scope; `job` and `instance` of the resource over everything.
+ * What a label of the scope or the resource hides is kept: as `exported_<name>`, Prometheus' own prefix for it;
+ * a promoted resource attribute that gives way to the point's own as `resource_<name>`.
  */
 export function pointLabels(column: (name: string) => string | null): [string, string][] {
   const labels = attributeLabels(column('metric_attributes'));
   for (const name of ['service_name', ...promoted]) {
     const value = column(name);
-    if (value !== null && !labels.has(name)) labels.set(name, value);
+    if (value === null) continue;
+    const own = labels.get(name);
+    if (own === undefined) labels.set(name, value);
+    // The name of the service is in `job` all the same.
+    else if (own !== value && name !== 'service_name') addFree(labels, `${resourcePrefix}${name}`, value);
   }
-  for (const [name, value] of targetLabels(column)) labels.set(name, value);
+  for (const [name, value] of [...scopeLabels(column), ...targetLabels(column)]) {
+    const own = labels.get(name);
+    labels.set(name, value);
+    if (own !== undefined && own !== value) addFree(labels, `${exportedPrefix}${name}`, own);
+  }
   return [...labels];
+}
+
+export const resourcePrefix = 'resource_';
+const exportedPrefix = 'exported_';
+
+function addFree(labels: Map<string, string>, name: string, value: string): void {
+  let free = name;
+  while (labels.has(free)) free = `${exportedPrefix}${free}`;
+  labels.set(free, value);
+}
+
+/** OpenTelemetry's Prometheus compatibility specification, "Instrumentation Scope". */
+function scopeLabels(column: (name: string) => string | null): [string, string][] {
+  const own = [...scopeColumns].flatMap(([label, name]): [string, string][] => {
+    const value = column(name);
+    return value ? [[label, value]] : [];
+  });
+  return [...attributeLabels(column('scope_attributes'), scopePrefix), ...own];
 }
 
 /** `job` and `instance`, as the OpenTelemetry compatibility specification derives them from the resource. */
@@ -48,14 +89,14 @@ export function targetInfoLabels(column: (name: string) => string | null): Label
 }
 
 /** Attribute keys as label names; values of keys that become one name are joined with `;` in key order. */
-function attributeLabels(json: string | null): Map<string, string> {
+function attributeLabels(json: string | null, prefix = ''): Map<string, string> {
   const labels = new Map<string, string>();
   if (!json) return labels;
   const attributes = JSON.parse(quoteLongIntegers(json)) as Record<string, unknown>;
   for (const key of Object.keys(attributes).sort()) {
     const value = attributeText(attributes[key]);
     if (value === '') continue;
-    const name = labelName(key);
+    const name = labelName(prefix + key);
     const before = labels.get(name);
     labels.set(name, before === undefined ? value : `${before};${value}`);
   }

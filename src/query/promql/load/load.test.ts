@@ -37,7 +37,16 @@ describe('labels of series', () => {
     };
     await lake.insert('metric_gauge', [
       {
-        ...at(0, 'attributes', { 'http.route': '/a', '0th': true, n: 7, 'a.b': 'x', a_b: 'y', none: '' }),
+        ...at(0, 'attributes', {
+          'http.route': '/a',
+          '0th': true,
+          n: 7,
+          'a.b': 'x',
+          a_b: 'y',
+          none: '',
+          _lead: 'l',
+          ütf: 'u',
+        }),
         value: 1,
       },
       { ...at(0, 'attributes'), metric_attributes: '{"big":9007199254740993,"list":["a",1]}', value: 2 },
@@ -54,7 +63,7 @@ describe('labels of series', () => {
 
   it('come from the attributes, normalised', async () => {
     assert.deepEqual(await instant(lake, 'attributes', 0), [
-      '{__name__="attributes", a_b="x;y", http_route="/a", key_0th="true", n="7"} 1',
+      '{__name__="attributes", a_b="x;y", http_route="/a", key_0th="true", key_lead="l", key_tf="u", n="7"} 1',
       '{__name__="attributes", big="9007199254740993", list="[\\"a\\",1]"} 2',
     ]);
     assert.equal((await instant(lake, 'attributes{"http.route"="/a", n="7"}', 0)).length, 1);
@@ -64,13 +73,14 @@ describe('labels of series', () => {
 
   it('take job and instance from the resource over attributes, the other columns under them', async () => {
     assert.deepEqual(await instant(lake, 'resource', 0), [
-      '{__name__="resource", instance="i-1", job="shop/cart", k="v", k8s_pod_name="cart-7f", service_name="own"} 3',
+      '{__name__="resource", exported_job="mine", instance="i-1", job="shop/cart", k="v", k8s_pod_name="cart-7f", service_name="own"} 3',
     ]);
     for (const matcher of [
       'job="shop/cart"',
       'instance="i-1"',
       'service_name="own"',
       'k8s_pod_name="cart-7f"',
+      'exported_job="mine"',
     ]) {
       assert.equal((await instant(lake, `resource{${matcher}}`, 0)).length, 1, matcher);
     }
@@ -95,9 +105,118 @@ describe('labels of series', () => {
     assert.deepEqual(
       await instant(lake, 'resource * on (job, instance) group_left (host_arch) target_info', minute),
       [
-        '{host_arch="arm64", instance="i-1", job="shop/cart", k="v", k8s_pod_name="cart-7f", service_name="own"} 3',
+        '{exported_job="mine", host_arch="arm64", instance="i-1", job="shop/cart", k="v", k8s_pod_name="cart-7f", service_name="own"} 3',
       ],
     );
+  });
+});
+
+describe('instrumentation scopes', () => {
+  let lake: TestLake;
+  let without: TestLake;
+  before(async () => {
+    [lake, without] = [await testLake(), await testLake({ scopeLabels: false })];
+    for (const one of [lake, without]) {
+      await one.insert('metric_sum', [
+        ...[0, 1, 2].flatMap((i) =>
+          [
+            { scope_name: 'lib.a', scope_version: '1.2', value: 1000 + 10 * i },
+            {
+              scope_name: 'lib.b',
+              scope_schema_url: 'https://x/1',
+              scope_attributes: '{"short.name":"b"}',
+              value: 50 + i,
+            },
+          ].map((row) => ({
+            ...at(i, 'calls_total', { otel_scope_version: 'own' }),
+            aggregation_temporality: 2,
+            is_monotonic: true,
+            ...row,
+          })),
+        ),
+      ]);
+    }
+  });
+  after(async () => {
+    await lake.close();
+    await without.close();
+  });
+
+  it('are labels, and never one series', async () => {
+    assert.deepEqual(await instant(lake, 'calls_total', 2 * minute), [
+      '{__name__="calls_total", exported_otel_scope_version="own", otel_scope_name="lib.a", otel_scope_version="1.2"} 1020',
+      '{__name__="calls_total", otel_scope_name="lib.b", otel_scope_schema_url="https://x/1", otel_scope_short_name="b", otel_scope_version="own"} 52',
+    ]);
+    assert.deepEqual(await instant(lake, 'sum(calls_total)', 2 * minute), ['{} 1072']);
+    for (const [matcher, value] of [
+      ['otel_scope_name="lib.a"', 1020],
+      ['otel_scope_name!="lib.a"', 52],
+      ['otel_scope_name=~"lib.(a|c)"', 1020],
+      ['otel_scope_version="1.2"', 1020],
+      ['otel_scope_version="own"', 52],
+      ['otel_scope_schema_url="https://x/1"', 52],
+      ['otel_scope_short_name="b"', 52],
+      ['exported_otel_scope_version="own"', 1020],
+      ['otel_scope_schema_url=""', 1020],
+    ] as const) {
+      assert.deepEqual(
+        await instant(lake, `sum(calls_total{${matcher}})`, 2 * minute),
+        [`{} ${value}`],
+        matcher,
+      );
+    }
+  });
+
+  it('are left out on demand', async () => {
+    assert.deepEqual(
+      await instant(without, 'count by (otel_scope_name, otel_scope_version) (calls_total)', 0),
+      ['{otel_scope_version="own"} 1'],
+    );
+  });
+});
+
+describe('metrics whose names become one', () => {
+  let lake: TestLake;
+  before(async () => {
+    lake = await testLake();
+    const gauge = (i: number, metric: string, value: number, more: object = {}) => ({
+      ...at(i, 'q_len'),
+      metric_name: metric,
+      value,
+      ...more,
+    });
+    await lake.insert('metric_gauge', [
+      ...[0, 1, 2].flatMap((i) => [gauge(i, 'q.len', 1), gauge(i, 'q_len', 20)]),
+      // One after the other: a metric that was renamed.
+      { ...gauge(0, 'old.name', 1), prometheus_name: 'name' },
+      { ...gauge(1, 'new.name', 2), prometheus_name: 'name' },
+      { ...gauge(0, 'kind', 1), prometheus_name: 'kind' },
+      { ...gauge(1, 'kind', 1), prometheus_name: 'kind' },
+    ]);
+    await lake.insert('metric_sum', [
+      { ...gauge(0, 'kind', 5), prometheus_name: 'kind', aggregation_temporality: 2, is_monotonic: false },
+      { ...gauge(1, 'kind', 5), prometheus_name: 'kind', aggregation_temporality: 2, is_monotonic: false },
+    ]);
+  });
+  after(() => lake.close());
+
+  it('are kept apart by a label', async () => {
+    assert.deepEqual(await instant(lake, 'q_len', 2 * minute), [
+      '{__name__="q_len", otel_metric_name="q.len"} 1',
+      '{__name__="q_len", otel_metric_name="q_len"} 20',
+    ]);
+    assert.deepEqual(await instant(lake, 'q_len{otel_metric_name="q.len"}', 2 * minute), [
+      '{__name__="q_len", otel_metric_name="q.len"} 1',
+    ]);
+    assert.deepEqual(await instant(lake, '{"q.len"}', 2 * minute), ['{__name__="q_len"} 1']);
+    assert.deepEqual(await instant(lake, 'kind', minute), [
+      '{__name__="kind", otel_metric_type="gauge"} 1',
+      '{__name__="kind", otel_metric_type="sum"} 5',
+    ]);
+  });
+
+  it('are one series when one followed the other', async () => {
+    assert.deepEqual(await instant(lake, 'sum_over_time(name[5m])', minute), ['{} 3']);
   });
 });
 
@@ -111,6 +230,29 @@ describe('sums', () => {
     await lake.insert('metric_sum', [...rows.reverse(), { ...at(2, 'delta_total'), ...delta, value: 15 }]);
   });
   after(() => lake.close());
+
+  it('of delta temporality count from their first point on, without extrapolation', async () => {
+    const single = (value: number, i: number, attributes: object, metric: string) => ({
+      ...at(i, metric, { ...attributes }),
+      aggregation_temporality: 1,
+      is_monotonic: true,
+      value,
+    });
+    await lake.insert('metric_sum', [
+      single(7, 0, {}, 'once_total'),
+      single(7, 0, {}, 'twice_total'),
+      single(9, 1, {}, 'twice_total'),
+      // Attributes in another order are the same series.
+      { ...single(1, 0, {}, 'ordered_total'), metric_attributes: '{"a":"1","b":"2"}' },
+      { ...single(2, 1, {}, 'ordered_total'), metric_attributes: '{"b":"2","a":"1"}' },
+      { ...single(4, 2, {}, 'ordered_total'), metric_attributes: '{"a":"1","b":"2"}' },
+    ]);
+    assert.deepEqual(await instant(lake, 'increase(once_total[5m])', 30_000), ['{} 7']);
+    assert.deepEqual(await instant(lake, 'increase(twice_total[5m])', 2 * minute), ['{} 16']);
+    assert.deepEqual(await instant(lake, 'increase(twice_total[1m])', minute), ['{} 9']);
+    assert.deepEqual(await instant(lake, 'rate(twice_total[5m]) * 300', 2 * minute), ['{} 16']);
+    assert.deepEqual(await instant(lake, 'increase(ordered_total[5m])', 2 * minute), ['{a="1", b="2"} 7']);
+  });
 
   it('of delta temporality are running totals over what is loaded', async () => {
     assert.deepEqual(await instant(lake, 'increase(delta_total[5m])', 3 * minute), ['{} 50']);
@@ -150,6 +292,21 @@ describe('histograms and summaries', () => {
         bucket_counts: [0, 4],
         explicit_bounds: [1],
         aggregation_temporality: 1,
+      },
+      classic(0, [1, 1, 1], { prometheus_name: 'cut' }),
+      {
+        ...classic(1, [], { prometheus_name: 'cut', count: null, sum: null }),
+        explicit_bounds: [],
+        flags: 1,
+      },
+      {
+        ...at(0, 'named'),
+        metric_name: 'http.wait',
+        count: 4,
+        sum: 2,
+        bucket_counts: [1, 3],
+        explicit_bounds: [1],
+        aggregation_temporality: 2,
       },
       classic(0, [1, 1, 1], { prometheus_name: 'ended' }),
       { ...classic(1, [], { prometheus_name: 'ended', count: null, sum: null }), flags: 1 },
@@ -211,6 +368,32 @@ describe('histograms and summaries', () => {
       '{__name__="d_count"} 7',
       '{__name__="d_sum"} 8',
     ]);
+  });
+
+  it('of delta temporality count from their first point on', async () => {
+    assert.deepEqual(await instant(lake, 'increase(d_count[30s])', 0), ['{} 3']);
+    assert.deepEqual(await instant(lake, 'sum by (le) (increase(d_bucket[5m]))', minute), [
+      '{le="+Inf"} 7',
+      '{le="1"} 1',
+    ]);
+  });
+
+  it('end in all their series at a point without a recorded value, and without bounds', async () => {
+    for (const expr of ['{__name__=~"cut_.+"}', 'cut_bucket{le="1"}', 'cut_bucket{le="+Inf"}']) {
+      assert.notDeepEqual(await instant(lake, expr, minute - 1), [], expr);
+      assert.deepEqual(await instant(lake, expr, minute), [], expr);
+    }
+    assert.equal((await instant(lake, 'cut_bucket offset 1m', 2 * minute - 1)).length, 3);
+  });
+
+  it('are found whole by their OpenTelemetry name, and by it with a suffix in parts', async () => {
+    assert.deepEqual(await instant(lake, '{"http.wait"}', 0), [
+      '{__name__="named_bucket", le="+Inf"} 4',
+      '{__name__="named_bucket", le="1"} 1',
+      '{__name__="named_count"} 4',
+      '{__name__="named_sum"} 2',
+    ]);
+    assert.deepEqual(await instant(lake, '{"http.wait_count"}', 0), ['{__name__="named_count"} 4']);
   });
 
   it('end in all their series at a point without a recorded value', async () => {

@@ -5,11 +5,11 @@ import { metricName } from '../../series/labels.js';
 import type { VectorSelector } from '../syntax/ast.js';
 import type { Window } from '../plan/plan.js';
 import { discover } from './discover.js';
-import { compileMatcher, type CompiledMatcher } from '../../series/matchers.js';
+import { compileMatcher, matchesAll, type CompiledMatcher } from '../../series/matchers.js';
 import { allOf, inWindow } from './predicates.js';
 import { loadPart, type Account } from './samples.js';
 import { isOriginalName, sourcesFor, wantsTargetInfo } from './sources.js';
-import { mergeSeries, type SampleSeries } from './store.js';
+import { conflictLabels, mergeSeries, type SampleSeries } from './store.js';
 import { loadTargetInfo } from './target.js';
 
 export type LoadedSeries = ReadonlyMap<VectorSelector, readonly SampleSeries[]>;
@@ -88,7 +88,8 @@ async function loadSelector(
   window: Window,
 ): Promise<SampleSeries[]> {
   const compiled = selector.matchers.map(compileMatcher);
-  const matchers = labelMatchers(compiled);
+  const matchers = labelMatchers(compiled).filter((matcher) => !conflictLabels.has(matcher.name));
+  const conflicts = compiled.filter((matcher) => conflictLabels.has(matcher.name));
   const { maxSeries } = ctx.limits;
   const found: SampleSeries[] = [];
   for (const source of sourcesFor(compiled)) {
@@ -104,7 +105,8 @@ async function loadSelector(
   if (wantsTargetInfo(compiled))
     found.push(...(await loadTargetInfo({ ctx, pacer, account, matchers, window })));
   if (found.length === 0) await refuseNativeHistogram(ctx, compiled, window);
-  return mergeSeries(found);
+  const merged = mergeSeries(found);
+  return conflicts.length === 0 ? merged : merged.filter(({ labels }) => matchesAll(labels, conflicts));
 }
 
 /** The bare name of an exponential histogram would stand for native histogram samples; saying so beats an empty answer. */

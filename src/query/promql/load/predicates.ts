@@ -1,9 +1,10 @@
 import type { SqlValue } from '../../../lake/session.js';
 import { metricName } from '../../series/labels.js';
 import type { Window } from '../plan/plan.js';
-import { promoted } from './identity.js';
+import { promoted, resourcePrefix, scopeColumns, scopePrefix } from './identity.js';
 import { literalAlternatives, type CompiledMatcher } from '../../series/matchers.js';
 import type { Source } from './sources.js';
+import { conflictLabels } from './store.js';
 
 export interface Predicate {
   readonly sql: string;
@@ -50,18 +51,25 @@ const job = `CASE WHEN service_namespace IS NULL THEN service_name ELSE service_
 export function pushedDown(matchers: readonly CompiledMatcher[]): Predicate[] {
   return matchers.flatMap((matcher): Predicate[] => {
     const values = wantedValues(matcher);
-    if (!values || matcher.name === metricName || matcher.name === 'le' || matcher.name === 'quantile')
-      return [];
+    if (!values || !isStored(matcher.name)) return [];
     const marks = values.map(() => '?').join(', ');
     if (matcher.name === 'job') return derived(job, 'service_name', values);
     if (matcher.name === 'instance') return derived('service_instance_id', 'service_instance_id', values);
-    const texts = values.every(verbatimInJson) ? inAttributes(values) : undefined;
+    const scope = scopeColumns.get(matcher.name);
+    if (scope !== undefined) return derived(scope, scope, values);
+    const texts = values.every(verbatimInJson) ? inAttributes(values, matcher.name) : undefined;
     if (!texts) return [];
     if (matcher.name === 'service_name' || promoted.includes(matcher.name)) {
       return [{ sql: `${matcher.name} IN (${marks}) OR ${texts.sql}`, params: [...values, ...texts.params] }];
     }
     return [texts];
   });
+}
+
+/** Whether a label's value is somewhere in the row as it is. */
+function isStored(name: string): boolean {
+  if (name === metricName || name === 'le' || name === 'quantile' || conflictLabels.has(name)) return false;
+  return !name.startsWith(resourcePrefix) && !name.startsWith('exported_');
 }
 
 /** The values that a matcher lets through, when they can be listed and a missing label is none of them. */
@@ -75,8 +83,14 @@ function derived(expression: string, presence: string, values: string[]): Predic
   return [{ sql: `${expression} IN (${marks}) OR ${presence} IS NULL`, params: values }];
 }
 
-function inAttributes(values: readonly string[]): Predicate {
-  return { sql: values.map(() => 'contains(metric_attributes, ?)').join(' OR '), params: values };
+function inAttributes(values: readonly string[], label: string): Predicate {
+  const columns = label.startsWith(scopePrefix)
+    ? ['metric_attributes', 'scope_attributes']
+    : ['metric_attributes'];
+  return {
+    sql: columns.flatMap((column) => values.map(() => `contains(${column}, ?)`)).join(' OR '),
+    params: columns.flatMap(() => values),
+  };
 }
 
 /** Whether JSON text holds the value as it is: no escapes, no number that could be written another way, no joined values. */

@@ -48,15 +48,9 @@ export async function loadPart(
   const { table } = request.source;
   const named = streams.map((stream) => ({ stream, name: stream.name + suffixes[part] }));
   if (part === 'bucket' && table === 'metric_exponential_histogram') return loadExponential(request, named);
-  const targets = new Map<number, (SeriesBuilder | null)[]>();
-  for (const { stream, name } of named) {
-    const builders = partLabels(part, stream).map((extra) =>
-      builderFor(stream, name, extra, request.matchers),
-    );
-    if (builders.some((builder) => builder !== null)) targets.set(stream.id, builders);
-  }
+  const targets = targetsOf(part, named, request.matchers);
   if (targets.size === 0) return [];
-  const listed = part === 'bucket' || part === 'quantile';
+  const listed = isListed(part);
   // A point without a value and without the flag (a histogram without a sum) is no sample at all.
   const columns = points[part][table] ?? 'NULL';
   const present = listed || part === 'count' ? 'true' : `${columns} IS NOT NULL OR ${stale}`;
@@ -64,9 +58,9 @@ export async function loadPart(
   const shown = listed ? `${columns}, ${stale}` : `CASE WHEN ${stale} THEN NULL ELSE ${columns} END`;
   const where = rowPredicate(request, streams, targets.size, { sql: present, params: [] }, targets.keys());
   const sql =
-    `SELECT ${streamId(table)}, epoch_us(timestamp)::DOUBLE, ${shown} ` +
+    `SELECT ${streamId(table, request.ctx.limits.scopeLabels)}, epoch_us(timestamp)::DOUBLE, ${shown} ` +
     `FROM lake.main.${table} WHERE ${where.sql}`;
-  const known = new IdTable<Builders>(targets);
+  const known = new IdTable<Target>(targets);
   for await (const chunk of request.ctx.session.stream(sql, where.params)) {
     const [ids, micros] = [numbers(chunk.columns[0]), numbers(chunk.columns[1])];
     if (listed) pushLists(request, part, known, ids, micros, chunk.columns);
@@ -74,10 +68,45 @@ export async function loadPart(
     request.account(chunk.rowCount);
     if (request.pacer.due) await request.pacer.pause();
   }
-  return finish(request.pacer, [...targets.values()].flat());
+  return finish(
+    request.pacer,
+    [...targets.values()].flatMap(({ builders }) => builders),
+  );
 }
 
-type Builders = readonly (SeriesBuilder | null)[];
+/** Where the rows of a stream go. */
+interface Target {
+  readonly builders: (SeriesBuilder | null)[];
+  /** What a point without a recorded value ends. */
+  readonly ended: (SeriesBuilder | null)[];
+}
+
+function targetsOf(
+  part: Part,
+  named: readonly { stream: Stream; name: string }[],
+  matchers: readonly CompiledMatcher[],
+): Map<number, Target> {
+  const factory = new BuilderFactory(matchers);
+  const all = named.map(({ stream, name }) => {
+    const builders = partLabels(part, stream).map((extra) => factory.builder(stream, name, extra));
+    return { stream, builders, key: seriesLabels(stream, name, null).key };
+  });
+  // A point without a recorded value need not repeat the bounds, by which streams are told apart.
+  const whole = new Map<string, (SeriesBuilder | null)[]>();
+  if (all.some(({ stream }) => isListed(part) && stream.bounds.length === 0)) {
+    for (const { key, builders } of all) whole.set(key, [...(whole.get(key) ?? []), ...builders]);
+  }
+  const targets = new Map<number, Target>();
+  for (const { stream, builders, key } of all) {
+    const ended = stream.bounds.length === 0 ? (whole.get(key) ?? builders) : builders;
+    if (ended.some((builder) => builder !== null)) targets.set(stream.id, { builders, ended });
+  }
+  return targets;
+}
+
+function isListed(part: Part): boolean {
+  return part === 'bucket' || part === 'quantile';
+}
 
 /** A column of numbers without NULL; query threads have it as it is. */
 function numbers(column: SqlColumn | undefined): Float64Array {
@@ -85,33 +114,35 @@ function numbers(column: SqlColumn | undefined): Float64Array {
 }
 
 function pushNumbers(
-  known: IdTable<Builders>,
+  known: IdTable<Target>,
   ids: Float64Array,
   micros: Float64Array,
   values: SqlColumn,
 ): void {
   if (values instanceof Float64Array) {
-    known.forEach(ids, ([builder], row) => builder?.push(micros[row] ?? 0, values[row] ?? NaN));
+    known.forEach(ids, ({ builders }, row) => builders[0]?.push(micros[row] ?? 0, values[row] ?? NaN));
   } else {
-    known.forEach(ids, ([builder], row) => builder?.push(micros[row] ?? 0, values[row] as number | null));
+    known.forEach(ids, ({ builders }, row) =>
+      builders[0]?.push(micros[row] ?? 0, values[row] as number | null),
+    );
   }
 }
 
 function pushLists(
   request: SampleRequest,
   part: Part,
-  known: IdTable<Builders>,
+  known: IdTable<Target>,
   ids: Float64Array,
   micros: Float64Array,
   columns: readonly SqlColumn[],
 ): void {
   const values = columns[2] ?? [];
   const totals = part === 'bucket' ? columns[3] : undefined;
-  const ended = columns.at(-1) ?? [];
-  known.forEach(ids, (builders, row) => {
+  const flags = columns.at(-1) ?? [];
+  known.forEach(ids, ({ builders, ended }, row) => {
     const at = micros[row] ?? 0;
-    if (ended[row] === true) {
-      for (const builder of builders) builder?.push(at, null);
+    if (flags[row] === true) {
+      for (const builder of ended) builder?.push(at, null);
       return;
     }
     const list = (values[row] as number[] | null) ?? [];
@@ -128,14 +159,24 @@ function partLabels(part: Part, stream: Stream): readonly (readonly [string, str
   return [null];
 }
 
-function builderFor(
-  stream: Stream,
-  name: string,
-  extra: readonly [string, string] | null,
-  matchers: readonly CompiledMatcher[],
-): SeriesBuilder | null {
-  const labels = seriesLabels(stream, name, extra);
-  return matchesAll(labels, matchers) ? new SeriesBuilder(labels, stream.delta) : null;
+/** Makes the builders of one part. */
+class BuilderFactory {
+  readonly #deltas = new Map<string, SeriesBuilder>();
+
+  constructor(private readonly matchers: readonly CompiledMatcher[]) {}
+
+  /** Null for series that the matchers refuse. */
+  builder(stream: Stream, name: string, extra: readonly [string, string] | null): SeriesBuilder | null {
+    const labels = seriesLabels(stream, name, extra);
+    if (!matchesAll(labels, this.matchers)) return null;
+    if (!stream.delta) return new SeriesBuilder(labels, false, stream.metric);
+    // Increments of equal labels are one running total, whatever else tells their streams apart.
+    const key = `${labels.key}/${stream.metric.name}`;
+    const known = this.#deltas.get(key);
+    const builder = known ?? new SeriesBuilder(labels, true, stream.metric);
+    if (!known) this.#deltas.set(key, builder);
+    return builder;
+  }
 }
 
 export function seriesLabels(stream: Stream, name: string, extra: readonly [string, string] | null): Labels {
@@ -157,7 +198,7 @@ function rowPredicate(
   const rows = allOf([sourcePredicate(request.source, request.matchers, request.window), present]);
   if (wanted === streams.length) return rows;
   const list = `[${[...ids].join(',')}]`;
-  const among = `${streamId(request.source.table)} IN (SELECT unnest(CAST(? AS DOUBLE[])))`;
+  const among = `${streamId(request.source.table, request.ctx.limits.scopeLabels)} IN (SELECT unnest(CAST(? AS DOUBLE[])))`;
   return allOf([rows, { sql: among, params: [list] }]);
 }
 
@@ -171,12 +212,18 @@ async function loadExponential(
   if (wanted.length === 0) return [];
   const ids = wanted.map(({ stream }) => stream.id);
   const where = rowPredicate(request, streams, wanted.length, { sql: 'true', params: [] }, ids);
-  const byStream = await exponentialPoints(request, streamId(request.source.table), stale, where);
+  const byStream = await exponentialPoints(
+    request,
+    streamId(request.source.table, request.ctx.limits.scopeLabels),
+    stale,
+    where,
+  );
   const builders: (SeriesBuilder | null)[] = [];
+  const factory = new BuilderFactory(request.matchers);
   for (const { stream, name } of wanted) {
     const all = byStream.get(stream.id) ?? [];
     const { bounds, counts } = exponentialBuckets(all);
-    const own = bounds.map((bound) => builderFor(stream, name, ['le', bound], request.matchers));
+    const own = bounds.map((bound) => factory.builder(stream, name, ['le', bound]));
     for (const point of all) {
       const values = point.stale ? [] : counts(point);
       own.forEach((builder, i) => builder?.push(point.micros, point.stale ? null : (values[i] ?? NaN)));
@@ -190,7 +237,7 @@ async function loadExponential(
 
 async function finish(pacer: Pacer, builders: readonly (SeriesBuilder | null)[]): Promise<SampleSeries[]> {
   const out: SampleSeries[] = [];
-  for (const builder of builders) {
+  for (const builder of new Set(builders)) {
     if (pacer.due) await pacer.pause();
     if (builder && !builder.empty) out.push(builder.finish());
   }

@@ -40,13 +40,19 @@ export function sourcesFor(matchers: readonly CompiledMatcher[]): Source[] {
   const exact = matchers.find((m) => m.name === metricName && m.op === '=');
   return metricTables.flatMap((table): Source[] => {
     if (!exact) return [{ table, parts: partsOf[table], baseNames: null, original: false }];
-    const parts = partsOf[table].filter((part: Part) => exact.value.endsWith(suffixes[part]));
-    if (parts.length === 0) return [];
+    const all: readonly Part[] = partsOf[table];
+    const parts = all.filter((part) => exact.value.endsWith(suffixes[part]));
     const base = (part: Part) => exact.value.slice(0, exact.value.length - suffixes[part].length);
     if (isOriginalName(exact.value)) {
-      // Labels do not hold this name, so it cannot be checked afterwards which part it belongs to.
-      return parts.map((part) => ({ table, parts: [part], baseNames: [base(part)], original: true }));
+      // Labels do not hold this name, so it cannot be checked afterwards which part it belongs to. The metric's own
+      // name stands for all its series, with a suffix for those of the one part.
+      const whole = { table, parts: all, baseNames: [exact.value], original: true };
+      const single = parts
+        .filter((part) => suffixes[part] !== '')
+        .map((part) => ({ table, parts: [part], baseNames: [base(part)], original: true }));
+      return [whole, ...single];
     }
+    if (parts.length === 0) return [];
     return [{ table, parts, baseNames: [...new Set(parts.map(base))], original: false }];
   });
 }

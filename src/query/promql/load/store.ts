@@ -9,7 +9,22 @@ export interface SampleSeries {
   readonly values: Float64Array;
   /** Times at which the series was marked as ended (OTLP's "no recorded value"); null when never. */
   readonly staleTimes: Float64Array | null;
+  /** Delta temporality: values are running totals of increments that are all known, from zero on. */
+  readonly delta?: boolean;
+  readonly metric?: MetricOrigin;
 }
+
+/** Which metric a series comes from: names that differ may become one Prometheus name. */
+export interface MetricOrigin {
+  /** OpenTelemetry name. */
+  readonly name: string;
+  readonly type: string;
+}
+
+const nameLabel = 'otel_metric_name';
+const typeLabel = 'otel_metric_type';
+/** Labels that only series have which would be one with those of another metric. */
+export const conflictLabels: ReadonlySet<string> = new Set([nameLabel, typeLabel]);
 
 /** Collects the samples of one source series in any order. */
 export class SeriesBuilder {
@@ -23,6 +38,7 @@ export class SeriesBuilder {
     readonly labels: Labels,
     /** Delta temporality: each value is an increment. */
     private readonly delta: boolean,
+    private readonly metric?: MetricOrigin,
   ) {}
 
   /** `micros` since the epoch; `value` null marks the end of the series. */
@@ -69,6 +85,8 @@ export class SeriesBuilder {
       times: times.subarray(0, length),
       values: values.subarray(0, length),
       staleTimes,
+      ...(this.delta ? { delta: true } : {}),
+      ...(this.metric ? { metric: this.metric } : {}),
     };
   }
 
@@ -88,20 +106,54 @@ export class SeriesBuilder {
   }
 }
 
-/** Joins series of equal labels (one target written by two scopes, or a metric that changed its kind). */
+/**
+ * Joins series of equal labels (a metric that changed its kind). Those of metrics that both have samples at the time
+ * are kept apart by a label with the OpenTelemetry name, or the type, of each.
+ */
 export function mergeSeries(all: readonly SampleSeries[]): SampleSeries[] {
-  const byKey = new Map<string, SampleSeries[]>();
-  for (const series of all) {
-    const same = byKey.get(series.labels.key);
-    if (same) same.push(series);
-    else byKey.set(series.labels.key, [series]);
-  }
-  const merged = [...byKey.values()].map((same) => (same.length === 1 && same[0] ? same[0] : join(same)));
+  const merged = [...grouped(all, (series) => series.labels.key).values()].flatMap((same) => {
+    if (same.length === 1) return same;
+    const metrics = grouped(same, ({ metric }) => JSON.stringify([metric?.name, metric?.type]));
+    const joined = [...metrics.values()].map(join);
+    return overlap(joined) ? joined.map((series) => labelled(series, joined)) : [join(joined)];
+  });
   return merged.sort((a, b) => a.labels.compare(b.labels));
 }
 
+function grouped<T>(all: readonly T[], key: (one: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const one of all) {
+    const group = groups.get(key(one));
+    if (group) group.push(one);
+    else groups.set(key(one), [one]);
+  }
+  return groups;
+}
+
+function overlap(all: readonly SampleSeries[]): boolean {
+  if (all.length === 1) return false;
+  const spans = all
+    .filter(({ times }) => times.length > 0)
+    .map(({ times }) => [times[0] ?? 0, times.at(-1) ?? 0] as const)
+    .sort((a, b) => a[0] - b[0]);
+  return spans.some(([from], i) => i > 0 && from <= (spans[i - 1]?.[1] ?? -Infinity));
+}
+
+function labelled(series: SampleSeries, among: readonly SampleSeries[]): SampleSeries {
+  const { labels, metric } = series;
+  if (!metric) return series;
+  const names = new Set(among.map((one) => one.metric?.name));
+  const types = new Set(
+    among.filter((one) => one.metric?.name === metric.name).map((one) => one.metric?.type),
+  );
+  const named = names.size > 1 ? labels.with(nameLabel, metric.name) : labels;
+  return { ...series, labels: types.size > 1 ? named.with(typeLabel, metric.type) : named };
+}
+
 function join(parts: readonly SampleSeries[]): SampleSeries {
-  const builder = new SeriesBuilder((parts[0] as SampleSeries).labels, false);
+  const [first] = parts as [SampleSeries];
+  if (parts.length === 1) return first;
+  const builder = new SeriesBuilder(first.labels, false, first.metric);
   for (const part of parts) {
     part.times.forEach((time, i) => builder.push(time * 1000, part.values[i] ?? NaN));
     part.staleTimes?.forEach((time) => builder.push(time * 1000, null));
