@@ -17,6 +17,7 @@ const order = [
   'storage',
   'duckdb',
   'spool',
+  'grpc',
   'decode',
   'config',
   'telemetry',

@@ -116,11 +116,13 @@ async function open(
   const deps = { guard, telemetry, ...(threads && { threads }) };
   const state: ServerState = { draining: false, lost: null };
   const otlp = ingest && { intake: ingest.pipeline.intake, config, telemetry };
+  const ready = () => readiness(lake, ingest, state);
+  const serving = async () => (await ready()).ready;
   const app = await createHttpApp({
     config,
     telemetry,
     tls,
-    ready: () => readiness(lake, ingest, state),
+    ready,
     ingest: otlp ? [otlpHttp(otlp)] : [],
     query: config.role === 'ingest' ? [] : [prometheusApi(deps), lokiApi(deps), tempoApi(deps)],
     admin: [
@@ -139,7 +141,7 @@ async function open(
   opened.push(() => app.close());
   const grpc =
     otlp && config.grpcBind !== 'off'
-      ? await startOtlpGrpc({ ...otlp, bind: config.grpcBind, apiKey: config.apiKey, tls })
+      ? await startOtlpGrpc({ ...otlp, bind: config.grpcBind, apiKey: config.apiKey, tls, serving })
       : null;
   if (grpc) opened.push(() => grpc.close(0));
   const url = await listen(app, config.bind);

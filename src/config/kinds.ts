@@ -157,3 +157,29 @@ export function parseHeaderList(list: string): Record<string, string> {
   }
   return out;
 }
+
+export function originList() {
+  return {
+    schema: z.string({ error: 'is not a text' }).superRefine((list, ctx) => {
+      const origins = parseOriginList(list);
+      if (origins.length === 0) ctx.addIssue({ code: 'custom', message: 'names no origin' });
+      for (const origin of origins) {
+        if (origin === '*' || origin === 'null' || /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@]+$/i.test(origin))
+          continue;
+        ctx.addIssue({
+          code: 'custom',
+          message: `has "${origin.slice(0, 100)}", which is neither an origin (scheme://host or scheme://host:port) nor *`,
+        });
+        return;
+      }
+    }),
+    allowed: 'origins with commas between, such as https://shop.example or https://*.example.com, or *',
+  };
+}
+
+export function parseOriginList(list: string): string[] {
+  return list
+    .split(',')
+    .map((origin) => origin.trim())
+    .filter((origin) => origin !== '');
+}

@@ -10,6 +10,7 @@ import {
   maxTimerMs,
   milliseconds,
   oneOf,
+  originList,
   seconds,
   text,
   type Kind,
@@ -78,6 +79,12 @@ const server = {
     'PEM certificate chain for HTTP and gRPC; reloaded when it changes.',
   ),
   tlsKey: setting('TLS_KEY', text('a file'), undefined, 'PEM private key that belongs to TLS_CERT.'),
+  corsAllowedOrigins: setting(
+    'CORS_ALLOWED_ORIGINS',
+    originList(),
+    undefined,
+    'Origins of web pages that may send OTLP/HTTP (CORS); "*" stands for every one. Unset: none.',
+  ),
   role: setting('ROLE', oneOf('all', 'ingest', 'query'), 'all', 'What `serve` does on this node.'),
   logLevel: setting(
     'LOG_LEVEL',

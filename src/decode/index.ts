@@ -2,3 +2,6 @@ export type { DecodedGroup, Decoder, ReplayedPayloads } from './types.js';
 export { DecodeQueueFullError, DecodeWorkerError } from './errors.js';
 export { DecodePool, type DecodePoolOptions } from './pool/pool.js';
 export { GroupingDecoder } from './pool/grouping.js';
+export { decompress } from './wire/decompress.js';
+export { loadZstd } from './wire/zstd.js';
+export { Source } from './wire/source.js';

@@ -5,6 +5,7 @@ import { Gauge, type Telemetry } from '../telemetry/index.js';
 import { keyCheck, requireKey, requireQueryKey } from './auth.js';
 import { isLoopback, parseBind } from './bind.js';
 import { answerClientError } from './client-error.js';
+import { allowOrigins } from './cors.js';
 import { errorHandler, notFound } from './errors.js';
 import { refuseForeignPages } from './foreign.js';
 import { mountProbes, type Readiness } from './probes.js';
@@ -29,7 +30,7 @@ export interface HttpTimeouts {
 
 export interface HttpAppOptions {
   readonly config: Pick<Config, 'bind' | 'apiKey' | 'adminApiKey'> &
-    Partial<Pick<Config, 'allowUnauthenticated'>>;
+    Partial<Pick<Config, 'allowUnauthenticated' | 'corsAllowedOrigins'>>;
   readonly telemetry: Telemetry;
   readonly ready: () => Promise<Readiness>;
   /** From `openTls`; undefined serves plain HTTP. */
@@ -66,14 +67,15 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
 
   const key = keyCheck(config.apiKey);
   mountProbes(app, telemetry, options.ready, keyCheck(config.apiKey, config.apiKey && config.adminApiKey));
-  await mount(app, options.ingest, requireKey(key));
+  await mount(app, options.ingest, config.corsAllowedOrigins, requireKey(key));
   const trusted = config.apiKey !== undefined || config.allowUnauthenticated === true;
   const open = !trusted && isLoopback(parseBind(config.bind).host);
-  await mount(app, options.query, ...(open ? [refuseForeignPages] : []), requireQueryKey(key));
+  await mount(app, options.query, undefined, ...(open ? [refuseForeignPages] : []), requireQueryKey(key));
   const adminOpen = open && config.adminApiKey === undefined;
   await mount(
     app,
     options.admin,
+    undefined,
     ...(adminOpen ? [refuseForeignPages] : []),
     requireKey(keyCheck(config.adminApiKey ?? config.apiKey)),
   );
@@ -95,10 +97,12 @@ type Hook = ReturnType<typeof requireKey>;
 async function mount(
   app: FastifyInstance,
   plugins: readonly FastifyPluginAsync[] = [],
+  corsOrigins: string | undefined,
   ...hooks: readonly Hook[]
 ): Promise<void> {
   if (plugins.length === 0) return;
   await app.register(async (scope) => {
+    if (corsOrigins !== undefined) await allowOrigins(scope, corsOrigins);
     for (const hook of hooks) scope.addHook('onRequest', hook);
     for (const plugin of plugins) await scope.register(plugin);
   });

@@ -20,7 +20,13 @@ export function answerEarly(
 ): void {
   reply.hijack();
   const { raw: response, request } = reply;
-  response.writeHead(status, { ...headers, 'content-length': body.length, connection: 'close' });
+  // Those set before, by CORS for instance, are not sent by a hijacked reply.
+  response.writeHead(status, {
+    ...(reply.getHeaders() as OutgoingHttpHeaders),
+    ...headers,
+    'content-length': body.length,
+    connection: 'close',
+  });
   response.write(body);
 
   let left = linger.bytes;

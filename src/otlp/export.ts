@@ -93,7 +93,9 @@ export class Exporter {
       (performance.now() - begun) / 1000,
     );
     this.metrics.records.inc({ signal, outcome: 'accepted' }, result.rows);
-    if (result.rejected > 0) this.metrics.records.inc({ signal, outcome: 'rejected' }, result.rejected);
+    for (const [reason, count] of Object.entries(result.rejections ?? {})) {
+      this.metrics.records.inc({ signal, outcome: 'rejected', reason }, count);
+    }
     return { ok: true, rejected: result.rejected, reason: result.reason };
   }
 

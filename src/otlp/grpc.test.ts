@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { connect } from 'node:http2';
+import { connect, type IncomingHttpHeaders } from 'node:http2';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { gzipSync } from 'node:zlib';
+import { gunzipSync } from 'node:zlib';
 import {
   ChannelCredentials,
   Client,
@@ -27,8 +27,8 @@ import { startOtlpGrpc, type OtlpGrpcOptions, type OtlpGrpcServer } from './inde
 const limits = {
   acceptLateSecs: 100,
   acceptFutureSecs: 10,
-  maxBodyBytes: 1024,
-  maxDecodedBodyBytes: 512 * 1024,
+  maxBodyBytes: 512 * 1024,
+  maxDecodedBodyBytes: 1024 * 1024,
 };
 const logs = '/opentelemetry.proto.collector.logs.v1.LogsService/Export';
 const traces = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
@@ -81,6 +81,49 @@ function call(
         ),
     );
   });
+}
+
+interface RawAnswer {
+  readonly head: IncomingHttpHeaders;
+  /** Of the head, when the answer has nothing else. */
+  readonly trailers: IncomingHttpHeaders;
+}
+
+/** One call on a connection of its own; without a body its stream stays open. */
+async function raw(
+  address: string,
+  path: string,
+  body: Uint8Array | null,
+  headers: Record<string, string> = {},
+): Promise<RawAnswer> {
+  const session = connect(`http://${address}`);
+  try {
+    return await new Promise<RawAnswer>((resolve, reject) => {
+      session.on('error', reject);
+      const head_ = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
+      const stream = session.request({ ...head_, ...headers }, { endStream: false });
+      let head: IncomingHttpHeaders = {};
+      let trailers: IncomingHttpHeaders | null = null;
+      stream.on('error', reject);
+      stream.once('response', (received) => (head = received));
+      stream.once('trailers', (received: IncomingHttpHeaders) => (trailers = received));
+      stream.once('close', () => resolve({ head, trailers: trailers ?? head }));
+      stream.resume();
+      if (body === null) stream.write(Buffer.from([0, 0, 0, 0]));
+      else stream.end(body);
+    });
+  } finally {
+    session.destroy();
+  }
+}
+
+function framed(message: Uint8Array | string, flag = 0): Buffer {
+  const bytes = Buffer.from(message);
+  const frame = Buffer.alloc(5 + bytes.length);
+  frame[0] = flag;
+  frame.writeUInt32BE(bytes.length, 1);
+  bytes.copy(frame, 5);
+  return frame;
 }
 
 function failure(outcome: Outcome): ServiceError {
@@ -140,7 +183,23 @@ describe('OTLP over gRPC', () => {
     assert.equal(running.intake.received[0]?.payload.body.byteLength, 0);
   });
 
-  it('takes gzip', async () => {
+  it('hands on what is compressed as it came', async () => {
+    const message = Buffer.from('compressed');
+    for (const encoding of ['gzip', 'deflate', 'zstd', 'snappy'] as const) {
+      const { head, trailers } = await raw(running.server.address, logs, framed(message, 1), {
+        'grpc-encoding': encoding,
+      });
+      assert.equal(trailers['grpc-status'], String(status.OK));
+      assert.equal(head['grpc-accept-encoding'], 'identity,gzip,deflate,zstd,snappy');
+      const { payload } = running.intake.received.pop() ?? {};
+      assert.equal(payload?.encoding, encoding);
+      assert.ok(message.equals(payload?.body ?? Buffer.alloc(0)));
+    }
+    await raw(running.server.address, logs, framed(message, 0), { 'grpc-encoding': 'gzip' });
+    assert.equal(running.intake.received.pop()?.payload.encoding, 'identity');
+  });
+
+  it('takes what a client compresses with gzip', async () => {
     const compressing = new Client(running.server.address, ChannelCredentials.createInsecure(), {
       ...clientOptions,
       'grpc.default_compression_algorithm': 2,
@@ -148,7 +207,44 @@ describe('OTLP over gRPC', () => {
     const body = Buffer.alloc(100_000, 'a');
     assert.equal((await call(compressing, logs, body)).code, status.OK);
     compressing.close();
-    assert.ok(body.equals(running.intake.received[0]?.payload.body ?? Buffer.alloc(0)));
+    const { payload } = running.intake.received[0] ?? {};
+    assert.equal(payload?.encoding, 'gzip');
+    assert.ok(body.equals(gunzipSync(payload.body)));
+  });
+
+  it('answers what is not one message of a known compression', async () => {
+    const { address } = running.server;
+    const cases: [string, Buffer, Record<string, string>, status, RegExp][] = [
+      [
+        'unknown encoding',
+        framed('a', 1),
+        { 'grpc-encoding': 'br' },
+        status.UNIMPLEMENTED,
+        /gzip, deflate, zstd/,
+      ],
+      ['no encoding', framed('a', 1), {}, status.INVALID_ARGUMENT, /does not say how/],
+      [
+        'two messages',
+        Buffer.concat([framed('a'), framed('b')]),
+        {},
+        status.INVALID_ARGUMENT,
+        /more than one/,
+      ],
+      ['no message', Buffer.alloc(0), {}, status.INVALID_ARGUMENT, /no message/],
+      ['a part', framed('abcdef').subarray(0, 8), {}, status.INVALID_ARGUMENT, /ends too early/],
+      ['a wrong flag', framed('a', 7), {}, status.INVALID_ARGUMENT, /first byte is 7/],
+    ];
+    for (const [name, body, headers, code, why] of cases) {
+      const { trailers } = await raw(address, logs, body, headers);
+      assert.equal(trailers['grpc-status'], String(code), name);
+      assert.match(decodeURIComponent(String(trailers['grpc-message'])), why);
+    }
+    assert.equal(running.intake.received.length, 0);
+    assert.equal((await raw(address, logs, framed('a'), { ':method': 'GET' })).head[':status'], 405);
+    assert.equal(
+      (await raw(address, logs, framed('a'), { 'content-type': 'text/plain' })).head[':status'],
+      415,
+    );
   });
 
   it('tells how many records were rejected and why', async () => {
@@ -205,30 +301,34 @@ describe('OTLP over gRPC', () => {
     }
   });
 
-  it('refuses messages over the limit, packed or not', async () => {
-    const error = failure(await call(client, logs, Buffer.alloc(limits.maxDecodedBodyBytes + 1)));
+  it('takes messages up to the limit of HTTP exactly, compressed or not', async () => {
+    const { maxBodyBytes } = limits;
+    for (const compressed of [0, 1]) {
+      const encoding = { 'grpc-encoding': 'gzip' };
+      const exact = framed(Buffer.alloc(maxBodyBytes), compressed);
+      const { trailers } = await raw(running.server.address, logs, exact, encoding);
+      assert.equal(trailers['grpc-status'], String(status.OK));
+      const over = framed(Buffer.alloc(maxBodyBytes + 1), compressed);
+      const refused = await raw(running.server.address, logs, over, encoding);
+      assert.equal(refused.trailers['grpc-status'], String(status.RESOURCE_EXHAUSTED));
+      assert.match(
+        String(refused.trailers['grpc-message']),
+        /larger than the limit of 524288 bytes .CANARDSTACK_MAX_BODY/,
+      );
+      assert.equal(refused.trailers['grpc-status-details-bin'], undefined, 'no RetryInfo: it is final');
+    }
+    assert.equal(running.intake.received.length, 2);
+    const error = failure(await call(client, logs, Buffer.alloc(maxBodyBytes + 1)));
     assert.equal(error.code, status.RESOURCE_EXHAUSTED);
-    assert.deepEqual(error.metadata.get('grpc-status-details-bin'), []);
-    const bomb = gzipSync(Buffer.alloc(limits.maxDecodedBodyBytes * 4));
-    const session = connect(`http://${running.server.address}`);
-    const stream = session.request({
-      ':method': 'POST',
-      ':path': logs,
-      'content-type': 'application/grpc',
-      te: 'trailers',
-      'grpc-encoding': 'gzip',
-    });
-    const frame = Buffer.alloc(5);
-    frame[0] = 1;
-    frame.writeUInt32BE(bomb.length, 1);
-    const answered = new Promise((resolve) =>
-      stream.once('response', (head) => resolve(head['grpc-status'])),
-    );
-    stream.end(Buffer.concat([frame, bomb]));
-    assert.equal(await answered, String(status.RESOURCE_EXHAUSTED));
-    session.destroy();
-    assert.equal(running.intake.received.length, 0);
     assert.equal((await call(client, logs, Buffer.from('abc'))).code, status.OK);
+  });
+
+  it('ends a call at its deadline', async () => {
+    running.intake.answer = () => new Promise(() => {});
+    const { trailers } = await raw(running.server.address, logs, framed('a'), { 'grpc-timeout': '100m' });
+    assert.equal(trailers['grpc-status'], String(status.DEADLINE_EXCEEDED));
+    const { trailers: reading } = await raw(running.server.address, logs, null, { 'grpc-timeout': '100m' });
+    assert.equal(reading['grpc-status'], String(status.DEADLINE_EXCEEDED));
   });
 
   it('answers INTERNAL without detail, and logs it, when the intake fails', async () => {

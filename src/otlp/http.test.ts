@@ -26,11 +26,15 @@ interface Running {
   readonly telemetry: ReturnType<typeof recordedTelemetry>;
 }
 
-async function start(options: Partial<OtlpHttpOptions> = {}, apiKey?: string): Promise<Running> {
+async function start(
+  options: Partial<OtlpHttpOptions> = {},
+  apiKey?: string,
+  corsAllowedOrigins?: string,
+): Promise<Running> {
   const intake = new StubIntake();
   const telemetry = recordedTelemetry();
   const app = await createHttpApp({
-    config: { bind: '127.0.0.1:0', apiKey, adminApiKey: undefined },
+    config: { bind: '127.0.0.1:0', apiKey, adminApiKey: undefined, corsAllowedOrigins },
     telemetry,
     ready: async () => ({ ready: true, reasons: [] }),
     ingest: [otlpHttp({ intake, config: limits, telemetry, lingerMs: 300, ...options })],
@@ -164,6 +168,22 @@ describe('OTLP over HTTP', () => {
     );
   });
 
+  it('takes OTLP at the paths of Loki, Tempo and Prometheus, and with a slash behind', async () => {
+    for (const signal of ['logs', 'traces', 'metrics'] as const) {
+      for (const prefix of ['', '/otlp', '/api/v1/otlp']) {
+        for (const slash of ['', '/']) {
+          const path = `${prefix}/v1/${signal}${slash}`;
+          const answer = await post(path, { 'content-type': 'application/protobuf' }, 'a');
+          assert.equal(answer.status, 200, path);
+          assert.equal(answer.headers['content-type'], 'application/x-protobuf');
+          assert.equal(server.intake.received.pop()?.signal, signal, path);
+          assert.equal((await send(server.port, path, {}, null, 'GET')).headers.allow, 'POST', path);
+        }
+      }
+    }
+    assert.equal((await post('/otlp/v1/others', protobuf, 'a')).status, 404);
+  });
+
   it('refuses other content types with 415', async () => {
     for (const type of ['text/plain', 'application/grpc', 'not a type', 'application/x-protobufs']) {
       const answer = await post('/v1/logs', { 'content-type': type }, 'abc');
@@ -179,19 +199,30 @@ describe('OTLP over HTTP', () => {
   });
 
   it('passes encodings on and refuses unknown ones with 415', async () => {
-    const sent = ['identity', 'gzip', 'x-gzip', 'deflate', 'zstd', 'GZIP'];
+    const sent = [
+      'identity',
+      'none',
+      '',
+      'gzip',
+      'x-gzip',
+      'deflate',
+      'zstd',
+      'GZIP',
+      'snappy',
+      'x-snappy-framed',
+    ];
     for (const encoding of sent) {
       assert.equal((await post('/v1/logs', { ...protobuf, 'content-encoding': encoding }, 'a')).status, 200);
     }
     assert.deepEqual(
       server.intake.received.map(({ payload }) => payload.encoding),
-      ['identity', 'gzip', 'gzip', 'deflate', 'zstd', 'gzip'],
+      ['identity', 'identity', 'identity', 'gzip', 'gzip', 'deflate', 'zstd', 'gzip', 'snappy', 'snappy'],
     );
     for (const encoding of ['br', 'gzip, gzip', 'toString']) {
       const answer = await post('/v1/logs', { ...json, 'content-encoding': encoding }, 'a');
       assert.equal(answer.status, 415, encoding);
-      assert.match(answer.body.toString(), /must be gzip, deflate, zstd or identity/);
-      assert.equal(answer.headers['accept-encoding'], 'gzip, deflate, zstd, identity');
+      assert.match(answer.body.toString(), /must be one of gzip, deflate, zstd, snappy/);
+      assert.equal(answer.headers['accept-encoding'], 'gzip, deflate, zstd, snappy, identity');
     }
   });
 
@@ -314,7 +345,7 @@ describe('OTLP over HTTP', () => {
     const aborted = /requests_total\{signal="logs",transport="http",code="499"\} 1/;
     setTimeout(() => socket.destroy(), 50);
     const metrics = await measured(server, aborted);
-    assert.match(metrics, /canardstack_otlp_body_bytes_held 0/);
+    assert.match(metrics, /canardstack_otlp_body_bytes_held\{transport="http"\} 0/);
     assert.match(metrics, /requests_in_flight\{transport="http"\} 0/);
     assert.equal((await post('/v1/logs', json, '{}')).status, 200);
   });
@@ -355,7 +386,7 @@ describe('OTLP over HTTP: bounds', () => {
     slow.write(
       'POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n',
     );
-    const held = /canardstack_otlp_body_bytes_held 100000/;
+    const held = /canardstack_otlp_body_bytes_held\{transport="http"\} 100000/;
     await measured(server, held);
     assert.equal((await send(server.port, '/v1/logs', json, Buffer.alloc(100_000))).status, 429);
     const answer = new Promise<string>((resolve) =>
@@ -412,7 +443,7 @@ describe('OTLP over HTTP: bounds', () => {
 
   it('measures requests, bytes, records and refusals', async () => {
     server = await start();
-    server.intake.answer = () => accepted(10, 2, 'late');
+    server.intake.answer = () => ({ ...accepted(10, 2, 'late'), rejections: { too_old: 2 } });
     await send(server.port, '/v1/metrics', json, '12345');
     server.intake.answer = () => refusedWith('raw_spool_full');
     await send(server.port, '/v1/metrics', json, '123');
@@ -422,11 +453,98 @@ describe('OTLP over HTTP: bounds', () => {
       'canardstack_otlp_requests_total{signal="metrics",transport="http",code="429"} 1',
       'canardstack_otlp_request_bytes_total{signal="metrics",transport="http"} 8',
       'canardstack_otlp_records_total{signal="metrics",outcome="accepted"} 10',
-      'canardstack_otlp_records_total{signal="metrics",outcome="rejected"} 2',
+      'canardstack_otlp_records_total{signal="metrics",outcome="rejected",reason="too_old"} 2',
       'canardstack_otlp_refusals_total{signal="metrics",reason="raw_spool_full"} 1',
       'canardstack_otlp_ack_seconds_count{signal="metrics",transport="http"} 1',
     ]) {
       assert.ok(text_.includes(line), `${line}\nis missing in\n${text_}`);
     }
+  });
+});
+
+describe('OTLP over HTTP from web pages', () => {
+  let server: Running;
+  afterEach(() => server.app.close());
+
+  const page = 'https://shop.example';
+  const preflight = (origin: string, more: Record<string, string> = {}) =>
+    send(
+      server.port,
+      '/v1/traces',
+      { origin, 'access-control-request-method': 'POST', ...more },
+      null,
+      'OPTIONS',
+    );
+
+  it('allows none without the setting', async () => {
+    server = await start();
+    const answer = await preflight(page);
+    assert.equal(answer.status, 405);
+    assert.equal(answer.headers['access-control-allow-origin'], undefined);
+    const posted = await send(server.port, '/v1/traces', { ...json, origin: page }, '{}');
+    assert.equal(posted.status, 200);
+    assert.equal(posted.headers['access-control-allow-origin'], undefined);
+  });
+
+  it('answers a preflight of an allowed origin without a key, and marks every answer', async () => {
+    server = await start({}, 'correct horse', `${page}, https://*.pages.example:8443`);
+    for (const origin of [page, 'https://a.b.pages.example:8443']) {
+      const answer = await preflight(origin, { 'access-control-request-headers': 'content-type,x-tenant' });
+      assert.equal(answer.status, 204);
+      assert.equal(answer.headers['access-control-allow-origin'], origin);
+      assert.equal(answer.headers['access-control-allow-methods'], 'POST');
+      assert.equal(
+        answer.headers['access-control-allow-headers'],
+        'authorization, content-encoding, content-type, x-api-key, x-tenant',
+      );
+      assert.equal(answer.headers['access-control-max-age'], '7200');
+      assert.match(String(answer.headers.vary), /\bOrigin\b/i);
+      assert.equal(answer.headers['access-control-allow-credentials'], 'true');
+      assert.equal(answer.body.length, 0);
+    }
+    const key = { 'x-api-key': 'correct horse', origin: page };
+    const cases: [number, Record<string, string>, Uint8Array | string][] = [
+      [200, { ...json, ...key }, '{}'],
+      [401, { ...json, origin: page }, '{}'],
+      [415, { 'content-type': 'text/plain', ...key }, '{}'],
+      [413, { ...json, ...key, 'transfer-encoding': 'chunked' }, Buffer.alloc(maxBodyBytes * 2)],
+    ];
+    for (const [status, headers, body] of cases) {
+      const answer = await send(server.port, '/v1/traces', headers, body);
+      assert.equal(answer.status, status);
+      assert.equal(answer.headers['access-control-allow-origin'], page, String(status));
+      assert.match(String(answer.headers.vary), /\bOrigin\b/i);
+    }
+  });
+
+  it('gives other origins nothing', async () => {
+    server = await start({}, undefined, `${page},https://*.pages.example`);
+    for (const origin of [
+      'https://shop.example.evil',
+      'http://shop.example',
+      'https://shop.example:444',
+      'https://evilpages.example',
+      'https://pages.example',
+      'https://x.pages.example/',
+      'null',
+    ]) {
+      const answer = await preflight(origin);
+      assert.notEqual(answer.status, 204, origin);
+      const posted = await send(server.port, '/v1/traces', { ...json, origin }, '{}');
+      for (const { headers } of [answer, posted]) {
+        assert.equal(headers['access-control-allow-origin'], undefined, origin);
+        assert.equal(headers['access-control-allow-credentials'], undefined, origin);
+      }
+    }
+    const plain = await send(server.port, '/v1/traces', { origin: page }, null, 'OPTIONS');
+    assert.equal(plain.status, 405, 'OPTIONS that is no preflight');
+  });
+
+  it('allows every origin with "*", without credentials', async () => {
+    server = await start({}, undefined, '*');
+    const answer = await preflight('null');
+    assert.equal(answer.status, 204);
+    assert.equal(answer.headers['access-control-allow-origin'], '*');
+    assert.equal(answer.headers['access-control-allow-credentials'], undefined);
   });
 });

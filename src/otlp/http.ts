@@ -1,12 +1,19 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { HttpError } from '../http/index.js';
 import type { ContentEncoding, PayloadFormat, Signal } from '../schema/index.js';
-import { Gauge } from '../telemetry/index.js';
 import { BodyBudget, contentLength, readBody } from './body.js';
 import { answerEarly } from './early.js';
 import { Exporter, type OtlpOptions } from './export.js';
 import { encodeResponse } from './response.js';
-import { encodeStatus, grpcCodeOf, internalFailure, invalid, refused, type Failure } from './status.js';
+import {
+  encodeStatus,
+  grpcCodeOf,
+  internalFailure,
+  invalid,
+  refused,
+  tooLarge,
+  type Failure,
+} from './status.js';
 
 export interface OtlpHttpOptions extends OtlpOptions {
   /** For the whole body, from its headers on. */
@@ -17,27 +24,47 @@ export interface OtlpHttpOptions extends OtlpOptions {
   readonly lingerMs?: number;
 }
 
-const routes: Readonly<Record<string, Signal>> = {
-  '/v1/logs': 'logs',
-  '/v1/traces': 'traces',
-  '/v1/metrics': 'metrics',
-};
+/** The specification's path, and those that Loki, Tempo and Prometheus take OTLP at, for who comes from there. */
+const prefixes = ['', '/otlp', '/api/v1/otlp'];
+const signals: readonly Signal[] = ['logs', 'traces', 'metrics'];
+const routes: ReadonlyMap<string, Signal> = new Map(
+  prefixes.flatMap((prefix) =>
+    signals.flatMap((signal): [string, Signal][] => [
+      [`${prefix}/v1/${signal}`, signal],
+      [`${prefix}/v1/${signal}/`, signal],
+    ]),
+  ),
+);
 
 const contentTypes: Record<PayloadFormat, string> = {
   protobuf: 'application/x-protobuf',
   json: 'application/json',
 };
 
-const encodings: Readonly<Record<string, ContentEncoding>> = {
-  '': 'identity',
-  identity: 'identity',
-  gzip: 'gzip',
-  'x-gzip': 'gzip',
-  deflate: 'deflate',
-  zstd: 'zstd',
-};
+/** Of requests; media types that stand for the same are taken too. */
+const formats: ReadonlyMap<string, PayloadFormat> = new Map([
+  ['application/x-protobuf', 'protobuf'],
+  ['application/protobuf', 'protobuf'],
+  ['application/vnd.google.protobuf', 'protobuf'],
+  ['application/json', 'json'],
+]);
 
-/** OTLP/HTTP (opentelemetry-proto, "OTLP/HTTP"): POST /v1/logs, /v1/traces, /v1/metrics. */
+/** What a request may be encoded with, as clients name it. */
+const encodings: ReadonlyMap<string, ContentEncoding> = new Map([
+  ['', 'identity'],
+  ['identity', 'identity'],
+  ['none', 'identity'],
+  ['gzip', 'gzip'],
+  ['x-gzip', 'gzip'],
+  ['deflate', 'deflate'],
+  ['zlib', 'deflate'],
+  ['zstd', 'zstd'],
+  ['snappy', 'snappy'],
+  ['x-snappy-framed', 'snappy'],
+]);
+const encodingNames = 'gzip, deflate, zstd, snappy, identity';
+
+/** OTLP/HTTP (opentelemetry-proto, "OTLP/HTTP"): POST /v1/logs, /v1/traces, /v1/metrics, and their aliases. */
 export function otlpHttp(options: OtlpHttpOptions): FastifyPluginAsync {
   return async (app) => {
     const receiver = new HttpReceiver(options);
@@ -45,7 +72,7 @@ export function otlpHttp(options: OtlpHttpOptions): FastifyPluginAsync {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', (_request, _body, done) => done(null));
     app.setErrorHandler((error, request, reply) => receiver.failed(error, request, reply));
-    for (const [url, signal] of Object.entries(routes)) {
+    for (const [url, signal] of routes) {
       app.post(url, (request, reply) => receiver.receive(signal, request, reply));
       app.route({
         method: ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
@@ -70,16 +97,8 @@ class HttpReceiver {
 
   constructor(private readonly options: OtlpHttpOptions) {
     this.#exporter = new Exporter(options, 'http');
-    const budget = new BodyBudget(options.maxHeldBytes ?? 256 * 1024 * 1024);
-    this.#budget = budget;
-    new Gauge({
-      name: 'canardstack_otlp_body_bytes_held',
-      help: 'Memory taken by HTTP bodies that are being read.',
-      registers: [options.telemetry.registry],
-      collect() {
-        this.set(budget.heldBytes);
-      },
-    });
+    this.#budget = new BodyBudget(options.maxHeldBytes ?? 256 * 1024 * 1024);
+    this.#exporter.metrics.bodies.set('http', this.#budget);
     this.#maxBodyBytes = options.config.maxBodyBytes;
     this.#bodyTimeoutMs = options.bodyTimeoutMs ?? 30_000;
     this.#lingerMs = options.lingerMs ?? 2000;
@@ -128,7 +147,7 @@ class HttpReceiver {
   /** Answers what was thrown outside `receive`: by the key check, the method check or Fastify itself. */
   failed(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const failure = this.#failureFrom(error, request);
-    this.#fail(routes[request.routeOptions.url ?? ''], request, reply, failure);
+    this.#fail(routes.get(request.routeOptions.url ?? ''), request, reply, failure);
   }
 
   #failureFrom(error: unknown, request: FastifyRequest): Failure {
@@ -174,10 +193,7 @@ class HttpReceiver {
   #unread(kind: 'too_large' | 'timeout' | 'no_room'): Failure {
     switch (kind) {
       case 'too_large':
-        return invalid(
-          'too_large',
-          `the request body is larger than the limit of ${this.#maxBodyBytes} bytes (CANARDSTACK_MAX_BODY_BYTES)`,
-        );
+        return tooLarge('request body', this.#maxBodyBytes);
       case 'timeout':
         return {
           http: 408,
@@ -201,19 +217,12 @@ function mediaType(request: FastifyRequest): string {
 }
 
 function formatOf(request: FastifyRequest): PayloadFormat | null {
-  switch (mediaType(request)) {
-    case contentTypes.protobuf:
-      return 'protobuf';
-    case contentTypes.json:
-      return 'json';
-    default:
-      return null;
-  }
+  return formats.get(mediaType(request)) ?? null;
 }
 
 function encodingOf(request: FastifyRequest): ContentEncoding | null {
   const header = (request.headers['content-encoding'] ?? '').trim().toLowerCase();
-  return Object.hasOwn(encodings, header) ? (encodings[header] ?? null) : null;
+  return encodings.get(header) ?? null;
 }
 
 function unsupportedType(request: FastifyRequest): Failure {
@@ -229,11 +238,8 @@ function unsupportedType(request: FastifyRequest): Failure {
 function unsupportedEncoding(request: FastifyRequest): Failure {
   const given = (request.headers['content-encoding'] ?? '').slice(0, 100);
   return {
-    ...invalid(
-      'unsupported_encoding',
-      `content-encoding is ${given}; it must be gzip, deflate, zstd or identity`,
-    ),
+    ...invalid('unsupported_encoding', `content-encoding is ${given}; it must be one of ${encodingNames}`),
     // RFC 7694: what a request may be encoded with.
-    headers: { 'accept-encoding': 'gzip, deflate, zstd, identity' },
+    headers: { 'accept-encoding': encodingNames },
   };
 }

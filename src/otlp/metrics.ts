@@ -1,14 +1,18 @@
 import { Counter, Gauge, Histogram, type Registry } from '../telemetry/index.js';
+import type { BodyBudget } from './body.js';
 
 export type Transport = 'http' | 'grpc';
 
 export interface OtlpMetrics {
   readonly requests: Counter<'signal' | 'transport' | 'code'>;
   readonly requestBytes: Counter<'signal' | 'transport'>;
-  readonly records: Counter<'signal' | 'outcome'>;
+  /** `reason` only for those rejected. */
+  readonly records: Counter<'signal' | 'outcome' | 'reason'>;
   readonly refusals: Counter<'signal' | 'reason'>;
   readonly ackSeconds: Histogram<'signal' | 'transport'>;
   readonly inFlight: Gauge<'transport'>;
+  /** What is measured as memory held by bodies being read. */
+  readonly bodies: Map<Transport, BodyBudget>;
 }
 
 const registered = new WeakMap<Registry, OtlpMetrics>();
@@ -22,6 +26,16 @@ export function otlpMetrics(registry: Registry): OtlpMetrics {
 
 function create(registry: Registry): OtlpMetrics {
   const registers = [registry];
+  const bodies = new Map<Transport, BodyBudget>();
+  new Gauge({
+    name: 'canardstack_otlp_body_bytes_held',
+    help: 'Memory taken by request bodies that are being read.',
+    labelNames: ['transport'],
+    registers,
+    collect() {
+      for (const [transport, { heldBytes }] of bodies) this.set({ transport }, heldBytes);
+    },
+  });
   return {
     requests: new Counter({
       name: 'canardstack_otlp_requests_total',
@@ -31,14 +45,14 @@ function create(registry: Registry): OtlpMetrics {
     }),
     requestBytes: new Counter({
       name: 'canardstack_otlp_request_bytes_total',
-      help: 'Bytes of request bodies read; as received over HTTP, decompressed over gRPC.',
+      help: 'Bytes of request bodies read, as received.',
       labelNames: ['signal', 'transport'],
       registers,
     }),
     records: new Counter({
       name: 'canardstack_otlp_records_total',
-      help: 'Log records, spans and data points of answered requests, by outcome.',
-      labelNames: ['signal', 'outcome'],
+      help: 'Log records, spans and data points of answered requests, by outcome; rejected ones by reason.',
+      labelNames: ['signal', 'outcome', 'reason'],
       registers,
     }),
     refusals: new Counter({
@@ -60,5 +74,6 @@ function create(registry: Registry): OtlpMetrics {
       labelNames: ['transport'],
       registers,
     }),
+    bodies,
   };
 }

@@ -1,11 +1,11 @@
-import { status } from '@grpc/grpc-js';
+import { status, type Status } from '../grpc/index.js';
 import type { IntakeResult, PayloadErrorCode, PayloadFormat, RefusalReason } from '../schema/index.js';
-import { intField, lengthField, message } from './protobuf.js';
+import { intField, lengthField, message } from '../grpc/protobuf.js';
 
 /** An export that did not succeed, in the terms of both transports. */
 export interface Failure {
   readonly http: number;
-  readonly grpc: status;
+  readonly grpc: Status;
   /** For the client. */
   readonly message: string;
   readonly reason?: RefusalReason;
@@ -16,7 +16,7 @@ export interface Failure {
 }
 
 /** The client's fault or the node's passing state: both transports' codes. OTLP names which of them are retried. */
-const refusals: Record<RefusalReason, { http: number; grpc: status }> = {
+const refusals: Record<RefusalReason, { http: number; grpc: Status }> = {
   raw_spool_full: { http: 429, grpc: status.RESOURCE_EXHAUSTED },
   queue_full: { http: 429, grpc: status.RESOURCE_EXHAUSTED },
   freshness_budget_exceeded: { http: 429, grpc: status.RESOURCE_EXHAUSTED },
@@ -25,7 +25,7 @@ const refusals: Record<RefusalReason, { http: number; grpc: status }> = {
   shutting_down: { http: 503, grpc: status.UNAVAILABLE },
 };
 
-const payloadErrors: Record<PayloadErrorCode, { http: number; grpc: status }> = {
+const payloadErrors: Record<PayloadErrorCode, { http: number; grpc: Status }> = {
   malformed: { http: 400, grpc: status.INVALID_ARGUMENT },
   // Without RetryInfo: RESOURCE_EXHAUSTED is then final for OTLP clients.
   too_large: { http: 413, grpc: status.RESOURCE_EXHAUSTED },
@@ -40,6 +40,14 @@ export function invalid(code: PayloadErrorCode, why: string): Failure {
   return { ...payloadErrors[code], message: why };
 }
 
+/** What was sent, before decompression, is over the limit. */
+export function tooLarge(what: string, maxBytes: number): Failure {
+  return invalid(
+    'too_large',
+    `the ${what} is larger than the limit of ${maxBytes} bytes (CANARDSTACK_MAX_BODY_BYTES)`,
+  );
+}
+
 export function failureOf(result: Exclude<IntakeResult, { kind: 'accepted' }>): Failure {
   return result.kind === 'refused'
     ? refused(result.reason, result.message, result.retryAfterSeconds)
@@ -49,7 +57,7 @@ export function failureOf(result: Exclude<IntakeResult, { kind: 'accepted' }>): 
 export const internalFailure: Failure = { http: 500, grpc: status.INTERNAL, message: 'internal error' };
 
 /** The google.rpc.Code for HTTP answers that come from outside this folder. */
-export function grpcCodeOf(http: number): status {
+export function grpcCodeOf(http: number): Status {
   switch (http) {
     case 401:
       return status.UNAUTHENTICATED;

@@ -3,7 +3,7 @@ import type { Signal } from './tables.js';
 
 export type PayloadFormat = 'protobuf' | 'json';
 export type PayloadErrorCode = 'malformed' | 'too_large' | 'unsupported_encoding';
-export type ContentEncoding = 'identity' | 'gzip' | 'deflate' | 'zstd';
+export type ContentEncoding = 'identity' | 'gzip' | 'deflate' | 'zstd' | 'snappy';
 
 /**
  * One export request as it came from the wire, with all that decoding needs, so that decoding it again

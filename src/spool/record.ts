@@ -17,7 +17,7 @@ export const recordHeaderBytes = 48;
 export const recordMagic = Buffer.from([0xc5, 0x52, 0x45, 0x43]);
 
 const formats: readonly PayloadFormat[] = ['protobuf', 'json'];
-const encodings: readonly ContentEncoding[] = ['identity', 'gzip', 'deflate', 'zstd'];
+const encodings: readonly ContentEncoding[] = ['identity', 'gzip', 'deflate', 'zstd', 'snappy'];
 const crcOffset = 44;
 
 /** A payload made ready at append time; `placeFrame` completes the header once the position is known. */

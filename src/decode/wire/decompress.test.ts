@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
+import { crc32c } from '@node-rs/crc32';
+import { compressSync } from 'snappy';
 import type { ContentEncoding } from '../../schema/index.js';
 import { PayloadError } from '../errors.js';
 import { decompress } from './decompress.js';
@@ -99,5 +101,66 @@ describe('decompress', () => {
     ];
     for (const [i, [body, encoding]] of cases.entries())
       assert.equal(code(body, encoding), 'malformed', String(i));
+  });
+});
+
+/** framing_format.txt of google/snappy; every other chunk is left as it is. */
+function framedSnappy(body: Buffer, chunkBytes = 65_536): Buffer {
+  const chunk = (type: number, data: Uint8Array) => {
+    const head = Buffer.alloc(4);
+    head.writeUInt32LE(type | (data.length << 8));
+    return Buffer.concat([head, data]);
+  };
+  const parts = [chunk(0xff, Buffer.from('sNaPpY'))];
+  for (let at = 0, i = 0; at < body.length; at += chunkBytes, i++) {
+    const plain = body.subarray(at, at + chunkBytes);
+    const crc = crc32c(plain);
+    const checksum = Buffer.alloc(4);
+    checksum.writeUInt32LE((((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0);
+    parts.push(chunk(i % 2, Buffer.concat([checksum, i % 2 === 1 ? plain : compressSync(plain)])));
+  }
+  return Buffer.concat([...parts, chunk(0xfe, Buffer.alloc(10))]);
+}
+
+describe('decompress: snappy', () => {
+  const block = compressSync(words);
+  const frames = framedSnappy(words, 500);
+
+  it('takes frames and a bare block, up to the limit exactly', () => {
+    for (const packed of [block, frames]) {
+      assert.deepEqual(Buffer.from(decompress(packed, 'snappy', words.length)), words);
+      assert.equal(code(packed, 'snappy', words.length - 1), 'too_large');
+      const shared = new Uint8Array(new SharedArrayBuffer(packed.length));
+      shared.set(packed);
+      assert.deepEqual(Buffer.from(decompress(shared, 'snappy', limit)), words);
+    }
+    for (const empty of [compressSync(Buffer.alloc(0)), framedSnappy(Buffer.alloc(0))]) {
+      assert.equal(decompress(empty, 'snappy', limit).length, 0);
+    }
+    const long = Buffer.alloc(300_000, 'ab');
+    assert.deepEqual(Buffer.from(decompress(framedSnappy(long), 'snappy', long.length)), long);
+  });
+
+  it('finds every damage, and none of it takes memory', () => {
+    for (const packed of [block, frames]) {
+      for (let cut = 1; cut < packed.length - 14; cut++) {
+        assert.notEqual(code(packed.subarray(0, cut), 'snappy'), 'too_large', String(cut));
+      }
+    }
+    for (let at = 0; at < frames.length; at++) {
+      const flipped = Buffer.from(frames);
+      flipped[at]! ^= 0x10;
+      // What is skipped may be anything, and a chunk may become one that is skipped.
+      if (code(flipped, 'snappy') === 'ok') {
+        assert.ok(
+          at >= frames.length - 14 || decompress(flipped, 'snappy', limit).length < words.length,
+          String(at),
+        );
+      }
+    }
+    assert.equal(code(new Uint8Array(0), 'snappy'), 'malformed');
+    // A few bytes that claim 90,000.
+    assert.equal(code(Uint8Array.from([0x90, 0xbf, 0x05, 0, 0x61]), 'snappy'), 'malformed');
+    assert.equal(code(Uint8Array.from([0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0x61]), 'snappy'), 'too_large');
   });
 });

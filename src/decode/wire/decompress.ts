@@ -1,6 +1,7 @@
 import { gunzipSync, inflateRawSync, inflateSync } from 'node:zlib';
 import type { ContentEncoding } from '../../schema/index.js';
 import { malformed, PayloadError } from '../errors.js';
+import { unsnappy } from './snappy.js';
 import { unzstd } from './zstd.js';
 
 /** Undoes a Content-Encoding (RFC 9110, section 8.4.1). Never holds much more than `limit` bytes. */
@@ -18,6 +19,8 @@ export function decompress(body: Uint8Array, encoding: ContentEncoding, limit: n
         : zlib(inflateRawSync, body, limit, body.length * 8);
     case 'zstd':
       return unzstd(body, limit, () => tooLarge(limit));
+    case 'snappy':
+      return unsnappy(body, limit, () => tooLarge(limit));
     default:
       throw new PayloadError(
         'unsupported_encoding',
