@@ -132,7 +132,6 @@ async function measurePool(records: number, seconds: number): Promise<void> {
   const pool = await DecodePool.start({
     threads: 1,
     queueBytes: 1024 ** 3,
-    maxDecodedBodyBytes: 64 * 1024 * 1024,
     telemetry: createTelemetry('silent'),
   });
   const decoder = new GroupingDecoder(pool, async (_, group) => group.results.map((result) => result.ok));

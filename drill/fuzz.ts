@@ -10,6 +10,7 @@ import { BatchDecoder } from '../src/decode/batch/decoder.js';
 import { DecodePool, GroupingDecoder } from '../src/decode/index.js';
 import { loadZstd } from '../src/decode/wire/zstd.js';
 import {
+  defaultDecodeLimits,
   signals,
   type ContentEncoding,
   type Payload,
@@ -181,7 +182,7 @@ export async function fuzzPool(cases: number, seed: number): Promise<FuzzReport>
   const pool = await DecodePool.start({
     threads: 2,
     queueBytes: 256 * 1024 * 1024,
-    maxDecodedBodyBytes: limitBytes,
+    limits: { ...defaultDecodeLimits, maxDecodedBodyBytes: limitBytes },
     telemetry: createTelemetry('silent'),
   });
   const outcomes: Record<string, number> = {};

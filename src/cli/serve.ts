@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import {
+  decodeLimits,
   effective,
   parseHeaderList,
   type Config,
@@ -115,7 +116,12 @@ async function open(
   if (threads) opened.push(() => threads.close());
   const deps = { guard, telemetry, ...(threads && { threads }) };
   const state: ServerState = { draining: false, lost: null };
-  const otlp = ingest && { intake: ingest.pipeline.intake, config, telemetry };
+  const otlp = ingest && {
+    intake: ingest.pipeline.intake,
+    config,
+    limits: decodeLimits(config),
+    telemetry,
+  };
   const ready = () => readiness(lake, ingest, state);
   const serving = async () => (await ready()).ready;
   const app = await createHttpApp({
@@ -193,7 +199,7 @@ async function openIngest(
   const pool = await DecodePool.start({
     threads: config.decodeThreads,
     queueBytes: config.decodeQueueBytes,
-    maxDecodedBodyBytes: config.maxDecodedBodyBytes,
+    limits: decodeLimits(config),
     // What may be held for commits, and bodies: nothing is dropped while the load lasts.
     idleBytes: config.sealMaxBytes * 3,
     telemetry,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, homedir, totalmem } from 'node:os';
 import { join } from 'node:path';
+import type { DecodeLimits } from '../schema/index.js';
 import type { Config } from './settings.js';
 
 type Computed =
@@ -9,6 +10,7 @@ type Computed =
   | 'decodeThreads'
   | 'queryThreads'
   | 'memoryCapBytes'
+  | 'maxRequestRowBytes'
   | 'queryMemoryLimitBytes'
   | 'duckdbExtensionDir'
   | 'ducklakeCatalogPath'
@@ -60,6 +62,11 @@ export function defaultDuckdbMemoryBytes(memoryBytes: number): number {
   return Math.min(Math.floor(memoryBytes * 0.4), 4 * 1024 ** 3);
 }
 
+/** A request exists several times over on its way to a file: decoded, packed, in DuckDB. */
+export function defaultRequestRowBytes(memoryBytes: number): number {
+  return Math.min(Math.floor(memoryBytes / 8), 256 * 1024 ** 2);
+}
+
 /** Fills in the defaults that depend on the machine or on other settings. */
 export function effective(config: Config, host: Machine = machine()): EffectiveConfig {
   const duckdbMemoryLimitBytes = config.duckdbMemoryLimitBytes ?? defaultDuckdbMemoryBytes(host.memoryBytes);
@@ -70,9 +77,17 @@ export function effective(config: Config, host: Machine = machine()): EffectiveC
     decodeThreads: config.decodeThreads ?? Math.max(1, host.cores - 1),
     queryThreads: config.queryThreads ?? (host.cores >= 4 ? 2 : 1),
     memoryCapBytes: config.memoryCapBytes ?? Math.floor(host.memoryBytes * 0.8),
+    maxRequestRowBytes: config.maxRequestRowBytes ?? defaultRequestRowBytes(host.memoryBytes),
     queryMemoryLimitBytes: config.queryMemoryLimitBytes ?? duckdbMemoryLimitBytes,
     duckdbExtensionDir: config.duckdbExtensionDir ?? join(userCacheDir(), 'canardstack', 'extensions'),
     ducklakeCatalogPath: config.ducklakeCatalogPath ?? join(config.dataDir, 'canardstack.ducklake'),
     ducklakeDataPath: config.ducklakeDataPath ?? join(config.dataDir, 'data'),
   };
+}
+
+/** What requests received with this configuration may become. */
+export function decodeLimits(config: EffectiveConfig): DecodeLimits {
+  const { maxDecodedBodyBytes, maxRequestRecords, maxRequestRowBytes, maxRecordBytes, maxRecordElements } =
+    config;
+  return { maxDecodedBodyBytes, maxRequestRecords, maxRequestRowBytes, maxRecordBytes, maxRecordElements };
 }

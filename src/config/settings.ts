@@ -299,6 +299,31 @@ const ingest = {
     64 * mebibyte,
     'Largest request body after decompression.',
   ),
+  maxRequestRecords: setting(
+    'MAX_REQUEST_RECORDS',
+    count(),
+    500_000,
+    'Most log records, spans or data points of a request; beyond it 413.',
+  ),
+  maxRequestRowBytes: setting(
+    'MAX_REQUEST_ROW_BYTES',
+    bytes(),
+    undefined,
+    'Most bytes that the rows of one request may take (text, columns, and what its rows share in each of them); beyond it 413.',
+    { computed: 'an eighth of memory, at most 256 MiB' },
+  ),
+  maxRecordBytes: setting(
+    'MAX_RECORD_BYTES',
+    bytes(),
+    16 * mebibyte,
+    'Most bytes of text and attributes (as JSON) that one record may become; beyond it the record is rejected (partial success).',
+  ),
+  maxRecordElements: setting(
+    'MAX_RECORD_ELEMENTS',
+    count(),
+    65_536,
+    'Most attributes, array and map entries, events, links, exemplars, buckets, bounds and quantiles of one record; beyond it the record is rejected (partial success).',
+  ),
   acceptLateSecs: setting(
     'ACCEPT_LATE_SECS',
     seconds(),

@@ -1,7 +1,7 @@
 import { PointRecords } from './metric-points.js';
 import type { PayloadContext } from './batch/context.js';
 import type { Int64Builder, ListBuilder } from './batch/columns.js';
-import { truncated, type Source } from './wire/source.js';
+import { truncated } from './wire/source.js';
 
 /** Counts are unsigned on the wire and signed in the lake: those beyond its range become its largest. */
 function setCount(column: Int64Builder, row: number, lo: number, hi: number): void {
@@ -12,24 +12,6 @@ function setCount(column: Int64Builder, row: number, lo: number, hi: number): vo
 function pushCount(list: ListBuilder, lo: number, hi: number): void {
   if (hi < 0) list.pushInt64(-1, 0x7fff_ffff);
   else list.pushInt64(lo, hi);
-}
-
-/** A repeated fixed64 or double field; packed or a single element. Returns where it ends. */
-function readFixed(source: Source, pos: number, end: number, packed: boolean, list: ListBuilder): number {
-  let to = pos + 8;
-  if (packed) {
-    pos = source.open(pos, end);
-    to = source.to;
-    if ((to - pos) % 8 !== 0) throw truncated(to);
-  } else if (to > end) {
-    throw truncated(pos);
-  }
-  const view = source.view;
-  for (; pos < to; pos += 8) {
-    if (list.element === 'DOUBLE') list.pushDouble(view.getFloat64(pos, true));
-    else pushCount(list, view.getInt32(pos, true), view.getInt32(pos + 4, true));
-  }
-  return to;
 }
 
 /** HistogramDataPoint messages into rows of `metric_histogram`. */
@@ -45,7 +27,7 @@ export class HistogramPoints extends PointRecords {
     super(context, 'metric_histogram', ['sum', 'min', 'max']);
   }
 
-  point(pos: number, end: number): void {
+  protected read(pos: number, end: number): void {
     this.begin();
     const { source } = this.context.cells;
     const view = source.view;
@@ -69,11 +51,11 @@ export class HistogramPoints extends PointRecords {
           break;
         case 0x31:
         case 0x32:
-          pos = readFixed(source, pos, end, tag === 0x32, this.#bucketCounts);
+          pos = this.#readFixed(pos, end, tag === 0x32, this.#bucketCounts);
           break;
         case 0x39:
         case 0x3a:
-          pos = readFixed(source, pos, end, tag === 0x3a, this.#explicitBounds);
+          pos = this.#readFixed(pos, end, tag === 0x3a, this.#explicitBounds);
           break;
         case 0x42:
           pos = this.exemplar(pos, end);
@@ -101,17 +83,40 @@ export class HistogramPoints extends PointRecords {
     }
     if (pos !== end) throw truncated(pos);
     const row = this.commit();
-    if (row < 0) {
-      this.#bucketCounts.abandon(this.table.rows);
-      this.#explicitBounds.abandon(this.table.rows);
-      return;
-    }
+    if (row < 0) return;
     setCount(this.#count, row, countLo, countHi);
     if (sumPos >= 0) this.#sum.set(row, view.getFloat64(sumPos, true));
     if (minPos >= 0) this.#min.set(row, view.getFloat64(minPos, true));
     if (maxPos >= 0) this.#max.set(row, view.getFloat64(maxPos, true));
     this.#bucketCounts.end(row);
     this.#explicitBounds.end(row);
+  }
+
+  protected override abandon(): void {
+    this.#bucketCounts.abandon(this.table.rows);
+    this.#explicitBounds.abandon(this.table.rows);
+  }
+
+  /** A repeated fixed64 or double field; packed or a single element. Returns where it ends. */
+  #readFixed(pos: number, end: number, packed: boolean, list: ListBuilder): number {
+    const { source } = this.context.cells;
+    let to = pos + 8;
+    if (packed) {
+      pos = source.open(pos, end);
+      to = source.to;
+      if ((to - pos) % 8 !== 0) throw truncated(to);
+    } else if (to > end) {
+      throw truncated(pos);
+    }
+    const count = (to - pos) / 8;
+    this.list(count);
+    list.reserve(count);
+    const view = source.view;
+    for (; pos < to; pos += 8) {
+      if (list.element === 'DOUBLE') list.pushDouble(view.getFloat64(pos, true));
+      else pushCount(list, view.getInt32(pos, true), view.getInt32(pos + 4, true));
+    }
+    return to;
   }
 }
 
@@ -134,7 +139,7 @@ export class ExponentialHistogramPoints extends PointRecords {
     super(context, 'metric_exponential_histogram', ['sum', 'min', 'max']);
   }
 
-  point(pos: number, end: number): void {
+  protected read(pos: number, end: number): void {
     this.begin();
     const { source } = this.context.cells;
     const view = source.view;
@@ -209,11 +214,7 @@ export class ExponentialHistogramPoints extends PointRecords {
     }
     if (pos !== end) throw truncated(pos);
     const row = this.commit();
-    if (row < 0) {
-      this.#positiveCounts.abandon(this.table.rows);
-      this.#negativeCounts.abandon(this.table.rows);
-      return;
-    }
+    if (row < 0) return;
     setCount(this.#count, row, countLo, countHi);
     if (sumPos >= 0) this.#sum.set(row, view.getFloat64(sumPos, true));
     if (minPos >= 0) this.#min.set(row, view.getFloat64(minPos, true));
@@ -225,6 +226,11 @@ export class ExponentialHistogramPoints extends PointRecords {
     this.#positiveCounts.end(row);
     this.#negativeOffset.values[row] = negativeOffset;
     this.#negativeCounts.end(row);
+  }
+
+  protected override abandon(): void {
+    this.#positiveCounts.abandon(this.table.rows);
+    this.#negativeCounts.abandon(this.table.rows);
   }
 
   #buckets(pos: number, outerEnd: number, offset: number, counts: ListBuilder): number {
@@ -240,6 +246,7 @@ export class ExponentialHistogramPoints extends PointRecords {
           break;
         case 0x10:
           pos = source.varint(pos, end);
+          this.list(1);
           pushCount(counts, source.lo, source.hi);
           break;
         case 0x12: {
@@ -247,6 +254,7 @@ export class ExponentialHistogramPoints extends PointRecords {
           const to = source.to;
           while (pos < to) {
             pos = source.varint(pos, to);
+            this.list(1);
             pushCount(counts, source.lo, source.hi);
           }
           break;
@@ -272,7 +280,7 @@ export class SummaryPoints extends PointRecords {
     super(context, 'metric_summary', []);
   }
 
-  point(pos: number, end: number): void {
+  protected read(pos: number, end: number): void {
     this.begin();
     const { source } = this.context.cells;
     const view = source.view;
@@ -314,15 +322,16 @@ export class SummaryPoints extends PointRecords {
     }
     if (pos !== end) throw truncated(pos);
     const row = this.commit();
-    if (row < 0) {
-      this.#quantiles.abandon(this.table.rows);
-      this.#quantileValues.abandon(this.table.rows);
-      return;
-    }
+    if (row < 0) return;
     setCount(this.#count, row, countLo, countHi);
     this.#sum.set(row, sum);
     this.#quantiles.end(row);
     this.#quantileValues.end(row);
+  }
+
+  protected override abandon(): void {
+    this.#quantiles.abandon(this.table.rows);
+    this.#quantileValues.abandon(this.table.rows);
   }
 
   #quantile(pos: number, end: number): void {
@@ -343,6 +352,7 @@ export class SummaryPoints extends PointRecords {
       }
     }
     if (pos !== end) throw truncated(pos);
+    this.list(1);
     this.#quantiles.pushDouble(quantile);
     this.#quantileValues.pushDouble(value);
   }

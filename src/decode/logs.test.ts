@@ -6,7 +6,10 @@ import { now, payloadOf } from '../../test/support/payload.js';
 import type { Payload } from '../schema/index.js';
 import { BatchDecoder } from './batch/decoder.js';
 
-const decoder = new BatchDecoder('logs', { maxDecodedBodyBytes: 1024 * 1024 });
+const decoder = new BatchDecoder('logs', {
+  maxDecodedBodyBytes: 1024 * 1024,
+  maxRecordBytes: 4 * 1024 * 1024,
+});
 
 function decodeLogs(...bodies: (Uint8Array | Payload)[]) {
   const payloads = bodies.map((body) => (body instanceof Uint8Array ? payloadOf(body) : body));

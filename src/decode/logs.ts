@@ -33,7 +33,22 @@ export class LogRecords {
 
   /** One record; adds a row or a rejection. */
   record(pos: number, end: number): void {
-    this.context.countRecord();
+    const { context } = this;
+    const { heap } = context.cells;
+    const text = context.beginRecord();
+    const row = this.#table.rows;
+    try {
+      this.#read(pos, end);
+      heap.check();
+    } catch (error) {
+      context.rejectOverLimit(error);
+      this.#table.truncate(row);
+      heap.length = text;
+    }
+    if (this.#table.rows > row) context.budget.charge(heap.length - text + this.#table.rowBytes);
+  }
+
+  #read(pos: number, end: number): void {
     this.#table.reserve(1);
     const { cells, attributes } = this.context;
     const { source, heap } = cells;

@@ -31,6 +31,8 @@ export abstract class PointRecords {
   protected startHi = 0;
   protected flags = 0;
   protected text = 0;
+  /** Values in the point's list columns. */
+  protected listed = 0;
 
   constructor(
     protected readonly context: PayloadContext,
@@ -50,14 +52,37 @@ export abstract class PointRecords {
   }
 
   /** One data point message; adds a row or a rejection. */
-  abstract point(pos: number, end: number): void;
+  point(pos: number, end: number): void {
+    const { context, table } = this;
+    const { heap } = context.cells;
+    const row = table.rows;
+    this.text = context.beginRecord();
+    try {
+      this.read(pos, end);
+    } catch (error) {
+      context.rejectOverLimit(error);
+      heap.length = this.text;
+    }
+    if (table.rows > row) context.budget.charge(heap.length - this.text + table.rowBytes + this.listed * 8);
+    else this.abandon();
+  }
+
+  protected abstract read(pos: number, end: number): void;
+
+  /** Drops what the lists hold of a point that is not kept. */
+  protected abandon(): void {}
 
   protected begin(): void {
-    this.context.countRecord();
     this.table.reserve(1);
+    this.listed = 0;
     this.timeLo = this.timeHi = this.startLo = this.startHi = this.flags = 0;
     this.exemplarSlices.length = 0;
-    this.text = this.context.cells.heap.length;
+  }
+
+  /** Counts values that go into a list column. */
+  protected list(count: number): void {
+    this.context.budget.elements(count);
+    this.listed += count;
   }
 
   /**
@@ -89,6 +114,7 @@ export abstract class PointRecords {
   protected exemplar(pos: number, end: number): number {
     const { source } = this.context.cells;
     const start = source.open(pos, end);
+    this.context.budget.element();
     this.exemplarSlices.add(start, source.to);
     return source.to;
   }
@@ -117,6 +143,7 @@ export abstract class PointRecords {
         return -1;
       }
     }
+    heap.check();
     const row = this.table.rows++;
     cells.heapRange(this.#attributes, row, this.text, exemplars);
     cells.heapRange(this.#exemplars, row, exemplars, heap.length);

@@ -1,4 +1,5 @@
 import type { PayloadContext } from './batch/context.js';
+import { entryBytes } from './batch/budget.js';
 import type { OriginColumns } from './batch/origin.js';
 import type { TableBuilder } from './batch/table.js';
 import { ExponentialHistogramPoints, HistogramPoints, SummaryPoints } from './histogram-points.js';
@@ -34,6 +35,8 @@ class MetricColumns {
 }
 
 const maxCachedNames = 20_000;
+/** No honest name is longer, and long ones would fill the memory. */
+const maxCachedLength = 500;
 
 /** Metric messages (opentelemetry-proto metrics/v1) into rows of the table of their type. */
 export class MetricRecords {
@@ -103,7 +106,7 @@ export class MetricRecords {
     }
     if (pos !== end) throw truncated(pos);
     const type = this.#types[field];
-    if (type === undefined) return;
+    if (type === undefined) return this.context.budget.charge(entryBytes);
 
     const { table } = type.points;
     const first = table.rows;
@@ -134,10 +137,12 @@ export class MetricRecords {
     }
     if (pos !== dataEnd) throw truncated(pos);
     const rows = table.rows;
-    if (rows === first) return;
+    if (rows === first) return this.context.budget.charge(entryBytes);
 
-    const { cells, attributes } = this.context;
+    const { cells, attributes, budget } = this.context;
     const words = this.#words;
+    budget.shared();
+    const shared = cells.heap.begin();
     cells.textWords(words, 0, namePos, nameLength);
     type.names.fill(first, rows, words, 0);
     cells.textWords(words, 0, descriptionPos, descriptionLength);
@@ -151,6 +156,8 @@ export class MetricRecords {
     const kind = type.kind === 'counter' && !monotonic ? 'other' : type.kind;
     this.#prometheusName(kind, namePos, nameLength, unitPos, unitLength);
     type.prometheus.fill(first, rows, words, 0);
+    cells.heap.check();
+    budget.charge((cells.heap.length - shared) * (rows - first));
     type.temporality?.fill(first, rows, temporality);
     type.monotonic?.fill(first, rows, monotonic);
   }
@@ -169,7 +176,7 @@ export class MetricRecords {
       const [unit, metric] = [source.text(unitPos, unitLength), source.text(namePos, nameLength)];
       name = Buffer.from(prometheusName(metric, unit, kind), 'ascii');
       if (this.#names.size >= maxCachedNames) this.#names.clear();
-      this.#names.set(key, name);
+      if (key.length <= maxCachedLength) this.#names.set(key, name);
     }
     const start = heap.length;
     heap.append(name);

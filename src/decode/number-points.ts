@@ -11,7 +11,7 @@ export class NumberPoints extends PointRecords {
     super(context, name, ['value', 'value_int']);
   }
 
-  point(pos: number, end: number): void {
+  protected read(pos: number, end: number): void {
     this.begin();
     const { source } = this.context.cells;
     const view = source.view;

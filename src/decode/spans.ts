@@ -55,9 +55,24 @@ export class SpanRecords {
 
   /** One span; adds a row or a rejection. */
   record(pos: number, end: number): void {
-    this.context.countRecord();
+    const { context } = this;
+    const { heap } = context.cells;
+    const text = context.beginRecord();
+    const row = this.#table.rows;
+    try {
+      this.#read(pos, end);
+      heap.check();
+    } catch (error) {
+      context.rejectOverLimit(error);
+      this.#table.truncate(row);
+      heap.length = text;
+    }
+    if (this.#table.rows > row) context.budget.charge(heap.length - text + this.#table.rowBytes);
+  }
+
+  #read(pos: number, end: number): void {
     this.#table.reserve(1);
-    const { cells, attributes } = this.context;
+    const { cells, attributes, budget } = this.context;
     const { source, heap } = cells;
     const bytes = source.bytes;
     const view = source.view;
@@ -142,6 +157,7 @@ export class SpanRecords {
         case 0x5a: {
           const start = source.open(pos, end);
           pos = source.to;
+          budget.element();
           this.#events.add(start, pos);
           break;
         }
@@ -152,6 +168,7 @@ export class SpanRecords {
         case 0x6a: {
           const start = source.open(pos, end);
           pos = source.to;
+          budget.element();
           this.#links.add(start, pos);
           break;
         }

@@ -1,11 +1,13 @@
 import type { Config } from '../config/settings.js';
-import type {
-  ContentEncoding,
-  Intake,
-  IntakeResult,
-  Payload,
-  PayloadFormat,
-  Signal,
+import {
+  defaultDecodeLimits,
+  type ContentEncoding,
+  type DecodeLimits,
+  type Intake,
+  type IntakeResult,
+  type Payload,
+  type PayloadFormat,
+  type Signal,
 } from '../schema/index.js';
 import type { Logger, Telemetry } from '../telemetry/index.js';
 import { otlpMetrics, type OtlpMetrics, type Transport } from './metrics.js';
@@ -17,6 +19,8 @@ export interface OtlpOptions {
     Config,
     'acceptLateSecs' | 'acceptFutureSecs' | 'maxBodyBytes' | 'maxDecodedBodyBytes'
   >;
+  /** Kept with each payload. */
+  readonly limits?: DecodeLimits;
   readonly telemetry: Telemetry;
   /** How long an acknowledgement may take; later the request counts as failed and is retried by the client. */
   readonly ackTimeoutMs?: number;
@@ -34,6 +38,7 @@ export class Exporter {
   readonly #log: Logger;
   readonly #lateNs: bigint;
   readonly #futureNs: bigint;
+  readonly #limits: DecodeLimits;
   readonly #ackTimeoutMs: number;
 
   constructor(
@@ -44,6 +49,8 @@ export class Exporter {
     this.#log = options.telemetry.log;
     this.#lateNs = BigInt(options.config.acceptLateSecs) * 1_000_000_000n;
     this.#futureNs = BigInt(options.config.acceptFutureSecs) * 1_000_000_000n;
+    const { maxDecodedBodyBytes } = options.config;
+    this.#limits = options.limits ?? { ...defaultDecodeLimits, maxDecodedBodyBytes };
     this.#ackTimeoutMs = options.ackTimeoutMs ?? 60_000;
   }
 
@@ -74,6 +81,7 @@ export class Exporter {
       receivedAtNs,
       minTimeNs: receivedAtNs - this.#lateNs,
       maxTimeNs: receivedAtNs + this.#futureNs,
+      limits: this.#limits,
       body,
     };
     let result: IntakeResult | null;

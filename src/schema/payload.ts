@@ -5,6 +5,28 @@ export type PayloadFormat = 'protobuf' | 'json';
 export type PayloadErrorCode = 'malformed' | 'too_large' | 'unsupported_encoding';
 export type ContentEncoding = 'identity' | 'gzip' | 'deflate' | 'zstd' | 'snappy';
 
+/** What a request and a record of it may become. In force at receipt and kept with the payload. */
+export interface DecodeLimits {
+  /** Bytes of the request after decompression. */
+  readonly maxDecodedBodyBytes: number;
+  /** Log records, spans or data points of a request. */
+  readonly maxRequestRecords: number;
+  /** Bytes that the rows of a request take together: text, columns, lists. */
+  readonly maxRequestRowBytes: number;
+  /** Bytes of text (JSON included) that one record becomes. */
+  readonly maxRecordBytes: number;
+  /** Attributes, array values, map entries, events, links, exemplars, buckets, bounds and quantiles of one record. */
+  readonly maxRecordElements: number;
+}
+
+export const defaultDecodeLimits: DecodeLimits = {
+  maxDecodedBodyBytes: 64 * 1024 * 1024,
+  maxRequestRecords: 500_000,
+  maxRequestRowBytes: 256 * 1024 * 1024,
+  maxRecordBytes: 16 * 1024 * 1024,
+  maxRecordElements: 65_536,
+};
+
 /**
  * One export request as it came from the wire, with all that decoding needs, so that decoding it again
  * after a crash gives the same rows whatever the settings are by then.
@@ -18,7 +40,9 @@ export interface Payload {
   readonly minTimeNs: bigint;
   /** Records after this time are rejected as too far ahead; nanoseconds since the epoch. */
   readonly maxTimeNs: bigint;
-  /** As received, still encoded; alone in its memory. */
+  /** Absent in payloads received before limits were kept with them. */
+  readonly limits?: DecodeLimits;
+  /** As received, still encoded; alone in its memory but for what the spool keeps with it. */
   readonly body: Uint8Array;
 }
 

@@ -83,7 +83,6 @@ describe('sealing', () => {
     pool = await DecodePool.start({
       threads: 1,
       queueBytes: config.decodeQueueBytes,
-      maxDecodedBodyBytes: config.maxDecodedBodyBytes,
       telemetry,
     });
     pipeline = await openPipeline({

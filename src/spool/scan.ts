@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { decodeHeader, recordCrc, recordHeaderBytes, recordMagic } from './record.js';
+import { decodeHeader, payloadOf, recordCrc, recordHeaderBytes, recordMagic } from './record.js';
 import { segmentOffset } from './segment.js';
 import type { SpoolEntry } from './types.js';
 
@@ -56,7 +56,7 @@ async function recordAt(
   const body = new Uint8Array(Buffer.allocUnsafeSlow(header.bodyLength).buffer);
   if (!(await window.copy(position + recordHeaderBytes, body))) return null;
   if (recordCrc(headerBytes, body, seed) !== header.crc) return null;
-  return { start: position, end, payload: { ...header.meta, body } };
+  return { start: position, end, payload: payloadOf(header, body) };
 }
 
 async function nextRecord(

@@ -20,19 +20,28 @@ describe('append and read', () => {
     const stream = spool.stream('traces');
     const first = payload('{}', { format: 'json', encoding: 'gzip', minTimeNs: -5n });
     const second = payload(new Uint8Array(0), { encoding: 'zstd' });
-    const ranges = await stream.append([first, second]);
+    const limits = {
+      maxDecodedBodyBytes: 2 ** 40,
+      maxRequestRecords: 3,
+      maxRequestRowBytes: 2 ** 53 - 1,
+      maxRecordBytes: 1,
+      maxRecordElements: 65_536,
+    };
+    const third = payload('body', { format: 'json', encoding: 'deflate', limits });
+    const fourth = payload('', { limits });
+    const ranges = await stream.append([first, second, third, fourth]);
     const entries = await readAll(stream);
     assert.deepEqual(
       entries.map((entry) => entry.payload),
-      [first, second],
+      [first, second, third, fourth],
     );
     assert.deepEqual(
       entries.map(({ start, end }) => ({ start, end })),
       ranges,
     );
     assert.equal(ranges[0]?.end, ranges[1]?.start);
-    assert.equal(stream.head, ranges[1]?.end);
-    assert.deepEqual(await readAll(stream, ranges[1]?.start), [entries[1]]);
+    assert.equal(stream.head, ranges[3]?.end);
+    assert.deepEqual(await readAll(stream, ranges[3]?.start), [entries[3]]);
     assert.deepEqual(await readAll(spool.stream('logs')), []);
     await spool.close();
   });

@@ -27,6 +27,7 @@ export class Cells {
     if (length === 0) return;
     const source = this.source;
     if (source.careful) {
+      this.heap.fits(length);
       pos = source.repair(pos, length);
       length = source.to - pos;
     }
@@ -88,6 +89,7 @@ export class Cells {
   textWords(words: Uint32Array, at: number, pos: number, length: number): void {
     const source = this.source;
     if (source.careful) {
+      this.heap.fits(length);
       pos = source.repair(pos, length);
       length = source.to - pos;
     }

@@ -1,19 +1,15 @@
 import type { Payload } from '../../schema/index.js';
 import type { AttributeText } from '../wire/attributes.js';
 import type { Cells } from './cells.js';
+import { RecordOverLimit, type Budget } from './budget.js';
 import { Rejections } from './rejections.js';
-import { PayloadError } from '../errors.js';
 import { isBefore, toWords } from './time.js';
-
-/** Most records that one payload may hold: an empty record takes two bytes on the wire and hundreds in columns. */
-export const maxRecords = 500_000;
 
 /** What decoding a payload needs besides its bytes. */
 export class PayloadContext {
   readonly rejections: Rejections;
   receivedLo = 0;
   receivedHi = 0;
-  #records = 0;
   #minLo = 0;
   #minHi = 0;
   #maxLo = 0;
@@ -24,6 +20,7 @@ export class PayloadContext {
   constructor(
     readonly cells: Cells,
     readonly attributes: AttributeText,
+    readonly budget: Budget,
     noun: string,
   ) {
     this.rejections = new Rejections(noun);
@@ -31,7 +28,6 @@ export class PayloadContext {
 
   begin(payload: Payload): void {
     this.rejections.reset();
-    this.#records = 0;
     ({ lo: this.receivedLo, hi: this.receivedHi } = toWords(payload.receivedAtNs));
     ({ lo: this.#minLo, hi: this.#minHi } = toWords(payload.minTimeNs));
     ({ lo: this.#maxLo, hi: this.#maxHi } = toWords(payload.maxTimeNs));
@@ -39,10 +35,16 @@ export class PayloadContext {
     this.#tooNew = isoTime(payload.maxTimeNs);
   }
 
-  countRecord(): void {
-    if (++this.#records > maxRecords) {
-      throw new PayloadError('too_large', `the payload holds more than ${maxRecords} records`);
-    }
+  /** Begins a record; gives where its text begins in the heap. */
+  beginRecord(): number {
+    this.budget.record();
+    return this.cells.heap.begin();
+  }
+
+  /** Counts a rejection for a record over its limits; throws anything else again. */
+  rejectOverLimit(error: unknown): void {
+    if (!(error instanceof RecordOverLimit)) throw error;
+    this.rejections.add(error.reason, error.message);
   }
 
   /** Counts a rejection when the time lies before what is accepted. `field` is its name for the client. */

@@ -1,5 +1,12 @@
 import { isUtf8 } from 'node:buffer';
-import type { ColumnBatch, Payload, PayloadResult, Signal } from '../../schema/index.js';
+import {
+  defaultDecodeLimits,
+  type ColumnBatch,
+  type DecodeLimits,
+  type Payload,
+  type PayloadResult,
+  type Signal,
+} from '../../schema/index.js';
 import { PayloadError } from '../errors.js';
 import { transcodeJson } from '../json/transcode.js';
 import { LogRecords } from '../logs.js';
@@ -10,6 +17,7 @@ import { decompress } from '../wire/decompress.js';
 import { RequestWalker, type RecordWriter } from '../wire/request.js';
 import { Source } from '../wire/source.js';
 import { Arena } from './arena.js';
+import { Budget } from './budget.js';
 import { Cells } from './cells.js';
 import { PayloadContext } from './context.js';
 import { Heap } from './heap.js';
@@ -17,10 +25,8 @@ import { OriginWriter, type OriginColumns } from './origin.js';
 import type { TableBuilder } from './table.js';
 import { writeThousandth } from './time.js';
 
-export interface BatchDecoderOptions {
-  /** Largest payload after decompression. */
-  readonly maxDecodedBodyBytes: number;
-}
+/** Limits for payloads that bring none; by default the settings' own defaults. */
+export type BatchDecoderOptions = Partial<DecodeLimits>;
 
 export interface DecodedBatch {
   /** How many of the payloads were decoded, from the first on. */
@@ -34,29 +40,32 @@ interface SignalWriter extends RecordWriter {
   readonly origins: readonly OriginColumns[];
 }
 
-/** A heap offset is 32 bits; the rest is headroom for the payload under way. */
-const maxHeapBytes = 0x7000_0000;
+/** Once the rows of a batch take more, no further payload goes into it. */
+const fullBatchBytes = 64 * 1024 * 1024;
 
 /** Decodes groups of payloads of one signal into column batches. Reuses its memory; not re-entrant. */
 export class BatchDecoder {
   readonly #source = new Source();
-  readonly #heap = new Heap();
+  readonly #budget = new Budget();
+  readonly #heap = new Heap(this.#budget);
   readonly #cells = new Cells(this.#source, this.#heap);
   readonly #context: PayloadContext;
   readonly #writer: SignalWriter;
   readonly #origin: OriginWriter;
   readonly #walker: RequestWalker;
   readonly #received = new Uint32Array(2);
+  readonly #limits: DecodeLimits;
 
   constructor(
     private readonly signal: Signal,
-    private readonly options: BatchDecoderOptions,
+    options: BatchDecoderOptions,
   ) {
-    const attributes = new AttributeText(this.#source, this.#heap);
-    this.#context = new PayloadContext(this.#cells, attributes, nouns[signal]);
+    this.#limits = { ...defaultDecodeLimits, ...options };
+    const attributes = new AttributeText(this.#source, this.#heap, this.#budget);
+    this.#context = new PayloadContext(this.#cells, attributes, this.#budget, nouns[signal]);
     this.#writer = new writers[signal](this.#context);
-    this.#origin = new OriginWriter(this.#cells, attributes, signal, this.#writer.origins);
-    this.#walker = new RequestWalker(this.#source, this.#origin, this.#writer);
+    this.#origin = new OriginWriter(this.#cells, attributes, this.#budget, signal, this.#writer.origins);
+    this.#walker = new RequestWalker(this.#source, this.#budget, this.#origin, this.#writer);
   }
 
   /**
@@ -68,7 +77,7 @@ export class BatchDecoder {
     let bytes = 0;
     try {
       for (const payload of payloads) {
-        if (results.length > 0 && (bytes > budget || this.#heap.length > maxHeapBytes)) break;
+        if (results.length > 0 && (bytes > budget || this.#batchBytes() > fullBatchBytes)) break;
         const result = this.#payload(payload);
         bytes += result.ok ? result.decodedBytes : payload.body.length;
         results.push(result);
@@ -84,10 +93,12 @@ export class BatchDecoder {
   #payload(payload: Payload): PayloadResult {
     const rows = this.#origin.mark();
     const start = this.#heap.length;
-    this.#heap.limit = start + Math.max(64 * 1024, this.options.maxDecodedBodyBytes) * 4;
+    const limits = payload.limits ?? this.#limits;
     try {
-      const body = decompress(payload.body, payload.encoding, this.options.maxDecodedBodyBytes);
-      this.#source.load(payload.format === 'json' ? transcodeJson(this.signal, body) : body);
+      const body = decompress(payload.body, payload.encoding, limits.maxDecodedBodyBytes);
+      this.#source.load(
+        payload.format === 'json' ? transcodeJson(this.signal, body, limits.maxRequestRowBytes) : body,
+      );
       this.#records(payload, rows, start);
       if (!this.#isValidText(start)) {
         this.#rollBack(rows, start);
@@ -112,6 +123,8 @@ export class BatchDecoder {
 
   #records(payload: Payload, rows: readonly number[], start: number): void {
     this.#cells.suspect = false;
+    // A payload without limits of its own is durable, acknowledged: nothing of it may be dropped silently.
+    this.#budget.begin(payload.limits ?? this.#limits, payload.limits === undefined);
     this.#context.begin(payload);
     this.#walker.request();
     writeThousandth(this.#context.receivedLo, this.#context.receivedHi, this.#received, 0);
@@ -137,9 +150,16 @@ export class BatchDecoder {
     for (const [i, table] of this.#writer.tables.entries()) table.truncate(rows[i]!);
   }
 
+  #batchBytes(): number {
+    return this.#writer.tables.reduce(
+      (sum, table) => (table.rows > 0 ? sum + table.packedBytes() : sum),
+      this.#heap.length,
+    );
+  }
+
   #pack(slab: SharedArrayBuffer | null): ColumnBatch {
     const tables = this.#writer.tables.filter((table) => table.rows > 0);
-    const total = tables.reduce((sum, table) => sum + table.packedBytes(), this.#heap.length);
+    const total = this.#batchBytes();
     const takes = tables.reduce((sum, table) => sum + table.def.columns.length * 2, 1);
     const arena = new Arena(total, takes, slab);
     const heap = arena.bytes(this.#heap.length);

@@ -1,4 +1,4 @@
-import { PayloadError } from '../errors.js';
+import type { Budget } from './budget.js';
 import type { Source } from '../wire/source.js';
 
 const slack = 16;
@@ -25,8 +25,21 @@ export class Heap {
   bytes: Uint8Array<ArrayBuffer> = new Uint8Array(1024 * 1024);
   view: DataView<ArrayBuffer> = new DataView(this.bytes.buffer);
   length = 0;
-  /** `length` may not grow past this: the payload expands too much. */
-  limit = 0xffff_0000;
+  /** The text under way may not grow past this. */
+  #limit = 0xffff_0000;
+
+  constructor(private readonly budget: Budget) {}
+
+  /** What is written from here on is the text of one record, or of what several share. Gives where it begins. */
+  begin(): number {
+    this.#limit = this.length + this.budget.recordBytes;
+    return this.length;
+  }
+
+  /** The text that `begin` began is complete: the exact check, whatever the room was. */
+  check(): void {
+    if (this.length > this.#limit) this.budget.tooManyBytes();
+  }
 
   /** Makes room for `count` bytes more. Replaces `bytes` and `view`. */
   reserve(count: number): void {
@@ -34,11 +47,8 @@ export class Heap {
   }
 
   #grow(count: number): void {
-    if (this.length > this.limit) {
-      throw new PayloadError('too_large', 'the payload takes more memory than allowed once it is decoded');
-    }
-    const doubled = Math.min(this.bytes.length * 2, this.limit + chunkBytes);
-    const grown = new Uint8Array(Math.max(doubled, this.length + count + slack));
+    this.check();
+    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.length + count + slack));
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
     this.view = new DataView(grown.buffer);
@@ -59,6 +69,7 @@ export class Heap {
 
   /** Copies as is. */
   copy(source: Source, pos: number, length: number): void {
+    if (length > bulkBytes) this.fits(length);
     this.reserve(length);
     const out = this.length;
     this.length = out + length;
@@ -73,9 +84,15 @@ export class Heap {
   }
 
   append(bytes: Uint8Array): void {
+    this.fits(bytes.length);
     this.reserve(bytes.length);
     this.bytes.set(bytes, this.length);
     this.length += bytes.length;
+  }
+
+  /** Before room is made for `count` bytes at once. */
+  fits(count: number): void {
+    if (this.length + count > this.#limit) this.budget.tooManyBytes();
   }
 
   /** Text of the program's own, or digits; ASCII without anything to escape. */
@@ -100,6 +117,7 @@ export class Heap {
 
   /** A JSON string, quotes included. */
   jsonString(source: Source, pos: number, length: number): void {
+    if (length > chunkBytes) this.fits(length);
     if (source.careful) {
       pos = source.repair(pos, length);
       length = source.to - pos;
@@ -168,6 +186,7 @@ export class Heap {
 
   /** Bytes as a base64 string, without quotes. */
   base64(source: Source, pos: number, length: number): void {
+    this.fits(Math.ceil(length / 3) * 4);
     this.ascii(Buffer.from(source.bytes.buffer, pos, length).toString('base64'));
   }
 

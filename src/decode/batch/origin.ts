@@ -1,6 +1,7 @@
 import { promotedColumns, type Signal } from '../../schema/index.js';
 import type { AttributeText } from '../wire/attributes.js';
 import { truncated } from '../wire/source.js';
+import { entryBytes, type Budget } from './budget.js';
 import type { Cells } from './cells.js';
 import type { Int64Builder, StringBuilder } from './columns.js';
 import type { TableBuilder } from './table.js';
@@ -110,6 +111,7 @@ export class OriginWriter {
   constructor(
     private readonly cells: Cells,
     private readonly attributes: AttributeText,
+    private readonly budget: Budget,
     signal: Signal,
     private readonly columns: readonly OriginColumns[],
   ) {
@@ -123,12 +125,13 @@ export class OriginWriter {
    * each; more than one merge) with the schema URL at `urlPos`.
    */
   resource(from: readonly number[], parts: readonly number[], urlPos: number, urlLength: number): void {
-    if (!this.#grew(from)) return;
+    if (!this.#grew(from)) return this.budget.charge(entryBytes);
     const { cells, attributes } = this;
     const words = this.#resource;
     words.fill(0);
     this.#promoted.reset();
-    const start = cells.heap.length;
+    this.budget.shared();
+    const start = cells.heap.begin();
     this.#dropped = 0;
     for (let i = 0; i < parts.length; i += 2) {
       attributes.members(parts[i]!, parts[i + 1]!, 0x0a, 0, this.#promoted.visit);
@@ -141,6 +144,7 @@ export class OriginWriter {
       const pos = this.#promoted.positions[slot]!;
       if (pos >= 0) promotedWords(cells, attributes, words, 8 + slot * 4, pos, this.#promoted.ends[slot]!);
     }
+    this.#charge(from, start, words);
     for (const [i, columns] of this.columns.entries()) {
       const to = columns.table.rows;
       for (const [c, column] of columns.resource.entries()) column.fill(from[i]!, to, words, c * 4);
@@ -150,14 +154,15 @@ export class OriginWriter {
 
   /** Like `resource`, for InstrumentationScope messages. */
   scope(from: readonly number[], parts: readonly number[], urlPos: number, urlLength: number): void {
-    if (!this.#grew(from)) return;
+    if (!this.#grew(from)) return this.budget.charge(entryBytes);
     const { cells, attributes } = this;
     const words = this.#scope;
     words.fill(0);
     this.#dropped = 0;
     let [namePos, nameLength, versionPos, versionLength] = [0, 0, 0, 0];
     const source = cells.source;
-    const start = cells.heap.length;
+    this.budget.shared();
+    const start = cells.heap.begin();
     for (let i = 0; i < parts.length; i += 2) {
       let pos = parts[i]!;
       const end = parts[i + 1]!;
@@ -184,6 +189,7 @@ export class OriginWriter {
     cells.textWords(words, 0, namePos, nameLength);
     cells.textWords(words, 4, versionPos, versionLength);
     cells.textWords(words, 12, urlPos, urlLength);
+    this.#charge(from, start, words);
     for (const [i, columns] of this.columns.entries()) {
       const to = columns.table.rows;
       for (const [c, column] of columns.scope.entries()) column.fill(from[i]!, to, words, c * 4);
@@ -201,6 +207,16 @@ export class OriginWriter {
       columns.sourceFormat.fill(from[i]!, columns.table.rows, this.#format, 0);
       columns.ingestedAt.fill(from[i]!, columns.table.rows, receivedLo, receivedHi);
     }
+  }
+
+  /** The text since `start` is in the heap once, but in each of the rows since `from`. */
+  #charge(from: readonly number[], start: number, words: Uint32Array): void {
+    this.cells.heap.check();
+    let bytes = 0;
+    for (let i = 0; i < words.length; i += 4) bytes += words[i]!;
+    let rows = 0;
+    for (const [i, columns] of this.columns.entries()) rows += columns.table.rows - from[i]!;
+    this.budget.charge(this.cells.heap.length - start + bytes * rows);
   }
 
   /** The number of rows in each table now. */

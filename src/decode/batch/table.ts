@@ -12,11 +12,23 @@ import {
 
 const keepRows = 32 * 1024;
 const minRows = 1024;
+const widths: Record<TableDef['columns'][number]['type'], number> = {
+  VARCHAR: 16,
+  BIGINT: 8,
+  TIMESTAMP: 8,
+  INTEGER: 4,
+  DOUBLE: 8,
+  BOOLEAN: 1,
+  'BIGINT[]': 4,
+  'DOUBLE[]': 4,
+};
 
 /** One table of a batch under construction. */
 export class TableBuilder {
   rows = 0;
   readonly def: TableDef;
+  /** What the columns take for one row, the elements of lists not counted. */
+  readonly rowBytes: number;
   #capacity = 0;
   #columns = new Map<string, ColumnBuilder>();
 
@@ -26,6 +38,7 @@ export class TableBuilder {
     for (const column of this.def.columns) {
       this.#columns.set(column.name, builderOf(column.type, !optional.includes(column.name)));
     }
+    this.rowBytes = this.def.columns.reduce((sum, column) => sum + widths[column.type], 0);
   }
 
   /** Makes room for `count` rows more. */

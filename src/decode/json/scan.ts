@@ -2,8 +2,8 @@ import { malformed, PayloadError } from '../errors.js';
 
 /** An AnyValue level takes up to five levels of JSON, and 64 of them are allowed. */
 const maxDepth = 400;
-/** Objects, arrays and members; each takes far more memory once parsed than on the wire. */
-const maxNodes = 6_000_000;
+/** What an object, array or member takes once parsed, far more than on the wire. */
+const nodeBytes = 48;
 /** Integers with more digits lose some of them as JS numbers. */
 const maxExactDigits = 15;
 
@@ -13,7 +13,8 @@ const [quote, backslash, comma, colon, minus] = Buffer.from('"\\,:-') as unknown
  * Checks the size of what parsing JSON text would build, without building it, and gives the text to parse:
  * integers too long for a JS number are put in quotes, as OTLP's JSON mapping has them.
  */
-export function scanJson(bytes: Uint8Array): string {
+export function scanJson(bytes: Uint8Array, maxBytes: number): string {
+  const maxNodes = Math.floor(maxBytes / nodeBytes);
   let depth = 0;
   let nodes = 0;
   let quoted: number[] | null = null;
@@ -36,11 +37,18 @@ export function scanJson(bytes: Uint8Array): string {
       pos = end;
       continue;
     }
-    if (nodes > maxNodes) throw new PayloadError('too_large', `the JSON has more than ${maxNodes} values`);
+    if (nodes > maxNodes) throw tooLarge(maxNodes, maxBytes);
     pos++;
   }
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return quoted === null ? text.toString('utf8') : withQuotes(text, quoted);
+}
+
+function tooLarge(maxNodes: number, maxBytes: number): PayloadError {
+  return new PayloadError(
+    'too_large',
+    `the JSON has more than ${maxNodes} values, which take more than ${maxBytes} bytes once parsed (CANARDSTACK_MAX_REQUEST_ROW_BYTES)`,
+  );
 }
 
 function withQuotes(text: Buffer, ranges: readonly number[]): string {

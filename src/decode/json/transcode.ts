@@ -8,8 +8,8 @@ import { WireWriter } from './wire-writer.js';
  * Turns an export request in OTLP's JSON encoding into the same request in protobuf, which has one decoder for
  * both. Unknown fields are ignored and null counts as absent. Throws PayloadError that names the field.
  */
-export function transcodeJson(signal: Signal, body: Uint8Array): Uint8Array {
-  const text = scanJson(body);
+export function transcodeJson(signal: Signal, body: Uint8Array, maxBytes: number): Uint8Array {
+  const text = scanJson(body, maxBytes);
   let value: unknown;
   try {
     value = JSON.parse(text);

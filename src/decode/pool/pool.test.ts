@@ -26,7 +26,7 @@ const startPool = (
   more: { threads?: number; queueBytes?: number; taskTimeoutMs?: number; replayBudgetBytes?: number } = {},
 ) => {
   const telemetry = createTelemetry('silent');
-  const options = { threads: 2, queueBytes: 64 * 1024 * 1024, maxDecodedBodyBytes: 64 * 1024 * 1024 };
+  const options = { threads: 2, queueBytes: 64 * 1024 * 1024 };
   return DecodePool.start({ ...options, telemetry, ...more }).then((pool) => ({ pool, telemetry }));
 };
 

@@ -1,8 +1,10 @@
 import type { Faults } from '../../faults/index.js';
 import {
   batchBytes,
+  defaultDecodeLimits,
   SlabPool,
   type ColumnBatch,
+  type DecodeLimits,
   type Payload,
   type PayloadResult,
   type Signal,
@@ -19,7 +21,8 @@ export interface DecodePoolOptions {
   readonly threads: number;
   /** Received bytes that may wait or be in work, for ingest and for `decode` each. */
   readonly queueBytes: number;
-  readonly maxDecodedBodyBytes: number;
+  /** For payloads that bring none; by default the settings' own defaults. */
+  readonly limits?: DecodeLimits;
   readonly telemetry: Telemetry;
   readonly faults?: Faults;
   /** Memory kept for later batches. */
@@ -65,7 +68,7 @@ export class DecodePool implements Decoder {
   #closed = false;
 
   private constructor(private readonly options: DecodePoolOptions) {
-    const { telemetry, taskTimeoutMs = 30_000, maxDecodedBodyBytes } = options;
+    const { telemetry, taskTimeoutMs = 30_000, limits = defaultDecodeLimits } = options;
     this.#metrics = new DecodeMetrics(telemetry.registry, () => this.queuedBytes);
     this.slabs = new SlabPool(options.idleBytes ?? 64 * 1024 * 1024);
     this.#trimTimer = setInterval(() => this.#trim(), trimMs).unref();
@@ -75,7 +78,7 @@ export class DecodePool implements Decoder {
     };
     this.#threads = Array.from(
       { length: Math.max(1, options.threads) },
-      () => new DecodeThread({ taskTimeoutMs, maxDecodedBodyBytes, onRestart }),
+      () => new DecodeThread({ taskTimeoutMs, limits, onRestart }),
     );
     this.#idle = [...this.#threads];
   }

@@ -1,4 +1,4 @@
-import type { ColumnBatch, Payload, PayloadResult, Signal } from '../../schema/index.js';
+import type { ColumnBatch, DecodeLimits, Payload, PayloadResult, Signal } from '../../schema/index.js';
 
 /** Sent to a worker. Bodies in shared memory are read where they are, others are copied. */
 export interface DecodeRequest {
@@ -28,7 +28,7 @@ export interface DecodeFailure {
 export type WorkerRequest = 'collect' | DecodeRequest;
 
 export interface WorkerOptions {
-  readonly maxDecodedBodyBytes: number;
+  readonly limits: DecodeLimits;
 }
 
 export type WorkerMessage = 'ready' | DecodeReply | DecodeFailure;

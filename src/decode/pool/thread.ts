@@ -30,7 +30,7 @@ export class DecodeThread {
   /** Resolves when the thread takes tasks. */
   start(): Promise<void> {
     this.#ready ??= new Promise<void>((resolve, reject) => {
-      const workerData: WorkerOptions = { maxDecodedBodyBytes: this.options.maxDecodedBodyBytes };
+      const workerData: WorkerOptions = { limits: this.options.limits };
       const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData });
       this.#worker = worker;
       worker.unref();

@@ -10,7 +10,7 @@ const options = workerData as WorkerOptions;
 const decoders = new Map<Signal, BatchDecoder>();
 
 function decoderOf(signal: Signal): BatchDecoder {
-  const decoder = decoders.get(signal) ?? new BatchDecoder(signal, options);
+  const decoder = decoders.get(signal) ?? new BatchDecoder(signal, options.limits);
   decoders.set(signal, decoder);
   return decoder;
 }

@@ -1,4 +1,5 @@
 import { malformed } from '../errors.js';
+import type { Budget } from '../batch/budget.js';
 import type { Heap } from '../batch/heap.js';
 import { truncated, type Source } from './source.js';
 
@@ -33,6 +34,7 @@ export class AttributeText {
   constructor(
     private readonly source: Source,
     private readonly heap: Heap,
+    private readonly budget: Budget,
   ) {}
 
   /**
@@ -62,6 +64,7 @@ export class AttributeText {
       valuePos = this.#valuePos;
       valueEnd = this.#valueEnd;
     }
+    this.budget.element();
     heap.byte(comma);
     heap.jsonString(source, keyPos, keyLength);
     heap.byte(0x3a);
@@ -180,6 +183,7 @@ export class AttributeText {
       if (source.lo === 0x0a) {
         pos = source.open(pos, end);
         const to = source.to;
+        this.budget.element();
         heap.byte(comma);
         this.value(pos, to, depth);
         pos = to;

@@ -1,4 +1,5 @@
 import { truncated, type Source } from './source.js';
+import { entryBytes, type Budget } from '../batch/budget.js';
 import type { OriginWriter } from '../batch/origin.js';
 
 /** Takes the innermost messages: LogRecord, Span or Metric. */
@@ -15,6 +16,7 @@ export interface RecordWriter {
 export class RequestWalker {
   constructor(
     private readonly source: Source,
+    private readonly budget: Budget,
     private readonly origin: OriginWriter,
     private readonly records: RecordWriter,
   ) {}
@@ -55,6 +57,7 @@ export class RequestWalker {
         pos = to;
       } else if (tag === 0x0a) {
         pos = source.open(pos, end);
+        if (parts.length > 0) this.budget.charge(entryBytes);
         parts.push(pos, source.to);
         pos = source.to;
       } else if (tag === 0x1a) {
