@@ -9,6 +9,7 @@ export class QueryError extends Error {
       | 'busy'
       | 'unavailable'
       | 'unsupported'
+      | 'execution'
       | 'not_found'
       | 'internal',
     message: string,
@@ -19,10 +20,11 @@ export class QueryError extends Error {
   }
 }
 
-/** HTTP status for each kind, shared by the Prometheus, Loki and Tempo APIs. */
+/** HTTP status for each kind outside the query APIs, which have their own (`query/server/errors.ts`). */
 export const queryErrorStatus: Record<QueryError['kind'], number> = {
   bad_data: 400,
   unsupported: 422,
+  execution: 422,
   limit: 422,
   not_found: 404,
   canceled: 499,

@@ -1,8 +1,7 @@
-import type { Endpoints } from './server/endpoint.js';
+import type { Endpoints, Language } from './server/endpoint.js';
 import { logqlEndpoints } from './logql/endpoints.js';
 import { promqlEndpoints } from './promql/endpoints.js';
 import { traceqlEndpoints } from './traceql/endpoints.js';
-import type { Language } from './threads/protocol.js';
 
 /** The endpoints that a thread evaluates. LogQL's keep what they learn about attributes. */
 export function endpointsByLanguage(): Readonly<Record<Language, Endpoints>> {

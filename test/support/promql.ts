@@ -3,9 +3,9 @@
  * `eval instant at <time> <expr>` / `eval range from <t> to <t> step <d> <expr>` with the expected series;
  * `eval_ordered` minds the order, `eval_fail` wants an error.
  */
-import { durationSeconds } from '../../src/query/promql/syntax/literals.js';
+import { parseDuration, prometheusDuration } from '../../src/query/text/durations.js';
 import { metricName } from '../../src/query/series/labels.js';
-import { parseSelector } from '../../src/query/promql/syntax/parser.js';
+import { parseSelector } from '../../src/query/promql/plan/prepare.js';
 import type { TableName } from '../../src/schema/index.js';
 import type { TestLake } from './lake.js';
 
@@ -70,9 +70,9 @@ export function readScript(text: string): { loads: Load[]; evaluations: Evaluati
 }
 
 function ms(text = ''): number {
-  const seconds = durationSeconds(text);
-  if (seconds === undefined) throw new Error(`${text} is no duration`);
-  return Math.round(seconds * 1000);
+  const nanoseconds = parseDuration(text, prometheusDuration);
+  if (nanoseconds === undefined) throw new Error(`${text} is no duration`);
+  return Number(nanoseconds) / 1e6;
 }
 
 function seriesLine(line: string): { labels: Record<string, string>; points: Point[] } {

@@ -1,4 +1,5 @@
-import { json, type Endpoint, type Endpoints, type QueryRequest } from '../server/endpoint.js';
+import type { Endpoint, Endpoints, QueryRequest } from '../server/endpoint.js';
+import { json } from '../server/reply.js';
 import type { QueryLimits } from '../server/guard.js';
 import { detectedFields, detectedFieldValues, patterns } from './api/discovery.js';
 import { detectedLabels, labels, labelValues, series } from './api/metadata.js';

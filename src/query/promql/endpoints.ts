@@ -1,4 +1,6 @@
-import { json, jsonType, type Endpoint, type Endpoints } from '../server/endpoint.js';
+import type { Endpoint, Endpoints } from '../server/endpoint.js';
+import { Params } from '../server/params.js';
+import { json, streamed, success, truncated, type Answer } from '../server/reply.js';
 import type { QueryContext } from '../server/guard.js';
 import {
   exemplarsAnswer,
@@ -7,15 +9,13 @@ import {
   metadataAnswer,
   seriesAnswer,
 } from './api/answers.js';
-import { success, truncated, type Answer } from './api/envelope.js';
-import { Params } from '../server/params.js';
-import { instantQuery, rangeQuery, type PreparedQuery } from './api/query.js';
-import { renderResult } from '../series/render.js';
+import { formatted, instantQuery, rangeQuery, type PreparedQuery } from './api/query.js';
+import { renderResult } from './api/render.js';
 import { execute } from './exec/engine.js';
 
 function query(prepare: (params: Params) => PreparedQuery): Endpoint {
   return (request) => {
-    const params = new Params(request);
+    const params = new Params(request, 'seconds');
     const prepared = prepare(params);
     const limit = params.limit();
     return async (ctx) => {
@@ -23,19 +23,19 @@ function query(prepare: (params: Params) => PreparedQuery): Endpoint {
       const cut = 'series' in result && result.series.length > limit;
       const limited = cut ? { ...result, series: result.series.slice(0, limit) } : result;
       const warnings = cut ? [...result.warnings, truncated] : result.warnings;
-      return { contentType: jsonType, body: renderResult(limited, warnings) };
+      return streamed(renderResult(limited, warnings));
     };
   };
 }
 
 function data(answer: (ctx: QueryContext, params: Params, name: string) => Promise<Answer>): Endpoint {
   return (request) => {
-    const params = new Params(request);
+    const params = new Params(request, 'seconds');
     return async (ctx) => json(success(await answer(ctx, params, request.params['name'] ?? '')));
   };
 }
 
-/** The endpoints of Prometheus' HTTP API that read the lake, by the last part of their path. */
+/** The endpoints of Prometheus' HTTP API that read the lake or parse a query, by the last part of their path. */
 export const promqlEndpoints = {
   query: query(instantQuery),
   query_range: query(rangeQuery),
@@ -44,4 +44,8 @@ export const promqlEndpoints = {
   series: data(seriesAnswer),
   metadata: data(metadataAnswer),
   exemplars: data(exemplarsAnswer),
+  format_query: (request) => {
+    const text = formatted(new Params(request, 'seconds'));
+    return async () => json(success({ data: text }));
+  },
 } as const satisfies Endpoints;

@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { testLake, type TestLake } from '../../../test/support/lake.js';
 import { insertScript, readScript, type Evaluation, type Point } from '../../../test/support/promql.js';
 import { execute, type QueryResult } from './exec/engine.js';
-import { parse } from './syntax/parser.js';
+import { parse } from './plan/prepare.js';
 
 const folder = new URL('../../../../src/query/promql/testdata/', import.meta.url);
 
@@ -46,13 +46,15 @@ function rows(result: QueryResult, { start, end, step }: Evaluation): string[] {
   if (result.type === 'string') return [result.text];
   if (result.type === 'scalar') return [row({}, [result.value])];
   const steps = step === 0 ? 1 : Math.floor((end - start) / step) + 1;
-  return result.series.map(({ labels, times, values }) => {
-    if (result.type === 'matrix' && step === 0) return row(labels.toRecord(), Array.from(values));
+  return result.series.map(({ labels, points: read }) => {
+    const { times, values } = read();
+    const record = Object.fromEntries(labels.entries());
+    if (result.type === 'matrix' && step === 0) return row(record, Array.from(values));
     const points = new Array<Point>(steps).fill(null);
     Array.from(times).forEach(
       (time, i) => (points[step === 0 ? 0 : (time - start) / step] = values[i] ?? null),
     );
-    return row(labels.toRecord(), points);
+    return row(record, points);
   });
 }
 

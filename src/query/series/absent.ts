@@ -1,15 +1,15 @@
+import type { SeriesContext } from './context.js';
 import { Labels, metricName } from './labels.js';
-import { unwrap, type Expr } from '../promql/syntax/ast.js';
-import type { EvalContext } from '../promql/exec/context.js';
+import type { Matcher } from './matchers.js';
 import { anyPresent, emptySeries, type StepSeries } from './series.js';
 
-/** 1 at each step without any sample, labelled by what the selector asks for. */
+/** 1 at each step without any sample, labelled by what the selector's `matchers` ask for. */
 export function absent(
-  ctx: EvalContext,
-  expr: Expr | undefined,
+  ctx: SeriesContext,
+  matchers: readonly Matcher[],
   series: readonly StepSeries[],
 ): StepSeries[] {
-  const result = emptySeries(expr ? wantedLabels(unwrap(expr)) : Labels.empty, ctx.grid.count);
+  const result = emptySeries(wantedLabels(matchers), ctx.grid.count);
   result.present.fill(1);
   for (const one of series) one.present.forEach((set, k) => set && (result.present[k] = 0));
   result.values.fill(1);
@@ -17,10 +17,8 @@ export function absent(
 }
 
 /** Labels that exactly one equality matcher gives a value. */
-function wantedLabels(expr: Expr): Labels {
-  const selector = expr.kind === 'matrix' ? expr.selector : expr;
-  if (selector.kind !== 'selector') return Labels.empty;
-  const named = selector.matchers.filter((matcher) => matcher.name !== metricName);
+function wantedLabels(matchers: readonly Matcher[]): Labels {
+  const named = matchers.filter((matcher) => matcher.name !== metricName);
   const count = (name: string) => named.filter((matcher) => matcher.name === name).length;
   return Labels.of(
     named

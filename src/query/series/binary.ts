@@ -1,9 +1,13 @@
-import { setOperators, type Binary } from '../promql/syntax/ast.js';
-import type { EvalContext } from '../promql/exec/context.js';
-import { evaluate } from '../promql/exec/evaluate.js';
+import type { SeriesContext } from './context.js';
 import { matchVectors } from './matching.js';
-import { arithmetic, compare } from './operators.js';
-import { setOperation } from './sets.js';
+import {
+  arithmetic,
+  comparisons,
+  pairFunction,
+  setOperators,
+  type Arithmetic,
+  type Operation,
+} from './operators.js';
 import {
   anyPresent,
   emptySeries,
@@ -13,16 +17,19 @@ import {
   type StepSeries,
   type Value,
 } from './series.js';
+import { setOperation } from './sets.js';
 
-/** Gives the result of one pair of samples, or undefined when a comparison filters it out. */
-export type PairFunction = (left: number, right: number) => number | undefined;
-
-export async function binary(ctx: EvalContext, expr: Binary): Promise<Value> {
-  const left = await evaluate(ctx, expr.left);
-  const right = await evaluate(ctx, expr.right);
+/** Any binary operation but one on strings. `rules`: what a language's arithmetic gives. Throws QueryError. */
+export async function binary(
+  ctx: SeriesContext,
+  operation: Operation,
+  left: Value,
+  right: Value,
+  rules: Arithmetic = arithmetic,
+): Promise<Value> {
   if (left.type === 'scalar' && right.type === 'scalar') {
-    const apply = arithmetic[expr.op];
-    const test = compare[expr.op];
+    const apply = rules.get(operation.op);
+    const test = comparisons.get(operation.op);
     const values = left.values.map((a, k) => {
       const b = right.values[k] ?? NaN;
       return apply ? apply(a, b) : test?.(a, b) ? 1 : 0;
@@ -30,45 +37,42 @@ export async function binary(ctx: EvalContext, expr: Binary): Promise<Value> {
     return { type: 'scalar', values };
   }
   if (left.type === 'vector' && right.type === 'vector') {
-    if (setOperators.has(expr.op)) return vector(await setOperation(ctx, expr, left.series, right.series));
-    return vector(await matchVectors(ctx, expr, left.series, right.series, pairFunction(expr)));
+    return vector(
+      setOperators.has(operation.op)
+        ? await setOperation(ctx, operation, left.series, right.series)
+        : await matchVectors(ctx, operation, left.series, right.series, pairFunction(operation, rules)),
+    );
   }
   if (left.type === 'vector' && right.type === 'scalar') {
-    return vector(await withScalar(ctx, expr, left.series, right.values, false));
+    return vector(await withScalar(ctx, operation, rules, left.series, right.values, false));
   }
   if (left.type === 'scalar' && right.type === 'vector') {
-    return vector(await withScalar(ctx, expr, right.series, left.values, true));
+    return vector(await withScalar(ctx, operation, rules, right.series, left.values, true));
   }
   throw new Error('binary operation on a string');
 }
 
-function pairFunction({ op, bool }: Binary): PairFunction {
-  const apply = arithmetic[op];
-  if (apply) return apply;
-  const test = compare[op] ?? (() => false);
-  return bool ? (a, b) => (test(a, b) ? 1 : 0) : (a, b) => (test(a, b) ? a : undefined);
-}
-
 /** A comparison without `bool` keeps the samples, and the names, that pass it. */
 async function withScalar(
-  ctx: EvalContext,
-  expr: Binary,
+  ctx: SeriesContext,
+  operation: Operation,
+  rules: Arithmetic,
   series: readonly StepSeries[],
   scalar: Float64Array,
   scalarFirst: boolean,
 ): Promise<StepSeries[]> {
-  const test = expr.bool ? undefined : compare[expr.op];
-  if (ctx.pacer.due) await ctx.pacer.pause();
+  const test = operation.bool ? undefined : comparisons.get(operation.op);
+  if (ctx.yielder.due) await ctx.yielder.pause();
   if (!test) {
-    const pair = pairFunction(expr);
-    return mapValues(ctx.pacer, series, (value, k) => {
+    const pair = pairFunction(operation, rules);
+    return mapValues(ctx.yielder, series, (value, k) => {
       const other = scalar[k] ?? NaN;
       return (scalarFirst ? pair(other, value) : pair(value, other)) ?? NaN;
     });
   }
   const out: StepSeries[] = [];
   for (const one of series) {
-    if (ctx.pacer.due) await ctx.pacer.pause();
+    if (ctx.yielder.due) await ctx.yielder.pause();
     const result = emptySeries(one.labels, one.values.length);
     for (let k = 0; k < one.values.length; k++) {
       const value = one.values[k] ?? NaN;

@@ -1,9 +1,10 @@
 import { QueryError } from '../../lake/query-error.js';
-import { compileRegex } from './matchers.js';
+import { isLabelName } from '../attributes/label-name.js';
+import { compileRegex } from '../text/re2.js';
 import { mergeEqual, type StepSeries } from './series.js';
 
 function checkLabel(name: string, where: string): void {
-  if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name)) {
+  if (!isLabelName(name)) {
     throw new QueryError('bad_data', `invalid label name in ${where}: ${JSON.stringify(name)}`);
   }
 }
@@ -16,19 +17,20 @@ function bounded(value: string, where: string): string {
   throw new QueryError('limit', `${where} gives a label of more than ${longestLabel} characters`);
 }
 
+/** label_replace: target, replacement, source, pattern. Throws QueryError. */
 export function labelReplace(
   series: readonly StepSeries[],
   [target = '', template = '', source = '', pattern = '']: readonly string[],
 ): StepSeries[] {
   checkLabel(target, 'label_replace()');
-  const regex = compileRegex(pattern);
-  const names = regex.namedGroups();
+  const regex = compileRegex(pattern, 'any');
+  const names = new Map(Object.entries(regex.namedGroups()));
   return mergeEqual(
     series.map((one) => {
       const matcher = regex.matcher(one.labels.get(source));
       if (!matcher.matches()) return one;
       const group = (name: string): string => {
-        const index = /^\d+$/.test(name) ? Number(name) : names[name];
+        const index = /^\d+$/.test(name) ? Number(name) : names.get(name);
         return index === undefined || index > matcher.groupCount() ? '' : (matcher.group(index) ?? '');
       };
       return { ...one, labels: one.labels.with(target, bounded(expand(template, group), 'label_replace()')) };
@@ -43,6 +45,7 @@ function expand(template: string, group: (name: string) => string): string {
   );
 }
 
+/** label_join: target, separator, sources. Throws QueryError. */
 export function labelJoin(
   series: readonly StepSeries[],
   [target = '', separator = '', ...sources]: readonly string[],

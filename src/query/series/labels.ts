@@ -1,4 +1,7 @@
-/** A label set: sorted by name, no empty values, immutable. */
+/**
+ * A label set: sorted by name, no empty values, immutable. Names come from outside, so they are items of lists and
+ * never properties of objects.
+ */
 export class Labels {
   #key: string | undefined;
 
@@ -63,7 +66,8 @@ export class Labels {
     for (let i = 0; i < this.names.length; i++) yield [this.names[i] ?? '', this.values[i] ?? ''];
   }
 
-  toRecord(): Record<string, string> {
+  /** For JSON.stringify: an object whose own properties are the labels, `__proto__` among them. */
+  toJSON(): object {
     return Object.fromEntries(this.entries());
   }
 
@@ -103,37 +107,4 @@ const metricNameLabel: ReadonlySet<string> = new Set([metricName]);
 
 function order(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/**
- * An attribute key as a Prometheus label name (OpenTelemetry's Prometheus compatibility specification). As in
- * Prometheus, no label begins with a digit, nor with one underscore.
- */
-export function labelName(key: string): string {
-  const name = key.replace(/[^a-zA-Z0-9_]/gu, '_');
-  if (/^[0-9]/.test(name)) return `key_${name}`;
-  return /^_(?!_)/.test(name) ? `key${name}` : name;
-}
-
-/** A number as Prometheus writes it into a label value: shortest decimals, never an exponent. */
-export function plainDecimal(value: number): string {
-  const text = floatText(value);
-  const match = /^(-?)(\d+)(?:\.(\d+))?e([+-]\d+)$/.exec(text);
-  if (!match) return text;
-  const [, sign = '', whole = '', fraction = '', exponent = '0'] = match;
-  const digits = whole + fraction;
-  const point = whole.length + Number(exponent);
-  if (point <= 0) return `${sign}0.${'0'.repeat(-point)}${digits}`;
-  if (point >= digits.length) return sign + digits + '0'.repeat(point - digits.length);
-  return `${sign}${digits.slice(0, point)}.${digits.slice(point)}`;
-}
-
-/** A sample value as the HTTP API writes it: NaN, +Inf, -Inf, shortest decimals, exponents of two digits or more. */
-export function floatText(value: number): string {
-  if (Number.isNaN(value)) return 'NaN';
-  if (value === Infinity) return '+Inf';
-  if (value === -Infinity) return '-Inf';
-  if (Object.is(value, -0)) return '-0';
-  const text = String(value);
-  return text.includes('e') ? text.replace(/e([+-])(\d)$/, 'e$10$2') : text;
 }

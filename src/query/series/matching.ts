@@ -1,8 +1,7 @@
+import { checkSize, evaluationError, type SeriesContext } from './context.js';
 import { Labels, metricName } from './labels.js';
-import { comparisons, type Binary, type Matching } from '../promql/syntax/ast.js';
-import { checkSize, type EvalContext } from '../promql/exec/context.js';
-import type { PairFunction } from './binary.js';
-import { anyPresent, emptySeries, evaluationError, mergeEqual, type StepSeries } from './series.js';
+import { comparisons, type Matching, type Operation, type PairFunction } from './operators.js';
+import { anyPresent, emptySeries, mergeEqual, type StepSeries } from './series.js';
 
 const allLabels: Matching = { on: false, labels: [], cardinality: 'one-to-one', include: [] };
 
@@ -25,25 +24,25 @@ interface MatchGroup {
 
 /** Arithmetic and comparisons between two instant vectors. */
 export async function matchVectors(
-  ctx: EvalContext,
-  expr: Binary,
+  ctx: SeriesContext,
+  operation: Operation,
   left: readonly StepSeries[],
   right: readonly StepSeries[],
   pair: PairFunction,
 ): Promise<StepSeries[]> {
-  const matching = expr.matching ?? allLabels;
+  const matching = operation.matching ?? allLabels;
   const swapped = matching.cardinality === 'one-to-many';
   const [many, one] = swapped ? [right, left] : [left, right];
   const fill = swapped
     ? { many: matching.fillRight, one: matching.fillLeft }
     : { many: matching.fillLeft, one: matching.fillRight };
   const apply: PairFunction = swapped ? (a, b) => pair(b, a) : pair;
-  const labelsOf = resultLabels(expr, matching);
+  const labelsOf = resultLabels(operation, matching);
   const steps = ctx.grid.count;
   const manyAny = stepsWithAny(many, steps);
   const out: StepSeries[] = [];
   for (const group of groups(signatureOf(matching), many, one)) {
-    if (ctx.pacer.due) await ctx.pacer.pause();
+    if (ctx.yielder.due) await ctx.yielder.pause();
     refuseDuplicates(
       group,
       matching,
@@ -54,7 +53,7 @@ export async function matchVectors(
     const results = new Results(matching);
     for (const a of withFill(group.many, group.one, fill.many, group.signature, steps)) {
       for (const b of withFill(group.one, group.many, fill.one, group.signature, steps)) {
-        if (ctx.pacer.due) await ctx.pacer.pause();
+        if (ctx.yielder.due) await ctx.yielder.pause();
         results.add(labelsOf(a.labels, b.labels), a, b, apply, matched);
       }
     }
@@ -134,8 +133,8 @@ function withFill(
 }
 
 /** Result labels: those of the "many" side, reduced to the matching ones when one-to-one, plus the included ones. */
-function resultLabels(expr: Binary, matching: Matching): (many: Labels, one: Labels) => Labels {
-  const dropName = expr.bool || !comparisons.has(expr.op);
+function resultLabels(operation: Operation, matching: Matching): (many: Labels, one: Labels) => Labels {
+  const dropName = operation.bool || !comparisons.has(operation.op);
   const listed = new Set(matching.labels);
   return (many, one) => {
     let labels = dropName ? many.withoutName() : many;

@@ -1,26 +1,63 @@
-/** Arithmetic on two samples (IEEE 754, as Go's math package has it). */
-export const arithmetic: Readonly<Record<string, (a: number, b: number) => number>> = {
-  '+': (a, b) => a + b,
-  '-': (a, b) => a - b,
-  '*': (a, b) => a * b,
-  '/': (a, b) => a / b,
-  '%': (a, b) => a % b,
-  '^': power,
-  atan2: Math.atan2,
-};
+/** Arithmetic on two samples. */
+export type Arithmetic = ReadonlyMap<string, (left: number, right: number) => number>;
 
-export const compare: Readonly<Record<string, (a: number, b: number) => boolean>> = {
-  '==': (a, b) => a === b,
-  '!=': (a, b) => a !== b,
-  '>': (a, b) => a > b,
-  '<': (a, b) => a < b,
-  '>=': (a, b) => a >= b,
-  '<=': (a, b) => a <= b,
-};
+/** IEEE 754, as Go's math package has it. A language with other rules puts its own in place. */
+export const arithmetic: Arithmetic = new Map([
+  ['+', (a: number, b: number) => a + b],
+  ['-', (a: number, b: number) => a - b],
+  ['*', (a: number, b: number) => a * b],
+  ['/', (a: number, b: number) => a / b],
+  ['%', (a: number, b: number) => a % b],
+  ['^', power],
+  ['atan2', Math.atan2],
+]);
+
+export const comparisons: ReadonlyMap<string, (left: number, right: number) => boolean> = new Map([
+  ['==', (a: number, b: number) => a === b],
+  ['!=', (a: number, b: number) => a !== b],
+  ['>', (a: number, b: number) => a > b],
+  ['<', (a: number, b: number) => a < b],
+  ['>=', (a: number, b: number) => a >= b],
+  ['<=', (a: number, b: number) => a <= b],
+]);
+
+export const setOperators: ReadonlySet<string> = new Set(['and', 'or', 'unless']);
 
 /** C's pow, where JavaScript differs: 1 to any power is 1, and -1 to an infinite power too. */
 function power(base: number, exponent: number): number {
   return base === 1 || (base === -1 && !Number.isFinite(exponent) && !Number.isNaN(exponent))
     ? 1
     : base ** exponent;
+}
+
+export type Cardinality = 'one-to-one' | 'many-to-one' | 'one-to-many';
+
+/** Which series of two vectors belong together. */
+export interface Matching {
+  /** `on` lists the labels to match by; otherwise they are the ones to ignore. */
+  readonly on: boolean;
+  readonly labels: readonly string[];
+  readonly cardinality: Cardinality;
+  /** Labels that group_left/group_right copies from the "one" side. */
+  readonly include: readonly string[];
+  readonly fillLeft?: number;
+  readonly fillRight?: number;
+}
+
+/** A binary operation on values; `matching` is set when written out, without it all labels have to be equal. */
+export interface Operation {
+  readonly op: string;
+  /** A comparison gives 0 or 1 instead of filtering. */
+  readonly bool: boolean;
+  readonly matching?: Matching;
+}
+
+/** Gives the result of one pair of samples, or undefined when a comparison filters it out. */
+export type PairFunction = (left: number, right: number) => number | undefined;
+
+export function pairFunction({ op, bool }: Operation, rules: Arithmetic): PairFunction {
+  const apply = rules.get(op);
+  if (apply) return apply;
+  const test = comparisons.get(op) ?? (() => false);
+  return bool ? (a, b) => (test(a, b) ? 1 : 0) : (a, b) => (test(a, b) ? a : undefined);
 }

@@ -1,10 +1,13 @@
 import type { SeriesGroup } from './aggregate.js';
-import type { EvalContext } from '../promql/exec/context.js';
-import { anyPresent, evaluationError, type StepSeries } from './series.js';
+import { evaluationError, type SeriesContext } from './context.js';
+import { anyPresent, type StepSeries } from './series.js';
 
-/** topk, bottomk and limitk: the chosen samples of each group keep their labels. An instant result is in order of rank. */
+/**
+ * topk, bottomk and limitk: the chosen samples of each group keep their labels. `counts` says for each step how many;
+ * `series` are those of the groups in their order. An instant result is in order of rank.
+ */
 export async function choose(
-  ctx: EvalContext,
+  ctx: SeriesContext,
   op: 'topk' | 'bottomk' | 'limitk',
   counts: Float64Array,
   series: readonly StepSeries[],
@@ -14,7 +17,7 @@ export async function choose(
   const ranked: StepSeries[] = [];
   for (const { members } of groups) {
     for (let k = 0; k < ctx.grid.count; k++) {
-      if (ctx.pacer.due) await ctx.pacer.pause();
+      if (ctx.yielder.due) await ctx.yielder.pause();
       const count = wholeCount(counts[k] ?? NaN, op);
       if (count < 1) continue;
       const candidates = members.filter((member) => member.present[k]);

@@ -1,4 +1,4 @@
-import type { SampleSeries } from '../promql/load/store.js';
+import type { SampleSeries } from './samples.js';
 import type { RangeFunction, RangeKernel, WindowView } from './windows.js';
 
 /** Indexes of samples smaller than the one before: counter resets. */

@@ -1,43 +1,83 @@
 import { setImmediate } from 'node:timers/promises';
-import type { QueryResult, ResultSeries } from '../promql/exec/engine.js';
-import { floatText } from './labels.js';
+import { floatText } from '../text/numbers.js';
+import { timeAt, type Grid } from './grid.js';
+import type { Labels } from './labels.js';
+import type { StepSeries } from './series.js';
 
-const chunkLength = 64 * 1024;
-
-/** The JSON body of a query's answer, in pieces, so that a large one neither blocks nor has to be held as a whole. */
-export async function* renderResult(
-  result: QueryResult,
-  warnings: readonly string[],
-): AsyncGenerator<string> {
-  yield `{"status":"success","data":{"resultType":"${result.type}","result":`;
-  if (result.type === 'scalar') yield pair(result.time, floatText(result.value));
-  else if (result.type === 'string') yield pair(result.time, result.text);
-  else yield* renderSeries(result.series, result.type === 'vector');
-  yield '}';
-  if (warnings.length > 0) yield `,"warnings":${JSON.stringify(warnings)}`;
-  yield '}';
+/** Samples in time order: unix milliseconds and values. */
+export interface Points {
+  readonly times: ArrayLike<number>;
+  readonly values: ArrayLike<number>;
 }
 
-async function* renderSeries(all: readonly ResultSeries[], single: boolean): AsyncGenerator<string> {
+/** One series of an answer; its points are made when they are written, and not kept. */
+export interface ResultSeries {
+  readonly labels: Labels;
+  readonly points: () => Points;
+}
+
+/** A series as it stands in an answer: the steps at which it has a value. */
+export function atSteps(series: StepSeries, grid: Grid): ResultSeries {
+  return { labels: series.labels, points: () => presentPoints(series, grid) };
+}
+
+function presentPoints({ values, present }: StepSeries, grid: Grid): Points {
+  let count = 0;
+  const outTimes = new Float64Array(values.length);
+  const outValues = new Float64Array(values.length);
+  for (let k = 0; k < values.length; k++) {
+    if (!present[k]) continue;
+    outTimes[count] = timeAt(grid, k);
+    outValues[count++] = values[k] ?? NaN;
+  }
+  return { times: outTimes.subarray(0, count), values: outValues.subarray(0, count) };
+}
+
+/** How an API writes series. Each function gives JSON text. */
+export interface SeriesForm<S extends Pick<ResultSeries, 'points'>> {
+  /** The members in front of the samples: `"metric":{…}`. */
+  readonly head: (series: S) => string;
+  /** The name of the list of samples. */
+  readonly list: string;
+  readonly sample: (ms: number, value: number) => string;
+  /** The name of the only sample of an instant answer; absent: all samples as a list. */
+  readonly single?: string;
+  /** Members behind the samples, each with a comma in front. */
+  readonly tail?: (series: S) => string;
+}
+
+const pieceLength = 64 * 1024;
+
+/**
+ * A JSON array of series in pieces of about 64 KiB, giving way between them: an answer of any size neither blocks nor
+ * is ever held as a whole. The reader's pace is the writer's.
+ */
+export async function* renderSeries<S extends Pick<ResultSeries, 'points'>>(
+  all: Iterable<S>,
+  form: SeriesForm<S>,
+): AsyncGenerator<string> {
   let text = '[';
   let first = true;
   for (const series of all) {
-    text += `${first ? '' : ','}{"metric":${JSON.stringify(series.labels.toRecord())},`;
+    text += `${first ? '' : ','}{${form.head(series)},`;
     first = false;
-    if (single) text += `"value":${pair(series.times[0] ?? 0, floatText(series.values[0] ?? NaN))}}`;
-    else {
-      text += '"values":[';
-      for (let i = 0; i < series.times.length; i++) {
+    const { times, values } = series.points();
+    if (form.single !== undefined) {
+      text += `"${form.single}":${form.sample(times[0] ?? 0, values[0] ?? NaN)}`;
+    } else {
+      text += `"${form.list}":[`;
+      for (let i = 0; i < times.length; i++) {
         if (i > 0) text += ',';
-        text += pair(series.times[i] ?? 0, floatText(series.values[i] ?? NaN));
-        if (text.length < chunkLength) continue;
+        text += form.sample(times[i] ?? 0, values[i] ?? NaN);
+        if (text.length < pieceLength) continue;
         yield text;
         text = '';
         await setImmediate();
       }
-      text += ']}';
+      text += ']';
     }
-    if (text.length < chunkLength) continue;
+    text += `${form.tail?.(series) ?? ''}}`;
+    if (text.length < pieceLength) continue;
     yield text;
     text = '';
     await setImmediate();
@@ -45,7 +85,17 @@ async function* renderSeries(all: readonly ResultSeries[], single: boolean): Asy
   yield `${text}]`;
 }
 
-/** `[seconds, "value"]`; times have milliseconds. */
-function pair(ms: number, text: string): string {
+/** `[seconds, "value"]` as Prometheus and Loki write a sample; times have milliseconds. */
+export function samplePair(ms: number, text: string): string {
   return `[${ms / 1000},${JSON.stringify(text)}]`;
 }
+
+const labelled = {
+  head: (series: ResultSeries) => `"metric":${JSON.stringify(series.labels)}`,
+  list: 'values',
+  sample: (ms: number, value: number) => samplePair(ms, floatText(value)),
+} satisfies SeriesForm<ResultSeries>;
+
+/** The matrix and vector of Prometheus and Loki. */
+export const matrixForm: SeriesForm<ResultSeries> = labelled;
+export const vectorForm: SeriesForm<ResultSeries> = { ...labelled, single: 'value' };

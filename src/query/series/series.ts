@@ -1,6 +1,6 @@
-import { QueryError } from '../../lake/query-error.js';
 import type { Labels } from './labels.js';
-import type { Pacer } from './yielder.js';
+import { evaluationError } from './context.js';
+import type { Yielder } from './yielder.js';
 
 /** One series over all evaluation steps. */
 export interface StepSeries {
@@ -25,10 +25,6 @@ export function emptySeries(labels: Labels, steps: number): StepSeries {
 
 export function anyPresent(series: StepSeries): boolean {
   return series.present.includes(1);
-}
-
-export function evaluationError(message: string): QueryError {
-  return new QueryError('unsupported', message);
 }
 
 /**
@@ -58,13 +54,13 @@ function joinSteps(a: StepSeries, b: StepSeries): StepSeries {
 
 /** Applies a function to every value; the result is no longer the metric itself, so its name goes. */
 export async function mapValues(
-  pacer: Pacer,
+  yielder: Yielder,
   series: readonly StepSeries[],
   apply: (value: number, step: number) => number,
 ): Promise<StepSeries[]> {
   const mapped: StepSeries[] = [];
   for (const one of series) {
-    if (pacer.due) await pacer.pause();
+    if (yielder.due) await yielder.pause();
     const values = new Float64Array(one.values.length);
     for (let k = 0; k < values.length; k++) if (one.present[k]) values[k] = apply(one.values[k] ?? NaN, k);
     mapped.push({ labels: one.labels.withoutName(), values, present: one.present });

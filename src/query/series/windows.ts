@@ -1,41 +1,14 @@
+import { checkSize, evaluationError, type SeriesContext } from './context.js';
+import { timeAt, type Grid } from './grid.js';
 import type { Labels } from './labels.js';
-import type { SampleSeries } from '../promql/load/store.js';
-import type { MatrixSelector, Subquery } from '../promql/syntax/ast.js';
-import { defaultSubqueryStep, positiveMs, shifted, subqueryGrid, type Grid } from '../promql/plan/plan.js';
-import { checkSize, timeAt, withGrid, type EvalContext } from '../promql/exec/context.js';
-import { evaluateVector } from '../promql/exec/evaluate.js';
-import { anyPresent, emptySeries, evaluationError, type StepSeries } from './series.js';
+import type { SampleSeries } from './samples.js';
+import { anyPresent, emptySeries, type StepSeries } from './series.js';
 
 /** A range vector: for step k of the grid each series' samples after `at(k) - rangeMs`, up to `at(k)`. */
 export interface RangeVector {
   readonly series: readonly SampleSeries[];
   readonly grid: Grid;
   readonly rangeMs: number;
-}
-
-export async function rangeVector(ctx: EvalContext, expr: MatrixSelector | Subquery): Promise<RangeVector> {
-  const rangeMs = positiveMs(expr.range, ctx.times);
-  if (expr.kind === 'matrix') {
-    const grid = shifted(expr.selector, ctx.grid, ctx.times);
-    return { series: ctx.loaded.get(expr.selector) ?? [], grid, rangeMs };
-  }
-  const grid = shifted(expr, ctx.grid, ctx.times);
-  const step = expr.step ? positiveMs(expr.step, ctx.times) : defaultSubqueryStep;
-  const inner = withGrid(ctx, subqueryGrid(grid, rangeMs, step));
-  checkSize(inner, 1);
-  if (inner.grid.count === 0) return { series: [], grid, rangeMs };
-  const series = (await evaluateVector(inner, expr.expr)).map((one) => asSamples(one, inner));
-  return { series, grid, rangeMs };
-}
-
-function asSamples(series: StepSeries, ctx: EvalContext): SampleSeries {
-  const steps = [...series.present.keys()].filter((k) => series.present[k]);
-  return {
-    labels: series.labels,
-    times: Float64Array.from(steps, (k) => timeAt(ctx, k)),
-    values: Float64Array.from(steps, (k) => series.values[k] ?? NaN),
-    staleTimes: null,
-  };
 }
 
 /** What a range function sees at one step: samples `low` to `high - 1` of its series, at least one. */
@@ -54,8 +27,9 @@ export type RangeFunction = (low: number, high: number, view: WindowView) => num
 /** Prepares one series (counter resets found once, say) and gives the function for its windows. */
 export type RangeKernel = (series: SampleSeries) => RangeFunction;
 
+/** Slides over each series. `drop`: the result is no longer the metric, so its name goes. Throws QueryError. */
 export async function overWindows(
-  ctx: EvalContext,
+  ctx: SeriesContext,
   range: RangeVector,
   kernel: RangeKernel,
   naming: 'drop' | 'keep' = 'drop',
@@ -74,7 +48,7 @@ export async function overWindows(
 }
 
 async function slide(
-  ctx: EvalContext,
+  ctx: SeriesContext,
   { grid, rangeMs }: RangeVector,
   series: SampleSeries,
   apply: RangeFunction,
@@ -86,11 +60,11 @@ async function slide(
   let low = 0;
   let high = 0;
   for (let k = 0; k < grid.count; k++) {
-    if (ctx.pacer.due) await ctx.pacer.pause();
+    if (ctx.yielder.due) await ctx.yielder.pause();
     view.step = k;
     view.end = grid.start + k * grid.step;
     view.start = view.end - rangeMs;
-    view.now = timeAt(ctx, k);
+    view.now = timeAt(ctx.grid, k);
     view.absent = false;
     while (high < times.length && (times[high] ?? 0) <= view.end) high++;
     while (low < high && (times[low] ?? 0) <= view.start) low++;

@@ -3,10 +3,13 @@ import type { QueryContext, QueryLimits } from './guard.js';
 /** What an endpoint reads of its HTTP request; plain data, so that it can go to another thread. */
 export interface QueryRequest {
   readonly url: string;
-  /** Parts of the path, by name. */
+  /** Parts of the path, by the names that the route gives them. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, string | string[] | undefined>>;
-  readonly headers: Readonly<Record<string, string>>;
+  /** The Accept header, or empty. */
+  readonly accept: string;
+  /** X-Loki-Response-Encoding-Flags, or empty. */
+  readonly encodingFlags: string;
   /** A form, or empty. */
   readonly body: string;
 }
@@ -16,16 +19,19 @@ export interface QueryAnswer {
   readonly body: string | Uint8Array | AsyncIterable<string | Uint8Array>;
 }
 
-/** A request that is checked and can run. Throws QueryError. */
+/** A request that is parsed and checked. Throws QueryError. */
 export type QueryPlan = (ctx: QueryContext) => Promise<QueryAnswer>;
 
-/** Checks a request, so that a wrong one is refused before it takes a place. Throws QueryError. */
+/** Parses and checks a request. Throws QueryError. */
 export type Endpoint = (request: QueryRequest, limits: QueryLimits) => QueryPlan;
 
 export type Endpoints = Readonly<Record<string, Endpoint>>;
 
-export const jsonType = 'application/json; charset=utf-8';
+export type Language = 'promql' | 'logql' | 'traceql';
 
-export function json(value: unknown): QueryAnswer {
-  return { contentType: jsonType, body: JSON.stringify(value) };
+/** What to evaluate: an endpoint of a language and its request. */
+export interface Job {
+  readonly language: Language;
+  readonly endpoint: string;
+  readonly request: QueryRequest;
 }

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { QueryError } from '../../lake/query-error.js';
 import type { Telemetry } from '../../telemetry/index.js';
-import type { Endpoint, QueryAnswer, QueryRequest } from './endpoint.js';
+import type { Endpoint, Job, QueryAnswer, QueryRequest } from './endpoint.js';
 import type { QueryContext, QueryGuard } from './guard.js';
-import type { Job } from '../threads/protocol.js';
 
 /** Where queries are evaluated: worker threads, which only ask the calling thread for SQL. */
 export interface QueryEvaluator {
@@ -18,6 +18,17 @@ export interface QueryApiDeps {
   readonly threads?: QueryEvaluator;
 }
 
+const form = 'application/x-www-form-urlencoded';
+const maxForm = 1024 * 1024;
+
+/** Form bodies come as text; `Params` reads them together with the URL. */
+export function acceptForms(app: FastifyInstance): void {
+  if (app.hasContentTypeParser(form)) app.removeContentTypeParser(form);
+  app.addContentTypeParser(form, { parseAs: 'string', bodyLimit: maxForm }, (_request, body, done) =>
+    done(null, body),
+  );
+}
+
 /** Aborts when the client closes the connection before the answer is complete. */
 export function clientSignal(request: FastifyRequest, reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
@@ -29,20 +40,18 @@ export function clientSignal(request: FastifyRequest, reply: FastifyReply): Abor
 }
 
 export function queryRequest(request: FastifyRequest): QueryRequest {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (typeof value === 'string' && name !== 'authorization' && name !== 'x-api-key') headers[name] = value;
-  }
+  const { accept, 'x-loki-response-encoding-flags': encodingFlags } = request.headers;
   return {
     url: request.url,
     params: { ...(request.params as Record<string, string>) },
     query: { ...(request.query as QueryRequest['query']) },
-    headers,
+    accept: accept ?? '',
+    encodingFlags: String(encodingFlags ?? ''),
     body: typeof request.body === 'string' ? request.body : '',
   };
 }
 
-/** Checks the request of a job, then runs it under the guard. Throws QueryError. */
+/** Runs a job under the guard: parsing, checking and evaluating, all in a query thread. Throws QueryError. */
 export async function runJob(
   deps: QueryApiDeps,
   api: string,
@@ -50,8 +59,9 @@ export async function runJob(
   job: Job,
   signal: AbortSignal,
 ): Promise<QueryAnswer> {
-  const plan = endpoint(job.request, deps.guard.limits);
-  return deps.guard.run(api, signal, (ctx) => (deps.threads ? deps.threads.run(ctx, job) : plan(ctx)));
+  return deps.guard.run(api, signal, (ctx) =>
+    deps.threads ? deps.threads.run(ctx, job) : endpoint(job.request, ctx.limits)(ctx),
+  );
 }
 
 export function sendAnswer(reply: FastifyReply, { contentType, body }: QueryAnswer): FastifyReply {
@@ -62,4 +72,29 @@ export function sendAnswer(reply: FastifyReply, { contentType, body }: QueryAnsw
       ? Buffer.from(body.buffer, body.byteOffset, body.byteLength)
       : Readable.from(body, { highWaterMark: 2 }),
   );
+}
+
+/** A failed request: the error that the client is told, and its status when it is HTTP's own (413, 415). */
+export interface Failure {
+  readonly error: QueryError;
+  readonly status?: number;
+}
+
+/** What a client is told about any error; what it isn't told goes to the log. Sets Retry-After. */
+export function failureOf(
+  { telemetry }: QueryApiDeps,
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Failure {
+  if (error instanceof QueryError && error.kind !== 'internal') {
+    if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds);
+    return { error };
+  }
+  const { statusCode, message } = error as { readonly statusCode?: unknown; readonly message: string };
+  if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500) {
+    return { error: new QueryError('bad_data', message), status: statusCode };
+  }
+  telemetry.log.error({ err: error, url: request.routeOptions.url }, 'a query failed');
+  return { error: new QueryError('internal', 'the query failed inside the server') };
 }

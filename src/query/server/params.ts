@@ -1,57 +1,101 @@
 import { QueryError } from '../../lake/query-error.js';
+import { goDuration, parseDuration, prometheusDuration, type DurationForm } from '../text/durations.js';
 import type { QueryRequest } from './endpoint.js';
-import { durationSeconds } from '../promql/syntax/literals.js';
 
-/** Parameters of the URL and of a form-encoded body together, in that order. */
+/**
+ * How an API writes numbers that are times: always unix seconds (Prometheus), or seconds up to 10 digits and
+ * nanoseconds from 11 on (Loki, Tempo).
+ */
+export type TimeForm = 'seconds' | 'seconds or nanoseconds';
+
+const second = 1_000_000_000n;
+
+/**
+ * Parameters of the URL and of a form-encoded body together, in that order; a name may come several times, the first
+ * one counts where one is asked for. Names come from outside: this is a list, never an object. An empty value is a
+ * missing one. Methods throw QueryError `bad_data` that names the parameter.
+ */
 export class Params {
   readonly #values: URLSearchParams;
 
-  constructor({ url, body }: Pick<QueryRequest, 'url' | 'body'>) {
+  constructor(
+    { url, body }: Pick<QueryRequest, 'url' | 'body'>,
+    private readonly times: TimeForm,
+  ) {
     const at = url.indexOf('?');
     this.#values = new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
     for (const [name, value] of new URLSearchParams(body)) this.#values.append(name, value);
   }
 
+  get names(): readonly string[] {
+    return [...new Set(this.#values.keys())];
+  }
+
   text(name: string): string | undefined {
-    return this.#values.get(name) ?? undefined;
+    return this.#values.get(name) || undefined;
   }
 
   required(name: string): string {
     const value = this.text(name);
-    if (value === undefined || value === '') throw invalid(name, 'it is missing');
+    if (value === undefined) throw invalid(name, 'it is missing');
     return value;
   }
 
-  all(name: string): string[] {
-    return this.#values.getAll(name);
+  all(...names: readonly string[]): string[] {
+    return names.flatMap((name) => this.#values.getAll(name));
   }
 
-  /** Unix milliseconds of a time given as unix seconds or RFC 3339. */
-  time(name: string): number | undefined {
+  /** Nanoseconds since the epoch of a number or of RFC 3339. */
+  time(name: string): bigint | undefined {
     const text = this.text(name);
-    if (text === undefined || text === '') return undefined;
-    const ms = timeMs(text);
-    if (ms === undefined) throw invalid(name, `cannot parse ${JSON.stringify(text)} to a valid timestamp`);
-    return ms;
+    if (text === undefined) return undefined;
+    const time = timeOf(text, this.times);
+    if (time === undefined) throw invalid(name, `cannot parse ${shown(text)} to a valid timestamp`);
+    return time;
   }
 
-  /** Milliseconds of a duration given as seconds or as `1m30s`. */
-  duration(name: string): number | undefined {
+  /** Unix milliseconds; fractions of one are cut off. */
+  timeMs(name: string): number | undefined {
+    const time = this.time(name);
+    return time === undefined ? undefined : Number(time / 1_000_000n);
+  }
+
+  /** Nanoseconds of a number of seconds or of a duration. */
+  duration(name: string): bigint | undefined {
     const text = this.text(name);
-    if (text === undefined || text === '') return undefined;
-    const seconds = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : durationSeconds(text);
-    if (seconds === undefined || !Number.isFinite(seconds) || Math.abs(seconds) > 9e9) {
-      throw invalid(name, `cannot parse ${JSON.stringify(text)} to a valid duration`);
+    if (text === undefined) return undefined;
+    const form: DurationForm = this.times === 'seconds' ? prometheusDuration : goDuration;
+    const seconds = numberPattern.test(text) ? Number(text) : undefined;
+    const value =
+      seconds === undefined
+        ? parseDuration(text, form)
+        : Math.abs(seconds) <= 9e9
+          ? BigInt(Math.round(seconds * 1e9))
+          : undefined;
+    if (value === undefined || value > longest || value < -longest) {
+      throw invalid(name, `cannot parse ${shown(text)} to a valid duration`);
     }
-    return Math.round(seconds * 1000);
+    return value;
+  }
+
+  durationMs(name: string): number | undefined {
+    const value = this.duration(name);
+    return value === undefined ? undefined : Number(value) / 1e6;
+  }
+
+  /** A whole number of at least `min`; more than `max` is refused. */
+  integer(name: string, fallback: number, min = 0, max = Number.MAX_SAFE_INTEGER): number {
+    const text = this.text(name);
+    if (text === undefined) return fallback;
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
+    if (!(value >= min)) throw invalid(name, `it must be a whole number of at least ${min}: ${shown(text)}`);
+    if (value > max) throw invalid(name, `it is ${value}, at most ${max}`);
+    return value;
   }
 
   /** A count; 0 and a missing parameter mean no limit. */
   limit(name = 'limit'): number {
-    const text = this.text(name);
-    if (text === undefined || text === '') return Infinity;
-    if (!/^\d{1,15}$/.test(text)) throw invalid(name, 'it must be a number of at least 0');
-    return Number(text) || Infinity;
+    return this.integer(name, 0) || Infinity;
   }
 }
 
@@ -59,15 +103,48 @@ export function invalid(name: string, reason: string): QueryError {
   return new QueryError('bad_data', `invalid parameter ${JSON.stringify(name)}: ${reason}`);
 }
 
-const rfc3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
-const largestTime = 253_402_300_799;
+function shown(text: string): string {
+  return JSON.stringify(text.slice(0, 100));
+}
 
-function timeMs(text: string): number | undefined {
-  if (rfc3339.test(text)) {
-    const ms = Date.parse(text.replace(' ', 'T'));
-    return Number.isNaN(ms) ? undefined : ms;
+const numberPattern = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const datePattern = /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,12}))?([Zz]|[+-]\d\d:\d\d)$/;
+/** 285 years. */
+const longest = 9_000_000_000n * second;
+/** The year 9999. */
+const largestSeconds = 253_402_300_799;
+/** Nanoseconds that 64 bits hold, with room for ranges and offsets; no record is beyond them. */
+const [earliest, latest] = [-(2n ** 62n), 2n ** 62n + 2n ** 61n];
+
+function timeOf(text: string, form: TimeForm): bigint | undefined {
+  const time = unbounded(text, form);
+  if (time === undefined || form === 'seconds') return time;
+  return time < earliest ? earliest : time > latest ? latest : time;
+}
+
+function unbounded(text: string, form: TimeForm): bigint | undefined {
+  if (/^[+-]?\d+$/.test(text)) {
+    const whole = BigInt(text.replace('+', ''));
+    if (form === 'seconds' || text.replace(/^[+-]/, '').length <= 10) {
+      return whole <= largestSeconds && whole >= -largestSeconds ? whole * second : undefined;
+    }
+    return whole;
   }
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return undefined;
-  const seconds = Number(text);
-  return Math.abs(seconds) <= largestTime ? Math.round(seconds * 1000) : undefined;
+  if (numberPattern.test(text)) {
+    const seconds = Number(text);
+    if (!(Math.abs(seconds) <= largestSeconds)) return undefined;
+    const decimal = form === 'seconds' ? null : /^([+-]?)(\d*)\.(\d+)$/.exec(text);
+    // Prometheus rounds to milliseconds.
+    if (!decimal) return BigInt(Math.round(seconds * 1000)) * 1_000_000n;
+    // Digit by digit: a double holds no nanoseconds of today.
+    const [, sign, before = '', after = ''] = decimal;
+    const magnitude = BigInt(before || '0') * second + BigInt(after.padEnd(9, '0').slice(0, 9));
+    return sign === '-' ? -magnitude : magnitude;
+  }
+  const date = datePattern.exec(text);
+  if (!date) return undefined;
+  const [, day = '', clock = '', fraction = '', zone = ''] = date;
+  const millis = Date.parse(`${day}T${clock}${zone.toUpperCase()}`);
+  if (Number.isNaN(millis)) return undefined;
+  return BigInt(millis) * 1_000_000n + BigInt(fraction.padEnd(9, '0').slice(0, 9));
 }

@@ -1,8 +1,7 @@
 import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
-import type { QueryAnswer } from '../server/endpoint.js';
+import type { Job, QueryAnswer } from '../server/endpoint.js';
 import type { QueryContext } from '../server/guard.js';
 import type { QueryEvaluator } from '../server/http.js';
-import type { Job } from './protocol.js';
 import { QueryThread } from './thread.js';
 
 export interface QueryThreadsOptions {

@@ -1,16 +1,7 @@
 import type { QueryError } from '../../lake/query-error.js';
 import type { RawChunk, SqlValue } from '../../lake/session.js';
-import type { QueryRequest } from '../server/endpoint.js';
+import type { Job } from '../server/endpoint.js';
 import type { QueryLimits } from '../server/guard.js';
-
-export type Language = 'promql' | 'logql' | 'traceql';
-
-/** What to evaluate: an endpoint of a language and its request. */
-export interface Job {
-  readonly language: Language;
-  readonly endpoint: string;
-  readonly request: QueryRequest;
-}
 
 /** The chunk itself stays behind, referenced, until the thread has read the batch. */
 export type SentChunk = Omit<RawChunk, 'hold'>;

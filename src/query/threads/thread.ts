@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { QueryError } from '../../lake/query-error.js';
-import type { QueryAnswer } from '../server/endpoint.js';
+import type { Job, QueryAnswer } from '../server/endpoint.js';
 import type { QueryContext } from '../server/guard.js';
-import type { FromThread, Job, ThreadOptions, ToThread } from './protocol.js';
+import type { FromThread, ThreadOptions, ToThread } from './protocol.js';
 import { RunningQuery } from './running.js';
 
 export interface QueryThreadOptions {

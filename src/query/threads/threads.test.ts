@@ -6,13 +6,12 @@ import { testLake, type TestLake } from '../../../test/support/lake.js';
 import { metricPoint, scriptStart } from '../../../test/support/promql.js';
 import type { ReadSession } from '../../lake/session.js';
 import { createTelemetry } from '../../telemetry/index.js';
-import type { QueryAnswer } from '../server/endpoint.js';
+import type { Job, QueryAnswer } from '../server/endpoint.js';
 import type { QueryContext } from '../server/guard.js';
 import { lokiApi } from '../logql/index.js';
 import { prometheusApi } from '../promql/index.js';
 import { tempoApi } from '../traceql/index.js';
 import { QueryThreads } from './index.js';
-import type { Job } from './protocol.js';
 
 /** Each set of threads has metrics of its own. */
 const telemetryOf = () => createTelemetry('silent');
@@ -22,7 +21,7 @@ const long = 'a line of more than twelve bytes, ünïcödé too 🦆';
 
 function promql(query: string, range = ''): Job {
   const url = `/api/v1/query${range ? '_range' : ''}?query=${encodeURIComponent(query)}&time=${start}${range}`;
-  const request = { url, params: {}, query: {}, headers: {}, body: '' };
+  const request = { url, params: {}, query: {}, accept: '', encodingFlags: '', body: '' };
   return { language: 'promql', endpoint: range ? 'query_range' : 'query', request };
 }
 

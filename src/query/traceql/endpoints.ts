@@ -1,11 +1,6 @@
 import { QueryError } from '../../lake/query-error.js';
-import {
-  json,
-  type Endpoint,
-  type Endpoints,
-  type QueryAnswer,
-  type QueryRequest,
-} from '../server/endpoint.js';
+import type { Endpoint, Endpoints, QueryAnswer, QueryRequest } from '../server/endpoint.js';
+import { json } from '../server/reply.js';
 import type { QueryContext, QueryLimits } from '../server/guard.js';
 import type { AttributeField, Field } from './ast.js';
 import { legacyPipeline, parseLogfmt } from './legacy-tags.js';
@@ -184,7 +179,7 @@ function traceId(text: string): string {
 }
 
 function wantsProtobuf(request: QueryRequest): boolean {
-  return request.headers['accept']?.includes(protobuf) ?? false;
+  return request.accept.includes(protobuf);
 }
 
 function legacyQuery(params: Params, tags: string | undefined) {

@@ -5,7 +5,7 @@ import type { ExecContext } from '../exec/context.js';
 import { logConditions } from '../exec/logs.js';
 import { streamColumns, streamSql } from '../model/columns.js';
 import { labelSql } from '../model/names.js';
-import { and, or } from '../../sql/literal.js';
+import { and, or } from '../../sql/fragment.js';
 import type { LogExpr } from '../syntax/ast.js';
 import { parseLog } from '../syntax/parse.js';
 import { Params } from './params.js';

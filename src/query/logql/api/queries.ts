@@ -89,7 +89,7 @@ export function queryRange(request: QueryRequest, limits: QueryLimits): Plan {
     const limit = entryLimit(params, limits);
     const interval = params.duration('interval') ?? 0;
     if (interval < 0) throw new QueryError('bad_data', 'parameter "interval" must not be negative');
-    const flags = String(request.headers['x-loki-response-encoding-flags'] ?? '').split(',');
+    const flags = request.encodingFlags.split(',');
     const categorize = flags.some((flag) => flag.trim() === 'categorize-labels');
     return async (ctx) => {
       const begun = performance.now();

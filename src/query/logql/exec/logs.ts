@@ -2,7 +2,7 @@ import type { LogExpr } from '../syntax/ast.js';
 import { compilePipeline } from '../pipeline/compile.js';
 import type { Category, RowLabels } from '../pipeline/labels.js';
 import { RecordDecoder, recordColumns } from '../model/record.js';
-import { and, or } from '../../sql/literal.js';
+import { and, or } from '../../sql/fragment.js';
 import { fromBefore } from '../plan/range.js';
 import { pipelineSql, queryNames, selectorSql } from '../plan/scope.js';
 import { Breather, type ExecContext } from './context.js';

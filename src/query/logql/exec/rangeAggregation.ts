@@ -1,7 +1,7 @@
 import type { Grouping, RangeExpr, Stage } from '../syntax/ast.js';
 import { aliases } from '../pipeline/labels.js';
 import { always } from '../model/names.js';
-import { and } from '../../sql/literal.js';
+import { and } from '../../sql/fragment.js';
 import { afterUntil } from '../plan/range.js';
 import { pipelineSql, queryNames, selectorSql, stageNames } from '../plan/scope.js';
 import { Breather, type ExecContext } from './context.js';

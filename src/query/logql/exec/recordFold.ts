@@ -5,7 +5,7 @@ import { errorDetailsLabel, type RowLabels } from '../pipeline/labels.js';
 import type { Row } from '../pipeline/row.js';
 import { ownSql } from '../model/names.js';
 import { namedLabels, RecordDecoder, recordColumns } from '../model/record.js';
-import { and } from '../../sql/literal.js';
+import { and } from '../../sql/fragment.js';
 import { lineCondition } from '../plan/conditions.js';
 import { neededLabels } from '../plan/scope.js';
 import { Breather, type ExecContext } from './context.js';

@@ -2,7 +2,7 @@ import type { Stage } from '../syntax/ast.js';
 import { compilePipeline } from '../pipeline/compile.js';
 import { errorLabel } from '../pipeline/labels.js';
 import { RecordDecoder, recordColumns } from '../model/record.js';
-import { and, or } from '../../sql/literal.js';
+import { and, or } from '../../sql/fragment.js';
 import { Breather, type ExecContext } from './context.js';
 import { SeriesFolds, type RangeQuery } from './seriesFolds.js';
 import { labelsKey, pickLabels, sortLabels, type Labels } from './series.js';

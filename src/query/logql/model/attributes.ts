@@ -1,21 +1,8 @@
 import type { ReadSession } from '../../../lake/session.js';
-import { JsonScanner, JsonSyntaxError } from '../../attributes/json-scanner.js';
+import { eachAttribute } from '../../attributes/each-attribute.js';
 import { sanitize } from '../pipeline/labels.js';
 import { attributeColumns, columnKeys, type AttributeColumn } from './columns.js';
-import { text } from '../../sql/literal.js';
-
-/** Every top-level attribute of JSON text with its value as text; nulls and text that is no JSON give nothing. */
-export function eachAttribute(json: string, emit: (key: string, value: string) => void): void {
-  try {
-    const scanner = new JsonScanner(json);
-    scanner.object((key) => {
-      const value = scanner.value();
-      if (value !== undefined) emit(key, value);
-    });
-  } catch (error) {
-    if (!(error instanceof JsonSyntaxError)) throw error;
-  }
-}
+import { literal as text } from '../../sql/literal.js';
 
 const maxKeys = 20_000;
 const sampleRows = 1000;

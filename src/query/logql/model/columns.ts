@@ -1,5 +1,5 @@
 import { promotedColumns } from '../../../schema/index.js';
-import { text } from '../../sql/literal.js';
+import { literal as text } from '../../sql/literal.js';
 
 /** The stream label of records whose resource has no service.name, as Loki's OTLP ingestion names it. */
 export const unknownService = 'unknown_service';

@@ -1,6 +1,6 @@
 import type { ResultChunk } from '../../../lake/session.js';
 import { RowLabels, sanitize } from '../pipeline/labels.js';
-import { eachAttribute } from './attributes.js';
+import { eachAttribute } from '../../attributes/each-attribute.js';
 import { attributeColumns, columnKeys, metadataColumns, streamColumns, streamSql } from './columns.js';
 import { extractedSuffix, isStreamLabel } from './names.js';
 

@@ -3,7 +3,8 @@ import { parseNumber } from '../syntax/units.js';
 import { parsePattern } from '../pipeline/pattern.js';
 import { compileRegex } from '../../text/re2.js';
 import { unknownService } from '../model/columns.js';
-import { and, or, text } from '../../sql/literal.js';
+import { and, or } from '../../sql/fragment.js';
+import { literal as text } from '../../sql/literal.js';
 
 /**
  * A condition on records that holds for at least all rows which the filter keeps. `exact`: for no others.

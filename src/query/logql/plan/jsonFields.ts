@@ -1,7 +1,7 @@
 import type { Extraction } from '../syntax/ast.js';
 import { parseJsonPath } from '../pipeline/json.js';
 import { extractedSuffix } from '../model/names.js';
-import { text } from '../../sql/literal.js';
+import { literal as text } from '../../sql/literal.js';
 
 /**
  * The fields of a `json` stage as SQL. All that a query wants of a line are extracted at once, in a column beside

@@ -1,4 +1,4 @@
-import { timestamp } from '../../sql/literal.js';
+import { timestamp } from '../../sql/time-window.js';
 
 /** Conditions for `from < time <= to`, nanoseconds since the epoch; the timestamp column is there to prune files. */
 export function afterUntil(from: bigint, to: bigint): string[] {

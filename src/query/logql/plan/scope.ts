@@ -4,7 +4,7 @@ import { templateLabels } from '../pipeline/template/index.js';
 import type { KeyHints } from '../model/attributes.js';
 import { always, extractedSuffix, isStreamLabel, labelSql, ownSql } from '../model/names.js';
 import { streamSql } from '../model/columns.js';
-import { or } from '../../sql/literal.js';
+import { or } from '../../sql/fragment.js';
 import { JsonFields } from './jsonFields.js';
 import {
   labelCondition,

@@ -1,5 +1,5 @@
 import type { Expr, Extraction, Grouping, LabelFilter, LogExpr, Matcher, MetricExpr, Stage } from './ast.js';
-import { quote } from './text.js';
+import { quote } from '../../text/unquote.js';
 
 /** LogQL text of a query, in one line and with its precedence written out. */
 export function format(expr: Expr): string {

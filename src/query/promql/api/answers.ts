@@ -1,13 +1,14 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { QueryContext } from '../../server/guard.js';
+import { isLabelName } from '../../attributes/label-name.js';
 import { metricName } from '../../series/labels.js';
 import type { VectorSelector } from '../syntax/ast.js';
-import { parseSelector } from '../syntax/parser.js';
-import type { Window } from '../plan/plan.js';
-import { truncated, type Answer } from './envelope.js';
+import { parseSelector } from '../plan/prepare.js';
+import type { Window } from '../plan/times.js';
 import { findExemplars } from './exemplars.js';
 import { metricMetadata } from './metadata.js';
 import { invalid, type Params } from '../../server/params.js';
+import { truncated, type Answer } from '../../server/reply.js';
 import { expression } from './query.js';
 import { eachSeries, findSeries, metricNames } from './series.js';
 
@@ -18,10 +19,7 @@ export async function seriesAnswer(ctx: QueryContext, params: Params): Promise<A
   const selectors = matchSelectors(params);
   if (selectors.length === 0) throw new QueryError('bad_data', 'no match[] parameter provided');
   const series = await findSeries(ctx, selectors, timeWindow(ctx, params));
-  return limited(
-    series.map((labels) => labels.toRecord()),
-    params.limit(),
-  );
+  return limited(series, params.limit());
 }
 
 export async function labelsAnswer(ctx: QueryContext, params: Params): Promise<Answer> {
@@ -35,8 +33,7 @@ export async function labelsAnswer(ctx: QueryContext, params: Params): Promise<A
 export async function labelValuesAnswer(ctx: QueryContext, params: Params, label: string): Promise<Answer> {
   // Prometheus writes a UTF-8 label name into a path as U__ and hexadecimal code points between underscores.
   const name = label.startsWith('U__') ? decodeUtf8Name(label) : label;
-  if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name))
-    throw invalid('name', `invalid label name: ${JSON.stringify(label)}`);
+  if (!isLabelName(name)) throw invalid('name', `invalid label name: ${JSON.stringify(label)}`);
   const selectors = matchSelectors(params);
   const window = timeWindow(ctx, params);
   if (name === metricName && selectors.length === 0)
@@ -75,8 +72,8 @@ function matchSelectors(params: Params): VectorSelector[] {
 
 /** Both ends are included. */
 function timeWindow(ctx: QueryContext, params: Params): Window {
-  const to = params.time('end') ?? Date.now();
-  const from = params.time('start') ?? to - defaultRangeMs;
+  const to = params.timeMs('end') ?? Date.now();
+  const from = params.timeMs('start') ?? to - defaultRangeMs;
   if (to < from) throw invalid('end', 'end timestamp must not be before start time');
   if (to - from > ctx.limits.maxRangeMs) {
     throw new QueryError('limit', `the time range is longer than ${ctx.limits.maxRangeMs / 1000} s`);

@@ -1,24 +1,26 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { QueryContext } from '../../server/guard.js';
-import { floatText, labelName, type Labels } from '../../series/labels.js';
+import { labelName } from '../../attributes/label-name.js';
+import { Labels } from '../../series/labels.js';
+import { floatText } from '../../text/numbers.js';
 import { discover, sourcePredicate, streamId } from '../load/discover.js';
 import { labelMatchers } from '../load/load.js';
 import { compileMatcher, matchesAll } from '../../series/matchers.js';
 import { partSeries } from '../load/samples.js';
 import { sourcesFor } from '../load/sources.js';
-import { Pacer } from '../../series/yielder.js';
+import { Yielder } from '../../series/yielder.js';
 import { selectors, type Expr } from '../syntax/ast.js';
-import type { Window } from '../plan/plan.js';
+import type { Window } from '../plan/times.js';
 
 export interface Exemplar {
-  readonly labels: Record<string, string>;
+  readonly labels: Labels;
   readonly value: string;
   /** Unix seconds. */
   readonly timestamp: number;
 }
 
 export interface ExemplarSeries {
-  readonly seriesLabels: Record<string, string>;
+  readonly seriesLabels: Labels;
   readonly exemplars: readonly Exemplar[];
 }
 
@@ -37,16 +39,16 @@ export async function findExemplars(
   expr: Expr,
   window: Window,
 ): Promise<ExemplarSeries[]> {
-  const pacer = new Pacer(ctx.signal);
+  const yielder = new Yielder(ctx.signal);
   const found = new Map<string, { labels: Labels; exemplars: Map<string, Exemplar> }>();
   let count = 0;
   for (const selector of selectors(expr)) {
-    const compiled = selector.matchers.map(compileMatcher);
+    const compiled = selector.matchers.map((matcher) => compileMatcher(matcher));
     const matchers = labelMatchers(compiled);
     for (const source of sourcesFor(compiled)) {
       const part = source.parts.find((candidate) => candidate === 'value' || candidate === 'bucket');
       if (!part) continue;
-      const streams = await discover(ctx, pacer, source, matchers, window, ctx.limits.maxSeries);
+      const streams = await discover(ctx, yielder, source, matchers, window, ctx.limits.maxSeries);
       if (streams.length === 0) continue;
       const series = new Map(
         streams.map((stream) => [stream.id, { bounds: stream.bounds, labels: partSeries(part, stream) }]),
@@ -55,9 +57,9 @@ export async function findExemplars(
       const sql =
         `SELECT ${streamId(source.table, ctx.limits.scopeLabels)}, exemplars_json FROM lake.main.${source.table} ` +
         `WHERE ${where.sql} AND exemplars_json IS NOT NULL`;
-      for await (const chunk of ctx.session.stream(sql, where.params)) {
+      for await (const chunk of ctx.session.stream(sql)) {
         for (let row = 0; row < chunk.rowCount; row++) {
-          if (pacer.due) await pacer.pause();
+          if (yielder.due) await yielder.pause();
           const own = series.get(chunk.columns[0]?.[row] as number);
           if (!own) continue;
           for (const stored of JSON.parse(chunk.columns[1]?.[row] as string) as StoredExemplar[]) {
@@ -88,17 +90,17 @@ export async function findExemplars(
   return [...found.values()]
     .sort((a, b) => a.labels.compare(b.labels))
     .map(({ labels, exemplars }) => ({
-      seriesLabels: labels.toRecord(),
+      seriesLabels: labels,
       exemplars: [...exemplars.values()].sort((a, b) => a.timestamp - b.timestamp),
     }));
 }
 
-function exemplarLabels(stored: StoredExemplar): Record<string, string> {
-  const labels: Record<string, string> = {};
-  for (const [key, value] of Object.entries(stored.filtered_attributes ?? {})) {
-    labels[labelName(key)] = typeof value === 'string' ? value : JSON.stringify(value);
-  }
-  if (stored.trace_id) labels.trace_id = stored.trace_id;
-  if (stored.span_id) labels.span_id = stored.span_id;
-  return labels;
+function exemplarLabels(stored: StoredExemplar): Labels {
+  const attributes = Object.entries(stored.filtered_attributes ?? {}).map(
+    ([key, value]): [string, string] => [
+      labelName(key),
+      typeof value === 'string' ? value : JSON.stringify(value),
+    ],
+  );
+  return Labels.of([...attributes, ['trace_id', stored.trace_id ?? ''], ['span_id', stored.span_id ?? '']]);
 }

@@ -1,7 +1,9 @@
 import type { QueryContext } from '../../server/guard.js';
-import { allOf, inWindow } from '../load/predicates.js';
+import { allOf, exactly } from '../../sql/fragment.js';
+import { literal } from '../../sql/literal.js';
+import { inWindow } from '../load/predicates.js';
 import { metricTables, type MetricTable } from '../load/sources.js';
-import type { Window } from '../plan/plan.js';
+import type { Window } from '../plan/times.js';
 
 export interface MetricMetadata {
   readonly type: string;
@@ -24,12 +26,12 @@ export async function metricMetadata(
 ): Promise<Record<string, MetricMetadata[]>> {
   const found = new Map<string, MetricMetadata[]>();
   for (const table of metricTables) {
-    const name = metric === undefined ? [] : [{ sql: 'prometheus_name = ?', params: [metric] }];
-    const where = allOf([inWindow(window), { sql: 'prometheus_name IS NOT NULL', params: [] }, ...name]);
+    const name = metric === undefined ? [] : [exactly(`prometheus_name = ${literal(metric)}`)];
+    const where = allOf([inWindow(window), exactly('prometheus_name IS NOT NULL'), ...name]);
     const sql =
       `SELECT DISTINCT prometheus_name, ${typeColumn(table)}, coalesce(metric_description, ''), coalesce(metric_unit, '') ` +
       `FROM lake.main.${table} WHERE ${where.sql} ORDER BY ALL`;
-    for await (const chunk of ctx.session.stream(sql, where.params)) {
+    for await (const chunk of ctx.session.stream(sql)) {
       for (let row = 0; row < chunk.rowCount; row++) {
         const [metricName = '', type = '', help = '', unit = ''] = chunk.columns.map(
           (column) => column[row] as string,

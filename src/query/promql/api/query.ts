@@ -1,7 +1,8 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { Expr } from '../syntax/ast.js';
-import { parse } from '../syntax/parser.js';
-import type { QueryTimes } from '../plan/plan.js';
+import { parse } from '../plan/prepare.js';
+import { print } from '../syntax/print.js';
+import type { QueryTimes } from '../plan/times.js';
 import { invalid, type Params } from '../../server/params.js';
 
 export interface PreparedQuery {
@@ -14,7 +15,7 @@ const mostSteps = 11_000;
 const defaultLookback = 5 * 60_000;
 
 export function instantQuery(params: Params): PreparedQuery {
-  const at = params.time('time') ?? Date.now();
+  const at = params.timeMs('time') ?? Date.now();
   return { expr: expression(params), times: { start: at, end: at, step: 0, lookback: lookback(params) } };
 }
 
@@ -22,7 +23,11 @@ export function rangeQuery(params: Params): PreparedQuery {
   params.required('start');
   params.required('end');
   params.required('step');
-  const [start = 0, end = 0, step = 0] = [params.time('start'), params.time('end'), params.duration('step')];
+  const [start = 0, end = 0, step = 0] = [
+    params.timeMs('start'),
+    params.timeMs('end'),
+    params.durationMs('step'),
+  ];
   if (end < start) throw invalid('end', 'end timestamp must not be before start time');
   if (step <= 0) throw invalid('step', 'zero or negative query resolution step widths are not accepted');
   if (Math.floor((end - start) / step) > mostSteps) {
@@ -32,6 +37,11 @@ export function rangeQuery(params: Params): PreparedQuery {
     );
   }
   return { expr: expression(params), times: { start, end, step, lookback: lookback(params) } };
+}
+
+/** The query of the request in canonical form. */
+export function formatted(params: Params): string {
+  return print(parse(params.required('query')));
 }
 
 export function expression(params: Params): Expr {
@@ -45,7 +55,7 @@ export function expression(params: Params): Expr {
 }
 
 function lookback(params: Params): number {
-  const delta = params.duration('lookback_delta') ?? defaultLookback;
+  const delta = params.durationMs('lookback_delta') ?? defaultLookback;
   if (delta <= 0) throw invalid('lookback_delta', 'it must be greater than 0');
   return delta;
 }

@@ -1,9 +1,11 @@
 import type { QueryContext } from '../../server/guard.js';
 import { metricName, type Labels } from '../../series/labels.js';
 import { discover } from '../load/discover.js';
-import { labelMatchers, tooManySeries } from '../load/load.js';
+import { checkSeries } from '../../series/context.js';
+import { labelMatchers } from '../load/load.js';
 import { compileMatcher, matchesAll } from '../../series/matchers.js';
-import { allOf, inWindow } from '../load/predicates.js';
+import { allOf, exactly } from '../../sql/fragment.js';
+import { inWindow } from '../load/predicates.js';
 import { partSeries } from '../load/samples.js';
 import {
   metricTables,
@@ -15,9 +17,9 @@ import {
   type Part,
 } from '../load/sources.js';
 import { targetInfoSeries } from '../load/target.js';
-import { Pacer } from '../../series/yielder.js';
+import { Yielder } from '../../series/yielder.js';
 import type { VectorSelector } from '../syntax/ast.js';
-import type { Window } from '../plan/plan.js';
+import type { Window } from '../plan/times.js';
 
 /**
  * Calls `each` with the label sets that have samples in the window and fit one of the selectors (every one
@@ -29,24 +31,24 @@ export async function eachSeries(
   window: Window,
   each: (labels: Labels) => void,
 ): Promise<boolean> {
-  const pacer = new Pacer(ctx.signal);
+  const yielder = new Yielder(ctx.signal);
   const { maxSeries } = ctx.limits;
   let complete = true;
   for (const selector of selectors.length > 0 ? selectors : [undefined]) {
-    const compiled = (selector?.matchers ?? []).map(compileMatcher);
+    const compiled = (selector?.matchers ?? []).map((matcher) => compileMatcher(matcher));
     const matchers = labelMatchers(compiled);
     for (const source of sourcesFor(compiled)) {
-      const streams = await discover(ctx, pacer, source, matchers, window, maxSeries);
+      const streams = await discover(ctx, yielder, source, matchers, window, maxSeries);
       if (streams.length > maxSeries) complete = false;
       for (const stream of streams) {
-        if (pacer.due) await pacer.pause();
+        if (yielder.due) await yielder.pause();
         for (const part of source.parts) {
           for (const labels of partSeries(part, stream)) if (matchesAll(labels, matchers)) each(labels);
         }
       }
     }
     if (!wantsTargetInfo(compiled)) continue;
-    for (const labels of await targetInfoSeries({ ctx, pacer, matchers, window })) each(labels);
+    for (const labels of await targetInfoSeries({ ctx, yielder, matchers, window })) each(labels);
   }
   return complete;
 }
@@ -60,9 +62,9 @@ export async function findSeries(
   const found = new Map<string, Labels>();
   const complete = await eachSeries(ctx, selectors, window, (labels) => {
     found.set(labels.key, labels);
-    if (found.size > ctx.limits.maxSeries) throw tooManySeries(ctx.limits.maxSeries);
+    checkSeries(found.size, ctx.limits.maxSeries);
   });
-  if (!complete) throw tooManySeries(ctx.limits.maxSeries);
+  if (!complete) checkSeries(Infinity, ctx.limits.maxSeries);
   return [...found.values()].sort((a, b) => a.compare(b));
 }
 
@@ -70,9 +72,9 @@ export async function findSeries(
 export async function metricNames(ctx: QueryContext, window: Window): Promise<string[]> {
   const names = new Set<string>();
   for (const table of metricTables) {
-    const where = allOf([inWindow(window), { sql: 'prometheus_name IS NOT NULL', params: [] }]);
+    const where = allOf([inWindow(window), exactly('prometheus_name IS NOT NULL')]);
     const sql = `SELECT DISTINCT prometheus_name FROM lake.main.${table} WHERE ${where.sql}`;
-    for await (const chunk of ctx.session.stream(sql, where.params)) {
+    for await (const chunk of ctx.session.stream(sql)) {
       for (const name of chunk.columns[0] ?? []) {
         partsOf[table].forEach((part: Part) => names.add((name as string) + suffixes[part]));
       }

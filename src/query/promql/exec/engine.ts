@@ -1,22 +1,18 @@
 import { QueryError } from '../../../lake/query-error.js';
+import { checkSeries } from '../../series/context.js';
+import { Labels } from '../../series/labels.js';
+import { atSteps, type ResultSeries } from '../../series/render.js';
+import { anyPresent, type StepSeries } from '../../series/series.js';
+import { Yielder } from '../../series/yielder.js';
 import type { QueryContext } from '../../server/guard.js';
+import { load } from '../load/load.js';
+import { typeOf } from '../plan/check.js';
+import { plan } from '../plan/plan.js';
+import { gridOf, type QueryTimes } from '../plan/times.js';
+import { unwrap, type Expr, type MatrixSelector, type Subquery } from '../syntax/ast.js';
 import type { EvalContext } from './context.js';
 import { evaluate } from './evaluate.js';
-import { anyPresent, type StepSeries } from '../../series/series.js';
-import { rangeVector } from '../../series/windows.js';
-import { Labels } from '../../series/labels.js';
-import { load, tooManySeries } from '../load/load.js';
-import { Pacer } from '../../series/yielder.js';
-import { typeOf } from '../syntax/check.js';
-import { unwrap, type Expr, type MatrixSelector, type Subquery } from '../syntax/ast.js';
-import { gridOf, plan, type QueryTimes } from '../plan/plan.js';
-
-/** Values of one series at `times` (unix milliseconds). */
-export interface ResultSeries {
-  readonly labels: Labels;
-  readonly times: ArrayLike<number>;
-  readonly values: ArrayLike<number>;
-}
+import { rangeVector } from './range-vector.js';
 
 export type QueryResult =
   | {
@@ -42,11 +38,11 @@ export async function execute(ctx: QueryContext, expr: Expr, times: QueryTimes):
   if (times.end - times.start > ctx.limits.maxRangeMs) {
     throw new QueryError('limit', `the time range is longer than ${ctx.limits.maxRangeMs / 1000} s`);
   }
-  const pacer = new Pacer(ctx.signal);
-  const loaded = await load(ctx, pacer, plan(expr, times));
+  const yielder = new Yielder(ctx.signal);
+  const loaded = await load(ctx, yielder, plan(expr, times));
   const warnings = new Set<string>();
   const maxValues = ctx.limits.maxSamples;
-  const evalCtx: EvalContext = { grid: gridOf(times), times, loaded, pacer, maxValues, warnings };
+  const evalCtx: EvalContext = { grid: gridOf(times), times, loaded, yielder, maxValues, warnings };
   const instant = times.step === 0;
   if (typeOf(expr) === 'matrix') {
     if (!instant)
@@ -70,12 +66,8 @@ export async function execute(ctx: QueryContext, expr: Expr, times: QueryTimes):
     return { type: 'scalar', time: times.start, value: value.values[0] ?? NaN, warnings: [...warnings] };
   }
   const series = value.type === 'scalar' ? [scalarSeries(value.values)] : value.series.filter(anyPresent);
-  if (series.length > ctx.limits.maxSeries) throw tooManySeries(ctx.limits.maxSeries);
-  const results: ResultSeries[] = [];
-  for (const one of series) {
-    if (pacer.due) await pacer.pause();
-    results.push(atPresentSteps(one, evalCtx));
-  }
+  checkSeries(series.length, ctx.limits.maxSeries);
+  const results = series.map((one) => atSteps(one, evalCtx.grid));
   if (!instant) results.sort((a, b) => a.labels.compare(b.labels));
   return { type: instant ? 'vector' : 'matrix', series: results, warnings: [...warnings] };
 }
@@ -84,27 +76,17 @@ function scalarSeries(values: Float64Array): StepSeries {
   return { labels: Labels.empty, values, present: new Uint8Array(values.length).fill(1) };
 }
 
-function atPresentSteps({ labels, values, present }: StepSeries, { grid }: EvalContext): ResultSeries {
-  let count = 0;
-  const outTimes = new Float64Array(values.length);
-  const outValues = new Float64Array(values.length);
-  for (let k = 0; k < values.length; k++) {
-    if (!present[k]) continue;
-    outTimes[count] = grid.start + k * grid.step;
-    outValues[count++] = values[k] ?? NaN;
-  }
-  return { labels, times: outTimes.subarray(0, count), values: outValues.subarray(0, count) };
-}
-
 /** The samples in the window of a range selector, as they are. */
 async function rawSamples(ctx: EvalContext, expr: MatrixSelector | Subquery): Promise<ResultSeries[]> {
-  const { series, grid, rangeMs } = await rangeVector(ctx, expr);
+  const { series, grid, rangeMs } = await rangeVector(ctx, expr, evaluate);
   return series
-    .map(({ labels, times, values }): ResultSeries => {
+    .map(({ labels, times, values }) => {
       const inside = [...times.keys()].filter(
         (i) => (times[i] ?? 0) > grid.start - rangeMs && (times[i] ?? 0) <= grid.start,
       );
-      return { labels, times: inside.map((i) => times[i] ?? 0), values: inside.map((i) => values[i] ?? NaN) };
+      const points = { times: inside.map((i) => times[i] ?? 0), values: inside.map((i) => values[i] ?? NaN) };
+      return { labels, points };
     })
-    .filter((one) => one.times.length > 0);
+    .filter(({ points }) => points.times.length > 0)
+    .map(({ labels, points }): ResultSeries => ({ labels, points: () => points }));
 }

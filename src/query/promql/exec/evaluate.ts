@@ -1,32 +1,20 @@
-import type { Expr } from '../syntax/ast.js';
-import { computesOnce } from '../plan/invariant.js';
-import { aggregate } from '../../series/aggregate.js';
 import { binary } from '../../series/binary.js';
+import { mapValues, vector, type Value } from '../../series/series.js';
+import { computesOnce } from '../plan/invariant.js';
+import type { Aggregation, Expr } from '../syntax/ast.js';
+import { aggregation } from './aggregation.js';
+import { call } from './call.js';
 import { withGrid, type EvalContext } from './context.js';
-import { call } from './functions/call.js';
 import { select } from './select.js';
-import { mapValues, vector, type StepSeries, type Value } from '../../series/series.js';
 
-/** Evaluates an expression (no bare range vector) over all steps of the grid. */
+/** Evaluates an expression (no bare range vector) over all steps of the grid. Throws QueryError. */
 export async function evaluate(ctx: EvalContext, expr: Expr): Promise<Value> {
-  if (ctx.pacer.due) await ctx.pacer.pause();
+  if (ctx.yielder.due) await ctx.yielder.pause();
   if (ctx.grid.count > 1 && computesOnce(expr)) {
     const once = withGrid(ctx, { ...ctx.grid, count: 1 });
     return repeated(await node(once, expr), ctx.grid.count);
   }
   return node(ctx, expr);
-}
-
-export async function evaluateVector(ctx: EvalContext, expr: Expr): Promise<readonly StepSeries[]> {
-  const value = await evaluate(ctx, expr);
-  if (value.type !== 'vector') throw new Error('an instant vector was expected');
-  return value.series;
-}
-
-export async function evaluateScalar(ctx: EvalContext, expr: Expr): Promise<Float64Array> {
-  const value = await evaluate(ctx, expr);
-  if (value.type !== 'scalar') throw new Error('a scalar was expected');
-  return value.values;
 }
 
 async function node(ctx: EvalContext, expr: Expr): Promise<Value> {
@@ -42,21 +30,30 @@ async function node(ctx: EvalContext, expr: Expr): Promise<Value> {
     case 'unary':
       return unary(ctx, expr.op, await evaluate(ctx, expr.expr));
     case 'call':
-      return call(ctx, expr);
+      return call(ctx, expr, evaluate);
     case 'aggregation':
-      return vector(await aggregate(ctx, expr));
-    case 'binary':
-      return binary(ctx, expr);
+      return aggregated(ctx, expr);
+    case 'binary': {
+      const left = await evaluate(ctx, expr.left);
+      return binary(ctx, expr, left, await evaluate(ctx, expr.right));
+    }
     case 'matrix':
     case 'subquery':
       throw new Error('a range vector has no value of its own');
   }
 }
 
+async function aggregated(ctx: EvalContext, expr: Aggregation): Promise<Value> {
+  const operand = await evaluate(ctx, expr.expr);
+  if (operand.type !== 'vector') throw new Error('an instant vector was expected');
+  const param = expr.param ? await evaluate(ctx, expr.param) : undefined;
+  return vector(await aggregation(ctx, expr, operand.series, param));
+}
+
 async function unary(ctx: EvalContext, op: '+' | '-', value: Value): Promise<Value> {
   if (op === '+' || value.type === 'string') return value;
   if (value.type === 'scalar') return { type: 'scalar', values: value.values.map((v) => -v) };
-  return vector(await mapValues(ctx.pacer, value.series, (v) => -v));
+  return vector(await mapValues(ctx.yielder, value.series, (v) => -v));
 }
 
 /** One step's result for all steps. */

@@ -1,7 +1,9 @@
-import type { SampleSeries } from '../load/store.js';
+import type { SampleSeries } from '../../series/samples.js';
 import type { VectorSelector } from '../syntax/ast.js';
-import { shifted, type Grid } from '../plan/plan.js';
-import { checkSize, type EvalContext } from './context.js';
+import { shifted } from '../plan/times.js';
+import { checkSize } from '../../series/context.js';
+import { timeAt, type Grid } from '../../series/grid.js';
+import type { EvalContext } from './context.js';
 import { emptySeries, type StepSeries } from '../../series/series.js';
 
 /** An instant vector: at each step the last sample within the lookback, unless the series ended since. */
@@ -15,7 +17,7 @@ export async function select(
   const grid = shifted(selector, ctx.grid, ctx.times);
   const out: StepSeries[] = [];
   for (const series of loaded) {
-    if (ctx.pacer.due) await ctx.pacer.pause();
+    if (ctx.yielder.due) await ctx.yielder.pause();
     const steps = lastSamples(series, grid, ctx.times.lookback, give);
     if (steps) out.push(steps);
   }
@@ -34,7 +36,7 @@ function lastSamples(
   let nextStale = 0;
   let any = false;
   for (let k = 0; k < grid.count; k++) {
-    const at = grid.start + k * grid.step;
+    const at = timeAt(grid, k);
     while (next < times.length && (times[next] ?? 0) <= at) next++;
     if (next === 0) continue;
     const time = times[next - 1] ?? 0;

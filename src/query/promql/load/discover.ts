@@ -1,12 +1,13 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { QueryContext } from '../../server/guard.js';
-import type { Pacer } from '../../series/yielder.js';
-import type { Window } from '../plan/plan.js';
+import type { Yielder } from '../../series/yielder.js';
+import type { Window } from '../plan/times.js';
 import { identityColumns, pointLabels } from './identity.js';
 import type { CompiledMatcher } from '../../series/matchers.js';
-import { allOf, inWindow, nameIs, pushedDown, type Predicate } from './predicates.js';
+import { allOf, type Fragment } from '../../sql/fragment.js';
+import { inWindow, nameIs, pushedDown } from './predicates.js';
 import { hasTemporality, type MetricTable, type Source } from './sources.js';
-import type { MetricOrigin } from './store.js';
+import type { MetricOrigin } from '../../series/samples.js';
 
 /** A set of data points that share all identifying columns; a histogram's bounds are among them. */
 export interface Stream {
@@ -43,7 +44,7 @@ export function sourcePredicate(
   source: Source,
   matchers: readonly CompiledMatcher[],
   window: Window,
-): Predicate {
+): Fragment {
   const name = nameIs(source);
   return allOf([inWindow(window), ...(name ? [name] : []), ...pushedDown(matchers)]);
 }
@@ -51,7 +52,7 @@ export function sourcePredicate(
 /** The streams of a source that have points in the window. At most `limit + 1` are read, so callers can tell that there are more. */
 export async function discover(
   ctx: QueryContext,
-  pacer: Pacer,
+  yielder: Yielder,
   source: Source,
   matchers: readonly CompiledMatcher[],
   window: Window,
@@ -67,10 +68,10 @@ export async function discover(
     `(SELECT hash(${columns.join(', ')}) AS h, ${columns.join(', ')} FROM lake.main.${table} WHERE ${where.sql}) ` +
     `GROUP BY h >> 11 LIMIT ${limit + 1}`;
   const streams: Stream[] = [];
-  for await (const chunk of ctx.session.stream(sql, where.params)) {
+  for await (const chunk of ctx.session.stream(sql)) {
     const at = new Map(columns.map((column, i) => [column, i + 2]));
     for (let row = 0; row < chunk.rowCount; row++) {
-      if (pacer.due) await pacer.pause();
+      if (yielder.due) await yielder.pause();
       const cell = (column: string): unknown => chunk.columns[at.get(column) ?? -1]?.[row] ?? null;
       if (chunk.columns[1]?.[row] !== true) throw new QueryError('internal', 'two series have the same hash');
       streams.push({

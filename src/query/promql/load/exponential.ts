@@ -1,13 +1,13 @@
 import type { ExponentialPoint } from './histogram.js';
-import type { Predicate } from './predicates.js';
+import type { Fragment } from '../../sql/fragment.js';
 import type { SampleRequest } from './samples.js';
 
 /** The points of exponential histograms, by stream. */
 export async function exponentialPoints(
-  { ctx, pacer, account }: SampleRequest,
+  { ctx, yielder, account }: SampleRequest,
   id: string,
   stale: string,
-  where: Predicate,
+  where: Fragment,
 ): Promise<Map<number, ExponentialPoint[]>> {
   const sql =
     `SELECT ${id}, epoch_us(timestamp)::DOUBLE, ${stale}, count::DOUBLE, coalesce(scale, 0), ` +
@@ -15,7 +15,7 @@ export async function exponentialPoints(
     `positive_bucket_counts::DOUBLE[], coalesce(negative_offset, 0), negative_bucket_counts::DOUBLE[] ` +
     `FROM lake.main.metric_exponential_histogram WHERE ${where.sql}`;
   const byStream = new Map<number, ExponentialPoint[]>();
-  for await (const chunk of ctx.session.stream(sql, where.params)) {
+  for await (const chunk of ctx.session.stream(sql)) {
     for (let row = 0; row < chunk.rowCount; row++) {
       const cell = (column: number): unknown => chunk.columns[column]?.[row] ?? null;
       const number = (column: number) => (cell(column) as number | null) ?? 0;
@@ -37,7 +37,7 @@ export async function exponentialPoints(
       else byStream.set(number(0), [point]);
     }
     account(chunk.rowCount);
-    if (pacer.due) await pacer.pause();
+    if (yielder.due) await yielder.pause();
   }
   return byStream;
 }

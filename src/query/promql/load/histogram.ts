@@ -1,4 +1,4 @@
-import { plainDecimal } from '../../series/labels.js';
+import { plainDecimal } from '../../text/numbers.js';
 
 /** Upper bounds of the classic buckets of a histogram, as `le` values, `+Inf` last. */
 export function bucketBounds(bounds: readonly number[]): string[] {

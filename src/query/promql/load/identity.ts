@@ -1,5 +1,7 @@
 import { promotedColumns } from '../../../schema/index.js';
-import { Labels, labelName, metricName } from '../../series/labels.js';
+import { eachAttribute } from '../../attributes/each-attribute.js';
+import { labelName } from '../../attributes/label-name.js';
+import { Labels, metricName } from '../../series/labels.js';
 import { targetInfo } from './sources.js';
 
 export const resourceColumns = ['service_namespace', 'service_name', 'service_instance_id'] as const;
@@ -90,30 +92,14 @@ export function targetInfoLabels(column: (name: string) => string | null): Label
 
 /** Attribute keys as label names; values of keys that become one name are joined with `;` in key order. */
 function attributeLabels(json: string | null, prefix = ''): Map<string, string> {
+  const attributes: [key: string, value: string][] = [];
+  if (json) eachAttribute(json, (key, value) => attributes.push([key, value]));
   const labels = new Map<string, string>();
-  if (!json) return labels;
-  const attributes = JSON.parse(quoteLongIntegers(json)) as Record<string, unknown>;
-  for (const key of Object.keys(attributes).sort()) {
-    const value = attributeText(attributes[key]);
+  for (const [key, value] of attributes.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))) {
     if (value === '') continue;
     const name = labelName(prefix + key);
     const before = labels.get(name);
     labels.set(name, before === undefined ? value : `${before};${value}`);
   }
   return labels;
-}
-
-function attributeText(value: unknown): string {
-  if (value === null || value === undefined) return '';
-  if (typeof value === 'string') return value;
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : JSON.stringify(value);
-}
-
-/** JSON.parse rounds integers beyond 2^53; as strings they keep their digits. */
-function quoteLongIntegers(json: string): string {
-  if (!/\d{16}/.test(json)) return json;
-  return json.replace(
-    /"(?:[^"\\]|\\.)*"|(?<![\d.])(-?\d{16,})(?![\d.eE])/g,
-    (text, digits: string | undefined) => (digits === undefined ? text : `"${digits}"`),
-  );
 }

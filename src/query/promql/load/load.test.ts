@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { testLake, type TestLake } from '../../../../test/support/lake.js';
 import { metricPoint, scriptStart } from '../../../../test/support/promql.js';
 import { execute } from '../exec/engine.js';
-import { parse } from '../syntax/parser.js';
+import { parse } from '../plan/prepare.js';
 
 const minute = 60_000;
 
@@ -16,7 +16,7 @@ async function instant(lake: TestLake, expr: string, at: number): Promise<string
   assert.equal(result.type, 'vector');
   if (!('series' in result)) return [];
   return result.series
-    .map(({ labels, values }) => `${labels.toString()} ${Number(values[0]?.toPrecision(9))}`)
+    .map(({ labels, points }) => `${labels.toString()} ${Number(points().values[0]?.toPrecision(9))}`)
     .sort();
 }
 

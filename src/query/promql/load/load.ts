@@ -1,15 +1,18 @@
 import { QueryError } from '../../../lake/query-error.js';
+import { checkSeries } from '../../series/context.js';
+import { allOf, exactly } from '../../sql/fragment.js';
+import { literal } from '../../sql/literal.js';
 import type { QueryContext } from '../../server/guard.js';
-import type { Pacer } from '../../series/yielder.js';
+import type { Yielder } from '../../series/yielder.js';
 import { metricName } from '../../series/labels.js';
 import type { VectorSelector } from '../syntax/ast.js';
-import type { Window } from '../plan/plan.js';
+import type { Window } from '../plan/times.js';
 import { discover } from './discover.js';
 import { compileMatcher, matchesAll, type CompiledMatcher } from '../../series/matchers.js';
-import { allOf, inWindow } from './predicates.js';
+import { conflictLabels, mergeSeries, type SampleSeries } from '../../series/samples.js';
+import { inWindow } from './predicates.js';
 import { loadPart, type Account } from './samples.js';
 import { isOriginalName, sourcesFor, wantsTargetInfo } from './sources.js';
-import { conflictLabels, mergeSeries, type SampleSeries } from './store.js';
 import { loadTargetInfo } from './target.js';
 
 export type LoadedSeries = ReadonlyMap<VectorSelector, readonly SampleSeries[]>;
@@ -22,7 +25,7 @@ interface Load {
 /** The series of every selector; selectors with equal matchers and overlapping windows are read once. */
 export async function load(
   ctx: QueryContext,
-  pacer: Pacer,
+  yielder: Yielder,
   windows: ReadonlyMap<VectorSelector, Window>,
 ): Promise<LoadedSeries> {
   const { maxSamples, maxSeries, maxRangeMs } = ctx.limits;
@@ -42,16 +45,12 @@ export async function load(
     if (window.to - window.from > maxRangeMs) {
       throw new QueryError('limit', `a selector needs more than the longest range of ${maxRangeMs / 1000} s`);
     }
-    const series = await loadSelector(ctx, pacer, account, selectors[0] as VectorSelector, window);
+    const series = await loadSelector(ctx, yielder, account, selectors[0] as VectorSelector, window);
     seriesCount += series.length;
-    if (seriesCount > maxSeries) throw tooManySeries(maxSeries);
+    checkSeries(seriesCount, maxSeries);
     for (const selector of selectors) out.set(selector, series);
   }
   return out;
-}
-
-export function tooManySeries(maxSeries: number): QueryError {
-  return new QueryError('limit', `the query selects more than ${maxSeries} series; narrow its selectors`);
 }
 
 function joined(windows: ReadonlyMap<VectorSelector, Window>): Load[] {
@@ -82,28 +81,28 @@ export function labelMatchers(matchers: readonly CompiledMatcher[]): CompiledMat
 
 async function loadSelector(
   ctx: QueryContext,
-  pacer: Pacer,
+  yielder: Yielder,
   account: Account,
   selector: VectorSelector,
   window: Window,
 ): Promise<SampleSeries[]> {
-  const compiled = selector.matchers.map(compileMatcher);
+  const compiled = selector.matchers.map((matcher) => compileMatcher(matcher));
   const matchers = labelMatchers(compiled).filter((matcher) => !conflictLabels.has(matcher.name));
   const conflicts = compiled.filter((matcher) => conflictLabels.has(matcher.name));
   const { maxSeries } = ctx.limits;
   const found: SampleSeries[] = [];
   for (const source of sourcesFor(compiled)) {
-    const streams = await discover(ctx, pacer, source, matchers, window, maxSeries);
+    const streams = await discover(ctx, yielder, source, matchers, window, maxSeries);
     if (streams.length === 0) continue;
-    if (streams.length > maxSeries) throw tooManySeries(maxSeries);
-    const request = { ctx, pacer, account, source, matchers, window };
+    checkSeries(streams.length, maxSeries);
+    const request = { ctx, yielder, account, source, matchers, window };
     for (const part of source.parts) {
       for (const series of await loadPart(request, part, streams)) found.push(series);
-      if (found.length > maxSeries) throw tooManySeries(maxSeries);
+      checkSeries(found.length, maxSeries);
     }
   }
   if (wantsTargetInfo(compiled))
-    found.push(...(await loadTargetInfo({ ctx, pacer, account, matchers, window })));
+    found.push(...(await loadTargetInfo({ ctx, yielder, account, matchers, window })));
   if (found.length === 0) await refuseNativeHistogram(ctx, compiled, window);
   const merged = mergeSeries(found);
   return conflicts.length === 0 ? merged : merged.filter(({ labels }) => matchesAll(labels, conflicts));
@@ -117,9 +116,9 @@ async function refuseNativeHistogram(
 ): Promise<void> {
   const name = compiled.find((m) => m.name === metricName && m.op === '=')?.value;
   if (name === undefined) return;
-  const where = allOf([inWindow(window), { sql: 'prometheus_name = ?', params: [name] }]);
+  const where = allOf([inWindow(window), exactly(`prometheus_name = ${literal(name)}`)]);
   const sql = `SELECT 1 FROM lake.main.metric_exponential_histogram WHERE ${where.sql} LIMIT 1`;
-  if ((await ctx.session.rows(sql, where.params)).length === 0) return;
+  if ((await ctx.session.rows(sql)).length === 0) return;
   throw new QueryError(
     'unsupported',
     `native histogram samples are not supported: ${name} is an exponential histogram, ` +

@@ -1,23 +1,25 @@
 import type { SqlColumn } from '../../../lake/session.js';
 import type { QueryContext } from '../../server/guard.js';
-import { Labels, metricName, plainDecimal } from '../../series/labels.js';
-import type { Pacer } from '../../series/yielder.js';
-import type { Window } from '../plan/plan.js';
+import { Labels, metricName } from '../../series/labels.js';
+import { plainDecimal } from '../../text/numbers.js';
+import type { Yielder } from '../../series/yielder.js';
+import type { Window } from '../plan/times.js';
 import { sourcePredicate, streamId, type Stream } from './discover.js';
 import { exponentialPoints } from './exponential.js';
 import { bucketBounds, cumulative, exponentialBuckets } from './histogram.js';
-import { IdTable } from './ids.js';
+import { IdTable } from '../../series/ids.js';
 import { matchesAll, type CompiledMatcher } from '../../series/matchers.js';
-import { allOf, type Predicate } from './predicates.js';
+import { allOf, exactly, type Fragment } from '../../sql/fragment.js';
+import { literal } from '../../sql/literal.js';
 import { suffixes, type MetricTable, type Part, type Source } from './sources.js';
-import { SeriesBuilder, type SampleSeries } from './store.js';
+import { SeriesBuilder, type SampleSeries } from '../../series/samples.js';
 
 /** Throws once a query has taken more samples than it may. */
 export type Account = (samples: number) => void;
 
 export interface SampleRequest {
   readonly ctx: QueryContext;
-  readonly pacer: Pacer;
+  readonly yielder: Yielder;
   readonly account: Account;
   readonly source: Source;
   readonly matchers: readonly CompiledMatcher[];
@@ -56,20 +58,20 @@ export async function loadPart(
   const present = listed || part === 'count' ? 'true' : `${columns} IS NOT NULL OR ${stale}`;
   // Where a single number is the sample, NULL says that the series ended.
   const shown = listed ? `${columns}, ${stale}` : `CASE WHEN ${stale} THEN NULL ELSE ${columns} END`;
-  const where = rowPredicate(request, streams, targets.size, { sql: present, params: [] }, targets.keys());
+  const where = rowPredicate(request, streams, targets.size, exactly(present), targets.keys());
   const sql =
     `SELECT ${streamId(table, request.ctx.limits.scopeLabels)}, epoch_us(timestamp)::DOUBLE, ${shown} ` +
     `FROM lake.main.${table} WHERE ${where.sql}`;
   const known = new IdTable<Target>(targets);
-  for await (const chunk of request.ctx.session.stream(sql, where.params)) {
+  for await (const chunk of request.ctx.session.stream(sql)) {
     const [ids, micros] = [numbers(chunk.columns[0]), numbers(chunk.columns[1])];
     if (listed) pushLists(request, part, known, ids, micros, chunk.columns);
     else pushNumbers(known, ids, micros, chunk.columns[2] ?? []);
     request.account(chunk.rowCount);
-    if (request.pacer.due) await request.pacer.pause();
+    if (request.yielder.due) await request.yielder.pause();
   }
   return finish(
-    request.pacer,
+    request.yielder,
     [...targets.values()].flatMap(({ builders }) => builders),
   );
 }
@@ -192,14 +194,15 @@ function rowPredicate(
   request: SampleRequest,
   streams: readonly Stream[],
   wanted: number,
-  present: Predicate,
+  present: Fragment,
   ids: Iterable<number>,
-): Predicate {
+): Fragment {
   const rows = allOf([sourcePredicate(request.source, request.matchers, request.window), present]);
   if (wanted === streams.length) return rows;
-  const list = `[${[...ids].join(',')}]`;
-  const among = `${streamId(request.source.table, request.ctx.limits.scopeLabels)} IN (SELECT unnest(CAST(? AS DOUBLE[])))`;
-  return allOf([rows, { sql: among, params: [list] }]);
+  // One text to cast: a long list of numbers would be slow to parse.
+  const list = literal(`[${[...ids].join(',')}]`);
+  const id = streamId(request.source.table, request.ctx.limits.scopeLabels);
+  return allOf([rows, exactly(`${id} IN (SELECT unnest(CAST(${list} AS DOUBLE[])))`)]);
 }
 
 async function loadExponential(
@@ -211,7 +214,7 @@ async function loadExponential(
   const wanted = named.filter(({ stream, name }) => matchesAll(seriesLabels(stream, name, null), notBuckets));
   if (wanted.length === 0) return [];
   const ids = wanted.map(({ stream }) => stream.id);
-  const where = rowPredicate(request, streams, wanted.length, { sql: 'true', params: [] }, ids);
+  const where = rowPredicate(request, streams, wanted.length, exactly('TRUE'), ids);
   const byStream = await exponentialPoints(
     request,
     streamId(request.source.table, request.ctx.limits.scopeLabels),
@@ -228,17 +231,20 @@ async function loadExponential(
       const values = point.stale ? [] : counts(point);
       own.forEach((builder, i) => builder?.push(point.micros, point.stale ? null : (values[i] ?? NaN)));
       request.account(own.length);
-      if (request.pacer.due) await request.pacer.pause();
+      if (request.yielder.due) await request.yielder.pause();
     }
     builders.push(...own);
   }
-  return finish(request.pacer, builders);
+  return finish(request.yielder, builders);
 }
 
-async function finish(pacer: Pacer, builders: readonly (SeriesBuilder | null)[]): Promise<SampleSeries[]> {
+async function finish(
+  yielder: Yielder,
+  builders: readonly (SeriesBuilder | null)[],
+): Promise<SampleSeries[]> {
   const out: SampleSeries[] = [];
   for (const builder of new Set(builders)) {
-    if (pacer.due) await pacer.pause();
+    if (yielder.due) await yielder.pause();
     if (builder && !builder.empty) out.push(builder.finish());
   }
   return out;

@@ -1,14 +1,15 @@
 import type { Labels } from '../../series/labels.js';
 import { resourceColumns, targetInfoLabels } from './identity.js';
 import { matchesAll } from '../../series/matchers.js';
-import { inWindow, type Predicate } from './predicates.js';
+import type { Fragment } from '../../sql/fragment.js';
+import { inWindow } from './predicates.js';
 import type { SampleRequest } from './samples.js';
 import { metricTables } from './sources.js';
-import { SeriesBuilder, type SampleSeries } from './store.js';
+import { SeriesBuilder, type SampleSeries } from '../../series/samples.js';
 
 const columns = [...resourceColumns, 'resource_attributes'];
 
-function resources(where: Predicate): string {
+function resources(where: Fragment): string {
   return metricTables
     .map((table) => `SELECT timestamp, ${columns.join(', ')} FROM lake.main.${table} WHERE ${where.sql}`)
     .join(' UNION ALL ');
@@ -19,7 +20,7 @@ function resources(where: Predicate): string {
  * time of its last point. A resource without job and instance, or with no other attribute, has none.
  */
 export async function loadTargetInfo(request: Omit<SampleRequest, 'source'>): Promise<SampleSeries[]> {
-  const { ctx, pacer, account, matchers, window } = request;
+  const { ctx, yielder, account, matchers, window } = request;
   const sql =
     `SELECT epoch_us(max(timestamp))::DOUBLE, ${columns.join(', ')} FROM (${resources(inWindow(window))}) ` +
     `GROUP BY epoch_us(timestamp) // 60_000_000, ${columns.join(', ')}`;
@@ -37,7 +38,7 @@ export async function loadTargetInfo(request: Omit<SampleRequest, 'source'>): Pr
       builder?.push(chunk.columns[0]?.[row] as number, 1);
     }
     account(chunk.rowCount);
-    if (pacer.due) await pacer.pause();
+    if (yielder.due) await yielder.pause();
   }
   return [...builders.values()].flatMap((builder) => builder?.finish() ?? []);
 }

@@ -1,11 +1,5 @@
+import { functions } from '../functions/index.js';
 import { children, type Expr } from '../syntax/ast.js';
-
-/** Functions that look at the time of evaluation, whatever their arguments are. */
-const ofTime = new Set(
-  'days_in_month day_of_month day_of_week day_of_year hour minute month year predict_linear time timestamp'.split(
-    ' ',
-  ),
-);
 
 /** Whether every step gives the same: all selectors are pinned by @ and nothing asks for the time. */
 export function stepInvariant(expr: Expr): boolean {
@@ -18,7 +12,7 @@ export function stepInvariant(expr: Expr): boolean {
       // A pinned subquery looks at one fixed range, whatever is inside.
       return expr.at !== undefined;
     case 'call':
-      return !ofTime.has(expr.name) && expr.args.every(stepInvariant);
+      return !functions.get(expr.name)?.timeDependent && expr.args.every(stepInvariant);
     default:
       return children(expr).every(stepInvariant);
   }

@@ -1,18 +1,14 @@
 /** PromQL's syntax tree. Positions are character offsets into the query. */
 
+import type { Grouping } from '../../series/aggregate.js';
+import type { Matcher } from '../../series/matchers.js';
+import type { Operation } from '../../series/operators.js';
+
 export type ValueType = 'scalar' | 'vector' | 'matrix' | 'string';
 
 export interface Span {
   readonly from: number;
   readonly to: number;
-}
-
-export type MatchOp = '=' | '!=' | '=~' | '!~';
-
-export interface Matcher {
-  readonly name: string;
-  readonly op: MatchOp;
-  readonly value: string;
 }
 
 /** What `step()` and `range()` in a duration expression stand for, in seconds. */
@@ -70,11 +66,6 @@ export interface Call extends Span {
   readonly args: readonly Expr[];
 }
 
-export interface Grouping {
-  readonly without: boolean;
-  readonly labels: readonly string[];
-}
-
 export interface Aggregation extends Span {
   readonly kind: 'aggregation';
   readonly op: string;
@@ -83,27 +74,10 @@ export interface Aggregation extends Span {
   readonly grouping?: Grouping;
 }
 
-export type Cardinality = 'one-to-one' | 'many-to-one' | 'one-to-many';
-
-export interface Matching {
-  /** `on` lists the labels to match by; otherwise they are the ones to ignore. */
-  readonly on: boolean;
-  readonly labels: readonly string[];
-  readonly cardinality: Cardinality;
-  /** Labels that group_left/group_right copies from the "one" side. */
-  readonly include: readonly string[];
-  readonly fillLeft?: number;
-  readonly fillRight?: number;
-}
-
-export interface Binary extends Span {
+export interface Binary extends Span, Operation {
   readonly kind: 'binary';
-  readonly op: string;
   readonly left: Expr;
   readonly right: Expr;
-  readonly bool: boolean;
-  /** Set when written out; without it vectors match one-to-one on all labels. */
-  readonly matching?: Matching;
 }
 
 export interface Unary extends Span {
@@ -128,9 +102,6 @@ export type Expr =
   | Binary
   | Unary
   | Paren;
-
-export const setOperators: ReadonlySet<string> = new Set(['and', 'or', 'unless']);
-export const comparisons: ReadonlySet<string> = new Set(['==', '!=', '>', '<', '>=', '<=']);
 
 /** Without parentheses around it. */
 export function unwrap(expr: Expr): Expr {

@@ -1,27 +1,21 @@
 import type { SyntaxNode } from '@lezer/common';
 import type { Duration, DurationScope } from './ast.js';
-import { durationSeconds, literalNumber } from './literals.js';
+import { literalNumber } from './literals.js';
 
 type Seconds = (scope: DurationScope) => number;
 
-const operators: Record<string, (a: number, b: number) => number> = {
-  '+': (a, b) => a + b,
-  '-': (a, b) => a - b,
-  '*': (a, b) => a * b,
-  '/': (a, b) => a / b,
-  '%': (a, b) => a % b,
-  '^': (a, b) => a ** b,
-};
+const operators: ReadonlyMap<string, (a: number, b: number) => number> = new Map([
+  ['+', (a: number, b: number) => a + b],
+  ['-', (a: number, b: number) => a - b],
+  ['*', (a: number, b: number) => a * b],
+  ['/', (a: number, b: number) => a / b],
+  ['%', (a: number, b: number) => a % b],
+  ['^', (a: number, b: number) => a ** b],
+]);
 
 /** A duration written as a literal (`5m`, `300`) or as an arithmetic expression with `step()` and `range()`. */
 export function duration(node: SyntaxNode, source: string): Duration {
   return { text: source.slice(node.from, node.to).replace(/\s+/g, ' '), seconds: seconds(node, source) };
-}
-
-/** A fixed duration such as an HTTP parameter. */
-export function fixedDuration(text: string): Duration | undefined {
-  const value = durationSeconds(text);
-  return value === undefined ? undefined : { text, seconds: () => value };
 }
 
 function seconds(node: SyntaxNode, source: string): Seconds {
@@ -45,7 +39,7 @@ function seconds(node: SyntaxNode, source: string): Seconds {
   if (head?.name === 'DurationMinOf') return (scope) => Math.min(first(scope), second(scope));
   if (head?.name === 'DurationMaxOf') return (scope) => Math.max(first(scope), second(scope));
   const sign = parts.find((part) => !/Duration/.test(part.name));
-  const apply = operators[sign ? source.slice(sign.from, sign.to) : ''];
+  const apply = operators.get(sign ? source.slice(sign.from, sign.to) : '');
   return apply ? (scope) => apply(first(scope), second(scope)) : () => NaN;
 }
 

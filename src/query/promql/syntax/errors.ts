@@ -1,10 +1,9 @@
 import { QueryError } from '../../../lake/query-error.js';
+import { positionOf } from '../../text/positions.js';
 
 /** A parse error at a character offset, reported as `line:column: parse error: …` (both counted from 1). */
 export function parseError(source: string, at: number, message: string): QueryError {
-  const before = source.slice(0, at);
-  const line = before.split('\n').length;
-  const column = at - (before.lastIndexOf('\n') + 1) + 1;
+  const { line, column } = positionOf(source, at);
   return new QueryError('bad_data', `${line}:${column}: parse error: ${message}`);
 }
 

@@ -1,5 +1,5 @@
 import type { SyntaxNode } from '@lezer/common';
-import type { Matching } from './ast.js';
+import type { Matching } from '../../series/operators.js';
 import { childNodes } from './durations.js';
 import { literalNumber } from './literals.js';
 

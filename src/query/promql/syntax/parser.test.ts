@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { durationSeconds, literalNumber, unquote } from './literals.js';
-import { parse, parseSelector } from './parser.js';
+import { parseDuration, prometheusDuration } from '../../text/durations.js';
+import { unquote } from '../../text/unquote.js';
+import { parse, parseSelector } from '../plan/prepare.js';
+import { literalNumber } from './literals.js';
 import { print } from './print.js';
 import type { Expr } from './ast.js';
 
@@ -116,10 +118,10 @@ describe('errors', () => {
 
 describe('literals', () => {
   it('reads durations', () => {
-    assert.equal(durationSeconds('1d2h3m4s5ms'), 93_784.005);
-    assert.equal(durationSeconds('1w'), 604_800);
-    assert.equal(durationSeconds('5m1h'), undefined);
-    assert.equal(durationSeconds('5'), undefined);
+    assert.equal(parseDuration('1d2h3m4s5ms', prometheusDuration), 93_784_005_000_000n);
+    assert.equal(parseDuration('1w', prometheusDuration), 604_800_000_000_000n);
+    assert.equal(parseDuration('5m1h', prometheusDuration), undefined);
+    assert.equal(parseDuration('5', prometheusDuration), undefined);
   });
 
   it('reads numbers', () => {
@@ -136,9 +138,9 @@ describe('literals', () => {
   });
 
   it('unquotes strings', () => {
-    assert.equal(unquote(String.raw`"a\n\x41\101\u00e9\U0001F600\""`), 'a\nAAé😀"');
-    assert.equal(unquote('`a\\n`'), 'a\\n');
-    assert.equal(unquote('"é"'), 'é');
+    assert.equal(unquote(String.raw`"a\n\x41\101\u00e9\U0001F600\""`, `"'\``), 'a\nAAé😀"');
+    assert.equal(unquote('`a\\n`', `"'\``), 'a\\n');
+    assert.equal(unquote('"é"', `"'\``), 'é');
   });
 });
 

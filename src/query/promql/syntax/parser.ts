@@ -1,28 +1,23 @@
 import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@prometheus-io/lezer-promql';
 import { QueryError } from '../../../lake/query-error.js';
-import { labelName, metricName } from '../../series/labels.js';
-import {
-  children,
-  type At,
-  type Expr,
-  type Grouping,
-  type Matcher,
-  type MatchOp,
-  type VectorSelector,
-} from './ast.js';
-import { check } from './check.js';
+import { labelName } from '../../attributes/label-name.js';
+import type { Grouping } from '../../series/aggregate.js';
+import { metricName } from '../../series/labels.js';
+import type { Matcher, MatchOp } from '../../series/matchers.js';
+import { unquote } from '../../text/unquote.js';
+import { children, type At, type Expr } from './ast.js';
 import { childNodes, duration } from './durations.js';
 import { parseError, unsupported } from './errors.js';
 import { climb, type Item, type Operator } from './precedence.js';
-import { literalNumber, unquote } from './literals.js';
+import { literalNumber } from './literals.js';
 import { matching } from './matching.js';
 
 const maxLength = 64 * 1024;
 const maxDepth = 500;
 
-/** Parses and type-checks PromQL. Throws QueryError `bad_data` with `line:column`, or `unsupported`. */
-export function parse(source: string): Expr {
+/** Parses PromQL; its types are not checked yet. Throws QueryError `bad_data` with `line:column`, or `unsupported`. */
+export function parseExpr(source: string): Expr {
   if (source.trim() === '') throw parseError(source, 0, 'no expression found in input');
   if (source.length > maxLength) {
     throw new QueryError('bad_data', `the query is longer than ${maxLength} characters`);
@@ -35,7 +30,6 @@ export function parse(source: string): Expr {
   try {
     const expr = new Converter(source).expr(root);
     if (depth(expr) > maxDepth) throw new RangeError();
-    check(expr, source);
     return expr;
   } catch (error) {
     // The call stack ends before the depth can be measured when a query is nested without any sense.
@@ -46,15 +40,6 @@ export function parse(source: string): Expr {
 
 function depth(expr: Expr): number {
   return 1 + Math.max(0, ...children(expr).map(depth));
-}
-
-/** Parses a series selector, as in `match[]`. */
-export function parseSelector(source: string): VectorSelector {
-  const expr = parse(source);
-  if (expr.kind !== 'selector' || expr.offset !== undefined || expr.at !== undefined) {
-    throw new QueryError('bad_data', `${JSON.stringify(source)} is not a series selector`);
-  }
-  return expr;
 }
 
 function firstFault(top: SyntaxNode): SyntaxNode | undefined {
@@ -255,7 +240,7 @@ class Converter {
 
   #string(node: SyntaxNode): string {
     try {
-      return unquote(this.#text(node));
+      return unquote(this.#text(node), `"'\``);
     } catch (error) {
       throw parseError(this.source, node.from, error instanceof Error ? error.message : 'bad string');
     }

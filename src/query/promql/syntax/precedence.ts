@@ -1,10 +1,8 @@
-import type { Expr, Matching } from './ast.js';
+import type { Operation } from '../../series/operators.js';
+import type { Expr } from './ast.js';
 
-export interface Operator {
+export interface Operator extends Operation {
   readonly kind: 'operator';
-  readonly op: string;
-  readonly bool: boolean;
-  readonly matching?: Matching;
 }
 
 /** An expression as a flat list: operands with their postfix modifiers, infix operators, prefix signs. */
@@ -13,24 +11,24 @@ export type Item =
   | { readonly kind: 'operand'; readonly expr: Expr }
   | { readonly kind: 'sign'; readonly op: '+' | '-'; readonly from: number };
 
-const precedence: Record<string, number> = {
-  or: 1,
-  and: 2,
-  unless: 2,
-  '==': 3,
-  '!=': 3,
-  '<=': 3,
-  '<': 3,
-  '>=': 3,
-  '>': 3,
-  '+': 4,
-  '-': 4,
-  '*': 5,
-  '/': 5,
-  '%': 5,
-  atan2: 5,
-  '^': 6,
-};
+const precedence: ReadonlyMap<string, number> = new Map([
+  ['or', 1],
+  ['and', 2],
+  ['unless', 2],
+  ['==', 3],
+  ['!=', 3],
+  ['<=', 3],
+  ['<', 3],
+  ['>=', 3],
+  ['>', 3],
+  ['+', 4],
+  ['-', 4],
+  ['*', 5],
+  ['/', 5],
+  ['%', 5],
+  ['atan2', 5],
+  ['^', 6],
+]);
 const power = 6;
 
 /** Builds the tree by precedence; all operators but `^` group to the left, a sign binds looser than `^` only. */
@@ -55,7 +53,7 @@ export function climb(items: readonly Item[]): Expr {
     for (;;) {
       const item = items[at];
       if (item?.kind !== 'operator') return left;
-      const rank = precedence[item.op] ?? 0;
+      const rank = precedence.get(item.op) ?? 0;
       if (rank < least) return left;
       at++;
       const right = infix(item.op === '^' ? rank : rank + 1);

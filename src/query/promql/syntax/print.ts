@@ -1,4 +1,6 @@
-import type { Expr, Grouping, Matching, Modifiers, VectorSelector } from './ast.js';
+import type { Grouping } from '../../series/aggregate.js';
+import type { Matching } from '../../series/operators.js';
+import type { Expr, Modifiers, VectorSelector } from './ast.js';
 import { metricName } from '../../series/labels.js';
 
 /** The expression in canonical form, on one line. */

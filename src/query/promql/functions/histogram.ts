@@ -1,10 +1,11 @@
-import type { Labels } from '../../../series/labels.js';
-import { metricName } from '../../../series/labels.js';
-import type { EvalContext } from '../context.js';
-import { anyPresent, emptySeries, mergeEqual, type StepSeries } from '../../../series/series.js';
+import { warnQuantiles } from '../../series/aggregate.js';
+import { metricName, type Labels } from '../../series/labels.js';
+import { anyPresent, emptySeries, mergeEqual, vector, type StepSeries } from '../../series/series.js';
+import { plainDecimal } from '../../text/numbers.js';
+import { define, type Entry, type FunctionContext } from './function.js';
 
 /** Cumulative counts by upper bound, rising, of one histogram at one step. */
-export interface Buckets {
+interface Buckets {
   readonly bounds: number[];
   readonly counts: number[];
 }
@@ -19,8 +20,8 @@ const le: ReadonlySet<string> = new Set(['le']);
 const tolerance = 1e-12;
 
 /** Puts the `le` series of each classic histogram together and reduces them to one value a step. */
-export async function overBuckets(
-  ctx: EvalContext,
+async function overBuckets(
+  ctx: FunctionContext,
   series: readonly StepSeries[],
   reduce: (buckets: Buckets, step: number) => number,
 ): Promise<StepSeries[]> {
@@ -41,7 +42,7 @@ export async function overBuckets(
     buckets.sort((a, b) => a.bound - b.bound);
     const result = emptySeries(labels.withoutName(), ctx.grid.count);
     for (let k = 0; k < ctx.grid.count; k++) {
-      if (ctx.pacer.due) await ctx.pacer.pause();
+      if (ctx.yielder.due) await ctx.yielder.pause();
       const bounds: number[] = [];
       const counts: number[] = [];
       for (const { bound, series: one } of buckets) {
@@ -85,7 +86,7 @@ function ensureMonotonic(counts: number[]): void {
 }
 
 /** histogram_quantile of classic buckets: linear within a bucket; the lowest starts at 0 when its bound is positive. */
-export function bucketQuantile(q: number, { bounds, counts }: Buckets): number {
+function bucketQuantile(q: number, { bounds, counts }: Buckets): number {
   if (Number.isNaN(q)) return NaN;
   if (q < 0) return -Infinity;
   if (q > 1) return Infinity;
@@ -106,7 +107,7 @@ export function bucketQuantile(q: number, { bounds, counts }: Buckets): number {
 }
 
 /** histogram_fraction of classic buckets: the share of observations between two values. */
-export function bucketFraction(lower: number, upper: number, { bounds, counts }: Buckets): number {
+function bucketFraction(lower: number, upper: number, { bounds, counts }: Buckets): number {
   const last = bounds.length - 1;
   if (bounds[last] !== Infinity) return NaN;
   const total = counts[last] ?? NaN;
@@ -131,3 +132,56 @@ function rankOf(value: number, bounds: readonly number[], counts: readonly numbe
   }
   return counts.at(-1) ?? 0;
 }
+
+/** Native histograms are never loaded as such, so nothing is left of any vector. */
+function nothing(name: string): Entry {
+  return define(name, ['vector'], async (_ctx, args) => {
+    await args.vector(0);
+    return vector([]);
+  });
+}
+
+/** Functions of histograms: of the classic buckets of one, in series with an `le` label. */
+export const histogramFunctions: readonly Entry[] = [
+  nothing('histogram_avg'),
+  nothing('histogram_count'),
+  nothing('histogram_stddev'),
+  nothing('histogram_stdvar'),
+  nothing('histogram_sum'),
+  define('histogram_fraction', ['scalar', 'scalar', 'vector'], async (ctx, args) => {
+    const [lower, upper] = [await args.scalar(0), await args.scalar(1)];
+    return vector(
+      await overBuckets(ctx, await args.vector(2), (buckets, k) =>
+        bucketFraction(lower[k] ?? NaN, upper[k] ?? NaN, buckets),
+      ),
+    );
+  }),
+  define('histogram_quantile', ['scalar', 'vector'], async (ctx, args) => {
+    const quantiles = await args.scalar(0);
+    warnQuantiles(ctx, quantiles);
+    return vector(
+      await overBuckets(ctx, await args.vector(1), (buckets, k) =>
+        bucketQuantile(quantiles[k] ?? NaN, buckets),
+      ),
+    );
+  }),
+  define(
+    'histogram_quantiles',
+    ['vector', 'string', 'scalar'],
+    async (ctx, args) => {
+      const [series, label] = [await args.vector(0), await args.text(1)];
+      const out: StepSeries[] = [];
+      for (let i = 2; i < args.count; i++) {
+        const quantiles = await args.scalar(i);
+        warnQuantiles(ctx, quantiles);
+        const values = await overBuckets(ctx, series, (buckets, k) =>
+          bucketQuantile(quantiles[k] ?? NaN, buckets),
+        );
+        const name = plainDecimal(quantiles[0] ?? NaN);
+        out.push(...values.map((one) => ({ ...one, labels: one.labels.with(label, name) })));
+      }
+      return vector(mergeEqual(out));
+    },
+    { repeated: true },
+  ),
+];

@@ -1,5 +1,5 @@
-import type { Labels } from '../../series/labels.js';
-import { sortedByTime } from './merge.js';
+import type { Labels } from './labels.js';
+import { sortedByTime } from './sorted-by-time.js';
 
 /** One series' samples in time order, one a millisecond. */
 export interface SampleSeries {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { IdTable } from './ids.js';
-import { sortedByTime } from './merge.js';
+import { sortedByTime } from './sorted-by-time.js';
 
 describe('sortedByTime', () => {
   it('sorts runs of any number and keeps equal times in their order', () => {

@@ -1,15 +1,8 @@
-import {
-  comparisons,
-  setOperators,
-  type Aggregation,
-  type Binary,
-  type Call,
-  type Expr,
-  type ValueType,
-} from './ast.js';
 import { compileMatcher } from '../../series/matchers.js';
-import { parseError, unsupported } from './errors.js';
-import { signatures } from './signatures.js';
+import { comparisons, setOperators } from '../../series/operators.js';
+import { functions } from '../functions/index.js';
+import type { Aggregation, Binary, Call, Expr, ValueType } from '../syntax/ast.js';
+import { parseError, unsupported } from '../syntax/errors.js';
 
 const typeNames: Record<ValueType, string> = {
   scalar: 'scalar',
@@ -17,8 +10,6 @@ const typeNames: Record<ValueType, string> = {
   matrix: 'range vector',
   string: 'string',
 };
-
-const unsupportedFunctions = new Set(['info', 'start_timestamp']);
 
 /** The type of a checked expression. */
 export function typeOf(expr: Expr): ValueType {
@@ -34,7 +25,7 @@ export function typeOf(expr: Expr): ValueType {
     case 'subquery':
       return 'matrix';
     case 'call':
-      return signatures[expr.name]?.returns ?? 'vector';
+      return functions.get(expr.name)?.returns ?? 'vector';
     case 'binary':
       return typeOf(expr.left) === 'scalar' && typeOf(expr.right) === 'scalar' ? 'scalar' : 'vector';
     case 'unary':
@@ -56,7 +47,7 @@ export function check(expr: Expr, source: string): void {
     case 'string':
       return;
     case 'selector': {
-      const matchers = expr.matchers.map(compileMatcher);
+      const matchers = expr.matchers.map((matcher) => compileMatcher(matcher));
       if (matchers.every((matcher) => matcher.matches(''))) {
         throw parseError(source, expr.from, 'vector selector must contain at least one non-empty matcher');
       }
@@ -97,11 +88,11 @@ function checkAggregation(expr: Aggregation, source: string, expect: Expect): vo
 }
 
 function checkCall(expr: Call, source: string, expect: Expect): void {
-  const signature = signatures[expr.name];
-  if (!signature)
+  const definition = functions.get(expr.name);
+  if (!definition)
     throw parseError(source, expr.from, `unknown function with name ${JSON.stringify(expr.name)}`);
-  if (unsupportedFunctions.has(expr.name)) throw unsupported(`the function ${expr.name}`);
-  const { args, optional, repeated } = signature;
+  if (!definition.run) throw unsupported(`the function ${expr.name}`);
+  const { args, optional, repeated } = definition;
   const least = args.length - optional;
   if (expr.args.length < least || (!repeated && expr.args.length > args.length)) {
     const count =

@@ -1,0 +1,17 @@
+import { floatText } from '../../text/numbers.js';
+import { matrixForm, renderSeries, samplePair, vectorForm } from '../../series/render.js';
+import type { QueryResult } from '../exec/engine.js';
+
+/** The JSON body of a query's answer, in pieces. */
+export async function* renderResult(
+  result: QueryResult,
+  warnings: readonly string[],
+): AsyncGenerator<string> {
+  yield `{"status":"success","data":{"resultType":"${result.type}","result":`;
+  if (result.type === 'scalar') yield samplePair(result.time, floatText(result.value));
+  else if (result.type === 'string') yield samplePair(result.time, result.text);
+  else yield* renderSeries(result.series, result.type === 'vector' ? vectorForm : matrixForm);
+  yield '}';
+  if (warnings.length > 0) yield `,"warnings":${JSON.stringify(warnings)}`;
+  yield '}';
+}

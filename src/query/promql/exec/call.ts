@@ -1,0 +1,72 @@
+import { QueryError } from '../../../lake/query-error.js';
+import type { Matcher } from '../../series/matchers.js';
+import type { StepSeries, Value } from '../../series/series.js';
+import type { RangeVector } from '../../series/windows.js';
+import type { Arguments } from '../functions/function.js';
+import { functions } from '../functions/index.js';
+import { unwrap, type Call, type Expr } from '../syntax/ast.js';
+import type { EvalContext } from './context.js';
+import { rangeVector } from './range-vector.js';
+import { select } from './select.js';
+
+type Evaluate = (ctx: EvalContext, expr: Expr) => Promise<Value>;
+
+/** Runs a function of the registry; `evaluate` gives its arguments. */
+export async function call(ctx: EvalContext, expr: Call, evaluate: Evaluate): Promise<Value> {
+  const run = functions.get(expr.name)?.run;
+  if (!run) throw new QueryError('unsupported', `the function ${expr.name} is not supported`);
+  return run(ctx, new CallArguments(ctx, expr.args, evaluate));
+}
+
+class CallArguments implements Arguments {
+  constructor(
+    private readonly ctx: EvalContext,
+    private readonly exprs: readonly Expr[],
+    private readonly evaluate: Evaluate,
+  ) {}
+
+  get count(): number {
+    return this.exprs.length;
+  }
+
+  async vector(i: number): Promise<readonly StepSeries[]> {
+    return (await this.#value(i, 'vector')).series;
+  }
+
+  async scalar(i: number): Promise<Float64Array> {
+    return (await this.#value(i, 'scalar')).values;
+  }
+
+  async text(i: number): Promise<string> {
+    return (await this.#value(i, 'string')).text;
+  }
+
+  range(i: number): Promise<RangeVector> {
+    const expr = this.#expr(i);
+    if (expr.kind !== 'matrix' && expr.kind !== 'subquery') throw new Error('a range vector was expected');
+    return rangeVector(this.ctx, expr, this.evaluate);
+  }
+
+  async sampleTimes(i: number): Promise<readonly StepSeries[] | undefined> {
+    const expr = this.#expr(i);
+    return expr.kind === 'selector' ? select(this.ctx, expr, 'time') : undefined;
+  }
+
+  matchers(i: number): readonly Matcher[] {
+    const expr = this.#expr(i);
+    const selector = expr.kind === 'matrix' ? expr.selector : expr;
+    return selector.kind === 'selector' ? selector.matchers : [];
+  }
+
+  #expr(i: number): Expr {
+    const expr = this.exprs[i];
+    if (!expr) throw new Error('an argument is missing');
+    return unwrap(expr);
+  }
+
+  async #value<T extends Value['type']>(i: number, type: T): Promise<Extract<Value, { type: T }>> {
+    const value = await this.evaluate(this.ctx, this.#expr(i));
+    if (value.type !== type) throw new Error(`argument ${i} is no ${type}`);
+    return value as Extract<Value, { type: T }>;
+  }
+}

@@ -1,0 +1,59 @@
+import { QueryError } from '../../../lake/query-error.js';
+import { gridEnd, type Grid } from '../../series/grid.js';
+import type { EvaluationTimes } from '../functions/function.js';
+import type { At, Duration, DurationScope, Modifiers } from '../syntax/ast.js';
+
+export interface QueryTimes extends EvaluationTimes {
+  /** How far back an instant vector looks for a sample, milliseconds. */
+  readonly lookback: number;
+}
+
+/** The samples a selector needs: after `from`, up to and including `to` (unix milliseconds). */
+export interface Window {
+  readonly from: number;
+  readonly to: number;
+}
+
+export const defaultSubqueryStep = 60_000;
+
+export function gridOf(times: QueryTimes): Grid {
+  const { start, end, step } = times;
+  return step === 0
+    ? { start, step: 1, count: 1 }
+    : { start, step, count: Math.floor((end - start) / step) + 1 };
+}
+
+function scopeOf(times: QueryTimes): DurationScope {
+  return { step: times.step / 1000, range: (times.end - times.start) / 1000 };
+}
+
+/** A range or a resolution, in milliseconds; it has to be positive. */
+export function positiveMs(duration: Duration, times: QueryTimes): number {
+  const ms = Math.round(duration.seconds(scopeOf(times)) * 1000);
+  if (ms > 0 && ms <= 1e15) return ms;
+  throw new QueryError('bad_data', `duration must be greater than 0 and in bounds: ${duration.text}`);
+}
+
+export function offsetMs(modifiers: Modifiers, times: QueryTimes): number {
+  if (!modifiers.offset) return 0;
+  const ms = Math.round(modifiers.offset.seconds(scopeOf(times)) * 1000);
+  if (Math.abs(ms) <= 1e15) return ms;
+  throw new QueryError('bad_data', `offset out of bounds: ${modifiers.offset.text}`);
+}
+
+export function atMs(at: At, times: QueryTimes): number {
+  return at === 'start' ? times.start : at === 'end' ? times.end : at;
+}
+
+/** Times at which a selector or subquery looks, when evaluated on `grid`: shifted by its offset, or fixed by its @. */
+export function shifted(modifiers: Modifiers, grid: Grid, times: QueryTimes): Grid {
+  const offset = offsetMs(modifiers, times);
+  if (modifiers.at === undefined) return { ...grid, start: grid.start - offset };
+  return { start: atMs(modifiers.at, times) - offset, step: 0, count: grid.count };
+}
+
+/** The steps of a subquery: multiples of its resolution within its range, over all outer steps. */
+export function subqueryGrid(outer: Grid, rangeMs: number, step: number): Grid {
+  const start = (Math.floor((outer.start - rangeMs) / step) + 1) * step;
+  return { start, step, count: Math.max(0, Math.floor((gridEnd(outer) - start) / step) + 1) };
+}
