@@ -3,7 +3,7 @@ import { json } from '../server/reply.js';
 import type { QueryLimits } from '../server/guard.js';
 import { detectedFields, detectedFieldValues, patterns } from './api/discovery.js';
 import { detectedLabels, labels, labelValues, series } from './api/metadata.js';
-import { queryInstant, queryRange, type Plan } from './api/queries.js';
+import { formatQuery, queryInstant, queryRange, type Plan } from './api/queries.js';
 import { indexStats, indexVolume, indexVolumeRange } from './api/volume.js';
 import { newStats } from './exec/context.js';
 import { KeyHints } from './model/attributes.js';
@@ -24,9 +24,10 @@ const checks: readonly (readonly [path: string, check: Check])[] = [
   ['detected_fields', detectedFields],
   ['detected_field/:name/values', detectedFieldValues],
   ['patterns', patterns],
+  ['format_query', formatQuery],
 ];
 
-/** The endpoints of Loki's HTTP API that read the lake, by their path below /loki/api/v1. They share `hints`. */
+/** The endpoints of Loki's HTTP API that read the lake or parse a query, by their path below /loki/api/v1. They share `hints`. */
 export function logqlEndpoints(hints = new KeyHints()): Endpoints {
   const endpoint =
     (check: Check): Endpoint =>

@@ -1,7 +1,18 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import { QueryError, queryErrorStatus } from '../../lake/query-error.js';
-import { clientSignal, queryRequest, runJob, sendAnswer, type QueryApiDeps } from '../server/http.js';
+import { buildInfo } from '../server/buildinfo.js';
+import { errorForms } from '../server/errors.js';
+import {
+  clientSignal,
+  failureOf,
+  queryRequest,
+  runJob,
+  sendAnswer,
+  type QueryApiDeps,
+} from '../server/http.js';
 import { traceqlEndpoints } from './endpoints.js';
+
+/** The Tempo release whose API this is. */
+const version = '2.9.0';
 
 type Name = keyof typeof traceqlEndpoints;
 
@@ -20,34 +31,18 @@ const routes: readonly (readonly [path: string, endpoint: Name, counted: string]
 
 /** Tempo's HTTP API as Grafana uses it. Errors are plain text with their status. */
 export function tempoApi(deps: QueryApiDeps): FastifyPluginAsync {
-  const { telemetry } = deps;
   return async (app) => {
-    app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
-      void reply.type('text/plain; charset=utf-8');
-      if (!(error instanceof QueryError)) {
-        const status = error.statusCode !== undefined && error.statusCode < 500 ? error.statusCode : 500;
-        if (status === 500) telemetry.log.error({ err: error, url: request.url }, 'a Tempo query failed');
-        return reply.code(status).send(status === 500 ? 'internal error' : error.message);
-      }
-      if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds);
-      if (error.kind === 'internal') {
-        telemetry.log.error({ err: error, url: request.url }, 'a Tempo query failed');
-        return reply.code(500).send('internal error');
-      }
-      return reply.code(queryErrorStatus[error.kind]).send(error.message);
+    app.setErrorHandler((cause, request, reply) => {
+      const { error, status } = failureOf(deps, cause, request, reply);
+      return reply
+        .code(status ?? errorForms[error.kind].tempo.status)
+        .type('text/plain; charset=utf-8')
+        .send(error.message);
     });
 
     app.get('/api/echo', async (_request, reply) => reply.type('text/plain; charset=utf-8').send('echo'));
 
-    app.get('/api/status/buildinfo', async () => ({
-      // The Tempo release whose API this is.
-      version: '2.9.0',
-      revision: 'canardstack',
-      branch: '',
-      buildDate: '',
-      buildUser: '',
-      goVersion: '',
-    }));
+    app.get('/api/status/buildinfo', async () => buildInfo(version));
 
     for (const [path, name, counted] of routes) {
       app.get(`/api/${path}`, async (request: FastifyRequest, reply: FastifyReply) => {

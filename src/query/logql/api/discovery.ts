@@ -9,7 +9,7 @@ import { sanitize } from '../pipeline/labels.js';
 import { scanLogfmt } from '../pipeline/logfmt.js';
 import { parseBytes, parseDuration, parseNumber } from '../syntax/units.js';
 import { selection, whereSql, type Selection } from './metadata.js';
-import { Params } from './params.js';
+import { LokiParams } from './params.js';
 import type { Plan } from './queries.js';
 
 type FieldType = 'boolean' | 'int' | 'float' | 'duration' | 'bytes' | 'string';
@@ -66,16 +66,16 @@ function collect(entries: readonly LogEntry[]): Map<string, Field> {
   return fields;
 }
 
-function sample(params: Params, query: Selection): (ctx: ExecContext) => Promise<LogEntry[]> {
-  const limit = params.integer('line_limit', 1000, maxSample);
+function sample(params: LokiParams, query: Selection): (ctx: ExecContext) => Promise<LogEntry[]> {
+  const limit = Math.min(params.integer('line_limit', 1000), maxSample);
   return (ctx) => runLogs({ ...query, limit, forward: false }, ctx);
 }
 
 /** GET or POST /loki/api/v1/detected_fields, from the latest lines (`line_limit`, 1000 by default) of the range. */
 export function detectedFields(request: QueryRequest, limits: QueryLimits): Plan {
-  const params = new Params(request);
+  const params = new LokiParams(request);
   const read = sample(params, selection(params, limits));
-  const limit = params.integer('limit', maxFields, maxFields);
+  const limit = Math.min(params.integer('limit', maxFields), maxFields);
   return async (ctx) => {
     const fields = [...collect(await read(ctx))].map(([label, { values, parsers, type }]) => ({
       label,
@@ -90,10 +90,10 @@ export function detectedFields(request: QueryRequest, limits: QueryLimits): Plan
 
 /** GET or POST /loki/api/v1/detected_field/:name/values, from the same sample. */
 export function detectedFieldValues(request: QueryRequest, limits: QueryLimits): Plan {
-  const params = new Params(request);
+  const params = new LokiParams(request);
   const { name = '' } = request.params;
   const read = sample(params, selection(params, limits));
-  const limit = params.integer('limit', maxFields, maxFields);
+  const limit = Math.min(params.integer('limit', maxFields), maxFields);
   return async (ctx) => {
     const values = collect(await read(ctx)).get(name)?.values ?? new Set<string>();
     return { values: [...values].sort().slice(0, limit), limit };
@@ -107,7 +107,7 @@ const maxPatterns = 300;
  * whole range; the most frequent come first.
  */
 export function patterns(request: QueryRequest, limits: QueryLimits): Plan {
-  const params = new Params(request);
+  const params = new LokiParams(request);
   const query = selection(params, limits);
   const step = params.step(query.from, query.to);
   return async (ctx) => {

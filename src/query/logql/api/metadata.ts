@@ -8,7 +8,8 @@ import { labelSql } from '../model/names.js';
 import { and, or } from '../../sql/fragment.js';
 import type { LogExpr } from '../syntax/ast.js';
 import { parseLog } from '../syntax/parse.js';
-import { Params } from './params.js';
+import { invalid } from '../../server/params.js';
+import { LokiParams } from './params.js';
 import type { Plan } from './queries.js';
 
 const sixHours = 6n * 3_600_000_000_000n;
@@ -26,7 +27,7 @@ export interface Selection {
 }
 
 /** `query`, `start` and `end` of the metadata endpoints; six hours by default. */
-export function selection(params: Params, limits: QueryLimits): Selection {
+export function selection(params: LokiParams, limits: QueryLimits): Selection {
   const { start, end } = params.range(sixHours, limits.maxRangeMs);
   return { log: selector(params.text('query')), from: start, to: end };
 }
@@ -40,7 +41,7 @@ export async function whereSql({ log, from, to }: Selection, ctx: ExecContext): 
 
 /** GET /loki/api/v1/labels: stream labels with a value in the range, and `level`. */
 export function labels(request: QueryRequest, limits: QueryLimits): Plan {
-  const params = new Params(request);
+  const params = new LokiParams(request);
   const query = selection(params, limits);
   return async (ctx) => {
     const columns = streamColumns.map((name) => `bool_or(${streamSql(name)} IS NOT NULL) AS ${name}`);
@@ -56,7 +57,7 @@ export function labels(request: QueryRequest, limits: QueryLimits): Plan {
 export function labelValues(request: QueryRequest, limits: QueryLimits): Plan {
   const { name = '' } = request.params;
   if (!/^[a-zA-Z_]\w*$/.test(name)) throw new QueryError('bad_data', 'the label name is not valid');
-  const params = new Params(request);
+  const params = new LokiParams(request);
   const query = selection(params, limits);
   return async (ctx) => {
     const where = await whereSql(query, ctx);
@@ -73,10 +74,10 @@ export function labelValues(request: QueryRequest, limits: QueryLimits): Plan {
 
 /** GET or POST /loki/api/v1/series: the label sets of the streams that any of `match[]` selects. */
 export function series(request: QueryRequest, limits: QueryLimits): Plan {
-  const params = new Params(request);
+  const params = new LokiParams(request);
   const { start, end } = params.range(sixHours, limits.maxRangeMs);
   const matches = params.all('match', 'match[]').map((text) => selector(text));
-  if (matches.length === 0) throw new QueryError('bad_data', 'parameter "match[]" is missing');
+  if (matches.length === 0) throw invalid('match[]', 'it is missing');
   if (matches.length > 50) throw new QueryError('limit', 'parameter "match[]" is given more than 50 times');
   return async (ctx) => {
     const parts: string[] = [];
@@ -96,7 +97,7 @@ export function series(request: QueryRequest, limits: QueryLimits): Plan {
 
 /** GET /loki/api/v1/detected_labels: stream labels and how many values they have. */
 export function detectedLabels(request: QueryRequest, limits: QueryLimits): Plan {
-  const params = new Params(request);
+  const params = new LokiParams(request);
   const query = selection(params, limits);
   return async (ctx) => {
     const columns = [...streamColumns, 'level'].map(

@@ -1,15 +1,18 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { QueryRequest } from '../../server/endpoint.js';
 import type { QueryLimits } from '../../server/guard.js';
+import { success } from '../../server/reply.js';
 import type { ExecContext } from '../exec/context.js';
 import { runLogs } from '../exec/logs.js';
 import { evaluate } from '../exec/metrics.js';
 import type { Steps } from '../exec/series.js';
 import { compilePipeline } from '../pipeline/compile.js';
 import type { Expr, MetricExpr } from '../syntax/ast.js';
+import { format } from '../syntax/format.js';
 import { parse } from '../syntax/parse.js';
 import { encodeInstant, encodeMatrix, encodeStats, encodeStreams } from './encode.js';
-import { Params } from './params.js';
+import { invalid } from '../../server/params.js';
+import { LokiParams } from './params.js';
 
 export const maxEntries = 5000;
 const defaultEntries = 100;
@@ -20,12 +23,9 @@ const hour = 3_600_000_000_000n;
 /** A request that is checked and can run. */
 export type Plan = (ctx: ExecContext) => Promise<object>;
 
-function entryLimit(params: Params, limits: QueryLimits): number {
-  const limit = params.integer('limit', defaultEntries);
-  const max = Math.min(maxEntries, limits.maxRows);
-  if (limit > max)
-    throw new QueryError('bad_data', `parameter "limit" is ${limit}, at most ${max} entries are returned`);
-  return limit;
+function entryLimit(params: LokiParams, limits: QueryLimits): number {
+  const most = Math.min(maxEntries, limits.maxRows);
+  return params.integer('limit', Math.min(defaultEntries, most), 0, most);
 }
 
 /** Compiles all patterns and templates, so that a query that can't run is refused before it takes a place. */
@@ -77,18 +77,18 @@ function checkLookback(expr: MetricExpr, maxRangeMs: number): void {
 
 /** GET or POST /loki/api/v1/query_range. */
 export function queryRange(request: QueryRequest, limits: QueryLimits): Plan {
-  const params = new Params(request);
+  const params = new LokiParams(request);
   const expr = parse(params.required('query'));
   check(expr);
   const { start, end } = params.range(hour, limits.maxRangeMs);
   if (expr.kind === 'log') {
     const direction = params.text('direction')?.toLowerCase() ?? 'backward';
     if (direction !== 'forward' && direction !== 'backward') {
-      throw new QueryError('bad_data', 'parameter "direction" must be forward or backward');
+      throw invalid('direction', 'it must be forward or backward');
     }
     const limit = entryLimit(params, limits);
-    const interval = params.duration('interval') ?? 0;
-    if (interval < 0) throw new QueryError('bad_data', 'parameter "interval" must not be negative');
+    const interval = params.duration('interval') ?? 0n;
+    if (interval < 0n) throw invalid('interval', 'it must not be negative');
     const flags = request.encodingFlags.split(',');
     const categorize = flags.some((flag) => flag.trim() === 'categorize-labels');
     return async (ctx) => {
@@ -100,7 +100,7 @@ export function queryRange(request: QueryRequest, limits: QueryLimits): Plan {
           to: end,
           limit,
           forward: direction === 'forward',
-          ...(interval > 0 && { interval: BigInt(interval) }),
+          ...(interval > 0n && { interval }),
         },
         ctx,
       );
@@ -126,9 +126,15 @@ export function queryRange(request: QueryRequest, limits: QueryLimits): Plan {
   };
 }
 
+/** GET or POST /loki/api/v1/format_query. */
+export function formatQuery(request: QueryRequest): Plan {
+  const data = format(parse(new LokiParams(request).required('query')));
+  return async () => success({ data });
+}
+
 /** GET or POST /loki/api/v1/query. */
 export function queryInstant(request: QueryRequest, limits: QueryLimits): Plan {
-  const params = new Params(request);
+  const params = new LokiParams(request);
   const expr = parse(params.required('query'));
   check(expr);
   if (expr.kind === 'log') {
@@ -137,7 +143,7 @@ export function queryInstant(request: QueryRequest, limits: QueryLimits): Plan {
       'log queries are not supported as an instant query; use query_range, or a metric query',
     );
   }
-  const time = params.time('time', BigInt(Date.now()) * 1_000_000n);
+  const time = params.time('time') ?? BigInt(Date.now()) * 1_000_000n;
   checkLookback(expr, limits.maxRangeMs);
   const steps: Steps = { start: time, step: 1, count: 1 };
   return async (ctx) => {

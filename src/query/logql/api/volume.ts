@@ -7,12 +7,13 @@ import { streamColumns, streamSql } from '../model/columns.js';
 import type { LogExpr, MetricExpr } from '../syntax/ast.js';
 import { encodeInstant, encodeMatrix } from './encode.js';
 import { selection, whereSql } from './metadata.js';
-import { Params } from './params.js';
+import { invalid as invalidParameter } from '../../server/params.js';
+import { LokiParams } from './params.js';
 import type { Plan } from './queries.js';
 
 /** GET or POST /loki/api/v1/index/stats: counted, not estimated. There are no chunks; the streams stand for them. */
 export function indexStats(request: QueryRequest, limits: QueryLimits): Plan {
-  const query = selection(new Params(request), limits);
+  const query = selection(new LokiParams(request), limits);
   return async (ctx) => {
     const stream = streamColumns.map((name) => `coalesce(${streamSql(name)}, '')`).join(', ');
     const [row] = await ctx.session.rows(
@@ -29,13 +30,13 @@ export function indexStats(request: QueryRequest, limits: QueryLimits): Plan {
 }
 
 /** `sum by (labels) (bytes_over_time(selector[range]))`. */
-function volumeExpr(log: LogExpr, params: Params, range: number): { expr: MetricExpr; limit: number } {
+function volumeExpr(log: LogExpr, params: LokiParams, range: number): { expr: MetricExpr; limit: number } {
   const targets = params
     .text('targetLabels')
     ?.split(',')
     .map((name) => name.trim());
   const invalid = targets?.find((name) => !/^[a-zA-Z_]\w*$/.test(name));
-  if (invalid !== undefined) throw new QueryError('bad_data', 'parameter "targetLabels" names no label');
+  if (invalid !== undefined) throw invalidParameter('targetLabels', 'it names no label');
   const matched = [...new Set(log.matchers.map(({ name }) => name))];
   const labels = targets ?? (matched.length > 0 ? matched : ['service_name']);
   // Windows leave out their start and hold their end; a nanosecond earlier they are `start <= time < end`.
@@ -48,10 +49,10 @@ function volumeExpr(log: LogExpr, params: Params, range: number): { expr: Metric
 
 /** GET or POST /loki/api/v1/index/volume: bytes of lines, the largest first. */
 export function indexVolume(request: QueryRequest, limits: QueryLimits): Plan {
-  const params = new Params(request);
+  const params = new LokiParams(request);
   const { log, from, to } = selection(params, limits);
   const range = Number(to - from);
-  if (range === 0) throw new QueryError('bad_data', 'parameter "end" must be after "start"');
+  if (range === 0) throw invalidParameter('end', 'it must be after "start"');
   const { expr, limit } = volumeExpr(log, params, range);
   const steps: Steps = { start: to, step: 1, count: 1 };
   return async (ctx) => {
@@ -63,7 +64,7 @@ export function indexVolume(request: QueryRequest, limits: QueryLimits): Plan {
 
 /** GET or POST /loki/api/v1/index/volume_range: bytes of lines for each step. */
 export function indexVolumeRange(request: QueryRequest, limits: QueryLimits): Plan {
-  const params = new Params(request);
+  const params = new LokiParams(request);
   const { log, from, to } = selection(params, limits);
   const step = params.step(from, to);
   const { expr, limit } = volumeExpr(log, params, step);
