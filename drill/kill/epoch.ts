@@ -47,9 +47,17 @@ async function provoke(server: TestServer, cause: Cause): Promise<void> {
     await server.kill();
     return;
   }
-  if (cause === 'maintenance.checkpoint') {
+  if (cause.startsWith('maintenance.')) {
     await sleep(1500);
-    void post('/api/admin/maintenance/checkpoint');
+    // Each flush makes a file of each table; compaction begins when there are some.
+    let ended = false;
+    void server.exited.then(() => (ended = true));
+    void (async () => {
+      for (let i = 0; i < 40 && !ended; i++) {
+        await post('/api/admin/maintenance/checkpoint');
+        await sleep(300);
+      }
+    })();
   } else if (cause === 'drain') {
     await sleep(700);
     process.kill(server.pid, 'SIGTERM');

@@ -15,6 +15,10 @@ export const faultPoints = [
   'lake.committed',
   /** CHECKPOINT is running. */
   'maintenance.checkpoint',
+  /** Compaction has written its file, the catalog does not know it yet. */
+  'maintenance.compacted',
+  /** Old files are out and the compacted one is in, in an open transaction. */
+  'maintenance.swap',
   /** SIGTERM was received, no payload is taken any more. */
   'drain',
 ] as const;

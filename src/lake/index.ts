@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   LakeError,
@@ -66,6 +66,8 @@ export interface OpenLakeOptions {
 const pingTimeoutMs = 5000;
 const schemaTimeoutMs = 60_000;
 const settleTimeoutMs = 60_000;
+/** What compaction sorts in memory; more goes to disk. */
+const sorterMemoryBytes = 512 * 1024 * 1024;
 
 /**
  * Opens (or creates) the lake that the settings name. Throws LakeError: 'extension' when a DuckDB extension
@@ -158,6 +160,14 @@ async function openOwned(
     writer,
     files: catalog.dataIsLocal ? new FileSync(catalog.dataPath) : null,
     config,
+    compaction: () => ({
+      sorter: {
+        memoryLimitBytes: sorterMemoryBytes,
+        temporary: join(resolve(config.dataDir), 'tmp', `duckdb-${process.pid}-sort`),
+      },
+      place: data.place,
+      pending: data.pending,
+    }),
     telemetry,
     faults: options.faults,
     readOnly,

@@ -9,6 +9,8 @@ export interface FilePlace {
   begin(target: string): Promise<string>;
   /** Makes what was written to `written` the whole and durable file `target`. Rejects with StorageError. */
   finish(target: string, written: string): Promise<void>;
+  /** A local file with the contents of `target`, to read until `release`. Rejects with StorageError. */
+  fetch(target: string): Promise<{ readonly path: string; release(): Promise<void> }>;
   /** For a commit that is known not to have happened. Rejects with StorageError. */
   discard(target: string): Promise<void>;
 }
@@ -21,6 +23,7 @@ export function localPlace(storage: Storage): FilePlace {
       return target;
     },
     finish: () => Promise.resolve(),
+    fetch: (target) => Promise.resolve({ path: target, release: () => Promise.resolve() }),
     discard: (target) => storage.delete(keyOf(storage, target)),
   };
 }
@@ -41,6 +44,12 @@ export function remotePlace(storage: Storage, scratch: string): FilePlace {
       } finally {
         await rm(written, { force: true });
       }
+    },
+    async fetch(target) {
+      await mkdir(scratch, { recursive: true });
+      const path = join(scratch, `${randomUUID()}.parquet`);
+      await storage.getFile(keyOf(storage, target), path);
+      return { path, release: () => rm(path, { force: true }) };
     },
     discard: (target) => storage.delete(keyOf(storage, target)),
   };

@@ -2,41 +2,24 @@ import { literal } from '../../duckdb/index.js';
 import type { Faults } from '../../faults/index.js';
 import { tables } from '../../schema/index.js';
 import { utc } from '../schema.js';
+import { compact, type CompactionOptions } from './compaction/index.js';
 import { refreshSummary } from './summary.js';
 import type { TaskRun } from './task.js';
 
 export interface CheckpointOptions {
   readonly snapshotRetentionSecs: number;
-  /** Merging starts no further group of files after this; the next run goes on. */
-  readonly mergeBudgetMs: number;
-  /** Pauses after each merge for as long as it took, so that commits catch up: a merge takes every core. */
-  readonly paced: boolean;
+  readonly compaction: CompactionOptions;
   readonly faults: Faults;
   /** Called with each part's name and duration in seconds. */
   readonly observe: (part: string, seconds: number) => void;
 }
 
-const MiB = 1024 * 1024;
-
-/**
- * Files are merged with others of their own size class, as in a log-structured merge, and only once enough of
- * them are there; so a row is rewritten about twice, not once per CHECKPOINT of its day. A merge sorts all its rows
- * in memory, so what already is about as large as the target is left alone, sorted rows taking less than before.
- */
-const sizeClasses = [
-  { min: 0, below: 16 * MiB, enough: 4 },
-  { min: 16 * MiB, below: 32 * MiB, enough: 4 },
-];
-
-/** Groups of files merged by one statement: bounds memory, and time until the next look at the budget. */
-const groupsPerMerge = 1;
-
 const progress = 'canardstack_progress';
 const summary = 'metadata_summary';
 
 /**
- * The parts of DuckLake's CHECKPOINT, table by table: inlined rows to Parquet, small files merged (sorted),
- * deleted rows removed, old snapshots expired, their files deleted. Never deletes files that the catalog does
+ * The parts of DuckLake's CHECKPOINT, table by table: inlined rows to Parquet, deleted rows removed, small
+ * files compacted, old snapshots expired, their files deleted. Never deletes files that the catalog does
  * not know: after a restored or lost catalog those are the data.
  */
 export async function checkpoint(task: TaskRun, options: CheckpointOptions): Promise<void> {
@@ -52,7 +35,14 @@ export async function checkpoint(task: TaskRun, options: CheckpointOptions): Pro
   });
   await part('flush', () => flush(task));
   options.faults?.('maintenance.checkpoint');
-  await part('merge', () => merge(task, performance.now() + options.mergeBudgetMs, options.paced));
+  await part('rewrite', () => rewriteDeletions(task));
+  await part('compact', () =>
+    compact(
+      task,
+      tables.map(({ name }) => name),
+      options.compaction,
+    ),
+  );
   await part('expire', () => expire(task, options.snapshotRetentionSecs));
   if (failure) throw failure;
 }
@@ -75,25 +65,10 @@ function rewriteSql(table: string): string {
   return `CALL ducklake_rewrite_data_files('lake', ${literal(table)}, schema => 'main', delete_threshold => 0.0)`;
 }
 
-async function merge(task: TaskRun, deadline: number, paced: boolean): Promise<void> {
+/** Files without the rows that a person deleted: compaction leaves files with deletions alone. */
+async function rewriteDeletions(task: TaskRun): Promise<void> {
   for (const { name } of tables) {
-    // Merging files that have deletions ends in a fatal error of DuckLake 1.0. Nothing here leaves any, but a
-    // person's DELETE does; flush has just turned those of the catalog into delete files.
     if (await hasDeletions(task, name)) await task.rewritingExclusively(name, [rewriteSql(name)]);
-    if (await hasDeletions(task, name)) continue;
-    for (const size of sizeClasses) {
-      while (performance.now() < deadline && (await mergeable(task, name, size)) >= size.enough) {
-        const begun = performance.now();
-        const before = await fileCount(task, name);
-        await task.rewriting(name, [
-          `CALL ducklake_merge_adjacent_files('lake', ${literal(name)}, schema => 'main', ` +
-            `min_file_size => ${size.min}, max_file_size => ${size.below}, ` +
-            `max_compacted_files => ${groupsPerMerge})`,
-        ]);
-        if ((await fileCount(task, name)) >= before) break;
-        if (paced) await task.pause(performance.now() - begun);
-      }
-    }
   }
 }
 
@@ -103,28 +78,6 @@ async function hasDeletions(task: TaskRun, table: string): Promise<boolean> {
      WHERE delete_file IS NOT NULL`,
   );
   return Number(rows[0]?.[0]) > 0;
-}
-
-/** Most files of one size class in one partition. */
-async function mergeable(
-  task: TaskRun,
-  table: string,
-  size: { min: number; below: number },
-): Promise<number> {
-  const rows = await task.rows(
-    `SELECT coalesce(max(files), 0) FROM (
-       SELECT count(*) AS files FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')
-       WHERE data_file_size_bytes >= ${size.min} AND data_file_size_bytes < ${size.below}
-       GROUP BY regexp_extract(data_file, '^(.*)/', 1))`,
-  );
-  return Number(rows[0]?.[0]);
-}
-
-async function fileCount(task: TaskRun, table: string): Promise<number> {
-  const rows = await task.rows(
-    `SELECT count(*) FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')`,
-  );
-  return Number(rows[0]?.[0]);
 }
 
 async function expire(task: TaskRun, snapshotRetentionSecs: number): Promise<void> {

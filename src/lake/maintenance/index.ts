@@ -8,6 +8,7 @@ import type { InstanceHost } from '../host.js';
 import { tableSizes } from '../stats.js';
 import type { CheckpointResult, Maintenance, MaintenanceState, RetentionResult } from '../types.js';
 import { checkpoint } from './checkpoint.js';
+import type { CompactionOptions } from './compaction/index.js';
 import type { MaintenanceLease, MaintenanceLock } from './lock.js';
 import { maintenanceMetrics, type MaintenanceMetrics } from './metrics.js';
 import { retention, retentionCutoff } from './retention.js';
@@ -23,6 +24,8 @@ export interface MaintenanceOptions {
     readonly retentionDays: number;
     readonly snapshotRetentionSecs: number;
   };
+  /** What compaction needs of the lake. */
+  readonly compaction: () => Pick<CompactionOptions, 'sorter' | 'place' | 'pending'>;
   readonly telemetry: Telemetry;
   readonly faults: Faults;
   readonly readOnly: boolean;
@@ -33,7 +36,7 @@ export interface MaintenanceOptions {
 
 const retentionIntervalMs = 3_600_000;
 /** An on-demand run waits for nothing: it does all there is to do. */
-const onDemandMergeBudgetMs = 10 * 60_000;
+const onDemandBudgetMs = 10 * 60_000;
 const reopenWaitMs = 15_000;
 
 /** Runs CHECKPOINT and retention, on a schedule and on demand, one at a time. */
@@ -86,7 +89,7 @@ export class LakeMaintenance implements Maintenance {
   }
 
   checkpoint(): Promise<CheckpointResult> {
-    return this.#checkpoint(onDemandMergeBudgetMs, false);
+    return this.#checkpoint(onDemandBudgetMs, false);
   }
 
   async retention({ dryRun }: { dryRun: boolean }): Promise<RetentionResult> {
@@ -106,21 +109,27 @@ export class LakeMaintenance implements Maintenance {
     return { ...base, ran: true, tables: outcome.value, status: 'ok' };
   }
 
-  async #scheduled(mergeBudgetMs: number): Promise<void> {
+  async #scheduled(compactionBudgetMs: number): Promise<void> {
     if (this.#paused || this.#current !== null) return;
-    await this.#checkpoint(mergeBudgetMs, true);
+    await this.#checkpoint(compactionBudgetMs, true);
     if (Date.now() < this.#nextRetentionAt) return;
     const result = await this.retention({ dryRun: false });
     if (result.status === 'ok') this.#nextRetentionAt = Date.now() + retentionIntervalMs;
   }
 
-  async #checkpoint(mergeBudgetMs: number, paced: boolean): Promise<CheckpointResult> {
+  async #checkpoint(compactionBudgetMs: number, paced: boolean): Promise<CheckpointResult> {
     const begun = performance.now();
     const outcome = await this.#alone('checkpoint', async (task) => {
       await checkpoint(task, {
         snapshotRetentionSecs: this.options.config.snapshotRetentionSecs,
-        mergeBudgetMs,
-        paced,
+        compaction: {
+          ...this.options.compaction(),
+          faults: this.options.faults,
+          log: this.options.telemetry.log,
+          deadline: performance.now() + compactionBudgetMs,
+          paced,
+          observe: (files, rows, bytes) => this.#metrics.compacted(files, rows, bytes),
+        },
         faults: this.options.faults,
         observe: (part, seconds) => this.#metrics.seconds.observe({ task: `checkpoint_${part}` }, seconds),
       });

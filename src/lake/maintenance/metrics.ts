@@ -6,6 +6,8 @@ export interface MaintenanceMetrics {
   readonly seconds: Histogram<'task'>;
   readonly retentionRows: Counter;
   readonly lastSuccess: Gauge<'task'>;
+  /** A group of files became one: how many they were, and their rows and bytes. */
+  compacted(files: number, rows: number, bytes: number): void;
   sizes(snapshotId: number, tables: readonly TableSize[]): void;
 }
 
@@ -28,7 +30,18 @@ export function maintenanceMetrics(registry: Registry): MaintenanceMetrics {
     help: 'Id of the current DuckLake snapshot.',
     registers,
   });
+  const counter = (name: string, help: string) => new Counter({ name, help, registers });
+  const compacted = {
+    files: counter('canardstack_compaction_files_total', 'Files that compaction made one of.'),
+    rows: counter('canardstack_compaction_rows_total', 'Rows that compaction rewrote.'),
+    bytes: counter('canardstack_compaction_bytes_total', 'Bytes of the files that compaction rewrote.'),
+  };
   return {
+    compacted(count, rows, size) {
+      compacted.files.inc(count);
+      compacted.rows.inc(rows);
+      compacted.bytes.inc(size);
+    },
     checkpoints: new Counter({
       name: 'ducklake_checkpoint_runs_total',
       help: 'CHECKPOINT runs by outcome: ok, error, busy, paused.',

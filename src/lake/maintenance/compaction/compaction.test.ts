@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { columnBatch, type Row } from '../../../../test/support/batch.js';
+import { openTestLake, rowsOf } from '../../../../test/support/open-lake.js';
+import { temporaryFolder } from '../../../../test/support/server.js';
+import type { FaultPoint } from '../../../faults/index.js';
+import type { Lake } from '../../index.js';
+import { compactedPrefix, nextGroup, type DataFile } from './groups.js';
+
+const MiB = 1024 * 1024;
+const folder = (day: number) => `/lake/main/logs/year=2026/month=11/day=${day}/`;
+const file = (day: number, name: string, bytes: number): DataFile => ({
+  path: `${folder(day)}${name}.parquet`,
+  bytes,
+});
+const several = (day: number, count: number, bytes: number) =>
+  Array.from({ length: count }, (_, i) => file(day, `f${i}-${bytes}`, bytes));
+const compacted = (day: number, bytes: number) => file(day, `${compactedPrefix}${bytes}`, bytes);
+
+describe('choice of files to compact', () => {
+  it('waits for four files of one size class and day', () => {
+    assert.equal(nextGroup([]), null);
+    assert.equal(nextGroup(several(20, 3, 1000)), null);
+    assert.equal(nextGroup([...several(20, 3, 1000), file(20, 'large', 5 * MiB)]), null);
+    assert.equal(nextGroup(several(20, 4, 1000))?.length, 4);
+    assert.equal(nextGroup([...several(20, 3, 5 * MiB), file(21, 'x', 5 * MiB)])?.length, 3);
+  });
+
+  it('takes no more at once than memory and the pause of commits allow', () => {
+    assert.equal(nextGroup(several(20, 1000, 1000))?.length, 200);
+    assert.equal(nextGroup(several(20, 50, 12 * MiB))?.length, 5);
+  });
+
+  it('leaves full files that it made alone, and rewrites those that others made', () => {
+    assert.equal(nextGroup([compacted(20, 30 * MiB), compacted(20, 31 * MiB)]), null);
+    assert.deepEqual(nextGroup([compacted(20, 30 * MiB), file(20, 'merged', 40 * MiB)]), [
+      file(20, 'merged', 40 * MiB),
+    ]);
+  });
+
+  it('finishes a day once a later one has begun, but not for a few late rows', () => {
+    const today = file(21, 'new', 1000);
+    assert.deepEqual(nextGroup([file(20, 'only', 1000), today]), [file(20, 'only', 1000)]);
+    assert.equal(nextGroup([compacted(20, 8 * MiB), compacted(20, 3 * MiB), today])?.length, 2);
+    assert.equal(nextGroup([compacted(20, 8 * MiB), compacted(20, 1000), today]), null);
+    // Two days of the month are told by number, not by name.
+    assert.deepEqual(nextGroup([file(9, 'old', 1000), file(10, 'new', 1000)]), [file(9, 'old', 1000)]);
+  });
+
+  it('passes over files that failed', () => {
+    const files = several(20, 5, 1000);
+    assert.equal(nextGroup(files, new Set([files[0]?.path ?? '', files[1]?.path ?? ''])), null);
+  });
+});
+
+const now = Date.now() * 1000;
+const rows = (seed: number, count = 1500): Row[] =>
+  Array.from({ length: count }, (_, i) => ({
+    timestamp: now + i,
+    service_name: `s${i % 3}`,
+    trace_id: `${seed}-${i}`.padStart(32, '0'),
+    body: `line ${seed}/${i}`,
+  }));
+
+async function withLake(
+  work: (lake: Lake) => Promise<void>,
+  faults?: (point: FaultPoint) => void,
+): Promise<void> {
+  const dataDir = await temporaryFolder();
+  const lake = await openTestLake(dataDir, faults ? { faults } : {});
+  try {
+    await work(lake);
+  } finally {
+    await lake.close();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+async function fill(lake: Lake, commits: number): Promise<void> {
+  for (let i = 0; i < commits; i++) {
+    await lake.commit([columnBatch({ logs: rows(i) })], [{ stream: 'a/logs', from: i, position: i + 1 }]);
+  }
+}
+
+const live = (lake: Lake) => rowsOf(lake, `SELECT data_file FROM ducklake_list_files('lake', 'logs')`);
+
+describe('compaction', () => {
+  it('gives columns of many values a Bloom filter, and keeps the note of the streams', async () => {
+    await withLake(async (lake) => {
+      await fill(lake, 5);
+      assert.equal((await lake.maintenance.checkpoint()).status, 'ok');
+      const files = await live(lake);
+      assert.equal(files.length, 1);
+      const path = String(files[0]?.['data_file']);
+      assert.ok(path.includes(compactedPrefix));
+      const chunks = await rowsOf(
+        lake,
+        `SELECT bloom_filter_offset AS at FROM parquet_metadata('${path}') WHERE path_in_schema = 'trace_id'`,
+      );
+      assert.ok(chunks.length > 0 && chunks.every((chunk) => chunk['at'] !== null));
+      const [note] = await rowsOf(
+        lake,
+        `SELECT decode(value) AS note FROM parquet_kv_metadata('${path}') WHERE decode(key) = 'canardstack_streams'`,
+      );
+      assert.deepEqual(JSON.parse(String(note?.['note'])), [{ stream: 'a/logs', from: 0, to: 5 }]);
+      const id = '3-1234'.padStart(32, '0');
+      assert.deepEqual(await rowsOf(lake, `SELECT body FROM lake.logs WHERE trace_id = '${id}'`), [
+        { body: 'line 3/1234' },
+      ]);
+    });
+  });
+
+  it('gives its file up when rows were deleted while it was written, and brings none back', async () => {
+    let deleting: Promise<unknown> | undefined;
+    let remove: () => Promise<unknown> = () => Promise.resolve();
+    const faults = (point: FaultPoint) => {
+      if (point !== 'maintenance.compacted' || deleting) return;
+      deleting = remove();
+      // The statement runs in a thread of its own; when this one goes on, it is done.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000);
+    };
+    await withLake(async (lake) => {
+      await fill(lake, 5);
+      await lake.withConnection(async (connection) => {
+        remove = () =>
+          connection.run(`DELETE FROM lake.main.logs WHERE body LIKE 'line 2/_' AND body < 'line 2/5'`);
+        assert.equal((await lake.maintenance.checkpoint()).status, 'ok');
+        await deleting;
+      });
+      assert.ok(deleting);
+      assert.equal((await live(lake)).length, 5, 'the files of before are still those of the lake');
+      assert.deepEqual(await rowsOf(lake, 'SELECT count(*) n FROM lake.logs'), [{ n: 7495n }]);
+      // The next run takes the deleted rows out of their file first.
+      assert.equal((await lake.maintenance.checkpoint()).status, 'ok');
+      assert.equal((await live(lake)).length, 1);
+      assert.deepEqual(await rowsOf(lake, 'SELECT count(*) n FROM lake.logs'), [{ n: 7495n }]);
+    }, faults);
+  });
+});

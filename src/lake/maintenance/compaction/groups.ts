@@ -1,0 +1,93 @@
+/** A live data file of a table. */
+export interface DataFile {
+  /** As the catalog names it. */
+  readonly path: string;
+  readonly bytes: number;
+}
+
+const MiB = 1024 * 1024;
+
+/** A file of at least this size is not merged with others any more. */
+const fullBytes = 24 * MiB;
+/** Bounds of what is rewritten at once: memory, disk for the sort, and how long commits wait for the swap. */
+const groupBytes = 64 * MiB;
+const groupFiles = 200;
+
+/**
+ * Sizes are classes of a log-structured merge: a row is rewritten about once for each class its file passes, not once
+ * for each run of maintenance.
+ */
+const sizeClasses = [
+  { min: 0, below: MiB },
+  { min: MiB, below: 4 * MiB },
+  { min: 4 * MiB, below: fullBytes },
+];
+const enough = 4;
+
+/** Marks the files that compaction has written, which are sorted and have Bloom filters. */
+export const compactedPrefix = 'canardstack-compacted-';
+
+/**
+ * The files of one day that are to be rewritten as one next, or null. `files` come in the order of their commits;
+ * those in `skip` are left alone.
+ *
+ * A day that rows no longer come for (there is a later one) is merged whatever its sizes, as long as what is rewritten
+ * is worth it, and files that DuckLake or a commit wrote are rewritten alone in the end.
+ */
+export function nextGroup(
+  files: readonly DataFile[],
+  skip: ReadonlySet<string> = new Set(),
+): readonly DataFile[] | null {
+  const days = new Map<string, DataFile[]>();
+  for (const file of files) {
+    const day = folderOf(file.path);
+    days.set(day, [...(days.get(day) ?? []), file]);
+  }
+  const newest = [...days.keys()].reduce((a, b) => (dayNumber(b) > dayNumber(a) ? b : a), '');
+  for (const [day, all] of days) {
+    const candidates = all.filter(({ path }) => !skip.has(path));
+    for (const size of sizeClasses) {
+      const some = bounded(candidates.filter(({ bytes }) => bytes >= size.min && bytes < size.below));
+      if (some.length >= enough) return some;
+    }
+    const closed = day !== newest;
+    const small = bounded(candidates.filter(({ bytes }) => bytes < fullBytes));
+    if (closed && worthMerging(small)) return small;
+    const old = candidates.find((file) => !isCompacted(file) && (closed || file.bytes >= fullBytes));
+    if (old) return [old];
+  }
+  return null;
+}
+
+function isCompacted({ path }: DataFile): boolean {
+  return path.slice(path.lastIndexOf('/') + 1).startsWith(compactedPrefix);
+}
+
+/** Not for the sake of a few late rows: the largest file is rewritten for others of a quarter of its size at least. */
+function worthMerging(files: readonly DataFile[]): boolean {
+  if (files.length < 2) return false;
+  const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
+  const largest = Math.max(...files.map(({ bytes }) => bytes));
+  return files.length >= enough || total - largest >= largest / 4;
+}
+
+function bounded(files: readonly DataFile[]): DataFile[] {
+  const taken: DataFile[] = [];
+  let total = 0;
+  for (const file of files) {
+    if (taken.length === groupFiles || total + file.bytes > groupBytes) break;
+    taken.push(file);
+    total += file.bytes;
+  }
+  return taken;
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/') + 1);
+}
+
+/** Of a folder `.../year=Y/month=M/day=D/`; -1 for any other. */
+function dayNumber(folder: string): number {
+  const [, year, month, day] = /year=(\d+)\/month=(\d+)\/day=(\d+)\/$/.exec(folder) ?? [];
+  return day === undefined ? -1 : Date.UTC(Number(year), Number(month) - 1, Number(day));
+}

@@ -1,0 +1,182 @@
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { firstLine, ident, literal } from '../../../duckdb/index.js';
+import type { Faults } from '../../../faults/index.js';
+import { tableDef, type ColumnDef, type ColumnType, type TableName } from '../../../schema/index.js';
+import type { Logger } from '../../../telemetry/index.js';
+import type { PendingFiles } from '../../pending-files.js';
+import type { FilePlace } from '../../place-file.js';
+import type { TaskRun } from '../task.js';
+import { compactedPrefix, nextGroup, type DataFile } from './groups.js';
+import { Sorter, type SorterOptions } from './sorter.js';
+
+export interface CompactionOptions {
+  readonly sorter: SorterOptions;
+  readonly place: FilePlace;
+  readonly pending: PendingFiles;
+  readonly faults: Faults;
+  readonly log: Logger;
+  /** Starts no further group after this (`performance.now()`); the next run goes on. */
+  readonly deadline: number;
+  /** Pauses after each group for as long as it took, so that commits catch up. */
+  readonly paced: boolean;
+  /** Called after each group that became one file. */
+  readonly observe: (files: number, rows: number, bytes: number) => void;
+}
+
+/** The swap was not made, and nothing of it is in the catalog: the group is left for a later run. */
+class SwapRefused extends Error {}
+
+/**
+ * Rewrites small files of one day as one that is sorted and has Bloom filters. The new file is written first, aside of
+ * the lake; then one transaction between two commits takes the old files out of the table and puts the new one in, so a
+ * kill at any point leaves either the old or the new. The old files stay for queries that began before, until their
+ * snapshots expire. Done by ourselves because DuckLake's own merge has no options for the writer and takes several times
+ * the memory (docs/decisions).
+ */
+export async function compact(
+  task: TaskRun,
+  tables: readonly TableName[],
+  options: CompactionOptions,
+): Promise<void> {
+  let sorter: Sorter | null = null;
+  const interrupt = () => sorter?.interrupt();
+  task.signal.addEventListener('abort', interrupt, { once: true });
+  try {
+    for (const table of tables) {
+      const failed = new Set<string>();
+      while (performance.now() < options.deadline) {
+        task.signal.throwIfAborted();
+        const group = nextGroup(await liveFiles(task, table), failed);
+        if (group === null) break;
+        const begun = performance.now();
+        sorter ??= await Sorter.open(options.sorter);
+        try {
+          await rewrite(task, table, group, sorter, options);
+        } catch (error) {
+          task.signal.throwIfAborted();
+          // A file that can't be read must not keep the others from being compacted.
+          for (const { path } of group) failed.add(path);
+          options.log.warn({ table, files: group.length, err: firstLine(error) }, 'files were not compacted');
+        }
+        if (options.paced) await task.pause(performance.now() - begun);
+      }
+    }
+  } finally {
+    task.signal.removeEventListener('abort', interrupt);
+    sorter?.close();
+    await rm(options.sorter.temporary, { recursive: true, force: true });
+  }
+}
+
+async function liveFiles(task: TaskRun, table: TableName): Promise<DataFile[]> {
+  const rows = await task.rows(
+    `SELECT data_file, data_file_size_bytes FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')
+     WHERE delete_file IS NULL`,
+  );
+  return rows.map(([path, bytes]) => ({ path: String(path), bytes: Number(bytes) }));
+}
+
+async function rewrite(
+  task: TaskRun,
+  table: TableName,
+  group: readonly DataFile[],
+  sorter: Sorter,
+  options: CompactionOptions,
+): Promise<void> {
+  const { place, pending, faults } = options;
+  const [first] = group;
+  if (!first) return;
+  const target = `${first.path.slice(0, first.path.lastIndexOf('/') + 1)}${compactedPrefix}${randomUUID()}.parquet`;
+  const paths = group.map(({ path }) => path);
+  const columns = await columnsOf(task, table);
+  await pending.add(target, []);
+  const state = { commitSent: false };
+  try {
+    const written = await place.begin(target);
+    const inputs = await fetched(place, paths);
+    let rows: number;
+    try {
+      rows = await sorter.sort(
+        inputs.map(({ path }) => path),
+        written,
+        columns,
+        tableDef(table).sortedBy,
+      );
+    } finally {
+      for (const input of inputs) await input.release();
+    }
+    await place.finish(target, written);
+    await task.syncFiles(table);
+    faults?.('maintenance.compacted');
+    await task.exclusive((connection) => swap(connection, table, paths, target, rows, faults, state));
+    await pending.committed([target]);
+    options.observe(
+      group.length,
+      rows,
+      group.reduce((sum, { bytes }) => sum + bytes, 0),
+    );
+  } catch (error) {
+    // Once a COMMIT was sent, only the catalog tells whether the file is the lake's.
+    if (state.commitSent) pending.unknown([target]);
+    else await pending.failed([target]);
+    throw error;
+  }
+}
+
+interface FetchedFile {
+  readonly path: string;
+  release(): Promise<void>;
+}
+
+async function fetched(place: FilePlace, paths: readonly string[]): Promise<FetchedFile[]> {
+  const files: FetchedFile[] = [];
+  try {
+    for (const path of paths) files.push(await place.fetch(path));
+    return files;
+  } catch (error) {
+    for (const file of files) await file.release();
+    throw error;
+  }
+}
+
+/** The table's columns as they are now, which may be more than this release knows. */
+async function columnsOf(task: TaskRun, table: TableName): Promise<ColumnDef[]> {
+  const rows = await task.rows(
+    `SELECT column_name, data_type FROM duckdb_columns()
+     WHERE database_name = 'lake' AND schema_name = 'main' AND table_name = ${literal(table)} ORDER BY column_index`,
+  );
+  return rows.map(([name, type]) => ({ name: String(name), type: String(type) as ColumnType }));
+}
+
+/** Old files out, new file in. Deleting every row of a file takes it out of the table whole. */
+async function swap(
+  connection: DuckDBConnection,
+  table: TableName,
+  paths: readonly string[],
+  target: string,
+  rows: number,
+  faults: Faults,
+  state: { commitSent: boolean },
+): Promise<void> {
+  await connection.run('BEGIN TRANSACTION');
+  try {
+    const deleted = await connection.run(
+      `DELETE FROM lake.main.${ident(table)} WHERE filename IN (${paths.map(literal).join(', ')})`,
+    );
+    // Fewer when someone deleted rows meanwhile, which the new file would bring back.
+    if (deleted.rowsChanged !== rows) {
+      throw new SwapRefused(`${deleted.rowsChanged} of ${rows} rows are still there`);
+    }
+    await connection.run(
+      `CALL ducklake_add_data_files('lake', ${literal(table)}, ${literal(target)}, schema => 'main', hive_partitioning => true)`,
+    );
+    faults?.('maintenance.swap');
+    state.commitSent = true;
+    await connection.run('COMMIT');
+  } catch (error) {
+    await connection.run('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+}

@@ -1,0 +1,131 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { ident, listLiteral, literal, openDatabase } from '../../../duckdb/index.js';
+import type { ColumnDef } from '../../../schema/index.js';
+import { streamsKey } from '../../day-file.js';
+
+export interface SorterOptions {
+  /** Bytes; what a sort needs beyond goes to `temporary`. */
+  readonly memoryLimitBytes: number;
+  /** A folder that nothing else uses; it may not be there yet. */
+  readonly temporary: string;
+}
+
+/**
+ * Rows of a row group. Few enough that a lookup by a Bloom filter reads little, enough for dictionaries and statistics
+ * to pay. The limit of dictionary values lies above it, since DuckDB gives a Bloom filter only to column chunks that
+ * are dictionary-encoded: so trace ids get theirs.
+ */
+const rowGroupRows = 61_440;
+
+/**
+ * A DuckDB of its own that sorts data files into one. Apart from the lake's, because a sort takes all the memory that
+ * it is given, and queries and commits must go on beside it; with one thread, to leave them a core.
+ */
+export class Sorter {
+  private constructor(
+    private readonly connection: DuckDBConnection,
+    private readonly shut: () => void,
+  ) {}
+
+  static async open({ memoryLimitBytes, temporary }: SorterOptions): Promise<Sorter> {
+    const database = await openDatabase({
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+      memory_limit: `${memoryLimitBytes}B`,
+      temp_directory: temporary,
+      threads: '1',
+    });
+    try {
+      const { connection } = await database.connect();
+      return new Sorter(connection, () => database.instance.closeSync());
+    } catch (error) {
+      database.instance.closeSync();
+      throw error;
+    }
+  }
+
+  /**
+   * Writes the rows of `inputs` (local Parquet files) to `output`, ordered by `sortedBy`, and gives their number.
+   * Columns that a file lacks are NULL. Rejects when the output does not hold exactly as many rows as the inputs.
+   */
+  async sort(
+    inputs: readonly string[],
+    output: string,
+    columns: readonly ColumnDef[],
+    sortedBy: readonly string[],
+  ): Promise<number> {
+    const source = `read_parquet(${listLiteral(inputs)}, union_by_name => true, hive_partitioning => false)`;
+    const present = new Set((await this.#rows(`DESCRIBE FROM ${source}`)).map(([name]) => String(name)));
+    const select = columns.map(({ name, type }) =>
+      present.has(name) ? ident(name) : `NULL::${type} AS ${ident(name)}`,
+    );
+    const note = await this.#streams(inputs);
+    const options = [
+      'FORMAT parquet',
+      'COMPRESSION zstd',
+      'COMPRESSION_LEVEL 1',
+      'PARQUET_VERSION v2',
+      `ROW_GROUP_SIZE ${rowGroupRows}`,
+      `DICTIONARY_SIZE_LIMIT ${rowGroupRows + 1}`,
+      ...(note === null ? [] : [`KV_METADATA {${streamsKey}: ${literal(note)}}`]),
+    ];
+    await this.connection.run(
+      `COPY (SELECT ${select.join(', ')} FROM ${source} ORDER BY ${sortedBy.map(ident).join(', ')})
+       TO ${literal(output)} (${options.join(', ')})`,
+    );
+    const [read, written] = [await this.#count(inputs), await this.#count([output])];
+    if (read !== written) throw new Error(`${read} rows were to be sorted, ${written} were written`);
+    return written;
+  }
+
+  interrupt(): void {
+    this.connection.interrupt();
+  }
+
+  close(): void {
+    this.connection.closeSync();
+    this.shut();
+  }
+
+  async #count(files: readonly string[]): Promise<number> {
+    const [row] = await this.#rows(`SELECT sum(num_rows) FROM parquet_file_metadata(${listLiteral(files)})`);
+    return Number(row?.[0]);
+  }
+
+  /** The stretches of spool streams that the inputs hold together; null unless each of them tells. */
+  async #streams(inputs: readonly string[]): Promise<string | null> {
+    const rows = await this.#rows(
+      `SELECT decode(value) FROM parquet_kv_metadata(${listLiteral(inputs)}) WHERE decode(key) = ${literal(streamsKey)}`,
+    );
+    if (rows.length < inputs.length) return null;
+    const all = rows.flatMap(([text]) => JSON.parse(String(text)) as StreamRange[]);
+    return JSON.stringify(joined(all));
+  }
+
+  async #rows(sql: string): Promise<unknown[][]> {
+    return (await this.connection.runAndReadAll(sql)).getRows();
+  }
+}
+
+interface StreamRange {
+  readonly stream: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Stretches that follow each other become one. */
+function joined(ranges: readonly StreamRange[]): StreamRange[] {
+  const sorted = [...ranges].sort((a, b) =>
+    a.stream < b.stream ? -1 : a.stream > b.stream ? 1 : a.from - b.from,
+  );
+  const result: StreamRange[] = [];
+  for (const range of sorted) {
+    const last = result.at(-1);
+    if (last?.stream === range.stream && range.from <= last.to) {
+      result[result.length - 1] = { ...last, to: Math.max(last.to, range.to) };
+    } else {
+      result.push(range);
+    }
+  }
+  return result;
+}
