@@ -372,3 +372,34 @@ describe('log records from protobuf', () => {
     checkBatch(batch, 2);
   });
 });
+
+describe('rejected log records', () => {
+  it('are told by service and reason, also when the resource comes last', () => {
+    const old = record(fixed64(1, 1n));
+    const good = record(fixed64(1, now));
+    const service = (name: string) =>
+      message(1, attribute(1, 'other', text(1, 'x')), attribute(1, 'service.name', text(1, name)));
+    const { results } = decodeLogs(
+      concat([
+        message(1, service('cart'), message(2, old, good)),
+        message(1, message(2, old), message(2, old), service('pay')),
+        message(1, message(2, old)),
+        message(1, service('quiet'), message(2, good)),
+      ]),
+    );
+    const [result] = results;
+    assert.ok(result?.ok);
+    assert.equal(result.rejected, 4);
+    assert.deepEqual(
+      result.rejectedRecords?.map(({ service, reason, count }) => [service, reason, count]),
+      [
+        ['cart', 'too_old', 1],
+        ['pay', 'too_old', 2],
+        ['', 'too_old', 1],
+      ],
+    );
+    assert.match(result.rejectedRecords[0]?.example ?? '', /^too old: .* CANARDSTACK_ACCEPT_LATE_SECS$/);
+    const next = decodeLogs(message(1, service('cart'), message(2, good))).results[0];
+    assert.ok(next?.ok && next.rejectedRecords === undefined);
+  });
+});

@@ -11,6 +11,7 @@ import {
 } from '../schema/index.js';
 import type { Logger, Telemetry } from '../telemetry/index.js';
 import { otlpMetrics, type OtlpMetrics, type Transport } from './metrics.js';
+import { RejectionLog } from './rejection-log.js';
 import { failureOf, internalFailure, refused, type Failure } from './status.js';
 
 export interface OtlpOptions {
@@ -40,6 +41,7 @@ export class Exporter {
   readonly #futureNs: bigint;
   readonly #limits: DecodeLimits;
   readonly #ackTimeoutMs: number;
+  readonly #rejections: RejectionLog;
 
   constructor(
     private readonly options: OtlpOptions,
@@ -47,6 +49,7 @@ export class Exporter {
   ) {
     this.metrics = otlpMetrics(options.telemetry.registry);
     this.#log = options.telemetry.log;
+    this.#rejections = new RejectionLog(options.telemetry.log, transport);
     this.#lateNs = BigInt(options.config.acceptLateSecs) * 1_000_000_000n;
     this.#futureNs = BigInt(options.config.acceptFutureSecs) * 1_000_000_000n;
     const { maxDecodedBodyBytes } = options.config;
@@ -104,13 +107,22 @@ export class Exporter {
     for (const [reason, count] of Object.entries(result.rejections ?? {})) {
       this.metrics.records.inc({ signal, outcome: 'rejected', reason }, count);
     }
-    return { ok: true, rejected: result.rejected, reason: result.reason };
+    const { rejected, warning } = result;
+    for (const { service, reason, count, example } of result.rejectedRecords ?? []) {
+      this.#rejections.note({ signal, reason, service }, count, example);
+    }
+    if (warning !== undefined) {
+      this.metrics.warnings.inc({ signal });
+      this.#rejections.note({ signal, reason: 'ignored_fields' }, 0, warning);
+    }
+    return { ok: true, rejected, reason: [result.reason, warning].filter(Boolean).join('; ') };
   }
 
   /** Counts an answer; `code` is the HTTP status or the gRPC status name. */
   answered(signal: Signal, code: string, failure?: Failure): void {
     this.metrics.requests.inc({ signal, transport: this.transport, code });
     if (failure?.reason) this.metrics.refusals.inc({ signal, reason: failure.reason });
+    if (failure?.invalid) this.#rejections.note({ signal, reason: failure.invalid }, 0, failure.message);
   }
 
   /** null when the intake does not answer in time. */

@@ -94,6 +94,13 @@ function measured(server: Running, pattern: RegExp): Promise<string> {
   });
 }
 
+function linesWith(server: Running, part: string): string[] {
+  return server.telemetry
+    .lines()
+    .split('\n')
+    .filter((line) => line.includes(part));
+}
+
 describe('OTLP over HTTP', () => {
   let server: Running;
   const post = (path: string, headers: Record<string, string>, body: Uint8Array | string | null) =>
@@ -320,6 +327,56 @@ describe('OTLP over HTTP', () => {
     assert.equal(server.intake.received.length, 0);
   });
 
+  it('warns client and operator of fields that were ignored', async () => {
+    server.intake.answer = () => ({ ...accepted(0), warning: 'ignored: resource_logs' });
+    const textual = await post('/v1/logs', json, '{}');
+    assert.equal(textual.status, 200);
+    assert.deepEqual(JSON.parse(textual.body.toString()), {
+      partialSuccess: { rejectedLogRecords: '0', errorMessage: 'ignored: resource_logs' },
+    });
+    const binary = await post('/v1/logs', protobuf, 'a');
+    assert.deepEqual(binary.body, Buffer.from(message(1, text(2, 'ignored: resource_logs'))));
+    await measured(server, /canardstack_otlp_warnings_total\{signal="logs"\} 2/);
+    const warned = linesWith(server, '"reason":"ignored_fields"');
+    assert.equal(warned.length, 1);
+    assert.match(warned[0] ?? '', /ignored: resource_logs/);
+  });
+
+  it('tells the operator what is rejected, each kind once in a while', async () => {
+    const rejected = (service: string, count: number) => ({
+      service,
+      reason: 'too_old' as const,
+      count,
+      example: 'too old: timeUnixNano',
+    });
+    server.intake.answer = () => ({
+      ...accepted(1, 5, 'too old'),
+      rejections: { too_old: 5 },
+      rejectedRecords: [rejected('cart', 2), rejected('pay', 3)],
+    });
+    for (let i = 0; i < 5; i++) await post('/v1/traces', protobuf, 'a');
+    const lines = linesWith(server, '"reason":"too_old"').map(
+      (line) => JSON.parse(line) as Record<string, unknown>,
+    );
+    assert.deepEqual(
+      lines.map(({ level, signal, service, records, requests }) => [
+        level,
+        signal,
+        service,
+        records,
+        requests,
+      ]),
+      [
+        [40, 'traces', 'cart', 2, 1],
+        [40, 'traces', 'pay', 3, 1],
+      ],
+    );
+    for (let i = 0; i < 3; i++) await post('/v1/metrics', { ...json, 'content-encoding': 'br' }, 'a');
+    const whole = linesWith(server, '"signal":"metrics","reason":"unsupported_encoding"');
+    assert.equal(whole.length, 1);
+    assert.match(whole[0] ?? '', /content-encoding is br/);
+  });
+
   it('answers 405 with Allow to other methods', async () => {
     for (const method of ['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'HEAD']) {
       const answer = await send(server.port, '/v1/logs', {}, null, method);
@@ -343,7 +400,8 @@ describe('OTLP over HTTP', () => {
       'POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\nabc',
     );
     const aborted = /requests_total\{signal="logs",transport="http",code="499"\} 1/;
-    setTimeout(() => socket.destroy(), 50);
+    await measured(server, /canardstack_otlp_body_bytes_held\{transport="http"\} 100/);
+    socket.destroy();
     const metrics = await measured(server, aborted);
     assert.match(metrics, /canardstack_otlp_body_bytes_held\{transport="http"\} 0/);
     assert.match(metrics, /requests_in_flight\{transport="http"\} 0/);

@@ -8,6 +8,7 @@ export interface OtlpMetrics {
   readonly requestBytes: Counter<'signal' | 'transport'>;
   /** `reason` only for those rejected. */
   readonly records: Counter<'signal' | 'outcome' | 'reason'>;
+  readonly warnings: Counter<'signal'>;
   readonly refusals: Counter<'signal' | 'reason'>;
   readonly ackSeconds: Histogram<'signal' | 'transport'>;
   readonly inFlight: Gauge<'transport'>;
@@ -53,6 +54,12 @@ function create(registry: Registry): OtlpMetrics {
       name: 'canardstack_otlp_records_total',
       help: 'Log records, spans and data points of answered requests, by outcome; rejected ones by reason.',
       labelNames: ['signal', 'outcome', 'reason'],
+      registers,
+    }),
+    warnings: new Counter({
+      name: 'canardstack_otlp_warnings_total',
+      help: 'Requests answered with success and a warning: JSON fields that were ignored and likely not meant to be.',
+      labelNames: ['signal'],
       registers,
     }),
     refusals: new Counter({

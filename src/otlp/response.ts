@@ -12,7 +12,7 @@ const emptyJson = Buffer.from('{}');
 
 /**
  * ExportLogsServiceResponse, ExportTraceServiceResponse or ExportMetricsServiceResponse; the three differ in
- * names only. `rejected` records were not kept, for `reason`.
+ * names only. `rejected` records were not kept, for `reason`; with none, `reason` is a warning, or empty.
  */
 export function encodeResponse(
   signal: Signal,
@@ -20,7 +20,7 @@ export function encodeResponse(
   rejected: number,
   reason: string,
 ): Buffer {
-  if (rejected === 0) return format === 'json' ? emptyJson : emptyProtobuf;
+  if (rejected === 0 && reason === '') return format === 'json' ? emptyJson : emptyProtobuf;
   if (format === 'protobuf') {
     return message(lengthField(1, message(intField(1, rejected), lengthField(2, reason))));
   }

@@ -9,6 +9,8 @@ export interface Failure {
   /** For the client. */
   readonly message: string;
   readonly reason?: RefusalReason;
+  /** Set when the request itself is at fault. */
+  readonly invalid?: PayloadErrorCode;
   /** Set when sending the same again may succeed. */
   readonly retryAfterSeconds?: number;
   /** HTTP headers beside those that follow from the rest. */
@@ -37,7 +39,7 @@ export function refused(reason: RefusalReason, why: string, retryAfterSeconds: n
 }
 
 export function invalid(code: PayloadErrorCode, why: string): Failure {
-  return { ...payloadErrors[code], message: why };
+  return { ...payloadErrors[code], message: why, invalid: code };
 }
 
 /** What was sent, before decompression, is over the limit. */

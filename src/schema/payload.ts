@@ -53,6 +53,16 @@ export type RejectionReason =
 /** Records rejected, by reason. */
 export type RejectionCounts = Readonly<Partial<Record<RejectionReason, number>>>;
 
+/** Records of one service that were rejected for one reason. */
+export interface RejectedRecords {
+  /** `service.name`; '' when there is none. */
+  readonly service: string;
+  readonly reason: RejectionReason;
+  readonly count: number;
+  /** What is wrong with one of them, for people. */
+  readonly example: string;
+}
+
 /** What became of one payload of a decoded group. */
 export type PayloadResult =
   | {
@@ -63,6 +73,10 @@ export type PayloadResult =
       readonly reason: string;
       /** `rejected` by reason; absent when it is 0. */
       readonly rejections?: RejectionCounts;
+      /** The same by service too, for the operator. */
+      readonly rejectedRecords?: readonly RejectedRecords[];
+      /** What was likely not meant so, though nothing is rejected; for client and operator. */
+      readonly warning?: string;
       /** Decompressed size in bytes. */
       readonly decodedBytes: number;
     }
@@ -95,6 +109,10 @@ export type IntakeResult =
       readonly reason: string;
       /** `rejected` by reason; absent when it is 0. */
       readonly rejections?: RejectionCounts;
+      /** The same by service too, for the operator. */
+      readonly rejectedRecords?: readonly RejectedRecords[];
+      /** What was likely not meant so, though nothing is rejected; for client and operator. */
+      readonly warning?: string;
     }
   /** Nothing was kept; the same payload may be accepted later. */
   | {

@@ -148,8 +148,16 @@ export class SealIntake implements Intake {
     return group.results.map((result): IntakeResult => {
       if (!result.ok) return { kind: 'invalid', code: result.code, message: result.message };
       if (refused && result.rows > 0) return refused;
-      const { rows, rejected, reason, rejections } = result;
-      return { kind: 'accepted', rows, rejected, reason, ...(rejections && { rejections }) };
+      const { rows, rejected, reason, rejections, rejectedRecords, warning } = result;
+      return {
+        kind: 'accepted',
+        rows,
+        rejected,
+        reason,
+        ...(rejections && { rejections }),
+        ...(rejectedRecords && { rejectedRecords }),
+        ...(warning !== undefined && { warning }),
+      };
     });
   }
 

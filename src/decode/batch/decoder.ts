@@ -8,6 +8,7 @@ import {
   type Signal,
 } from '../../schema/index.js';
 import { PayloadError } from '../errors.js';
+import { IgnoredFields } from '../json/ignored.js';
 import { transcodeJson } from '../json/transcode.js';
 import { LogRecords } from '../logs.js';
 import { MetricRecords } from '../metrics.js';
@@ -65,7 +66,13 @@ export class BatchDecoder {
     this.#context = new PayloadContext(this.#cells, attributes, this.#budget, nouns[signal]);
     this.#writer = new writers[signal](this.#context);
     this.#origin = new OriginWriter(this.#cells, attributes, this.#budget, signal, this.#writer.origins);
-    this.#walker = new RequestWalker(this.#source, this.#budget, this.#origin, this.#writer);
+    this.#walker = new RequestWalker(
+      this.#source,
+      this.#budget,
+      this.#origin,
+      this.#writer,
+      this.#context.rejections,
+    );
   }
 
   /**
@@ -96,8 +103,11 @@ export class BatchDecoder {
     const limits = payload.limits ?? this.#limits;
     try {
       const body = decompress(payload.body, payload.encoding, limits.maxDecodedBodyBytes);
+      const ignored = new IgnoredFields();
       this.#source.load(
-        payload.format === 'json' ? transcodeJson(this.signal, body, limits.maxRequestRowBytes) : body,
+        payload.format === 'json'
+          ? transcodeJson(this.signal, body, limits.maxRequestRowBytes, ignored)
+          : body,
       );
       this.#records(payload, rows, start);
       if (!this.#isValidText(start)) {
@@ -106,12 +116,14 @@ export class BatchDecoder {
         this.#records(payload, rows, start);
       }
       const { rejections } = this.#context;
+      const warning = ignored.warning();
       return {
         ok: true,
         rows: this.#rowsSince(rows),
         rejected: rejections.count,
         reason: rejections.sentence(),
-        ...(rejections.count > 0 && { rejections: rejections.counts }),
+        ...(rejections.count > 0 && { rejections: rejections.counts, rejectedRecords: rejections.records }),
+        ...(warning !== '' && { warning }),
         decodedBytes: body.length,
       };
     } catch (error) {

@@ -1,10 +1,16 @@
-import type { RejectionCounts, RejectionReason } from '../../schema/index.js';
+import type { RejectedRecords, RejectionCounts, RejectionReason } from '../../schema/index.js';
+
+/** Kinds of rejection that are told apart for one payload. */
+const mostKinds = 20;
 
 /** Counts the records of one payload that are not kept and says why (OTLP partial success). */
 export class Rejections {
   count = 0;
   readonly #sentences = new Map<string, number>();
   #counts: Partial<Record<RejectionReason, number>> = {};
+  /** Those whose resource has not ended yet, by reason. */
+  #open = new Map<RejectionReason, { count: number; example: string }>();
+  #placed = new Map<string, RejectedRecords>();
 
   constructor(private readonly noun: string) {}
 
@@ -13,6 +19,25 @@ export class Rejections {
     this.count++;
     this.#counts[reason] = (this.#counts[reason] ?? 0) + 1;
     this.#sentences.set(sentence, (this.#sentences.get(sentence) ?? 0) + 1);
+    const open = this.#open.get(reason);
+    if (open) open.count++;
+    else this.#open.set(reason, { count: 1, example: sentence });
+  }
+
+  /** Whether `place` has something to do. */
+  get unplaced(): boolean {
+    return this.#open.size > 0;
+  }
+
+  /** Those since the last call are of a resource with that service. */
+  place(service: string): void {
+    for (const [reason, { count, example }] of this.#open) {
+      const kind = `${reason} ${service}`;
+      const known = this.#placed.get(kind);
+      if (!known && this.#placed.size >= mostKinds) continue;
+      this.#placed.set(kind, { service, reason, count: count + (known?.count ?? 0), example });
+    }
+    this.#open.clear();
   }
 
   reset(): void {
@@ -20,6 +45,13 @@ export class Rejections {
     this.count = 0;
     this.#counts = {};
     this.#sentences.clear();
+    this.#open.clear();
+    this.#placed.clear();
+  }
+
+  /** By service and reason; of very many kinds some are missing. */
+  get records(): RejectedRecords[] {
+    return [...this.#placed.values()];
   }
 
   /** By reason; the object is not changed any more. */

@@ -183,3 +183,56 @@ describe('OTLP/JSON', () => {
     assert.ok(results[0] && !results[0].ok && results[0].code === 'too_large');
   });
 });
+
+describe('OTLP/JSON with names that are not its own', () => {
+  const warning = (value: unknown) => {
+    const { result } = decodeJson(value);
+    assert.ok(result.ok, JSON.stringify(result));
+    return { warning: result.warning, rows: result.rows, rejected: result.rejected };
+  };
+
+  it('says which fields in snake_case were ignored, wherever they are', () => {
+    const all = warning({ resource_logs: [{ scope_logs: [{ log_records: [{ body: {} }] }] }] });
+    assert.equal(
+      all.warning,
+      "ignored: resource_logs (its name is resourceLogs); OTLP's JSON encoding has names in lowerCamelCase only",
+    );
+    assert.deepEqual([all.rows, all.rejected], [0, 0]);
+    const some = warning(
+      request({
+        time_unix_nano: String(now),
+        severity_text: 'INFO',
+        body: { string_value: 'x' },
+        other_field: 1,
+      }),
+    );
+    const record = 'resourceLogs[0].scopeLogs[0].logRecords[0]';
+    assert.equal(
+      some.warning,
+      `ignored: ${record}.time_unix_nano (its name is timeUnixNano), ${record}.severity_text (its name is severityText), ` +
+        `${record}.body.string_value (its name is stringValue); OTLP's JSON encoding has names in lowerCamelCase only`,
+    );
+    assert.equal(some.rows, 1);
+  });
+
+  it('says when a request holds nothing of its signal', () => {
+    assert.match(
+      warning({ resourceSpans: [] }).warning ?? '',
+      /has the field "resourceSpans", not resourceLogs/,
+    );
+    const long = warning({ ['x'.repeat(10_000)]: 1 }).warning ?? '';
+    assert.ok(long.length < 300);
+  });
+
+  it('says nothing of fields that may come from a later version, nor of names of objects', () => {
+    for (const value of [
+      {},
+      { resourceLogs: [] },
+      { resourceLogs: [], newField: 1, new_field: 2 },
+      '{"resourceLogs":[],"__proto__":{"x_y":1},"to_string":1,"has_own_property":2}',
+    ]) {
+      const parsed: unknown = typeof value === 'string' ? JSON.parse(value) : value;
+      assert.equal(warning(parsed).warning, undefined, JSON.stringify(value));
+    }
+  });
+});

@@ -1,14 +1,21 @@
 import type { Signal } from '../../schema/index.js';
 import { malformed, type PayloadError } from '../errors.js';
+import { IgnoredFields } from './ignored.js';
 import { scanJson } from './scan.js';
 import { requestSpecs, type FieldSpec, type MessageSpec, type Scalar } from './schema.js';
 import { WireWriter } from './wire-writer.js';
 
 /**
  * Turns an export request in OTLP's JSON encoding into the same request in protobuf, which has one decoder for
- * both. Unknown fields are ignored and null counts as absent. Throws PayloadError that names the field.
+ * both. Unknown fields are ignored, which `ignored` is told, and null counts as absent. Throws PayloadError that
+ * names the field.
  */
-export function transcodeJson(signal: Signal, body: Uint8Array, maxBytes: number): Uint8Array {
+export function transcodeJson(
+  signal: Signal,
+  body: Uint8Array,
+  maxBytes: number,
+  ignored = new IgnoredFields(),
+): Uint8Array {
   const text = scanJson(body, maxBytes);
   let value: unknown;
   try {
@@ -16,7 +23,7 @@ export function transcodeJson(signal: Signal, body: Uint8Array, maxBytes: number
   } catch (error) {
     throw malformed(`the body is not JSON: ${describe(error)}`);
   }
-  return new Transcoder(body.length).request(requestSpecs[signal], value);
+  return new Transcoder(body.length, ignored).request(requestSpecs[signal], value);
 }
 
 /** The engine's message quotes the body, which may be long. */
@@ -34,12 +41,20 @@ class Transcoder {
   /** Names and indexes down to the value at hand. */
   readonly #path: (string | number)[] = [];
 
-  constructor(sizeHint: number) {
+  constructor(
+    sizeHint: number,
+    private readonly ignored: IgnoredFields,
+  ) {
     this.#out = new WireWriter(sizeHint);
   }
 
   request(spec: MessageSpec, value: unknown): Uint8Array {
     this.#message(spec, value);
+    const names = Object.keys(value as object);
+    const [first] = names;
+    if (first !== undefined && !names.some((name) => Object.hasOwn(spec, name))) {
+      this.ignored.foreign(spec, first);
+    }
     return this.#out.finish();
   }
 
@@ -49,6 +64,7 @@ class Transcoder {
     for (const name in fields) {
       const field = Object.hasOwn(spec, name) ? spec[name] : undefined;
       const content = fields[name];
+      if (field === undefined) this.ignored.unknown(spec, name, () => this.#where());
       if (field === undefined || content === null) continue;
       this.#path.push(name);
       if (field.repeated) this.#list(field, content);
@@ -154,8 +170,13 @@ class Transcoder {
   }
 
   #wrong(expected: string): PayloadError {
+    return malformed(`${this.#where() || 'the body'} must be ${expected}`);
+  }
+
+  /** As `resourceLogs[0].scopeLogs`; '' for the request itself. */
+  #where(): string {
     const path = this.#path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${part}`)).join('');
-    return malformed(`${path === '' ? 'the body' : path.slice(1)} must be ${expected}`);
+    return path.slice(1);
   }
 }
 

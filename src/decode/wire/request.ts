@@ -1,6 +1,8 @@
 import { truncated, type Source } from './source.js';
 import { entryBytes, type Budget } from '../batch/budget.js';
 import type { OriginWriter } from '../batch/origin.js';
+import type { Rejections } from '../batch/rejections.js';
+import { serviceName } from './service-name.js';
 
 /** Takes the innermost messages: LogRecord, Span or Metric. */
 export interface RecordWriter {
@@ -19,6 +21,7 @@ export class RequestWalker {
     private readonly budget: Budget,
     private readonly origin: OriginWriter,
     private readonly records: RecordWriter,
+    private readonly rejections: Rejections,
   ) {}
 
   request(): void {
@@ -69,6 +72,7 @@ export class RequestWalker {
       }
     }
     if (pos !== end) throw truncated(pos);
+    if (outer && this.rejections.unplaced) this.rejections.place(serviceName(source, parts));
     if (outer) this.origin.resource(from, parts, urlPos, urlLength);
     else this.origin.scope(from, parts, urlPos, urlLength);
   }

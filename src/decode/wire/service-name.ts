@@ -1,0 +1,46 @@
+import type { Source } from './source.js';
+
+const key = Buffer.from('service.name');
+const longest = 200;
+
+/** `service.name` among the attributes of the Resource messages at `parts` (start and end of each); '' when none. */
+export function serviceName(source: Source, parts: readonly number[]): string {
+  let name = '';
+  for (let i = 0; i < parts.length; i += 2) {
+    const end = parts[i + 1]!;
+    for (let pos = parts[i]!; pos < end;) {
+      pos = source.tag(pos, end);
+      if (source.lo !== 0x0a) {
+        pos = source.skip(pos, end, source.lo);
+        continue;
+      }
+      pos = source.open(pos, end);
+      const to = source.to;
+      name = stringOf(source, pos, to) ?? name;
+      pos = to;
+    }
+  }
+  return name;
+}
+
+/** The string value of a KeyValue with that key; else null. */
+function stringOf(source: Source, pos: number, end: number): string | null {
+  let named = false;
+  let value: string | null = null;
+  while (pos < end) {
+    pos = source.tag(pos, end);
+    const tag = source.lo;
+    if (tag !== 0x0a && tag !== 0x12) {
+      pos = source.skip(pos, end, tag);
+      continue;
+    }
+    const start = source.open(pos, end);
+    pos = source.to;
+    if (tag === 0x0a) named = key.equals(source.bytes.subarray(start, pos));
+    else if (source.bytes[start] === 0x0a) {
+      const text = source.open(start + 1, pos);
+      value = source.text(text, Math.min(longest, source.to - text));
+    }
+  }
+  return named ? value : null;
+}
