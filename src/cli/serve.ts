@@ -200,6 +200,7 @@ async function openIngest(
     threads: config.decodeThreads,
     queueBytes: config.decodeQueueBytes,
     limits: decodeLimits(config),
+    memoryBytes: config.decodeMemoryBytes,
     // What may be held for commits, and bodies: nothing is dropped while the load lasts.
     idleBytes: config.sealMaxBytes * 3,
     telemetry,

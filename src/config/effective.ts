@@ -10,6 +10,7 @@ type Computed =
   | 'decodeThreads'
   | 'queryThreads'
   | 'memoryCapBytes'
+  | 'decodeMemoryBytes'
   | 'maxRequestRowBytes'
   | 'queryMemoryLimitBytes'
   | 'duckdbExtensionDir'
@@ -77,6 +78,7 @@ export function effective(config: Config, host: Machine = machine()): EffectiveC
     decodeThreads: config.decodeThreads ?? Math.max(1, host.cores - 1),
     queryThreads: config.queryThreads ?? (host.cores >= 4 ? 2 : 1),
     memoryCapBytes: config.memoryCapBytes ?? Math.floor(host.memoryBytes * 0.8),
+    decodeMemoryBytes: config.decodeMemoryBytes ?? Math.min(Math.floor(host.memoryBytes / 4), 2 * 1024 ** 3),
     maxRequestRowBytes: config.maxRequestRowBytes ?? defaultRequestRowBytes(host.memoryBytes),
     queryMemoryLimitBytes: config.queryMemoryLimitBytes ?? duckdbMemoryLimitBytes,
     duckdbExtensionDir: config.duckdbExtensionDir ?? join(userCacheDir(), 'canardstack', 'extensions'),

@@ -324,6 +324,13 @@ const ingest = {
     65_536,
     'Most attributes, array and map entries, events, links, exemplars, buckets, bounds and quantiles of one record; beyond it the record is rejected (partial success).',
   ),
+  decodeMemoryBytes: setting(
+    'DECODE_MEMORY_BYTES',
+    bytes(),
+    undefined,
+    'Memory that requests being decoded may take together, decompression included; beyond it they wait, then 429 queue_full.',
+    { computed: 'a quarter of memory, at most 2 GiB' },
+  ),
   acceptLateSecs: setting(
     'ACCEPT_LATE_SECS',
     seconds(),
@@ -371,7 +378,7 @@ const ingest = {
     'DATA_INLINING_ROW_LIMIT',
     count({ min: 0 }),
     1000,
-    'Commits of fewer rows a table stay in the catalog until CHECKPOINT writes them to Parquet.',
+    'Commits of fewer rows a table (and at most 512 KiB of text) stay in the catalog until CHECKPOINT writes them to Parquet.',
   ),
   freshnessBudgetSlaSecs: setting(
     'FRESHNESS_BUDGET_SLA_SECS',

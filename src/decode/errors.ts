@@ -12,6 +12,19 @@ export class DecodeQueueFullError extends Error {
   }
 }
 
+/** All memory for decoding is taken; the same payload may be decoded later. */
+export class DecodeMemoryError extends Error {
+  constructor(
+    readonly usedBytes: number,
+    readonly limitBytes: number,
+  ) {
+    super(
+      `decoding takes ${usedBytes} of the ${limitBytes} bytes it may take (CANARDSTACK_DECODE_MEMORY_BYTES)`,
+    );
+    this.name = 'DecodeMemoryError';
+  }
+}
+
 /** A decode worker ended or hung; what it was decoding has no result. */
 export class DecodeWorkerError extends Error {
   constructor(message: string, options?: ErrorOptions) {

@@ -1,5 +1,5 @@
 export type { DecodedGroup, Decoder, ReplayedPayloads } from './types.js';
-export { DecodeQueueFullError, DecodeWorkerError } from './errors.js';
+export { DecodeMemoryError, DecodeQueueFullError, DecodeWorkerError } from './errors.js';
 export { DecodePool, type DecodePoolOptions } from './pool/pool.js';
 export { GroupingDecoder } from './pool/grouping.js';
 export { decompress } from './wire/decompress.js';

@@ -25,6 +25,8 @@ import { ConflictError, isConflict, retryConflicts } from './retry.js';
 import { CommitError, type CommitResult, type StreamProgress } from './types.js';
 import { WriterConnection } from './writer-connection.js';
 
+/** DuckLake 1.0 makes SQL text of inlined rows, which DuckDB parses at about 2 MB/s. */
+const maxInlinedBytes = 512 * 1024;
 const settleTimeoutMs = 30_000;
 /** A node that holds the lock longer hangs; commits then go on without it. */
 const commitLockWaitMs = 5000;
@@ -348,11 +350,15 @@ export class Writer {
     table: Feed['tables'][number],
     progress: readonly StreamProgress[],
   ): DayFile | null {
-    if (table.rows < Math.max(1, this.options.dataInliningRowLimit)) return null;
+    if (table.rows === 0 || this.#inlined(table)) return null;
     const days = daysOfTables.get(table.table);
     const [day] = days ?? [];
     if (day === undefined || days?.length !== 1) return null;
     return dayFile(this.options.dataPath, table.table, day, table.select, progress);
+  }
+
+  #inlined({ rows, textBytes }: Feed['tables'][number]): boolean {
+    return rows < this.options.dataInliningRowLimit && textBytes <= maxInlinedBytes;
   }
 
   async #insert(run: (sql: string) => Promise<unknown>, table: Feed['tables'][number]): Promise<void> {
@@ -361,7 +367,7 @@ export class Writer {
     const insert = insertStatement(table.table, columns, table.select);
     // DuckLake 1.0 sorts rows that might be inlined whatever its sort_on_insert says; that costs half as much
     // again as writing the file.
-    const inline = table.rows < limit;
+    const inline = this.#inlined(table);
     if (!inline) await run(inliningSql(0));
     await run(insert);
     if (!inline) await run(inliningSql(limit));

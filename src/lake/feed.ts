@@ -6,8 +6,11 @@ import { ChunkFiller, chunkRows, columnTypes, HeapLoader, type LoadedHeap } from
 
 /** Batches whose heaps are in DuckDB's memory, to be read by `INSERT ... FROM canardstack_feed(...)`. */
 export interface Feed {
-  /** Tables that have rows, each with the SELECT that reads them, columns in the table's order. */
-  readonly tables: readonly { table: TableName; rows: number; select: string }[];
+  /**
+   * Tables that have rows, each with the SELECT that reads them, columns in the table's order. `textBytes` is at most
+   * what its long strings take.
+   */
+  readonly tables: readonly { table: TableName; rows: number; textBytes: number; select: string }[];
   /** The SQL of `tables` gives an error from then on; the heaps go once nobody reads them. */
   close(): void;
   /** The same, and frees the heaps at once. Only after every statement that read the feed has ended. */
@@ -85,7 +88,7 @@ export class FeedFunction {
   async load(batches: readonly ColumnBatch[]): Promise<Feed> {
     const sources = new Map<
       TableName,
-      { filler: ChunkFiller; parts: Source['parts'][number][]; rows: number }
+      { filler: ChunkFiller; parts: Source['parts'][number][]; rows: number; textBytes: number }
     >();
     const heaps: LoadedHeap[] = [];
     let copied = 0;
@@ -97,7 +100,7 @@ export class FeedFunction {
         if (table.rows === 0) continue;
         let source = sources.get(table.table);
         if (!source) {
-          source = { filler: new ChunkFiller(tableDef(table.table)), parts: [], rows: 0 };
+          source = { filler: new ChunkFiller(tableDef(table.table)), parts: [], rows: 0, textBytes: 0 };
           sources.set(table.table, source);
         }
         const { filler } = source;
@@ -107,6 +110,7 @@ export class FeedFunction {
           fill: (chunk, from, n) => filler.fill(chunk, table, heap, from, n),
         });
         source.rows += table.rows;
+        source.textBytes += batch.heap.byteLength;
       }
       if (copied >= yieldBytes) {
         copied = 0;
@@ -118,7 +122,8 @@ export class FeedFunction {
       const name = randomUUID();
       names.push(name);
       this.#sources.set(name, source);
-      return { table, rows: source.rows, select: `SELECT * FROM ${functionName}(${literal(name)})` };
+      const { rows, textBytes } = source;
+      return { table, rows, textBytes, select: `SELECT * FROM ${functionName}(${literal(name)})` };
     });
     const close = () => {
       for (const name of names) this.#sources.delete(name);

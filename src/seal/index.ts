@@ -53,7 +53,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   const sealer = new Sealer({
     lake,
     backlogs: [...backlogs.values()],
-    decode: (signal, payloads) => pool.decode(signal, payloads),
+    decode: (signal, payloads, maxBytes) => pool.decode(signal, payloads, maxBytes),
     recycle: (batch) => pool.recycle(batch),
     intervalMs: config.sealIntervalMs,
     maxBytes: config.sealMaxBytes,

@@ -8,7 +8,12 @@ import {
   type Signal,
   type SlabPool,
 } from '../schema/index.js';
-import { DecodeQueueFullError, GroupingDecoder, type DecodePool } from '../decode/index.js';
+import {
+  DecodeMemoryError,
+  DecodeQueueFullError,
+  GroupingDecoder,
+  type DecodePool,
+} from '../decode/index.js';
 import { SpoolFullError, SpoolUnavailableError, type SpoolRange } from '../spool/types.js';
 import type { Faults } from '../faults/index.js';
 import { admit, type Refusal } from './admission.js';
@@ -86,7 +91,7 @@ export class SealIntake implements Intake {
       this.options.faults?.('decode.started');
       return await this.#decoder.submit(signal, payload);
     } catch (error) {
-      if (error instanceof DecodeQueueFullError) {
+      if (error instanceof DecodeQueueFullError || error instanceof DecodeMemoryError) {
         this.slabs.give(payload.body.buffer);
         return { kind: 'refused', reason: 'queue_full', message: error.message, retryAfterSeconds: 1 };
       }

@@ -12,6 +12,7 @@ import { sealMetrics, type SealMetrics } from './metrics.js';
 export type Decode = (
   signal: StreamBacklog['stream']['signal'],
   payloads: readonly Payload[],
+  maxBytes: number,
 ) => Promise<{ batches: readonly ColumnBatch[]; results: readonly { ok: boolean; message?: string }[] }>;
 
 export interface SealerOptions {
@@ -170,7 +171,7 @@ export class Sealer {
         end = entry.end;
       }
       if (bytes >= maxBytes || end >= backlog.stream.head) break;
-      const gap = await this.#readBack(backlog, end, Math.min(maxBytes - bytes, replayChunkBytes));
+      const gap = await this.#readBack(backlog, end, maxBytes - bytes);
       if (gap !== null) {
         batches.push(...gap.batches);
         readBack.push(...gap.batches);
@@ -182,11 +183,11 @@ export class Sealer {
     return { backlog, start, end, batches, readBack };
   }
 
-  /** Reads a gap that begins at `start` back from the spool, at most `maxBytes` of raw payloads; null when nothing lies there. */
+  /** Reads a gap that begins at `start` back from the spool, about `maxRowBytes` of rows; null when nothing lies there. */
   async #readBack(
     backlog: StreamBacklog,
     start: number,
-    maxBytes: number,
+    maxRowBytes: number,
   ): Promise<{ end: number; batches: readonly ColumnBatch[] } | null> {
     const stop = backlog.firstHeldAfter(start) ?? backlog.stream.head;
     const entries: SpoolEntry[] = [];
@@ -197,29 +198,32 @@ export class Sealer {
       entries.push(entry);
       end = entry.end;
       bytes += entry.end - entry.start;
-      if (bytes >= maxBytes) break;
+      if (bytes >= Math.min(maxRowBytes, replayChunkBytes)) break;
     }
     if (entries.length === 0) {
       // Only damaged records were left before `stop`; they are set aside, so the watermark moves past them.
       return stop > start ? { end: stop, batches: [] } : null;
     }
-    this.metrics.replayedPayloads.inc({ signal: backlog.stream.signal }, entries.length);
-    return { end, batches: await this.#decodeEntries(backlog, entries) };
+    const { batches, count } = await this.#decodeEntries(backlog, entries, maxRowBytes);
+    this.metrics.replayedPayloads.inc({ signal: backlog.stream.signal }, count);
+    return { end: entries[count - 1]?.end ?? end, batches };
   }
 
   async #decodeEntries(
     backlog: StreamBacklog,
     entries: readonly SpoolEntry[],
-  ): Promise<readonly ColumnBatch[]> {
+    maxRowBytes: number,
+  ): Promise<{ batches: readonly ColumnBatch[]; count: number }> {
     const { batches, results } = await this.options.decode(
       backlog.stream.signal,
       entries.map((entry) => entry.payload),
+      maxRowBytes,
     );
     for (const [i, result] of results.entries()) {
       const entry = entries[i];
       if (!result.ok && entry) await this.#setAside(backlog, entry, result.message ?? 'could not be decoded');
     }
-    return batches;
+    return { batches, count: results.length };
   }
 
   async #setAside(backlog: StreamBacklog, entry: SpoolEntry, reason: string): Promise<void> {
@@ -322,8 +326,17 @@ export class Sealer {
       return;
     }
     const middle = entries[Math.floor(entries.length / 2)] as { start: number };
-    await this.#commit([await this.#reread(portion.backlog, portion.start, middle.start)]);
-    await this.#commit([await this.#reread(portion.backlog, middle.start, portion.end)]);
+    await this.#commitAgain(portion.backlog, portion.start, middle.start);
+    await this.#commitAgain(portion.backlog, middle.start, portion.end);
+  }
+
+  /** Reads a stretch back and commits it, in several steps when its rows are many. */
+  async #commitAgain(backlog: StreamBacklog, start: number, end: number): Promise<void> {
+    while (start < end) {
+      const portion = await this.#reread(backlog, start, end);
+      await this.#commit([portion]);
+      start = portion.end;
+    }
   }
 
   async #reread(backlog: StreamBacklog, start: number, end: number): Promise<Portion> {
@@ -332,8 +345,9 @@ export class Sealer {
       if (entry.start >= end) break;
       entries.push(entry);
     }
-    const batches = await this.#decodeEntries(backlog, entries);
-    return { backlog, start, end, batches, readBack: batches };
+    const { batches, count } = await this.#decodeEntries(backlog, entries, this.options.maxBytes);
+    const reached = count < entries.length ? (entries[count - 1]?.end ?? end) : end;
+    return { backlog, start, end: reached, batches, readBack: batches };
   }
 
   #failed(error: unknown): void {

@@ -1,4 +1,5 @@
 import type { Column, FixedColumn, ListColumn, StringColumn, Validity } from '../../schema/index.js';
+import { freeMemory, Held } from '../memory.js';
 import type { Arena } from './arena.js';
 
 /**
@@ -273,6 +274,8 @@ export class ListBuilder implements ColumnBuilder {
   /** Values in all lists, the one under construction included. */
   length = 0;
 
+  held = new Held(freeMemory);
+
   constructor(readonly element: 'BIGINT' | 'DOUBLE') {}
 
   resize(rows: number): void {
@@ -282,7 +285,9 @@ export class ListBuilder implements ColumnBuilder {
   reserve(count: number): void {
     const needed = this.length + count;
     if (needed <= this.doubles.length) return;
-    const words = new Uint32Array(Math.max(256, needed, this.doubles.length * 2) * 2);
+    const size = Math.max(256, needed, this.doubles.length * 2);
+    this.held.grow(size * 8);
+    const words = new Uint32Array(size * 2);
     words.set(this.words.subarray(0, this.length * 2));
     this.words = words;
     this.doubles = new Float64Array(words.buffer);
@@ -313,7 +318,9 @@ export class ListBuilder implements ColumnBuilder {
   clear(from: number, to: number): void {
     this.length = this.offsets[from]!;
     this.offsets.fill(0, from + 1, to + 1);
-    if (from === 0 && this.doubles.length > 1024 * 1024) {
+    if (from !== 0) return;
+    this.held.release();
+    if (this.doubles.length > 1024 * 1024) {
       this.words = none.refs;
       this.doubles = new Float64Array(0);
     }

@@ -7,14 +7,15 @@ import {
   type PayloadResult,
   type Signal,
 } from '../../schema/index.js';
-import { PayloadError } from '../errors.js';
+import { DecodeMemoryError, PayloadError } from '../errors.js';
 import { IgnoredFields } from '../json/ignored.js';
 import { transcodeJson } from '../json/transcode.js';
 import { LogRecords } from '../logs.js';
+import { freeMemory, type Memory } from '../memory.js';
 import { MetricRecords } from '../metrics.js';
 import { SpanRecords } from '../spans.js';
 import { AttributeText } from '../wire/attributes.js';
-import { decompress } from '../wire/decompress.js';
+import { decompress, mostDecompressed } from '../wire/decompress.js';
 import { RequestWalker, type RecordWriter } from '../wire/request.js';
 import { Source } from '../wire/source.js';
 import { Arena } from './arena.js';
@@ -46,10 +47,10 @@ const fullBatchBytes = 64 * 1024 * 1024;
 
 /** Decodes groups of payloads of one signal into column batches. Reuses its memory; not re-entrant. */
 export class BatchDecoder {
-  readonly #source = new Source();
+  readonly #source: Source;
   readonly #budget = new Budget();
-  readonly #heap = new Heap(this.#budget);
-  readonly #cells = new Cells(this.#source, this.#heap);
+  readonly #heap: Heap;
+  readonly #cells: Cells;
   readonly #context: PayloadContext;
   readonly #writer: SignalWriter;
   readonly #origin: OriginWriter;
@@ -60,11 +61,16 @@ export class BatchDecoder {
   constructor(
     private readonly signal: Signal,
     options: BatchDecoderOptions,
+    private readonly memory: Memory = freeMemory,
   ) {
+    this.#source = new Source(memory);
+    this.#heap = new Heap(this.#budget, memory);
+    this.#cells = new Cells(this.#source, this.#heap);
     this.#limits = { ...defaultDecodeLimits, ...options };
     const attributes = new AttributeText(this.#source, this.#heap, this.#budget);
     this.#context = new PayloadContext(this.#cells, attributes, this.#budget, nouns[signal]);
     this.#writer = new writers[signal](this.#context);
+    for (const table of this.#writer.tables) table.account(memory);
     this.#origin = new OriginWriter(this.#cells, attributes, this.#budget, signal, this.#writer.origins);
     this.#walker = new RequestWalker(
       this.#source,
@@ -85,7 +91,8 @@ export class BatchDecoder {
     try {
       for (const payload of payloads) {
         if (results.length > 0 && (bytes > budget || this.#batchBytes() > fullBatchBytes)) break;
-        const result = this.#payload(payload);
+        const result = this.#payloadOrNone(payload, results.length > 0);
+        if (result === null) break;
         bytes += result.ok ? result.decodedBytes : payload.body.length;
         results.push(result);
       }
@@ -97,18 +104,23 @@ export class BatchDecoder {
     }
   }
 
+  /** null when memory is short for one that is not the first: it may begin the next batch. */
+  #payloadOrNone(payload: Payload, optional: boolean): PayloadResult | null {
+    try {
+      return this.#payload(payload);
+    } catch (error) {
+      if (optional && error instanceof DecodeMemoryError) return null;
+      throw error;
+    }
+  }
+
   #payload(payload: Payload): PayloadResult {
     const rows = this.#origin.mark();
     const start = this.#heap.length;
     const limits = payload.limits ?? this.#limits;
     try {
-      const body = decompress(payload.body, payload.encoding, limits.maxDecodedBodyBytes);
       const ignored = new IgnoredFields();
-      this.#source.load(
-        payload.format === 'json'
-          ? transcodeJson(this.signal, body, limits.maxRequestRowBytes, ignored)
-          : body,
-      );
+      const decodedBytes = this.#load(payload, limits, ignored);
       this.#records(payload, rows, start);
       if (!this.#isValidText(start)) {
         this.#rollBack(rows, start);
@@ -124,12 +136,33 @@ export class BatchDecoder {
         reason: rejections.sentence(),
         ...(rejections.count > 0 && { rejections: rejections.counts, rejectedRecords: rejections.records }),
         ...(warning !== '' && { warning }),
-        decodedBytes: body.length,
+        decodedBytes,
       };
     } catch (error) {
       this.#rollBack(rows, start);
       if (error instanceof PayloadError) return { ok: false, code: error.code, message: error.message };
       throw error;
+    }
+  }
+
+  /** Fills the source with the payload's protobuf; gives its decompressed size. */
+  #load({ body, encoding, format }: Payload, limits: DecodeLimits, ignored: IgnoredFields): number {
+    let taken = 0;
+    const take = (bytes: number) => {
+      this.memory.take(bytes);
+      taken += bytes;
+    };
+    try {
+      take(mostDecompressed(body, encoding, limits.maxDecodedBodyBytes));
+      const plain = decompress(body, encoding, limits.maxDecodedBodyBytes);
+      this.#source.load(
+        format === 'json'
+          ? transcodeJson(this.signal, plain, limits.maxRequestRowBytes, ignored, take)
+          : plain,
+      );
+      return plain.length;
+    } finally {
+      this.memory.give(taken);
     }
   }
 

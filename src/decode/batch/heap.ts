@@ -1,3 +1,4 @@
+import { freeMemory, Held, type Memory } from '../memory.js';
 import type { Budget } from './budget.js';
 import type { Source } from '../wire/source.js';
 
@@ -28,7 +29,14 @@ export class Heap {
   /** The text under way may not grow past this. */
   #limit = 0xffff_0000;
 
-  constructor(private readonly budget: Budget) {}
+  readonly #held: Held;
+
+  constructor(
+    private readonly budget: Budget,
+    memory: Memory = freeMemory,
+  ) {
+    this.#held = new Held(memory);
+  }
 
   /** What is written from here on is the text of one record, or of what several share. Gives where it begins. */
   begin(): number {
@@ -48,7 +56,9 @@ export class Heap {
 
   #grow(count: number): void {
     this.check();
-    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.length + count + slack));
+    const size = Math.max(this.bytes.length * 2, this.length + count + slack);
+    this.#held.grow(size);
+    const grown = new Uint8Array(size);
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
     this.view = new DataView(grown.buffer);
@@ -57,6 +67,7 @@ export class Heap {
   /** Empties the heap; gives memory back after an unusually large batch. */
   reset(): void {
     this.length = 0;
+    this.#held.release();
     if (this.bytes.length <= keepBytes) return;
     this.bytes = new Uint8Array(1024 * 1024);
     this.view = new DataView(this.bytes.buffer);

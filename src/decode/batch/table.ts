@@ -1,4 +1,5 @@
 import { tableDef, type TableBatch, type TableDef, type TableName } from '../../schema/index.js';
+import { freeMemory, Held, type Memory } from '../memory.js';
 import type { Arena } from './arena.js';
 import {
   BooleanBuilder,
@@ -29,6 +30,7 @@ export class TableBuilder {
   readonly def: TableDef;
   /** What the columns take for one row, the elements of lists not counted. */
   readonly rowBytes: number;
+  #held = new Held(freeMemory);
   #capacity = 0;
   #columns = new Map<string, ColumnBuilder>();
 
@@ -41,11 +43,21 @@ export class TableBuilder {
     this.rowBytes = this.def.columns.reduce((sum, column) => sum + widths[column.type], 0);
   }
 
+  /** From now on memory is taken there before the columns grow. */
+  account(memory: Memory): void {
+    this.#held = new Held(memory);
+    for (const column of this.#columns.values()) {
+      if (column instanceof ListBuilder) column.held = new Held(memory);
+    }
+  }
+
   /** Makes room for `count` rows more. */
   reserve(count: number): void {
     const needed = this.rows + count;
     if (needed <= this.#capacity) return;
-    this.#capacity = Math.max(needed, minRows, this.#capacity * 2);
+    const capacity = Math.max(needed, minRows, this.#capacity * 2);
+    this.#held.grow(capacity * this.rowBytes);
+    this.#capacity = capacity;
     for (const column of this.#columns.values()) column.resize(this.#capacity);
   }
 
@@ -57,6 +69,7 @@ export class TableBuilder {
 
   reset(): void {
     this.truncate(0);
+    this.#held.release();
     if (this.#capacity <= keepRows) return;
     this.#capacity = minRows;
     for (const column of this.#columns.values()) column.resize(minRows);

@@ -4,6 +4,8 @@ import { malformed, PayloadError } from '../errors.js';
 const maxDepth = 400;
 /** What an object, array or member takes once parsed, far more than on the wire. */
 const nodeBytes = 48;
+/** What a value takes in protobuf beside its text: a tag, and a length or 8 bytes. */
+const wireBytes = 12;
 /** Integers with more digits lose some of them as JS numbers. */
 const maxExactDigits = 15;
 
@@ -13,7 +15,7 @@ const [quote, backslash, comma, colon, minus] = Buffer.from('"\\,:-') as unknown
  * Checks the size of what parsing JSON text would build, without building it, and gives the text to parse:
  * integers too long for a JS number are put in quotes, as OTLP's JSON mapping has them.
  */
-export function scanJson(bytes: Uint8Array, maxBytes: number): string {
+export function scanJson(bytes: Uint8Array, maxBytes: number, take: (bytes: number) => void): string {
   const maxNodes = Math.floor(maxBytes / nodeBytes);
   let depth = 0;
   let nodes = 0;
@@ -40,6 +42,7 @@ export function scanJson(bytes: Uint8Array, maxBytes: number): string {
     if (nodes > maxNodes) throw tooLarge(maxNodes, maxBytes);
     pos++;
   }
+  take(nodes * (nodeBytes + wireBytes) + bytes.length * 3);
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return quoted === null ? text.toString('utf8') : withQuotes(text, quoted);
 }

@@ -8,15 +8,16 @@ import { WireWriter } from './wire-writer.js';
 /**
  * Turns an export request in OTLP's JSON encoding into the same request in protobuf, which has one decoder for
  * both. Unknown fields are ignored, which `ignored` is told, and null counts as absent. Throws PayloadError that
- * names the field.
+ * names the field. `take` is told the memory that it needs, before it needs it; what parsing builds may take `maxBytes`.
  */
 export function transcodeJson(
   signal: Signal,
   body: Uint8Array,
   maxBytes: number,
   ignored = new IgnoredFields(),
+  take: (bytes: number) => void = () => {},
 ): Uint8Array {
-  const text = scanJson(body, maxBytes);
+  const text = scanJson(body, maxBytes, take);
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -1,5 +1,5 @@
 import type { Payload, Signal } from '../../schema/index.js';
-import { DecodeWorkerError } from '../errors.js';
+import { DecodeMemoryError, DecodeWorkerError } from '../errors.js';
 import type { DecodedGroup } from '../types.js';
 import type { DecodePool, Job, JobSource } from './pool.js';
 import type { DecodeReply } from './protocol.js';
@@ -76,8 +76,11 @@ export class GroupingDecoder<R> implements JobSource {
       budget: groupBudgetBytes,
       done: (reply) => void this.#done(signal, entries, reply),
       failed: (error) => {
-        this.#release(entries);
-        for (const entry of entries) entry.reject(error);
+        // Memory was short for the first one; for the others there may be some.
+        const lost = error instanceof DecodeMemoryError ? entries.splice(0, 1) : entries.splice(0);
+        this.#queues.get(signal)?.unshift(...entries);
+        this.#release(lost);
+        for (const entry of lost) entry.reject(error);
       },
     };
   }
@@ -99,6 +102,8 @@ export class GroupingDecoder<R> implements JobSource {
     } catch (error) {
       const failure = error instanceof Error ? error : new Error(String(error));
       for (const entry of taken) entry.reject(failure);
+    } finally {
+      this.pool.budget.give(reply.pages);
     }
   }
 

@@ -9,14 +9,22 @@ export class DecodeMetrics {
   readonly #seconds;
   readonly #restarts;
 
-  constructor(registry: Registry, queuedBytes: () => number) {
+  constructor(registry: Registry, now: { queuedBytes: () => number; memoryBytes: () => number }) {
     const registers = [registry];
     new Gauge({
       name: 'canardstack_decode_queue_bytes',
       help: 'Received bytes that wait for decoding or are being decoded.',
       registers,
       collect() {
-        this.set(queuedBytes());
+        this.set(now.queuedBytes());
+      },
+    });
+    new Gauge({
+      name: 'canardstack_decode_memory_bytes',
+      help: 'Memory taken for decoding, and for decoded rows that are not held or dropped yet.',
+      registers,
+      collect() {
+        this.set(now.memoryBytes());
       },
     });
     this.#payloads = new Counter({

@@ -4,9 +4,10 @@ import { gzipSync } from 'node:zlib';
 import { checkBatch, rowsOf } from '../../../test/support/batch-reader.js';
 import { logsRequest } from '../../../test/support/otlp.js';
 import { now, payloadOf } from '../../../test/support/payload.js';
-import { batchRows, type Payload, type Signal } from '../../schema/index.js';
+import { batchRows, defaultDecodeLimits, type Payload, type Signal } from '../../schema/index.js';
 import { createTelemetry } from '../../telemetry/index.js';
 import {
+  DecodeMemoryError,
   DecodePool,
   DecodeQueueFullError,
   DecodeWorkerError,
@@ -23,7 +24,13 @@ const logs = (body: string, count = 1) =>
   );
 
 const startPool = (
-  more: { threads?: number; queueBytes?: number; taskTimeoutMs?: number; replayBudgetBytes?: number } = {},
+  more: {
+    threads?: number;
+    queueBytes?: number;
+    taskTimeoutMs?: number;
+    replayBudgetBytes?: number;
+    memoryBytes?: number;
+  } = {},
 ) => {
   const telemetry = createTelemetry('silent');
   const options = { threads: 2, queueBytes: 64 * 1024 * 1024 };
@@ -38,6 +45,7 @@ async function metric(registry: { getSingleMetricAsString(name: string): Promise
 const slow = () => ({
   ...payloadOf(gzipSync(logsRequest({}, [{ timeNs: now, body: '\u0001'.repeat(30_000_000) }]))),
   encoding: 'gzip' as const,
+  limits: { ...defaultDecodeLimits, maxRecordBytes: 2 ** 30 },
 });
 
 describe('DecodePool', () => {
@@ -182,6 +190,46 @@ describe('GroupingDecoder', () => {
     assert.ok(results.every(({ result }) => result.ok));
     assert.ok(groups.length >= 4, `${groups.length} groups`);
     assert.ok(groups.every(({ group }) => group.batch.heap.length < 40_000_000));
+    await pool.close();
+  });
+
+  it('takes memory before it decodes, and gives all of it back', async () => {
+    const { pool } = await startPool({ threads: 2, memoryBytes: 8 * 1024 * 1024 });
+    let highest = 0;
+    const decoder = new GroupingDecoder(pool, async (_, group) => {
+      highest = Math.max(highest, pool.budget.usedBytes);
+      return [...group.results];
+    });
+    const large = (i: number): Payload => ({
+      ...payloadOf(gzipSync(logsRequest({}, [{ timeNs: now, body: String(i).repeat(6_000_000) }]))),
+      encoding: 'gzip',
+    });
+    const settled = await Promise.allSettled(
+      Array.from({ length: 9 }, (_, i) =>
+        decoder.submit('logs', i === 4 ? payloadOf(Uint8Array.of(1)) : large(i)),
+      ),
+    );
+    for (const [i, result] of settled.entries()) {
+      if (result.status === 'rejected')
+        assert.ok(result.reason instanceof DecodeMemoryError, String(result.reason));
+      else assert.equal(result.value.ok, i !== 4);
+    }
+    assert.ok(settled.filter((result) => result.status === 'fulfilled').length >= 2);
+    assert.ok(highest >= 6_000_000, `${highest}`);
+    assert.equal(pool.budget.usedBytes, 0);
+    assert.equal(pool.queuedBytes, 0);
+    await pool.close();
+  });
+
+  it('gives what is decoded again in parts', async () => {
+    const { pool } = await startPool({ threads: 1, replayBudgetBytes: 1 });
+    const payloads = Array.from({ length: 5 }, () => logs('x'.repeat(100_000)));
+    const first = await pool.decode('logs', payloads, 150_000);
+    assert.equal(first.results.length, 2);
+    assert.equal(first.batches.length, 2);
+    const rest = await pool.decode('logs', payloads.slice(first.results.length));
+    assert.equal(rest.results.length, 3);
+    assert.equal(pool.budget.usedBytes, 0);
     await pool.close();
   });
 

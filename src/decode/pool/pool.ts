@@ -12,6 +12,7 @@ import {
 import type { Telemetry } from '../../telemetry/index.js';
 import { DecodeQueueFullError, DecodeWorkerError } from '../errors.js';
 import type { Decoder, ReplayedPayloads } from '../types.js';
+import { DecodeBudget } from './budget.js';
 import { collect } from './collect.js';
 import { DecodeMetrics } from './metrics.js';
 import type { DecodeReply } from './protocol.js';
@@ -23,6 +24,8 @@ export interface DecodePoolOptions {
   readonly queueBytes: number;
   /** For payloads that bring none; by default the settings' own defaults. */
   readonly limits?: DecodeLimits;
+  /** Memory that decoding may take over all threads, in addition to what they keep. */
+  readonly memoryBytes?: number;
   readonly telemetry: Telemetry;
   readonly faults?: Faults;
   /** Memory kept for later batches. */
@@ -47,6 +50,8 @@ export interface JobSource {
   next(): Job | null;
 }
 
+/** How long a group may wait for memory that others take; in this time a client's patience does not end. */
+const waitMs = 2000;
 const trimMs = 10_000;
 const worthCollecting = 64 * 1024 * 1024;
 
@@ -55,6 +60,7 @@ export class DecodePool implements Decoder {
   readonly #idle: DecodeThread[];
   /** Memory of bodies and batches. */
   readonly slabs: SlabPool;
+  readonly budget: DecodeBudget;
   readonly #trimTimer: NodeJS.Timeout;
   readonly #recycled = new WeakSet<ColumnBatch>();
   /** Bytes of batch for each received byte, lately. */
@@ -69,7 +75,11 @@ export class DecodePool implements Decoder {
 
   private constructor(private readonly options: DecodePoolOptions) {
     const { telemetry, taskTimeoutMs = 30_000, limits = defaultDecodeLimits } = options;
-    this.#metrics = new DecodeMetrics(telemetry.registry, () => this.queuedBytes);
+    this.budget = new DecodeBudget(options.memoryBytes ?? 512 * 1024 * 1024);
+    this.#metrics = new DecodeMetrics(telemetry.registry, {
+      queuedBytes: () => this.queuedBytes,
+      memoryBytes: () => this.budget.usedBytes,
+    });
     this.slabs = new SlabPool(options.idleBytes ?? 64 * 1024 * 1024);
     this.#trimTimer = setInterval(() => this.#trim(), trimMs).unref();
     const onRestart = (reason: string) => {
@@ -78,7 +88,7 @@ export class DecodePool implements Decoder {
     };
     this.#threads = Array.from(
       { length: Math.max(1, options.threads) },
-      () => new DecodeThread({ taskTimeoutMs, limits, onRestart }),
+      () => new DecodeThread({ taskTimeoutMs, limits, budget: this.budget, onRestart }),
     );
     this.#idle = [...this.#threads];
   }
@@ -101,10 +111,10 @@ export class DecodePool implements Decoder {
   }
 
   /**
-   * Decodes payloads that are durable already. When a worker fails, each payload is tried alone, and only the
+   * Decodes payloads that are durable already, from the first on, until their rows take more than `maxBytes`. When a worker fails, each payload is tried alone, and only the
    * one that fails it again is given up as malformed.
    */
-  async decode(signal: Signal, payloads: readonly Payload[]): Promise<ReplayedPayloads> {
+  async decode(signal: Signal, payloads: readonly Payload[], maxBytes = Infinity): Promise<ReplayedPayloads> {
     const bytes = totalBytes(payloads);
     if (this.#directBytes > 0 && this.#directBytes + bytes > this.options.queueBytes) {
       throw new DecodeQueueFullError(signal, this.#directBytes, this.options.queueBytes);
@@ -112,22 +122,29 @@ export class DecodePool implements Decoder {
     this.#directBytes += bytes;
     try {
       this.options.faults?.('decode.started');
-      return await this.#decodeAll(signal, payloads);
+      return await this.#decodeAll(signal, payloads, maxBytes);
     } finally {
       this.#directBytes -= bytes;
     }
   }
 
-  async #decodeAll(signal: Signal, payloads: readonly Payload[]): Promise<ReplayedPayloads> {
+  async #decodeAll(
+    signal: Signal,
+    payloads: readonly Payload[],
+    maxBytes: number,
+  ): Promise<ReplayedPayloads> {
     const results: PayloadResult[] = [];
     const batches: ColumnBatch[] = [];
     let oneByOne = false;
-    while (results.length < payloads.length) {
+    let bytes = 0;
+    while (results.length < payloads.length && bytes < maxBytes) {
       const rest = payloads.slice(results.length, oneByOne ? results.length + 1 : undefined);
       try {
         const reply = await this.#runDirect(signal, rest);
         // What is over the bound is dropped with its results, so rows and results stay in step.
         batches.push(reply.batch);
+        bytes += batchBytes(reply.batch);
+        this.budget.give(reply.pages);
         results.push(...reply.results);
       } catch (error) {
         if (this.#closed || !(error instanceof DecodeWorkerError)) throw error;
@@ -196,7 +213,7 @@ export class DecodePool implements Decoder {
     try {
       const { signal, payloads, budget } = job;
       const slab = this.slabs.take(this.#expected(signal, payloads));
-      reply = await thread.run({ signal, payloads, budget, slab });
+      reply = await thread.run({ signal, payloads, budget, slab, waitMs });
       this.#learn(signal, payloads, reply, slab);
       this.#metrics.decoded(signal, reply.results, (performance.now() - begun) / 1000);
     } catch (error) {

@@ -1,4 +1,5 @@
 import type { ColumnBatch, DecodeLimits, Payload, PayloadResult, Signal } from '../../schema/index.js';
+import type { SharedBudget } from './budget.js';
 
 /** Sent to a worker. Bodies in shared memory are read where they are, others are copied. */
 export interface DecodeRequest {
@@ -9,6 +10,8 @@ export interface DecodeRequest {
   readonly budget: number;
   /** Memory for the batch, used if it is large enough. */
   readonly slab: SharedArrayBuffer | null;
+  /** How long the worker may wait for memory. */
+  readonly waitMs: number;
 }
 
 export interface DecodeReply {
@@ -17,6 +20,8 @@ export interface DecodeReply {
   readonly taken: number;
   readonly results: readonly PayloadResult[];
   readonly batch: ColumnBatch;
+  /** Pages of the memory budget that the batch takes, for the receiver to give back. */
+  readonly pages: number;
 }
 
 /** The decoder itself failed. */
@@ -25,10 +30,19 @@ export interface DecodeFailure {
   readonly error: string;
 }
 
+/** There was no memory to decode the first payload. */
+export interface DecodeShort {
+  readonly id: number;
+  readonly short: { readonly usedBytes: number; readonly limitBytes: number };
+}
+
 export type WorkerRequest = 'collect' | DecodeRequest;
 
 export interface WorkerOptions {
   readonly limits: DecodeLimits;
+  readonly budget: SharedBudget;
+  /** Pages that this worker has taken. */
+  readonly own: SharedArrayBuffer;
 }
 
-export type WorkerMessage = 'ready' | DecodeReply | DecodeFailure;
+export type WorkerMessage = 'ready' | DecodeReply | DecodeFailure | DecodeShort;

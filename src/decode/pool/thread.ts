@@ -1,15 +1,19 @@
 import { Worker } from 'node:worker_threads';
-import { DecodeWorkerError } from '../errors.js';
+import type { DecodeLimits } from '../../schema/index.js';
+import { DecodeMemoryError, DecodeWorkerError } from '../errors.js';
+import type { DecodeBudget } from './budget.js';
 import type { DecodeReply, DecodeRequest, WorkerMessage, WorkerOptions, WorkerRequest } from './protocol.js';
 
 interface Task {
   readonly id: number;
   readonly resolve: (reply: DecodeReply) => void;
-  readonly reject: (error: DecodeWorkerError) => void;
+  readonly reject: (error: DecodeMemoryError | DecodeWorkerError) => void;
   readonly timer: NodeJS.Timeout;
 }
 
-export interface DecodeThreadOptions extends WorkerOptions {
+export interface DecodeThreadOptions {
+  readonly limits: DecodeLimits;
+  readonly budget: DecodeBudget;
   readonly taskTimeoutMs: number;
   readonly onRestart: (reason: string) => void;
 }
@@ -30,7 +34,12 @@ export class DecodeThread {
   /** Resolves when the thread takes tasks. */
   start(): Promise<void> {
     this.#ready ??= new Promise<void>((resolve, reject) => {
-      const workerData: WorkerOptions = { limits: this.options.limits };
+      const own = new SharedArrayBuffer(4);
+      const workerData: WorkerOptions = {
+        limits: this.options.limits,
+        budget: this.options.budget.shared,
+        own,
+      };
       const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData });
       this.#worker = worker;
       worker.unref();
@@ -42,6 +51,7 @@ export class DecodeThread {
       worker.on('messageerror', () => this.#abandon('a result could not be read'));
       worker.on('error', (error) => (reason = error.message));
       worker.on('exit', (code) => {
+        this.options.budget.give(Atomics.exchange(new Int32Array(own), 0, 0));
         const why = reason === '' ? `it ended with exit code ${code}` : reason;
         reject(new DecodeWorkerError(`a decode worker did not start: ${why}`));
         if (this.#worker === worker) this.#lost(`a decode worker failed: ${why}`);
@@ -89,7 +99,9 @@ export class DecodeThread {
   #settle(message: Exclude<WorkerMessage, 'ready'>): void {
     if (this.#task?.id !== message.id) return;
     const task = this.#finish();
-    if ('error' in message) task?.reject(new DecodeWorkerError(`decoding failed: ${message.error}`));
+    if ('short' in message) {
+      task?.reject(new DecodeMemoryError(message.short.usedBytes, message.short.limitBytes));
+    } else if ('error' in message) task?.reject(new DecodeWorkerError(`decoding failed: ${message.error}`));
     else task?.resolve(message);
   }
 

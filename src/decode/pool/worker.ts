@@ -2,15 +2,18 @@
 import { parentPort, workerData, type TransferListItem } from 'node:worker_threads';
 import type { Signal } from '../../schema/index.js';
 import { BatchDecoder } from '../batch/decoder.js';
+import { DecodeMemoryError } from '../errors.js';
 import { loadZstd } from '../wire/zstd.js';
+import { ThreadMemory } from './budget.js';
 import { collect } from './collect.js';
 import type { DecodeFailure, DecodeReply, WorkerMessage, WorkerOptions, WorkerRequest } from './protocol.js';
 
 const options = workerData as WorkerOptions;
+const memory = new ThreadMemory(options.budget, options.own);
 const decoders = new Map<Signal, BatchDecoder>();
 
 function decoderOf(signal: Signal): BatchDecoder {
-  const decoder = decoders.get(signal) ?? new BatchDecoder(signal, options.limits);
+  const decoder = decoders.get(signal) ?? new BatchDecoder(signal, options.limits, memory);
   decoders.set(signal, decoder);
   return decoder;
 }
@@ -22,14 +25,20 @@ function send(message: WorkerMessage, transfer: readonly TransferListItem[] = []
 await loadZstd();
 parentPort?.on('message', (request: WorkerRequest) => {
   if (request === 'collect') return collect();
-  const { id, signal, payloads, budget, slab } = request;
+  const { id, signal, payloads, budget, slab, waitMs } = request;
+  memory.begin(waitMs);
   try {
     const decoded = decoderOf(signal).decode(payloads, budget, slab);
     const { buffer } = decoded.batch.heap;
-    const reply: DecodeReply = { id, ...decoded };
+    const reply: DecodeReply = { id, ...decoded, pages: memory.end(buffer.byteLength) };
     // Slabs are shared, other memory is moved.
     send(reply, buffer instanceof ArrayBuffer ? [buffer] : []);
   } catch (error) {
+    memory.end(0);
+    if (error instanceof DecodeMemoryError) {
+      const { usedBytes, limitBytes } = error;
+      return send({ id, short: { usedBytes, limitBytes } });
+    }
     // Its state may be in disorder after a failure that it did not foresee.
     decoders.delete(signal);
     const failure: DecodeFailure = { id, error: error instanceof Error ? error.message : String(error) };

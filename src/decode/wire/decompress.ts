@@ -29,6 +29,12 @@ export function decompress(body: Uint8Array, encoding: ContentEncoding, limit: n
   }
 }
 
+/** Memory that `decompress` may take for its result. */
+export function mostDecompressed(body: Uint8Array, encoding: ContentEncoding, limit: number): number {
+  if (encoding === 'identity') return 0;
+  return encoding === 'zstd' ? limit : Math.min(limit, body.length * maxRatio);
+}
+
 function tooLarge(limit: number): PayloadError {
   return new PayloadError(
     'too_large',

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { malformed } from '../errors.js';
+import { freeMemory, Held, type Memory } from '../memory.js';
 
 /** Readable zero bytes behind the payload, so that the hot loops need no bounds check for each byte or word. */
 const slack = 16;
@@ -40,7 +41,14 @@ export class Source {
 
   #reserve(length: number): void {
     if (length + slack <= this.bytes.length) return;
+    this.#held.grow(length + slack);
     this.#replace(new Uint8Array(length + slack));
+  }
+
+  readonly #held: Held;
+
+  constructor(memory: Memory = freeMemory) {
+    this.#held = new Held(memory);
   }
 
   #replace(bytes: Uint8Array<ArrayBuffer>): void {
@@ -52,6 +60,7 @@ export class Source {
   /** Gives memory back after an unusually large payload. */
   release(): void {
     this.length = 0;
+    this.#held.release();
     if (this.bytes.length > keepBytes) this.#replace(new Uint8Array(256 * 1024));
   }
 
@@ -140,7 +149,9 @@ export class Source {
     const repaired = Buffer.from(this.text(pos, length), 'utf8');
     const start = this.#used;
     if (start + repaired.length + slack > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(this.bytes.length * 2, start + repaired.length + slack));
+      const size = Math.max(this.bytes.length * 2, start + repaired.length + slack);
+      this.#held.grow(size);
+      const grown = new Uint8Array(size);
       grown.set(this.bytes.subarray(0, start));
       this.#replace(grown);
     }

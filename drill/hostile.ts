@@ -1,0 +1,56 @@
+/**
+ * npm run drill:hostile [-- --fields events,links --formats json --counts 100000,2000000 --markdown]
+ * For each repeated field of OTLP one request in which it is repeated up to 20 million times, against a server with
+ * the defaults of a machine of 2 GiB. The server must never die or take more than 1.5 GiB, and the next good
+ * record must be visible within 3 s. Resident memory is read from /proc, where the kernel keeps its peak; more than
+ * 2 GiB counts as dead. Exit code 1 when a promise is broken.
+ */
+import { rm } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import type { ContentEncoding, PayloadFormat } from '../src/schema/index.js';
+import { hostileFields } from './hostile/requests.js';
+import { broken, startSmallServer, tableOf } from './hostile/verdict.js';
+import { runTrial, type Trial } from './hostile/trial.js';
+
+const { values: args } = parseArgs({
+  options: {
+    fields: { type: 'string', default: '' },
+    formats: { type: 'string', default: 'protobuf,json' },
+    counts: { type: 'string', default: '100000,2000000,20000000' },
+    markdown: { type: 'boolean', default: false },
+  },
+});
+const only = args.fields === '' ? [] : args.fields.split(',');
+const compressions: ContentEncoding[] = ['gzip', 'deflate', 'snappy'];
+const trials: Trial[] = [];
+const failures: string[] = [];
+let server = await startSmallServer();
+let turn = 0;
+
+for (const field of hostileFields) {
+  if (only.length > 0 && !only.some((part) => field.name.includes(part))) continue;
+  for (const format of args.formats.split(',') as PayloadFormat[]) {
+    for (const count of args.counts.split(',').map(Number)) {
+      for (const encoding of ['identity', compressions[turn++ % compressions.length]!] as const) {
+        const trial = await runTrial(server, field, format, count, encoding);
+        if (trial === null) continue;
+        trials.push(trial);
+        const why = broken(trial);
+        if (why !== null) failures.push(`${trial.field}, ${format}, ${trial.count}, ${encoding}: ${why}`);
+        if (!args.markdown) console.log(JSON.stringify(trial));
+        if (!trial.dead) continue;
+        await server.kill();
+        await rm(server.dataDir, { recursive: true, force: true });
+        server = await startSmallServer();
+      }
+    }
+  }
+}
+const code = await server.stop();
+await rm(server.dataDir, { recursive: true, force: true });
+console.log(tableOf(trials));
+for (const failure of failures) console.error(failure);
+console.log(
+  `${trials.length} requests, ${failures.length} broken promises; the server ended with code ${code}`,
+);
+process.exit(failures.length === 0 && code === 0 ? 0 : 1);
