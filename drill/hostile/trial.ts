@@ -71,7 +71,7 @@ export async function runTrial(
   }, 20);
   const begun = performance.now();
   let status = 0;
-  let answer = '';
+  let answer: string;
   try {
     const response = await fetch(`${server.url}/v1/${field.signal}`, {
       method: 'POST',
