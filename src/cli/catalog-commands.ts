@@ -28,11 +28,17 @@ function seconds(text: string): number {
   return value;
 }
 
-/** Adds `catalog status | backup | restore | verify | rebuild | migrate`. */
+function date(text: string): string {
+  const valid = /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text));
+  if (!valid) throw new InvalidArgumentError('It must be a date such as 2026-01-31.');
+  return text;
+}
+
+/** Adds `catalog status | backup | restore | verify | retention | clock | rebuild | migrate`. */
 export function addCatalogCommands(root: Command, setCode: (code: number) => void): void {
   const catalog = root
     .command('catalog')
-    .description('Look after the catalog: back up, restore, verify, rebuild, migrate.');
+    .description('Look after the catalog: back up, restore, verify, expire, rebuild, migrate.');
   catalog.copyInheritedSettings(root);
   catalog.addHelpText(
     'after',
@@ -182,6 +188,56 @@ Every file of the catalog must exist with the right size; every file under the d
 Examples:
   canardstack catalog verify || alert
   canardstack catalog verify --repair --yes
+${exitCodes}`,
+    );
+
+  define(
+    'retention',
+    'What retention would delete; and, on your word, delete it.',
+    async (config, options, _progress, parts) => {
+      const before = text(options['yesDeleteBefore']);
+      const value = await parts.retention(config, options['dryRun'] === true ? undefined : before);
+      const ok = value.status === 'ok' && (before === undefined || value.held === null);
+      return { value, text: parts.retentionText(value), ok };
+    },
+  )
+    .addOption(
+      new Option(
+        '--yes-delete-before <date>',
+        'your word for the date that a dry run names: delete what is older',
+      ).argParser(date),
+    )
+    .option(...dryRun)
+    .addHelpText(
+      'after',
+      `
+Without a word nothing is deleted. Retention that would delete an implausible part of the lake waits for one, as after
+CANARDSTACK_RETENTION_DAYS was made shorter, or while the clock contradicts the lake. The server must run.
+
+Examples:
+  canardstack catalog retention --dry-run
+  canardstack catalog retention --yes-delete-before 2026-01-31
+${exitCodes}`,
+    );
+
+  define(
+    'clock',
+    "The server's wall clock beside what the lake knows of time.",
+    async (config, options, _progress, parts) => {
+      const value = await parts.clock(config, options['accept'] === true);
+      return { value, text: parts.clockText(value), ok: value.contradiction === null };
+    },
+  )
+    .option('--accept', "your word that this server's wall clock is right: the lake's time follows it")
+    .addHelpText(
+      'after',
+      `
+While they contradict each other nothing is deleted by its age. Set the clock right; after a long pause fresh telemetry
+settles it without you. Exit code 1 while they contradict.
+
+Examples:
+  canardstack catalog clock
+  canardstack catalog clock --accept
 ${exitCodes}`,
     );
 

@@ -1,5 +1,6 @@
 import type { MigrateReport, RebuildReport, RestoreReport, VerifyOutcome } from '../recovery/index.js';
-import type { BackupAnswer, StatusAnswer } from './catalog.js';
+import type { RetentionResult } from '../lake/types.js';
+import type { BackupAnswer, ClockAnswer, StatusAnswer } from './catalog.js';
 import { formatTable } from './table.js';
 
 const right = 'right' as const;
@@ -153,4 +154,38 @@ export function migrateText(report: MigrateReport): string {
     ? ''
     : 'The original is unchanged. Change the settings of every node to the copy before any of them starts.\n';
   return `${head} ${report.from} to ${report.to}, snapshot ${report.snapshotId}\n${tableOf(report.tables)}${next}`;
+}
+
+export function retentionText(result: RetentionResult): string {
+  const { days, share, held, cutoff, status, error } = result;
+  if (status !== 'ok' && status !== 'held') return `retention did not run: ${error ?? status}\n`;
+  const rows = days.reduce((sum, day) => sum + day.rows, 0);
+  const size = bytes(days.reduce((sum, day) => sum + day.bytes, 0));
+  const verb = result.dryRun || held !== null ? 'would be deleted' : 'deleted';
+  const lines = [
+    `${rows} rows (${size}) from before ${cutoff.slice(0, 10)} ${verb}: ${(share * 100).toFixed(1)} % of the lake`,
+  ];
+  const columns = [
+    { name: 'table' },
+    { name: 'day' },
+    { name: 'rows', align: right },
+    { name: 'files', align: right },
+    { name: 'size', align: right },
+  ];
+  const cells = days.map((day) => [
+    day.table,
+    day.day,
+    String(day.rows),
+    String(day.files),
+    bytes(day.bytes),
+  ]);
+  if (days.length > 0) lines.push('', formatTable(columns, cells).trimEnd());
+  if (held !== null) lines.push('', `it waits: ${held.reason}`, held.how);
+  return `${lines.join('\n')}\n`;
+}
+
+export function clockText({ wall, lake, offsetSeconds, contradiction }: ClockAnswer): string {
+  const lines = [`wall clock   ${wall}`, `lake's time  ${lake} (${offsetSeconds} s apart)`];
+  if (contradiction !== null) lines.push(contradiction.reason, contradiction.cure);
+  return `${lines.join('\n')}\n`;
 }

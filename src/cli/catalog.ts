@@ -1,4 +1,5 @@
 import { effective, type Config, type EffectiveConfig } from '../config/index.js';
+import type { Contradiction, RetentionResult } from '../lake/types.js';
 import type { CatalogUpkeep, Progress, RecoveryConfig, VerifyOutcome } from '../recovery/index.js';
 import { createTelemetry } from '../telemetry/index.js';
 import { Client, errorMessage, NoServerError } from './client.js';
@@ -9,14 +10,24 @@ const longRequestMs = 3_600_000;
 
 /** The answer of the running server's admin API; null when no server answers. */
 async function fromServer(config: Config, path: string, body: unknown, timeoutMs: number): Promise<unknown> {
+  return ask(config, `catalog${path}`, body, timeoutMs);
+}
+
+async function ask(
+  config: Config,
+  path: string,
+  body: unknown,
+  timeoutMs: number,
+  also: readonly number[] = [],
+): Promise<unknown> {
   const client = await Client.forConfig(config);
   try {
-    const response = await client.call(`/api/admin/catalog${path}`, {
+    const response = await client.call(`/api/admin/${path}`, {
       ...(body === undefined ? {} : { body }),
       key: config.adminApiKey ?? config.apiKey,
       timeoutMs,
     });
-    if (response.status === 200) return response.json();
+    if (response.status === 200 || also.includes(response.status)) return response.json();
     if (response.status === 401) {
       throw new CommandError(
         `${client.url} wants the admin key: set CANARDSTACK_ADMIN_API_KEY (or CANARDSTACK_API_KEY when there is none)`,
@@ -83,6 +94,35 @@ export async function verify(
   if (answer !== null) return answer as VerifyOutcome;
   const minAge = minAgeSecs === undefined ? {} : { minAgeMs: minAgeSecs * 1000 };
   return withoutServer(config, (upkeep) => upkeep.verify({ repair, ...minAge }, onProgress));
+}
+
+/** Maintenance is the running server's: only it may write the lake. */
+async function askRunning(config: Config, path: string, body: unknown, also: readonly number[] = []) {
+  const answer = await ask(config, `maintenance/${path}`, body, longRequestMs, also);
+  if (answer === null) throw new CommandError('no server runs with these settings: start it, then ask again');
+  return answer;
+}
+
+/** What is due; with `confirm` a person's word, and what was deleted. */
+export async function retention(config: Config, confirm: string | undefined): Promise<RetentionResult> {
+  const path = confirm === undefined ? 'retention/dry-run' : 'retention/run';
+  const body = confirm === undefined ? {} : { confirm };
+  return (await askRunning(config, path, body, [409, 503])) as RetentionResult;
+}
+
+export interface ClockAnswer {
+  readonly wall: string;
+  readonly lake: string;
+  readonly offsetSeconds: number;
+  readonly contradiction: Contradiction | null;
+}
+
+export async function clock(config: Config, accept: boolean): Promise<ClockAnswer> {
+  return (await askRunning(
+    config,
+    accept ? 'clock/accept' : 'clock',
+    accept ? {} : undefined,
+  )) as ClockAnswer;
 }
 
 export interface RecoverOptions {

@@ -443,6 +443,18 @@ const maintenance = {
     'Time between scheduled CHECKPOINTs.',
   ),
   retentionDays: setting('RETENTION_DAYS', count({ max: 36_500 }), 14, 'Days (UTC) of telemetry kept.'),
+  retentionMaxSharePercent: setting(
+    'RETENTION_MAX_SHARE_PERCENT',
+    count({ max: 100 }),
+    25,
+    "Retention that would delete more than this part of the lake's rows or bytes, beyond what its last day explains, waits for a person's word.",
+  ),
+  clockToleranceSecs: setting(
+    'CLOCK_TOLERANCE_SECS',
+    seconds({ min: 60, max: 86_400 }),
+    3600,
+    'How far the wall clock may be from what the lake knows before nothing is deleted by age any more.',
+  ),
   snapshotRetentionSecs: setting(
     'SNAPSHOT_RETENTION_SECS',
     seconds(),

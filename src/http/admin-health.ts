@@ -65,7 +65,7 @@ export class Health {
 
   constructor(
     private readonly deps: AdminDeps,
-    private readonly clock: () => number = Date.now,
+    private readonly clock: () => number = () => performance.now(),
   ) {
     this.#startedAt = clock();
     this.#lastGoodCheckpoint = this.#startedAt;
@@ -82,7 +82,7 @@ export class Health {
     const sealer = pipeline?.sealer;
     const last = lake.maintenance.state().lastCheckpoint;
     if (last?.status === 'ok')
-      this.#lastGoodCheckpoint = Math.max(this.#lastGoodCheckpoint, Date.parse(last.at));
+      this.#lastGoodCheckpoint = Math.max(this.#lastGoodCheckpoint, now - (last.ageSeconds ?? 0) * 1000);
     return {
       overSlaMs: this.#overSla.update(
         sealer !== undefined && sealer.projectedSeconds > config.freshnessBudgetSlaSecs,
@@ -195,6 +195,20 @@ export class Health {
         String(state.paused),
         null,
         'maintenance is paused',
+      ),
+      finding(
+        'clock',
+        state.clock ? 'page' : 'ok',
+        state.clock?.seconds ?? 0,
+        config.clockToleranceSecs,
+        `${state.clock?.reason ?? ''}: nothing is deleted by age; ${state.clock?.cure ?? ''}`,
+      ),
+      finding(
+        'retention',
+        state.held ? 'page' : 'ok',
+        state.held ? 'held' : 'ok',
+        null,
+        `${state.held?.reason ?? ''}; ${state.held?.how ?? ''}`,
       ),
     ]);
   }

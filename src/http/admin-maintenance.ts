@@ -1,10 +1,15 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { firstLine } from '../duckdb/index.js';
+import type { ClockReading } from '../lake/types.js';
 import type { AdminDeps } from './admin.js';
 import { HttpError } from './errors.js';
 
 const sealTimeoutMs = 30_000;
 
-const statusOf = { ok: 200, error: 503, busy: 409, paused: 409 } as const;
+const runBody = z.strictObject({ confirm: z.iso.date().optional() }).default({});
+
+const statusOf = { ok: 200, error: 503, busy: 409, paused: 409, held: 409 } as const;
 
 function answer(reply: FastifyReply, result: { readonly status: keyof typeof statusOf }): FastifyReply {
   return reply.code(statusOf[result.status]).send(result);
@@ -45,12 +50,36 @@ export function mountMaintenance(app: FastifyInstance, deps: AdminDeps): void {
 
   app.post(`${base}/checkpoint`, async (_request, reply) => answer(reply, await maintenance.checkpoint()));
 
-  for (const [path, dryRun] of [
-    ['dry-run', true],
-    ['run', false],
-  ] as const) {
-    app.post(`${base}/retention/${path}`, async (_request, reply) =>
-      answer(reply, await maintenance.retention({ dryRun })),
-    );
-  }
+  app.post(`${base}/retention/dry-run`, async (_request, reply) =>
+    answer(reply, await maintenance.retention({ dryRun: true })),
+  );
+  app.post(`${base}/retention/run`, async (request, reply) => {
+    const body = runBody.safeParse(request.body ?? undefined);
+    if (!body.success) {
+      throw new HttpError(400, 'bad_data', 'the body may hold "confirm" alone: a date such as "2026-01-31"');
+    }
+    const { confirm } = body.data;
+    const word = confirm === undefined ? {} : { confirm };
+    return answer(reply, await maintenance.retention({ dryRun: false, ...word }));
+  });
+
+  const { time } = deps.lake;
+  const clock = async (look: () => Promise<ClockReading>) => {
+    try {
+      return clockAnswer(await look());
+    } catch (error) {
+      throw new HttpError(503, 'unavailable', `the lake's time can't be told: ${firstLine(error)}`);
+    }
+  };
+  app.get(`${base}/clock`, () => clock(() => time.look()));
+  app.post(`${base}/clock/accept`, () => clock(() => time.accept()));
+}
+
+function clockAnswer({ wallMs, lakeMs, contradiction }: ClockReading) {
+  return {
+    wall: new Date(wallMs).toISOString(),
+    lake: new Date(lakeMs).toISOString(),
+    offsetSeconds: Math.round((wallMs - lakeMs) / 1000),
+    contradiction,
+  };
 }

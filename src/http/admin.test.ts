@@ -43,14 +43,19 @@ function deps(): AdminDeps {
     dryRun,
     cutoff: '2026-01-01',
     tables: [],
+    days: [],
+    share: 0,
+    held: null,
     status: 'ok',
   });
+  const reading = { wallMs: 0, lakeMs: 0, provenMs: 0, safeMs: 0, contradiction: null };
   return {
     ...resolved,
     telemetry: createTelemetry('silent'),
     guard: lake.guard,
     lake: {
       ping: () => now.ping(),
+      time: { reading, look: async () => reading, accept: async () => reading },
       maintenance: {
         start: () => undefined,
         stop: async () => undefined,

@@ -18,7 +18,7 @@ export interface AdminDeps {
   readonly config: Config;
   /** Where each setting comes from, when that is known. */
   readonly sources?: Sources;
-  readonly lake: Pick<Lake, 'maintenance' | 'ping'>;
+  readonly lake: Pick<Lake, 'maintenance' | 'ping' | 'time'>;
   readonly guard: QueryGuard;
   readonly telemetry: Telemetry;
   /** Null, both, on a node that only queries. */

@@ -14,6 +14,7 @@ import type { CatalogOwnership } from '../catalog/lease/index.js';
 import type { Config } from '../config/settings.js';
 import type { Faults } from '../faults/index.js';
 import type { Telemetry } from '../telemetry/index.js';
+import { LakeClock, type Clocks } from './clock/index.js';
 import { Writer } from './commit.js';
 import { openData } from './data.js';
 import { FileSync } from './durable.js';
@@ -45,6 +46,7 @@ export type LakeConfig = Pick<
   Config,
   'duckdbExtensionDir' | 'queryMaxRows' | 'checkpointIntervalSecs' | 'retentionDays' | 'snapshotRetentionSecs'
 > &
+  Partial<Pick<Config, 'retentionMaxSharePercent' | 'clockToleranceSecs'>> &
   CatalogConfig &
   InstanceConfig &
   Partial<Pick<Config, 'catalogWaitSecs'>> &
@@ -61,8 +63,11 @@ export interface OpenLakeOptions {
   readonly readOnly?: boolean;
   /** Bound of one commit, milliseconds. */
   readonly commitTimeoutMs?: number;
+  /** Instead of the system's clocks. */
+  readonly clocks?: Clocks;
 }
 
+const defaultToleranceSecs = 3600;
 const pingTimeoutMs = 5000;
 const schemaTimeoutMs = 60_000;
 const settleTimeoutMs = 60_000;
@@ -155,7 +160,22 @@ async function openOwned(
     config.queryMaxRows,
   );
   host.onReplace(() => readers.renew());
+  const time = new LakeClock({
+    host,
+    writer,
+    telemetry,
+    nodeId: options.nodeId,
+    toleranceMs: (config.clockToleranceSecs ?? defaultToleranceSecs) * 1000,
+    shared: ownership === null,
+    readOnly,
+    clocks: options.clocks,
+  });
+  // Before anything comes in: what comes later is evidence.
+  await time.look().catch((error: unknown) => {
+    telemetry.log.warn({ err: firstLine(error) }, "the lake's time could not be read");
+  });
   const maintenance = new LakeMaintenance({
+    time,
     host,
     writer,
     files: catalog.dataIsLocal ? new FileSync(catalog.dataPath) : null,
@@ -204,6 +224,7 @@ async function openOwned(
 
   return {
     maintenance,
+    time,
     readers,
     ownership,
     async commit(batches, progress) {

@@ -21,6 +21,7 @@ interface Pending {
   readonly target: string;
   /** Streams whose watermarks the commit moves. */
   readonly streams: readonly string[];
+  /** When this process began to watch it, by the monotonic clock. */
   readonly since: number;
   /** `open`: its commit runs; `dead`: it did not happen; `unknown`: the catalog tells, once it is certain. */
   state: 'open' | 'dead' | 'unknown';
@@ -58,7 +59,13 @@ export class PendingFiles {
       const found = parseNote(await readFile(note, 'utf8'));
       // Torn, so its file was not yet begun.
       if (found === null) await rm(note, { force: true });
-      else pending.#files.set(found.target, { ...found, state: 'unknown', inherited: true });
+      else
+        pending.#files.set(found.target, {
+          ...found,
+          since: performance.now(),
+          state: 'unknown',
+          inherited: true,
+        });
     }
     return pending;
   }
@@ -69,11 +76,10 @@ export class PendingFiles {
 
   /** Before the file is begun. */
   async add(target: string, streams: readonly string[]): Promise<void> {
-    const since = Date.now();
     if (!this.#ready) await mkdir(this.options.folder, { recursive: true });
     this.#ready = true;
-    await writeFile(this.#note(target), JSON.stringify({ target, streams, since }));
-    this.#files.set(target, { target, streams, since, state: 'open', inherited: false });
+    await writeFile(this.#note(target), JSON.stringify({ target, streams, since: Date.now() }));
+    this.#files.set(target, { target, streams, since: performance.now(), state: 'open', inherited: false });
   }
 
   /** The commit happened. Never rejects: a note that can't be removed is settled later. */
@@ -103,7 +109,7 @@ export class PendingFiles {
       (file) =>
         file.state === 'unknown' &&
         ((file.inherited && this.options.settledByRestart) ||
-          file.since < Date.now() - certainMs ||
+          file.since < performance.now() - certainMs ||
           file.streams.some((stream) => committed.includes(stream))),
     );
     try {
@@ -174,11 +180,11 @@ async function notes(folder: string): Promise<string[]> {
   }
 }
 
-function parseNote(text: string): Pick<Pending, 'target' | 'streams' | 'since'> | null {
+function parseNote(text: string): Pick<Pending, 'target' | 'streams'> | null {
   try {
-    const { target, streams, since } = JSON.parse(text) as Record<string, unknown>;
-    if (typeof target !== 'string' || typeof since !== 'number' || !Array.isArray(streams)) return null;
-    return { target, since, streams: streams.map(String) };
+    const { target, streams } = JSON.parse(text) as Record<string, unknown>;
+    if (typeof target !== 'string' || !Array.isArray(streams)) return null;
+    return { target, streams: streams.map(String) };
   } catch {
     return null;
   }

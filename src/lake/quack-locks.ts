@@ -30,10 +30,12 @@ class ServerLock {
   /** Takes or renews it. False when another holds it. */
   async take(): Promise<boolean> {
     const until = `epoch_ms(now()) + ${this.holdMs}`;
+    // One that has longer to run than any lock was taken before the server's clock went back.
     const rows = await this.#run(
       `INSERT INTO gate.main.locks VALUES (${literal(this.name)}, ${literal(this.#holder)}, ${until}) ` +
         `ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until ` +
-        `WHERE until < epoch_ms(now()) OR holder = ${literal(this.#holder)} RETURNING holder`,
+        `WHERE until < epoch_ms(now()) OR until > epoch_ms(now()) + ${maintenanceHoldMs} ` +
+        `OR holder = ${literal(this.#holder)} RETURNING holder`,
     );
     return rows > 0;
   }

@@ -40,21 +40,95 @@ export interface CheckpointResult {
   readonly error?: string;
 }
 
+export type ContradictionKind = 'ahead' | 'behind' | 'nodes';
+
+/** Why the wall clock is not believed. */
+export interface Contradiction {
+  /** `nodes`: clocks of other nodes differ from this one's. */
+  readonly kind: ContradictionKind;
+  readonly seconds: number;
+  readonly reason: string;
+  /** What a person can do. */
+  readonly cure: string;
+}
+
+/** Milliseconds since the epoch, except `provenMs`. */
+export interface ClockReading {
+  readonly wallMs: number;
+  /** By the catalog and the monotonic clock. */
+  readonly lakeMs: number;
+  /** How long nodes have run on this lake, by their monotonic clocks. */
+  readonly provenMs: number;
+  /** The earlier of the two: what ages are counted by. */
+  readonly safeMs: number;
+  /** While there is one, nothing may be destroyed because of its age. */
+  readonly contradiction: Contradiction | null;
+}
+
+/** The time by which the lake judges ages. */
+export interface LakeTime {
+  /** As of the last look; null before the first. */
+  readonly reading: ClockReading | null;
+  /** Compares the wall clock with what the lake knows; with `write`, notes the lake's time in the catalog when due. */
+  look(options?: { readonly write?: boolean }): Promise<ClockReading>;
+  /** A person's word that this node's wall clock is right. */
+  accept(): Promise<ClockReading>;
+}
+
+export interface RetentionDay {
+  readonly table: string;
+  /** ISO date, UTC. */
+  readonly day: string;
+  readonly rows: number;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** Why retention waits for a person, and what they can do. */
+export interface RetentionHeld {
+  readonly reason: string;
+  /** The date that the word must name, ISO: what is older than it will go. */
+  readonly confirm: string;
+  readonly how: string;
+}
+
 export interface RetentionResult {
   readonly ran: boolean;
   readonly dryRun: boolean;
   readonly cutoff: string;
   readonly tables: readonly { table: string; rows: number; files: number; bytes: number }[];
-  readonly status: 'ok' | 'error' | 'paused' | 'busy';
+  /** What is due, by table and day. */
+  readonly days: readonly RetentionDay[];
+  /** Part of the lake that is due: the larger of rows and bytes, 0 to 1. */
+  readonly share: number;
+  /** Null when no person is needed. */
+  readonly held: RetentionHeld | null;
+  readonly status: 'ok' | 'error' | 'paused' | 'busy' | 'held';
   readonly error?: string;
+}
+
+export interface RetentionOptions {
+  readonly dryRun: boolean;
+  /** A person's word, as a dry run names it: delete what is older than this date. */
+  readonly confirm?: string;
 }
 
 export interface MaintenanceState {
   readonly paused: boolean;
   readonly running: string | null;
-  readonly lastCheckpoint: { at: string; status: string; milliseconds: number } | null;
+  readonly lastCheckpoint: {
+    at: string;
+    status: string;
+    milliseconds: number;
+    /** Since then, by the monotonic clock. */
+    ageSeconds?: number;
+  } | null;
   readonly lastRetention: { at: string; status: string } | null;
   readonly consecutiveFailures: number;
+  /** Why the wall clock is not believed; null when all is well. */
+  readonly clock?: Contradiction | null;
+  /** What retention waits for. */
+  readonly held?: RetentionHeld | null;
 }
 
 export interface Maintenance {
@@ -64,7 +138,7 @@ export interface Maintenance {
   pause(): void;
   resume(): void;
   checkpoint(): Promise<CheckpointResult>;
-  retention(options: { dryRun: boolean }): Promise<RetentionResult>;
+  retention(options: RetentionOptions): Promise<RetentionResult>;
   state(): MaintenanceState;
 }
 
@@ -78,6 +152,7 @@ export interface LakeStats {
 export interface Lake {
   readonly maintenance: Maintenance;
   readonly readers: ReadPool;
+  readonly time: LakeTime;
   /** The lease on a local catalog file; null for reading only and for catalogs that a server owns. */
   readonly ownership: CatalogOwnership | null;
   /** Rows and watermarks in one DuckLake transaction. Calls are serialised. Rejects with CommitError. */

@@ -3,16 +3,22 @@ import type { Faults } from '../../faults/index.js';
 import { tables } from '../../schema/index.js';
 import { utc } from '../schema.js';
 import { compact, type CompactionOptions } from './compaction/index.js';
+import type { LakeTime } from '../types.js';
 import { refreshSummary } from './summary.js';
 import type { TaskRun } from './task.js';
 
 export interface CheckpointOptions {
   readonly snapshotRetentionSecs: number;
   readonly compaction: CompactionOptions;
+  readonly time: LakeTime;
   readonly faults: Faults;
   /** Called with each part's name and duration in seconds. */
   readonly observe: (part: string, seconds: number) => void;
 }
+
+/** Stamps of other nodes' clocks may be ahead by a little. */
+const futureMs = 86_400_000;
+const stampedAtOnce = 500;
 
 const progress = 'canardstack_progress';
 const summary = 'metadata_summary';
@@ -43,7 +49,7 @@ export async function checkpoint(task: TaskRun, options: CheckpointOptions): Pro
       options.compaction,
     ),
   );
-  await part('expire', () => expire(task, options.snapshotRetentionSecs));
+  await part('expire', () => expire(task, options));
   if (failure) throw failure;
 }
 
@@ -80,9 +86,33 @@ async function hasDeletions(task: TaskRun, table: string): Promise<boolean> {
   return Number(rows[0]?.[0]) > 0;
 }
 
-async function expire(task: TaskRun, snapshotRetentionSecs: number): Promise<void> {
-  const before = utc(Date.now() - snapshotRetentionSecs * 1000);
+/** By the lake's time, and not at all while the wall clock contradicts it: stamps are of wall clocks. */
+async function expire(task: TaskRun, { time, snapshotRetentionSecs }: CheckpointOptions): Promise<void> {
+  const { safeMs, contradiction } = await time.look({ write: true });
+  if (contradiction !== null) return;
+  const beforeMs = safeMs - snapshotRetentionSecs * 1000;
+  const before = utc(beforeMs);
+  const stamped = await futureStamped(task, beforeMs, safeMs + futureMs);
   await task.run(`CALL ducklake_expire_snapshots('lake', older_than => ${before})`);
+  if (stamped.length > 0) {
+    await task.run(`CALL ducklake_expire_snapshots('lake', versions => [${stamped.join(', ')}])`);
+  }
   // Merged-away files are still read by queries that started before the merge.
   await task.run(`CALL ducklake_cleanup_old_files('lake', older_than => ${before})`);
+}
+
+/**
+ * Snapshots that a clock stamped far in the future, though one that came after them is old enough to expire: they would
+ * hold their files until that time comes.
+ */
+async function futureStamped(task: TaskRun, beforeMs: number, futureFromMs: number): Promise<number[]> {
+  const rows = await task.rows(
+    `SELECT snapshot_id, epoch_ms(snapshot_time) FROM __ducklake_metadata_lake.ducklake_snapshot ORDER BY snapshot_id`,
+  );
+  const snapshots = rows.map(([id, ms]) => ({ id: Number(id), ms: Number(ms) }));
+  const expiring = snapshots.findLast(({ ms }) => ms < beforeMs)?.id ?? -1;
+  return snapshots
+    .filter(({ id, ms }) => ms >= futureFromMs && id < expiring)
+    .slice(0, stampedAtOnce)
+    .map(({ id }) => id);
 }

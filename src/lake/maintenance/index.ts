@@ -5,13 +5,35 @@ import type { CommitLock } from '../commit-lock.js';
 import type { Writer } from '../commit.js';
 import type { FileSync } from '../durable.js';
 import type { InstanceHost } from '../host.js';
+import { tables } from '../../schema/index.js';
 import { tableSizes } from '../stats.js';
-import type { CheckpointResult, Maintenance, MaintenanceState, RetentionResult } from '../types.js';
+import type {
+  CheckpointResult,
+  ClockReading,
+  LakeTime,
+  Maintenance,
+  MaintenanceState,
+  RetentionDay,
+  RetentionHeld,
+  RetentionOptions,
+  RetentionResult,
+} from '../types.js';
 import { checkpoint } from './checkpoint.js';
 import type { CompactionOptions } from './compaction/index.js';
 import type { MaintenanceLease, MaintenanceLock } from './lock.js';
 import { maintenanceMetrics, type MaintenanceMetrics } from './metrics.js';
-import { retention, retentionCutoff } from './retention.js';
+import { planRetention } from './plausible.js';
+import {
+  dayMs,
+  deleteBefore,
+  dueBefore,
+  isoDay,
+  readDone,
+  retentionCutoff,
+  shareOf,
+  writeDone,
+  type RetentionDone,
+} from './retention.js';
 import { TaskRun } from './task.js';
 
 export interface MaintenanceOptions {
@@ -22,6 +44,7 @@ export interface MaintenanceOptions {
   readonly config: {
     readonly checkpointIntervalSecs: number;
     readonly retentionDays: number;
+    readonly retentionMaxSharePercent?: number;
     readonly snapshotRetentionSecs: number;
   };
   /** What compaction needs of the lake. */
@@ -32,9 +55,15 @@ export interface MaintenanceOptions {
   /** One runner at a time among all nodes of the lake. */
   readonly lock: MaintenanceLock;
   readonly commitLock: CommitLock;
+  readonly time: LakeTime;
 }
 
+/** How often the clock is looked at, at least. */
+const lookMs = 60_000;
+/** How often a table that retention leaves waiting is logged again. */
+const sayAgainMs = 3_600_000;
 const retentionIntervalMs = 3_600_000;
+const defaultMaxSharePercent = 25;
 /** An on-demand run waits for nothing: it does all there is to do. */
 const onDemandBudgetMs = 10 * 60_000;
 const reopenWaitMs = 15_000;
@@ -47,7 +76,12 @@ export class LakeMaintenance implements Maintenance {
   #current: { name: string; done: Promise<unknown>; abort: AbortController } | null = null;
   #lastCheckpoint: MaintenanceState['lastCheckpoint'] = null;
   #lastRetention: MaintenanceState['lastRetention'] = null;
-  #nextRetentionAt = 0;
+  #lastCheckpointAt = 0;
+  #looking: NodeJS.Timeout | undefined;
+  /** By the monotonic clock, as every interval. */
+  #nextRetentionAt = -Infinity;
+  #held: RetentionHeld | null = null;
+  #saidHeldAt = -Infinity;
   #failures = 0;
   #stopped = false;
 
@@ -60,11 +94,15 @@ export class LakeMaintenance implements Maintenance {
     const intervalMs = this.options.config.checkpointIntervalSecs * 1000;
     this.#timer = setInterval(() => void this.#scheduled(intervalMs / 2), intervalMs);
     this.#timer.unref();
+    const look = () => this.options.time.look({ write: true }).catch(() => undefined);
+    this.#looking = setInterval(() => void look(), Math.min(lookMs, intervalMs)).unref();
+    void look();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#timer);
+    clearInterval(this.#looking);
     this.#timer = undefined;
     this.#current?.abort.abort(new Error('the server is shutting down'));
     await this.#current?.done.catch(() => undefined);
@@ -79,12 +117,16 @@ export class LakeMaintenance implements Maintenance {
   }
 
   state(): MaintenanceState {
+    const last = this.#lastCheckpoint;
+    const ageSeconds = Math.round((performance.now() - this.#lastCheckpointAt) / 1000);
     return {
       paused: this.#paused,
       running: this.#current?.name ?? null,
-      lastCheckpoint: this.#lastCheckpoint,
+      lastCheckpoint: last && { ...last, ageSeconds },
       lastRetention: this.#lastRetention,
       consecutiveFailures: this.#failures,
+      clock: this.options.time.reading?.contradiction ?? null,
+      held: this.#held,
     };
   }
 
@@ -92,35 +134,97 @@ export class LakeMaintenance implements Maintenance {
     return this.#checkpoint(onDemandBudgetMs, false);
   }
 
-  async retention({ dryRun }: { dryRun: boolean }): Promise<RetentionResult> {
-    const cutoff = retentionCutoff(Date.now(), this.options.config.retentionDays);
-    const base = { dryRun, cutoff: cutoff.toISOString() };
-    const outcome = await this.#alone('retention', (task) => retention(task, cutoff, dryRun));
+  async retention({ dryRun, confirm }: RetentionOptions): Promise<RetentionResult> {
+    let cutoff = '';
+    const outcome = await this.#alone('retention', async (task) => {
+      const time = await this.options.time.look({ write: !dryRun });
+      cutoff = retentionCutoff(time.safeMs, this.options.config.retentionDays).toISOString();
+      return this.#retention(task, time, dryRun, confirm);
+    });
+    const none = { dryRun, tables: [], days: [], share: 0, held: null };
     if (outcome.status !== 'ok') {
       const error = 'error' in outcome ? { error: outcome.error } : {};
-      return { ...base, ran: outcome.status === 'error', tables: [], status: outcome.status, ...error };
+      return { ...none, cutoff, ran: outcome.status === 'error', status: outcome.status, ...error };
     }
-    const rows = outcome.value.reduce((sum, table) => sum + table.rows, 0);
-    if (!dryRun) {
-      this.#metrics.retentionRows.inc(rows);
-      if (rows > 0) this.options.telemetry.log.info({ cutoff: base.cutoff, rows }, 'old rows deleted');
-      this.#lastRetention = { at: new Date().toISOString(), status: 'ok' };
-    }
-    return { ...base, ran: true, tables: outcome.value, status: 'ok' };
+    const { days, share, held, deleted } = outcome.value;
+    const due = { dryRun, cutoff, tables: byTable(days), days, share, held };
+    if (dryRun) return { ...due, ran: true, status: 'ok' };
+    this.#hold(held, days);
+    const status = held === null ? 'ok' : 'held';
+    this.#lastRetention = { at: new Date().toISOString(), status };
+    const rows = deleted.reduce((sum, day) => sum + day.rows, 0);
+    this.#metrics.retentionRows.inc(rows);
+    if (rows > 0) this.options.telemetry.log.info({ cutoff, rows }, 'old rows deleted');
+    if (held !== null) return { ...due, ran: false, status };
+    return { ...due, tables: byTable(deleted), days: deleted, ran: true, status };
+  }
+
+  async #retention(
+    task: TaskRun,
+    time: ClockReading,
+    dryRun: boolean,
+    confirm: string | undefined,
+  ): Promise<{
+    days: readonly RetentionDay[];
+    share: number;
+    held: RetentionHeld | null;
+    deleted: readonly RetentionDay[];
+  }> {
+    const { retentionDays, retentionMaxSharePercent = defaultMaxSharePercent } = this.options.config;
+    const cutoff = retentionCutoff(time.safeMs, retentionDays);
+    const due = await dueBefore(task, cutoff);
+    const done = await readDone(task);
+    const maxShare = retentionMaxSharePercent / 100;
+    const plan = planRetention({ cutoff, due, done, time, retentionDays, maxShare, confirm });
+    const found = { days: due.days, share: shareOf(due.days, due), held: plan.held };
+    if (dryRun || plan.cutoff === null) return { ...found, deleted: [] };
+    const until = plan.cutoff;
+    await deleteBefore(task, until, due);
+    const now: RetentionDone = {
+      cutoffMs: until.getTime(),
+      retentionDays,
+      // What is left over stays explained by the pause.
+      lakeMs: plan.partial ? until.getTime() + retentionDays * dayMs : time.lakeMs,
+      provenMs: time.provenMs,
+      partial: plan.partial,
+    };
+    if (
+      done?.cutoffMs !== now.cutoffMs ||
+      done.retentionDays !== retentionDays ||
+      done.partial !== now.partial
+    )
+      await writeDone(task, now);
+    return { ...found, deleted: due.days.filter(({ day }) => day < isoDay(until)) };
+  }
+
+  #hold(held: RetentionHeld | null, days: readonly RetentionDay[]): void {
+    const rows = held === null ? 0 : days.reduce((sum, day) => sum + day.rows, 0);
+    this.#metrics.retentionHeld.set(rows);
+    const changed = this.#held?.reason !== held?.reason;
+    this.#held = rows === 0 ? null : held;
+    if (this.#held === null || (!changed && performance.now() - this.#saidHeldAt < sayAgainMs)) return;
+    this.#saidHeldAt = performance.now();
+    const { reason, how } = this.#held;
+    this.options.telemetry.log.error(
+      { reason, how, rows },
+      'retention deletes nothing until a person says so',
+    );
   }
 
   async #scheduled(compactionBudgetMs: number): Promise<void> {
     if (this.#paused || this.#current !== null) return;
     await this.#checkpoint(compactionBudgetMs, true);
-    if (Date.now() < this.#nextRetentionAt) return;
+    if (performance.now() < this.#nextRetentionAt) return;
     const result = await this.retention({ dryRun: false });
-    if (result.status === 'ok') this.#nextRetentionAt = Date.now() + retentionIntervalMs;
+    // What is held is looked at again soon: the clock may be right by then, or a person have spoken elsewhere.
+    if (result.status === 'ok') this.#nextRetentionAt = performance.now() + retentionIntervalMs;
   }
 
   async #checkpoint(compactionBudgetMs: number, paced: boolean): Promise<CheckpointResult> {
     const begun = performance.now();
     const outcome = await this.#alone('checkpoint', async (task) => {
       await checkpoint(task, {
+        time: this.options.time,
         snapshotRetentionSecs: this.options.config.snapshotRetentionSecs,
         compaction: {
           ...this.options.compaction(),
@@ -140,6 +244,7 @@ export class LakeMaintenance implements Maintenance {
     this.#metrics.checkpoints.inc({ status });
     if (status === 'busy' || status === 'paused') return { ran: false, status };
     const milliseconds = performance.now() - begun;
+    this.#lastCheckpointAt = performance.now();
     this.#lastCheckpoint = { at: new Date().toISOString(), status, milliseconds };
     return { ran: true, status, milliseconds, ...(status === 'error' ? { error: outcome.error } : {}) };
   }
@@ -217,4 +322,12 @@ export class LakeMaintenance implements Maintenance {
       host.release(connection);
     }
   }
+}
+
+function byTable(days: readonly RetentionDay[]): RetentionResult['tables'] {
+  return tables.map(({ name }) => {
+    const own = days.filter(({ table }) => table === name);
+    const sum = (key: 'rows' | 'files' | 'bytes') => own.reduce((total, day) => total + day[key], 0);
+    return { table: name, rows: sum('rows'), files: sum('files'), bytes: sum('bytes') };
+  });
 }

@@ -186,8 +186,31 @@ describe('maintenance', () => {
     assert.equal(of(dry, 'spans')?.rows, 1);
     assert.deepEqual(await rowsOf(lake, 'SELECT count(*) n FROM lake.logs'), [{ n: 3300n }]);
 
-    const run = await lake.maintenance.retention({ dryRun: false });
+    assert.deepEqual(
+      dry.days.map(({ table, rows }) => [table, rows]),
+      [
+        ['logs', 1100],
+        ['logs', 1200],
+        ['spans', 1],
+      ],
+    );
+    assert.equal(Math.round(dry.share * 3302), 2301);
+    const [confirm] = dry.cutoff.split('T');
+    assert.equal(dry.held?.confirm, confirm);
+
+    const unasked = await lake.maintenance.retention({ dryRun: false });
+    assert.equal(unasked.status, 'held');
+    assert.match(unasked.held?.reason ?? '', /69.7 % of the lake .* 25 %/);
+    assert.match(unasked.held?.how ?? '', new RegExp(`--yes-delete-before ${confirm}`));
+    const wrong = await lake.maintenance.retention({ dryRun: false, confirm: '2001-01-01' });
+    assert.equal(wrong.status, 'held');
+    assert.deepEqual(await rowsOf(lake, 'SELECT count(*) n FROM lake.logs'), [{ n: 3300n }]);
+    assert.equal(lake.maintenance.state().held?.confirm, confirm);
+    assert.match(await telemetry.registry.metrics(), /canardstack_retention_held_rows 2301/);
+
+    const run = await lake.maintenance.retention({ dryRun: false, confirm: confirm ?? '' });
     assert.equal(run.status, 'ok');
+    assert.equal(lake.maintenance.state().held, null);
     assert.equal(of(run, 'logs')?.rows, 2300);
     assert.deepEqual(
       await rowsOf(

@@ -5,6 +5,7 @@ export interface MaintenanceMetrics {
   readonly checkpoints: Counter<'status'>;
   readonly seconds: Histogram<'task'>;
   readonly retentionRows: Counter;
+  readonly retentionHeld: Gauge;
   readonly lastSuccess: Gauge<'task'>;
   /** A group of files became one: how many they were, and their rows and bytes. */
   compacted(files: number, rows: number, bytes: number): void;
@@ -58,6 +59,11 @@ export function maintenanceMetrics(registry: Registry): MaintenanceMetrics {
     retentionRows: new Counter({
       name: 'canardstack_retention_rows_total',
       help: 'Rows deleted because they were older than the retention.',
+      registers,
+    }),
+    retentionHeld: new Gauge({
+      name: 'canardstack_retention_held_rows',
+      help: "Rows older than the retention that wait for a person's word, or for the clock to be right.",
       registers,
     }),
     lastSuccess: new Gauge({

@@ -1,64 +1,136 @@
 import { ident, literal } from '../../duckdb/index.js';
 import { tables } from '../../schema/index.js';
-import type { RetentionResult } from '../types.js';
+import { readMeta, setMeta } from '../schema.js';
+import { tableSizes } from '../stats.js';
+import type { RetentionDay } from '../types.js';
 import type { TaskRun } from './task.js';
 
-type TableResult = RetentionResult['tables'][number];
+export const dayMs = 86_400_000;
+const doneKey = 'retention_done';
 
 /** Midnight UTC `days` days before the current day: everything before it is too old. */
 export function retentionCutoff(nowMs: number, days: number): Date {
-  const dayMs = 86_400_000;
   return new Date((Math.floor(nowMs / dayMs) - days) * dayMs);
 }
 
-/**
- * Deletes (or, dry, counts) all rows before `cutoff`, a midnight UTC. Files hold one day each, so they go as a
- * whole; one file is deleted at a time, because commits to the table wait meanwhile.
- */
-export async function retention(task: TaskRun, cutoff: Date, dryRun: boolean): Promise<TableResult[]> {
-  const results: TableResult[] = [];
-  const day = `TIMESTAMP '${cutoff.toISOString().slice(0, 10)}'`;
+/** ISO date of a midnight UTC. */
+export function isoDay(date: Date): string {
+  return date.toISOString().slice(0, 10);
+}
+
+/** What is older than a cutoff, by table and day, and what the lake has in all. */
+export interface Due {
+  readonly days: readonly RetentionDay[];
+  readonly totalRows: number;
+  readonly totalBytes: number;
+}
+
+/** The last run that deleted all it should. */
+export interface RetentionDone {
+  /** Everything before it is gone. */
+  readonly cutoffMs: number;
+  readonly retentionDays: number;
+  /** The lake's time, and how long nodes had run on it. */
+  readonly lakeMs: number;
+  readonly provenMs: number;
+  /** More was due, and follows day by day. */
+  readonly partial: boolean;
+}
+
+export async function dueBefore(task: TaskRun, cutoff: Date): Promise<Due> {
+  const days: RetentionDay[] = [];
   for (const { name } of tables) {
-    const table = `lake.main.${ident(name)}`;
-    const [counted] = await task.rows(`SELECT count(*) FROM ${table} WHERE timestamp < ${day}`);
-    const rows = Number(counted?.[0]);
-    const files = rows === 0 ? [] : await filesBefore(task, name, cutoff);
-    if (!dryRun && rows > 0) {
-      for (const file of files) {
-        await task.exclusive((connection) =>
-          connection.run(
-            `DELETE FROM ${table} WHERE filename = ${literal(file.path)} AND timestamp < ${day}`,
-          ),
-        );
-      }
-      // What is still in the catalog, or came meanwhile.
-      await task.exclusive((connection) => connection.run(`DELETE FROM ${table} WHERE timestamp < ${day}`));
+    const rows = await task.rows(
+      `SELECT timestamp::DATE::VARCHAR AS day, count(*) FROM lake.main.${ident(name)}
+       WHERE timestamp < ${midnight(cutoff)} GROUP BY day ORDER BY day`,
+    );
+    if (rows.length === 0) continue;
+    const files = await filesBefore(task, name, cutoff);
+    for (const [found, count] of rows) {
+      const day = String(found);
+      const own = files.filter((file) => file.day === day);
+      const bytes = own.reduce((sum, file) => sum + file.bytes, 0);
+      days.push({ table: name, day, rows: Number(count), files: own.length, bytes });
     }
-    results.push({
-      table: name,
-      rows,
-      files: files.length,
-      bytes: files.reduce((sum, file) => sum + file.bytes, 0),
-    });
   }
-  if (!dryRun) {
-    const date = `DATE '${cutoff.toISOString().slice(0, 10)}'`;
-    await task.run(`DELETE FROM lake.main.metadata_summary WHERE day < ${date}`);
+  if (days.length === 0) return { days, totalRows: 0, totalBytes: 0 };
+  let totalRows = 0;
+  for (const { name } of tables) {
+    const [counted] = await task.rows(`SELECT count(*) FROM lake.main.${ident(name)}`);
+    totalRows += Number(counted?.[0]);
   }
-  return results;
+  const sizes = await task.retried(() => tableSizes(task.connection));
+  return { days, totalRows, totalBytes: sizes.tables.reduce((sum, { bytes }) => sum + bytes, 0) };
+}
+
+/** The part of the lake that these days are: the larger of rows and bytes, 0 to 1. */
+export function shareOf(days: readonly RetentionDay[], { totalRows, totalBytes }: Due): number {
+  const rows = days.reduce((sum, each) => sum + each.rows, 0);
+  const bytes = days.reduce((sum, each) => sum + each.bytes, 0);
+  return Math.max(totalRows === 0 ? 0 : rows / totalRows, totalBytes === 0 ? 0 : bytes / totalBytes);
+}
+
+/**
+ * Deletes all rows before `cutoff`, a midnight UTC. Files hold one day each, so they go as a whole; one file is deleted at a
+ * time, because commits to the table wait meanwhile.
+ */
+export async function deleteBefore(task: TaskRun, cutoff: Date, due: Due): Promise<void> {
+  const before = midnight(cutoff);
+  for (const name of new Set(due.days.map(({ table }) => table))) {
+    const table = `lake.main.${ident(name)}`;
+    for (const file of await filesBefore(task, name, cutoff)) {
+      await task.exclusive((connection) =>
+        connection.run(
+          `DELETE FROM ${table} WHERE filename = ${literal(file.path)} AND timestamp < ${before}`,
+        ),
+      );
+    }
+    // What is still in the catalog, or came meanwhile.
+    await task.exclusive((connection) => connection.run(`DELETE FROM ${table} WHERE timestamp < ${before}`));
+  }
+  await task.run(`DELETE FROM lake.main.metadata_summary WHERE day < DATE ${literal(isoDay(cutoff))}`);
+}
+
+export async function readDone(task: TaskRun): Promise<RetentionDone | null> {
+  const text = (await task.retried(() => readMeta(task.connection))).get(doneKey);
+  try {
+    const done = JSON.parse(text ?? 'null') as RetentionDone | null;
+    const numbers = done && [done.cutoffMs, done.retentionDays, done.lakeMs, done.provenMs];
+    return numbers?.every(Number.isFinite) === true ? done : null;
+  } catch {
+    return null;
+  }
+}
+
+export async function writeDone(task: TaskRun, done: RetentionDone): Promise<void> {
+  await task.exclusive(async (connection) => {
+    await connection.run('BEGIN TRANSACTION');
+    try {
+      await setMeta(connection, doneKey, JSON.stringify(done));
+      await connection.run('COMMIT');
+    } catch (error) {
+      await connection.run('ROLLBACK').catch(() => undefined);
+      throw error;
+    }
+  });
+}
+
+function midnight(date: Date): string {
+  return `TIMESTAMP ${literal(isoDay(date))}`;
 }
 
 async function filesBefore(
   task: TaskRun,
   table: string,
   cutoff: Date,
-): Promise<{ path: string; bytes: number }[]> {
+): Promise<{ path: string; bytes: number; day: string }[]> {
   const part = (key: string) => `nullif(regexp_extract(data_file, '/${key}=(\\d+)/', 1), '')::INTEGER`;
   const rows = await task.rows(
-    `SELECT data_file, data_file_size_bytes
-     FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')
-     WHERE make_date(${part('year')}, ${part('month')}, ${part('day')}) < DATE '${cutoff.toISOString().slice(0, 10)}'
-     ORDER BY data_file`,
+    `SELECT data_file, data_file_size_bytes, day::VARCHAR FROM (
+       SELECT data_file, data_file_size_bytes,
+              make_date(${part('year')}, ${part('month')}, ${part('day')}) AS day
+       FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main'))
+     WHERE day < DATE ${literal(isoDay(cutoff))} ORDER BY data_file`,
   );
-  return rows.map(([path, bytes]) => ({ path: String(path), bytes: Number(bytes) }));
+  return rows.map(([path, bytes, day]) => ({ path: String(path), bytes: Number(bytes), day: String(day) }));
 }
