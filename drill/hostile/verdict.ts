@@ -7,8 +7,9 @@ const maxPeakBytes = 1.5 * gibibyte;
 const maxVisibleMs = 3000;
 
 /** A server with the defaults that a machine of 2 GiB gives; V8 would take a quarter of it there. */
-export function startSmallServer(env: Record<string, string> = {}): Promise<TestServer> {
+export function startSmallServer(env: Record<string, string> = {}, dataDir?: string): Promise<TestServer> {
   return startServer({
+    ...(dataDir !== undefined && { dataDir }),
     nodeArgs: ['--max-old-space-size=512'],
     env: {
       CANARDSTACK_MEMORY_CAP_BYTES: String(Math.floor(memoryBytes * 0.8)),
