@@ -90,6 +90,7 @@ describe('log records from protobuf', () => {
         span_id: '01020304050607ff',
         severity_number: 17,
         severity_text: 'ERROR',
+        detected_level: 'error',
         event_name: 'device.app.lifecycle',
         body: 'something went wrong in the café',
         body_type: 'string',
@@ -263,6 +264,24 @@ describe('log records from protobuf', () => {
     );
   });
 
+  it('names the service of a log without one by its container or job', () => {
+    const service = (...names: [string, string][]) =>
+      decodeLogs(
+        message(
+          1,
+          message(1, ...names.map(([key, value]) => attribute(1, key, text(1, value)))),
+          message(2, record(fixed64(1, now))),
+        ),
+      ).rows[0];
+    const container: [string, string] = ['k8s.container.name', 'nginx'];
+    assert.equal(service(container)?.['service_name'], 'nginx');
+    assert.equal(service(container)?.['k8s_container_name'], 'nginx');
+    assert.equal(service(['k8s.job.name', 'nightly'])?.['service_name'], 'nightly');
+    assert.equal(service(container, ['container.name', 'web'])?.['service_name'], 'web');
+    assert.equal(service(container, ['service.name', 'shop'])?.['service_name'], 'shop');
+    assert.equal(service(['host.name', 'h'])?.['service_name'], null);
+  });
+
   it('rejects single records and says why', () => {
     const { results, rows } = decodeLogs(
       payloadOf(
@@ -280,17 +299,18 @@ describe('log records from protobuf', () => {
     );
     const [result] = results;
     assert.ok(result?.ok);
-    assert.equal(result.rows, 3);
-    assert.equal(result.rejected, 5);
+    assert.equal(result.rows, 4);
+    assert.equal(result.rejected, 4);
+    assert.deepEqual(result.droppedIds, { trace_id: 1 });
     assert.match(result.reason, /^2 log records too old: time_unix_nano before 2026-.*ACCEPT_LATE_SECS; /);
     assert.match(
       result.reason,
       /; 2 log records too far ahead: time_unix_nano after 2026-.*ACCEPT_FUTURE_SECS; /,
     );
-    assert.match(result.reason, /; 1 log record malformed: trace_id must be 16 bytes or empty$/);
+    assert.match(result.reason, /; 1 malformed trace_id left out$/);
     assert.deepEqual(
       rows.map((row) => row['trace_id']),
-      [null, null, null],
+      [null, null, null, null],
     );
   });
 

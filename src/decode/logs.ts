@@ -4,6 +4,7 @@ import type { PayloadContext } from './batch/context.js';
 import { OriginColumns } from './batch/origin.js';
 import { TableBuilder } from './batch/table.js';
 import { writeThousandth } from './batch/time.js';
+import { inlineWords, LevelDetector } from './level/index.js';
 
 const kindNames = valueKinds.map(inlineWords);
 
@@ -19,6 +20,7 @@ export class LogRecords {
   readonly #spanId = this.#table.string('span_id');
   readonly #severityNumber = this.#table.int32('severity_number');
   readonly #severityText = this.#table.string('severity_text');
+  readonly #detectedLevel = this.#table.string('detected_level');
   readonly #eventName = this.#table.string('event_name');
   readonly #body = this.#table.string('body');
   readonly #bodyType = this.#table.string('body_type');
@@ -26,7 +28,10 @@ export class LogRecords {
   readonly #dropped = this.#table.int64('dropped_attributes_count');
   readonly #flags = this.#table.int64('flags');
 
+  readonly #level: LevelDetector;
+
   constructor(private readonly context: PayloadContext) {
+    this.#level = new LevelDetector(context.cells, context.attributes);
     this.tables = [this.#table];
     this.origins = [new OriginColumns(this.#table)];
   }
@@ -55,6 +60,8 @@ export class LogRecords {
     const bytes = source.bytes;
     const view = source.view;
     const text = heap.length;
+    const visit = this.#level.visit;
+    this.#level.reset();
     let timeLo = 0;
     let timeHi = 0;
     let observedLo = 0;
@@ -101,7 +108,7 @@ export class LogRecords {
         case 0x32: {
           const start = source.open(pos, end);
           pos = source.to;
-          attributes.member(start, pos, 0);
+          attributes.member(start, pos, 0, visit);
           break;
         }
         case 0x38:
@@ -141,9 +148,7 @@ export class LogRecords {
     }
     if (
       this.context.isTooOld(timeLo, timeHi, 'time_unix_nano') ||
-      this.context.isTooNew(timeLo, timeHi, 'time_unix_nano') ||
-      this.context.isBadId(traceLength, 16, 'trace_id') ||
-      this.context.isBadId(spanLength, 8, 'span_id')
+      this.context.isTooNew(timeLo, timeHi, 'time_unix_nano')
     ) {
       heap.length = text;
       return;
@@ -161,35 +166,41 @@ export class LogRecords {
       this.#observed.set(row, observedLo, observedHi);
       this.#observed.mark(row);
     }
-    cells.id(this.#traceId, row, tracePos, traceLength);
-    cells.id(this.#spanId, row, spanPos, spanLength);
+    if (this.context.isGoodId(traceLength, 16, 'trace_id')) {
+      cells.id(this.#traceId, row, tracePos, traceLength);
+    }
+    if (this.context.isGoodId(spanLength, 8, 'span_id')) cells.id(this.#spanId, row, spanPos, spanLength);
     this.#severityNumber.values[row] = severity;
     cells.text(this.#severityText, row, severityPos, severityLength);
     cells.text(this.#eventName, row, eventPos, eventLength);
-    if (bodyPos >= 0) this.#writeBody(row, bodyPos, bodyEnd);
+    const found = this.#level.write(this.#detectedLevel, row, severityPos, severityLength, severity);
+    this.#writeBody(row, bodyPos, bodyEnd, !found);
     this.#dropped.words[row * 2] = dropped;
     this.#flags.words[row * 2] = flags;
   }
 
-  #writeBody(row: number, pos: number, end: number): void {
+  /** `level`: also writes the level that it tells. */
+  #writeBody(row: number, pos: number, end: number, level: boolean): void {
     const { cells, attributes } = this.context;
-    attributes.find(pos, end);
-    if (attributes.valuePos < 0) return;
+    if (pos >= 0) attributes.find(pos, end);
+    if (pos < 0 || attributes.valuePos < 0) {
+      if (level) this.#level.writeLine(this.#detectedLevel, row, cells.source.bytes, 0, 0);
+      return;
+    }
     this.#bodyType.fill(row, row + 1, kindNames[attributes.kind]!, 0);
     if (attributes.kind === 0) {
-      cells.text(this.#body, row, attributes.valuePos, attributes.valueEnd - attributes.valuePos);
+      const { valuePos, valueEnd } = attributes;
+      cells.text(this.#body, row, valuePos, valueEnd - valuePos);
+      if (level) {
+        this.#level.writeLine(this.#detectedLevel, row, cells.source.bytes, valuePos, valueEnd);
+      }
       return;
     }
     const start = cells.heap.length;
     attributes.plainText();
     cells.fromHeap(this.#body, row, start);
+    if (level) {
+      this.#level.writeLine(this.#detectedLevel, row, cells.heap.bytes, start, cells.heap.length);
+    }
   }
-}
-
-/** A string of at most 12 ASCII characters in DuckDB's layout. */
-function inlineWords(text: string): Uint32Array {
-  const words = new Uint32Array(4);
-  words[0] = text.length;
-  new Uint8Array(words.buffer, 4).set(Buffer.from(text, 'ascii'));
-  return words;
 }

@@ -48,7 +48,7 @@ export abstract class PointRecords {
     this.#attributes = this.table.string('metric_attributes');
     this.#flags = this.table.int64('flags');
     this.#exemplars = this.table.string('exemplars_json');
-    this.#nested = new NestedText(context.cells, context.attributes);
+    this.#nested = new NestedText(context);
   }
 
   /** One data point message; adds a row or a rejection. */
@@ -136,13 +136,7 @@ export abstract class PointRecords {
     }
     if (heap.length > this.text) attributes.close(this.text);
     const exemplars = heap.length;
-    if (this.exemplarSlices.length > 0) {
-      this.#nested.exemplars(this.exemplarSlices);
-      if (this.context.isBadNested(this.#nested.idError)) {
-        heap.length = this.text;
-        return -1;
-      }
-    }
+    if (this.exemplarSlices.length > 0) this.#nested.exemplars(this.exemplarSlices);
     heap.check();
     const row = this.table.rows++;
     cells.heapRange(this.#attributes, row, this.text, exemplars);

@@ -24,6 +24,58 @@ const start = now - 60_000_000_000n;
 const common = [fixed64(2, start), fixed64(3, now)];
 
 describe('metrics', () => {
+  it('derive an instance from what tells processes apart, when they name none', () => {
+    const derived = (attributes: Record<string, string | number>) => {
+      const { rows } = decodeMetrics(
+        jsonPayload({
+          resourceMetrics: [
+            {
+              resource: {
+                attributes: Object.entries(attributes).map(([key, value]) => ({
+                  key,
+                  value: typeof value === 'number' ? { intValue: value } : { stringValue: value },
+                })),
+              },
+              scopeMetrics: [{ metrics: [{ name: 'm', gauge: { dataPoints: [{ asDouble: 1 }] } }] }],
+            },
+          ],
+        }),
+      );
+      const [row] = rows('gauge');
+      return [row?.['service_instance_id'], row?.['derived_instance_id']];
+    };
+    assert.deepEqual(derived({ 'host.name': 'web-1', 'process.pid': 17 }), [null, 'web-1:17']);
+    assert.deepEqual(derived({ 'process.pid': 17 }), [null, '17']);
+    assert.deepEqual(derived({ 'process.pid': '17', 'host.id': 'h', 'container.id': 'c' }), [null, 'h:c:17']);
+    assert.deepEqual(derived({ 'faas.instance': 'f', 'host.name': '' }), [null, 'f']);
+    assert.deepEqual(derived({ 'service.instance.id': '', 'process.pid': 1 }), [null, '1']);
+    assert.deepEqual(derived({ 'host.name': 'web-1' }), [null, null]);
+    assert.deepEqual(derived({ 'service.instance.id': 'i', 'process.pid': 17 }), ['i', null]);
+    assert.deepEqual(derived({ 'service.name': 'x' }), [null, null]);
+  });
+
+  it('keep points whose exemplars have malformed ids, without these', () => {
+    const exemplars = [
+      { asDouble: 1, traceId: 'zz', spanId: '0102030405060708' },
+      { asDouble: 2, spanId: 5 },
+    ];
+    const { rows, results } = decodeMetrics(
+      jsonPayload({
+        resourceMetrics: [
+          {
+            scopeMetrics: [{ metrics: [{ name: 'm', gauge: { dataPoints: [{ asDouble: 1, exemplars }] } }] }],
+          },
+        ],
+      }),
+    );
+    assert.ok(results[0]?.ok && results[0].rejected === 0);
+    assert.deepEqual(results[0].droppedIds, { exemplar: 2 });
+    assert.deepEqual(JSON.parse(rows('gauge')[0]?.['exemplars_json'] as string), [
+      { time_unix_nano: '0', value: 1, span_id: '0102030405060708', filtered_attributes: {} },
+      { time_unix_nano: '0', value: 2, filtered_attributes: {} },
+    ]);
+  });
+
   const exemplar = (field: number) =>
     message(
       field,

@@ -222,20 +222,21 @@ describe('spans', () => {
     const { results, rows } = decodeSpans(payloadOf(request(...spans.map((span) => concat(span)))));
     const [result] = results;
     assert.ok(result?.ok);
-    assert.equal(result.rows, 3);
-    assert.equal(result.rejected, 9);
+    assert.equal(result.rows, 5);
+    assert.equal(result.rejected, 7);
+    assert.deepEqual(result.droppedIds, { parent_span_id: 1, link: 1 });
     assert.match(
       result.reason,
       /2 spans malformed: span_id must be 8 bytes|1 span malformed: span_id must be 8 bytes/,
     );
     assert.match(result.reason, /spans? malformed: trace_id must be 16 bytes, not all zero/);
-    assert.match(result.reason, /1 span malformed: parent_span_id must be 8 bytes or empty/);
-    assert.match(result.reason, /1 span malformed: links.trace_id must be 16 bytes or empty/);
+    assert.match(result.reason, /1 malformed parent_span_id left out/);
+    assert.match(result.reason, /1 malformed trace_id or span_id of links, with the link, left out/);
     assert.match(result.reason, /2 spans too old: end_time_unix_nano before/);
     assert.match(result.reason, /1 span too far ahead: start_time_unix_nano after/);
     assert.deepEqual(
       rows.map((row) => row['start_time_unix_nano']),
-      [now, 1n, ahead],
+      [now, now, now, 1n, ahead],
     );
   });
 

@@ -1,6 +1,7 @@
 import { promotedColumns } from '../schema/index.js';
 import type { PayloadContext } from './batch/context.js';
-import { OriginColumns, PromotedValues } from './batch/origin.js';
+import { OriginColumns } from './batch/origin.js';
+import { PromotedValues } from './batch/promoted-values.js';
 import { TableBuilder } from './batch/table.js';
 import { isBefore, writeMillionth, writeThousandth } from './batch/time.js';
 import { NestedText } from './wire/nested.js';
@@ -50,7 +51,7 @@ export class SpanRecords {
     this.tables = [this.#table];
     this.origins = [new OriginColumns(this.#table)];
     this.#promoted = new PromotedValues(context.cells, this.#promotedAttributes);
-    this.#nested = new NestedText(context.cells, context.attributes);
+    this.#nested = new NestedText(context);
   }
 
   /** One span; adds a row or a rejection. */
@@ -201,8 +202,7 @@ export class SpanRecords {
       this.context.isTooOld(endLo, endHi, 'end_time_unix_nano') ||
       this.context.isTooNew(startLo, startHi, 'start_time_unix_nano') ||
       this.context.isMissingId(tracePos, traceLength, 16, 'trace_id') ||
-      this.context.isMissingId(spanPos, spanLength, 8, 'span_id') ||
-      this.context.isBadId(parentLength, 8, 'parent_span_id')
+      this.context.isMissingId(spanPos, spanLength, 8, 'span_id')
     ) {
       heap.length = text;
       return;
@@ -211,13 +211,7 @@ export class SpanRecords {
     const events = heap.length;
     if (this.#events.length > 0) this.#nested.events(this.#events);
     const links = heap.length;
-    if (this.#links.length > 0) {
-      this.#nested.links(this.#links);
-      if (this.context.isBadNested(this.#nested.idError)) {
-        heap.length = text;
-        return;
-      }
-    }
+    if (this.#links.length > 0) this.#nested.links(this.#links);
 
     const row = this.#table.rows++;
     cells.heapRange(this.#attributes, row, text, events);
@@ -238,7 +232,10 @@ export class SpanRecords {
     }
     cells.id(this.#traceId, row, tracePos, traceLength);
     cells.id(this.#spanId, row, spanPos, spanLength);
-    cells.id(this.#parentSpanId, row, parentPos, parentLength);
+    // Without it the span is a root, which shows it in its trace at least.
+    if (this.context.isGoodId(parentLength, 8, 'parent_span_id')) {
+      cells.id(this.#parentSpanId, row, parentPos, parentLength);
+    }
     cells.text(this.#traceState, row, statePos, stateLength);
     cells.text(this.#name, row, namePos, nameLength);
     this.#kind.values[row] = kind;

@@ -63,6 +63,9 @@ export interface RejectedRecords {
   readonly example: string;
 }
 
+/** Optional identifiers that a record may go without. */
+export type IdField = 'trace_id' | 'span_id' | 'parent_span_id' | 'exemplar' | 'link';
+
 /** What became of one payload of a decoded group. */
 export type PayloadResult =
   | {
@@ -77,6 +80,8 @@ export type PayloadResult =
       readonly rejectedRecords?: readonly RejectedRecords[];
       /** What was likely not meant so, though nothing is rejected; for client and operator. */
       readonly warning?: string;
+      /** Malformed optional identifiers that records were kept without; `warning` names them too. */
+      readonly droppedIds?: Readonly<Partial<Record<IdField, number>>>;
       /** Decompressed size in bytes. */
       readonly decodedBytes: number;
     }

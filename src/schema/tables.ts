@@ -72,6 +72,7 @@ const metricPoint = columns(`
   start_time_unix_nano BIGINT
   metric_name VARCHAR
   prometheus_name VARCHAR
+  derived_instance_id VARCHAR
   metric_description VARCHAR
   metric_unit VARCHAR
   metric_metadata VARCHAR
@@ -107,6 +108,7 @@ export const tables: readonly TableDef[] = [
       span_id VARCHAR
       severity_number INTEGER
       severity_text VARCHAR
+      detected_level VARCHAR
       event_name VARCHAR
       body VARCHAR
       body_type VARCHAR

@@ -87,6 +87,13 @@ export class Cells {
 
   /** Like `text`, into four words that `StringBuilder.fill` takes. */
   textWords(words: Uint32Array, at: number, pos: number, length: number): void {
+    const start = this.heap.length;
+    this.textAtEnd(pos, length);
+    this.heapWords(words, at, start);
+  }
+
+  /** A string field of the payload at the end of the heap. */
+  textAtEnd(pos: number, length: number): void {
     const source = this.source;
     if (source.careful) {
       this.heap.fits(length);
@@ -94,9 +101,7 @@ export class Cells {
       length = source.to - pos;
     }
     if (length > 0 && (source.bytes[pos]! & 0xc0) === 0x80) this.suspect = true;
-    const start = this.heap.length;
     this.heap.copy(source, pos, length);
-    this.heapWords(words, at, start);
   }
 
   /** Like `fromHeap`, into four words that `StringBuilder.fill` takes. */

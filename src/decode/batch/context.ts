@@ -1,4 +1,4 @@
-import type { Payload } from '../../schema/index.js';
+import type { IdField, Payload } from '../../schema/index.js';
 import type { AttributeText } from '../wire/attributes.js';
 import type { Cells } from './cells.js';
 import { RecordOverLimit, type Budget } from './budget.js';
@@ -66,24 +66,20 @@ export class PayloadContext {
     return true;
   }
 
-  /** Counts a rejection when an identifier has neither `size` bytes nor none. */
-  isBadId(length: number, size: number, field: string): boolean {
-    if (length === size || length === 0) return false;
-    this.rejections.add('malformed', `malformed: ${field} must be ${size} bytes or empty`);
-    return true;
+  /**
+   * False for an optional identifier that has neither `size` bytes nor none. Its record is kept without it, as
+   * logs.proto has it for trace_id and span_id; counted.
+   */
+  isGoodId(length: number, size: number, field: IdField): boolean {
+    if (length === size || length === 0) return true;
+    this.rejections.drop(field);
+    return false;
   }
 
   /** Counts a rejection when an identifier that must be there is not, or is all zeros. */
   isMissingId(pos: number, length: number, size: number, field: string): boolean {
     if (length === size && !this.cells.isZero(pos, size)) return false;
     this.rejections.add('malformed', `malformed: ${field} must be ${size} bytes, not all zero`);
-    return true;
-  }
-
-  /** Counts a rejection for an error in a nested message; '' is none. */
-  isBadNested(error: string): boolean {
-    if (error === '') return false;
-    this.rejections.add('malformed', error);
     return true;
   }
 }

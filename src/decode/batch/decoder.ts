@@ -128,7 +128,7 @@ export class BatchDecoder {
         this.#records(payload, rows, start);
       }
       const { rejections } = this.#context;
-      const warning = ignored.warning();
+      const warning = [ignored.warning(), rejections.droppedSentence()].filter((one) => one !== '').join('; ');
       return {
         ok: true,
         rows: this.#rowsSince(rows),
@@ -136,6 +136,7 @@ export class BatchDecoder {
         reason: rejections.sentence(),
         ...(rejections.count > 0 && { rejections: rejections.counts, rejectedRecords: rejections.records }),
         ...(warning !== '' && { warning }),
+        ...(rejections.droppedIds && { droppedIds: rejections.droppedIds }),
         decodedBytes,
       };
     } catch (error) {

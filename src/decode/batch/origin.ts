@@ -1,12 +1,24 @@
 import { promotedColumns, type Signal } from '../../schema/index.js';
-import type { AttributeText } from '../wire/attributes.js';
+import type { AttributeText, AttributeVisitor } from '../wire/attributes.js';
 import { truncated } from '../wire/source.js';
 import { entryBytes, type Budget } from './budget.js';
 import type { Cells } from './cells.js';
 import type { Int64Builder, StringBuilder } from './columns.js';
+import { InstanceValue } from './instance.js';
+import { PromotedValues } from './promoted-values.js';
 import type { TableBuilder } from './table.js';
 
-const own = ['service.name', 'service.namespace', 'service.instance.id'] as const;
+/**
+ * Attributes that a log's service is named by when there is no service.name: those of Loki's `discover_service_name`
+ * that are labels of a stream there.
+ */
+const discovered = ['container.name', 'k8s.container.name', 'k8s.job.name'];
+
+function ownAttributes(signal: Signal): { keys: readonly string[] }[] {
+  const names = signal === 'logs' ? ['service.name', ...discovered] : ['service.name'];
+  return [names, ['service.namespace'], ['service.instance.id']].map((keys) => ({ keys }));
+}
+
 const ownColumns = ['service_name', 'service_namespace', 'service_instance_id'] as const;
 
 /** The columns of one table that say where its rows come from. */
@@ -17,6 +29,8 @@ export class OriginColumns {
   readonly scopeDropped: Int64Builder;
   readonly ingestedAt: Int64Builder;
   readonly sourceFormat: StringBuilder;
+  /** Of metrics alone. */
+  readonly instance: StringBuilder | null;
 
   constructor(readonly table: TableBuilder) {
     this.resource = resourceColumns(table.def.signal).map((name) => table.string(name));
@@ -25,6 +39,7 @@ export class OriginColumns {
     this.scopeDropped = table.int64('scope_dropped_attributes_count');
     this.ingestedAt = table.int64('ingested_at');
     this.sourceFormat = table.string('source_format');
+    this.instance = table.def.signal === 'metrics' ? table.string('derived_instance_id') : null;
   }
 }
 
@@ -40,63 +55,6 @@ function resourceColumns(signal: Signal): string[] {
   ];
 }
 
-/** Attributes that get columns of their own: finds them by key and remembers where their values lie. */
-export class PromotedValues {
-  /** Where the value of each attribute lies, -1 when absent. */
-  readonly positions: Int32Array;
-  readonly ends: Int32Array;
-  /** Whether any was found since `reset`. */
-  found = false;
-  readonly #ranks: Int32Array;
-  /** Candidates by key length. */
-  readonly #keys: (readonly Candidate[] | undefined)[] = [];
-
-  constructor(
-    private readonly cells: Cells,
-    attributes: readonly { readonly keys: readonly string[] }[],
-  ) {
-    this.positions = new Int32Array(attributes.length).fill(-1);
-    this.ends = new Int32Array(attributes.length);
-    this.#ranks = new Int32Array(attributes.length);
-    for (const [slot, attribute] of attributes.entries()) {
-      for (const [rank, key] of attribute.keys.entries()) {
-        this.#keys[key.length] = [...(this.#keys[key.length] ?? []), { slot, rank, key: Buffer.from(key) }];
-      }
-    }
-  }
-
-  reset(): void {
-    if (!this.found) return;
-    this.positions.fill(-1);
-    this.found = false;
-  }
-
-  /** An AttributeVisitor. */
-  readonly visit = (keyPos: number, keyLength: number, valuePos: number, valueEnd: number): void => {
-    const candidates = this.#keys[keyLength];
-    if (candidates === undefined || valuePos < 0) return;
-    const bytes = this.cells.source.bytes;
-    for (const { slot, rank, key } of candidates) {
-      let i = 0;
-      // Keys of one length mostly differ at their ends.
-      while (i < keyLength && bytes[keyPos + keyLength - 1 - i] === key[keyLength - 1 - i]) i++;
-      if (i < keyLength) continue;
-      if (this.positions[slot]! >= 0 && this.#ranks[slot]! < rank) return;
-      this.positions[slot] = valuePos;
-      this.ends[slot] = valueEnd;
-      this.#ranks[slot] = rank;
-      this.found = true;
-      return;
-    }
-  };
-}
-
-interface Candidate {
-  readonly slot: number;
-  readonly rank: number;
-  readonly key: Uint8Array;
-}
-
 /**
  * Resource and scope of OTLP's three-level messages. Their columns are the same for a stretch of rows, so they
  * are encoded once and filled in when the stretch is complete.
@@ -106,6 +64,8 @@ export class OriginWriter {
   readonly #scope = new Uint32Array(scopeColumns.length * 4);
   readonly #format = new Uint32Array(4);
   readonly #promoted: PromotedValues;
+  readonly #instance: InstanceValue | null;
+  readonly #instanceWords = new Uint32Array(4);
   #dropped = 0;
 
   constructor(
@@ -116,7 +76,8 @@ export class OriginWriter {
     private readonly columns: readonly OriginColumns[],
   ) {
     const promoted = promotedColumns(signal).filter((attribute) => attribute.from === 'resource');
-    this.#promoted = new PromotedValues(cells, [...own.map((key) => ({ keys: [key] })), ...promoted]);
+    this.#promoted = new PromotedValues(cells, [...ownAttributes(signal), ...promoted]);
+    this.#instance = signal === 'metrics' ? new InstanceValue(cells, attributes) : null;
     this.#resource = new Uint32Array(resourceColumns(signal).length * 4);
   }
 
@@ -131,10 +92,12 @@ export class OriginWriter {
     words.fill(0);
     this.#promoted.reset();
     this.budget.shared();
+    this.#instance?.reset();
+    const visit = this.#instance === null ? this.#promoted.visit : this.#visitBoth;
     const start = cells.heap.begin();
     this.#dropped = 0;
     for (let i = 0; i < parts.length; i += 2) {
-      attributes.members(parts[i]!, parts[i + 1]!, 0x0a, 0, this.#promoted.visit);
+      attributes.members(parts[i]!, parts[i + 1]!, 0x0a, 0, visit);
       this.#readDropped(parts[i]!, parts[i + 1]!, 0x10);
     }
     if (cells.heap.length > start) attributes.close(start);
@@ -150,7 +113,19 @@ export class OriginWriter {
       for (const [c, column] of columns.resource.entries()) column.fill(from[i]!, to, words, c * 4);
       columns.resourceDropped.fill(from[i]!, to, this.#dropped, 0);
     }
+    if (this.#instance === null) return;
+    const instance = this.#instanceWords;
+    instance.fill(0);
+    this.#instance.write(instance);
+    for (const [i, columns] of this.columns.entries()) {
+      columns.instance?.fill(from[i]!, columns.table.rows, instance, 0);
+    }
   }
+
+  readonly #visitBoth: AttributeVisitor = (keyPos, keyLength, valuePos, valueEnd) => {
+    this.#promoted.visit(keyPos, keyLength, valuePos, valueEnd);
+    this.#instance?.visit(keyPos, keyLength, valuePos, valueEnd);
+  };
 
   /** Like `resource`, for InstrumentationScope messages. */
   scope(from: readonly number[], parts: readonly number[], urlPos: number, urlLength: number): void {

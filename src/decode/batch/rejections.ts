@@ -1,4 +1,4 @@
-import type { RejectedRecords, RejectionCounts, RejectionReason } from '../../schema/index.js';
+import type { IdField, RejectedRecords, RejectionCounts, RejectionReason } from '../../schema/index.js';
 
 /** Kinds of rejection that are told apart for one payload. */
 const mostKinds = 20;
@@ -11,6 +11,7 @@ export class Rejections {
   /** Those whose resource has not ended yet, by reason. */
   #open = new Map<RejectionReason, { count: number; example: string }>();
   #placed = new Map<string, RejectedRecords>();
+  #dropped: Partial<Record<IdField, number>> | null = null;
 
   constructor(private readonly noun: string) {}
 
@@ -40,7 +41,14 @@ export class Rejections {
     this.#open.clear();
   }
 
+  /** Counts a malformed optional identifier that its record is kept without. */
+  drop(field: IdField): void {
+    this.#dropped ??= {};
+    this.#dropped[field] = (this.#dropped[field] ?? 0) + 1;
+  }
+
   reset(): void {
+    this.#dropped = null;
     if (this.count === 0) return;
     this.count = 0;
     this.#counts = {};
@@ -59,9 +67,29 @@ export class Rejections {
     return this.#counts;
   }
 
+  /** The malformed identifiers that were left out, or null for none; not changed any more. */
+  get droppedIds(): Readonly<Partial<Record<IdField, number>>> | null {
+    return this.#dropped;
+  }
+
   sentence(): string {
     return [...this.#sentences]
       .map(([reason, count]) => `${count} ${this.noun}${count === 1 ? '' : 's'} ${reason}`)
       .join('; ');
   }
+
+  /** Says which identifiers were left out; '' for none. */
+  droppedSentence(): string {
+    return Object.entries(this.#dropped ?? {})
+      .map(([field, count]) => `${count} malformed ${leftOut[field as IdField]} left out`)
+      .join('; ');
+  }
 }
+
+const leftOut: Record<IdField, string> = {
+  trace_id: 'trace_id',
+  span_id: 'span_id',
+  parent_span_id: 'parent_span_id',
+  exemplar: 'trace_id or span_id of exemplars',
+  link: 'trace_id or span_id of links, with the link,',
+};

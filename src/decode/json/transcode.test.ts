@@ -135,10 +135,22 @@ describe('OTLP/JSON', () => {
     assert.equal(rowsOf(batch, 'logs')[0]?.['body'], '\ufffd?');
   });
 
-  it('rejects only the record whose identifier is not hex', () => {
-    for (const traceId of ['zz', 'abc', '00']) {
-      const { result } = decodeJson(request({ traceId }));
-      assert.ok(result.ok && result.rejected === 1 && result.rows === 0, traceId);
+  it('keeps a record without identifiers that are malformed, whatever they are', () => {
+    const uuid = '5b8efff7-9803-8103-d269-b633813fc60c';
+    const ids = ['zz', 'abc', '00', uuid, 'W47/95gDgQPSabYzgT/GDA==', 'a'.repeat(31), 7, true, {}, [1]];
+    for (const id of ids) {
+      const { result, rows } = decodeJson(
+        request({ traceId: id, spanId: id, body: { stringValue: 'kept' } }),
+      );
+      assert.ok(result.ok && result.rejected === 0, JSON.stringify(id));
+      assert.deepEqual(
+        [result.droppedIds, result.reason],
+        [{ trace_id: 1, span_id: 1 }, '1 malformed trace_id left out; 1 malformed span_id left out'],
+      );
+      assert.deepEqual(
+        [rows[0]?.['body'], rows[0]?.['trace_id'], rows[0]?.['span_id']],
+        ['kept', null, null],
+      );
     }
     assert.equal(only({ traceId: '', spanId: '' })['trace_id'], null);
   });

@@ -108,7 +108,7 @@ class Transcoder {
         out.bytes(number, this.#base64(this.#string(value)));
         return;
       case 'id':
-        out.bytes(number, hexBytes(this.#string(value)));
+        out.bytes(number, idBytes(value));
         return;
       case 'bool':
         if (typeof value !== 'boolean') throw this.#wrong('true or false');
@@ -181,7 +181,8 @@ class Transcoder {
   }
 }
 
-/** Bytes of hex text; one byte, which no identifier has, when it is not hex, so that only its record is rejected. */
-function hexBytes(text: string): Uint8Array {
+/** Bytes of hex text; one byte, which no identifier has, for anything else, so that it concerns its record alone. */
+function idBytes(value: unknown): Uint8Array {
+  const text = typeof value === 'string' ? value : '?';
   return text.length % 2 === 0 && /^[0-9a-fA-F]*$/.test(text) ? Buffer.from(text, 'hex') : Uint8Array.of(1);
 }

@@ -5,6 +5,7 @@ export class DecodeMetrics {
   readonly #payloads;
   readonly #rows;
   readonly #rejected;
+  readonly #droppedIds;
   readonly #bytes;
   readonly #seconds;
   readonly #restarts;
@@ -45,6 +46,12 @@ export class DecodeMetrics {
       labelNames: ['signal'],
       registers,
     });
+    this.#droppedIds = new Counter({
+      name: 'canardstack_decode_dropped_ids_total',
+      help: 'Malformed optional trace and span ids that records, exemplars and spans were kept without, by field; of links, with the link.',
+      labelNames: ['signal', 'field'],
+      registers,
+    });
     this.#bytes = new Counter({
       name: 'canardstack_decode_bytes_total',
       help: 'Decompressed bytes decoded.',
@@ -79,6 +86,9 @@ export class DecodeMetrics {
       rows += result.rows;
       rejected += result.rejected;
       bytes += result.decodedBytes;
+      for (const [field, count] of Object.entries(result.droppedIds ?? {})) {
+        this.#droppedIds.inc({ signal, field }, count);
+      }
     }
     this.#rows.inc({ signal }, rows);
     this.#rejected.inc({ signal }, rejected);

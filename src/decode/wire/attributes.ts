@@ -1,6 +1,7 @@
 import { malformed } from '../errors.js';
 import type { Budget } from '../batch/budget.js';
 import type { Heap } from '../batch/heap.js';
+import { dropRepeated, RepeatedKeys } from './repeated-keys.js';
 import { truncated, type Source } from './source.js';
 
 const maxDepth = 64;
@@ -30,6 +31,7 @@ export class AttributeText {
   #keyLength = 0;
   #valuePos = 0;
   #valueEnd = 0;
+  readonly #keys = new RepeatedKeys();
 
   constructor(
     private readonly source: Source,
@@ -65,6 +67,7 @@ export class AttributeText {
       valueEnd = this.#valueEnd;
     }
     this.budget.element();
+    this.#keys.note(source, keyPos, keyLength, depth);
     heap.byte(comma);
     heap.jsonString(source, keyPos, keyLength);
     heap.byte(0x3a);
@@ -73,9 +76,10 @@ export class AttributeText {
     if (visit) visit(keyPos, keyLength, valuePos, valueEnd);
   }
 
-  /** Turns the members since `start` into an object. */
-  close(start: number): void {
+  /** Turns the members since `start` into an object; of members with one key the last stays. */
+  close(start: number, depth = 0): void {
     const heap = this.heap;
+    if (this.#keys.mayRepeat(depth)) dropRepeated(heap, start);
     heap.byte(0x7d);
     heap.bytes[start] = 0x7b;
   }
@@ -167,7 +171,7 @@ export class AttributeText {
         const start = heap.length;
         this.members(pos, this.valueEnd, 0x0a, depth + 1);
         if (heap.length === start) heap.byte(0x7b);
-        this.close(start);
+        this.close(start, depth + 1);
         return;
       }
     }

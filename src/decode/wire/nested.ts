@@ -1,19 +1,21 @@
 import type { Cells } from '../batch/cells.js';
+import type { PayloadContext } from '../batch/context.js';
 import type { AttributeText } from './attributes.js';
 import type { Slices } from './slices.js';
 import { truncated } from './source.js';
 
 /**
- * A span's events and links and a data point's exemplars as JSON arrays at the end of the heap.
- * `idError` says what is wrong with an identifier in them, else it is empty.
+ * A span's events and links and a data point's exemplars as JSON arrays at the end of the heap. A link whose
+ * identifiers are malformed leads nowhere and is left out; an exemplar goes without such an identifier.
  */
 export class NestedText {
-  idError = '';
+  private readonly cells: Cells;
+  private readonly attributes: AttributeText;
 
-  constructor(
-    private readonly cells: Cells,
-    private readonly attributes: AttributeText,
-  ) {}
+  constructor(private readonly context: PayloadContext) {
+    this.cells = context.cells;
+    this.attributes = context.attributes;
+  }
 
   /** `[{"name","time_unix_nano","attributes","dropped_attributes_count"?}, …]` from Span.Event messages. */
   events(slices: Slices): void {
@@ -32,12 +34,15 @@ export class NestedText {
 
   #array(slices: Slices, write: (pos: number, end: number) => void): void {
     const { heap } = this.cells;
-    this.idError = '';
+    const start = heap.length;
     for (let i = 0; i < slices.length; i++) {
-      heap.byte(i === 0 ? 0x5b : 0x2c);
+      const before = heap.length;
+      heap.byte(before === start ? 0x5b : 0x2c);
       write(slices.start(i), slices.end(i));
+      // Nothing was written: it is left out.
+      if (heap.length === before + 1) heap.length = before;
     }
-    if (slices.length > 0) heap.byte(0x5d);
+    if (heap.length > start) heap.byte(0x5d);
   }
 
   #event(start: number, end: number): void {
@@ -120,10 +125,12 @@ export class NestedText {
       }
     }
     if (pos !== end) throw truncated(pos);
+    if (!this.context.isGoodId(traceLength, 16, 'link') || !this.context.isGoodId(spanLength, 8, 'link'))
+      return;
     heap.ascii('{"trace_id":"');
-    this.#id(tracePos, traceLength, 16, 'links.trace_id');
+    this.#id(tracePos, traceLength);
     heap.ascii('","span_id":"');
-    this.#id(spanPos, spanLength, 8, 'links.span_id');
+    this.#id(spanPos, spanLength);
     heap.byte(0x22);
     if (stateLength > 0) {
       heap.ascii(',"trace_state":');
@@ -181,14 +188,14 @@ export class NestedText {
     else if (isInt)
       heap.int64(source.view.getInt32(valuePos, true), source.view.getInt32(valuePos + 4, true));
     else heap.double(source.view.getFloat64(valuePos, true), '"');
-    if (traceLength > 0) {
+    if (traceLength > 0 && this.context.isGoodId(traceLength, 16, 'exemplar')) {
       heap.ascii(',"trace_id":"');
-      this.#id(tracePos, traceLength, 16, 'exemplars.trace_id');
+      this.#id(tracePos, traceLength);
       heap.byte(0x22);
     }
-    if (spanLength > 0) {
+    if (spanLength > 0 && this.context.isGoodId(spanLength, 8, 'exemplar')) {
       heap.ascii(',"span_id":"');
-      this.#id(spanPos, spanLength, 8, 'exemplars.span_id');
+      this.#id(spanPos, spanLength);
       heap.byte(0x22);
     }
     this.#attributes('filtered_attributes', start, end, 0x3a);
@@ -213,8 +220,7 @@ export class NestedText {
     if (heap.length === start) heap.ascii('{}');
   }
 
-  #id(pos: number, length: number, size: number, field: string): void {
-    if (length !== size && length !== 0) this.idError = `malformed: ${field} must be ${size} bytes or empty`;
-    else if (!this.cells.isZero(pos, length)) this.cells.heap.hex(this.cells.source, pos, length);
+  #id(pos: number, length: number): void {
+    if (!this.cells.isZero(pos, length)) this.cells.heap.hex(this.cells.source, pos, length);
   }
 }

@@ -1,0 +1,74 @@
+import type { AttributeText } from '../wire/attributes.js';
+import type { Cells } from './cells.js';
+import { PromotedValues } from './promoted-values.js';
+
+/**
+ * What tells the processes of a service apart when the resource names no service.instance.id: where it runs, then
+ * which process it is there. The place alone names no process.
+ */
+const attributesInOrder = [
+  { keys: ['service.instance.id'] },
+  { keys: ['host.name', 'host.id'] },
+  { keys: ['container.id', 'k8s.pod.uid'] },
+  { keys: ['faas.instance'] },
+  { keys: ['process.pid'] },
+];
+const [ownSlot, placeSlot] = [0, 1];
+const colon = 0x3a;
+
+/**
+ * The label `instance` of metrics whose resource has no service.instance.id: `<host>:<container>:<process>` of what
+ * there is, so that two processes are not one series.
+ */
+export class InstanceValue {
+  readonly #values: PromotedValues;
+
+  constructor(
+    private readonly cells: Cells,
+    private readonly attributes: AttributeText,
+  ) {
+    this.#values = new PromotedValues(cells, attributesInOrder);
+  }
+
+  reset(): void {
+    this.#values.reset();
+  }
+
+  /** An AttributeVisitor. */
+  readonly visit = (keyPos: number, keyLength: number, valuePos: number, valueEnd: number): void => {
+    this.#values.visit(keyPos, keyLength, valuePos, valueEnd);
+  };
+
+  /** Into four words that `StringBuilder.fill` takes; they stay as they are when there is nothing. */
+  write(words: Uint32Array): void {
+    const { heap } = this.cells;
+    const start = heap.length;
+    if (this.#append(ownSlot)) {
+      heap.length = start;
+      return;
+    }
+    let place = 0;
+    for (let slot = placeSlot; slot < attributesInOrder.length; slot++) {
+      const before = heap.length;
+      if (before > start) heap.byte(colon);
+      if (!this.#append(slot)) heap.length = before;
+      if (slot === placeSlot) place = heap.length - start;
+    }
+    if (heap.length - start === place) heap.length = start;
+    else this.cells.heapWords(words, 0, start);
+  }
+
+  #append(slot: number): boolean {
+    const pos = this.#values.positions[slot]!;
+    if (pos < 0) return false;
+    const { attributes, cells } = this;
+    const { heap } = cells;
+    const before = heap.length;
+    attributes.find(pos, this.#values.ends[slot]!);
+    if (attributes.valuePos < 0) return false;
+    if (attributes.kind === 0)
+      cells.textAtEnd(attributes.valuePos, attributes.valueEnd - attributes.valuePos);
+    else attributes.plainText();
+    return heap.length > before;
+  }
+}

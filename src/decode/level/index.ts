@@ -1,0 +1,114 @@
+import type { Cells } from '../batch/cells.js';
+import type { StringBuilder } from '../batch/columns.js';
+import type { AttributeText } from '../wire/attributes.js';
+import { LevelField } from './fields.js';
+import { fieldRank, levelOf, levelOfNumber, levels, noRank } from './names.js';
+import { LevelWords } from './words.js';
+
+/** Strings of at most 12 ASCII characters in DuckDB's layout. */
+export function inlineWords(text: string): Uint32Array {
+  const words = new Uint32Array(4);
+  words[0] = text.length;
+  new Uint8Array(words.buffer, 4).set(Buffer.from(text, 'ascii'));
+  return words;
+}
+
+const levelWords = levels.map(inlineWords);
+
+/**
+ * The level of a log record as Loki 3.7 finds it (`detected_level`): from an attribute that names it, from the
+ * severity's text, then its number, then the line: a field of JSON or logfmt, else a word. Text that is no known level
+ * stands as it is, when there is no number.
+ */
+export class LevelDetector {
+  readonly #field = new LevelField();
+  readonly #words = new LevelWords();
+  #rank = noRank;
+  #pos = 0;
+  #end = 0;
+
+  constructor(
+    private readonly cells: Cells,
+    private readonly attributes: AttributeText,
+  ) {}
+
+  /** Forgets the attributes of the record before. */
+  reset(): void {
+    this.#rank = noRank;
+  }
+
+  /** An AttributeVisitor. */
+  readonly visit = (keyPos: number, keyLength: number, valuePos: number, valueEnd: number): void => {
+    const rank = fieldRank(this.cells.source.bytes, keyPos, keyLength);
+    if (rank > this.#rank || rank === noRank || valuePos < 0) return;
+    this.#rank = rank;
+    this.#pos = valuePos;
+    this.#end = valueEnd;
+  };
+
+  /** Writes what the severity and the attributes tell; false when only the line can. */
+  write(column: StringBuilder, row: number, textPos: number, textLength: number, number: number): boolean {
+    const { bytes } = this.cells.source;
+    const known = number === 0 ? 0 : levelOfNumber(number);
+    if (this.#rank !== noRank && this.#fromAttribute(column, row, known)) return true;
+    if (textLength > 0) {
+      const level = levelOf(bytes, textPos, textLength) || known;
+      if (level !== 0) this.#set(column, row, level);
+      else this.cells.text(column, row, textPos, textLength);
+      return true;
+    }
+    if (number === 0) return false;
+    this.#set(column, row, known);
+    return true;
+  }
+
+  #fromAttribute(column: StringBuilder, row: number, known: number): boolean {
+    const { attributes, cells } = this;
+    attributes.find(this.#pos, this.#end);
+    if (attributes.valuePos < 0) return false;
+    const length = attributes.valueEnd - attributes.valuePos;
+    const isText = attributes.kind === 0;
+    if (isText && length === 0) return false;
+    const level = (isText ? levelOf(cells.source.bytes, attributes.valuePos, length) : 0) || known;
+    if (level !== 0) this.#set(column, row, level);
+    else if (isText) cells.text(column, row, attributes.valuePos, length);
+    else {
+      const start = cells.heap.length;
+      attributes.plainText();
+      cells.fromHeap(column, row, start);
+    }
+    return true;
+  }
+
+  /** Writes what the text of a body tells. */
+  writeLine(column: StringBuilder, row: number, bytes: Uint8Array, pos: number, end: number): void {
+    this.#set(column, row, this.#line(bytes, pos, end));
+  }
+
+  #line(bytes: Uint8Array, pos: number, end: number): number {
+    while (pos < end && bytes[pos]! <= 0x20) pos++;
+    while (pos < end && bytes[end - 1]! <= 0x20) end--;
+    const isJson = bytes[pos] === 0x7b && end - pos > 1 && bytes[end - 1] === 0x7d;
+    if (isJson) {
+      this.#field.json(bytes, pos, end);
+      const level = this.#fieldLevel(bytes);
+      if (level !== 0) return level;
+    }
+    this.#words.scan(bytes, pos, end);
+    if (!isJson && this.#words.hasEquals) {
+      this.#field.logfmt(bytes, pos, end);
+      const level = this.#fieldLevel(bytes);
+      if (level !== 0) return level;
+    }
+    return this.#words.level;
+  }
+
+  #fieldLevel(bytes: Uint8Array): number {
+    const { from, to } = this.#field;
+    return from < 0 ? 0 : levelOf(bytes, from, to - from);
+  }
+
+  #set(column: StringBuilder, row: number, level: number): void {
+    column.fill(row, row + 1, levelWords[level]!, 0);
+  }
+}
