@@ -16,7 +16,7 @@ const severityLevel = `CASE
   WHEN severity_number BETWEEN 13 AND 16 THEN 'WARN'
   WHEN severity_number BETWEEN 17 AND 20 THEN 'ERROR'
   WHEN severity_number BETWEEN 21 AND 24 THEN 'FATAL'
-  ELSE upper(severity_text) END`;
+  ELSE upper(coalesce(severity_text, nullif(detected_level, 'unknown'))) END`;
 
 /** Span.SpanKind and Status.StatusCode of opentelemetry-proto v1. */
 const kindName = `CASE span_kind

@@ -15,3 +15,27 @@ export function eachAttribute(json: string, emit: (key: string, value: string) =
     if (!(error instanceof JsonSyntaxError)) throw error;
   }
 }
+
+/**
+ * As `eachAttribute`, with the members of objects as attributes of their own: `{"a":{"b":1}}` gives `a_b`, as Loki
+ * names it. `path`: the keys down to the value.
+ */
+export function eachLeaf(
+  json: string,
+  emit: (name: string, value: string, path: readonly string[]) => void,
+): void {
+  try {
+    const scanner = new JsonScanner(json);
+    const members = (above: readonly string[]) => {
+      scanner.object((key) => {
+        const path = [...above, key];
+        if (scanner.peek() === '{') return members(path);
+        const value = scanner.value();
+        if (value !== undefined) emit(path.join('_'), value, path);
+      });
+    };
+    members([]);
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error;
+  }
+}

@@ -1,5 +1,5 @@
 import type { ReadSession } from '../../../lake/session.js';
-import { eachAttribute } from '../../attributes/each-attribute.js';
+import { eachLeaf } from '../../attributes/each-attribute.js';
 import { sanitize } from '../pipeline/labels.js';
 import { attributeColumns, columnKeys, type AttributeColumn } from './columns.js';
 import { literal as text } from '../../sql/literal.js';
@@ -17,15 +17,17 @@ export class KeyHints {
   readonly #asked = new Map<string, number>();
   #count = 0;
 
-  add(key: string): void {
-    const name = sanitize(key);
+  add(path: readonly string[]): void {
+    const name = sanitize(path.join('_'));
+    const sql = jsonPath(path);
     let keys = this.#keys.get(name);
-    if (keys?.has(key) || this.#count >= maxKeys) return;
+    if (keys?.has(sql) || this.#count >= maxKeys) return;
     if (!keys) this.#keys.set(name, (keys = new Set()));
-    keys.add(key);
+    keys.add(sql);
     this.#count++;
   }
 
+  /** Where attributes of this name are in JSON text, as paths in SQL. */
   keys(name: string): readonly string[] {
     return [...(this.#keys.get(name) ?? [])];
   }
@@ -41,23 +43,31 @@ export class KeyHints {
     if (this.#asked.size > maxKeys) this.#asked.clear();
     for (const name of fresh) this.#asked.set(name, now);
     const columns = attributeColumns.join(', ');
-    for await (const chunk of session.stream(
-      `SELECT ${columns} FROM lake.logs WHERE ${where} LIMIT ${sampleRows}`,
-    )) {
-      for (const values of chunk.columns) {
-        for (const json of new Set(values)) {
-          if (typeof json === 'string') eachAttribute(json, (key) => this.add(key));
+    // Rows with an object among their attributes may be few, and only they tell where its members are.
+    const nested = attributeColumns.map((column) => `contains(${column}, ':{')`).join(' OR ');
+    for (const rows of [where, `(${where}) AND (${nested})`]) {
+      for await (const chunk of session.stream(
+        `SELECT ${columns} FROM lake.logs WHERE ${rows} LIMIT ${sampleRows}`,
+      )) {
+        for (const values of chunk.columns) {
+          for (const json of new Set(values)) {
+            if (typeof json === 'string') eachLeaf(json, (_name, _value, path) => this.add(path));
+          }
         }
       }
     }
   }
 }
 
-function path(key: string): string {
+function jsonPath(path: readonly string[]): string {
   // A path can quote neither these characters nor a lone asterisk, which stays a wildcard; a pointer can.
-  if (key === '*' || /["\\]/.test(key)) return `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-  return `$."${key}"`;
+  if (path.some((key) => key === '*' || /["\\]/.test(key))) {
+    return path.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+  }
+  return `$${path.map((key) => `."${key}"`).join('')}`;
 }
+
+const columnPaths: ReadonlySet<string> = new Set([...columnKeys].map((key) => jsonPath([key])));
 
 /** Matches a key, as it is written in JSON, that gives this label name. */
 function keyPattern(name: string): string {
@@ -75,10 +85,11 @@ export function attributeSql(
   columns: readonly AttributeColumn[] = attributeColumns,
 ): string {
   const plain = !name.includes('_');
-  const keys = plain || hints.length === 0 ? [plain ? name : name.replaceAll('_', '.')] : hints.slice(0, 4);
+  const usual = jsonPath([plain ? name : name.replaceAll('_', '.')]);
+  const keys = plain || hints.length === 0 ? [usual] : hints.slice(0, 4);
   const parts = columns.flatMap((column) => {
-    const shown = keys.filter((key) => column !== 'resource_attributes' || !columnKeys.has(key));
-    const direct = shown.map((key) => `json_extract_string(${column}, ${text(path(key))})`);
+    const shown = keys.filter((key) => column !== 'resource_attributes' || !columnPaths.has(key));
+    const direct = shown.map((key) => `json_extract_string(${column}, ${text(key)})`);
     if (plain) return direct;
     const pattern = keyPattern(name);
     // Only rows with another spelling of the key come to the extraction, which is slow.

@@ -35,18 +35,21 @@ const levels: readonly (readonly [level: string, from: number, texts: readonly s
   ['fatal', 21, ['fatal', 'critical', 'crit', 'panic', 'emerg', 'alert', 'fatal2', 'fatal3', 'fatal4']],
 ];
 
-/** The level by which Grafana colours: of severity_number, else of severity_text, else `unknown`. */
-export const levelSql = `CASE ${levels
+/**
+ * The level by which Grafana colours, as it was found at ingest. Rows written before there was such a column have that
+ * of severity_number, else of severity_text, else `unknown`: nothing is looked for in their lines.
+ */
+export const levelSql = `coalesce(detected_level, CASE ${levels
   .map(([level, from]) => `WHEN severity_number BETWEEN ${from} AND ${from + 3} THEN '${level}'`)
   .join(' ')} ELSE CASE ${levels
   .map(([level, , texts]) => `WHEN lower(severity_text) IN (${texts.map(text).join(', ')}) THEN '${level}'`)
-  .join(' ')} ELSE 'unknown' END END`;
+  .join(' ')} ELSE 'unknown' END END)`;
 
 /** Metadata labels that are columns or made of them: name and a nullable VARCHAR expression. */
 export const metadataColumns: readonly { readonly name: string; readonly sql: string }[] = [
   { name: 'detected_level', sql: levelSql },
   { name: 'severity_text', sql: 'severity_text' },
-  { name: 'severity_number', sql: 'severity_number::VARCHAR' },
+  { name: 'severity_number', sql: 'nullif(severity_number, 0)::VARCHAR' },
   { name: 'trace_id', sql: 'trace_id' },
   { name: 'span_id', sql: 'span_id' },
   { name: 'event_name', sql: 'event_name' },

@@ -1,6 +1,6 @@
 import type { ResultChunk } from '../../../lake/session.js';
 import { RowLabels, sanitize } from '../pipeline/labels.js';
-import { eachAttribute } from '../../attributes/each-attribute.js';
+import { eachLeaf } from '../../attributes/each-attribute.js';
 import { attributeColumns, columnKeys, metadataColumns, streamColumns, streamSql } from './columns.js';
 import { extractedSuffix, isStreamLabel } from './names.js';
 
@@ -49,8 +49,8 @@ export class RecordDecoder {
     const cached = repeats ? this.#cache.get(json) : undefined;
     if (cached) return cached;
     const entries: [string, string][] = [];
-    eachAttribute(json, (key, found) => {
-      if (column === 'resource_attributes' && columnKeys.has(key)) return;
+    eachLeaf(json, (key, found, path) => {
+      if (column === 'resource_attributes' && path.length === 1 && columnKeys.has(key)) return;
       const name = sanitize(key);
       // Names with two underscores in front are the pipeline's own.
       if (name === '' || name.startsWith('__')) return;

@@ -35,8 +35,13 @@ export function selectorSql(matchers: readonly Matcher[], hints: KeyHints): stri
   return matchers.map((matcher) =>
     isStreamLabel(matcher.name)
       ? streamMatcherSql(streamSql(matcher.name), matcher)
-      : matcherSql(labelSql(matcher.name, hints), matcher),
+      : matcherSql(labelSql(streamName(matcher.name), hints), matcher),
   );
+}
+
+/** In a selector `level` is the label that the browser lists, whatever attribute of that name a record has. */
+function streamName(name: string): string {
+  return name === 'level' ? 'detected_level' : name;
 }
 
 /** Follows the stages in order, keeping track of which names still mean what the record says. */

@@ -4,7 +4,12 @@ import { labelName } from '../../attributes/label-name.js';
 import { Labels, metricName } from '../../series/labels.js';
 import { targetInfo } from './sources.js';
 
-export const resourceColumns = ['service_namespace', 'service_name', 'service_instance_id'] as const;
+export const resourceColumns = [
+  'service_namespace',
+  'service_name',
+  'service_instance_id',
+  'derived_instance_id',
+] as const;
 export const promoted = promotedColumns('metrics').map((attribute) => attribute.column);
 
 /** The labels of the scope that have columns. */
@@ -69,9 +74,13 @@ function scopeLabels(column: (name: string) => string | null): [string, string][
   return [...attributeLabels(column('scope_attributes'), scopePrefix), ...own];
 }
 
-/** `job` and `instance`, as the OpenTelemetry compatibility specification derives them from the resource. */
+/**
+ * `job` and `instance`, as the OpenTelemetry compatibility specification derives them from the resource; `instance` of a
+ * resource without service.instance.id from what else tells its processes apart.
+ */
 function targetLabels(column: (name: string) => string | null): [string, string][] {
-  const [namespace, service, instance] = resourceColumns.map(column);
+  const [namespace, service, given, derived] = resourceColumns.map(column);
+  const instance = given ?? derived;
   const out: [string, string][] = [];
   if (service) out.push(['job', namespace ? `${namespace}/${service}` : service]);
   if (instance) out.push(['instance', instance]);

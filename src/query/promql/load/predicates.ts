@@ -23,6 +23,8 @@ export function nameIs(source: Source): Fragment | undefined {
 
 const job = `CASE WHEN service_namespace IS NULL THEN service_name ELSE service_namespace || '/' || service_name END`;
 
+const instance = 'coalesce(service_instance_id, derived_instance_id)';
+
 /**
  * What SQL can check of the matchers, so that fewer rows are read: never too strict, the matchers are applied
  * to the labels afterwards. Only matchers that name their values are used.
@@ -32,7 +34,7 @@ export function pushedDown(matchers: readonly CompiledMatcher[]): Fragment[] {
     const values = wantedValues(matcher);
     if (!values || !isStored(matcher.name)) return [];
     if (matcher.name === 'job') return [derived(job, 'service_name', values)];
-    if (matcher.name === 'instance') return [derived('service_instance_id', 'service_instance_id', values)];
+    if (matcher.name === 'instance') return [derived(instance, instance, values)];
     const scope = scopeColumns.get(matcher.name);
     if (scope !== undefined) return [derived(scope, scope, values)];
     if (!values.every(verbatimInJson)) return [];
