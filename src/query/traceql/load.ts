@@ -3,6 +3,7 @@ import type { ResultChunk } from '../../lake/session.js';
 import type { QueryContext } from '../server/guard.js';
 import type { Field } from './ast.js';
 import { AttributeCache, Span, Trace, type SpanColumns, type SpanRow } from './span.js';
+import { spanKey, withoutRepeats } from './repeats.js';
 import { literal } from './sql-text.js';
 
 /** How many spans of one trace are looked at; the rest is left out and the answer says so. */
@@ -133,6 +134,7 @@ export async function loadTraces(
   }
   return [...byTrace].map(([id, spans]) => {
     spans.sort((a, b) => (a.row.start < b.row.start ? -1 : a.row.start > b.row.start ? 1 : 0));
-    return new Trace(id, spans.slice(0, bound), rows > bound);
+    const unique = withoutRepeats(spans, ({ row }) => spanKey(row.spanId, row.kind));
+    return new Trace(id, unique.slice(0, bound), rows > bound);
   });
 }

@@ -1,5 +1,6 @@
 import type { QueryContext } from '../server/guard.js';
 import { hour, maxSpansPerTrace, second, type TimeRange } from './load.js';
+import { spanKey, withoutRepeats } from './repeats.js';
 import { literal } from './sql-text.js';
 import {
   parseAttributes,
@@ -145,19 +146,8 @@ async function read(ctx: QueryContext, traceId: string, range: TimeRange): Promi
   const truncated = rows.length > bound;
   if (truncated) rows.length = bound;
   rows.sort((a, b) => Number((a.start_time_unix_nano as bigint) - (b.start_time_unix_nano as bigint)));
-  const unique = withoutRepeats(rows);
+  const unique = withoutRepeats(rows, (row) => spanKey(string(row.span_id), integer(row.span_kind)));
   return { resources: group(unique, traceId), spans: unique.length, truncated };
-}
-
-/** A sender that retries after a lost answer sends a span twice. Client and server may share an id (Zipkin). */
-function withoutRepeats(rows: readonly Row[]): Row[] {
-  const seen = new Set<string>();
-  return rows.filter((row) => {
-    const key = `${string(row.span_id)} ${integer(row.span_kind)} ${String(row.start_time_unix_nano)}`;
-    if (seen.has(key)) return false;
-    seen.add(key);
-    return true;
-  });
 }
 
 /** Rows share a resource and a scope when all of what describes them is the same text. */
