@@ -187,7 +187,7 @@ export class LogRecords {
       if (level) this.#level.writeLine(this.#detectedLevel, row, cells.source.bytes, 0, 0);
       return;
     }
-    this.#bodyType.fill(row, row + 1, kindNames[attributes.kind]!, 0);
+    this.#bodyType.set(row, kindNames[attributes.kind]!);
     if (attributes.kind === 0) {
       const { valuePos, valueEnd } = attributes;
       cells.text(this.#body, row, valuePos, valueEnd - valuePos);

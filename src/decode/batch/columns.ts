@@ -50,6 +50,17 @@ export class StringBuilder implements ColumnBuilder {
     this.refs.fill(0, from * 4, to * 4);
   }
 
+  /** One row, from four words as in StringColumn; not NULL. */
+  set(row: number, words: Uint32Array): void {
+    this.count++;
+    const refs = this.refs;
+    const at = row * 4;
+    refs[at] = words[0]!;
+    refs[at + 1] = words[1]!;
+    refs[at + 2] = words[2]!;
+    refs[at + 3] = words[3]!;
+  }
+
   /** The same string for rows `from` to `to`; four words as in StringColumn. */
   fill(from: number, to: number, words: Uint32Array, at: number): void {
     if (words[at] === 0 || from === to) return;

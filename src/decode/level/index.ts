@@ -109,6 +109,6 @@ export class LevelDetector {
   }
 
   #set(column: StringBuilder, row: number, level: number): void {
-    column.fill(row, row + 1, levelWords[level]!, 0);
+    column.set(row, levelWords[level]!);
   }
 }

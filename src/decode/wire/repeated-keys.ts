@@ -7,50 +7,56 @@ const slots = 4096;
  * Tells cheaply that no key of an object was there before: each object of a depth stamps its keys' slots with a number
  * of its own. Two keys of one slot may be the same.
  */
-export class RepeatedKeys {
-  readonly #stamps: (Uint32Array | undefined)[] = [];
-  readonly #objects: number[] = [];
-  readonly #suspects: boolean[] = [];
+class Depth {
+  readonly stamps = new Uint32Array(slots);
+  object = 1;
+  suspect = false;
 
-  note(source: Source, pos: number, length: number, depth: number): void {
-    const stamps = (this.#stamps[depth] ??= this.#begin(depth));
-    const object = this.#objects[depth]!;
-    const slot = hash(source, pos, length) & (slots - 1);
-    if (stamps[slot] === object) this.#suspects[depth] = true;
-    else stamps[slot] = object;
+  note(slot: number): void {
+    if (this.stamps[slot] === this.object) this.suspect = true;
+    else this.stamps[slot] = this.object;
   }
 
-  #begin(depth: number): Uint32Array {
-    this.#objects[depth] = 1;
-    this.#suspects[depth] = false;
-    return new Uint32Array(slots);
-  }
-
-  /** Ends the object of this depth: whether two of its keys may be the same. */
-  mayRepeat(depth: number): boolean {
-    const object = this.#objects[depth];
-    if (object === undefined) return false;
-    if (object === 0xffff_ffff) this.#stamps[depth]?.fill(0);
-    this.#objects[depth] = object === 0xffff_ffff ? 1 : object + 1;
-    const suspect = this.#suspects[depth]!;
-    this.#suspects[depth] = false;
+  /** Ends the object: whether two of its keys may be the same. */
+  end(): boolean {
+    if (++this.object > 0xffff_ffff) {
+      this.stamps.fill(0);
+      this.object = 1;
+    }
+    const suspect = this.suspect;
+    this.suspect = false;
     return suspect;
   }
 }
 
-/** Of the length and the outer bytes of a key; never of bytes beside it. */
+export class RepeatedKeys {
+  readonly #top = new Depth();
+  readonly #below: (Depth | undefined)[] = [];
+
+  note(source: Source, pos: number, length: number, depth: number): void {
+    const slot = hash(source, pos, length) & (slots - 1);
+    if (depth === 0) this.#top.note(slot);
+    else (this.#below[depth] ??= new Depth()).note(slot);
+  }
+
+  /** Ends the object of this depth: whether two of its keys may be the same. */
+  mayRepeat(depth: number): boolean {
+    if (depth === 0) return this.#top.end();
+    return this.#below[depth]?.end() ?? false;
+  }
+}
+
+/** Of the length and some bytes of a key, of its middle as well: keys of one namespace may end alike; never of bytes beside it. */
 function hash(source: Source, pos: number, length: number): number {
   let mixed = length;
   if (length >= 4) {
-    const view = source.view;
-    mixed ^= Math.imul(view.getInt32(pos, true), 0x9e3779b1);
+    const { view } = source;
     mixed ^= Math.imul(view.getInt32(pos + length - 4, true), 0x85ebca6b);
-    // Keys of one namespace and one ending differ in the middle.
-    if (length > 8) mixed ^= Math.imul(view.getInt32(pos + (length >> 1) - 2, true), 0xc2b2ae35);
+    mixed ^= Math.imul(view.getInt32(pos + ((length - 4) >> 1), true), 0x9e3779b1);
   } else {
     for (let i = 0; i < length; i++) mixed = Math.imul(mixed ^ source.bytes[pos + i]!, 0x9e3779b1);
   }
-  return mixed ^ (mixed >>> 15) ^ (mixed >>> 24);
+  return mixed ^ (mixed >>> 17);
 }
 
 const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
