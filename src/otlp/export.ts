@@ -113,7 +113,8 @@ export class Exporter {
     }
     if (warning !== undefined) {
       this.metrics.warnings.inc({ signal });
-      this.#rejections.note({ signal, reason: 'ignored_fields' }, 0, warning);
+      const reason = result.droppedIds ? 'malformed_ids' : 'ignored_fields';
+      this.#rejections.note({ signal, reason }, 0, warning);
     }
     return { ok: true, rejected, reason: [result.reason, warning].filter(Boolean).join('; ') };
   }

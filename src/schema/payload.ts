@@ -65,6 +65,7 @@ export interface RejectedRecords {
 
 /** Optional identifiers that a record may go without. */
 export type IdField = 'trace_id' | 'span_id' | 'parent_span_id' | 'exemplar' | 'link';
+export type DroppedIds = Readonly<Partial<Record<IdField, number>>>;
 
 /** What became of one payload of a decoded group. */
 export type PayloadResult =
@@ -81,7 +82,7 @@ export type PayloadResult =
       /** What was likely not meant so, though nothing is rejected; for client and operator. */
       readonly warning?: string;
       /** Malformed optional identifiers that records were kept without; `warning` names them too. */
-      readonly droppedIds?: Readonly<Partial<Record<IdField, number>>>;
+      readonly droppedIds?: DroppedIds;
       /** Decompressed size in bytes. */
       readonly decodedBytes: number;
     }
@@ -118,6 +119,7 @@ export type IntakeResult =
       readonly rejectedRecords?: readonly RejectedRecords[];
       /** What was likely not meant so, though nothing is rejected; for client and operator. */
       readonly warning?: string;
+      readonly droppedIds?: DroppedIds;
     }
   /** Nothing was kept; the same payload may be accepted later. */
   | {

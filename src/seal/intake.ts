@@ -153,7 +153,7 @@ export class SealIntake implements Intake {
     return group.results.map((result): IntakeResult => {
       if (!result.ok) return { kind: 'invalid', code: result.code, message: result.message };
       if (refused && result.rows > 0) return refused;
-      const { rows, rejected, reason, rejections, rejectedRecords, warning } = result;
+      const { rows, rejected, reason, rejections, rejectedRecords, warning, droppedIds } = result;
       return {
         kind: 'accepted',
         rows,
@@ -162,6 +162,7 @@ export class SealIntake implements Intake {
         ...(rejections && { rejections }),
         ...(rejectedRecords && { rejectedRecords }),
         ...(warning !== undefined && { warning }),
+        ...(droppedIds && { droppedIds }),
       };
     });
   }

@@ -128,7 +128,9 @@ export class BatchDecoder {
         this.#records(payload, rows, start);
       }
       const { rejections } = this.#context;
-      const warning = [ignored.warning(), rejections.droppedSentence()].filter((one) => one !== '').join('; ');
+      const warning = [ignored.warning(), rejections.droppedSentence()]
+        .filter((one) => one !== '')
+        .join('; ');
       return {
         ok: true,
         rows: this.#rowsSince(rows),

@@ -1,4 +1,10 @@
-import type { IdField, RejectedRecords, RejectionCounts, RejectionReason } from '../../schema/index.js';
+import type {
+  DroppedIds,
+  IdField,
+  RejectedRecords,
+  RejectionCounts,
+  RejectionReason,
+} from '../../schema/index.js';
 
 /** Kinds of rejection that are told apart for one payload. */
 const mostKinds = 20;
@@ -68,7 +74,7 @@ export class Rejections {
   }
 
   /** The malformed identifiers that were left out, or null for none; not changed any more. */
-  get droppedIds(): Readonly<Partial<Record<IdField, number>>> | null {
+  get droppedIds(): DroppedIds | null {
     return this.#dropped;
   }
 

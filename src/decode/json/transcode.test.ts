@@ -144,7 +144,7 @@ describe('OTLP/JSON', () => {
       );
       assert.ok(result.ok && result.rejected === 0, JSON.stringify(id));
       assert.deepEqual(
-        [result.droppedIds, result.reason],
+        [result.droppedIds, result.warning],
         [{ trace_id: 1, span_id: 1 }, '1 malformed trace_id left out; 1 malformed span_id left out'],
       );
       assert.deepEqual(
