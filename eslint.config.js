@@ -1,5 +1,6 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
+import outsideNames from './eslint/outside-names.js';
 
 export default tseslint.config(
   { ignores: ['.cache/**', 'dist/**', 'dist-*/**', 'node_modules/**', 'canardstack-data/**'] },
@@ -21,6 +22,12 @@ export default tseslint.config(
         { allowNumber: true, allowBoolean: true },
       ],
     },
+  },
+  {
+    files: ['src/{query,decode,http}/**/*.ts'],
+    ignores: ['**/*.test.ts', '**/*.test.support.ts'],
+    plugins: { canardstack: { rules: { 'outside-names': outsideNames } } },
+    rules: { 'canardstack/outside-names': 'error' },
   },
   {
     files: ['**/*.{js,mjs}'],

@@ -223,6 +223,8 @@ function queryLimits(config: EffectiveConfig) {
     queueLength: config.queryQueueLength,
     timeoutMs: config.queryTimeoutMs,
     maxRangeMs: config.queryMaxRangeSecs * 1000,
+    // Retention goes by whole days.
+    retentionMs: (config.retentionDays + 1) * 86_400_000,
     maxRows: config.queryMaxRows,
     maxSamples: config.queryMaxSamples,
     maxSeries: config.queryMaxSeries,

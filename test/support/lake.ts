@@ -12,6 +12,7 @@ export const testLimits: QueryLimits = {
   queueLength: 16,
   timeoutMs: 30_000,
   maxRangeMs: 31 * 86_400_000,
+  retentionMs: Infinity,
   maxRows: 100_000,
   maxSamples: 20_000_000,
   maxSeries: 50_000,

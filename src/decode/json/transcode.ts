@@ -63,8 +63,8 @@ class Transcoder {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) throw this.#wrong('an object');
     const fields = value as Record<string, unknown>;
     for (const name in fields) {
-      const field = Object.hasOwn(spec, name) ? spec[name] : undefined;
-      const content = fields[name];
+      // eslint-disable-next-line canardstack/outside-names -- only its own properties, which JSON.parse made
+      const [field, content] = [Object.hasOwn(spec, name) ? spec[name] : undefined, fields[name]];
       if (field === undefined) this.ignored.unknown(spec, name, () => this.#where());
       if (field === undefined || content === null) continue;
       this.#path.push(name);

@@ -185,7 +185,6 @@ describe('the Prometheus HTTP API', () => {
         /found duplicate series for the match group \{\} on the right/,
       ],
       [query('info(temperature)'), /the function info is not supported/],
-      [`/api/v1/query_range?query=a&start=0&end=${86_400 * 40}&step=86400`, /time range is longer than/],
     ] as const) {
       const body = await get(url, 422);
       assert.equal(body.errorType, 'execution');

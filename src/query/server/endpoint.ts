@@ -5,7 +5,6 @@ export interface QueryRequest {
   readonly url: string;
   /** Parts of the path, by the names that the route gives them. */
   readonly params: Readonly<Record<string, string>>;
-  readonly query: Readonly<Record<string, string | string[] | undefined>>;
   /** The Accept header, or empty. */
   readonly accept: string;
   /** X-Loki-Response-Encoding-Flags, or empty. */

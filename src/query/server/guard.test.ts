@@ -8,6 +8,7 @@ const limits: QueryLimits = {
   concurrency: 1,
   queueLength: 1,
   timeoutMs: 10_000,
+  retentionMs: Infinity,
   maxRangeMs: 1,
   maxRows: 1,
   maxSamples: 1,

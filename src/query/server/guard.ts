@@ -6,7 +6,10 @@ export interface QueryLimits {
   readonly concurrency: number;
   readonly queueLength: number;
   readonly timeoutMs: number;
+  /** Longest time range of a query, where its API has such a limit. */
   readonly maxRangeMs: number;
+  /** Nothing older than this is kept. */
+  readonly retentionMs: number;
   readonly maxRows: number;
   /** PromQL: samples loaded by one query. */
   readonly maxSamples: number;
@@ -24,8 +27,17 @@ export interface QueryObserver {
 export interface QueryContext {
   readonly session: ReadSession;
   readonly limits: QueryLimits;
+  /** The query ran before, on a thread that ended with it or beside it: it gets one for itself. */
+  readonly alone: boolean;
   /** Aborts at the timeout, when the client goes away, or at shutdown; check it in long JS loops. */
   readonly signal: AbortSignal;
+}
+
+/** The thread that evaluated a query ended, for whatever reason; nothing of the answer was sent. */
+export class ThreadLostError extends QueryError {
+  constructor(readonly reason: string) {
+    super('unavailable', 'the thread that evaluated the query ended', 1);
+  }
 }
 
 /**
@@ -59,9 +71,12 @@ export class QueryGuard {
     try {
       await this.#acquire(signal);
       try {
-        return await this.pool.withSession(signal, (session) =>
-          work({ session, limits: this.limits, signal }),
-        );
+        const run = (alone: boolean) =>
+          this.pool.withSession(signal, (session) => work({ session, limits: this.limits, signal, alone }));
+        return await run(false).catch((error: unknown) => {
+          if (!(error instanceof ThreadLostError) || signal.aborted) throw error;
+          return run(true);
+        });
       } finally {
         this.#release();
       }

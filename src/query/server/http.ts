@@ -44,7 +44,6 @@ export function queryRequest(request: FastifyRequest): QueryRequest {
   return {
     url: request.url,
     params: { ...(request.params as Record<string, string>) },
-    query: { ...(request.query as QueryRequest['query']) },
     accept: accept ?? '',
     encodingFlags: String(encodingFlags ?? ''),
     body: typeof request.body === 'string' ? request.body : '',

@@ -14,6 +14,9 @@ export interface QueryThreadsOptions {
 /** Worker threads that evaluate queries: everything but the SQL, which stays with the main thread's connections. */
 export class QueryThreads implements QueryEvaluator {
   readonly #threads: readonly QueryThread[];
+  /** Runs one query after another; started when it is first needed. */
+  readonly #alone: QueryThread;
+  #aloneQueue = Promise.resolve();
 
   private constructor({ threads, telemetry, heapMiB = 2048, graceMs = 2000 }: QueryThreadsOptions) {
     const registers = [telemetry.registry];
@@ -27,7 +30,8 @@ export class QueryThreads implements QueryEvaluator {
       telemetry.log.error({ reason }, 'a query thread is replaced');
     };
     this.#threads = Array.from({ length: threads }, () => new QueryThread({ heapMiB, graceMs, onRestart }));
-    const all = this.#threads;
+    this.#alone = new QueryThread({ heapMiB, graceMs, onRestart });
+    const all = [...this.#threads, this.#alone];
     new Gauge({
       name: 'canardstack_query_thread_queries',
       help: 'Queries in the query threads, those whose answer is being sent included.',
@@ -54,8 +58,12 @@ export class QueryThreads implements QueryEvaluator {
     return this.#threads.flatMap(({ threadId }) => threadId ?? []);
   }
 
-  /** Evaluates a job in the thread with the fewest queries. Throws QueryError, or DuckDB's error. */
+  /**
+   * Evaluates a job in the thread with the fewest queries, or by itself in a thread kept for that. Throws QueryError,
+   * ThreadLostError when the thread ended with several queries, or DuckDB's error.
+   */
   run(ctx: QueryContext, job: Job): Promise<QueryAnswer> {
+    if (ctx.alone) return this.#runAlone(ctx, job);
     const [first, ...others] = this.#threads;
     if (!first) throw new Error('there are no query threads');
     return others
@@ -63,7 +71,21 @@ export class QueryThreads implements QueryEvaluator {
       .run(ctx, job);
   }
 
+  async #runAlone(ctx: QueryContext, job: Job): Promise<QueryAnswer> {
+    const before = this.#aloneQueue;
+    let done: () => void = () => undefined;
+    this.#aloneQueue = new Promise((resolve) => (done = resolve));
+    try {
+      await before;
+      await this.#alone.idle();
+      ctx.signal.throwIfAborted();
+      return await this.#alone.run(ctx, job);
+    } finally {
+      done();
+    }
+  }
+
   async close(): Promise<void> {
-    await Promise.all(this.#threads.map((thread) => thread.close()));
+    await Promise.all([...this.#threads, this.#alone].map((thread) => thread.close()));
   }
 }

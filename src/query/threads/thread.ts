@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { QueryError } from '../../lake/query-error.js';
 import type { Job, QueryAnswer } from '../server/endpoint.js';
-import type { QueryContext } from '../server/guard.js';
+import { ThreadLostError, type QueryContext } from '../server/guard.js';
 import type { FromThread, ThreadOptions, ToThread } from './protocol.js';
 import { RunningQuery } from './running.js';
 
@@ -15,11 +15,15 @@ export interface QueryThreadOptions {
 
 const piecesAhead = 8;
 
-/** One worker thread that evaluates queries. When it ends, its queries fail, and the next one starts a new thread. */
+/**
+ * One worker thread that evaluates queries. When it ends, its queries fail (ThreadLostError, or `limit` when the only
+ * one took all memory), and the next one starts a new thread.
+ */
 export class QueryThread {
   #worker: Worker | null = null;
   #ready: Promise<void> | null = null;
   readonly #running = new Map<number, RunningQuery>();
+  readonly #idle: (() => void)[] = [];
   #nextId = 1;
   #closed = false;
 
@@ -53,15 +57,19 @@ export class QueryThread {
       this.#worker = worker;
       worker.unref();
       let reason = '';
+      let outOfMemory = false;
       worker.on('message', (message: FromThread) => {
         if (message.type === 'ready') resolve();
         else if (this.#running.get(message.query)?.receive(message)) this.#done(message.query);
       });
-      worker.on('error', (error) => (reason = error.message));
+      worker.on('error', (error) => {
+        reason = error.message;
+        outOfMemory = (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY';
+      });
       worker.on('exit', (code) => {
         const why = reason === '' ? `it ended with exit code ${code}` : reason;
         reject(new QueryError('unavailable', 'a query thread did not start', 1));
-        if (this.#worker === worker) this.#lost(why);
+        if (this.#worker === worker) this.#lost(why, outOfMemory);
       });
     });
   }
@@ -100,18 +108,35 @@ export class QueryThread {
 
   #done(id: number): void {
     this.#running.delete(id);
-    if (this.#running.size === 0) this.#worker?.unref();
+    if (this.#running.size > 0) return;
+    this.#worker?.unref();
+    this.#wakeIdle();
   }
 
-  #lost(why: string): void {
+  #lost(why: string, outOfMemory: boolean): void {
     this.#worker = null;
     this.#ready = null;
     if (!this.#closed) this.options.onRestart(why);
-    const message = this.#closed
-      ? 'the server is shutting down'
-      : 'the thread that evaluated the query failed, perhaps for want of memory; narrow the range or the filters';
-    for (const query of this.#running.values()) query.fail(new QueryError('unavailable', message, 1));
+    const error = this.#closed
+      ? new QueryError('unavailable', 'the server is shutting down', 1)
+      : outOfMemory && this.#running.size === 1
+        ? new QueryError(
+            'limit',
+            'the query needs more memory than it may take; narrow its range or its filters',
+          )
+        : new ThreadLostError(why);
+    for (const query of this.#running.values()) query.fail(error);
     this.#running.clear();
+    this.#wakeIdle();
+  }
+
+  /** Resolves when the thread has no query. */
+  async idle(): Promise<void> {
+    while (this.#running.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  #wakeIdle(): void {
+    for (const wake of this.#idle.splice(0)) wake();
   }
 
   /** Ends the thread; its queries fail. */

@@ -21,7 +21,7 @@ const long = 'a line of more than twelve bytes, ünïcödé too 🦆';
 
 function promql(query: string, range = ''): Job {
   const url = `/api/v1/query${range ? '_range' : ''}?query=${encodeURIComponent(query)}&time=${start}${range}`;
-  const request = { url, params: {}, query: {}, accept: '', encodingFlags: '', body: '' };
+  const request = { url, params: {}, accept: '', encodingFlags: '', body: '' };
   return { language: 'promql', endpoint: range ? 'query_range' : 'query', request };
 }
 
@@ -235,13 +235,42 @@ describe('queries in threads', () => {
     const narrow = await QueryThreads.start({ threads: 1, telemetry: telemetryOf(), heapMiB: 40 });
     const [before] = narrow.threadIds;
     await assert.rejects(run(promql('count(wide)'), undefined, narrow), {
-      kind: 'unavailable',
-      message: /thread that evaluated the query failed/,
+      kind: 'limit',
+      message: /needs more memory than it may take/,
     });
     assert.match(await text(await run(promql('vector(5)'), undefined, narrow)), /"5"/);
     assert.notEqual(narrow.threadIds[0], before);
     await narrow.close();
     await assert.rejects(run(promql('vector(6)'), undefined, narrow), { kind: 'unavailable' });
+  });
+
+  it('runs the others again when one query takes all memory of a thread', async () => {
+    const narrow = await QueryThreads.start({ threads: 1, telemetry: telemetryOf(), heapMiB: 24 });
+    // Its rows come when the other one has long ended the thread; the second time they come at once.
+    let calls = 0;
+    const [before] = narrow.threadIds;
+    const restarted = (async () => {
+      while (narrow.threadIds[0] === before) await new Promise((resolve) => setTimeout(resolve, 20));
+    })();
+    const { signal } = new AbortController();
+    const beside = lake.guard.run('test', signal, (ctx) => {
+      const raw: ReadSession['raw'] = async (...args) => {
+        if (calls++ === 0) await restarted;
+        return ctx.session.raw!(...args);
+      };
+      const session: ReadSession = {
+        rows: (...args) => ctx.session.rows(...args),
+        stream: (...args) => ctx.session.stream(...args),
+        raw,
+      };
+      return narrow.run({ ...ctx, session }, promql('count(absent(nothing))'));
+    });
+    await assert.rejects(run(promql('count(wide)'), undefined, narrow), {
+      kind: 'limit',
+      message: /needs more memory than it may take/,
+    });
+    assert.match(await text(await beside), /"1"/);
+    await narrow.close();
   });
 
   it('ends a thread whose query does not give way', async () => {

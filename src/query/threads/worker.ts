@@ -1,14 +1,19 @@
 /** Entry point of a query thread. It evaluates several queries in turn, each giving way every few milliseconds. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { QueryError } from '../../lake/query-error.js';
-import type { QueryAnswer } from '../server/endpoint.js';
+import type { Endpoint, QueryAnswer } from '../server/endpoint.js';
 import { endpointsByLanguage } from '../languages.js';
 import type { FromThread, SentError, ThreadOptions, ToThread } from './protocol.js';
 import { ThreadSession } from './session.js';
 
 const { piecesAhead } = workerData as ThreadOptions;
 const pieceLength = 256 * 1024;
-const languages = endpointsByLanguage();
+const endpoints = new Map(
+  Object.entries(endpointsByLanguage()).map(([language, own]) => [
+    language,
+    new Map<string, Endpoint>(Object.entries(own)),
+  ]),
+);
 
 interface Running {
   readonly session: ThreadSession;
@@ -31,9 +36,9 @@ async function run({ query, job, limits }: Extract<ToThread, { readonly type: 'r
   const own: Running = { session, abort, credit: piecesAhead, wake: null };
   running.set(query, own);
   try {
-    const endpoint = languages[job.language][job.endpoint];
+    const endpoint = endpoints.get(job.language)?.get(job.endpoint);
     if (!endpoint) throw new Error(`${job.language} has no endpoint ${job.endpoint}`);
-    const answer = await endpoint(job.request, limits)({ session, limits, signal });
+    const answer = await endpoint(job.request, limits)({ session, limits, signal, alone: false });
     await send(query, own, answer);
   } catch (error) {
     post({ type: 'failed', query, error: sent(error) });

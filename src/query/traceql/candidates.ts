@@ -1,7 +1,8 @@
 import type { QueryContext } from '../server/guard.js';
 import { hour, second, type TimeRange } from './load.js';
 import type { SqlFilter, TraceCondition } from './sql-filter.js';
-import { literal, timeRange } from './sql-text.js';
+import { literal } from '../sql/literal.js';
+import { timeWindow } from '../sql/time-window.js';
 
 export interface Candidate {
   readonly traceId: string;
@@ -79,7 +80,7 @@ async function candidatePage(
   const rows = await ctx.session.rows(
     `SELECT trace_id, min(start_time_unix_nano) AS first, max(start_time_unix_nano) AS last
      FROM lake.spans
-     WHERE ${timeRange(window.start, window.end)} AND trace_id IS NOT NULL AND (${any || 'true'})
+     WHERE ${timeWindow(window.start, window.end, 'start_time_unix_nano').sql} AND trace_id IS NOT NULL AND (${any || 'true'})
      GROUP BY trace_id
      HAVING ${having} AND ${next}
      ORDER BY last DESC, trace_id LIMIT ${pageSize}`,

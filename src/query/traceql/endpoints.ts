@@ -8,17 +8,8 @@ import { metricsQuery } from './metrics.js';
 import { resourceSpansJson } from './otlp-json.js';
 import { traceByIdProtobuf, traceProtobuf } from './otlp-protobuf.js';
 import { loadOtlpTrace, type OtlpTrace } from './otlp-trace.js';
-import {
-  durationParam,
-  integerParam,
-  invalid,
-  metricsRange,
-  nowNs,
-  param,
-  searchRange,
-  secondsRange,
-  type Params,
-} from './params.js';
+import { invalid } from '../server/params.js';
+import { hintedRange, keptRange, metricsRange, nowNs, searchRange, TempoParams } from './params.js';
 import type { Value } from './ast.js';
 import { parseFieldName, parseQuery } from './parser.js';
 import { search } from './search.js';
@@ -32,7 +23,7 @@ const maxTraces = 10_000;
 function trace(answer: (trace: OtlpTrace, protobuf: boolean) => QueryAnswer): Endpoint {
   return (request, limits) => {
     const id = traceId(request.params['id'] ?? '');
-    const hint = secondsRange(request.query, limits.maxRangeMs);
+    const hint = hintedRange(new TempoParams(request), limits);
     return async (ctx) => {
       const found = await loadOtlpTrace(ctx, id, hint, nowNs());
       if (!found) throw new QueryError('not_found', 'trace not found');
@@ -57,15 +48,16 @@ const traceV2 = trace((found, binary) => {
   });
 });
 
-const searchTraces: Endpoint = ({ query: params }, limits) => {
-  const [q, tags] = [param(params, 'q'), param(params, 'tags')];
+const searchTraces: Endpoint = (request, limits) => {
+  const params = new TempoParams(request);
+  const [q, tags] = [params.text('q'), params.text('tags')];
   if (q !== undefined && tags !== undefined) {
     throw new QueryError('bad_data', "can't specify tags and q in the same query");
   }
   const options = {
-    range: searchRange(params, limits.maxRangeMs),
-    limit: integerParam(params, 'limit', 20, 1, Math.min(maxTraces, limits.maxRows)),
-    spansPerSpanset: integerParam(params, 'spss', 3, 0, limits.maxRows),
+    range: searchRange(params, limits),
+    limit: params.integer('limit', 20, 1, Math.min(maxTraces, limits.maxRows)),
+    spansPerSpanset: params.integer('spss', 3, 0, limits.maxRows),
     withSpansets: q !== undefined,
   };
   const query = q === undefined ? legacyQuery(params, tags) : parseQuery(q);
@@ -75,11 +67,11 @@ const searchTraces: Endpoint = ({ query: params }, limits) => {
   return async (ctx) => json(await search(ctx, query, options));
 };
 
-function tagOptions(params: Params, limits: QueryLimits) {
+function tagOptions(params: TempoParams, limits: QueryLimits) {
   return {
-    range: searchRange(params, limits.maxRangeMs),
-    limit: integerParam(params, 'limit', defaultTags, 0, limits.maxRows) || defaultTags,
-    filter: lenientFilter(param(params, 'q')),
+    range: keptRange(params, limits),
+    limit: params.integer('limit', defaultTags, 0, limits.maxRows) || defaultTags,
+    filter: lenientFilter(params.text('q')),
   };
 }
 
@@ -90,8 +82,8 @@ interface ScopeTags {
 
 function tags(answer: (scopes: readonly ScopeTags[], request: QueryRequest) => object): Endpoint {
   return (request, limits) => {
-    const options = tagOptions(request.query, limits);
-    const scopes = scopesOf(param(request.query, 'scope'));
+    const options = tagOptions(new TempoParams(request), limits);
+    const scopes = scopesOf(new TempoParams(request).text('scope'));
     return async (ctx) => {
       const found: ScopeTags[] = [];
       for (const name of scopes) found.push({ name, tags: await tagNames(ctx, name, options) });
@@ -106,7 +98,7 @@ function tags(answer: (scopes: readonly ScopeTags[], request: QueryRequest) => o
 }
 
 const tagsV1 = tags((scopes, request) => {
-  const given = param(request.query, 'scope') !== undefined;
+  const given = new TempoParams(request).text('scope') !== undefined;
   const shown = given ? scopes : scopes.filter(({ name }) => name === 'resource' || name === 'span');
   return { tagNames: [...new Set(shown.flatMap(({ tags }) => tags))].sort(), metrics: {} };
 });
@@ -116,7 +108,7 @@ const tagsV2 = tags((scopes) => ({ scopes, metrics: {} }));
 function values(fieldOf: (name: string) => Field, answer: (found: readonly Value[]) => object): Endpoint {
   return (request, limits) => {
     const field = fieldOf(tagName(request));
-    const options = tagOptions(request.query, limits);
+    const options = tagOptions(new TempoParams(request), limits);
     return async (ctx: QueryContext) => json(answer(await tagValues(ctx, field, options)));
   };
 }
@@ -145,15 +137,16 @@ const valuesV2 = values(
 );
 
 function metrics(instant: boolean): Endpoint {
-  return ({ query: params }, limits) => {
-    const text = param(params, 'q') ?? param(params, 'query');
+  return (request, limits) => {
+    const params = new TempoParams(request);
+    const text = params.text('q') ?? params.text('query');
     if (text === undefined) throw invalid('q', 'a TraceQL metrics query is required');
     const query = parseQuery(text);
     if (!query.metrics) {
       throw new QueryError('bad_data', 'this is no metrics query: it needs a function such as | rate()');
     }
-    const range = metricsRange(params, limits.maxRangeMs, instant);
-    const exemplars = instant ? 0 : integerParam(params, 'exemplars', 100, 0, 10_000);
+    const range = metricsRange(params, limits, instant);
+    const exemplars = instant ? 0 : params.integer('exemplars', 100, 0, 10_000);
     const options = { range, instant, exemplars: Math.min(exemplars || 100, 100) };
     return async (ctx) => json(await metricsQuery(ctx, query, options));
   };
@@ -182,11 +175,8 @@ function wantsProtobuf(request: QueryRequest): boolean {
   return request.accept.includes(protobuf);
 }
 
-function legacyQuery(params: Params, tags: string | undefined) {
-  const [minDuration, maxDuration] = [
-    durationParam(params, 'minDuration'),
-    durationParam(params, 'maxDuration'),
-  ];
+function legacyQuery(params: TempoParams, tags: string | undefined) {
+  const [minDuration, maxDuration] = [params.lasting('minDuration'), params.lasting('maxDuration')];
   if (minDuration !== undefined && maxDuration !== undefined && maxDuration < minDuration) {
     throw invalid('maxDuration', 'must not be below minDuration');
   }
@@ -199,11 +189,11 @@ function legacyQuery(params: Params, tags: string | undefined) {
 }
 
 /** The oldest form: without a time, parameters of other names are tags. */
-function looseTags(params: Params): Map<string, string> {
+function looseTags(params: TempoParams): Map<string, string> {
   const known = ['q', 'tags', 'minDuration', 'maxDuration', 'limit', 'spss', 'start', 'end'];
-  const timed = param(params, 'start') !== undefined || param(params, 'end') !== undefined;
-  const names = timed ? [] : Object.keys(params).filter((name) => !known.includes(name));
-  return new Map(names.map((name) => [name, param(params, name) ?? '']));
+  const timed = params.text('start') !== undefined || params.text('end') !== undefined;
+  const names = timed ? [] : params.names.filter((name) => !known.includes(name));
+  return new Map(names.map((name) => [name, params.text(name) ?? '']));
 }
 
 function scopesOf(text: string | undefined): readonly TagScope[] {

@@ -56,11 +56,11 @@ export function legacyPipeline({ tags, minDuration, maxDuration }: LegacySearch)
   };
 }
 
-const special: Record<string, 'name' | 'rootName' | 'rootServiceName'> = {
-  name: 'name',
-  'root.name': 'rootName',
-  'root.service.name': 'rootServiceName',
-};
+const special = new Map<string, 'name' | 'rootName' | 'rootServiceName'>([
+  ['name', 'name'],
+  ['root.name', 'rootName'],
+  ['root.service.name', 'rootServiceName'],
+]);
 
 /** The text must occur in the value, in whatever case; numbers and booleans must be the value. */
 function tagCondition(key: string, value: string): FieldExpr {
@@ -71,7 +71,7 @@ function tagCondition(key: string, value: string): FieldExpr {
     const right: FieldExpr = { kind: 'static', value: { type: 'status', value: status }, at };
     return { kind: 'binary', op: '=', left, right, at };
   }
-  const intrinsic = special[key];
+  const intrinsic = special.get(key);
   const field: FieldExpr = intrinsic
     ? { kind: 'intrinsic', name: intrinsic, at }
     : { kind: 'attribute', scope: 'none', name: key, parent: false, at };

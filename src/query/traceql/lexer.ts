@@ -1,3 +1,5 @@
+import { goDuration, parseDuration as parseAnyDuration, type DurationForm } from '../text/durations.js';
+import { LiteralError, unquote } from '../text/unquote.js';
 import type { AttributeScope, IntrinsicName } from './ast.js';
 import { syntaxError } from './errors.js';
 
@@ -52,40 +54,20 @@ const scopedIntrinsics: ReadonlyMap<string, IntrinsicName> = new Map([
   ['instrumentation:version', 'instrumentation:version'],
 ]);
 
-const unitNanoseconds: Record<string, number> = {
-  ns: 1,
-  us: 1e3,
-  µs: 1e3,
-  μs: 1e3,
-  ms: 1e6,
-  s: 1e9,
-  m: 60e9,
-  h: 3600e9,
-  d: 86_400e9,
-  w: 7 * 86_400e9,
-  y: 365 * 86_400e9,
-};
-
 const durationPattern = /(?:(?:\d+(?:\.\d+)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h|d|w|y))+/y;
 const floatPattern = /(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+/y;
 const intPattern = /\d+/y;
 const wordPattern = /[A-Za-z_][A-Za-z0-9_]*/y;
+const stringPattern = /"(?:[^"\\]|\\[^])*"/y;
+const rawPattern = /`[^`]*`/y;
 const spacePattern = /(?:\s+|\/\/[^\n]*|\/\*[^]*?\*\/)+/y;
 const attributeEnd = /[\s{}()=~!<>&|^,]/;
 
-/** Nanoseconds of a duration like `1m30s` or `1.5h`, or null when `text` is none. */
+const durationForm: DurationForm = { ...goDuration, signs: false };
+
+/** Nanoseconds of a duration like `1m30s` or `1.5h`, or null when `text` is none. A number alone is none. */
 export function parseDuration(text: string): bigint | null {
-  durationPattern.lastIndex = 0;
-  const match = durationPattern.exec(text);
-  if (match?.[0].length !== text.length || text.length === 0) return null;
-  let total = 0n;
-  for (const [, number = '', unit = ''] of text.matchAll(/([\d.]+)([a-zµμ]+)/g)) {
-    const scale = unitNanoseconds[unit] ?? 0;
-    total += number.includes('.')
-      ? BigInt(Math.round(Number(number) * scale))
-      : BigInt(number) * BigInt(scale);
-  }
-  return total;
+  return text === '0' ? null : (parseAnyDuration(text, durationForm) ?? null);
 }
 
 /** Splits a query into tokens. Throws QueryError with the position of what it cannot read. */
@@ -194,38 +176,15 @@ class Lexer {
 
   #string(quote: string): { text: string; value: string } {
     const at = this.#at;
-    let value = '';
-    for (let i = at + 1; i < this.text.length; i++) {
-      const char = this.text[i] ?? '';
-      if (char === quote) {
-        this.#at = i + 1;
-        return { text: this.text.slice(at, i + 1), value };
-      }
-      if (char === '\\' && quote === '"') {
-        const [unescaped, length] = this.#escape(i);
-        value += unescaped;
-        i += length - 1;
-      } else value += char;
+    const literal = this.#match(quote === '"' ? stringPattern : rawPattern);
+    if (literal === null) throw syntaxError(this.text, at, 'this string does not end');
+    try {
+      // Unlike in Go, a string may run over several lines.
+      const escaped = quote === '"' ? literal.replaceAll('\n', '\\n') : literal;
+      return { text: literal, value: unquote(escaped, '"`') };
+    } catch (error) {
+      if (!(error instanceof LiteralError)) throw error;
+      throw syntaxError(this.text, at, error.message);
     }
-    throw syntaxError(this.text, at, 'this string does not end');
-  }
-
-  /** Go's escapes in interpreted strings. Gives the character and how long its escape is. */
-  #escape(at: number): [string, number] {
-    const simple: Record<string, string> = {
-      ...{ a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' },
-      ...{ '\\': '\\', '"': '"', "'": "'" },
-    };
-    const char = this.text[at + 1] ?? '';
-    if (char in simple) return [simple[char] ?? '', 2];
-    const code = /^(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3}))/.exec(
-      this.text.slice(at + 1, at + 10),
-    );
-    if (code) {
-      const octal = code[4];
-      const point = octal ? parseInt(octal, 8) : parseInt(code[1] ?? code[2] ?? code[3] ?? '', 16);
-      if (point <= 0x10ffff) return [String.fromCodePoint(point), code[0].length + 1];
-    }
-    throw syntaxError(this.text, at, `unknown escape \\${char} in a string`);
   }
 }

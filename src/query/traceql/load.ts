@@ -3,8 +3,8 @@ import type { ResultChunk } from '../../lake/session.js';
 import type { QueryContext } from '../server/guard.js';
 import type { Field } from './ast.js';
 import { AttributeCache, Span, Trace, type SpanColumns, type SpanRow } from './span.js';
+import { literal } from '../sql/literal.js';
 import { spanKey, withoutRepeats } from './repeats.js';
-import { literal } from './sql-text.js';
 
 /** How many spans of one trace are looked at; the rest is left out and the answer says so. */
 export const maxSpansPerTrace = 100_000;

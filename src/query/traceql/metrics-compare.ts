@@ -5,7 +5,8 @@ import { kindNames, statusNames } from './ast.js';
 import type { MetricsRange } from './params.js';
 import type { Label, SeriesSet } from './series.js';
 import { filterSql } from './sql-filter.js';
-import { literal, timeRange } from './sql-text.js';
+import { literal } from '../sql/literal.js';
+import { timeWindow } from '../sql/time-window.js';
 import { parseTypedJson } from '../attributes/typed-json.js';
 import { fromJson, nil, text } from './value.js';
 
@@ -36,7 +37,7 @@ export async function compareMetrics(
         CASE WHEN coalesce((${selection.sql})${within}, false) THEN 'selection' ELSE 'baseline' END AS meta,
         span_name, coalesce(span_kind, 0) AS kind, coalesce(status_code, 0) AS status,
         span_attributes, resource_attributes
-      FROM lake.spans WHERE ${timeRange(range.start, range.end)} AND (${filter.sql})
+      FROM lake.spans WHERE ${timeWindow(range.start, range.end, 'start_time_unix_nano').sql} AND (${filter.sql})
     ), counts AS MATERIALIZED (
       SELECT meta, bucket, 'name' AS attr, CAST(to_json(span_name) AS VARCHAR) AS v, count(*) AS n
         FROM spans GROUP BY ALL

@@ -6,12 +6,12 @@ import { candidates } from './candidates.js';
 import { compileExpr, compilePipeline, fieldsOf, isTrue } from './evaluate.js';
 import { fieldName } from './field-name.js';
 import { columnsFor, loadTraces, streamSpans } from './load.js';
-import { seriesLabels, type MetricsOptions } from './metrics.js';
+import { seriesLabels, type MetricsOptions } from './metrics-options.js';
 import { padded } from './search.js';
 import type { Exemplar, Label, SeriesSet } from './series.js';
 import type { Span } from './span.js';
 import { filterSql, traceCondition } from './sql-filter.js';
-import { timeRange } from './sql-text.js';
+import { timeWindow } from '../sql/time-window.js';
 import { asNumber, groupKey } from './value.js';
 
 const tracesPerBatch = 2000;
@@ -30,7 +30,7 @@ export async function scanMetrics(
   const cells = new Cells(aggregate, options, ctx.limits.maxSamples);
   if (single && !fields.some(needsTrace)) {
     const matches = compileExpr(single);
-    const where = `${timeRange(options.range.start, options.range.end)} AND (${filterSql(single).sql})`;
+    const where = `${timeWindow(options.range.start, options.range.end, 'start_time_unix_nano').sql} AND (${filterSql(single).sql})`;
     for await (const spans of streamSpans(ctx, columns, where)) {
       cells.scanned(spans.length);
       for (const span of spans) if (isTrue(matches(span))) cells.add(span);

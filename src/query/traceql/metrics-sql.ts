@@ -1,10 +1,10 @@
 import type { QueryContext } from '../server/guard.js';
 import type { Field, FieldExpr, MetricsAggregate, Value } from './ast.js';
 import { fieldName } from './field-name.js';
-import { countsSpans, seriesLabels, type MetricsOptions } from './metrics.js';
+import { countsSpans, seriesLabels, type MetricsOptions } from './metrics-options.js';
 import { fieldSource } from './sql-field.js';
 import { filterSql } from './sql-filter.js';
-import { timeRange } from './sql-text.js';
+import { timeWindow } from '../sql/time-window.js';
 import type { Label, SeriesSet } from './series.js';
 import { parseTypedJson } from '../attributes/typed-json.js';
 import { fromJson, nil } from './value.js';
@@ -43,7 +43,7 @@ export async function sqlMetrics(
   ];
   const present = operand ? ` AND ${operand.sql} IS NOT NULL` : '';
   const sql = `SELECT ${[...keys, ...results].join(', ')} FROM lake.spans
-    WHERE ${timeRange(range.start, range.end)} AND (${filter.sql})${present}
+    WHERE ${timeWindow(range.start, range.end, 'start_time_unix_nano').sql} AND (${filter.sql})${present}
     GROUP BY ${keys.map((_, i) => i + 1).join(', ')}`;
 
   const seconds = Number(range.step) / 1e9;

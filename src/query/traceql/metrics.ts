@@ -1,16 +1,10 @@
 import type { QueryContext } from '../server/guard.js';
-import type { MetricsAggregate, Pipeline, FieldExpr, Query } from './ast.js';
+import type { Pipeline, FieldExpr, Query } from './ast.js';
 import { compareMetrics } from './metrics-compare.js';
 import { scanMetrics } from './metrics-scan.js';
 import { sqlMetrics } from './metrics-sql.js';
-import type { MetricsRange } from './params.js';
-import { SeriesSet, type Label } from './series.js';
-
-export interface MetricsOptions {
-  readonly range: MetricsRange;
-  readonly instant: boolean;
-  readonly exemplars: number;
-}
+import { countsSpans, type MetricsOptions } from './metrics-options.js';
+import { SeriesSet } from './series.js';
 
 /**
  * TraceQL metrics: spans counted in the interval in which they start, timestamps at the interval's start.
@@ -36,10 +30,6 @@ export async function metricsQuery(
   return { series: series.toJson(options.instant, options.exemplars), metrics: {} };
 }
 
-export function countsSpans(aggregate: MetricsAggregate): boolean {
-  return ['rate', 'count_over_time', 'histogram_over_time'].includes(aggregate.fn);
-}
-
 /** Consecutive filters are one filter; null for anything more. */
 function singleFilter({ elements }: Pipeline): FieldExpr | null {
   const conditions: FieldExpr[] = [];
@@ -49,14 +39,4 @@ function singleFilter({ elements }: Pipeline): FieldExpr | null {
   }
   const always: FieldExpr = { kind: 'static', value: { type: 'bool', value: true }, at: 0 };
   return conditions.reduce((left, right) => ({ kind: 'binary', op: '&&', left, right, at: 0 }), always);
-}
-
-/** A series that is not grouped is named after its function. */
-export function seriesLabels(
-  aggregate: MetricsAggregate,
-  by: readonly Label[],
-  extra: readonly Label[] = [],
-): Label[] {
-  if (by.length > 0 || extra.length > 0) return [...by, ...extra];
-  return [['__name__', { type: 'string', value: aggregate.fn }]];
 }

@@ -1,7 +1,7 @@
 import type { QueryContext } from '../server/guard.js';
 import { hour, maxSpansPerTrace, second, type TimeRange } from './load.js';
+import { literal } from '../sql/literal.js';
 import { spanKey, withoutRepeats } from './repeats.js';
-import { literal } from './sql-text.js';
 import {
   parseAttributes,
   parseObjects,

@@ -1,6 +1,7 @@
 import { promotedColumns } from '../../schema/index.js';
 import type { AttributeField, Field, IntrinsicName } from './ast.js';
-import { keyPointer, literal } from './sql-text.js';
+import { keyPointer } from '../sql/attributes.js';
+import { literal } from '../sql/literal.js';
 
 /** Where SQL finds a field. */
 export type Source =

@@ -1,7 +1,7 @@
 import type { ComparisonOp, Field, FieldExpr, Pipeline, PipelineElement, SpansetExpr, Value } from './ast.js';
 import { dotAll } from './regex.js';
 import { fieldSource, type Source } from './sql-field.js';
-import { literal } from './sql-text.js';
+import { literal } from '../sql/literal.js';
 
 /** A condition on one row of `lake.spans`. When not exact, it also holds for rows that do not match. */
 export interface SqlFilter {

@@ -5,7 +5,7 @@ import type { TimeRange } from './load.js';
 import { parseQuery } from './parser.js';
 import { fieldSource } from './sql-field.js';
 import { filterSql } from './sql-filter.js';
-import { timeRange } from './sql-text.js';
+import { timeWindow } from '../sql/time-window.js';
 import { parseTypedJson } from '../attributes/typed-json.js';
 import { display, fromJson } from './value.js';
 
@@ -71,7 +71,7 @@ export async function tagNames(ctx: QueryContext, scope: TagScope, options: TagO
 }
 
 function where({ range, filter }: TagOptions): string {
-  const time = timeRange(range.start, range.end);
+  const time = timeWindow(range.start, range.end, 'start_time_unix_nano').sql;
   return filter ? `${time} AND (${filterSql(filter).sql})` : time;
 }
 

@@ -5,7 +5,7 @@ import { runLogs, type LogEntry } from '../exec/logs.js';
 import { levelSql } from '../model/columns.js';
 import { JsonSyntaxError } from '../../attributes/json-scanner.js';
 import { flattenJson } from '../pipeline/json.js';
-import { sanitize } from '../pipeline/labels.js';
+import { lokiLabelName } from '../../attributes/label-name.js';
 import { scanLogfmt } from '../pipeline/logfmt.js';
 import { parseBytes, parseDuration, parseNumber } from '../syntax/units.js';
 import { selection, whereSql, type Selection } from './metadata.js';
@@ -60,7 +60,7 @@ function collect(entries: readonly LogEntry[]): Map<string, Field> {
       }
     } else if (line.includes('=')) {
       const found = parsed('logfmt');
-      scanLogfmt(line, false, (key, value) => found(sanitize(key), value));
+      scanLogfmt(line, false, (key, value) => found(lokiLabelName(key), value));
     }
   }
   return fields;

@@ -1,6 +1,7 @@
 import type { ExecStats } from '../exec/context.js';
 import type { LogEntry } from '../exec/logs.js';
-import type { Labels, Result, Series, Steps } from '../exec/series.js';
+import { Labels } from '../../series/labels.js';
+import type { Labels as LabelList, Result, Series, Steps } from '../exec/series.js';
 
 /** Loki's `stats` object. Only what is measured is filled in; bytes are not. */
 export function encodeStats(stats: ExecStats, seconds: number, returned: number) {
@@ -23,7 +24,7 @@ type Entry =
   | [time: string, line: string, categories: { structuredMetadata?: object; parsed?: object }];
 
 interface Stream {
-  readonly stream: Record<string, string>;
+  readonly stream: Labels;
   readonly values: Entry[];
 }
 
@@ -34,19 +35,17 @@ interface Stream {
 export function encodeStreams(entries: readonly LogEntry[], categorize: boolean): Stream[] {
   const streams = new Map<string, Stream>();
   for (const { timeNs, line, labels } of entries) {
-    const shown: Record<string, string> = {};
-    const structuredMetadata: Record<string, string> = {};
-    const parsed: Record<string, string> = {};
+    const shown: [string, string][] = [];
+    const metadata: [string, string][] = [];
+    const parsed: [string, string][] = [];
     for (const [name, value, category] of labels) {
       const target =
-        !categorize || category === 'stream' ? shown : category === 'metadata' ? structuredMetadata : parsed;
-      // Unlike an assignment this makes a plain property of any name, `__proto__` too.
-      Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true });
+        !categorize || category === 'stream' ? shown : category === 'metadata' ? metadata : parsed;
+      target.push([name, value]);
     }
-    const sorted = Object.fromEntries(Object.entries(shown).sort(([a], [b]) => (a < b ? -1 : 1)));
-    const key = JSON.stringify(sorted);
-    let stream = streams.get(key);
-    if (!stream) streams.set(key, (stream = { stream: sorted, values: [] }));
+    const own = Labels.of(shown);
+    let stream = streams.get(own.key);
+    if (!stream) streams.set(own.key, (stream = { stream: own, values: [] }));
     const time = String(timeNs);
     stream.values.push(
       categorize
@@ -54,8 +53,8 @@ export function encodeStreams(entries: readonly LogEntry[], categorize: boolean)
             time,
             line,
             {
-              ...(Object.keys(structuredMetadata).length > 0 && { structuredMetadata }),
-              ...(Object.keys(parsed).length > 0 && { parsed }),
+              ...(metadata.length > 0 && { structuredMetadata: Object.fromEntries(metadata) }),
+              ...(parsed.length > 0 && { parsed: Object.fromEntries(parsed) }),
             },
           ]
         : [time, line],
@@ -124,6 +123,6 @@ export function encodeInstant(result: Result, steps: Steps, ordered: boolean) {
   };
 }
 
-function metric(labels: Labels): Record<string, string> {
+function metric(labels: LabelList): object {
   return Object.fromEntries(labels);
 }

@@ -48,7 +48,8 @@ export function labels(request: QueryRequest, limits: QueryLimits): Plan {
     const [row] = await ctx.session.rows(
       `SELECT ${columns.join(', ')} FROM lake.logs WHERE ${await whereSql(query, ctx)}`,
     );
-    const names = streamColumns.filter((name) => row?.[name] === true);
+    const present = new Map(Object.entries(row ?? {}));
+    const names = streamColumns.filter((name) => present.get(name) === true);
     return { status: 'success', data: names.length > 0 ? [...names, 'level'].sort() : [] };
   };
 }

@@ -22,7 +22,8 @@ async function walk(
   pushed: Grouping | undefined,
   depth: number,
 ): Promise<Result> {
-  if (depth > maxDepth) throw new QueryError('limit', 'the query is nested too deeply');
+  if (depth > maxDepth)
+    throw new QueryError('limit', `the query is nested or chained deeper than ${maxDepth} levels`);
   const breather = new Breather(ctx.signal);
   const inner = (each: MetricExpr, grouping?: Grouping) => walk(each, steps, ctx, grouping, depth + 1);
   switch (expr.kind) {

@@ -27,7 +27,7 @@ function keptLabels({ log, unwrap }: RangeExpr, without: readonly string[]): Gro
     .map(({ name }) => name)
     .filter((name) => !removed.has(name) && !name.startsWith('__'));
   // An alias would be kept under the name that it stands for.
-  return labels.some((name) => name in aliases) ? undefined : { without: false, labels };
+  return labels.some((name) => aliases.has(name)) ? undefined : { without: false, labels };
 }
 
 /** Parsers whose fields nothing reads are left out, so that the rest can be SQL. */

@@ -1,6 +1,6 @@
 import type { ReadSession } from '../../../lake/session.js';
 import { eachLeaf } from '../../attributes/each-attribute.js';
-import { sanitize } from '../pipeline/labels.js';
+import { lokiLabelName } from '../../attributes/label-name.js';
 import { attributeColumns, columnKeys, type AttributeColumn } from './columns.js';
 import { literal as text } from '../../sql/literal.js';
 
@@ -18,7 +18,7 @@ export class KeyHints {
   #count = 0;
 
   add(path: readonly string[]): void {
-    const name = sanitize(path.join('_'));
+    const name = lokiLabelName(path.join('_'));
     const sql = jsonPath(path);
     let keys = this.#keys.get(name);
     if (keys?.has(sql) || this.#count >= maxKeys) return;

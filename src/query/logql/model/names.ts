@@ -32,7 +32,7 @@ export function ownSql(name: string, hints: KeyHints): string {
 
 /** As `ownSql`, with the label that the name stands for where a record has none of its own. */
 export function labelSql(name: string, hints: KeyHints): string {
-  const alias = aliases[name];
+  const alias = aliases.get(name);
   const own = ownSql(name, hints);
   return alias === undefined ? own : `coalesce(${own}, ${ownSql(alias, hints)})`;
 }

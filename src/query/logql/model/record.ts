@@ -1,6 +1,7 @@
 import type { ResultChunk } from '../../../lake/session.js';
-import { RowLabels, sanitize } from '../pipeline/labels.js';
 import { eachLeaf } from '../../attributes/each-attribute.js';
+import { lokiLabelName } from '../../attributes/label-name.js';
+import { RowLabels } from '../pipeline/labels.js';
 import { attributeColumns, columnKeys, metadataColumns, streamColumns, streamSql } from './columns.js';
 import { extractedSuffix, isStreamLabel } from './names.js';
 
@@ -51,7 +52,7 @@ export class RecordDecoder {
     const entries: [string, string][] = [];
     eachLeaf(json, (key, found, path) => {
       if (column === 'resource_attributes' && path.length === 1 && columnKeys.has(key)) return;
-      const name = sanitize(key);
+      const name = lokiLabelName(key);
       // Names with two underscores in front are the pipeline's own.
       if (name === '' || name.startsWith('__')) return;
       entries.push([isStreamLabel(name) ? name + extractedSuffix : name, found]);

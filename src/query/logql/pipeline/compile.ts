@@ -124,7 +124,7 @@ function selectStage(stage: Extract<Stage, { kind: 'drop' | 'keep' }>): StageFn 
     };
   }
   // Keeping a name keeps what it stands for.
-  for (const [name, target] of Object.entries(aliases)) {
+  for (const [name, target] of aliases) {
     const matcher = tests.get(name);
     if (matcher && !tests.has(target)) tests.set(target, matcher);
   }

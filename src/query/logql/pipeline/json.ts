@@ -1,7 +1,7 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { Extraction } from '../syntax/ast.js';
 import { JsonScanner, JsonSyntaxError } from '../../attributes/json-scanner.js';
-import { sanitize } from './labels.js';
+import { lokiLabelName } from '../../attributes/label-name.js';
 import type { StageFn } from './row.js';
 
 const jsonError = 'JSONParserErr';
@@ -13,7 +13,7 @@ export function flattenJson(text: string, emit: (name: string, value: string) =>
   if (scanner.peek() !== '{') throw new JsonSyntaxError(notAnObject);
   const walk = (prefix: string) => {
     scanner.object((key) => {
-      const name = prefix + sanitize(key);
+      const name = prefix + lokiLabelName(key);
       const first = scanner.peek();
       if (first === '{') walk(`${name}_`);
       else if (first === '[') scanner.skip();
@@ -121,7 +121,7 @@ export function unpackStage(): StageFn {
       scanner.object((key) => {
         if (scanner.peek() !== '"') scanner.skip();
         else if (key === '_entry') entry = scanner.string();
-        else found.push([sanitize(key), scanner.string()]);
+        else found.push([lokiLabelName(key), scanner.string()]);
       });
     } catch (error) {
       if (!(error instanceof JsonSyntaxError)) throw error;

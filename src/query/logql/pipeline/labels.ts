@@ -2,10 +2,10 @@
 export type Category = 'stream' | 'metadata' | 'parsed';
 
 /** Names that stand for another label where a row has none of that name itself. */
-export const aliases: Readonly<Record<string, string>> = {
-  level: 'detected_level',
-  deployment_environment: 'deployment_environment_name',
-};
+export const aliases: ReadonlyMap<string, string> = new Map([
+  ['level', 'detected_level'],
+  ['deployment_environment', 'deployment_environment_name'],
+]);
 
 export const errorLabel = '__error__';
 export const errorDetailsLabel = '__error_details__';
@@ -24,7 +24,7 @@ export class RowLabels {
   get(name: string): string | undefined {
     const own = this.#own(name);
     if (own !== undefined) return own;
-    const alias = aliases[name];
+    const alias = aliases.get(name);
     return alias === undefined || this.#removed.has(name) ? undefined : this.#own(alias);
   }
 
@@ -71,18 +71,4 @@ export class RowLabels {
     }
     for (const [name, value] of this.#parsed) if (value !== '') yield [name, value, 'parsed'];
   }
-}
-
-const sanitized = new Map<string, string>();
-
-/** A label name made of any key: what is not a letter, digit or underscore becomes `_`. */
-export function sanitize(key: string): string {
-  let name = sanitized.get(key);
-  if (name === undefined) {
-    name = key.trim().replaceAll(/[^a-zA-Z0-9_]/gu, '_');
-    if (/^\d/.test(name)) name = `_${name}`;
-    if (sanitized.size > 10_000) sanitized.clear();
-    sanitized.set(key, name);
-  }
-  return name;
 }

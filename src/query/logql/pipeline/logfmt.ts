@@ -1,5 +1,5 @@
 import type { Extraction } from '../syntax/ast.js';
-import { sanitize } from './labels.js';
+import { lokiLabelName } from '../../attributes/label-name.js';
 import type { StageFn } from './row.js';
 
 const logfmtError = 'LogfmtParserErr';
@@ -57,17 +57,17 @@ export function scanLogfmt(line: string, strict: boolean, emit: (key: string, va
   }
 }
 
-const escapes: Readonly<Record<string, string>> = {
-  '"': '"',
-  '\\': '\\',
-  '/': '/',
-  "'": "'",
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-};
+const escapes: ReadonlyMap<string, string> = new Map([
+  ['"', '"'],
+  ['\\', '\\'],
+  ['/', '/'],
+  ["'", "'"],
+  ['b', '\b'],
+  ['f', '\f'],
+  ['n', '\n'],
+  ['r', '\r'],
+  ['t', '\t'],
+]);
 
 /** A quoted value with JSON's escapes; one with an invalid escape counts as empty. */
 function unescape(quoted: string): string {
@@ -77,7 +77,7 @@ function unescape(quoted: string): string {
     .slice(1, -1)
     .replaceAll(/\\(?:u([0-9a-fA-F]{4})|([\s\S])|$)/g, (_, code?: string, char?: string) => {
       if (code !== undefined) return String.fromCharCode(parseInt(code, 16));
-      const plain = escapes[char ?? ''];
+      const plain = escapes.get(char ?? '');
       valid &&= plain !== undefined;
       return plain ?? '';
     });
@@ -101,7 +101,7 @@ export function logfmtStage(stage: {
     try {
       scanLogfmt(row.line, stage.strict, (key, value) => {
         if (wanted.size > 0) wanted.get(key)?.forEach((name) => labels.extract(name, value));
-        else if (value !== '' || stage.keepEmpty) labels.extract(sanitize(key), value);
+        else if (value !== '' || stage.keepEmpty) labels.extract(lokiLabelName(key), value);
       });
     } catch (error) {
       if (!(error instanceof LogfmtSyntaxError)) throw error;

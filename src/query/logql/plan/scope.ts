@@ -70,7 +70,7 @@ export function pipelineSql(stages: readonly Stage[], hints: KeyHints): Pipeline
       return sql === undefined ? undefined : fixed(sql);
     }
     if (kept && !kept.has(name)) return fixed('NULL::VARCHAR');
-    const alias = aliases[name];
+    const alias = aliases.get(name);
     if (alias !== undefined && (assigned.has(alias) || kept)) return undefined;
     const sql = labelSql(name, hints);
     if (always.has(name) || !(parsed || json)) return { sql };
@@ -117,14 +117,14 @@ export function pipelineSql(stages: readonly Stage[], hints: KeyHints): Pipeline
         break;
       case 'keep': {
         // Keeping a name keeps what it stands for.
-        const names = stage.items.flatMap(({ name }) => [name, aliases[name] ?? name]);
+        const names = stage.items.flatMap(({ name }) => [name, aliases.get(name) ?? name]);
         for (const name of assigned.keys()) if (!names.includes(name)) assigned.set(name, 'NULL::VARCHAR');
         const before = kept;
         kept = new Set(names.filter((name) => before?.has(name) ?? true));
         for (const { name, matcher } of stage.items) {
           if (!matcher) continue;
           exact = false;
-          for (const one of [name, aliases[name] ?? name]) assigned.set(one, undefined);
+          for (const one of [name, aliases.get(name) ?? name]) assigned.set(one, undefined);
         }
         break;
       }
@@ -237,7 +237,7 @@ export function neededLabels(
     if (name.endsWith(extractedSuffix)) names.add(name.slice(0, -extractedSuffix.length));
   }
   for (const name of [...names]) {
-    const alias = aliases[name];
+    const alias = aliases.get(name);
     if (alias !== undefined) names.add(alias);
   }
   names.delete(errorLabel);

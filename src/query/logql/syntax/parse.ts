@@ -319,23 +319,23 @@ function vector(node: Node): MetricExpr {
   return checkVector(op, metric(need(node, 'MetricExpr')), parameter(node), grouping(node));
 }
 
-const precedence: Record<string, number> = {
-  or: 1,
-  and: 2,
-  unless: 2,
-  '==': 3,
-  '!=': 3,
-  '>': 3,
-  '>=': 3,
-  '<': 3,
-  '<=': 3,
-  '+': 4,
-  '-': 4,
-  '*': 5,
-  '/': 5,
-  '%': 5,
-  '^': 6,
-};
+const precedence: ReadonlyMap<string, number> = new Map([
+  ['or', 1],
+  ['and', 2],
+  ['unless', 2],
+  ['==', 3],
+  ['!=', 3],
+  ['>', 3],
+  ['>=', 3],
+  ['<', 3],
+  ['<=', 3],
+  ['+', 4],
+  ['-', 4],
+  ['*', 5],
+  ['/', 5],
+  ['%', 5],
+  ['^', 6],
+]);
 
 interface BinaryOperator {
   readonly op: BinaryOp;
@@ -362,12 +362,13 @@ function binary(node: Node): MetricExpr {
     const children = part.children();
     const [left, right] = children.filter((child) => child.name === 'Expr');
     const op = children[1]?.text.toLowerCase() ?? '';
-    if (!left || !right || !precedence[op])
+    const rank = precedence.get(op);
+    if (!left || !right || rank === undefined)
       throw new QueryError('bad_data', 'parse error: incomplete operation');
     operand(left);
     operators.push({
       op: { op: op as BinaryOp, ...modifier(part.child('BinOpModifier')) },
-      precedence: precedence[op],
+      precedence: rank,
       right: op === '^',
     });
     operand(right);

@@ -1,11 +1,17 @@
 import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@grafana/lezer-logql';
 import { QueryError } from '../../../lake/query-error.js';
+import { parseTree as parseGrammar } from '../../text/lezer.js';
+import { checkShape, type ShapeLimits } from '../../text/shape.js';
 
-/** Longest query text taken, as many characters as Loki allows. */
-export const maxQueryLength = 131_072;
+const shape: ShapeLimits = {
+  // As many characters as Loki allows.
+  maxLength: 131_072,
+  maxDepth: 200,
+  maxItems: 500,
+};
 /** Deepest nesting of the tree that is worked on, so that recursion is bounded. */
-const maxDepth = 2000;
+const maxDepth = 2100;
 
 /** One node of lezer's tree with its text at hand. */
 export class Node {
@@ -58,16 +64,15 @@ export class Node {
 
 /** Parses, or throws `bad_data` with the line and column of the first token that does not fit. */
 export function parseTree(query: string): Node {
-  if (query.length > maxQueryLength) {
-    throw new QueryError('limit', `the query is ${query.length} characters long, at most ${maxQueryLength}`);
-  }
+  checkShape(query, shape);
   if (query.trim() === '') throw new QueryError('bad_data', 'parse error: the query is empty');
-  const tree = parser.parse(query);
+  const tree = parseGrammar(parser, query);
   let depth = 0;
   tree.iterate({
     enter(node) {
       if (node.type.isError) throw syntaxError(query, node.from, node.to);
-      if (++depth > maxDepth) throw new QueryError('limit', 'the query is nested too deeply');
+      if (++depth > maxDepth)
+        throw new QueryError('bad_data', `the query is nested or chained deeper than ${maxDepth / 3} levels`);
     },
     leave() {
       depth--;

@@ -8,6 +8,7 @@ import type { Window } from '../plan/times.js';
 import { findExemplars } from './exemplars.js';
 import { metricMetadata } from './metadata.js';
 import { invalid, type Params } from '../../server/params.js';
+import { readFrom } from '../../server/range.js';
 import { truncated, type Answer } from '../../server/reply.js';
 import { expression } from './query.js';
 import { eachSeries, findSeries, metricNames } from './series.js';
@@ -75,10 +76,7 @@ function timeWindow(ctx: QueryContext, params: Params): Window {
   const to = params.timeMs('end') ?? Date.now();
   const from = params.timeMs('start') ?? to - defaultRangeMs;
   if (to < from) throw invalid('end', 'end timestamp must not be before start time');
-  if (to - from > ctx.limits.maxRangeMs) {
-    throw new QueryError('limit', `the time range is longer than ${ctx.limits.maxRangeMs / 1000} s`);
-  }
-  return { from: from - 1, to };
+  return { from: readFrom(from, to, ctx.limits) - 1, to };
 }
 
 function decodeUtf8Name(name: string): string {

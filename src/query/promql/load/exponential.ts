@@ -1,6 +1,6 @@
 import type { ExponentialPoint } from './histogram.js';
 import type { Fragment } from '../../sql/fragment.js';
-import type { SampleRequest } from './samples.js';
+import type { SampleRequest } from './request.js';
 
 /** The points of exponential histograms, by stream. */
 export async function exponentialPoints(

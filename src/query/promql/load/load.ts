@@ -3,6 +3,7 @@ import { checkSeries } from '../../series/context.js';
 import { allOf, exactly } from '../../sql/fragment.js';
 import { literal } from '../../sql/literal.js';
 import type { QueryContext } from '../../server/guard.js';
+import { readFrom } from '../../server/range.js';
 import type { Yielder } from '../../series/yielder.js';
 import { metricName } from '../../series/labels.js';
 import type { VectorSelector } from '../syntax/ast.js';
@@ -11,7 +12,8 @@ import { discover } from './discover.js';
 import { compileMatcher, matchesAll, type CompiledMatcher } from '../../series/matchers.js';
 import { conflictLabels, mergeSeries, type SampleSeries } from '../../series/samples.js';
 import { inWindow } from './predicates.js';
-import { loadPart, type Account } from './samples.js';
+import type { Account } from './request.js';
+import { loadPart } from './samples.js';
 import { isOriginalName, sourcesFor, wantsTargetInfo } from './sources.js';
 import { loadTargetInfo } from './target.js';
 
@@ -28,7 +30,7 @@ export async function load(
   yielder: Yielder,
   windows: ReadonlyMap<VectorSelector, Window>,
 ): Promise<LoadedSeries> {
-  const { maxSamples, maxSeries, maxRangeMs } = ctx.limits;
+  const { maxSamples, maxSeries } = ctx.limits;
   let samples = 0;
   const account: Account = (more) => {
     samples += more;
@@ -42,10 +44,8 @@ export async function load(
   const out = new Map<VectorSelector, readonly SampleSeries[]>();
   let seriesCount = 0;
   for (const { selectors, window } of joined(windows)) {
-    if (window.to - window.from > maxRangeMs) {
-      throw new QueryError('limit', `a selector needs more than the longest range of ${maxRangeMs / 1000} s`);
-    }
-    const series = await loadSelector(ctx, yielder, account, selectors[0] as VectorSelector, window);
+    const read = { from: readFrom(window.from, window.to, ctx.limits), to: window.to };
+    const series = await loadSelector(ctx, yielder, account, selectors[0] as VectorSelector, read);
     seriesCount += series.length;
     checkSeries(seriesCount, maxSeries);
     for (const selector of selectors) out.set(selector, series);

@@ -1,9 +1,7 @@
 import type { SqlColumn } from '../../../lake/session.js';
-import type { QueryContext } from '../../server/guard.js';
 import { Labels, metricName } from '../../series/labels.js';
 import { plainDecimal } from '../../text/numbers.js';
 import type { Yielder } from '../../series/yielder.js';
-import type { Window } from '../plan/times.js';
 import { sourcePredicate, streamId, type Stream } from './discover.js';
 import { exponentialPoints } from './exponential.js';
 import { bucketBounds, cumulative, exponentialBuckets } from './histogram.js';
@@ -11,20 +9,9 @@ import { IdTable } from '../../series/ids.js';
 import { matchesAll, type CompiledMatcher } from '../../series/matchers.js';
 import { allOf, exactly, type Fragment } from '../../sql/fragment.js';
 import { literal } from '../../sql/literal.js';
-import { suffixes, type MetricTable, type Part, type Source } from './sources.js';
+import type { SampleRequest } from './request.js';
+import { suffixes, type MetricTable, type Part } from './sources.js';
 import { SeriesBuilder, type SampleSeries } from '../../series/samples.js';
-
-/** Throws once a query has taken more samples than it may. */
-export type Account = (samples: number) => void;
-
-export interface SampleRequest {
-  readonly ctx: QueryContext;
-  readonly yielder: Yielder;
-  readonly account: Account;
-  readonly source: Source;
-  readonly matchers: readonly CompiledMatcher[];
-  readonly window: Window;
-}
 
 /** OTLP data point flag "no recorded value": the series ends here. */
 const stale = '(coalesce(flags, 0) & 1) = 1';

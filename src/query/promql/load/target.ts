@@ -3,7 +3,7 @@ import { resourceColumns, targetInfoLabels } from './identity.js';
 import { matchesAll } from '../../series/matchers.js';
 import type { Fragment } from '../../sql/fragment.js';
 import { inWindow } from './predicates.js';
-import type { SampleRequest } from './samples.js';
+import type { SampleRequest } from './request.js';
 import { metricTables } from './sources.js';
 import { SeriesBuilder, type SampleSeries } from '../../series/samples.js';
 

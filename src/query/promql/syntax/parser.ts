@@ -5,6 +5,8 @@ import { labelName } from '../../attributes/label-name.js';
 import type { Grouping } from '../../series/aggregate.js';
 import { metricName } from '../../series/labels.js';
 import type { Matcher, MatchOp } from '../../series/matchers.js';
+import { parseTree } from '../../text/lezer.js';
+import { checkShape, type ShapeLimits } from '../../text/shape.js';
 import { unquote } from '../../text/unquote.js';
 import { children, type At, type Expr } from './ast.js';
 import { childNodes, duration } from './durations.js';
@@ -13,16 +15,18 @@ import { climb, type Item, type Operator } from './precedence.js';
 import { literalNumber } from './literals.js';
 import { matching } from './matching.js';
 
-const maxLength = 64 * 1024;
 const maxDepth = 500;
+const shape: ShapeLimits = {
+  maxLength: 64 * 1024,
+  maxDepth,
+  maxItems: 1000,
+};
 
 /** Parses PromQL; its types are not checked yet. Throws QueryError `bad_data` with `line:column`, or `unsupported`. */
 export function parseExpr(source: string): Expr {
   if (source.trim() === '') throw parseError(source, 0, 'no expression found in input');
-  if (source.length > maxLength) {
-    throw new QueryError('bad_data', `the query is longer than ${maxLength} characters`);
-  }
-  const tree = parser.parse(source);
+  checkShape(source, shape);
+  const tree = parseTree(parser, source);
   const fault = firstFault(tree.topNode);
   if (fault) throw syntaxError(source, fault);
   const [root] = childNodes(tree.topNode);
@@ -34,7 +38,7 @@ export function parseExpr(source: string): Expr {
   } catch (error) {
     // The call stack ends before the depth can be measured when a query is nested without any sense.
     if (!(error instanceof RangeError)) throw error;
-    throw new QueryError('bad_data', `the query is nested deeper than ${maxDepth} levels`);
+    throw new QueryError('bad_data', `the query is nested or chained deeper than ${maxDepth} levels`);
   }
 }
 

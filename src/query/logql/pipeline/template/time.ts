@@ -60,12 +60,12 @@ function formatter(zone: string): Intl.DateTimeFormat {
 
 function zoned(milliseconds: number, zone: string): { local: Date; name: string } {
   if (zone === 'UTC') return { local: new Date(milliseconds), name: 'UTC' };
-  const parts = Object.fromEntries(
+  const parts = new Map(
     formatter(zone)
       .formatToParts(milliseconds)
-      .map((part) => [part.type, part.value]),
+      .map((part): [string, string] => [part.type, part.value]),
   );
-  const number = (name: string) => Number(parts[name]);
+  const number = (name: string) => Number(parts.get(name));
   return {
     local: new Date(
       Date.UTC(
@@ -77,7 +77,7 @@ function zoned(milliseconds: number, zone: string): { local: Date; name: string 
         number('second'),
       ),
     ),
-    name: parts['timeZoneName'] ?? zone,
+    name: parts.get('timeZoneName') ?? zone,
   };
 }
 

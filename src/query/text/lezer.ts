@@ -1,0 +1,34 @@
+import type { PartialParse, Tree } from '@lezer/common';
+import { QueryError } from '../../lake/query-error.js';
+import { countOperators } from './shape.js';
+
+interface GrammarParser {
+  startParse(input: string): PartialParse;
+}
+
+/** A parse in progress: the tables of what is read and not yet put together, one for each way to read it. */
+interface Tables {
+  readonly stacks: readonly { readonly stack: readonly number[] }[];
+}
+
+/** The library throws away what is in a table of 8,400 entries, and then reports a fault where there is none. */
+const room = 8200;
+
+/**
+ * The syntax tree of a query, faults and all. A chain of operators or stages that is longer than the grammar can hold
+ * is refused. Throws QueryError `bad_data`.
+ */
+export function parseTree(parser: GrammarParser, source: string): Tree {
+  const parse = parser.startParse(source) as PartialParse & Tables;
+  for (;;) {
+    const tree = parse.advance();
+    if (tree) return tree;
+    if (parse.stacks.every(({ stack }) => stack.length < room)) continue;
+    const count = countOperators(source.slice(0, parse.parsedPos));
+    throw new QueryError(
+      'bad_data',
+      `the query is too long a chain: more than ${count} operators or stages one after the other, as there are up to ` +
+        `character ${parse.parsedPos}, can't be read; group them with parentheses or split the query`,
+    );
+  }
+}
