@@ -10,7 +10,7 @@ import {
   type Signal,
 } from '../../schema/index.js';
 import type { Telemetry } from '../../telemetry/index.js';
-import { DecodeQueueFullError, DecodeWorkerError } from '../errors.js';
+import { DecodeMemoryError, DecodeQueueFullError, DecodeWorkerError } from '../errors.js';
 import type { Decoder, ReplayedPayloads } from '../types.js';
 import { DecodeBudget } from './budget.js';
 import { collect } from './collect.js';
@@ -147,6 +147,7 @@ export class DecodePool implements Decoder {
         this.budget.give(reply.pages);
         results.push(...reply.results);
       } catch (error) {
+        if (error instanceof DecodeMemoryError && results.length > 0) break;
         if (this.#closed || !(error instanceof DecodeWorkerError)) throw error;
         if (oneByOne || rest.length === 1) {
           results.push({ ok: false, code: 'malformed', message: error.message });

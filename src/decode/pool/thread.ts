@@ -97,7 +97,11 @@ export class DecodeThread {
   }
 
   #settle(message: Exclude<WorkerMessage, 'ready'>): void {
-    if (this.#task?.id !== message.id) return;
+    if (this.#task?.id !== message.id) {
+      // Nobody waits for it any more, so nobody else gives its memory back.
+      if ('pages' in message) this.options.budget.give(message.pages);
+      return;
+    }
     const task = this.#finish();
     if ('short' in message) {
       task?.reject(new DecodeMemoryError(message.short.usedBytes, message.short.limitBytes));
