@@ -192,7 +192,7 @@ describe('effective', () => {
   it('computes what depends on the machine and on other settings', () => {
     const config = effective(resolveConfig({ env: { CANARDSTACK_DATA_DIR: '/d' } }).config, host);
     assert.equal(config.duckdbMemoryLimitBytes, 4_000_000_000);
-    assert.equal(config.queryMemoryLimitBytes, 4_000_000_000);
+    assert.equal(config.queryMemoryLimitBytes, 3_000_000_000);
     assert.equal(config.memoryCapBytes, 8_000_000_000);
     assert.equal(config.duckdbThreads, 1);
     assert.equal(config.decodeThreads, 1);

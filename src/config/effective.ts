@@ -80,7 +80,7 @@ export function effective(config: Config, host: Machine = machine()): EffectiveC
     memoryCapBytes: config.memoryCapBytes ?? Math.floor(host.memoryBytes * 0.8),
     decodeMemoryBytes: config.decodeMemoryBytes ?? Math.min(Math.floor(host.memoryBytes / 4), 2 * 1024 ** 3),
     maxRequestRowBytes: config.maxRequestRowBytes ?? defaultRequestRowBytes(host.memoryBytes),
-    queryMemoryLimitBytes: config.queryMemoryLimitBytes ?? duckdbMemoryLimitBytes,
+    queryMemoryLimitBytes: config.queryMemoryLimitBytes ?? Math.floor(duckdbMemoryLimitBytes * 0.75),
     duckdbExtensionDir: config.duckdbExtensionDir ?? join(userCacheDir(), 'canardstack', 'extensions'),
     ducklakeCatalogPath: config.ducklakeCatalogPath ?? join(config.dataDir, 'canardstack.ducklake'),
     ducklakeDataPath: config.ducklakeDataPath ?? join(config.dataDir, 'data'),

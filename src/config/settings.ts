@@ -409,8 +409,8 @@ const queries = {
     'QUERY_MEMORY_LIMIT',
     bytes(),
     undefined,
-    'Memory that all queries together may take from DuckDB.',
-    { computed: 'the DuckDB memory limit' },
+    'Memory that all queries together may take from DuckDB; beyond it the one that has run longest is stopped.',
+    { computed: 'three quarters of DUCKDB_MEMORY_LIMIT' },
   ),
   queryMaxRangeSecs: setting(
     'QUERY_MAX_RANGE_SECS',

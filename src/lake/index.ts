@@ -30,6 +30,7 @@ import {
   refuseOverData,
   type OwnershipConfig,
 } from './ownership.js';
+import { QueryMemory } from './query-memory.js';
 import { ConnectionPool } from './readers.js';
 import { checkCurrentSchema, checkSchema, ensureTogether, hasTables } from './schema.js';
 import { tableSizes } from './stats.js';
@@ -38,7 +39,7 @@ import { CommitError, type Lake, type LakeStats } from './types.js';
 export * from './types.js';
 export { LakeError } from '../duckdb/index.js';
 export { defaultExtensionDir, duckdbBuild, installExtensions } from '../duckdb/index.js';
-export { readOnlySql, type SqlResult } from './readonly-sql.js';
+export { readOnlySql, type SqlResult } from './readonly-sql/index.js';
 export { ident, literal, qualified, timestampLiteral } from '../duckdb/index.js';
 
 /** The settings that the lake reads. */
@@ -49,7 +50,7 @@ export type LakeConfig = Pick<
   Partial<Pick<Config, 'retentionMaxSharePercent' | 'clockToleranceSecs'>> &
   CatalogConfig &
   InstanceConfig &
-  Partial<Pick<Config, 'catalogWaitSecs'>> &
+  Partial<Pick<Config, 'catalogWaitSecs' | 'queryMemoryLimitBytes'>> &
   OwnershipConfig;
 
 export interface OpenLakeOptions {
@@ -158,6 +159,13 @@ async function openOwned(
       notice: (error) => host.notice(error),
     },
     config.queryMaxRows,
+    config.queryMemoryLimitBytes === undefined
+      ? null
+      : new QueryMemory(
+          config.queryMemoryLimitBytes,
+          () => host.acquire(),
+          (connection) => host.release(connection),
+        ),
   );
   host.onReplace(() => readers.renew());
   const time = new LakeClock({

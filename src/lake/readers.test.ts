@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { QueryError } from './query-error.js';
+import { QueryMemory } from './query-memory.js';
 import { ConnectionPool } from './readers.js';
 import type { ReadSession } from './session.js';
 
@@ -52,5 +53,40 @@ describe('a read session', () => {
       }),
     );
     await assert.rejects(reading, /that is enough/);
+  });
+});
+
+describe('the memory of queries', () => {
+  it('is held under the limit: the query that has run longest is stopped, and says why', async () => {
+    const instance = await DuckDBInstance.create(':memory:', { threads: '2', memory_limit: '2GB' });
+    const limit = 100_000_000;
+    const memory = new QueryMemory(
+      limit,
+      () => instance.connect(),
+      (connection) => connection.closeSync(),
+    );
+    const pool = new ConnectionPool({ connect: () => instance.connect() }, 10_000_000, memory);
+    const never = new AbortController().signal;
+    const run = (sql: string) => pool.withSession(never, (session) => session.rows(sql));
+    try {
+      const hungry = run(
+        `SELECT count(*) FROM (SELECT md5(i::VARCHAR) AS k, max(i) FROM range(60000000) t(i) GROUP BY k)`,
+      );
+      const modest = run(`SELECT sum(i) AS s FROM range(1000000) t(i)`);
+      await assert.rejects(
+        hungry,
+        (error) =>
+          error instanceof QueryError &&
+          error.kind === 'limit' &&
+          /CANARDSTACK_QUERY_MEMORY_LIMIT, 100000000 bytes/.test(error.message),
+      );
+      assert.equal((await modest).length, 1);
+      assert.equal((await run('SELECT 1 AS one'))[0]?.['one'], 1);
+    } finally {
+      pool.close();
+      // The watch gives its connection back with the next look.
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      instance.closeSync();
+    }
   });
 });

@@ -2,6 +2,7 @@ import type { DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
 import { ResultReturnType, type DuckDBConnection } from '@duckdb/node-api';
 import { LakeError, firstLine, isFatal } from '../duckdb/index.js';
 import { QueryError } from './query-error.js';
+import type { QueryMemory } from './query-memory.js';
 import { rawChunk } from './raw-chunk.js';
 import {
   RowCollector,
@@ -38,6 +39,7 @@ export class ConnectionPool implements ReadPool {
   constructor(
     private readonly source: ConnectionSource,
     private readonly maxRows: number,
+    private readonly memory: QueryMemory | null = null,
   ) {}
 
   async withSession<T>(signal: AbortSignal, work: (session: ReadSession) => Promise<T>): Promise<T> {
@@ -66,14 +68,23 @@ export class ConnectionPool implements ReadPool {
     const interrupt = () => connection.interrupt();
     signal.addEventListener('abort', interrupt, { once: true });
     let failed = true;
+    let stopped: QueryError | null = null;
+    const unwatch = this.memory?.watch({
+      stop(error) {
+        stopped = error;
+        interrupt();
+      },
+    });
     try {
       signal.throwIfAborted();
       const value = await work(session);
       failed = false;
       return value;
     } catch (error) {
+      if (stopped !== null && !signal.aborted) throw stopped as QueryError;
       throw mapped(this.source.notice?.(error) ?? error);
     } finally {
+      unwatch?.();
       // `work` may have left a statement running, and its connection must outlive it.
       if (session.running > 0) connection.interrupt();
       await this.#counted(session.idle(), late);
@@ -174,7 +185,7 @@ function mapped(error: unknown): unknown {
   if (message.startsWith('Out of Memory Error')) {
     return new QueryError(
       'limit',
-      'the query needs more memory than it may take; narrow its range or filters',
+      'the query needs more memory than CANARDSTACK_DUCKDB_MEMORY_LIMIT leaves; narrow its range or its filters',
     );
   }
   if (/^(IO|HTTP|Connection) Error/.test(message)) {

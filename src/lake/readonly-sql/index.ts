@@ -1,6 +1,8 @@
-import { firstLine, literal } from '../duckdb/index.js';
-import { QueryError } from './query-error.js';
-import type { ReadSession, SqlValue } from './session.js';
+import { firstLine, literal } from '../../duckdb/index.js';
+import { QueryError } from '../query-error.js';
+import type { ReadSession, SqlValue } from '../session.js';
+import { checkText } from './text.js';
+import { checkTree } from './tree.js';
 
 export interface SqlResult {
   readonly columns: readonly { name: string; type: string }[];
@@ -15,9 +17,9 @@ const maxResultSize = 64 * 1024 * 1024;
 
 /**
  * Runs one read-only statement written by a person: SELECT (also WITH, FROM, VALUES, DESCRIBE, SHOW,
- * SUMMARIZE) or EXPLAIN of one. DuckDB itself parses it; every function that reads files or has effects is
- * refused, because a SELECT may call those (a read-only transaction does not hold DuckLake's functions back).
- * Throws QueryError 'bad_data' for anything else. Stops after `maxRows` rows and says so.
+ * SUMMARIZE) or EXPLAIN of one. DuckDB itself parses it; tables that are not the lake's, every function that reads files
+ * or has effects, and what costs more than `sqlLimits` allow are refused, because a SELECT may name and call all of
+ * those (a read-only transaction does not hold DuckLake's functions back). Throws QueryError 'bad_data' for anything else. Stops after `maxRows` rows and says so.
  */
 export async function readOnlySql(
   session: ReadSession,
@@ -77,59 +79,6 @@ async function describe(
   return rows.map((row) => ({ name: String(row['column_name']), type: String(row['column_type']) }));
 }
 
-/** Table functions that only look. Everything else a FROM clause may call is refused. */
-const tableFunctions = new Set([
-  'range',
-  'generate_series',
-  'unnest',
-  'repeat',
-  'repeat_row',
-  'json_each',
-  'json_tree',
-  'summary',
-  'pragma_table_info',
-  'pragma_version',
-  'pragma_database_size',
-  'duckdb_tables',
-  'duckdb_columns',
-  'duckdb_views',
-  'duckdb_schemas',
-  'duckdb_databases',
-  'duckdb_types',
-  'duckdb_functions',
-  'duckdb_keywords',
-  'duckdb_memory',
-  'duckdb_settings',
-  'duckdb_extensions',
-  'duckdb_temporary_files',
-  'ducklake_snapshots',
-  'ducklake_current_snapshot',
-  'ducklake_last_committed_snapshot',
-  'ducklake_table_info',
-  'ducklake_list_files',
-  'ducklake_options',
-  'ducklake_settings',
-  'ducklake_table_insertions',
-  'ducklake_table_deletions',
-  'ducklake_table_changes',
-]);
-
-/** Scalar functions with effects, or that reveal the process's surroundings. */
-const refusedFunctions = new Set([
-  'nextval',
-  'write_log',
-  'getenv',
-  'set_config',
-  'checkpoint',
-  'force_checkpoint',
-  'sleep_ms',
-  'error',
-  'parse_duckdb_log_message',
-  'query',
-  'query_table',
-  'which_secret',
-]);
-
 interface ParsedSql {
   readonly error: boolean;
   readonly error_type?: string;
@@ -138,8 +87,7 @@ interface ParsedSql {
 }
 
 async function refuseUnsafe(session: ReadSession, select: string): Promise<void> {
-  if (select.length === 0) throw new QueryError('bad_data', 'there is no statement');
-  if (select.includes('\0')) throw new QueryError('bad_data', 'the statement contains a NUL character');
+  checkText(select);
   const [row] = await session.rows(`SELECT json_serialize_sql(${literal(select)}) AS parsed`);
   const parsed = JSON.parse(String(row?.['parsed'])) as ParsedSql;
   if (parsed.error) {
@@ -151,30 +99,7 @@ async function refuseUnsafe(session: ReadSession, select: string): Promise<void>
     );
   }
   if (parsed.statements?.length !== 1) throw new QueryError('bad_data', 'one statement at a time is allowed');
-  inspect(parsed.statements[0]?.node, false);
-}
-
-/** Walks DuckDB's serialised syntax tree; depth is bounded by DuckDB's own expression limit. */
-function inspect(node: unknown, asTable: boolean): void {
-  if (Array.isArray(node)) {
-    for (const child of node) inspect(child, false);
-    return;
-  }
-  if (typeof node !== 'object' || node === null) return;
-  const fields = node as Record<string, unknown>;
-  if (fields['class'] === 'FUNCTION' || typeof fields['function_name'] === 'string') {
-    const name = String(fields['function_name']).toLowerCase();
-    const refused = asTable
-      ? !tableFunctions.has(name)
-      : refusedFunctions.has(name) || /^(read_|parquet_|ducklake_|canardstack_|pg_|http_)/.test(name);
-    if (refused) throw new QueryError('bad_data', `the function ${name} is not allowed here`);
-  }
-  if (fields['type'] === 'BASE_TABLE' && /[/\\]|\.\w+$|[*?[]|:/.test(String(fields['table_name']))) {
-    throw new QueryError('bad_data', `${String(fields['table_name'])} is a file, only tables can be read`);
-  }
-  for (const [key, child] of Object.entries(fields)) {
-    inspect(child, fields['type'] === 'TABLE_FUNCTION' && key === 'function');
-  }
+  checkTree(parsed.statements[0]?.node);
 }
 
 function jsonValue(value: unknown): unknown {

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { columnBatch } from '../../test/support/batch.js';
-import { openTestLake, rowsOf } from '../../test/support/open-lake.js';
-import { temporaryFolder } from '../../test/support/server.js';
-import { QueryError } from './query-error.js';
-import { readOnlySql, type Lake, type SqlResult } from './index.js';
+import { columnBatch } from '../../../test/support/batch.js';
+import { openTestLake, rowsOf } from '../../../test/support/open-lake.js';
+import { temporaryFolder } from '../../../test/support/server.js';
+import { QueryError } from '../query-error.js';
+import { readOnlySql, type Lake, type SqlResult } from '../index.js';
 
 describe('read-only SQL', () => {
   let folder: string;
@@ -173,6 +173,104 @@ describe('read-only SQL', () => {
     }
     assert.deepEqual(await rowsOf(lake, 'SELECT count(*) n FROM lake.logs'), [{ n: 2n }]);
     assert.equal((await lake.watermarks()).get('a'), 1);
+  });
+
+  it('reads the lake and nothing else', async () => {
+    const refused = [
+      'FROM "/some/folder"."csv"',
+      'FROM "http://host"."csv"',
+      'FROM "http://host"."x"."csv"',
+      'FROM __ducklake_metadata_lake.ducklake_data_file',
+      'FROM __ducklake_metadata_lake.main.ducklake_data_file',
+      'FROM __ducklake_metadata_lake.pg_catalog.pg_authid',
+      'FROM pg_catalog.pg_class',
+      'FROM system.main.duckdb_settings',
+      'FROM memory.main.x',
+      'FROM duckdb_settings',
+      'FROM duckdb_settings()',
+      'FROM duckdb_databases()',
+      'FROM duckdb_secrets',
+      'FROM lake.other.logs',
+      'SELECT (SELECT count(*) FROM pg_catalog.pg_settings)',
+      'WITH a AS (FROM __ducklake_metadata_lake.ducklake_snapshot) FROM a',
+      `SELECT current_setting('temp_directory')`,
+      `SELECT getvariable('x')`,
+      `SELECT * FROM json_execute_serialized_sql('{}')`,
+    ];
+    for (const sql of refused) {
+      await assert.rejects(
+        run(sql),
+        (error) => error instanceof QueryError && error.kind === 'bad_data',
+        sql,
+      );
+    }
+    for (const sql of [
+      'FROM main.logs',
+      'FROM LAKE.MAIN.LOGS',
+      'WITH pg_mine AS (SELECT 1) FROM pg_mine',
+      'SELECT table_name FROM information_schema.tables',
+      'FROM duckdb_tables()',
+      'SELECT l.body FROM lake.logs l JOIN lake.v_logs v USING (trace_id)',
+    ]) {
+      await assert.doesNotReject(run(sql), sql);
+    }
+  });
+
+  it('refuses before it is planned what planning or one call would take too much for', async () => {
+    const many = (count: number, text: string, between: string) => Array(count).fill(text).join(between);
+    const doubling = Array.from({ length: 17 }, (_, i) =>
+      i === 0 ? 'c0 AS (SELECT 1 x)' : `c${i} AS (SELECT a.x FROM c${i - 1} a JOIN c${i - 1} b ON true)`,
+    );
+    const longer = Array.from({ length: 30 }, (_, i) =>
+      i === 0 ? `c0 AS (SELECT body s FROM lake.logs)` : `c${i} AS (SELECT s || s AS s FROM c${i - 1})`,
+    );
+    const refused: [string, RegExp][] = [
+      [`SELECT damerau_levenshtein(repeat('a', 60000), repeat('b', 60000))`, /damerau_levenshtein/],
+      [`SELECT levenshtein(body, body) FROM lake.logs`, /levenshtein/],
+      [`SELECT jaro_winkler_similarity(body, body) FROM lake.logs`, /jaro/],
+      [many(5000, 'SELECT 1', ' UNION ALL '), /clauses/],
+      [many(150, 'SELECT 1', ' UNION ALL '), /UNION/],
+      [`WITH ${doubling.join(', ')} SELECT count(*) FROM c16`, /tables/],
+      [`WITH ${longer.join(', ')} SELECT length(s) FROM c29`, /longer/],
+      [`SELECT ${'('.repeat(900)}1${')'.repeat(900)}`, /nested/],
+      [`SELECT ${many(1500, '1', ', ')}`, /columns/],
+      [`SELECT ${many(50_001, '1', ',')}`, /characters/],
+      [`SELECT [${many(20_000, '1', ',')}]`, /expressions/],
+      [`SELECT * FROM ${many(70, 'lake.logs', ', ')}`, /joins|tables/],
+      [`SELECT count(*) FROM lake.logs GROUP BY CUBE (${many(12, 'body', ', ')})`, /CUBE/],
+      [`SELECT repeat(repeat(body, 10000), 10000) FROM lake.logs`, /longer/],
+      [`SELECT lpad('x', 4000000000)`, /longer/],
+      [`SELECT rpad('x', 4000000000 , 'y')`, /longer/],
+      [`SELECT list_sum(range(4000000000))`, /longer/],
+      [`SELECT list_transform(range(100000), x -> list_sum(range(x)))`, /longer/],
+      [`SELECT printf('%999999999d', 1)`, /longer/],
+      [`SELECT format('{:>999999999}', 1)`, /longer/],
+      [`SELECT bar(1, 0, 1, 2000000000)`, /longer/],
+      [`SELECT NULL::INTEGER[100000]`, /array type/],
+      [`SELECT NULL::INTEGER[1000][100000]`, /array type/],
+      [`WITH ${Array.from({ length: 60 }, (_, i) => `c${i} AS (SELECT ${i})`).join(', ')} SELECT 1`, /WITH/],
+    ];
+    for (const [sql, why] of refused) {
+      const begun = performance.now();
+      await assert.rejects(
+        run(sql),
+        (error) => error instanceof QueryError && error.kind === 'bad_data' && why.test(error.message),
+        sql.slice(0, 100),
+      );
+      assert.ok(performance.now() - begun < 5000, sql.slice(0, 100));
+    }
+    const columns = many(25, 'body', ` || ' ' || `);
+    for (const sql of [
+      `SELECT ${columns} FROM lake.logs`,
+      `SELECT replace(replace(body, 'a', 'b'), 'c', 'de'), regexp_replace(body, '[0-9]+', 'N') FROM lake.logs`,
+      `SELECT lpad(severity_text, 10, ' '), repeat('-', 40) FROM lake.logs`,
+      `SELECT list_sum(range(100)), printf('%05d %s', 7, body) FROM lake.logs`,
+      `SELECT body FROM lake.logs WHERE body LIKE '((((((' OR body = '${'('.repeat(500)}' -- ${'('.repeat(500)}`,
+      `SELECT /* ${'('.repeat(500)} */ $a$ ${'('.repeat(500)} $a$`,
+      many(50, 'SELECT body FROM lake.logs', ' UNION ALL '),
+    ]) {
+      await assert.doesNotReject(run(sql), sql.slice(0, 100));
+    }
   });
 
   it('is held in by DuckDB itself even without the guard', async () => {
