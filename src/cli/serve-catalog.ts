@@ -1,4 +1,6 @@
-import { mkdir } from 'node:fs/promises';
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { catalogFrom, type Catalog } from '../catalog/index.js';
 import { LeaseHeldError, takeCatalog, type CatalogOwnership } from '../catalog/lease/index.js';
 import {
@@ -11,6 +13,8 @@ import { parseBind } from '../config/address.js';
 import { effective, type Config, type EffectiveConfig } from '../config/index.js';
 import { defaultExtensionDir, firstLine, installExtensions, LakeError } from '../duckdb/index.js';
 import { prepareCatalog } from '../lake/prepare.js';
+import { backupPath, CatalogBackups } from '../recovery/index.js';
+import { openStorage, type Storage } from '../storage/index.js';
 import { createTelemetry, type Telemetry } from '../telemetry/index.js';
 import { processMetrics } from '../telemetry/process.js';
 import { endAtOnce } from './end-at-once.js';
@@ -32,9 +36,10 @@ export async function serveCatalog(given: Config): Promise<number> {
   }
   const telemetry = createTelemetry(config.logLevel);
   const { log } = telemetry;
-  const state: { waiting: string | null; server: CatalogServer | null } = {
+  const state: { waiting: string | null; server: CatalogServer | null; backups: CatalogBackups | null } = {
     waiting: 'starting',
     server: null,
+    backups: null,
   };
   const stop = stopSignal();
   processMetrics(telemetry, { version, duckdb: '', ducklake: '' }, () => Promise.resolve(null));
@@ -43,13 +48,22 @@ export async function serveCatalog(given: Config): Promise<number> {
     get notReady() {
       return state.waiting;
     },
+    get backups() {
+      return tooOld(state.backups);
+    },
+    backup: async (token) =>
+      sameSecret(token, config.ducklakeQuackToken ?? '') ? ((await state.backups?.make()) ?? null) : null,
   });
   let ownership: CatalogOwnership | null = null;
+  let backupStorage: Storage | null = null;
   try {
     ownership = await own(config, telemetry, stop.signal, (reason) => (state.waiting = reason));
     state.waiting = 'preparing the catalog';
     const server = await open(config, ownership, telemetry);
     state.server = server;
+    backupStorage = openStorage(backupPath(config), config);
+    state.backups = backupsOf(server, backupStorage, config, telemetry);
+    if (config.ducklakeMaintenanceEnabled) state.backups.start();
     state.waiting = null;
     log.info(
       { listen: config.catalogListen, port: server.port, file: ownership.file, epoch: ownership.epoch },
@@ -66,6 +80,7 @@ export async function serveCatalog(given: Config): Promise<number> {
     }
     state.waiting = 'stopping';
     log.info({ withinMs: config.shutdownTimeoutMs }, 'stopping');
+    await state.backups?.stop();
     await server.close(config.shutdownTimeoutMs / 2);
     await ownership.release();
     log.info('stopped; the catalog file is whole and its lease released');
@@ -76,6 +91,7 @@ export async function serveCatalog(given: Config): Promise<number> {
     throw error;
   } finally {
     stop.end();
+    backupStorage?.close();
     await health.close();
   }
 }
@@ -110,6 +126,8 @@ async function open(
   const catalog: Catalog = { ...named, file: ownership.file, attachUri: `ducklake:${ownership.file}` };
   const extensionDir = config.duckdbExtensionDir ?? defaultExtensionDir();
   await mkdir(config.dataDir, { recursive: true });
+  // What a backup left that was cut short.
+  await rm(scratchOf(config), { recursive: true, force: true });
   await installExtensions({
     dir: extensionDir,
     names: [...new Set([...catalog.extensions, ...catalogServerExtensions])],
@@ -117,10 +135,57 @@ async function open(
   });
   try {
     await prepareCatalog({ catalog, config, extensionDir, telemetry });
-    return await CatalogServer.start({ config, ownership, extensionDir, telemetry });
+    return await CatalogServer.start({
+      config,
+      ownership,
+      extensionDir,
+      scratch: scratchOf(config),
+      telemetry,
+    });
   } catch (error) {
     throw error instanceof LakeError ? error : new Error(firstLine(error), { cause: error });
   }
+}
+
+function scratchOf(config: EffectiveConfig): string {
+  return join(resolve(config.dataDir), 'tmp', 'backup');
+}
+
+/** Only its owner sees one snapshot of the file's tables, whatever the nodes do. */
+function backupsOf(
+  server: CatalogServer,
+  storage: Storage,
+  config: EffectiveConfig,
+  telemetry: Telemetry,
+): CatalogBackups {
+  const { dataPath } = catalogFrom(config);
+  const scratch = scratchOf(config);
+  let last: Promise<unknown> = Promise.resolve();
+  return new CatalogBackups({
+    config,
+    storage,
+    telemetry,
+    source(work) {
+      const made = last.then(() =>
+        server.withConnection((connection, metadata) =>
+          work({ connection, metadata, scratch, kind: 'local', dataPath }),
+        ),
+      );
+      last = made.catch(() => undefined);
+      return made;
+    },
+  });
+}
+
+function tooOld(backups: CatalogBackups | null): string | null {
+  const age = backups?.age() ?? null;
+  if (age === null || age.ageSeconds <= age.limitSeconds) return null;
+  return `the newest good backup of the catalog is ${age.ageSeconds} s old, or there is none`;
+}
+
+function sameSecret(given: string, secret: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return secret !== '' && timingSafeEqual(digest(given), digest(secret));
 }
 
 /** SIGTERM and SIGINT, from now on. */

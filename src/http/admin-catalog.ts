@@ -6,7 +6,7 @@ import type { Telemetry } from '../telemetry/index.js';
 import { HttpError } from './errors.js';
 
 export interface CatalogAdminDeps {
-  readonly upkeep: Pick<CatalogUpkeep, 'status' | 'backup' | 'verify'>;
+  readonly upkeep: Pick<CatalogUpkeep, 'status' | 'backup' | 'verify' | 'backupAge'>;
   readonly telemetry: Telemetry;
 }
 

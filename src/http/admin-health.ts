@@ -203,6 +203,7 @@ export class Health {
         config.clockToleranceSecs,
         `${state.clock?.reason ?? ''}: nothing is deleted by age; ${state.clock?.cure ?? ''}`,
       ),
+      ...this.#backup(),
       finding(
         'retention',
         state.held ? 'page' : 'ok',
@@ -211,6 +212,15 @@ export class Health {
         `${state.held?.reason ?? ''}; ${state.held?.how ?? ''}`,
       ),
     ]);
+  }
+
+  #backup(): Finding[] {
+    const age = this.deps.upkeep?.backupAge() ?? null;
+    if (age === null) return [];
+    const { ageSeconds, limitSeconds } = age;
+    const level = ageSeconds > limitSeconds ? 'page' : 'ok';
+    const reason = `the newest good backup of the catalog is ${ageSeconds} s old, or there is none`;
+    return [finding('backup_age', level, ageSeconds, limitSeconds, reason)];
   }
 
   queries(): HealthReport {

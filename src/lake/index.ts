@@ -6,6 +6,7 @@ import {
   LakeError,
   asLakeError,
   firstLine,
+  isFatal,
   defaultExtensionDir,
   installExtensions,
 } from '../duckdb/index.js';
@@ -182,6 +183,7 @@ async function openOwned(
   await time.look().catch((error: unknown) => {
     telemetry.log.warn({ err: firstLine(error) }, "the lake's time could not be read");
   });
+  const maintenanceLock = ownership === null ? locks.maintenance : ownerLock(ownership);
   const maintenance = new LakeMaintenance({
     time,
     host,
@@ -199,7 +201,7 @@ async function openOwned(
     telemetry,
     faults: options.faults,
     readOnly,
-    lock: ownership === null ? locks.maintenance : ownerLock(ownership),
+    lock: maintenanceLock,
     commitLock: locks.commit,
   });
 
@@ -260,6 +262,25 @@ async function openOwned(
         throw error;
       } finally {
         host.release(connection);
+      }
+    },
+    async alone(work) {
+      assertOwned(ownership);
+      const lease = readOnly ? null : await maintenanceLock.tryAcquire();
+      if (lease === null && !readOnly) return null;
+      const { temporary } = host.current;
+      try {
+        const connection = await host.acquire();
+        try {
+          return await work(connection, temporary);
+        } catch (error) {
+          if (isFatal(error)) host.notice(error);
+          throw error;
+        } finally {
+          host.release(connection);
+        }
+      } finally {
+        await lease?.release();
       }
     },
     ping() {

@@ -165,6 +165,11 @@ export interface Lake {
    * perhaps not made yet, in which DuckDB may make files.
    */
   withConnection<T>(work: (connection: DuckDBConnection, scratch: string) => Promise<T>): Promise<T>;
+  /**
+   * The same as the one node that maintains the lake; null when another does. What `work` rejects with touches nothing else,
+   * unless DuckDB itself is done for.
+   */
+  alone<T>(work: (connection: DuckDBConnection, scratch: string) => Promise<T>): Promise<T | null>;
   /** Cheap check that catalog and storage answer; rejects with a reason fit for /readyz. */
   ping(): Promise<void>;
   /**

@@ -13,13 +13,16 @@ import {
   type BackupEntry,
   type Manifest,
 } from './manifest.js';
+import { withCatalogFile } from './staging.js';
 import { catalogVersion, tableCounts } from './table-counts.js';
 
 export interface BackupSource {
-  /** Has the lake attached as `lake`. */
+  /** Has the lake attached as `lake`, or has its catalog open as `metadata`. */
   readonly connection: DuckDBConnection;
   readonly kind: string;
   readonly dataPath: string;
+  /** The database of this connection that holds the catalog's tables; default: that of `lake`. */
+  readonly metadata?: string;
   /** A folder in which DuckDB may make files. */
   readonly scratch: string;
 }
@@ -35,13 +38,15 @@ export interface BackupResult extends BackupEntry {
 /**
  * Copies the catalog at one snapshot, inlined rows included, into a DuckDB file that any DuckDB can attach as a
  * DuckLake, and puts it with a manifest into `target`. Commits go on meanwhile: what is read is one transaction.
- * `keep`: whole backups that stay, the newest first; null keeps all.
+ * What was stored is read back, opened and counted before it counts as a backup, and before older ones go. `keep`: whole
+ * backups that stay, the newest first; null keeps all.
  */
 export async function backupCatalog(
   source: BackupSource,
   target: Storage,
   keep: number | null,
   onProgress?: CopyProgress,
+  extensionDir?: string,
 ): Promise<BackupResult> {
   if (target.url.startsWith(source.dataPath)) {
     throw new LakeError('schema', `backups in ${target.url} would lie among the lake's own Parquet files`);
@@ -60,11 +65,13 @@ export async function backupCatalog(
       duckdbVersion: (await duckdbBuild()).version,
       dataPath: source.dataPath,
       file: { name: catalogName, bytes, sha256 },
+      sequence: 1 + Math.max(0, ...(await listBackups(target)).map((entry) => entry.manifest.sequence ?? 0)),
       ...facts,
     };
     const stamp = createdAt.toISOString().replaceAll(/[-:]/g, '').replace('.', '');
     const name = `catalog-${stamp}-${manifest.snapshotId}`;
     await target.putFile(`${name}/${catalogName}`, file);
+    await proveStored(target, `${name}/${catalogName}`, file, manifest, extensionDir);
     const text = `${JSON.stringify(manifest, null, 2)}\n`;
     await target.put(`${name}/${manifestName}`, Buffer.from(text));
     const removed = keep === null ? [] : await removeOld(target, Math.max(1, keep), name);
@@ -73,6 +80,37 @@ export async function backupCatalog(
   } finally {
     await rm(file, { force: true });
     await rm(`${file}.wal`, { force: true });
+  }
+}
+
+/** Throws LakeError('unavailable') when what was stored is not what was copied, or can't be opened and counted. */
+async function proveStored(
+  target: Storage,
+  key: string,
+  file: string,
+  manifest: Manifest,
+  extensionDir: string | undefined,
+): Promise<void> {
+  const back = `${file}.stored`;
+  try {
+    await target.getFile(key, back);
+    const { bytes, sha256 } = await checksum(back);
+    if (bytes !== manifest.file.bytes || sha256 !== manifest.file.sha256) {
+      throw new LakeError('unavailable', `the backup ${target.url}${key} came back with other bytes`);
+    }
+    await withCatalogFile(back, { duckdbExtensionDir: extensionDir }, true, async (connection, database) => {
+      const { snapshotId } = await catalogVersion(connection, database);
+      const tables = await tableCounts(connection, database);
+      if (snapshotId !== manifest.snapshotId || JSON.stringify(tables) !== JSON.stringify(manifest.tables)) {
+        throw new LakeError(
+          'unavailable',
+          `the backup ${target.url}${key} holds other rows than were copied`,
+        );
+      }
+    });
+  } finally {
+    await rm(back, { force: true });
+    await rm(`${back}.wal`, { force: true });
   }
 }
 
@@ -90,7 +128,7 @@ async function copyToFile(
     await connection.run('BEGIN TRANSACTION');
     let facts;
     try {
-      const from = { database: lakeMetadata, storesAs: storesAs(kind) };
+      const from = { database: source.metadata ?? lakeMetadata, storesAs: storesAs(kind) };
       await copyCatalog(connection, from, { database: backup, storesAs: 'duckdb' }, onProgress);
       const { snapshotId, ducklakeVersion } = await catalogVersion(connection, backup);
       facts = { snapshotId, ducklakeVersion, tables: await tableCounts(connection, backup) };

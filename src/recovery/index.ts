@@ -1,4 +1,5 @@
 export { backupCatalog, type BackupResult } from './backup.js';
+export { CatalogBackups, type BackupAge } from './backups.js';
 export { listBackups, type Manifest } from './manifest.js';
 export { migrateCatalog, type MigrateReport } from './migrate.js';
 export { rebuildCatalog, type RebuildReport } from './rebuild.js';

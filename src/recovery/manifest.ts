@@ -13,6 +13,8 @@ const manifestSchema = z.object({
   format: z.literal(1),
   /** ISO 8601. */
   createdAt: z.string(),
+  /** Grows with each backup of a place: what is newest is not told by clocks. Missing in older ones. */
+  sequence: z.number().int().optional(),
   /** Kind of the catalog that it was taken from. */
   catalogKind: z.string(),
   snapshotId: z.number().int(),
@@ -53,7 +55,8 @@ export async function listBackups(storage: Storage): Promise<BackupEntry[]> {
     const manifest = parseManifest(await storage.get(`${name}/${manifestName}`));
     if (manifest !== null) entries.push({ name, manifest });
   }
-  return entries;
+  const sequence = ({ manifest }: BackupEntry) => manifest.sequence ?? 0;
+  return entries.sort((a, b) => sequence(a) - sequence(b) || (a.name < b.name ? -1 : 1));
 }
 
 /** Throws LakeError('unavailable') when there is none of that name, or it is damaged. `name` null: the newest. */

@@ -62,7 +62,7 @@ export async function withStagedLake<T>(
 /** Runs `work` on the catalog file as a plain DuckDB database, attached as `file`. */
 export async function withCatalogFile<T>(
   path: string,
-  config: LakeConfig,
+  config: { readonly duckdbExtensionDir: string | undefined },
   readOnly: boolean,
   work: (connection: DuckDBConnection, database: string) => Promise<T>,
 ): Promise<T> {

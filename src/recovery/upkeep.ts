@@ -2,14 +2,14 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { catalogFrom, type Catalog } from '../catalog/index.js';
 import type { Config } from '../config/settings.js';
-import { firstLine } from '../duckdb/index.js';
+import { firstLine, LakeError } from '../duckdb/index.js';
 import type { Lake, LakeConfig } from '../lake/index.js';
 import { retentionCutoff } from '../lake/maintenance/retention.js';
 import { openStorage, type Storage } from '../storage/index.js';
-import { Counter, Gauge, type Telemetry } from '../telemetry/index.js';
-import { backupCatalog, type BackupResult } from './backup.js';
+import { Gauge, type Telemetry } from '../telemetry/index.js';
+import type { BackupResult } from './backup.js';
+import { CatalogBackups, type BackupAge } from './backups.js';
 import type { CopyProgress } from './copy.js';
-import { listBackups } from './manifest.js';
 import { catalogStatus, type CatalogStatus } from './status.js';
 import {
   removableOrphans,
@@ -56,16 +56,17 @@ export class CatalogUpkeep {
   readonly #catalog: Catalog;
   readonly #storage: Storage;
   readonly #metrics: ReturnType<typeof upkeepMetrics>;
+  readonly #schedule: CatalogBackups;
   #timer: NodeJS.Timeout | undefined;
   #tail: Promise<unknown> = Promise.resolve();
-  #nextVerifyAt = 0;
+  #nextVerifyAt = Infinity;
   /** Keys of orphans that the last scheduled verification said it would remove. */
   #announced: ReadonlySet<string> = new Set();
   #stopped = false;
 
   /** Throws StorageError('invalid') when CANARDSTACK_CATALOG_BACKUP_PATH is no folder or URL. */
   constructor(
-    private readonly lake: Pick<Lake, 'withConnection' | 'maintenance'>,
+    private readonly lake: Pick<Lake, 'withConnection' | 'maintenance' | 'alone' | 'time'>,
     private readonly config: UpkeepConfig,
     private readonly telemetry: Telemetry,
   ) {
@@ -73,20 +74,34 @@ export class CatalogUpkeep {
     this.backups = openStorage(backupPath(config), config);
     this.#storage = openStorage(this.#catalog.dataPath, config);
     this.#metrics = upkeepMetrics(telemetry, this.#catalog.kind);
+    const { kind, dataPath } = this.#catalog;
+    this.#schedule = new CatalogBackups({
+      config,
+      storage: this.backups,
+      telemetry,
+      source: (work) =>
+        this.lake.alone((connection, scratch) => work({ connection, scratch, kind, dataPath })),
+    });
   }
 
-  /** Starts the schedule. */
+  /** Of the newest backup; null where none are scheduled, as on the nodes of a catalog server. */
+  backupAge(): BackupAge | null {
+    return this.#schedule.age();
+  }
+
+  /** Starts the schedule. The catalog of a catalog server is backed up by that. */
   start(): void {
-    const intervals = [this.config.catalogBackupIntervalSecs, this.config.catalogVerifyIntervalSecs];
-    const shortest = Math.min(...intervals.map((secs) => secs ?? Infinity)) * 1000;
-    if (this.#timer || this.#stopped || shortest === Infinity) return;
-    this.#nextVerifyAt = Date.now() + (this.config.catalogVerifyIntervalSecs ?? Infinity) * 1000;
-    const look = Math.max(shortestLookMs, Math.min(longestLookMs, shortest / 4));
+    if (this.#timer || this.#stopped) return;
+    if (this.#catalog.kind !== 'quack') this.#schedule.start();
+    const { catalogVerifyIntervalSecs: everySecs } = this.config;
+    if (everySecs === undefined) return;
+    this.#nextVerifyAt = performance.now() + everySecs * 1000;
+    const look = Math.max(shortestLookMs, Math.min(longestLookMs, everySecs * 250));
     let busy = false;
     this.#timer = setInterval(() => {
       if (busy) return;
       busy = true;
-      void this.#due().finally(() => (busy = false));
+      void this.#verifyIfDue(everySecs).finally(() => (busy = false));
     }, look);
     this.#timer.unref();
   }
@@ -95,6 +110,7 @@ export class CatalogUpkeep {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#timer);
+    await this.#schedule.stop();
     const timeout = new AbortController();
     const late = sleep(stopWaitMs, undefined, { signal: timeout.signal }).catch(() => undefined);
     await Promise.race([this.#tail, late]);
@@ -109,43 +125,34 @@ export class CatalogUpkeep {
 
   /** Rejects with LakeError or StorageError. */
   backup(onProgress?: CopyProgress): Promise<BackupResult> {
-    return this.#alone(async () => {
-      try {
-        const result = await this.lake.withConnection((connection, scratch) =>
-          backupCatalog(
-            { connection, scratch, kind: this.#catalog.kind, dataPath: this.#catalog.dataPath },
-            this.backups,
-            this.config.catalogBackupKeep,
-            onProgress,
-          ),
-        );
-        this.#metrics.backups.inc({ status: 'ok' });
-        this.#metrics.backedUp(result.manifest);
-        const { path, manifest, milliseconds } = result;
-        this.telemetry.log.info(
-          { path, snapshotId: manifest.snapshotId, bytes: manifest.file.bytes, milliseconds },
-          'backed up the catalog',
-        );
-        return result;
-      } catch (error) {
-        this.#metrics.backups.inc({ status: 'error' });
-        throw error;
-      }
-    });
+    if (this.#catalog.kind === 'quack') {
+      const reason =
+        'the catalog server backs its catalog up (POST /backup on its CANARDSTACK_CATALOG_HEALTH_BIND)';
+      return Promise.reject(new LakeError('unavailable', reason));
+    }
+    return this.#alone(() => this.#schedule.make(onProgress));
   }
 
   /** Rejects with LakeError or StorageError. */
   verify(request: VerifyRequest, onProgress?: VerifyOptions['onProgress']): Promise<VerifyOutcome> {
     return this.#alone(() =>
       this.lake.withConnection(async (connection) => {
+        const { safeMs, contradiction } = await this.lake.time.look();
         const report = await verifyLake(connection, this.#storage, {
+          now: safeMs,
           minAgeMs: request.minAgeMs ?? this.config.catalogOrphanMinAgeSecs * 1000,
-          retentionCutoffMs: retentionCutoff(Date.now(), this.config.retentionDays).getTime(),
+          retentionCutoffMs: retentionCutoff(safeMs, this.config.retentionDays).getTime(),
           ...(onProgress === undefined ? {} : { onProgress }),
         });
         const { repair, only } = request;
         // While files of the lake are missing, what an orphan is worth takes a person to tell.
-        const due = repair && (only === undefined || report.damaged.length === 0);
+        if (repair && contradiction !== null && only === undefined) {
+          throw new LakeError(
+            'unavailable',
+            `nothing is removed by age: ${contradiction.reason}; ${contradiction.cure}`,
+          );
+        }
+        const due = repair && contradiction === null && (only === undefined || report.damaged.length === 0);
         const candidates = due ? removableOrphans(report).filter(({ key }) => only?.has(key) ?? true) : [];
         const removed = await removeOrphans(connection, this.#storage, candidates);
         if (removed.length > 0) this.telemetry.log.info({ files: removed.length }, 'removed orphans');
@@ -177,30 +184,15 @@ export class CatalogUpkeep {
     return outcome;
   }
 
-  async #due(): Promise<void> {
-    const { catalogBackupIntervalSecs: everySecs, catalogVerifyIntervalSecs: verifySecs } = this.config;
-    try {
-      if (everySecs !== undefined && (await this.#ageSecs()) >= everySecs) await this.backup();
-    } catch (error) {
-      if (!this.#stopped)
-        this.telemetry.log.error({ err: firstLine(error) }, 'the backup of the catalog failed');
-    }
-    if (verifySecs === undefined || Date.now() < this.#nextVerifyAt) return;
+  async #verifyIfDue(everySecs: number): Promise<void> {
+    if (performance.now() < this.#nextVerifyAt) return;
     try {
       await this.scheduledVerify();
-      this.#nextVerifyAt = Date.now() + verifySecs * 1000;
+      this.#nextVerifyAt = performance.now() + everySecs * 1000;
     } catch (error) {
       if (!this.#stopped)
         this.telemetry.log.error({ err: firstLine(error) }, 'the catalog could not be verified');
     }
-  }
-
-  /** Of the newest backup, whichever node made it. */
-  async #ageSecs(): Promise<number> {
-    const last = (await listBackups(this.backups)).at(-1);
-    if (last === undefined) return Infinity;
-    this.#metrics.backedUp(last.manifest);
-    return (Date.now() - Date.parse(last.manifest.createdAt)) / 1000;
   }
 
   #alone<T>(work: () => Promise<T>): Promise<T> {
@@ -226,22 +218,6 @@ function upkeepMetrics({ registry }: Telemetry, kind: string) {
     labelNames: ['kind'],
     registers: [registry],
   }).set({ kind }, 1);
-  const time = gauge(
-    'canardstack_catalog_backup_timestamp_seconds',
-    'Time of the last whole backup of the catalog.',
-  );
-  const snapshot = gauge(
-    'canardstack_catalog_backup_snapshot_id',
-    'Snapshot of the last whole backup of the catalog.',
-  );
-  const bytes = gauge('canardstack_catalog_backup_bytes', 'Size of the last whole backup of the catalog.');
-  const backups = new Counter({
-    name: 'canardstack_catalog_backups_total',
-    help: 'Backups of the catalog by this process, by status.',
-    labelNames: ['status'],
-    registers: [registry],
-  });
-  for (const status of ['ok', 'error']) backups.inc({ status }, 0);
   const checked = gauge(
     'canardstack_catalog_verify_timestamp_seconds',
     'Time of the last check of the catalog against storage.',
@@ -258,12 +234,6 @@ function upkeepMetrics({ registry }: Telemetry, kind: string) {
   });
   const orphanBytes = gauge('canardstack_catalog_orphan_bytes', 'Bytes of those files, young ones left out.');
   return {
-    backups,
-    backedUp(manifest: { createdAt: string; snapshotId: number; file: { bytes: number } }) {
-      time.set(Date.parse(manifest.createdAt) / 1000);
-      snapshot.set(manifest.snapshotId);
-      bytes.set(manifest.file.bytes);
-    },
     verified(report: VerifyReport) {
       checked.set(Date.now() / 1000);
       missing.set(report.damaged.length);

@@ -3,7 +3,15 @@ import { stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { BindAddress } from '../../config/address.js';
-import { firstLine, ident, LakeError, literal, openDatabase, type RawDatabase } from '../../duckdb/index.js';
+import {
+  firstLine,
+  ident,
+  LakeError,
+  listLiteral,
+  literal,
+  openDatabase,
+  type RawDatabase,
+} from '../../duckdb/index.js';
 
 export interface BackendOptions {
   /** The catalog file to open: the lease's, not the one that the settings name. */
@@ -14,6 +22,8 @@ export interface BackendOptions {
   /** Loopback; nothing but the terminator is meant to reach it. */
   readonly address: BindAddress;
   readonly token: string;
+  /** The one folder in which it may make files. */
+  readonly scratch: string;
 }
 
 const connectTimeoutMs = 2000;
@@ -66,7 +76,7 @@ export class QuackBackend {
     }
   }
 
-  async #start({ extensionDir, token }: BackendOptions): Promise<void> {
+  async #start({ extensionDir, token, scratch }: BackendOptions): Promise<void> {
     for (const name of catalogServerExtensions) {
       try {
         await this.connection.run(`LOAD ${ident(name)}`);
@@ -97,6 +107,7 @@ export class QuackBackend {
 
       throw new LakeError('unavailable', `Quack does not serve on ${this.uri}: ${reason}`);
     }
+    await this.connection.run(`SET allowed_directories = ${listLiteral([`${scratch}/`])}`);
     await this.connection.run('SET enable_external_access = false');
     await this.connection.run('SET lock_configuration = true');
   }
@@ -108,6 +119,17 @@ export class QuackBackend {
       await connection.runAndReadAll(
         'SELECT snapshot_id FROM main.ducklake_snapshot ORDER BY snapshot_id DESC LIMIT 1',
       );
+    } finally {
+      connection.closeSync();
+    }
+  }
+
+  /** A connection of its own, and the name of the database that is served. */
+  async withConnection<T>(work: (connection: DuckDBConnection, database: string) => Promise<T>): Promise<T> {
+    const { connection } = await this.database.connect();
+    try {
+      const reader = await connection.runAndReadAll('SELECT current_database()');
+      return await work(connection, String(reader.getRows()[0]?.[0]));
     } finally {
       connection.closeSync();
     }

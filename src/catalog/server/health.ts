@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { BindAddress } from '../../config/address.js';
+import { firstLine } from '../../duckdb/index.js';
 import type { Telemetry } from '../../telemetry/index.js';
 
 /** Null while all is well, else the reason why not. */
@@ -8,6 +9,10 @@ export interface CatalogHealth {
   check(): Promise<string | null>;
   /** Whether clients are served; asks nothing. */
   readonly notReady: string | null;
+  /** Why the catalog's backups need someone; null when all is well. */
+  readonly backups?: string | null;
+  /** Makes one now, when `token` is right; null when it is not. */
+  backup?(token: string): Promise<unknown>;
 }
 
 /**
@@ -31,6 +36,22 @@ export async function startHealth(
     return reason === null
       ? { status: 'ready' }
       : reply.code(503).send({ status: 'not_ready', reasons: [reason] });
+  });
+  app.get('/backupz', async (_request, reply) => {
+    const reason = health.backups ?? null;
+    return reason === null
+      ? { status: 'ok' }
+      : reply.code(503).send({ status: 'too_old', reasons: [reason] });
+  });
+  app.post('/backup', async (request, reply) => {
+    const [, token] = /^Bearer (.+)$/.exec(request.headers.authorization ?? '') ?? [];
+    if (health.notReady !== null || !health.backup) return reply.code(503).send({ status: 'not_ready' });
+    try {
+      const made = await health.backup(token ?? '');
+      return made ?? reply.code(401).send({ status: 'unauthorized' });
+    } catch (error) {
+      return reply.code(503).send({ status: 'failed', reasons: [firstLine(error)] });
+    }
   });
   app.get('/metrics', async (_request, reply) => {
     const { registry } = telemetry;

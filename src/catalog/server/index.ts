@@ -1,3 +1,4 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Config } from '../../config/settings.js';
 import { isLoopback, parseBind } from '../../config/address.js';
 import { firstLine } from '../../duckdb/index.js';
@@ -24,6 +25,8 @@ export interface CatalogServerOptions {
   > & { readonly duckdbMemoryLimitBytes: number; readonly duckdbThreads: number };
   readonly ownership: CatalogOwnership;
   readonly extensionDir: string;
+  /** A folder for files on their way into a backup. */
+  readonly scratch: string;
   readonly telemetry: Telemetry;
 }
 
@@ -86,6 +89,7 @@ export class CatalogServer {
       threads: config.duckdbThreads,
       address,
       token: config.ducklakeQuackToken ?? '',
+      scratch: options.scratch,
     });
     try {
       const terminator = await Terminator.start({
@@ -114,6 +118,11 @@ export class CatalogServer {
 
   get port(): number {
     return this.terminator.port;
+  }
+
+  /** Beside the clients, for reading the catalog; its name is given. */
+  withConnection<T>(work: (connection: DuckDBConnection, database: string) => Promise<T>): Promise<T> {
+    return this.backend.withConnection(work);
   }
 
   /** Null when a query on the catalog works within 5 s, else why not. */

@@ -69,15 +69,15 @@ async function known(connection: DuckDBConnection, lakeMs: number): Promise<numb
   return Number(reader.getRows()[0]?.[0]);
 }
 
-/** The newest time that any record carries, as CHECKPOINT has noted it or by the rows; null when there is none. */
-export async function newestRecordMs(connection: DuckDBConnection): Promise<number | null> {
+/** When rows were last committed, by the clock of the node that did; else the newest time that a record carries. */
+export async function lastIngestMs(connection: DuckDBConnection): Promise<number | null> {
   const latest = async (source: string, column: string) => {
     const reader = await connection.runAndReadAll(`SELECT epoch_ms(max(${column})) FROM lake.main.${source}`);
     const [value] = reader.getRows()[0] ?? [];
     return value === null || value === undefined ? null : Number(value);
   };
-  const noted = await latest('metadata_summary', 'last_seen');
-  if (noted !== null) return noted;
+  const committed = await latest('canardstack_progress', 'updated_at');
+  if (committed !== null) return committed;
   const found: number[] = [];
   for (const { name } of tables) {
     const value = await latest(ident(name), 'timestamp');

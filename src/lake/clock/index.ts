@@ -5,7 +5,7 @@ import type { Telemetry } from '../../telemetry/index.js';
 import type { Writer } from '../commit.js';
 import type { InstanceHost } from '../host.js';
 import type { ClockReading, Contradiction, ContradictionKind, LakeTime } from '../types.js';
-import { currentSnapshot, fresh, newestRecordMs } from './evidence.js';
+import { currentSnapshot, fresh, lastIngestMs } from './evidence.js';
 import { clockMetrics, type ClockMetrics } from './metrics.js';
 import { readClock, writeClock, type ClockRecord, type ClockRecords } from './record.js';
 
@@ -139,7 +139,7 @@ export class LakeClock implements LakeTime {
     const { toleranceMs } = this.options;
     const atMs = monotonic();
     if (this.#base === null) {
-      const newest = record === null ? await newestRecordMs(connection) : record.lakeMs;
+      const newest = record === null ? await lastIngestMs(connection) : record.lakeMs;
       const wallMs = wall();
       // An empty lake has nothing to lose; a short stop is no contradiction.
       const close = newest === null || Math.abs(wallMs - newest) <= toleranceMs;
@@ -218,7 +218,7 @@ export class LakeClock implements LakeTime {
     const by = seconds(offsetMs);
     const reason =
       kind === 'ahead'
-        ? `the wall clock is ${by} s ahead of what the lake knows (its last record and what has passed since)`
+        ? `the wall clock is ${by} s ahead of what the lake knows (its last ingest and what has passed since)`
         : `the wall clock is ${by} s behind what the lake knows`;
     return { kind, seconds: by, reason, cure };
   }
