@@ -1,4 +1,4 @@
-import type { Endpoint, Endpoints, QueryRequest } from '../server/endpoint.js';
+import type { Endpoint, Endpoints, QueryAnswer, QueryRequest } from '../server/endpoint.js';
 import { json } from '../server/reply.js';
 import type { QueryLimits } from '../server/guard.js';
 import { detectedFields, detectedFieldValues, patterns } from './api/discovery.js';
@@ -33,7 +33,10 @@ export function logqlEndpoints(hints = new KeyHints()): Endpoints {
     (check: Check): Endpoint =>
     (request, limits) => {
       const plan = check(request, limits);
-      return async (ctx) => json(await plan({ ...ctx, hints, stats: newStats() }));
+      return async (ctx) => {
+        const answer = await plan({ ...ctx, hints, stats: newStats() });
+        return 'body' in answer ? (answer as QueryAnswer) : json(answer);
+      };
     };
   return Object.fromEntries(checks.map(([path, check]) => [path, endpoint(check)]));
 }

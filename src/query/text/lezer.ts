@@ -2,8 +2,26 @@ import type { PartialParse, Tree } from '@lezer/common';
 import { QueryError } from '../../lake/query-error.js';
 import { countOperators } from './shape.js';
 
+/** What turns a word into a keyword; negative for any other word. */
+type Specializer = (word: string, stack: unknown) => number;
+
 interface GrammarParser {
   startParse(input: string): PartialParse;
+  configure(config: object): GrammarParser;
+}
+
+/**
+ * A grammar that takes the names of what every JavaScript object has (`constructor`, `__proto__`) for the plain names
+ * that they are: the libraries look keywords up in plain objects.
+ */
+export function withPlainNames(parser: GrammarParser): GrammarParser {
+  const copy = parser.configure({}) as GrammarParser & { specializers: readonly Specializer[] };
+  copy.specializers = copy.specializers.map(
+    (specializer): Specializer =>
+      (word, stack) =>
+        word.toLowerCase() in Object.prototype || word in Object.prototype ? -1 : specializer(word, stack),
+  );
+  return copy;
 }
 
 /** A parse in progress: the tables of what is read and not yet put together, one for each way to read it. */

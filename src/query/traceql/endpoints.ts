@@ -1,6 +1,6 @@
 import { QueryError } from '../../lake/query-error.js';
 import type { Endpoint, Endpoints, QueryAnswer, QueryRequest } from '../server/endpoint.js';
-import { json } from '../server/reply.js';
+import { json, streamed } from '../server/reply.js';
 import type { QueryContext, QueryLimits } from '../server/guard.js';
 import type { AttributeField, Field } from './ast.js';
 import { legacyPipeline, parseLogfmt } from './legacy-tags.js';
@@ -148,7 +148,7 @@ function metrics(instant: boolean): Endpoint {
     const range = metricsRange(params, limits, instant);
     const exemplars = instant ? 0 : params.integer('exemplars', 100, 0, 10_000);
     const options = { range, instant, exemplars: Math.min(exemplars || 100, 100) };
-    return async (ctx) => json(await metricsQuery(ctx, query, options));
+    return async (ctx) => streamed(await metricsQuery(ctx, query, options));
   };
 }
 

@@ -1,3 +1,4 @@
+import { renderSeries } from '../series/render.js';
 import type { QueryContext } from '../server/guard.js';
 import type { Pipeline, FieldExpr, Query } from './ast.js';
 import { compareMetrics } from './metrics-compare.js';
@@ -15,7 +16,7 @@ export async function metricsQuery(
   ctx: QueryContext,
   query: Query,
   options: MetricsOptions,
-): Promise<object> {
+): Promise<AsyncIterable<string>> {
   const { metrics, pipeline } = query;
   if (!metrics) throw new Error('not a metrics query');
   const { first } = metrics;
@@ -27,7 +28,7 @@ export async function metricsQuery(
     await scanMetrics(ctx, pipeline, single, first, options, series);
   }
   series.apply(metrics.second);
-  return { series: series.toJson(options.instant, options.exemplars), metrics: {} };
+  return metricsAnswer(series, options);
 }
 
 /** Consecutive filters are one filter; null for anything more. */
@@ -39,4 +40,14 @@ function singleFilter({ elements }: Pipeline): FieldExpr | null {
   }
   const always: FieldExpr = { kind: 'static', value: { type: 'bool', value: true }, at: 0 };
   return conditions.reduce((left, right) => ({ kind: 'binary', op: '&&', left, right, at: 0 }), always);
+}
+
+/** The body of the answer, in pieces. */
+async function* metricsAnswer(
+  series: SeriesSet,
+  { instant, exemplars }: MetricsOptions,
+): AsyncGenerator<string> {
+  yield '{"series":';
+  yield* renderSeries(series.results(), series.form(instant, exemplars));
+  yield ',"metrics":{}}';
 }

@@ -1,5 +1,6 @@
 import { QueryError } from '../../lake/query-error.js';
 import type { QueryLimits } from '../server/guard.js';
+import type { Points, ResultSeries, SeriesForm } from '../series/render.js';
 import type { SecondStage, Value } from './ast.js';
 import type { MetricsRange } from './params.js';
 import { compare, display, groupKey, toAnyValue } from './value.js';
@@ -13,6 +14,9 @@ export interface Exemplar {
   /** Null where a span has no value of its own: the sample of its interval stands in. */
   readonly value: number | null;
 }
+
+/** A series that can be written. */
+export type TempoSeries = Series & Pick<ResultSeries, 'points'>;
 
 interface Series {
   readonly labels: readonly Label[];
@@ -83,28 +87,38 @@ export class SeriesSet {
     }
   }
 
-  /** Series in the order of their labels; those without any sample are left out. */
-  toJson(instant: boolean, maxExemplars: number): object[] {
-    const sorted = [...this.#series].sort(([a], [b]) => (a < b ? -1 : 1));
-    return sorted.flatMap(([, series]): object[] => {
-      const samples = this.#samples(series);
-      if (samples.length === 0) return [];
-      const head = {
-        labels: series.labels.map(([key, value]) => ({ key, value: toAnyValue(value) })),
-        promLabels: promLabels(series.labels),
-      };
-      if (instant) return [{ ...head, value: samples[0]?.value }];
-      const exemplars = this.#exemplars(series, maxExemplars);
-      return [{ ...head, samples, ...(exemplars.length > 0 ? { exemplars } : {}) }];
-    });
+  /** Series in the order of their labels, those without any sample left out; points are made when they are written. */
+  results(): TempoSeries[] {
+    const sorted = [...this.#series].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, series]) => series);
+    return sorted
+      .filter(({ values }) => values.some((value) => !Number.isNaN(value)))
+      .map((series) => ({ ...series, points: () => this.#points(series) }));
   }
 
-  #samples({ values }: Series): { timestampMs: string; value: number }[] {
+  /** How Tempo writes series: JSON text of labels, samples and exemplars. */
+  form(instant: boolean, maxExemplars: number): SeriesForm<TempoSeries> {
+    return {
+      head: ({ labels }) =>
+        `"labels":${JSON.stringify(labels.map(([key, value]) => ({ key, value: toAnyValue(value) })))},` +
+        `"promLabels":${JSON.stringify(promLabels(labels))}`,
+      list: 'samples',
+      sample: (ms, value) =>
+        instant ? JSON.stringify(value) : `{"timestampMs":"${ms}","value":${JSON.stringify(value)}}`,
+      ...(instant && { single: 'value' }),
+      tail: (series) => {
+        const exemplars = instant ? [] : this.#exemplars(series, maxExemplars);
+        return exemplars.length > 0 ? `,"exemplars":${JSON.stringify(exemplars)}` : '';
+      },
+    };
+  }
+
+  #points({ values }: Series): Points {
     const { start, step } = this.range;
-    return [...values].flatMap((value, i) => {
-      if (Number.isNaN(value)) return [];
-      return [{ timestampMs: String((start + BigInt(i) * step) / 1_000_000n), value }];
-    });
+    const present = [...values.keys()].filter((i) => !Number.isNaN(values[i]));
+    return {
+      times: present.map((i) => Number((start + BigInt(i) * step) / 1_000_000n)),
+      values: present.map((i) => values[i] ?? NaN),
+    };
   }
 
   #exemplars({ exemplars, values }: Series, limit: number): object[] {

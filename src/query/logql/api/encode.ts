@@ -1,7 +1,8 @@
 import type { ExecStats } from '../exec/context.js';
 import type { LogEntry } from '../exec/logs.js';
 import { Labels } from '../../series/labels.js';
-import type { Labels as LabelList, Result, Series, Steps } from '../exec/series.js';
+import { atSteps, matrixForm, samplePair, type ResultSeries, type SeriesForm } from '../../series/render.js';
+import type { Labels as LabelList, Result, Steps } from '../exec/series.js';
 
 /** Loki's `stats` object. Only what is measured is filled in; bytes are not. */
 export function encodeStats(stats: ExecStats, seconds: number, returned: number) {
@@ -86,25 +87,24 @@ function stepTime(steps: Steps, k: number): number {
   return seconds(steps.start + BigInt(steps.step) * BigInt(k));
 }
 
-export function encodeMatrix(result: Result, steps: Steps) {
-  const series: readonly Pick<Series, 'labels' | 'values' | 'present'>[] =
-    result.kind === 'vector'
-      ? [...result.series].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
-      : [
-          {
-            labels: [],
-            values: new Float64Array(steps.count).fill(result.value),
-            present: new Uint8Array(steps.count).fill(1),
-          },
-        ];
-  return series.map(({ labels, values, present }) => {
-    const points: [number, string][] = [];
-    values.forEach((value, k) => {
-      if (present[k]) points.push([stepTime(steps, k), formatSample(value)]);
-    });
-    return { metric: metric(labels), values: points };
-  });
+/** The series of a range query in the order of their labels; their points are made when they are written. */
+export function matrixSeries(result: Result, steps: Steps): ResultSeries[] {
+  const start = Number(steps.start / 1_000_000n) + Number(steps.start % 1_000_000n) / 1e6;
+  const grid = { start, step: steps.step / 1e6, count: steps.count };
+  if (result.kind === 'scalar') {
+    const values = new Float64Array(steps.count).fill(result.value);
+    return [atSteps({ labels: Labels.empty, values, present: new Uint8Array(steps.count).fill(1) }, grid)];
+  }
+  return [...result.series]
+    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+    .map(({ labels, values, present }) => atSteps({ labels: Labels.of(labels), values, present }, grid));
 }
+
+/** As Loki writes a matrix: samples without exponents. */
+export const lokiMatrix: SeriesForm<ResultSeries> = {
+  ...matrixForm,
+  sample: (ms, value) => samplePair(Math.trunc(ms), formatSample(value)),
+};
 
 /** The only step of an instant query; the order of series is the query's (sort, topk) or that of their labels. */
 export function encodeInstant(result: Result, steps: Steps, ordered: boolean) {

@@ -1,7 +1,8 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { QueryRequest } from '../../server/endpoint.js';
 import type { QueryLimits } from '../../server/guard.js';
-import { success } from '../../server/reply.js';
+import { renderSeries, type ResultSeries } from '../../series/render.js';
+import { streamed, success } from '../../server/reply.js';
 import type { ExecContext } from '../exec/context.js';
 import { runLogs } from '../exec/logs.js';
 import { evaluate } from '../exec/metrics.js';
@@ -10,7 +11,7 @@ import { compilePipeline } from '../pipeline/compile.js';
 import type { Expr, MetricExpr } from '../syntax/ast.js';
 import { format } from '../syntax/format.js';
 import { parse } from '../syntax/parse.js';
-import { encodeInstant, encodeMatrix, encodeStats, encodeStreams } from './encode.js';
+import { encodeInstant, encodeStats, encodeStreams, lokiMatrix, matrixSeries } from './encode.js';
 import { invalid } from '../../server/params.js';
 import { LokiParams } from './params.js';
 
@@ -20,7 +21,7 @@ const defaultEntries = 100;
 const maxSteps = 11_000;
 const hour = 3_600_000_000_000n;
 
-/** A request that is checked and can run. */
+/** A request that is checked and can run: gives what becomes JSON, or the answer itself. */
 export type Plan = (ctx: ExecContext) => Promise<object>;
 
 function entryLimit(params: LokiParams, limits: QueryLimits): number {
@@ -52,6 +53,13 @@ function check(expr: Expr): void {
 function respond(data: object, ctx: ExecContext, begun: number, returned: number): object {
   const stats = encodeStats(ctx.stats, (performance.now() - begun) / 1000, returned);
   return { status: 'success', data: { ...data, stats } };
+}
+
+/** The body of a matrix answer, in pieces. */
+export async function* matrixAnswer(series: readonly ResultSeries[], stats?: object): AsyncGenerator<string> {
+  yield '{"status":"success","data":{"resultType":"matrix","result":';
+  yield* renderSeries(series, lokiMatrix);
+  yield stats ? `,"stats":${JSON.stringify(stats)}}}` : '}}';
 }
 
 /** The longest range with its offset that is read before `start`. */
@@ -121,8 +129,9 @@ export function queryRange(request: QueryRequest, limits: QueryLimits): Plan {
   const steps: Steps = { start, step, count };
   return async (ctx) => {
     const begun = performance.now();
-    const result = encodeMatrix(await evaluate(expr, steps, ctx), steps);
-    return respond({ resultType: 'matrix', result }, ctx, begun, result.length);
+    const series = matrixSeries(await evaluate(expr, steps, ctx), steps);
+    const stats = encodeStats(ctx.stats, (performance.now() - begun) / 1000, series.length);
+    return streamed(matrixAnswer(series, stats));
   };
 }
 

@@ -5,11 +5,12 @@ import { evaluate } from '../exec/metrics.js';
 import type { Steps } from '../exec/series.js';
 import { streamColumns, streamSql } from '../model/columns.js';
 import type { LogExpr, MetricExpr } from '../syntax/ast.js';
-import { encodeInstant, encodeMatrix } from './encode.js';
+import { encodeInstant, matrixSeries } from './encode.js';
 import { selection, whereSql } from './metadata.js';
 import { invalid as invalidParameter } from '../../server/params.js';
+import { streamed } from '../../server/reply.js';
 import { LokiParams } from './params.js';
-import type { Plan } from './queries.js';
+import { matrixAnswer, type Plan } from './queries.js';
 
 /** GET or POST /loki/api/v1/index/stats: counted, not estimated. There are no chunks; the streams stand for them. */
 export function indexStats(request: QueryRequest, limits: QueryLimits): Plan {
@@ -73,10 +74,11 @@ export function indexVolumeRange(request: QueryRequest, limits: QueryLimits): Pl
   // A window ends at its step, so the first one is a step after the start.
   const steps: Steps = { start: from + BigInt(step), step, count: Math.max(1, count) };
   return async (ctx) => {
-    const result = encodeMatrix(await evaluate(expr, steps, ctx), steps);
-    const total = (values: readonly (readonly [number, string])[]) =>
-      values.reduce((sum, [, value]) => sum + Number(value), 0);
-    result.sort((a, b) => total(b.values) - total(a.values));
-    return { status: 'success', data: { resultType: 'matrix', result: result.slice(0, limit) } };
+    const series = matrixSeries(await evaluate(expr, steps, ctx), steps).map((one) => ({
+      one,
+      total: Array.from(one.points().values).reduce((sum, value) => sum + value, 0),
+    }));
+    series.sort((a, b) => b.total - a.total);
+    return streamed(matrixAnswer(series.slice(0, limit).map(({ one }) => one)));
   };
 }

@@ -1,7 +1,7 @@
 import type { LabelFilter, LineFilter, Matcher } from '../syntax/ast.js';
 import { parseNumber } from '../syntax/units.js';
 import { parsePattern } from '../pipeline/pattern.js';
-import { compileRegex } from '../../text/re2.js';
+import { compileRegex, sqlRegex, type Dot } from '../../text/re2.js';
 import { unknownService } from '../model/columns.js';
 import { and, or } from '../../sql/fragment.js';
 import { literal as text } from '../../sql/literal.js';
@@ -27,13 +27,12 @@ function alternatives(pattern: string): string[] | undefined {
   return /^[\w \-/:@,=|]+$/.test(pattern) ? pattern.split('|') : undefined;
 }
 
-/** DuckDB's RE2 knows Go's spelling of named groups only. */
 function re2(pattern: string): string {
-  return text(pattern.replaceAll('(?<', '(?P<'));
+  return text(sqlRegex(pattern, 'not newline'));
 }
 
 /** A matcher on a nullable VARCHAR expression; a label that is not there is empty. */
-export function matcherSql(expression: string, matcher: Matcher): string {
+export function matcherSql(expression: string, matcher: Matcher, dot: Dot = 'not newline'): string {
   const { op, value } = matcher;
   if (op === '=' || op === '!=') {
     const equal =
@@ -43,11 +42,11 @@ export function matcherSql(expression: string, matcher: Matcher): string {
       ? `${expression} IS NOT NULL AND ${expression} <> ''`
       : `${expression} IS NULL OR ${expression} <> ${text(value)}`;
   }
-  const regex = compileRegex(value);
+  const regex = compileRegex(value, dot);
   const words = alternatives(value);
   const matches = words
     ? `${expression} IN (${words.map(text).join(', ')})`
-    : `regexp_full_match(${expression}, ${re2(value)})`;
+    : `regexp_full_match(${expression}, ${text(sqlRegex(value, dot))})`;
   const empty = regex.testExact('');
   if (op === '=~') return empty ? `${expression} IS NULL OR ${matches}` : matches;
   return empty
@@ -59,7 +58,7 @@ export function matcherSql(expression: string, matcher: Matcher): string {
 export function streamMatcherSql(expression: string, matcher: Matcher): string {
   const plain = matcher.name === 'service_name' && matcher.op === '=' && matcher.value !== '';
   if (plain && matcher.value !== unknownService) return `service_name = ${text(matcher.value)}`;
-  return matcherSql(expression, matcher);
+  return matcherSql(expression, matcher, 'any');
 }
 
 /** A line filter on the record's body. */

@@ -35,7 +35,7 @@ export function selectorSql(matchers: readonly Matcher[], hints: KeyHints): stri
   return matchers.map((matcher) =>
     isStreamLabel(matcher.name)
       ? streamMatcherSql(streamSql(matcher.name), matcher)
-      : matcherSql(labelSql(streamName(matcher.name), hints), matcher),
+      : matcherSql(labelSql(streamName(matcher.name), hints), matcher, 'any'),
   );
 }
 

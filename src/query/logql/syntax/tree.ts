@@ -1,9 +1,10 @@
 import type { SyntaxNode } from '@lezer/common';
-import { parser } from '@grafana/lezer-logql';
+import { parser as logqlParser } from '@grafana/lezer-logql';
 import { QueryError } from '../../../lake/query-error.js';
-import { parseTree as parseGrammar } from '../../text/lezer.js';
+import { parseTree as parseGrammar, withPlainNames } from '../../text/lezer.js';
 import { checkShape, type ShapeLimits } from '../../text/shape.js';
 
+const parser = withPlainNames(logqlParser);
 const shape: ShapeLimits = {
   // As many characters as Loki allows.
   maxLength: 131_072,

@@ -1,11 +1,11 @@
 import type { SyntaxNode } from '@lezer/common';
-import { parser } from '@prometheus-io/lezer-promql';
+import { parser as promqlParser } from '@prometheus-io/lezer-promql';
 import { QueryError } from '../../../lake/query-error.js';
 import { labelName } from '../../attributes/label-name.js';
 import type { Grouping } from '../../series/aggregate.js';
 import { metricName } from '../../series/labels.js';
 import type { Matcher, MatchOp } from '../../series/matchers.js';
-import { parseTree } from '../../text/lezer.js';
+import { parseTree, withPlainNames } from '../../text/lezer.js';
 import { checkShape, type ShapeLimits } from '../../text/shape.js';
 import { unquote } from '../../text/unquote.js';
 import { children, type At, type Expr } from './ast.js';
@@ -15,6 +15,7 @@ import { climb, type Item, type Operator } from './precedence.js';
 import { literalNumber } from './literals.js';
 import { matching } from './matching.js';
 
+const parser = withPlainNames(promqlParser);
 const maxDepth = 500;
 const shape: ShapeLimits = {
   maxLength: 64 * 1024,
