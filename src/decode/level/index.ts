@@ -2,7 +2,7 @@ import type { Cells } from '../batch/cells.js';
 import type { StringBuilder } from '../batch/columns.js';
 import type { AttributeText } from '../wire/attributes.js';
 import { LevelField } from './fields.js';
-import { fieldRank, levelOf, levelOfNumber, levels, noRank } from './names.js';
+import { fieldLengths, fieldRank, levelOf, levelOfNumber, levels, noRank } from './names.js';
 import { LevelWords } from './words.js';
 
 /** Strings of at most 12 ASCII characters in DuckDB's layout. */
@@ -39,6 +39,8 @@ export class LevelDetector {
 
   /** An AttributeVisitor. */
   readonly visit = (keyPos: number, keyLength: number, valuePos: number, valueEnd: number): void => {
+    // Most keys have another length than any of a level.
+    if (keyLength > 31 || ((fieldLengths >>> keyLength) & 1) === 0) return;
     const rank = fieldRank(this.cells.source.bytes, keyPos, keyLength);
     if (rank > this.#rank || rank === noRank || valuePos < 0) return;
     this.#rank = rank;

@@ -58,6 +58,9 @@ export const noRank = fields.length + 2;
 const exact = byLength(['detected_level', ...fields].map((name, i) => [name, i + 1]));
 const folded = byLength([...new Map(fields.map((name, i) => [name.toLowerCase(), i + 1])).entries()]);
 
+/** The lengths of those names, a bit each. */
+export const fieldLengths = exact.reduce((bits, words, length) => (words ? bits | (1 << length) : bits), 0);
+
 /** The rank of an attribute's or a JSON member's name, the lower the better; `noRank` when it holds no level. */
 export function fieldRank(bytes: Uint8Array, pos: number, length: number): number {
   const candidates = exact[length];
