@@ -30,7 +30,7 @@ function power(base: number, exponent: number): number {
     : base ** exponent;
 }
 
-export type Cardinality = 'one-to-one' | 'many-to-one' | 'one-to-many';
+type Cardinality = 'one-to-one' | 'many-to-one' | 'one-to-many';
 
 /** Which series of two vectors belong together. */
 export interface Matching {

@@ -19,7 +19,7 @@ export interface QueryAnswer {
 }
 
 /** A request that is parsed and checked. Throws QueryError. */
-export type QueryPlan = (ctx: QueryContext) => Promise<QueryAnswer>;
+type QueryPlan = (ctx: QueryContext) => Promise<QueryAnswer>;
 
 /** Parses and checks a request. Throws QueryError. */
 export type Endpoint = (request: QueryRequest, limits: QueryLimits) => QueryPlan;

@@ -1,6 +1,6 @@
 import type { QueryAnswer } from './endpoint.js';
 
-export const jsonType = 'application/json; charset=utf-8';
+const jsonType = 'application/json; charset=utf-8';
 
 export function json(value: unknown): QueryAnswer {
   return { contentType: jsonType, body: JSON.stringify(value) };

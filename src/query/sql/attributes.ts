@@ -4,8 +4,3 @@ import { literal } from './literal.js';
 export function keyPointer(key: string): string {
   return literal(`/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`);
 }
-
-/** The value of an attribute as text, NULL where it is missing or null; nested values are JSON text. */
-export function attributeText(column: string, key: string): string {
-  return `json_extract_string(${column}, ${keyPointer(key)})`;
-}

@@ -15,15 +15,8 @@ export function atLeast(sql: string): Fragment {
   return { sql, exact: false };
 }
 
-/** Holds for every row, of which the meant ones are some. */
-export const anyRow: Fragment = atLeast('TRUE');
-
 export function allOf(parts: readonly Fragment[]): Fragment {
   return { sql: and(parts.map((part) => part.sql)), exact: parts.every((part) => part.exact) };
-}
-
-export function anyOf(parts: readonly Fragment[]): Fragment {
-  return { sql: or(parts.map((part) => part.sql)), exact: parts.every((part) => part.exact) };
 }
 
 export function and(conditions: readonly string[]): string {

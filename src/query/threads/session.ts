@@ -8,7 +8,7 @@ interface Batch {
 }
 
 /** The statement failed in the thread that runs SQL, which knows why. */
-export class StatementError extends Error {
+class StatementError extends Error {
   override readonly name = 'StatementError';
 }
 

@@ -36,7 +36,7 @@ export interface AttributeField {
   readonly at: number;
 }
 
-export interface IntrinsicField {
+interface IntrinsicField {
   readonly kind: 'intrinsic';
   readonly name: IntrinsicName;
   readonly at: number;
@@ -65,7 +65,7 @@ export type Value =
 
 export type ValueType = Value['type'];
 
-export interface Static {
+interface Static {
   readonly kind: 'static';
   readonly value: Value;
   readonly at: number;
@@ -73,10 +73,10 @@ export interface Static {
 
 export type ComparisonOp = '=' | '!=' | '<' | '<=' | '>' | '>=' | '=~' | '!~';
 export type ArithmeticOp = '+' | '-' | '*' | '/' | '%' | '^';
-export type BooleanOp = '&&' | '||';
+type BooleanOp = '&&' | '||';
 export type BinaryOp = ComparisonOp | ArithmeticOp | BooleanOp;
 
-export interface Binary {
+interface Binary {
   readonly kind: 'binary';
   readonly op: BinaryOp;
   readonly left: FieldExpr;
@@ -84,7 +84,7 @@ export interface Binary {
   readonly at: number;
 }
 
-export interface Unary {
+interface Unary {
   readonly kind: 'unary';
   readonly op: '-' | '!';
   readonly operand: FieldExpr;
@@ -92,7 +92,7 @@ export interface Unary {
 }
 
 /** `x != nil`, or with `negated` `x = nil`. */
-export interface Exists {
+interface Exists {
   readonly kind: 'exists';
   readonly operand: FieldExpr;
   readonly negated: boolean;
@@ -118,7 +118,7 @@ export interface SpansetOperation {
   readonly at: number;
 }
 
-export interface SpansetGroup {
+interface SpansetGroup {
   readonly kind: 'pipeline';
   readonly pipeline: Pipeline;
   readonly at: number;

@@ -16,7 +16,7 @@ const sixHours = 6n * 3_600_000_000_000n;
 const everything: LogExpr = { kind: 'log', matchers: [], stages: [] };
 
 /** A selector parameter; `{}`, which the language itself does not allow, selects everything. */
-export function selector(text: string | undefined): LogExpr {
+function selector(text: string | undefined): LogExpr {
   return text === undefined || /^\s*\{\s*\}\s*$/.test(text) ? everything : parseLog(text);
 }
 

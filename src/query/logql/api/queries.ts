@@ -15,7 +15,7 @@ import { encodeInstant, encodeStats, encodeStreams, lokiMatrix, matrixSeries } f
 import { invalid } from '../../server/params.js';
 import { LokiParams } from './params.js';
 
-export const maxEntries = 5000;
+const maxEntries = 5000;
 const defaultEntries = 100;
 /** Most steps of a range query, as in Loki and Prometheus. */
 const maxSteps = 11_000;

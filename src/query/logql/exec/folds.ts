@@ -1,7 +1,7 @@
 import type { RangeOp } from '../syntax/ast.js';
 
 /** Where a window lies, on the time axis of the samples (nanoseconds). */
-export interface Window {
+interface Window {
   readonly from: number;
   readonly to: number;
 }

@@ -69,7 +69,7 @@ export function parseJsonPath(text: string): Path {
 }
 
 /** The value at a path: undefined when it is not there. Throws JsonSyntaxError. */
-export function valueAt(text: string, path: Path): string | undefined {
+function valueAt(text: string, path: Path): string | undefined {
   const scanner = new JsonScanner(text);
   let found: string | undefined;
   const walk = (depth: number) => {

@@ -4,7 +4,7 @@ import type { StageFn } from './row.js';
 
 const logfmtError = 'LogfmtParserErr';
 
-export class LogfmtSyntaxError extends Error {}
+class LogfmtSyntaxError extends Error {}
 
 /**
  * Reads `key=value key2="quoted value" flag` pairs. A pair that does not parse is skipped, or ends the scan

@@ -68,7 +68,7 @@ export interface LogExpr {
   readonly stages: readonly Stage[];
 }
 
-export type Conversion = 'bytes' | 'duration';
+type Conversion = 'bytes' | 'duration';
 
 export interface Unwrap {
   readonly name: string;

@@ -12,7 +12,7 @@ import { Yielder } from '../../series/yielder.js';
 import { selectors, type Expr } from '../syntax/ast.js';
 import type { Window } from '../plan/times.js';
 
-export interface Exemplar {
+interface Exemplar {
   readonly labels: Labels;
   readonly value: string;
   /** Unix seconds. */

@@ -168,7 +168,7 @@ class BuilderFactory {
   }
 }
 
-export function seriesLabels(stream: Stream, name: string, extra: readonly [string, string] | null): Labels {
+function seriesLabels(stream: Stream, name: string, extra: readonly [string, string] | null): Labels {
   return Labels.of([...stream.labels, ...(extra ? [extra] : []), [metricName, name]]);
 }
 

@@ -2,7 +2,7 @@ import { functions } from '../functions/index.js';
 import { children, type Expr } from '../syntax/ast.js';
 
 /** Whether every step gives the same: all selectors are pinned by @ and nothing asks for the time. */
-export function stepInvariant(expr: Expr): boolean {
+function stepInvariant(expr: Expr): boolean {
   switch (expr.kind) {
     case 'selector':
       return expr.at !== undefined;

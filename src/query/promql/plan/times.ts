@@ -34,14 +34,14 @@ export function positiveMs(duration: Duration, times: QueryTimes): number {
   throw new QueryError('bad_data', `duration must be greater than 0 and in bounds: ${duration.text}`);
 }
 
-export function offsetMs(modifiers: Modifiers, times: QueryTimes): number {
+function offsetMs(modifiers: Modifiers, times: QueryTimes): number {
   if (!modifiers.offset) return 0;
   const ms = Math.round(modifiers.offset.seconds(scopeOf(times)) * 1000);
   if (Math.abs(ms) <= 1e15) return ms;
   throw new QueryError('bad_data', `offset out of bounds: ${modifiers.offset.text}`);
 }
 
-export function atMs(at: At, times: QueryTimes): number {
+function atMs(at: At, times: QueryTimes): number {
   return at === 'start' ? times.start : at === 'end' ? times.end : at;
 }
 

@@ -6,7 +6,7 @@ import type { Operation } from '../../series/operators.js';
 
 export type ValueType = 'scalar' | 'vector' | 'matrix' | 'string';
 
-export interface Span {
+interface Span {
   readonly from: number;
   readonly to: number;
 }
@@ -31,13 +31,13 @@ export interface Modifiers {
   readonly at?: At;
 }
 
-export interface NumberLiteral extends Span {
+interface NumberLiteral extends Span {
   readonly kind: 'number';
   readonly value: number;
   readonly text: string;
 }
 
-export interface TextLiteral extends Span {
+interface TextLiteral extends Span {
   readonly kind: 'string';
   readonly value: string;
 }
@@ -80,13 +80,13 @@ export interface Binary extends Span, Operation {
   readonly right: Expr;
 }
 
-export interface Unary extends Span {
+interface Unary extends Span {
   readonly kind: 'unary';
   readonly op: '+' | '-';
   readonly expr: Expr;
 }
 
-export interface Paren extends Span {
+interface Paren extends Span {
   readonly kind: 'paren';
   readonly expr: Expr;
 }

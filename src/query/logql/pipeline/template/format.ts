@@ -2,7 +2,7 @@ import { formatGoTime } from './time.js';
 import { isList, isMap, isTime, typeName, type Value } from './value.js';
 
 /** A float as Go prints it with `%v`: shortest digits, an exponent below 1e-4 and from a million on. */
-export function formatFloat(value: number): string {
+function formatFloat(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
   if (value === 0) return Object.is(value, -0) ? '-0' : '0';

@@ -72,7 +72,7 @@ function regex(pattern: string): RE2JS {
 }
 
 /** Replaces every match; `expand` gives the new text from the groups. */
-export function replaceAll(
+function replaceAll(
   pattern: RE2JS,
   source: string,
   expand: (group: (key: number | string) => string) => string,

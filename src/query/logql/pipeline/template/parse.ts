@@ -11,7 +11,7 @@ export type Operand =
   | { readonly kind: 'pipeline'; readonly pipeline: Pipeline; readonly path: readonly string[] };
 
 /** A function or operand with its arguments. */
-export type Command = readonly Operand[];
+type Command = readonly Operand[];
 
 export interface Pipeline {
   readonly declare: readonly string[];
