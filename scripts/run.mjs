@@ -11,7 +11,7 @@ const usage = `usage: ./run <command>
       NAME...         only test files whose path contains one of these
       --list          print the files and stop
       --concurrency N test files at once (default 2)
-  check           types, lint and format
+  check           types, lint, format, and what is exported or installed for nobody
   setup           only set up: dependencies, DuckDB extensions, build
   cli [args]      the command line, built when needed: ./run cli sql "SELECT 1"
 `;

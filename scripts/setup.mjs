@@ -113,7 +113,7 @@ function prune() {
   }
 }
 
-export async function build({ always = false } = {}) {
+async function build({ always = false } = {}) {
   const info = join(root, 'dist', '.tsbuildinfo');
   if (!always && existsSync(info) && statSync(info).mtimeMs > newestSource()) return;
   console.error('building');
@@ -123,7 +123,7 @@ export async function build({ always = false } = {}) {
   utimesSync(info, new Date(), new Date());
 }
 
-export async function duckdbExtensions(names = extensions) {
+async function duckdbExtensions(names = extensions) {
   const { installExtensions } = await import(pathToFileURL(join(root, 'dist/src/duckdb/index.js')).href);
   await installExtensions({ dir: extensionDir, names, log: (text) => console.error(text) });
 }

@@ -6,7 +6,7 @@ import type { ContentEncoding, PayloadFormat } from '../../src/schema/index.js';
 import { eventually, sql, type TestServer } from '../../test/support/server.js';
 import { hostileRequest, type HostileField } from './requests.js';
 
-export const deadBytes = 2 * 1024 ** 3;
+const deadBytes = 2 * 1024 ** 3;
 const maxBodyBytes = 8 * 1024 * 1024;
 
 export interface Trial {

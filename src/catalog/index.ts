@@ -4,7 +4,7 @@ import type { QuackTarget } from './tunnel/index.js';
 
 export type { QuackTarget } from './tunnel/index.js';
 
-export type CatalogKind = 'local' | 'quack' | 'postgres' | 'other';
+type CatalogKind = 'local' | 'quack' | 'postgres' | 'other';
 
 /** Which DuckLake catalog a node uses and how it is attached. */
 export interface Catalog {

@@ -184,18 +184,8 @@ async function serveCommand(options: CommandOptions): Promise<number> {
 
 async function serveCatalogCommand(options: CommandOptions): Promise<number> {
   const { config } = loadConfig(options);
-  const module = './serve-catalog.js';
-  let loaded: { serveCatalog(config: unknown): Promise<number> };
-  try {
-    loaded = (await import(module)) as typeof loaded;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    throw new CommandError(
-      'serve-catalog comes with the shared catalog, which this version does not have',
-      2,
-    );
-  }
-  return await loaded.serveCatalog(config);
+  const { serveCatalog } = await import('./serve-catalog.js');
+  return await serveCatalog(config);
 }
 
 function stepReporter(options: CommandOptions): (result: StepResult) => void {

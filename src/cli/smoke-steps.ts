@@ -17,7 +17,7 @@ export interface SmokeKeys {
 }
 
 /** Thrown by a step that can't be run here; the rest goes on. */
-export class SkipStep extends Error {}
+class SkipStep extends Error {}
 
 /** Runs steps one after the other until one fails. */
 export class StepRunner {

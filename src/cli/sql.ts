@@ -6,7 +6,7 @@ import { Client, errorMessage, NoServerError } from './client.js';
 import { CommandError } from './errors.js';
 import { formatCsv, formatTable, type TableColumn } from './table.js';
 
-export type SqlFormat = 'table' | 'csv' | 'json';
+type SqlFormat = 'table' | 'csv' | 'json';
 
 export interface SqlOptions {
   readonly format: SqlFormat;

@@ -64,7 +64,7 @@ export function defaultDuckdbMemoryBytes(memoryBytes: number): number {
 }
 
 /** A request exists several times over on its way to a file: decoded, packed, in DuckDB. */
-export function defaultRequestRowBytes(memoryBytes: number): number {
+function defaultRequestRowBytes(memoryBytes: number): number {
   return Math.min(Math.floor(memoryBytes / 8), 256 * 1024 ** 2);
 }
 

@@ -1,6 +1,6 @@
-export type { DecodedGroup, Decoder, ReplayedPayloads } from './types.js';
+export type { DecodedGroup } from './types.js';
 export { DecodeMemoryError, DecodeQueueFullError, DecodeWorkerError } from './errors.js';
-export { DecodePool, type DecodePoolOptions } from './pool/pool.js';
+export { DecodePool } from './pool/pool.js';
 export { GroupingDecoder } from './pool/grouping.js';
 export { decompress } from './wire/decompress.js';
 export { loadZstd } from './wire/zstd.js';

@@ -44,7 +44,7 @@ export function defaultExtensionDir(env: NodeJS.ProcessEnv = process.env): strin
 }
 
 /** The name of DuckDB's file for an extension. */
-export function extensionName(name: string): string {
+function extensionName(name: string): string {
   return name === 'postgres' ? 'postgres_scanner' : name;
 }
 

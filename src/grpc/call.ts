@@ -126,14 +126,14 @@ const unitMs = new Map([
 const maxTimerMs = 2 ** 31 - 1;
 
 /** `grpc-timeout` in milliseconds; null when there is none, or it can't be read, which gRPC's servers ignore. */
-export function timeoutMs(header: string | undefined): number | null {
+function timeoutMs(header: string | undefined): number | null {
   const [, digits, unit] = /^(\d{1,8})([HMSmun])$/.exec(header ?? '') ?? [];
   if (digits === undefined) return null;
   return Math.min(maxTimerMs, Math.ceil(Number(digits) * (unitMs.get(unit ?? '') ?? 1)));
 }
 
 /** gRPC over HTTP/2, "Percent-Encoded". */
-export function percentEncoded(text: string): string {
+function percentEncoded(text: string): string {
   let encoded = '';
   for (const byte of Buffer.from(text, 'utf8')) {
     if (byte >= 0x20 && byte <= 0x7e && byte !== 0x25) encoded += String.fromCharCode(byte);

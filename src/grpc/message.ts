@@ -2,7 +2,7 @@ import type { ServerHttp2Stream } from 'node:http2';
 import type { ContentEncoding } from '../schema/index.js';
 
 /** Bytes that messages being read may take together. */
-export interface ByteBudget {
+interface ByteBudget {
   take(bytes: number): boolean;
   give(bytes: number): void;
 }

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { signals } from '../schema/index.js';
 import type { AdminDeps } from './admin.js';
 
-export type HealthStatus = 'ok' | 'degraded' | 'page';
+type HealthStatus = 'ok' | 'degraded' | 'page';
 
-export interface HealthCheck {
+interface HealthCheck {
   readonly name: string;
   readonly ok: boolean;
   readonly value: number | string | null;

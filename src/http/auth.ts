@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HttpError } from './errors.js';
 
 /** Where clients put keys; header names in lower case, as Node and gRPC metadata give them. */
-export interface Credentials {
+interface Credentials {
   /** `Bearer <key>`, or `Basic` whose password is the key (Grafana's data sources). */
   readonly authorization: string | undefined;
   /** The key itself. */
@@ -56,7 +56,7 @@ export function deniedMessage(result: Exclude<KeyCheckResult, 'ok'>): string {
     : 'the API key is not valid';
 }
 
-export function requestCredentials(request: FastifyRequest): Credentials {
+function requestCredentials(request: FastifyRequest): Credentials {
   const apiKey = request.headers['x-api-key'];
   return {
     authorization: request.headers.authorization,

@@ -1,7 +1,7 @@
 import { isLoopback, parseBind } from '../config/address.js';
 import type { Config } from '../config/settings.js';
 
-export { isLoopback, parseBind, type BindAddress } from '../config/address.js';
+export { isLoopback, parseBind } from '../config/address.js';
 
 /** Throws when an address that others can reach would be served without a key. */
 export function assertBindAllowed(

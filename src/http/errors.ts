@@ -24,7 +24,7 @@ export interface ErrorBody {
  * What a thrown value means to the client. Fastify's own errors below 500 are about the request and safe to
  * show; anything else is a fault of the server, logged here and answered without detail.
  */
-export function httpErrorFrom(error: unknown, log: Logger, context: Record<string, unknown> = {}): HttpError {
+function httpErrorFrom(error: unknown, log: Logger, context: Record<string, unknown> = {}): HttpError {
   if (error instanceof HttpError) return error;
   const { statusCode, message } = error as Partial<FastifyError>;
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500 && message) {

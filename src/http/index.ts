@@ -11,13 +11,13 @@ import { refuseForeignPages } from './foreign.js';
 import { mountProbes, type Readiness } from './probes.js';
 import type { TlsFiles } from '../config/tls-files.js';
 
-export { keyCheck, type KeyCheck } from './auth.js';
-export { assertBindAllowed, isLoopback, parseBind } from './bind.js';
-export { HttpError, type ErrorBody } from './errors.js';
+export { keyCheck } from './auth.js';
+export { assertBindAllowed, parseBind } from './bind.js';
+export { HttpError } from './errors.js';
 export type { Readiness } from './probes.js';
-export { openTls, TlsFiles, type CertificatePair } from '../config/tls-files.js';
+export { openTls, TlsFiles } from '../config/tls-files.js';
 
-export interface HttpTimeouts {
+interface HttpTimeouts {
   /** From the connection (or the request before) to the end of the headers. */
   readonly headersMs: number;
   /** From the first byte of a request to its last. */

@@ -39,9 +39,8 @@ import { CommitError, type Lake, type LakeStats } from './types.js';
 
 export * from './types.js';
 export { LakeError } from '../duckdb/index.js';
-export { defaultExtensionDir, duckdbBuild, installExtensions } from '../duckdb/index.js';
+export { duckdbBuild } from '../duckdb/index.js';
 export { readOnlySql, type SqlResult } from './readonly-sql/index.js';
-export { ident, literal, qualified, timestampLiteral } from '../duckdb/index.js';
 
 /** The settings that the lake reads. */
 export type LakeConfig = Pick<

@@ -3,7 +3,7 @@ import { messageOf } from '../duckdb/index.js';
 import { CommitError } from './types.js';
 
 /** The conflicts after which a commit gives up and is unavailable; the next try is the caller's. */
-export const maxAttempts = 12;
+const maxAttempts = 12;
 const firstPauseMs = 20;
 const longestPauseMs = 1000;
 

@@ -9,7 +9,7 @@ import { views } from './views.js';
 /** Version of the lake's tables that this program writes. */
 export const schemaVersion = 1;
 /** Oldest version that this program still reads and can bring up to date. */
-export const oldestReadable = 1;
+const oldestReadable = 1;
 /** Programs that know less than this version must not touch a lake written by this one. */
 const oldestReader = 1;
 
@@ -20,7 +20,7 @@ export interface SchemaOptions {
 }
 
 /** Size that compaction aims for; bounds the memory and time of one merge. */
-export const targetFileBytes = 64 * 1024 * 1024;
+const targetFileBytes = 64 * 1024 * 1024;
 
 /** DuckLake's own options, kept in the catalog, so that any client which runs CHECKPOINT respects them. */
 function lakeOptions(options: SchemaOptions): Readonly<Record<string, string>> {

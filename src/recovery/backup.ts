@@ -144,7 +144,7 @@ async function copyToFile(
   }
 }
 
-export function storesAs(kind: string): 'duckdb' | 'postgres' {
+function storesAs(kind: string): 'duckdb' | 'postgres' {
   return kind === 'postgres' ? 'postgres' : 'duckdb';
 }
 

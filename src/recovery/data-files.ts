@@ -24,7 +24,7 @@ export interface DataFile extends FoundObject {
 const byName = new Map<string, TableDef>(tables.map((table) => [table.name, table]));
 export const progressFolder = 'main/canardstack_progress/';
 
-export function judge(object: StoredObject): FoundObject {
+function judge(object: StoredObject): FoundObject {
   const [schema, name = '', ...rest] = object.key.split('/');
   const file = rest.at(-1) ?? '';
   const table = schema === 'main' ? (byName.get(name) ?? null) : null;

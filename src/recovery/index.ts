@@ -1,11 +1,9 @@
-export { backupCatalog, type BackupResult } from './backup.js';
-export { CatalogBackups, type BackupAge } from './backups.js';
-export { listBackups, type Manifest } from './manifest.js';
+export { CatalogBackups } from './backups.js';
 export { migrateCatalog, type MigrateReport } from './migrate.js';
 export { rebuildCatalog, type RebuildReport } from './rebuild.js';
 export type { Progress } from './reconcile.js';
 export { restoreCatalog, type RestoreReport } from './restore.js';
-export { catalogStatus, type CatalogStatus } from './status.js';
+export { type CatalogStatus } from './status.js';
 export type { RecoveryConfig } from './target.js';
-export { backupPath, CatalogUpkeep, type UpkeepConfig, type VerifyOutcome } from './upkeep.js';
-export { removableOrphans, type VerifyReport } from './verify.js';
+export { backupPath, CatalogUpkeep, type VerifyOutcome } from './upkeep.js';
+export { removableOrphans } from './verify.js';

@@ -7,7 +7,7 @@ import { lakeMetadata } from './copy.js';
 import { listBackups, type BackupEntry } from './manifest.js';
 import { catalogVersion, tableCounts, type TableCount } from './table-counts.js';
 
-export interface BackupSummary {
+interface BackupSummary {
   readonly path: string;
   /** ISO 8601. */
   readonly createdAt: string;
@@ -67,7 +67,7 @@ export async function catalogStatus(
   };
 }
 
-export function summaryOf({ name, manifest }: BackupEntry, url: string): BackupSummary {
+function summaryOf({ name, manifest }: BackupEntry, url: string): BackupSummary {
   return {
     path: `${url}${name}`,
     createdAt: manifest.createdAt,

@@ -106,7 +106,7 @@ async function refuseFull(connection: DuckDBConnection, catalog: Catalog, force:
   throw new LakeError('schema', `${catalog.describe()} holds a lake already: nothing was changed. ${how}`);
 }
 
-export async function inTransaction<T>(connection: DuckDBConnection, work: () => Promise<T>): Promise<T> {
+async function inTransaction<T>(connection: DuckDBConnection, work: () => Promise<T>): Promise<T> {
   await connection.run('BEGIN TRANSACTION');
   try {
     const result = await work();

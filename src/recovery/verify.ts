@@ -15,7 +15,7 @@ export interface VerifyOptions {
   readonly onProgress?: (step: string, done: number, total: number | null) => void;
 }
 
-export interface DamagedFile {
+interface DamagedFile {
   readonly key: string;
   readonly kind: 'data' | 'delete';
   readonly table: string;

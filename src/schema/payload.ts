@@ -92,11 +92,6 @@ export type PayloadResult =
       readonly message: string;
     };
 
-export interface StreamId {
-  readonly nodeId: string;
-  readonly signal: Signal;
-}
-
 /** Why a payload was refused although nothing is wrong with it; the reference's reason codes. */
 export type RefusalReason =
   | 'raw_spool_full'

@@ -9,9 +9,6 @@ import { StreamBacklog } from './backlog.js';
 import { SealIntake } from './intake.js';
 import { Sealer } from './sealer.js';
 
-export { SealIntake } from './intake.js';
-export { Sealer } from './sealer.js';
-
 export interface PipelineOptions {
   readonly config: Config;
   readonly spool: Spool;

@@ -9,7 +9,7 @@ import type { StreamBacklog } from './backlog.js';
 import { sealMetrics, type SealMetrics } from './metrics.js';
 
 /** Decodes payloads read back from the spool; `decode/`'s pool. */
-export type Decode = (
+type Decode = (
   signal: StreamBacklog['stream']['signal'],
   payloads: readonly Payload[],
   maxBytes: number,

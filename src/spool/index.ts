@@ -16,7 +16,7 @@ import { SegmentedStream } from './stream.js';
 import { SpoolOpenError, type Spool } from './types.js';
 import { SegmentWriter } from './writer.js';
 
-export { beginIncarnation, type Incarnation } from './incarnation.js';
+export { beginIncarnation } from './incarnation.js';
 
 export * from './types.js';
 

@@ -3,10 +3,10 @@ import { S3Storage } from './s3.js';
 import { isLocalUrl } from './target.js';
 import type { Storage, StorageOptions, StorageSettings } from './types.js';
 
-export { StorageError, type StorageErrorKind } from './errors.js';
+export { StorageError } from './errors.js';
 export { storageCredentials, type CredentialSource, type StorageCredentials } from './client.js';
 export { probeStorage } from './probe.js';
-export { isLocalUrl, s3Target, type S3Target } from './target.js';
+export { s3Target, type S3Target } from './target.js';
 export type * from './types.js';
 
 /**

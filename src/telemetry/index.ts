@@ -4,7 +4,7 @@ import type { Tracer } from './tracer.js';
 
 export type { Logger } from 'pino';
 export { Counter, Gauge, Histogram, Registry } from 'prom-client';
-export { traced, type Tracer } from './tracer.js';
+export { traced } from './tracer.js';
 
 /** The process's own logs and metrics; passed to each stage, never global, so that tests can run several servers. */
 export interface Telemetry {

@@ -10,7 +10,7 @@ import { catalogServerGauges, catalogServerMetrics } from './metrics.js';
 import { Terminator } from './terminator.js';
 
 export { catalogServerExtensions } from './backend.js';
-export { startHealth, type CatalogHealth } from './health.js';
+export { startHealth } from './health.js';
 
 export interface CatalogServerOptions {
   readonly config: Pick<

@@ -1,7 +1,5 @@
 import { Counter, Gauge, type Registry } from '../../telemetry/index.js';
 
-export type Refusal = 'plain_text' | 'handshake' | 'too_many' | 'bad_request' | 'lease' | 'backend';
-
 export interface CatalogServerMetrics {
   readonly refused: Counter<'reason'>;
   readonly requests: Counter<'outcome'>;

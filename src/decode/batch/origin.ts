@@ -216,7 +216,7 @@ export class OriginWriter {
 }
 
 /** An AnyValue as a column's text. */
-export function promotedWords(
+function promotedWords(
   cells: Cells,
   attributes: AttributeText,
   words: Uint32Array,

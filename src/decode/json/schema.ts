@@ -25,7 +25,7 @@ export interface FieldSpec {
 }
 
 export type MessageSpec = Record<string, FieldSpec>;
-export type EnumNames = ReadonlyMap<string, number>;
+type EnumNames = ReadonlyMap<string, number>;
 
 const one = (number: number, type: FieldSpec['type']): FieldSpec => ({ number, type, repeated: false });
 const many = (number: number, type: FieldSpec['type']): FieldSpec => ({ number, type, repeated: true });

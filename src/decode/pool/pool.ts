@@ -267,6 +267,6 @@ export class DecodePool implements Decoder {
   }
 }
 
-export function totalBytes(payloads: readonly Payload[]): number {
+function totalBytes(payloads: readonly Payload[]): number {
   return payloads.reduce((sum, payload) => sum + payload.body.byteLength, 0);
 }

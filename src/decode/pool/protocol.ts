@@ -31,7 +31,7 @@ export interface DecodeFailure {
 }
 
 /** There was no memory to decode the first payload. */
-export interface DecodeShort {
+interface DecodeShort {
   readonly id: number;
   readonly short: { readonly usedBytes: number; readonly limitBytes: number };
 }

@@ -15,7 +15,7 @@ export interface Clocks {
   readonly monotonic: () => number;
 }
 
-export const systemClocks: Clocks = { wall: () => Date.now(), monotonic: () => performance.now() };
+const systemClocks: Clocks = { wall: () => Date.now(), monotonic: () => performance.now() };
 
 export interface LakeClockOptions {
   readonly host: InstanceHost;
