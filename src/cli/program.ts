@@ -4,6 +4,7 @@ import { addCatalogCommands } from './catalog-commands.js';
 import { Client } from './client.js';
 import { CommandError } from './errors.js';
 import { addSettings, loadConfig, type CommandOptions } from './options.js';
+import { addSpoolCommands } from './spool-commands.js';
 import { formatTable } from './table.js';
 import type { StepResult } from './smoke-steps.js';
 import { version } from './version.js';
@@ -167,6 +168,7 @@ ${more}`,
     );
 
   addCatalogCommands(root, (result) => (code = result));
+  addSpoolCommands(root, (result) => (code = result));
 
   if (argv.length <= 2) {
     root.outputHelp({ error: true });

@@ -170,6 +170,7 @@ async function open(
     async abandon(reason) {
       state.lost = reason;
       await Promise.all([
+        spool?.attempts.orderly(),
         Promise.race([lake.abandon(), sleep(abandonMs)]),
         closeHttpApp(app, abandonMs),
         grpc?.close(abandonMs),

@@ -5,3 +5,4 @@ export { GroupingDecoder } from './pool/grouping.js';
 export { decompress } from './wire/decompress.js';
 export { loadZstd } from './wire/zstd.js';
 export { Source } from './wire/source.js';
+export { peekServices } from './peek/index.js';

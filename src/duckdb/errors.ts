@@ -44,6 +44,31 @@ export function isFatal(error: unknown): boolean {
   );
 }
 
+/** What `error` says and what caused it, the outermost first. */
+function messages(error: unknown): string[] {
+  const found: string[] = [];
+  for (let at = error; at !== undefined && found.length < 8; at = at instanceof Error ? at.cause : undefined)
+    found.push(messageOf(at));
+  return found;
+}
+
+/** The database died of this very statement, and not before it of another's. */
+export function isOwnFatal(error: unknown): boolean {
+  const said = messages(error);
+  if (
+    said.some((message) =>
+      /database has been invalidated|previous fatal error|ducklake_inlined_data_/i.test(message),
+    )
+  )
+    return false;
+  return said.some((message) => /^(FATAL|INTERNAL) Error/i.test(message));
+}
+
+/** DuckDB's memory limit did not allow this statement. */
+export function isOutOfMemory(error: unknown): boolean {
+  return messages(error).some((message) => /^Out of Memory Error/i.test(message));
+}
+
 /** Starts the messages of feed errors that come back through DuckDB. */
 export const badBatch = 'malformed column batch';
 

@@ -135,6 +135,7 @@ export class Health {
     const lasting = (ms: number): HealthStatus => (ms > pageAfterMs ? 'page' : ms > 0 ? 'degraded' : 'ok');
     const projected = Number(sealer.projectedSeconds.toFixed(3));
     const overNow = sealer.projectedSeconds > sla;
+    const aside = spool.setAside?.records() ?? 0;
     return report([
       ...signals.map((signal) => this.#spoolUse(spool.stream(signal))),
       finding(
@@ -150,6 +151,13 @@ export class Health {
         seconds(lakeAwayMs),
         pageAfterMs / 1000,
         `commits to the lake have been failing for ${seconds(lakeAwayMs)} s`,
+      ),
+      finding(
+        'set_aside',
+        aside > 0 ? 'degraded' : 'ok',
+        aside,
+        0,
+        `${aside} acknowledged records are set aside and not in the lake: see "canardstack spool list"`,
       ),
     ]);
   }

@@ -11,6 +11,7 @@ import type { Telemetry } from '../telemetry/index.js';
 import { mountCatalog, type CatalogAdminDeps } from './admin-catalog.js';
 import { Health, type HealthReport } from './admin-health.js';
 import { mountMaintenance } from './admin-maintenance.js';
+import { mountSpool } from './admin-spool.js';
 import { mountSql } from './admin-sql.js';
 import { errorHandler, HttpError } from './errors.js';
 
@@ -23,14 +24,14 @@ export interface AdminDeps {
   readonly telemetry: Telemetry;
   /** Null, both, on a node that only queries. */
   readonly pipeline: Pick<Pipeline, 'intake' | 'sealer'> | null;
-  readonly spool: Pick<Spool, 'stream'> | null;
+  readonly spool: (Pick<Spool, 'stream'> & Partial<Spool>) | null;
   /** Backups and checks of the catalog. */
   readonly upkeep?: CatalogAdminDeps['upkeep'];
 }
 
 /**
- * /api/admin: SQL, health by subject, maintenance, the catalog, configuration. Errors are `{error: {code, message}}`. The
- * admin key is checked by the scope that mounts it.
+ * /api/admin: SQL, health by subject, maintenance, the catalog, what the spool has set aside, configuration. Errors are
+ * `{error: {code, message}}`. The admin key is checked by the scope that mounts it.
  */
 export function adminApi(deps: AdminDeps): FastifyPluginAsync {
   return async (app) => {
@@ -54,6 +55,9 @@ export function adminApi(deps: AdminDeps): FastifyPluginAsync {
     mountSql(app, deps);
     mountMaintenance(app, deps);
     if (deps.upkeep) mountCatalog(app, { upkeep: deps.upkeep, telemetry: deps.telemetry });
+
+    const { spool, pipeline } = deps;
+    if (spool?.setAside && pipeline) mountSpool(app, { spool: spool as Spool, pipeline });
 
     const health = new Health(deps);
     app.addHook('onClose', (_app, done) => {

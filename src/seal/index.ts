@@ -55,6 +55,8 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     intervalMs: config.sealIntervalMs,
     maxBytes: config.sealMaxBytes,
     telemetry,
+    attempts: spool.attempts,
+    faults: options.faults,
   });
   const intake = new SealIntake({
     backlogs,
@@ -70,7 +72,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     intake,
     sealer,
     async drain(signal) {
-      await intake.drain(signal);
+      await Promise.all([intake.drain(signal), spool.attempts.orderly()]);
       options.faults?.('drain');
       const complete = await sealer.sealAll(signal);
       await sealer.stop();

@@ -231,6 +231,41 @@ describe('sealing', () => {
     await close();
   });
 
+  for (const [what, message, fails] of [
+    ['the database dies', 'FATAL Error: the record did it', Infinity],
+    ['DuckDB has too little memory', 'Out of Memory Error: could not allocate', Infinity],
+    ['another statement broke the database', 'FATAL Error: database has been invalidated because', 6],
+  ] as const) {
+    it(`finds the record at whose commits ${what}, and sets aside none without need`, async () => {
+      await open({ CANARDSTACK_FRESHNESS_BUDGET_SLA_SECS: '3600' });
+      const large = payload('x', 400).body.byteLength;
+      let failed = 0;
+      faulty.fault = (_call, bytes) => {
+        if (bytes <= large / 3 || failed === fails) return null;
+        failed++;
+        return new CommitError('unavailable', 'the lake is away', { cause: new Error(message) });
+      };
+      const ids = Array.from({ length: 30 }, (_, i) => `g${i}`);
+      const results = await Promise.all([
+        ...ids.slice(0, 12).map((id) => pipeline.intake.submit('logs', payload(id))),
+        pipeline.intake.submit('logs', payload('guilty', 400)),
+        ...ids.slice(12).map((id) => pipeline.intake.submit('logs', payload(id))),
+      ]);
+      assert.ok(results.every(({ kind }) => kind === 'accepted'));
+      await settled();
+      const good = await bodies();
+      const innocent = fails !== Infinity;
+      assert.deepEqual(
+        good.filter((body) => !body.startsWith('guilty')),
+        expected(...ids),
+      );
+      assert.equal(good.length, 90 + (innocent ? 400 : 0));
+      assert.equal(spool.setAside.records('crash'), innocent ? 0 : 1);
+      assert.deepEqual(spool.attempts.suspects, []);
+      await close();
+    });
+  }
+
   it('refuses while it drains, and says why', async () => {
     await open();
     await submit('last');

@@ -1,11 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ColumnBatch, Payload } from '../schema/index.js';
 import { batchBytes, batchRows } from '../schema/index.js';
+import { isOwnFatal } from '../duckdb/index.js';
 import { CommitError, type Lake, type StreamProgress } from '../lake/types.js';
+import type { Faults } from '../faults/index.js';
+import type { Attempts } from '../spool/attempts.js';
 import type { SpoolEntry } from '../spool/types.js';
 import { traced, type Telemetry } from '../telemetry/index.js';
 import { FreshnessProjection } from './admission.js';
 import type { StreamBacklog } from './backlog.js';
+import { Careful, type Piece } from './careful.js';
 import { sealMetrics, type SealMetrics } from './metrics.js';
 
 /** Decodes payloads read back from the spool; `decode/`'s pool. */
@@ -24,6 +28,8 @@ export interface SealerOptions {
   readonly intervalMs: number;
   readonly maxBytes: number;
   readonly telemetry: Telemetry;
+  readonly attempts: Attempts;
+  readonly faults?: Faults;
 }
 
 /** A stretch of one stream, decoded, that goes into a commit. */
@@ -57,10 +63,12 @@ export class Sealer {
   #failures = 0;
   #notBefore = 0;
   #commitSince: number | null = null;
+  readonly #careful: Careful;
 
   constructor(private readonly options: SealerOptions) {
     this.projection = new FreshnessProjection(options.intervalMs / 1000);
     this.metrics = sealMetrics(options.telemetry.registry, this);
+    this.#careful = new Careful(options);
   }
 
   get backlogs(): readonly StreamBacklog[] {
@@ -124,17 +132,29 @@ export class Sealer {
       let more = true;
       while (more && !this.#stopped) {
         const begun = performance.now();
-        const portions = await this.#gather();
+        await this.#careful.prepare();
+        const piece = this.#careful.next();
+        const portions = piece ? [await this.#pieceOf(piece)] : await this.#gather();
         if (portions.length === 0) return;
         this.#commitSince = performance.now();
         await this.#commit(portions).finally(() => (this.#commitSince = null));
+        await this.#careful.end();
         const bytes = portions.reduce((sum, portion) => sum + portion.end - portion.start, 0);
-        this.projection.observe(bytes, (performance.now() - begun) / 1000);
-        more = this.heldBytes >= this.options.maxBytes || this.#hasGap();
+        // Small pieces say nothing of how fast commits are.
+        if (!piece) this.projection.observe(bytes, (performance.now() - begun) / 1000);
+        more = piece !== null || this.heldBytes >= this.options.maxBytes || this.#hasGap();
       }
     } catch (error) {
+      this.#careful.failed(error);
+      await this.#careful.end();
       this.#failed(error);
     }
+  }
+
+  async #pieceOf({ backlog, start, end, setAside }: Piece): Promise<Portion> {
+    if (setAside) return { backlog, start, end, batches: [], readBack: [] };
+    await this.#careful.begin([{ stream: backlog.stream.id, start, end }]);
+    return this.#reread(backlog, start, end);
   }
 
   /** True when a stream's next record is not held in memory, that is, must be read back. */
@@ -161,16 +181,18 @@ export class Sealer {
     const start = backlog.committed;
     const batches: ColumnBatch[] = [];
     const readBack: ColumnBatch[] = [];
+    const limit = this.#careful.limit(backlog);
     let end = start;
     let bytes = 0;
     while (bytes < maxBytes) {
       const from = end;
       for (const entry of backlog.contiguousFrom(end, maxBytes - bytes)) {
+        if (entry.end > limit) break;
         batches.push(entry.batch);
         bytes += entry.bytes;
         end = entry.end;
       }
-      if (bytes >= maxBytes || end >= backlog.stream.head) break;
+      if (bytes >= maxBytes || end >= Math.min(backlog.stream.head, limit)) break;
       const gap = await this.#readBack(backlog, end, maxBytes - bytes);
       if (gap !== null) {
         batches.push(...gap.batches);
@@ -189,7 +211,8 @@ export class Sealer {
     start: number,
     maxRowBytes: number,
   ): Promise<{ end: number; batches: readonly ColumnBatch[] } | null> {
-    const stop = backlog.firstHeldAfter(start) ?? backlog.stream.head;
+    const held = backlog.firstHeldAfter(start) ?? backlog.stream.head;
+    const stop = Math.min(held, this.#careful.limit(backlog));
     const entries: SpoolEntry[] = [];
     let end = start;
     let bytes = 0;
@@ -204,6 +227,7 @@ export class Sealer {
       // Only damaged records were left before `stop`; they are set aside, so the watermark moves past them.
       return stop > start ? { end: stop, batches: [] } : null;
     }
+    await this.#careful.add({ stream: backlog.stream.id, start, end });
     const { batches, count } = await this.#decodeEntries(backlog, entries, maxRowBytes);
     this.metrics.replayedPayloads.inc({ signal: backlog.stream.signal }, count);
     return { end: entries[count - 1]?.end ?? end, batches };
@@ -231,7 +255,7 @@ export class Sealer {
       { stream: backlog.stream.id, position: entry.start, reason },
       'a spooled payload is poison and is set aside',
     );
-    await backlog.stream.setAside(entry, reason);
+    await backlog.stream.setAside(entry, { reason });
   }
 
   async #commit(portions: readonly Portion[]): Promise<void> {
@@ -247,6 +271,11 @@ export class Sealer {
       return { stream: p.backlog.stream.id, from: p.start, position: p.end };
     });
     const batches = portions.flatMap((portion) => portion.batches.filter((batch) => batchRows(batch) > 0));
+    await this.#careful.begin(
+      batches.length === 0
+        ? []
+        : portions.map((p) => ({ stream: p.backlog.stream.id, start: p.start, end: p.end })),
+    );
     try {
       await traced(
         this.options.telemetry.tracer,
@@ -257,7 +286,10 @@ export class Sealer {
       if (!(error instanceof CommitError)) throw error;
       if (error.kind === 'unavailable' || error.kind === 'fenced') throw error;
       if (error.kind === 'data') return await this.#commitApart(portions, error);
-      await this.#settleByWatermark(error);
+      await this.#settleByWatermark(error).catch((failure: unknown) => {
+        // Why the watermarks can't be read matters less than what made it necessary.
+        throw isOwnFatal(error) ? error : failure;
+      });
       return;
     }
     await this.#settled(portions.map((portion) => ({ backlog: portion.backlog, end: portion.end })));
@@ -318,7 +350,7 @@ export class Sealer {
     if (entries.length <= 1 || !first) {
       if (first) {
         for await (const entry of portion.backlog.stream.read(first.start)) {
-          await portion.backlog.stream.setAside(entry, error.message);
+          await portion.backlog.stream.setAside(entry, { reason: error.message });
           break;
         }
       }

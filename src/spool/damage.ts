@@ -1,4 +1,5 @@
-import type { FileHandle } from 'node:fs/promises';
+import { readdir, readFile, stat, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Signal } from '../schema/index.js';
 import type { Logger } from '../telemetry/index.js';
 import type { KeepFolder } from './keep.js';
@@ -102,4 +103,42 @@ async function* stretch(segment: Segment, handle: FileHandle, range: SpoolRange)
     yield buffer.subarray(0, bytesRead);
     position += bytesRead;
   }
+}
+
+/** A stretch that was set aside in `damaged/`. */
+export interface DamagedStretch {
+  readonly name: string;
+  /** `torn`: the incomplete end of a stream, which was never acknowledged. */
+  readonly kind: 'damaged' | 'torn';
+  readonly signal: string;
+  readonly start: number;
+  readonly end: number;
+  readonly bytes: number;
+  /** ISO 8601; null when it is not known. */
+  readonly at: string | null;
+}
+
+/** All that the `damaged/` folder at `folder` keeps. Needs no lock. */
+export async function listDamage(folder: string): Promise<DamagedStretch[]> {
+  const names = await readdir(folder).catch(() => []);
+  const found: DamagedStretch[] = [];
+  for (const name of names.sort()) {
+    const parts = /^(\w+)-(\d{20})\.(damaged|torn)(?:\.seg)?$/.exec(name);
+    if (!parts) continue;
+    const note = await readFile(join(folder, `${name}.json`), 'utf8').catch(() => '{}');
+    const { end, at } = JSON.parse(note) as { end?: number; at?: string };
+    const { size } = await stat(join(folder, name));
+    const start = Number(parts[2]);
+    const kind = parts[3] === 'torn' ? 'torn' : 'damaged';
+    found.push({
+      name,
+      kind,
+      signal: parts[1] ?? '',
+      start,
+      end: end ?? start + size,
+      bytes: size,
+      at: at ?? null,
+    });
+  }
+  return found;
 }

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { Faults } from '../faults/index.js';
 import { signals, type Signal } from '../schema/index.js';
 import type { Telemetry } from '../telemetry/index.js';
+import { Attempts } from './attempts.js';
 import { DamageKeeper } from './damage.js';
 import { KeepFolder } from './keep.js';
 import { lockFolder } from './lock.js';
@@ -12,12 +13,22 @@ import { nodeIdOf } from './node-id.js';
 import { streamSeed } from './record.js';
 import { recoverSegments } from './recover.js';
 import { syncFolder } from './segment.js';
+import { SetAside } from './set-aside.js';
 import { SegmentedStream } from './stream.js';
 import { SpoolOpenError, type Spool } from './types.js';
 import { SegmentWriter } from './writer.js';
 
 export { beginIncarnation } from './incarnation.js';
 
+export { afterDeath, type Attempt, type Attempts, type Suspect } from './attempts.js';
+export {
+  isSetAsideName,
+  listSetAside,
+  readSetAside,
+  type SetAside,
+  type SetAsideRecord,
+} from './set-aside.js';
+export { giveBack, type GivenBack } from './give-back.js';
 export * from './types.js';
 
 export interface SpoolOptions {
@@ -71,7 +82,9 @@ async function openLocked(options: SpoolOptions, unlock: () => void): Promise<Sp
         );
       },
     });
-  const [damagedFolder, poison] = [keep('damaged'), keep('poison')];
+  const damagedFolder = keep('damaged');
+  const setAside = await SetAside.open(join(dir, 'poison'), keep('poison'), telemetry.registry);
+  const attempts = await Attempts.open(dir, telemetry.log, telemetry.registry);
   const rotateBytes = Math.min(options.segmentBytes, Math.ceil(options.capacityBytes / 8));
   for (const signal of signals) {
     const folder = join(dir, signal);
@@ -99,22 +112,27 @@ async function openLocked(options: SpoolOptions, unlock: () => void): Promise<Sp
       segments,
       writer,
       damage,
-      poison,
+      setAside,
       metrics,
       log: telemetry.log,
+      faults: options.faults,
     });
     streams.set(signal, stream);
   }
   let closed: Promise<void> | undefined;
   return {
     nodeId,
+    attempts,
+    setAside,
     stream(signal) {
       const stream = streams.get(signal);
       if (!stream) throw new Error(`no spool stream for ${String(signal)}`);
       return stream;
     },
     close() {
-      closed ??= Promise.all([...streams.values()].map((stream) => stream.close())).then(unlock);
+      closed ??= Promise.all([...streams.values()].map((stream) => stream.close()))
+        .then(() => attempts.close())
+        .then(unlock);
       return closed;
     },
   };

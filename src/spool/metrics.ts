@@ -2,7 +2,8 @@ import type { Signal } from '../schema/index.js';
 import { Counter, Gauge, Histogram, type Registry } from '../telemetry/index.js';
 import type { SpoolStream } from './types.js';
 
-export type SpoolOperation = 'create' | 'write' | 'sync' | 'stall' | 'truncate' | 'release' | 'set_aside';
+export type SpoolOperation =
+  'create' | 'write' | 'sync' | 'stall' | 'truncate' | 'release' | 'set_aside' | 'take_back';
 
 export interface SpoolMetrics {
   readonly appendedBytes: Counter<'signal'>;

@@ -88,6 +88,21 @@ export async function createSegment(
   }
 }
 
+/** Writes a whole segment of one record to `path`, durably; a rename then puts it into its stream. */
+export async function writeSegment(
+  path: string,
+  header: SegmentHeader,
+  record: readonly Uint8Array[],
+): Promise<void> {
+  const handle = await open(path, 'w', 0o600);
+  try {
+    await handle.writeFile(Buffer.concat([encodeSegmentHeader(header), ...record]));
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 function encodeSegmentHeader(header: SegmentHeader): Buffer {
   const bytes = Buffer.alloc(segmentHeaderBytes);
   magic.copy(bytes, 0);

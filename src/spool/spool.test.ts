@@ -271,7 +271,7 @@ describe('setAside', () => {
     const { spool, logs, metric } = await testSpool(dir, { keepBytes: 25_000 });
     for (let i = 0; i < 4; i++) await logs.append([randomPayload(10_000)]);
     const entries = await readAll(logs);
-    for (const entry of entries) await logs.setAside(entry, 'not protobuf');
+    for (const entry of entries) await logs.setAside(entry, { reason: 'not protobuf' });
     const names = (await readdir(join(dir, 'poison'))).sort();
     const kept = entries.slice(2).map((entry) => `logs-${String(entry.start).padStart(20, '0')}.rec`);
     assert.deepEqual(names, kept.flatMap((name) => [name, `${name}.json`]).sort());

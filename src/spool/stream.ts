@@ -1,13 +1,14 @@
 import { open, type FileHandle } from 'node:fs/promises';
+import type { Faults } from '../faults/index.js';
 import type { Payload, Signal } from '../schema/index.js';
 import type { Logger } from '../telemetry/index.js';
 import type { DamageKeeper } from './damage.js';
 import { GroupCommit } from './groups.js';
-import type { KeepFolder } from './keep.js';
 import type { SpoolMetrics } from './metrics.js';
 import { encodeFrame } from './record.js';
 import { scanSegment } from './scan.js';
 import type { Segment } from './segment.js';
+import type { SetAside, SetAsideWhy } from './set-aside.js';
 import {
   SpoolFullError,
   SpoolUnavailableError,
@@ -29,9 +30,10 @@ export interface StreamOptions {
   readonly segments: readonly Segment[];
   readonly writer: SegmentWriter;
   readonly damage: DamageKeeper;
-  readonly poison: KeepFolder;
+  readonly setAside: SetAside;
   readonly metrics: SpoolMetrics;
   readonly log: Logger;
+  readonly faults: Faults;
 }
 
 export class SegmentedStream implements SpoolStream {
@@ -125,28 +127,43 @@ export class SegmentedStream implements SpoolStream {
     });
   }
 
-  async setAside(entry: SpoolEntry, reason: string): Promise<void> {
-    const { body, format, encoding, receivedAtNs } = entry.payload;
-    const name = `${this.signal}-${String(entry.start).padStart(20, '0')}.rec`;
-    const about = {
-      stream: this.id,
-      start: entry.start,
-      end: entry.end,
-      reason,
-      format,
-      encoding,
-      receivedAt: new Date(Number(receivedAtNs / 1_000_000n)).toISOString(),
-      receivedAtNs: receivedAtNs.toString(),
-      bytes: body.byteLength,
-    };
+  async setAside(entry: SpoolEntry, why: SetAsideWhy): Promise<void> {
+    const { setAside, metrics } = this.options;
     try {
-      await this.options.poison.write(name, [body], about);
+      await setAside.add(this.signal, this.id, entry, why);
     } catch (error) {
-      this.options.metrics.errors.inc({ signal: this.signal, op: 'set_aside' });
+      metrics.errors.inc({ signal: this.signal, op: 'set_aside' });
       const cause = error instanceof Error ? error.message : String(error);
-      throw new SpoolUnavailableError(`a poison payload cannot be kept: ${cause}`, { cause: error });
+      throw new SpoolUnavailableError(`a record cannot be set aside: ${cause}`, { cause: error });
     }
-    this.options.metrics.poison.inc({ signal: this.signal });
+    if (why.deaths === undefined) metrics.poison.inc({ signal: this.signal });
+  }
+
+  async takeBack(name: string): Promise<SpoolRange> {
+    const { setAside, seed, writer, metrics, faults } = this.options;
+    if (this.#closing) throw new SpoolUnavailableError(`the ${this.signal} spool is closed`);
+    return this.#groups.exclusive(async () => {
+      const found = await setAside.read(name);
+      if (!found) throw new SpoolUnavailableError(`${name} is not among what is set aside`);
+      const frame = encodeFrame(found.payload, seed);
+      const used = this.usedBytes + this.#groups.pendingBytes;
+      if (used + frame.bytes > this.capacityBytes)
+        throw new SpoolFullError(this.signal, used, this.capacityBytes);
+      const start = writer.head;
+      try {
+        await writer.place(frame, setAside.stagedPath(name), () => setAside.staged(name));
+      } catch (error) {
+        metrics.errors.inc({ signal: this.signal, op: 'take_back' });
+        // Renamed, but not surely durable: a lost rename leaves it set aside.
+        if (writer.head === start) {
+          const cause = error instanceof Error ? error.message : String(error);
+          throw new SpoolUnavailableError(`${name} cannot be put back: ${cause}`, { cause: error });
+        }
+      }
+      faults?.('spool.returned');
+      await setAside.returned(name);
+      return { start, end: writer.head };
+    });
   }
 
   /** Refuses new appends, waits for those under way, closes the files. */

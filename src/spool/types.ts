@@ -1,4 +1,6 @@
 import type { Payload, Signal } from '../schema/index.js';
+import type { Attempts } from './attempts.js';
+import type { SetAside, SetAsideWhy } from './set-aside.js';
 
 /** Where a record lies in its stream: logical byte offsets that only grow, over all segments. */
 export interface SpoolRange {
@@ -64,13 +66,21 @@ export interface SpoolStream {
    * or replaced), continues from there, so that positions never go back. A no-op otherwise.
    */
   advanceTo(position: number): Promise<void>;
-  /** Sets the raw record aside as poison (`poison/` folder, kept and counted). */
-  setAside(entry: SpoolEntry, reason: string): Promise<void>;
+  /** Sets the raw record aside (`poison/` folder, kept and counted). Rejects with SpoolUnavailableError. */
+  setAside(entry: SpoolEntry, why: SetAsideWhy): Promise<void>;
+  /**
+   * Puts a record that is set aside at the head of the stream. However the process ends meanwhile, the record is either
+   * set aside still or in the stream. Rejects with SpoolFullError or SpoolUnavailableError; then it is set aside.
+   */
+  takeBack(name: string): Promise<SpoolRange>;
 }
 
 export interface Spool {
   readonly nodeId: string;
   stream(signal: Signal): SpoolStream;
+  /** What is decoded or committed at the moment, and at what the process died before. */
+  readonly attempts: Attempts;
+  readonly setAside: SetAside;
   /** Waits for appends under way, then closes the files. */
   close(): Promise<void>;
 }

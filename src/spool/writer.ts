@@ -1,9 +1,17 @@
 import type { FileHandle } from 'node:fs/promises';
-import { truncate, unlink } from 'node:fs/promises';
+import { rename, rm, truncate, unlink } from 'node:fs/promises';
 import type { Faults } from '../faults/index.js';
 import type { SpoolMetrics, SpoolOperation } from './metrics.js';
 import { placeFrame, type Frame } from './record.js';
-import { createSegment, segmentHeaderBytes, segmentOffset, syncFolder, type Segment } from './segment.js';
+import {
+  createSegment,
+  segmentHeaderBytes,
+  segmentOffset,
+  segmentPath,
+  syncFolder,
+  writeSegment,
+  type Segment,
+} from './segment.js';
 import type { Signal } from '../schema/index.js';
 
 export interface WriterOptions {
@@ -105,6 +113,33 @@ export class SegmentWriter {
       newest.end = newest.start;
       await this.rotate();
     }
+  }
+
+  /**
+   * Puts a record at the head as a segment of its own: it is staged in the file at `path`, whole, and renamed. Between
+   * the two, `staged` gives up the record's former file, so that there is one of it at each moment.
+   */
+  async place(frame: Frame, path: string, staged: () => Promise<void>): Promise<void> {
+    const { folder, streamId, segments } = this.options;
+    const start = this.#head;
+    placeFrame(frame, start);
+    const previous = segments.at(-1);
+    const header = { streamId, start, previousEnd: previous?.end ?? start };
+    await this.#counted('write', writeSegment(path, header, [frame.header, frame.body])).catch(
+      async (error: unknown) => {
+        await rm(path, { force: true });
+        throw error;
+      },
+    );
+    await staged();
+    this.options.faults?.('spool.staged');
+    await this.#giveUp();
+    const segment: Segment = { path: segmentPath(folder, start), start, end: start + frame.bytes };
+    await rename(path, segment.path);
+    if (previous?.path === segment.path) segments.pop();
+    segments.push(segment);
+    this.#head = segment.end;
+    await this.syncFolder();
   }
 
   /** Unlinks the oldest segment; it must not be the newest. */
