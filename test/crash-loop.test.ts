@@ -216,24 +216,3 @@ describe('the commands', () => {
     }
   });
 });
-
-describe('good records', () => {
-  it('are not set aside because the process was killed twice while they were in hand with others', async () => {
-    // More records than there are pieces, so that none is alone at the second death.
-    const dying = await start('seal.attempt:logs@0');
-    const sent = await Promise.all(
-      Array.from({ length: 24 }, (_, i) => send(dying, `r${i}`).catch(() => null)),
-    );
-    await dying.exited;
-    const again = await start('seal.attempt:logs@0', { waitReady: false });
-    assert.equal((await again.exited).signal, 'SIGKILL');
-    const server = await start();
-    const ids = await present(server);
-    const acked = sent.flatMap((position, i) => (position === null ? [] : [`r${i}`]));
-    assert.deepEqual(
-      acked.filter((id) => !ids.includes(id)),
-      [],
-    );
-    await server.stop();
-  });
-});

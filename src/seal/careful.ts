@@ -148,10 +148,11 @@ export class Careful {
       const each = Math.ceil(starts.length / pieces);
       const cuts = starts.filter((_, i) => i % each === 0);
       return cuts.map((start, i) => {
-        return { ...suspect, start: i === 0 ? suspect.start : start, end: cuts[i + 1] ?? suspect.end };
+        const end = cuts[i + 1] ?? suspect.end;
+        return { ...suspect, start: i === 0 ? suspect.start : start, end, whole: false };
       });
     }
-    if (suspect.deaths < deadlyDeaths) return [suspect];
+    if (suspect.deaths < deadlyDeaths || !suspect.whole) return [suspect];
     const reason = `the process or its database died ${suspect.deaths} times with it in hand`;
     await backlog.stream.setAside(only, { reason, deaths: suspect.deaths });
     this.options.faults?.('spool.set_aside');

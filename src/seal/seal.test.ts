@@ -8,14 +8,14 @@ import { eventually, temporaryFolder } from '../../test/support/server.js';
 import { resolveConfig } from '../config/index.js';
 import { DecodePool } from '../decode/index.js';
 import { CommitError, type Lake } from '../lake/index.js';
-import type { IntakeResult, Payload } from '../schema/index.js';
+import { batchRows, type IntakeResult, type Payload } from '../schema/index.js';
 import { openSpool, type Spool } from '../spool/index.js';
 import type { Telemetry } from '../telemetry/index.js';
 import { openPipeline, type Pipeline } from './index.js';
 
 /** Commits to the real lake unless `fault` says otherwise, before or after the real commit. */
 class FaultyLake {
-  fault: ((call: number, bodies: number) => CommitError | null) | null = null;
+  fault: ((call: number, bytes: number, rows: number) => CommitError | null) | null = null;
   faultAfter: ((call: number) => CommitError | null) | null = null;
   calls = 0;
   /** What commits wait for. */
@@ -29,6 +29,7 @@ class FaultyLake {
         const before = this.fault?.(
           call,
           batches.reduce((sum, batch) => sum + batch.heap.byteLength, 0),
+          batches.reduce((sum, batch) => sum + batchRows(batch), 0),
         );
         if (before) throw before;
         await this.held;
@@ -238,10 +239,10 @@ describe('sealing', () => {
   ] as const) {
     it(`finds the record at whose commits ${what}, and sets aside none without need`, async () => {
       await open({ CANARDSTACK_FRESHNESS_BUDGET_SLA_SECS: '3600' });
-      const large = payload('x', 400).body.byteLength;
       let failed = 0;
-      faulty.fault = (_call, bytes) => {
-        if (bytes <= large / 3 || failed === fails) return null;
+      // All others together are 90.
+      faulty.fault = (_call, _bytes, rows) => {
+        if (rows < 400 || failed === fails) return null;
         failed++;
         return new CommitError('unavailable', 'the lake is away', { cause: new Error(message) });
       };

@@ -13,6 +13,8 @@ export interface Attempt extends SpoolRange {
 /** A stretch in hand when the process died, or when the database did. */
 export interface Suspect extends Attempt {
   readonly deaths: number;
+  /** This very stretch was in hand at the last of them, and not a larger one that it is a piece of. */
+  readonly whole?: boolean;
   /** Kept in the folder of what is set aside already; the commit that passes over it may be still to come. */
   readonly setAside?: boolean;
 }
@@ -166,10 +168,14 @@ export function afterDeath(suspects: readonly Suspect[], died: readonly Attempt[
     );
     const deaths = 1 + touched.reduce((most, s) => Math.max(most, s.deaths), 0);
     const rests = touched.flatMap((s) => [
-      ...(s.start < start ? [{ ...s, end: start }] : []),
-      ...(s.end > end ? [{ ...s, start: end }] : []),
+      ...(s.start < start ? [{ ...s, end: start, whole: false }] : []),
+      ...(s.end > end ? [{ ...s, start: end, whole: false }] : []),
     ]);
-    result = [...result.filter((s) => !touched.includes(s)), ...rests, { stream, start, end, deaths }];
+    result = [
+      ...result.filter((s) => !touched.includes(s)),
+      ...rests,
+      { stream, start, end, deaths, whole: true },
+    ];
   }
   return result.sort((a, b) => (a.stream < b.stream ? -1 : a.stream > b.stream ? 1 : a.start - b.start));
 }

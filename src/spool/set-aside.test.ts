@@ -131,7 +131,7 @@ describe('what was in hand when the process died', () => {
     await copyFile(join(dir, 'kept'), block);
     for (let i = 0; i < 2; i++) {
       const next = await testSpool(dir);
-      assert.deepEqual(next.spool.attempts.suspects, [{ ...range, deaths: 1 }]);
+      assert.deepEqual(next.spool.attempts.suspects, [{ ...range, deaths: 1, whole: true }]);
       await next.spool.close();
     }
   });
@@ -152,11 +152,11 @@ describe('what was in hand when the process died', () => {
   it('adds to the deaths of what it touches, and leaves the rest', () => {
     const stream = 'n/logs';
     const group = afterDeath([], [{ stream, start: 0, end: 100 }]);
-    assert.deepEqual(group, [{ stream, start: 0, end: 100, deaths: 1 }]);
+    assert.deepEqual(group, [{ stream, start: 0, end: 100, deaths: 1, whole: true }]);
     assert.deepEqual(afterDeath(group, [{ stream, start: 40, end: 60 }]), [
-      { stream, start: 0, end: 40, deaths: 1 },
-      { stream, start: 40, end: 60, deaths: 2 },
-      { stream, start: 60, end: 100, deaths: 1 },
+      { stream, start: 0, end: 40, deaths: 1, whole: false },
+      { stream, start: 40, end: 60, deaths: 2, whole: true },
+      { stream, start: 60, end: 100, deaths: 1, whole: false },
     ]);
     assert.deepEqual(afterDeath(group, [{ stream: 'n/traces', start: 0, end: 100 }]).length, 2);
   });
