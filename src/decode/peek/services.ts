@@ -25,8 +25,8 @@ interface JsonResource {
 }
 
 function fromJson(request: unknown, found: Set<string>): void {
-  for (const key of ['resourceLogs', 'resourceSpans', 'resourceMetrics']) {
-    const resources = (request as Record<string, unknown>)[key];
+  const { resourceLogs, resourceSpans, resourceMetrics } = request as Readonly<Record<string, unknown>>;
+  for (const resources of [resourceLogs, resourceSpans, resourceMetrics]) {
     if (!Array.isArray(resources)) continue;
     for (const { resource } of resources as readonly JsonResource[]) {
       for (const { key: name, value } of resource?.attributes ?? []) {
