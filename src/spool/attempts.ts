@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { crc32c } from '@node-rs/crc32';
 import { Counter, type Logger, type Registry } from '../telemetry/index.js';
 import { syncFolder } from './segment.js';
-import type { SpoolRange } from './types.js';
+import type { SpoolRange } from './range.js';
 
 /** A stretch of one stream that is being decoded or committed. */
 export interface Attempt extends SpoolRange {

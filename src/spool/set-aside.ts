@@ -5,7 +5,7 @@ import type { ContentEncoding, Payload, PayloadFormat, Signal } from '../schema/
 import type { KeepFolder } from './keep.js';
 import { recordHeaderBytes } from './record.js';
 import { segmentHeaderBytes, syncFolder } from './segment.js';
-import type { SpoolEntry } from './types.js';
+import type { SpoolEntry } from './range.js';
 
 /** `poison`: can't be decoded or committed; `crash`: the process, or its database, died at it. */
 export type SetAsideCause = 'poison' | 'crash';

@@ -1,16 +1,9 @@
 import type { Payload, Signal } from '../schema/index.js';
 import type { Attempts } from './attempts.js';
+import type { SpoolEntry, SpoolRange } from './range.js';
 import type { SetAside, SetAsideWhy } from './set-aside.js';
 
-/** Where a record lies in its stream: logical byte offsets that only grow, over all segments. */
-export interface SpoolRange {
-  readonly start: number;
-  readonly end: number;
-}
-
-export interface SpoolEntry extends SpoolRange {
-  readonly payload: Payload;
-}
+export type { SpoolEntry, SpoolRange } from './range.js';
 
 export class SpoolFullError extends Error {
   constructor(
