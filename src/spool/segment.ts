@@ -35,7 +35,7 @@ export function segmentOffset(segment: { readonly start: number }, position: num
   return segmentHeaderBytes + position - segment.start;
 }
 
-function segmentPath(folder: string, start: number): string {
+export function segmentPath(folder: string, start: number): string {
   return join(folder, `${String(start).padStart(20, '0')}.seg`);
 }
 
