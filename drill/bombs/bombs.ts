@@ -98,6 +98,9 @@ export const bombs: readonly Bomb[] = [
     `SELECT regexp_matches(body, '${'(a?){50}'.repeat(20)}') FROM lake.logs, range(100000)`,
   ),
   sql('like', `SELECT count(*) FROM lake.logs, range(1000000) WHERE body LIKE '%a%b%c%d%e%f%'`),
+  sql('like that tries all', `SELECT '${'a'.repeat(100)}' LIKE '${'%_'.repeat(12)}%b'`),
+  sql('stars', `${'SELECT *, *, *, * FROM ('.repeat(6)}FROM lake.logs${')'.repeat(6)}`),
+  sql('queries in queries', `${'SELECT ('.repeat(60)}SELECT 1${')'.repeat(60)}`),
   sql('joins', `SELECT count(*) FROM ${many(60, (i) => `lake.logs l${i}`, ', ')}`),
   sql('files', 'FROM "/etc"."passwd"'),
 

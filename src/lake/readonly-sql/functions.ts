@@ -95,3 +95,16 @@ export const joining = new Set([
 
 /** May put a longer text for a shorter one. */
 export const replacing = new Set(['replace', 'regexp_replace', 'printf', 'format']);
+
+/** LIKE, ILIKE, GLOB and their negations; the second argument is the pattern. */
+export const patternFunctions = new Set([
+  '~~',
+  '!~~',
+  '~~*',
+  '!~~*',
+  '~~~',
+  'like_escape',
+  'not_like_escape',
+  'ilike_escape',
+  'not_ilike_escape',
+]);

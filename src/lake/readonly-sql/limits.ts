@@ -12,6 +12,12 @@ export const sqlLimits = {
   /** Columns of a CUBE, which stands for 2 to their number grouping sets. */
   cubeColumns: 6,
   groupingSets: 64,
+  /** Queries within queries. */
+  depth: 16,
+  /** Tables' worth of columns that the stars of a query stand for. */
+  stars: 64,
+  /** Runs of % in a LIKE pattern (* in GLOB): DuckDB tries every place of each. */
+  wildcards: 5,
   /** UNION, EXCEPT and INTERSECT in one another. */
   setOperations: 100,
   /** WITH queries. */

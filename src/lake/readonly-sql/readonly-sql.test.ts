@@ -248,6 +248,28 @@ describe('read-only SQL', () => {
       [`SELECT bar(1, 0, 1, 2000000000)`, /longer/],
       [`SELECT NULL::INTEGER[100000]`, /array type/],
       [`SELECT NULL::INTEGER[1000][100000]`, /array type/],
+      [`SELECT '${'a'.repeat(100)}' LIKE '${'%_'.repeat(12)}%b'`, /wildcards/],
+      [`SELECT body FROM lake.logs WHERE body ILIKE '%a%b%c%d%e%f%'`, /wildcards/],
+      [`SELECT body FROM lake.logs WHERE body NOT LIKE body`, /wildcards/],
+      [`SELECT body FROM lake.logs WHERE body GLOB '*a*b*c*d*e*f*'`, /wildcards/],
+      [
+        `SELECT *, *, *, * FROM (SELECT *, *, *, * FROM (SELECT *, *, *, * FROM (SELECT *, *, *, * FROM lake.logs)))`,
+        /stars/,
+      ],
+      [
+        `WITH a AS (SELECT *, *, *, *, * FROM lake.logs), b AS (SELECT *, *, *, *, * FROM a) SELECT *, *, *, * FROM b`,
+        /stars/,
+      ],
+      [`${'SELECT ('.repeat(40)}SELECT 1${')'.repeat(40)}`, /deep/],
+      [
+        `WITH RECURSIVE r AS (SELECT 'x' s UNION ALL SELECT s || s FROM r) SELECT count(*) FROM r`,
+        /recursive/,
+      ],
+      [
+        `WITH RECURSIVE r AS (SELECT [1] s UNION ALL SELECT list_concat(s, s) FROM r) SELECT count(*) FROM r`,
+        /recursive/,
+      ],
+      ['SHOW DATABASES', /DATABASES/],
       [`WITH ${Array.from({ length: 60 }, (_, i) => `c${i} AS (SELECT ${i})`).join(', ')} SELECT 1`, /WITH/],
     ];
     for (const [sql, why] of refused) {
@@ -268,6 +290,10 @@ describe('read-only SQL', () => {
       `SELECT body FROM lake.logs WHERE body LIKE '((((((' OR body = '${'('.repeat(500)}' -- ${'('.repeat(500)}`,
       `SELECT /* ${'('.repeat(500)} */ $a$ ${'('.repeat(500)} $a$`,
       many(50, 'SELECT body FROM lake.logs', ' UNION ALL '),
+      `SELECT body FROM lake.logs WHERE body LIKE '%fir%' AND body NOT ILIKE '_%x' AND body GLOB 'f*'`,
+      'SELECT l.*, s.* FROM lake.logs l LEFT JOIN lake.spans s USING (trace_id)',
+      'SELECT * FROM (SELECT * FROM (SELECT *, 1 AS one FROM (SELECT * FROM lake.logs)))',
+      'WITH RECURSIVE r AS (SELECT 1 i UNION ALL SELECT i + 1 FROM r WHERE i < 10) SELECT max(i) FROM r',
     ]) {
       await assert.doesNotReject(run(sql), sql.slice(0, 100));
     }

@@ -3,6 +3,7 @@ import {
   joining,
   lengthArgument,
   listGenerators,
+  patternFunctions,
   refusedFunctions,
   refusedPrefixes,
   replacing,
@@ -23,11 +24,14 @@ class TreeCheck {
   #joins = 0;
   #setOperations = 0;
   #ctes = 0;
+  #depth = 0;
   #growth = 1;
   /** Joins whose whole chain was counted. */
   readonly #counted = new WeakSet<Fields>();
   /** Names of WITH queries and how many tables each stands for; a later one of the same name hides an earlier. */
   readonly #withQueries = new Map<string, number>();
+  readonly #withWidths = new Map<string, number>();
+  readonly #widths = new WeakMap<Fields, number>();
 
   query(root: unknown): void {
     const tables = this.#visit(root, false);
@@ -37,6 +41,54 @@ class TreeCheck {
 
   /** Gives the number of tables that are read below. */
   #visit(node: unknown, asTable: boolean): number {
+    const select = isType(node, 'SELECT_NODE');
+    if (select) over('nests queries deeper', ++this.#depth, sqlLimits.depth);
+    const growth = this.#growth;
+    const tables = this.#parts(node, asTable);
+    if (isType(node, 'RECURSIVE_CTE_NODE') && this.#growth > growth) {
+      throw new QueryError('bad_data', 'a recursive query must not make texts or lists longer');
+    }
+    if (select) {
+      this.#depth--;
+      over('has stars for the columns of more tables', this.#width(node), sqlLimits.stars);
+    }
+    return tables;
+  }
+
+  /** How many tables' worth of columns a FROM clause or query gives. */
+  #width(node: unknown): number {
+    if (typeof node !== 'object' || node === null) return 0;
+    const fields = node as Fields;
+    const known = this.#widths.get(fields);
+    if (known !== undefined) return known;
+    const width = this.#widthOf(fields);
+    this.#widths.set(fields, width);
+    return width;
+  }
+
+  #widthOf(fields: Fields): number {
+    switch (fields['type']) {
+      case 'SELECT_NODE': {
+        const stars = (fields['select_list'] as readonly unknown[]).filter((item) =>
+          isType(item, 'STAR'),
+        ).length;
+        return Math.max(1, stars * this.#width(fields['from_table']));
+      }
+      case 'SET_OPERATION_NODE':
+      case 'RECURSIVE_CTE_NODE':
+        return Math.max(1, this.#width(fields['left']));
+      case 'JOIN':
+        return this.#width(fields['left']) + this.#width(fields['right']);
+      case 'SUBQUERY':
+        return this.#width((fields['subquery'] as Fields | undefined)?.['node']);
+      case 'BASE_TABLE':
+        return this.#withWidths.get(textOf(fields['table_name']).toLowerCase()) ?? 1;
+      default:
+        return 1;
+    }
+  }
+
+  #parts(node: unknown, asTable: boolean): number {
     if (Array.isArray(node)) return node.reduce<number>((sum, child) => sum + this.#visit(child, false), 0);
     if (typeof node !== 'object' || node === null) return 0;
     const fields = node as Fields;
@@ -58,6 +110,9 @@ class TreeCheck {
 
   #kind(fields: Fields): void {
     const { type, select_list: columns, group_sets: sets, cast_type: cast } = fields;
+    if (type === 'SHOW_REF' && /databases/i.test(textOf(fields['table_name']))) {
+      throw new QueryError('bad_data', 'SHOW DATABASES is not allowed here: only the lake can be read');
+    }
     if (type === 'JOIN') over('has more joins', ++this.#joins, sqlLimits.joins);
     if (type === 'SET_OPERATION_NODE')
       over('has more UNION, EXCEPT and INTERSECT', ++this.#setOperations, sqlLimits.setOperations);
@@ -75,6 +130,7 @@ class TreeCheck {
       // A recursive one names itself.
       this.#withQueries.set(name, 1);
       this.#withQueries.set(name, Math.max(1, this.#visit(value, false)));
+      this.#withWidths.set(name, this.#width(((value as Fields)['query'] as Fields | undefined)?.['node']));
     }
     return 0;
   }
@@ -127,6 +183,7 @@ class TreeCheck {
     }
     if (asTable) return;
     const args = (fields['children'] ?? []) as readonly unknown[];
+    if (patternFunctions.has(name)) checkPattern(text(args[1]));
     if (joining.has(name)) this.#growth *= this.#joined(fields) || 1;
     else this.#growth *= growthOf(name, args);
     over('makes texts or lists longer', this.#growth, sqlLimits.growth);
@@ -134,6 +191,17 @@ class TreeCheck {
 }
 
 const textOf = (value: unknown) => (typeof value === 'string' ? value : '');
+
+const isType = (node: unknown, type: string): boolean =>
+  typeof node === 'object' && node !== null && (node as Fields)['type'] === type;
+
+/** DuckDB tries every place for each wildcard, in one call that can't be interrupted. */
+function checkPattern(pattern: string | undefined): void {
+  const wildcards = pattern?.match(/[%*]+/g)?.length ?? 0;
+  if (pattern !== undefined && wildcards <= sqlLimits.wildcards) return;
+  const limit = `LIKE and GLOB take a literal pattern of at most ${sqlLimits.wildcards} wildcards`;
+  throw new QueryError('bad_data', `${limit}; regexp_matches has no such limit`);
+}
 
 function isJoin(node: unknown): node is Fields {
   return typeof node === 'object' && node !== null && joining.has(String((node as Fields)['function_name']));
