@@ -65,6 +65,8 @@ export function quantile(q: number, values: Float64Array): number {
   const lower = Math.max(0, Math.floor(rank));
   const upper = Math.min(sorted.length - 1, lower + 1);
   const weight = rank - Math.floor(rank);
+  // Nothing of the upper one: an infinity times 0 would be NaN.
+  if (weight === 0) return at(lower);
   return at(lower) * (1 - weight) + at(upper) * weight;
 }
 

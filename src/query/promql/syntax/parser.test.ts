@@ -52,6 +52,11 @@ describe('print', () => {
     ["label_replace(a, 'b', '$1', 'c', '(.*)')", 'label_replace(a, "b", "$1", "c", "(.*)")'],
     ['a # comment\n + b', 'a + b'],
     ['(((a)))', '(((a)))'],
+    ['2.', '2'],
+    ['-1./6.', '-1 / 6'],
+    ['2.e3 + 1_0.', '2e3 + 1_0'],
+    ['vector(1.) # 3.', 'vector(1)'],
+    ['a{b="1."}[2.:1.] @ 3. offset 1.', 'a{b="1."}[2:1] @ 3.000 offset 1'],
   ];
   for (const [source, expected] of cases) {
     it(source, () => {
@@ -88,6 +93,10 @@ describe('errors', () => {
     ['"unterminated', /^1:1: parse error: unterminated quoted string$/],
     ['a{b="\\q"}', /unknown escape sequence \\q/],
     ['-"a"', /unary expression only allowed/],
+    ...['1..2', '1.2.', '1e3.', '1e+3.', '2.x', 'a2.', 'a:2.'].map((source): [string, RegExp] => [
+      source,
+      /^1:\d: parse error: unexpected "/,
+    ]),
     ['a @ Inf', /timestamp out of bounds/],
   ];
   for (const [source, message] of cases) {

@@ -14,6 +14,7 @@ import { parseError, unsupported } from './errors.js';
 import { climb, type Item, type Operator } from './precedence.js';
 import { literalNumber } from './literals.js';
 import { matching } from './matching.js';
+import { withoutTrailingDots } from './trailing-dots.js';
 
 const parser = withPlainNames(promqlParser);
 const maxDepth = 500;
@@ -27,13 +28,14 @@ const shape: ShapeLimits = {
 export function parseExpr(source: string): Expr {
   if (source.trim() === '') throw parseError(source, 0, 'no expression found in input');
   checkShape(source, shape);
-  const tree = parseTree(parser, source);
+  const readable = withoutTrailingDots(source);
+  const tree = parseTree(parser, readable);
   const fault = firstFault(tree.topNode);
   if (fault) throw syntaxError(source, fault);
   const [root] = childNodes(tree.topNode);
   if (!root) throw parseError(source, 0, 'no expression found in input');
   try {
-    const expr = new Converter(source).expr(root);
+    const expr = new Converter(readable).expr(root);
     if (depth(expr) > maxDepth) throw new RangeError();
     return expr;
   } catch (error) {
