@@ -146,7 +146,10 @@ describe('files whose rows overlap', () => {
 
   it('are taken in although their columns are numbered otherwise', async () => {
     for (let i = 0; i < 4; i++) await commit(i * 100, i * 100 + 100);
-    await lake.maintenance.checkpoint();
+    // DuckLake's own merge, as an earlier release used it, numbers the columns; compaction does not.
+    await lake.withConnection((connection) =>
+      connection.run(`CALL ducklake_merge_adjacent_files('lake', 'logs', schema => 'main')`),
+    );
     const [merged] = await rowsOf(lake, `SELECT data_file f FROM ducklake_list_files('lake', 'logs')`);
     await lake.close();
     // The same files under a lake whose tables have their columns the other way round.
