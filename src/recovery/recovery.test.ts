@@ -315,16 +315,18 @@ describe('recovery', () => {
     await commit(logRows(300, position));
     const before = await rowsOf(lake!, digest);
     const files = (await logFiles()).length;
-    assert.ok(files > 10, `${files} files: sources of merges are still there`);
+    assert.ok(files > 10, `${files} files: those that compaction read are still there`);
     const merged = await rowsOf(
       lake!,
-      `SELECT path FROM __ducklake_metadata_lake.ducklake_files_scheduled_for_deletion WHERE path LIKE '%/logs/%'`,
+      `SELECT f.path FROM __ducklake_metadata_lake.ducklake_data_file f
+       JOIN __ducklake_metadata_lake.ducklake_table t USING (table_id)
+       WHERE t.table_name = 'logs' AND f.end_snapshot IS NOT NULL`,
     );
     assert.ok(merged.length > 4);
     await close();
-    // A crash between a merge and its cleanup, then the loss of the catalog; and the same in the midst of the cleanup.
+    // A crash between a compaction and its cleanup, then the loss of the catalog; and the same in the midst of the cleanup.
     for (const cleaned of [0, 3]) {
-      for (const { path } of merged.slice(0, cleaned)) await rm(join(folder, 'data', String(path)));
+      for (const { path } of merged.slice(0, cleaned)) await rm(join(folder, 'data/main/logs', String(path)));
       await loseCatalog();
       const report = await rebuild();
       assert.ok(report.copies > 0);
