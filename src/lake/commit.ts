@@ -358,7 +358,7 @@ export class Writer {
   }
 
   #inlined({ rows, textBytes }: Feed['tables'][number]): boolean {
-    return rows < this.options.dataInliningRowLimit && textBytes <= maxInlinedBytes;
+    return rows < this.options.dataInliningRowLimit && textBytes() <= maxInlinedBytes;
   }
 
   async #insert(run: (sql: string) => Promise<unknown>, table: Feed['tables'][number]): Promise<void> {

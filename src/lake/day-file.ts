@@ -14,6 +14,8 @@ export const streamsKey = 'canardstack_streams';
  * Smaller row groups keep the writer's dictionaries in the processor's cache; compaction writes large ones.
  */
 const rowGroupRows = 40_960;
+/** Of strings and values before they are encoded. Bounds the writer's memory where records are large. */
+const rowGroupBytes = 32 * 1024 * 1024;
 /** Columns with more values than this in a row group, as trace ids, are not worth trying a dictionary on. */
 const dictionaryValues = 2000;
 
@@ -47,7 +49,7 @@ export function dayFile(
   ];
   const folder = dataPath.includes('://') ? dataPath + parts.join('/') : join(dataPath, ...parts);
   const path = `${folder}/canardstack-${randomUUID()}.parquet`;
-  const options = `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, ROW_GROUP_SIZE ${rowGroupRows}, DICTIONARY_SIZE_LIMIT ${dictionaryValues}${noteOf(progress)}`;
+  const options = `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, ROW_GROUP_SIZE ${rowGroupRows}, ROW_GROUP_SIZE_BYTES ${rowGroupBytes}, DICTIONARY_SIZE_LIMIT ${dictionaryValues}${noteOf(progress)}`;
   return {
     path,
     write: (to) => `COPY (${select}) TO ${literal(to)} (${options})`,

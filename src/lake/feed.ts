@@ -1,16 +1,16 @@
 import duckdb from '@duckdb/node-bindings';
 import { randomUUID } from 'node:crypto';
 import { messageOf, literal } from '../duckdb/index.js';
-import { tableDef, type ColumnBatch, type TableName } from '../schema/index.js';
+import { tableDef, type ColumnBatch, type TableBatch, type TableName } from '../schema/index.js';
 import { ChunkFiller, chunkRows, columnTypes, HeapLoader, type LoadedHeap } from './chunks.js';
 
 /** Batches whose heaps are in DuckDB's memory, to be read by `INSERT ... FROM canardstack_feed(...)`. */
 export interface Feed {
   /**
-   * Tables that have rows, each with the SELECT that reads them, columns in the table's order. `textBytes` is at most
-   * what its long strings take.
+   * Tables that have rows, each with the SELECT that reads them, columns in the table's order. `textBytes` goes through
+   * all strings of the table's rows.
    */
-  readonly tables: readonly { table: TableName; rows: number; textBytes: number; select: string }[];
+  readonly tables: readonly { table: TableName; rows: number; textBytes: () => number; select: string }[];
   /** The SQL of `tables` gives an error from then on; the heaps go once nobody reads them. */
   close(): void;
   /** The same, and frees the heaps at once. Only after every statement that read the feed has ended. */
@@ -88,7 +88,7 @@ export class FeedFunction {
   async load(batches: readonly ColumnBatch[]): Promise<Feed> {
     const sources = new Map<
       TableName,
-      { filler: ChunkFiller; parts: Source['parts'][number][]; rows: number; textBytes: number }
+      { filler: ChunkFiller; parts: Source['parts'][number][]; rows: number; batches: TableBatch[] }
     >();
     const heaps: LoadedHeap[] = [];
     let copied = 0;
@@ -100,7 +100,7 @@ export class FeedFunction {
         if (table.rows === 0) continue;
         let source = sources.get(table.table);
         if (!source) {
-          source = { filler: new ChunkFiller(tableDef(table.table)), parts: [], rows: 0, textBytes: 0 };
+          source = { filler: new ChunkFiller(tableDef(table.table)), parts: [], rows: 0, batches: [] };
           sources.set(table.table, source);
         }
         const { filler } = source;
@@ -110,7 +110,7 @@ export class FeedFunction {
           fill: (chunk, from, n) => filler.fill(chunk, table, heap, from, n),
         });
         source.rows += table.rows;
-        source.textBytes += batch.heap.byteLength;
+        source.batches.push(table);
       }
       if (copied >= yieldBytes) {
         copied = 0;
@@ -122,7 +122,8 @@ export class FeedFunction {
       const name = randomUUID();
       names.push(name);
       this.#sources.set(name, source);
-      const { rows, textBytes } = source;
+      const { rows, batches: ofTable } = source;
+      const textBytes = () => ofTable.reduce((sum, batch) => sum + stringBytes(batch), 0);
       return { table, rows, textBytes, select: `SELECT * FROM ${functionName}(${literal(name)})` };
     });
     const close = () => {
@@ -137,6 +138,16 @@ export class FeedFunction {
       },
     };
   }
+}
+
+/** Bytes of all strings; one that several rows share counts for each. */
+function stringBytes({ columns, rows }: TableBatch): number {
+  let bytes = 0;
+  for (const column of columns) {
+    if (column.kind !== 'string' || column.validity === 'none') continue;
+    for (let i = 0; i < rows; i++) bytes += column.refs[i * 4] ?? 0;
+  }
+  return bytes;
 }
 
 /** Fills the next chunk; an empty chunk ends the scan. */

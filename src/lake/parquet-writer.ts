@@ -19,6 +19,8 @@ export class ParquetWriter {
       autoload_known_extensions: 'false',
       memory_limit: `${memoryLimitBytes}B`,
       threads: '1',
+      // One thread keeps the order all the same; row groups can be bounded in bytes only so.
+      preserve_insertion_order: 'false',
     });
     try {
       const { connection, handle } = await database.connect();
