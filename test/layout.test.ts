@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 
 /** Each stage may import from those after it, never from those before it. */
 const order = [
+  'index.ts',
   'cli',
   'http/admin',
   'seal',

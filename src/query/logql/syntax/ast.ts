@@ -82,7 +82,7 @@ export interface Grouping {
   readonly labels: readonly string[];
 }
 
-export const rangeOps = [
+const rangeOps = [
   'count_over_time',
   'rate',
   'rate_counter',
@@ -101,7 +101,7 @@ export const rangeOps = [
 ] as const;
 export type RangeOp = (typeof rangeOps)[number];
 
-export const vectorOps = [
+const vectorOps = [
   'sum',
   'avg',
   'min',
