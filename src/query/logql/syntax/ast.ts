@@ -82,39 +82,25 @@ export interface Grouping {
   readonly labels: readonly string[];
 }
 
-const rangeOps = [
-  'count_over_time',
-  'rate',
-  'rate_counter',
-  'bytes_over_time',
-  'bytes_rate',
-  'avg_over_time',
-  'sum_over_time',
-  'min_over_time',
-  'max_over_time',
-  'stddev_over_time',
-  'stdvar_over_time',
-  'quantile_over_time',
-  'first_over_time',
-  'last_over_time',
-  'absent_over_time',
-] as const;
-export type RangeOp = (typeof rangeOps)[number];
+export type RangeOp =
+  | 'count_over_time'
+  | 'rate'
+  | 'rate_counter'
+  | 'bytes_over_time'
+  | 'bytes_rate'
+  | 'avg_over_time'
+  | 'sum_over_time'
+  | 'min_over_time'
+  | 'max_over_time'
+  | 'stddev_over_time'
+  | 'stdvar_over_time'
+  | 'quantile_over_time'
+  | 'first_over_time'
+  | 'last_over_time'
+  | 'absent_over_time';
 
-const vectorOps = [
-  'sum',
-  'avg',
-  'min',
-  'max',
-  'count',
-  'stddev',
-  'stdvar',
-  'topk',
-  'bottomk',
-  'sort',
-  'sort_desc',
-] as const;
-export type VectorOp = (typeof vectorOps)[number];
+export type VectorOp =
+  'sum' | 'avg' | 'min' | 'max' | 'count' | 'stddev' | 'stdvar' | 'topk' | 'bottomk' | 'sort' | 'sort_desc';
 
 export type BinaryOp = '+' | '-' | '*' | '/' | '%' | '^' | CompareOp | 'and' | 'or' | 'unless';
 
