@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { temporaryFolder } from '../../test/support/server.js';
 import { payload, readAll, testSpool, text, type TestSpool } from '../../test/support/spool.js';
+import { defaultDecodeLimits } from '../schema/index.js';
 import { afterDeath } from './attempts.js';
 import { giveBack, SpoolFullError, SpoolUnavailableError } from './index.js';
 
@@ -36,7 +37,8 @@ async function giveBackKilled(fault: string): Promise<void> {
 /** Three records, the second of them set aside. */
 async function oneSetAside(): Promise<TestSpool> {
   const test = await testSpool(dir);
-  for (const body of ['one', 'two', 'three']) await test.logs.append([payload(body, { encoding: 'gzip' })]);
+  for (const body of ['one', 'two', 'three'])
+    await test.logs.append([payload(body, { encoding: 'gzip', limits: defaultDecodeLimits })]);
   const [, second] = await readAll(test.logs);
   assert.ok(second);
   await test.logs.setAside(second, { reason: 'for a test', deaths: 2 });
@@ -54,7 +56,7 @@ describe('a record that is set aside', () => {
     const given = await giveBack(spool, [record]);
     assert.deepEqual(given, [{ name: record.name, stream: logs.id, start: head, end: logs.head }]);
     const [back] = await readAll(logs, head);
-    assert.deepEqual(back?.payload, payload('two', { encoding: 'gzip' }));
+    assert.deepEqual(back?.payload, payload('two', { encoding: 'gzip', limits: defaultDecodeLimits }));
     assert.equal(await metric('canardstack_spool_set_aside_records'), 0);
     await logs.append([payload('four')]);
     await spool.close();
@@ -95,7 +97,7 @@ describe('a record that is set aside', () => {
       assert.deepEqual(bodies, before ? ['one', 'two', 'three'] : ['one', 'two', 'three', 'two']);
       if (before) {
         const kept = await spool.setAside.read((await spool.setAside.list())[0]?.name ?? '');
-        assert.deepEqual(kept?.payload, payload('two', { encoding: 'gzip' }));
+        assert.deepEqual(kept?.payload, payload('two', { encoding: 'gzip', limits: defaultDecodeLimits }));
         await giveBack(spool, await spool.setAside.list());
         assert.deepEqual((await readAll(logs)).map(text), ['one', 'two', 'three', 'two']);
       }

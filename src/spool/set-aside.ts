@@ -1,10 +1,9 @@
-import { open, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Counter, Gauge, type Registry } from '../telemetry/index.js';
-import type { ContentEncoding, Payload, PayloadFormat, Signal } from '../schema/index.js';
+import type { ContentEncoding, DecodeLimits, Payload, PayloadFormat, Signal } from '../schema/index.js';
 import type { KeepFolder } from './keep.js';
-import { recordHeaderBytes } from './record.js';
-import { segmentHeaderBytes, syncFolder } from './segment.js';
+import { syncFolder } from './segment.js';
 import type { SpoolEntry } from './range.js';
 
 /** `poison`: can't be decoded or committed; `crash`: the process, or its database, died at it. */
@@ -33,12 +32,13 @@ export interface SetAsideRecord {
 }
 
 /** The note beside the file. */
-interface About extends Omit<SetAsideRecord, 'name' | 'cause' | 'bytes' | 'setAsideAt' | 'deaths'> {
+interface About extends Omit<SetAsideRecord, 'name' | 'cause' | 'setAsideAt' | 'deaths'> {
   readonly deaths?: number;
   readonly setAsideAt?: string;
   readonly receivedAtNs: string;
   readonly minTimeNs?: string;
   readonly maxTimeNs?: string;
+  readonly limits?: DecodeLimits;
 }
 
 const extensions: Readonly<Record<SetAsideCause, string>> = { poison: 'rec', crash: 'crash' };
@@ -57,7 +57,7 @@ export async function listSetAside(folder: string): Promise<SetAsideRecord[]> {
   const records: SetAsideRecord[] = [];
   for (const name of await namesIn(folder)) {
     const about = await readAbout(folder, name);
-    if (about) records.push(recordOf(name, about, await bodyBytes(folder, name)));
+    if (about) records.push(recordOf(name, about));
   }
   return records.sort((a, b) => (a.receivedAt < b.receivedAt ? -1 : 1));
 }
@@ -71,7 +71,9 @@ export async function readSetAside(
   const about = await readAbout(folder, name);
   if (!about) return null;
   const whole = await readFile(join(folder, name)).catch(() => null);
-  const body = whole ?? (await readFile(join(folder, name + returning))).subarray(prefixBytes);
+  const staged = whole ?? (await readFile(join(folder, name + returning)));
+  // The end of a staged segment.
+  const body = staged.subarray(staged.byteLength - about.bytes);
   const payload: Payload = {
     format: about.format,
     encoding: about.encoding,
@@ -79,15 +81,25 @@ export async function readSetAside(
     // Older releases didn't note these; what was accepted then is not refused now.
     minTimeNs: BigInt(about.minTimeNs ?? -maxInt64),
     maxTimeNs: BigInt(about.maxTimeNs ?? maxInt64),
+    ...(about.limits ? { limits: about.limits } : {}),
     body: new Uint8Array(body),
   };
-  return { record: recordOf(name, about, body.byteLength), payload };
+  return { record: recordOf(name, about), payload };
 }
 
-const prefixBytes = segmentHeaderBytes + recordHeaderBytes;
-
-function recordOf(name: string, about: About, bytes: number): SetAsideRecord {
-  const { signal, reason, format, encoding, receivedAt, start, end, deaths = 0, setAsideAt = null } = about;
+function recordOf(name: string, about: About): SetAsideRecord {
+  const {
+    signal,
+    reason,
+    format,
+    encoding,
+    receivedAt,
+    start,
+    end,
+    bytes,
+    deaths = 0,
+    setAsideAt = null,
+  } = about;
   const cause: SetAsideCause = name.endsWith(`.${extensions.crash}`) ? 'crash' : 'poison';
   return { name, signal, cause, reason, deaths, bytes, format, encoding, receivedAt, setAsideAt, start, end };
 }
@@ -99,19 +111,6 @@ async function readAbout(folder: string, name: string): Promise<About | null> {
   } catch {
     return null;
   }
-}
-
-async function bodyBytes(folder: string, name: string): Promise<number> {
-  for (const [path, less] of [
-    [name, 0],
-    [name + returning, prefixBytes],
-  ] as const) {
-    const handle = await open(join(folder, path), 'r').catch(() => null);
-    if (handle === null) continue;
-    const { size } = await handle.stat().finally(() => handle.close());
-    return size - less;
-  }
-  return 0;
 }
 
 async function namesIn(folder: string): Promise<string[]> {
@@ -188,7 +187,7 @@ export class SetAside {
 
   /** Keeps the record, durably. Rejects when that is not possible. */
   async add(signal: Signal, stream: string, entry: SpoolEntry, why: SetAsideWhy): Promise<string> {
-    const { body, format, encoding, receivedAtNs, minTimeNs, maxTimeNs } = entry.payload;
+    const { body, format, encoding, receivedAtNs, minTimeNs, maxTimeNs, limits } = entry.payload;
     const cause: SetAsideCause = why.deaths === undefined ? 'poison' : 'crash';
     const name = `${signal}-${String(entry.start).padStart(20, '0')}.${extensions[cause]}`;
     await this.keep.write(name, [body], {
@@ -204,6 +203,7 @@ export class SetAside {
       receivedAtNs: receivedAtNs.toString(),
       minTimeNs: minTimeNs.toString(),
       maxTimeNs: maxTimeNs.toString(),
+      ...(limits ? { limits } : {}),
       bytes: body.byteLength,
     });
     this.#total.inc({ signal, cause });
