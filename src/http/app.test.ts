@@ -48,10 +48,16 @@ describe('HTTP application', () => {
     assert.equal(health.status, 200);
     assert.deepEqual(await health.json(), { status: 'ok' });
     assert.equal(await status('/readyz'), 200);
+    const healthy = await fetch(`${url}/-/healthy`);
+    assert.equal(healthy.status, 200);
+    assert.equal(await healthy.text(), 'canardstack is Healthy.\n');
+    assert.equal(await status('/-/ready'), 200);
+    assert.equal(await status('//-//ready'), 200);
     ready = async () => ({ ready: false, reasons: ['the lake is away'] });
     const not = await fetch(`${url}/readyz`);
     assert.equal(not.status, 503);
     assert.deepEqual(await not.json(), { status: 'not_ready', reasons: ['the lake is away'] });
+    assert.equal(await status('/-/ready'), 503);
     ready = () => Promise.reject(new Error('secret'));
     const failing = await fetch(`${url}/readyz`);
     assert.equal(failing.status, 503);
@@ -126,6 +132,13 @@ describe('HTTP application', () => {
     assert.equal(unknown.status, 404);
     assert.deepEqual(await unknown.json(), {
       error: { code: 'not_found', message: 'no such endpoint: GET /nope' },
+    });
+    const unknownApi = await fetch(`${url}/api/v1/nope?token=abc`);
+    assert.equal(unknownApi.status, 404);
+    assert.deepEqual(await unknownApi.json(), {
+      status: 'error',
+      errorType: 'not_found',
+      error: 'no such endpoint: GET /api/v1/nope',
     });
     const boom = await fetch(`${url}/boom`);
     assert.equal(boom.status, 500);

@@ -44,9 +44,13 @@ export function errorHandler(log: Logger) {
 }
 
 export function notFound(request: FastifyRequest, reply: FastifyReply): void {
-  const body: ErrorBody = {
-    error: { code: 'not_found', message: `no such endpoint: ${request.method} ${pathOf(request.url)}` },
-  };
+  const message = `no such endpoint: ${request.method} ${pathOf(request.url)}`;
+  // What is below Prometheus' prefix is asked for by its clients; OTLP has a prefix of its own there.
+  if (/^\/+api\/+v1\/(?!\/*otlp\/)/.test(request.url)) {
+    void reply.code(404).send({ status: 'error', errorType: 'not_found', error: message });
+    return;
+  }
+  const body: ErrorBody = { error: { code: 'not_found', message } };
   void reply.code(404).send(body);
 }
 

@@ -54,7 +54,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
     forceCloseConnections: 'idle',
     keepAliveTimeout: timeouts.keepAliveMs,
     requestTimeout: timeouts.requestMs,
-    routerOptions: { maxParamLength: 1024 },
+    routerOptions: { maxParamLength: 1024, ignoreDuplicateSlashes: true },
     clientErrorHandler: answerClientError,
     http: server,
     // Fastify's types make the two kinds of server two kinds of application; plugins need not care.

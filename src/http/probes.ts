@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Telemetry } from '../telemetry/index.js';
 import { requireKey, type KeyCheck } from './auth.js';
 
@@ -9,7 +9,7 @@ export interface Readiness {
   readonly reasons: readonly string[];
 }
 
-/** /healthz (the process answers), /readyz (it can serve), /metrics (Prometheus text). */
+/** /healthz (the process answers), /readyz (it can serve), /-/healthy and /-/ready likewise, /metrics (Prometheus text). */
 export function mountProbes(
   app: FastifyInstance,
   telemetry: Telemetry,
@@ -27,9 +27,22 @@ export function mountProbes(
       .send({ status: ok ? 'ready' : 'not_ready', reasons });
   });
 
+  // Prometheus' own probes, in its form: `promtool check healthy` and the like.
+  app.get('/-/healthy', (_request, reply) => plain(reply).send('canardstack is Healthy.\n'));
+  app.get('/-/ready', async (_request, reply) => {
+    const { ready: ok } = await readiness(ready, telemetry, readyTimeoutMs);
+    return plain(reply)
+      .code(ok ? 200 : 503)
+      .send(ok ? 'canardstack is Ready.\n' : 'Service Unavailable\n');
+  });
+
   app.get('/metrics', { onRequest: requireKey(metricsCheck) }, async (_request, reply) => {
     return reply.type(telemetry.registry.contentType).send(await telemetry.registry.metrics());
   });
+}
+
+function plain(reply: FastifyReply): FastifyReply {
+  return reply.header('cache-control', 'no-store').type('text/plain; charset=utf-8');
 }
 
 async function readiness(

@@ -9,8 +9,9 @@ import {
   metadataAnswer,
   seriesAnswer,
 } from './api/answers.js';
-import { formatted, instantQuery, rangeQuery, type PreparedQuery } from './api/query.js';
+import { expression, formatted, instantQuery, rangeQuery, type PreparedQuery } from './api/query.js';
 import { renderResult } from './api/render.js';
+import { syntaxTree } from './api/syntax-tree.js';
 import { execute } from './exec/engine.js';
 
 function query(prepare: (params: Params) => PreparedQuery): Endpoint {
@@ -47,5 +48,9 @@ export const promqlEndpoints = {
   format_query: (request) => {
     const text = formatted(new Params(request, 'seconds'));
     return async () => json(success({ data: text }));
+  },
+  parse_query: (request) => {
+    const tree = syntaxTree(expression(new Params(request, 'seconds')));
+    return async () => json(success({ data: tree }));
   },
 } as const satisfies Endpoints;

@@ -169,7 +169,6 @@ describe('the Prometheus HTTP API', () => {
       [query('a', '&limit=-1'), /^invalid parameter "limit"/],
       ['/api/v1/series', /no match\[\] parameter/],
       ['/api/v1/labels?match[]=a%2Bb', /"match\[\]": .*not a series selector/],
-      ['/api/v1/label/a-b/values', /invalid label name: "a-b"/],
     ] as const) {
       const body = await get(url, 400);
       assert.equal(body.status, 'error');
@@ -249,10 +248,116 @@ describe('the Prometheus HTTP API', () => {
     ]);
   });
 
+  it('finds nothing at times far from any sample', async () => {
+    for (const at of ['1700000000000', '1.7e18', '-9e12']) {
+      assert.deepEqual(
+        (await get(`/api/v1/query_exemplars?query=latency_seconds_bucket&start=${at}&end=${at}`)).data,
+        [],
+      );
+      assert.deepEqual((await get(`/api/v1/series?match[]=temperature&start=${at}&end=${at}`)).data, []);
+      assert.deepEqual((await get(`/api/v1/query?query=temperature&time=${at}`)).data, {
+        resultType: 'vector',
+        result: [],
+      });
+    }
+    const whole = 'start=-292273086-05-16T16:47:06Z&end=292277025-08-18T07:12:54.999999999Z';
+    assert.equal((await get(`/api/v1/labels?${whole}`)).status, 'success');
+    await get('/api/v1/query?query=temperature&time=1e999', 400);
+  });
+
+  it('takes any text for the name of a label', async () => {
+    assert.deepEqual((await get(`/api/v1/label/bad-name/values?${around}`)).data, []);
+    assert.deepEqual((await get(`/api/v1/label/0%20%C3%BC/values?${around}`)).data, []);
+    const one = async (expr: string) =>
+      ((await get(query(expr))).data as { result: { metric: object }[] }).result.map(({ metric }) => metric);
+    assert.deepEqual(
+      await one('sum by (room) (label_replace(temperature, "0x", "$1", "room", "(.*)")) > 1'),
+      [{ room: 'a' }],
+    );
+    assert.deepEqual(await one('label_replace(sum(temperature), "a b", "c", "", "")'), [{ 'a b': 'c' }]);
+    assert.deepEqual(await one('label_join(sum(temperature), "ü-1", "", "x")'), [{}]);
+    assert.deepEqual(await one('count_values("0bad", temperature{room="a"})'), [{ '0bad': '20' }]);
+    // A name can't pass for the border between two labels.
+    const forged =
+      'label_replace(vector(1), "a=1:b,c", "d", "", "") or label_replace(label_replace(vector(1), "a", "b", "", ""), "c", "d", "", "")';
+    assert.equal((await one(forged)).length, 2);
+    await get(query('count_values("", temperature)'), 400);
+  });
+
+  it('gives the syntax tree of a query', async () => {
+    const text = encodeURIComponent('sum by (b) (rate(a{c!="d"}[5m] offset 1m)) / 2. and x @ end()');
+    assert.deepEqual((await get(`/api/v1/parse_query?query=${text}`)).data, {
+      type: 'binaryExpr',
+      op: 'and',
+      lhs: {
+        type: 'binaryExpr',
+        op: '/',
+        lhs: {
+          type: 'aggregation',
+          op: 'sum',
+          expr: {
+            type: 'call',
+            func: { name: 'rate', argTypes: ['matrix'], variadic: 0, returnType: 'vector' },
+            args: [
+              {
+                type: 'matrixSelector',
+                range: 300_000,
+                name: 'a',
+                matchers: [
+                  { name: '__name__', value: 'a', type: '=' },
+                  { name: 'c', value: 'd', type: '!=' },
+                ],
+                offset: 60_000,
+                timestamp: null,
+                startOrEnd: null,
+              },
+            ],
+          },
+          param: null,
+          grouping: ['b'],
+          without: false,
+        },
+        rhs: { type: 'numberLiteral', val: '2' },
+        matching: null,
+        bool: false,
+      },
+      rhs: {
+        type: 'vectorSelector',
+        name: 'x',
+        matchers: [{ name: '__name__', value: 'x', type: '=' }],
+        offset: 0,
+        timestamp: null,
+        startOrEnd: 'end',
+      },
+      matching: { card: 'many-to-many', labels: [], on: false, include: [] },
+      bool: false,
+    });
+    assert.match(
+      (await get('/api/v1/parse_query?query=sum(', 400)).error ?? '',
+      /^invalid parameter "query": 1:5/,
+    );
+    assert.match(
+      (await get('/api/v1/format_query?query=sum(', 400)).error ?? '',
+      /^invalid parameter "query": 1:5/,
+    );
+  });
+
   it('answers what Grafana asks besides', async () => {
     assert.equal((await get('/api/v1/format_query?query=sum(a)by(b)')).data, 'sum by (b) (a)');
     assert.deepEqual((await get('/api/v1/rules')).data, { groups: [] });
     assert.deepEqual((await get('/api/v1/alerts')).data, { alerts: [] });
+    for (const path of [
+      'targets',
+      'alertmanagers',
+      'status/config',
+      'status/flags',
+      'status/runtimeinfo',
+      'status/tsdb',
+      'features',
+    ]) {
+      assert.equal(typeof (await get(`/api/v1/${path}`)).data, 'object', path);
+      assert.equal((await app.inject({ method: 'OPTIONS', url: `/api/v1/${path}` })).statusCode, 204);
+    }
     assert.match(((await get('/api/v1/status/buildinfo')).data as { version: string }).version, /^3\./);
   });
 });

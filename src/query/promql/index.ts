@@ -1,4 +1,4 @@
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify';
 import { QueryError } from '../../lake/query-error.js';
 import { buildInfo } from '../server/buildinfo.js';
 import type { QueryAnswer } from '../server/endpoint.js';
@@ -14,6 +14,7 @@ import {
 } from '../server/http.js';
 import { Params } from '../server/params.js';
 import { success } from '../server/reply.js';
+import { statusAnswers } from './api/status.js';
 import { promqlEndpoints } from './endpoints.js';
 
 /**
@@ -38,8 +39,16 @@ export function prometheusApi(deps: QueryApiDeps): FastifyPluginAsync {
 
     const answered = (name: Name) => async (request: FastifyRequest, reply: FastifyReply) =>
       sendAnswer(reply, await run(deps, name, request, reply));
-    const both = (path: string, name: Name) =>
+    const options = (path: string) =>
+      app.options(`/api/v1/${path}`, (_request, reply) => reply.code(204).send());
+    const both = (path: string, name: Name) => {
       app.route({ method: ['GET', 'POST'], url: `/api/v1/${path}`, handler: answered(name) });
+      options(path);
+    };
+    const get = (path: string, handler: RouteHandlerMethod) => {
+      app.get(`/api/v1/${path}`, handler);
+      options(path);
+    };
 
     both('query', 'query');
     both('query_range', 'query_range');
@@ -47,12 +56,12 @@ export function prometheusApi(deps: QueryApiDeps): FastifyPluginAsync {
     both('series', 'series');
     both('query_exemplars', 'exemplars');
     both('format_query', 'format_query');
-    app.get('/api/v1/metadata', answered('metadata'));
-    app.get('/api/v1/label/:name/values', answered('label_values'));
-    app.get('/api/v1/rules', async () => success({ data: { groups: [] } }));
-    app.get('/api/v1/alerts', async () => success({ data: { alerts: [] } }));
+    both('parse_query', 'parse_query');
+    get('metadata', answered('metadata'));
+    get('label/:name/values', answered('label_values'));
+    for (const [path, data] of statusAnswers) get(path, async () => success({ data: data() }));
     // `/api/status/buildinfo`, without the version, is Tempo's, in another form.
-    app.get('/api/v1/status/buildinfo', async () => success({ data: buildInfo(version) }));
+    get('status/buildinfo', async () => success({ data: buildInfo(version) }));
   };
 }
 

@@ -1,7 +1,6 @@
-import { QueryError } from '../../lake/query-error.js';
-import { isLabelName } from '../attributes/label-name.js';
 import { plainDecimal } from '../text/numbers.js';
 import { checkSize, type SeriesContext } from './context.js';
+import { checkLabel } from './label-replace.js';
 import { metricName, type Labels } from './labels.js';
 import { emptySeries, type StepSeries } from './series.js';
 import { mean, Sum, variance } from './statistics.js';
@@ -98,9 +97,7 @@ export async function countValues(
   label: string,
   groups: readonly SeriesGroup[],
 ): Promise<StepSeries[]> {
-  if (!isLabelName(label)) {
-    throw new QueryError('bad_data', `invalid label name in count_values(): ${JSON.stringify(label)}`);
-  }
+  checkLabel(label, 'count_values()');
   const counted = new Map<string, StepSeries>();
   for (const { labels, members } of groups) {
     for (const member of members) {

@@ -1,10 +1,10 @@
 import { QueryError } from '../../lake/query-error.js';
-import { isLabelName } from '../attributes/label-name.js';
 import { compileRegex } from '../text/re2.js';
 import { mergeEqual, type StepSeries } from './series.js';
 
-function checkLabel(name: string, where: string): void {
-  if (!isLabelName(name)) {
+/** Any text but none: label names are UTF-8. */
+export function checkLabel(name: string, where: string): void {
+  if (name === '') {
     throw new QueryError('bad_data', `invalid label name in ${where}: ${JSON.stringify(name)}`);
   }
 }

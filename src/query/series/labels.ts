@@ -26,14 +26,14 @@ export class Labels {
         );
   }
 
-  /** Identifies the set: equal keys mean equal labels. Lengths are part of it, so no value can forge a boundary. */
+  /** Identifies the set: equal keys mean equal labels. Lengths are part of it, so no name or value can forge a boundary. */
   get key(): string {
     if (this.#key === undefined) {
       let key = '';
       for (let i = 0; i < this.names.length; i++) {
         const name = this.names[i] ?? '';
         const value = this.values[i] ?? '';
-        key += `${name}=${value.length}:${value},`;
+        key += `${name.length}:${name}=${value.length}:${value},`;
       }
       this.#key = key;
     }

@@ -111,28 +111,39 @@ const numberPattern = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const datePattern = /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,12}))?([Zz]|[+-]\d\d:\d\d)$/;
 /** 285 years. */
 const longest = 9_000_000_000n * second;
-/** The year 9999. */
-const largestSeconds = 253_402_300_799;
+/** As milliseconds whole in a double; Prometheus takes times that are far from any sample, its own extremes among them. */
+const largestSeconds = 9_000_000_000_000n;
+const prometheusExtremes: ReadonlyMap<string, bigint> = new Map([
+  ['-292273086-05-16T16:47:06Z', -largestSeconds * second],
+  ['292277025-08-18T07:12:54.999999999Z', largestSeconds * second],
+]);
 /** Nanoseconds that 64 bits hold, with room for ranges and offsets; no record is beyond them. */
 const [earliest, latest] = [-(2n ** 62n), 2n ** 62n + 2n ** 61n];
 
 function timeOf(text: string, form: TimeForm): bigint | undefined {
   const time = unbounded(text, form);
-  if (time === undefined || form === 'seconds') return time;
-  return time < earliest ? earliest : time > latest ? latest : time;
+  if (form === 'seconds') {
+    if (time === undefined) return prometheusExtremes.get(text);
+    return between(-largestSeconds * second, time, largestSeconds * second);
+  }
+  return time === undefined ? undefined : between(earliest, time, latest);
+}
+
+function between(least: bigint, value: bigint, most: bigint): bigint {
+  return value < least ? least : value > most ? most : value;
 }
 
 function unbounded(text: string, form: TimeForm): bigint | undefined {
   if (/^[+-]?\d+$/.test(text)) {
     const whole = BigInt(text.replace('+', ''));
     if (form === 'seconds' || text.replace(/^[+-]/, '').length <= 10) {
-      return whole <= largestSeconds && whole >= -largestSeconds ? whole * second : undefined;
+      return whole * second;
     }
     return whole;
   }
   if (numberPattern.test(text)) {
     const seconds = Number(text);
-    if (!(Math.abs(seconds) <= largestSeconds)) return undefined;
+    if (!Number.isFinite(seconds)) return undefined;
     const decimal = form === 'seconds' ? null : /^([+-]?)(\d*)\.(\d+)$/.exec(text);
     // Prometheus rounds to milliseconds.
     if (!decimal) return BigInt(Math.round(seconds * 1000)) * 1_000_000n;

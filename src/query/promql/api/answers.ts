@@ -1,6 +1,6 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { QueryContext } from '../../server/guard.js';
-import { isLabelName } from '../../attributes/label-name.js';
+import { isLabelName, labelName } from '../../attributes/label-name.js';
 import { metricName } from '../../series/labels.js';
 import type { VectorSelector } from '../syntax/ast.js';
 import { parseSelector } from '../plan/prepare.js';
@@ -33,8 +33,8 @@ export async function labelsAnswer(ctx: QueryContext, params: Params): Promise<A
 
 export async function labelValuesAnswer(ctx: QueryContext, params: Params, label: string): Promise<Answer> {
   // Prometheus writes a UTF-8 label name into a path as U__ and hexadecimal code points between underscores.
-  const name = label.startsWith('U__') ? decodeUtf8Name(label) : label;
-  if (!isLabelName(name)) throw invalid('name', `invalid label name: ${JSON.stringify(label)}`);
+  const decoded = label.startsWith('U__') ? decodeUtf8Name(label) : label;
+  const name = isLabelName(decoded) ? decoded : labelName(decoded);
   const selectors = matchSelectors(params);
   const window = timeWindow(ctx, params);
   if (name === metricName && selectors.length === 0)
@@ -80,10 +80,9 @@ function timeWindow(ctx: QueryContext, params: Params): Window {
 }
 
 function decodeUtf8Name(name: string): string {
-  const decoded = name
+  return name
     .slice(3)
     .replace(/__|_([0-9a-fA-F]{1,6})_/g, (_text, hex?: string) =>
       hex === undefined ? '_' : String.fromCodePoint(Math.min(parseInt(hex, 16), 0x10ffff)),
     );
-  return decoded.replace(/[^a-zA-Z0-9_]/g, '_');
 }

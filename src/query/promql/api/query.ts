@@ -41,7 +41,7 @@ export function rangeQuery(params: Params): PreparedQuery {
 
 /** The query of the request in canonical form. */
 export function formatted(params: Params): string {
-  return print(parse(params.required('query')));
+  return print(expression(params));
 }
 
 export function expression(params: Params): Expr {
