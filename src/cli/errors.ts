@@ -1,11 +1,19 @@
 /** The exit code of a server that does not, or no longer, own its catalog. */
 export const notOwnerExitCode = 3;
 
-/** Ends a command with a message for the user and an exit code: 1 a failure, 2 wrong use, 3 not the catalog's owner. */
+/** Every exit code, and what it tells. */
+export const exitCodes = {
+  0: 'all is well',
+  1: 'it failed',
+  2: 'wrong use or configuration',
+  [notOwnerExitCode]: 'another process owns the catalog',
+} as const;
+
+/** Ends a command with a message for the user and an exit code. */
 export class CommandError extends Error {
   constructor(
     message: string,
-    readonly exitCode: 1 | 2 | typeof notOwnerExitCode = 1,
+    readonly exitCode: Exclude<keyof typeof exitCodes, 0> = 1,
   ) {
     super(message);
     this.name = 'CommandError';

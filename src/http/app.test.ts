@@ -123,7 +123,7 @@ describe('HTTP application', () => {
         throw new Error('SELECT secret');
       });
       scope.get('/teapot', () => {
-        throw new HttpError(418, 'teapot', 'short and stout', { 'x-spout': 'yes' });
+        throw new HttpError(418, 'not_available', 'short and stout', { 'x-spout': 'yes' });
       });
       scope.post('/json', () => ({}));
     };

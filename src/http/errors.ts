@@ -1,12 +1,24 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '../telemetry/index.js';
 
+/** Every code of an HttpError, and its status; `bad_request` comes with any from 400 to 499. */
+export const httpErrorCodes = {
+  bad_request: '4xx',
+  bad_data: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  not_available: 409,
+  internal: 500,
+  unavailable: 503,
+} as const;
+
 /** An answer other than success. `message` and `headers` are for the client: no SQL, no stack, no secrets. */
 export class HttpError extends Error {
   constructor(
     readonly statusCode: number,
-    /** Snake-case, stable; e.g. `unauthenticated`. */
-    readonly code: string,
+    readonly code: keyof typeof httpErrorCodes,
     message: string,
     readonly headers: Readonly<Record<string, string>> = {},
   ) {

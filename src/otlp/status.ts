@@ -18,7 +18,7 @@ export interface Failure {
 }
 
 /** The client's fault or the node's passing state: both transports' codes. OTLP names which of them are retried. */
-const refusals: Record<RefusalReason, { http: number; grpc: Status }> = {
+export const refusals: Record<RefusalReason, { http: number; grpc: Status }> = {
   raw_spool_full: { http: 429, grpc: status.RESOURCE_EXHAUSTED },
   queue_full: { http: 429, grpc: status.RESOURCE_EXHAUSTED },
   freshness_budget_exceeded: { http: 429, grpc: status.RESOURCE_EXHAUSTED },
@@ -27,7 +27,8 @@ const refusals: Record<RefusalReason, { http: number; grpc: Status }> = {
   shutting_down: { http: 503, grpc: status.UNAVAILABLE },
 };
 
-const payloadErrors: Record<PayloadErrorCode, { http: number; grpc: Status }> = {
+/** What is wrong with the request itself. */
+export const payloadErrors: Record<PayloadErrorCode, { http: number; grpc: Status }> = {
   malformed: { http: 400, grpc: status.INVALID_ARGUMENT },
   // Without RetryInfo: RESOURCE_EXHAUSTED is then final for OTLP clients.
   too_large: { http: 413, grpc: status.RESOURCE_EXHAUSTED },
