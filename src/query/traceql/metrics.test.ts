@@ -8,15 +8,15 @@ import { drawSpans, epoch } from './trace-text.test.support.js';
 
 const start = Number(epoch / 1_000_000_000n);
 
-/** Three intervals of a minute from `epoch`; the second has no spans. */
+/** Three intervals of a minute after `epoch`; the second has no spans. */
 const spans = drawSpans(`
   trace a
-    get svc=web kind=server at=0ms dur=1000ms code=200 http.route=/a
+    get svc=web kind=server at=1ms dur=1000ms code=200 http.route=/a
       sql svc=db at=10ms dur=100ms rows=1
       sql svc=db at=20ms dur=300ms rows=3 status=error
     get svc=web kind=server at=59999ms dur=3000ms code=500 status=error
   trace b
-    get svc=web kind=server at=120000ms dur=2000ms code=200 http.route=/a
+    get svc=web kind=server at=120001ms dur=2000ms code=200 http.route=/a
       sql svc=db at=130000ms dur=500ms rows=8
       sql svc=db at=140000ms dur=500ms rows=x
 `);
@@ -28,13 +28,17 @@ const cases = `
   {} | rate()
     {__name__="rate"} 0.06666666666666667 0 0.05
   { name = "none" } | rate()
+    {__name__="rate"} 0 0 0
+  { name = "none" } | count_over_time() > 1
+  { name = "none" } | rate() by(name)
+  { name = "none" } | max_over_time(duration)
   { status = error } | count_over_time() by(resource.service.name)
     {resource.service.name="db"} 1 0 0
     {resource.service.name="web"} 1 0 0
   {} | count_over_time() by(name, span.code)
     {name="get", span.code="200"} 1 0 1
     {name="get", span.code="500"} 1 0 0
-    {name="sql", span.code="<nil>"} 2 0 2
+    {name="sql", span.code="nil"} 2 0 2
   {} | count_over_time() by(status)
     {status="error"} 2 0 0
     {status="unset"} 2 0 3
@@ -67,7 +71,7 @@ const cases = `
     {name="sql"} 2 - 2
   { nestedSetParent < 0 && true } | rate() by(span.http.route) with(sample=true)
     {span.http.route="/a"} 0.016666666666666666 0 0.016666666666666666
-    {span.http.route="<nil>"} 0.016666666666666666 0 0
+    {span.http.route="nil"} 0.016666666666666666 0 0
   # evaluated span by span
   { span.rows + 0 > 1 } | count_over_time()
     {__name__="count_over_time"} 1 0 1
@@ -83,16 +87,21 @@ const cases = `
   { kind = server } >> { status = error } | avg_over_time(duration)
     {__name__="avg_over_time"} 0.3 - -
   {} | by(resource.service.name) | count() > 2 | rate()
+    {__name__="rate"} 0 0 0
   {} | count_over_time() by(rootName)
     {rootName="get"} 4 0 3
 `;
 
 interface Series {
   labels: { key: string; value: Record<string, unknown> }[];
-  promLabels: string;
   samples: { timestampMs: string; value: number }[];
   exemplars?: { labels: object[]; value: number; timestampMs: string }[];
   value?: number;
+}
+
+function shownLabels({ labels }: Series): string {
+  const parts = labels.map(({ key, value }) => `${key}="${String(Object.values(value)[0])}"`);
+  return `{${parts.sort().join(', ')}}`;
 }
 
 describe('TraceQL metrics', () => {
@@ -130,11 +139,11 @@ describe('TraceQL metrics', () => {
   for (const [text, lines] of expected) {
     it(text, async () => {
       const series = await query(text);
-      const found = series.map(({ promLabels, samples }) => {
+      const found = series.map((one) => {
         const byTime = new Map(
-          samples.map(({ timestampMs, value }) => [Number(timestampMs) / 1000 - start, value]),
+          one.samples.map(({ timestampMs, value }) => [Number(timestampMs) / 1000 - start, value]),
         );
-        return [promLabels, ...[0, 60, 120].map((at) => byTime.get(at) ?? '-')].join(' ');
+        return [shownLabels(one), ...[60, 120, 180].map((at) => byTime.get(at) ?? '-')].join(' ');
       });
       assert.deepEqual(found.sort(), lines.sort());
     });
@@ -153,10 +162,39 @@ describe('TraceQL metrics', () => {
     assert.deepEqual(
       series?.samples.map(({ timestampMs, value }) => [Number(timestampMs) / 1000 - start, value]),
       [
-        [0, 4],
-        [60, 0],
-        [120, 3],
+        [0, 0],
+        [60, 4],
+        [120, 0],
+        [180, 3],
       ],
+    );
+  });
+
+  it('counts in the point at t what started in (t - step, t], and has a point at the start and at the end', async () => {
+    const at = [
+      ['0000000000000000', 600_000_000_000n],
+      ['0000000000000001', 660_000_000_000n],
+      ['0000000000000002', 660_000_000_001n],
+    ] as const;
+    await lake.insert(
+      'spans',
+      at.flatMap(([id, offset]) => drawSpans(`trace e${id.at(-1)}\n  edge svc=edge dur=1ms`, epoch + offset)),
+    );
+    const range = `&start=${start + 600}&end=${start + 720}&step=60`;
+    const [series] = await query('{ name = "edge" } | count_over_time()', range);
+    assert.deepEqual(
+      series?.samples.map(({ timestampMs, value }) => [Number(timestampMs) / 1000 - start, value]),
+      [
+        [600, 1],
+        [660, 1],
+        [720, 1],
+      ],
+    );
+    assert.ok(!('promLabels' in series));
+    const nothing = await query('{ name = "none" } | rate()', `&start=${start}&end=${start + 60}`, 'query');
+    assert.deepEqual(
+      nothing.map(({ value }) => value),
+      [0],
     );
   });
 
@@ -184,25 +222,31 @@ describe('TraceQL metrics', () => {
     ]);
   });
 
+  it("gives exemplars the labels of their series' group", async () => {
+    const series = await query('{ status = error } | rate() by(resource.service.name, status)');
+    assert.deepEqual(series[0]?.exemplars?.[0]?.labels, [
+      { key: 'resource.service.name', value: { stringValue: 'db' } },
+      { key: 'status', value: { stringValue: 'error' } },
+      { key: 'trace:id', value: { stringValue: 'a'.padStart(32, '0') } },
+    ]);
+  });
+
   it('compares a selection with the rest', async () => {
     const text = '{} | compare({ status = error }, 1)';
     const series = await query(text, `&start=${start}&end=${start + 180}&step=180s`);
     const shown = series.map(
-      ({ promLabels, samples }) => `${promLabels} ${samples.map(({ value }) => value).join(' ')}`,
+      (one) => `${shownLabels(one)} ${one.samples.map(({ value }) => value).join(' ')}`,
     );
     for (const line of [
-      '{__meta_type="baseline", name="sql"} 3 0',
-      '{__meta_type="selection", name="get"} 1 0',
-      '{__meta_type="baseline_total", name="<nil>"} 5 0',
-      '{__meta_type="selection", status="error"} 2 0',
-      '{__meta_type="selection", resource.service.name="db"} 1 0',
-      '{__meta_type="baseline", span.code="200"} 2 0',
-      '{__meta_type="selection_total", span.rows="<nil>"} 1 0',
+      '{__meta_type="baseline", name="sql"} 0 3',
+      '{__meta_type="selection", name="get"} 0 1',
+      '{__meta_type="baseline_total", name="nil"} 0 5',
+      '{__meta_type="selection", status="error"} 0 2',
+      '{__meta_type="selection", resource.service.name="db"} 0 1',
+      '{__meta_type="baseline", span.code="200"} 0 2',
+      '{__meta_type="selection_total", span.rows="nil"} 0 1',
     ]) {
-      assert.ok(
-        shown.some((found) => found.startsWith(line.replace(/ 0$/, ''))),
-        `${line} in\n${shown.join('\n')}`,
-      );
+      assert.ok(shown.includes(line), `${line} in\n${shown.join('\n')}`);
     }
   });
 });

@@ -4,11 +4,11 @@ import type { Pipeline, FieldExpr, Query } from './ast.js';
 import { compareMetrics } from './metrics-compare.js';
 import { scanMetrics } from './metrics-scan.js';
 import { sqlMetrics } from './metrics-sql.js';
-import { countsSpans, type MetricsOptions } from './metrics-options.js';
+import { countsSpans, seriesLabels, type MetricsOptions } from './metrics-options.js';
 import { SeriesSet } from './series.js';
 
 /**
- * TraceQL metrics: spans counted in the interval in which they start, timestamps at the interval's start.
+ * TraceQL metrics: spans counted in the interval in which they start, timestamps at the interval's end.
  * Durations count in seconds. What SQL can say exactly is aggregated by DuckDB; the rest is evaluated span
  * by span, or trace by trace where the query looks at the structure.
  */
@@ -26,6 +26,10 @@ export async function metricsQuery(
   if (first.kind === 'compare') await compareMetrics(ctx, single, first, options.range, series);
   else if (!single || !(await sqlMetrics(ctx, single, first, options, series))) {
     await scanMetrics(ctx, pipeline, single, first, options, series);
+  }
+  // Nothing that matches is a count of 0; a group without spans is none.
+  if (first.kind === 'aggregate' && first.operand === null && first.by.length === 0 && series.size === 0) {
+    series.add(seriesLabels(first, []));
   }
   series.apply(metrics.second);
   return metricsAnswer(series, options);

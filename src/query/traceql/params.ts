@@ -94,13 +94,19 @@ function wholeSeconds(params: TempoParams, name: string): bigint | undefined {
   return BigInt(text) * second;
 }
 
+/** Half open to the nanosecond, as all ranges: the intervals of Tempo, closed on the right, are a nanosecond later. */
 export interface MetricsRange extends TimeRange {
   /** Nanoseconds; the whole range for an instant query. */
   readonly step: bigint;
   readonly intervals: number;
+  /** Nanoseconds: the timestamp of the first interval's sample. */
+  readonly firstPoint: bigint;
 }
 
-/** Start, end, since and step of the metrics endpoints; start and end are widened to whole steps. */
+/**
+ * Start, end, since and step of the metrics endpoints. As in Tempo since 2.9, start and end are widened to whole
+ * steps, both have a point, and the point at t holds what is in (t - step, t].
+ */
 export function metricsRange(params: TempoParams, limits: Range, instant: boolean): MetricsRange {
   const end = params.time('end') ?? nowNs();
   const start = params.time('start') ?? end - (params.duration('since') ?? 3600n * second);
@@ -108,7 +114,7 @@ export function metricsRange(params: TempoParams, limits: Range, instant: boolea
     throw new QueryError('bad_data', 'http parameter start must be before end');
   }
   checkRange({ start, end }, limits);
-  if (instant) return { start, end, step: end - start, intervals: 1 };
+  if (instant) return { start, end, step: end - start, intervals: 1, firstPoint: end };
   const step = params.duration('step') ?? defaultStep(end - start);
   if (step < 1_000_000n) throw invalid('step', 'must be a duration such as 30s of at least 1ms');
   const aligned = { start: start - (start % step), end: end + ((step - (end % step)) % step) };
@@ -116,7 +122,13 @@ export function metricsRange(params: TempoParams, limits: Range, instant: boolea
   if (intervals > maxIntervals) {
     throw new QueryError('bad_data', `step is too small: ${intervals} intervals, at most ${maxIntervals}`);
   }
-  return { ...aligned, step, intervals: Number(intervals) };
+  return {
+    start: aligned.start - step + 1n,
+    end: aligned.end + 1n,
+    step,
+    intervals: Number(intervals) + 1,
+    firstPoint: aligned.start,
+  };
 }
 
 /** About 240 points, in a round step. */

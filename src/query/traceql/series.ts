@@ -3,7 +3,7 @@ import type { QueryLimits } from '../server/guard.js';
 import type { Points, ResultSeries, SeriesForm } from '../series/render.js';
 import type { SecondStage, Value } from './ast.js';
 import type { MetricsRange } from './params.js';
-import { compare, display, groupKey, toAnyValue } from './value.js';
+import { compare, groupKey, toAnyValue } from './value.js';
 
 export type Label = readonly [name: string, value: Value];
 
@@ -25,6 +25,9 @@ interface Series {
   readonly exemplars: Exemplar[];
 }
 
+/** Labels that a function gives its series, and no field of a span. */
+const ownLabels: ReadonlySet<string> = new Set(['__name__', '__bucket', '__meta_type', 'p']);
+
 /** The series of an answer. */
 export class SeriesSet {
   readonly #series = new Map<string, Series>();
@@ -41,6 +44,15 @@ export class SeriesSet {
     if (interval < 0 || interval >= series.values.length) return;
     series.values[interval] = value;
     if (exemplar) series.exemplars.push(exemplar);
+  }
+
+  get size(): number {
+    return this.#series.size;
+  }
+
+  /** A series that stands in the answer even when nothing is set in it. */
+  add(labels: readonly Label[]): void {
+    this.#get(labels);
   }
 
   #get(labels: readonly Label[]): Series {
@@ -98,9 +110,7 @@ export class SeriesSet {
   /** How Tempo writes series: JSON text of labels, samples and exemplars. */
   form(instant: boolean, maxExemplars: number): SeriesForm<TempoSeries> {
     return {
-      head: ({ labels }) =>
-        `"labels":${JSON.stringify(labels.map(([key, value]) => ({ key, value: toAnyValue(value) })))},` +
-        `"promLabels":${JSON.stringify(promLabels(labels))}`,
+      head: ({ labels }) => `"labels":${JSON.stringify(labels.map(attribute))}`,
       list: 'samples',
       sample: (ms, value) =>
         instant ? JSON.stringify(value) : `{"timestampMs":"${ms}","value":${JSON.stringify(value)}}`,
@@ -113,25 +123,26 @@ export class SeriesSet {
   }
 
   #points({ values }: Series): Points {
-    const { start, step } = this.range;
+    const { firstPoint, step } = this.range;
     const present = [...values.keys()].filter((i) => !Number.isNaN(values[i]));
     return {
-      times: present.map((i) => Number((start + BigInt(i) * step) / 1_000_000n)),
+      times: present.map((i) => Number((firstPoint + BigInt(i) * step) / 1_000_000n)),
       values: present.map((i) => values[i] ?? NaN),
     };
   }
 
-  #exemplars({ exemplars, values }: Series, limit: number): object[] {
+  #exemplars({ labels, exemplars, values }: Series, limit: number): object[] {
     const stride = Math.max(1, exemplars.length / Math.max(1, limit));
     const { start, step } = this.range;
     const out: object[] = [];
+    const group = labels.filter(([name]) => !ownLabels.has(name)).map(attribute);
     for (let i = 0; out.length < limit && Math.floor(i) < exemplars.length; i += stride) {
       const exemplar = exemplars[Math.floor(i)];
       if (!exemplar) break;
       const sample = values[Number((exemplar.time - start) / step)];
       if (sample === undefined || Number.isNaN(sample)) continue;
       out.push({
-        labels: [{ key: 'trace:id', value: { stringValue: exemplar.traceId } }],
+        labels: [...group, { key: 'trace:id', value: { stringValue: exemplar.traceId } }],
         value: exemplar.value ?? sample,
         timestampMs: String(exemplar.time / 1_000_000n),
       });
@@ -140,11 +151,6 @@ export class SeriesSet {
   }
 }
 
-function promLabels(labels: readonly Label[]): string {
-  const parts = labels.map(([name, value]) => {
-    const shown = display(value);
-    const text = value.type === 'nil' ? '<nil>' : shown === '' ? '<empty>' : shown;
-    return `${name}=${JSON.stringify(text)}`;
-  });
-  return `{${parts.sort().join(', ')}}`;
+function attribute([key, value]: Label): object {
+  return { key, value: toAnyValue(value) };
 }
