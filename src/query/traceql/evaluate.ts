@@ -2,7 +2,7 @@ import { QueryError } from '../../lake/query-error.js';
 import type { Field, FieldExpr, Pipeline, PipelineElement, ScalarExpr, SpansetExpr, Value } from './ast.js';
 import { exprText } from './field-name.js';
 import { Matcher } from './regex.js';
-import type { Span, Trace } from './span.js';
+import { isMissing, type Span, type Trace } from './span.js';
 import { relate } from './structural.js';
 import { arithmetic, asNumber, bool, compare, groupKey, isNumeric, nil, no, yes } from './value.js';
 
@@ -25,7 +25,7 @@ export function compileExpr(expr: FieldExpr): Evaluator {
       return (span) => span.value(expr);
     case 'exists': {
       const operand = compileExpr(expr.operand);
-      return (span) => bool((operand(span).type === 'nil') === expr.negated);
+      return (span) => bool(isMissing(expr.operand, operand(span)) === expr.negated);
     }
     case 'unary': {
       const operand = compileExpr(expr.operand);

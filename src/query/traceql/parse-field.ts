@@ -53,7 +53,21 @@ function combine(op: BinaryOp, left: FieldExpr, right: FieldExpr, at: number): F
       return { kind: 'exists', operand: nil[0] === left ? right : left, negated: op === '=', at };
     }
   }
-  return { kind: 'binary', op, left, right, at };
+  if (op === '=~' || op === '!~') return { kind: 'binary', op, left, right, at };
+  return { kind: 'binary', op, left: padded(left, right), right: padded(right, left), at };
+}
+
+const idDigits: Partial<Record<IntrinsicName, number>> = {
+  ...{ 'trace:id': 32, 'link:traceID': 32, 'span:id': 16, 'span:parentID': 16, 'link:spanID': 16 },
+};
+
+/** Ids that are compared with a field of ids lose no leading zeros by being written short. */
+function padded(expr: FieldExpr, other: FieldExpr): FieldExpr {
+  const digits = other.kind === 'intrinsic' ? idDigits[other.name] : undefined;
+  if (digits === undefined || expr.kind !== 'static' || expr.value.type !== 'string') return expr;
+  if (!/^[0-9a-fA-F]+$/.test(expr.value.value)) return expr;
+  const value = expr.value.value.toLowerCase().padStart(digits, '0');
+  return { ...expr, value: { type: 'string', value } };
 }
 
 function parseOperand(cursor: Cursor): FieldExpr {

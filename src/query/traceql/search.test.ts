@@ -60,7 +60,21 @@ const cases = `
   { nestedSetParent > 0 && kind = server }              => cart
   { nestedSetLeft = 1 }                                 => front job
   { instrumentation:name = "net" }                      => net
-  { instrumentation:version != "1.1" }                  => net
+  { instrumentation:version != "1.1" }                  => front auth cart db1 db2 net job step1 step2 flush orphan ⊕late
+  { instrumentation:version != "1.1" && name = "net" }  => net
+  { instrumentation:name = "" && kind = producer }      => step2
+  { instrumentation:name != nil }                       => net
+  { instrumentation:name = nil && kind = producer }     => step2
+  { span:parentID = nil }                               => front job
+  { rootName != "front" }                               => job step1 step2 flush orphan ⊕late
+  { rootServiceName = "" }                              => orphan ⊕late
+  { rootName =~ ".*" && kind = unspecified }            => step1 flush orphan ⊕late
+  { rootName = nil }                                    => orphan ⊕late
+  { rootName != nil && kind = producer }                => step2
+  { trace:id = "B" && kind = producer }                 => step2
+  { "b" = trace:id && span:parentID != "7" && name = "flush" } => flush
+  { span:id = "3" }                                     => cart
+  { link:traceID = "a" }                                => step2
   { instrumentation.pool = "a" }                        => net
 
   # attributes and their types

@@ -5,7 +5,7 @@ import { candidates, type Candidate } from './candidates.js';
 import { compilePipeline, fieldsOf, type Spanset } from './evaluate.js';
 import { columnsFor, loadTraces, tracePadding, type TimeRange } from './load.js';
 import { traceCondition } from './sql-filter.js';
-import type { Span, Trace } from './span.js';
+import { isMissing, type Span, type Trace } from './span.js';
 import { toAnyValue } from './value.js';
 
 export interface SearchOptions {
@@ -135,7 +135,7 @@ function spansetJson(set: Spanset, shown: Map<string, Field>, limit: number): ob
 function spanJson(span: Span, shown: Map<string, Field>): object {
   const attributes = [...shown.values()].flatMap((field) => {
     const value = span.value(field);
-    if (value.type === 'nil') return [];
+    if (isMissing(field, value)) return [];
     // Of several events or links the first stands for all, as consumers expect one value.
     const one = value.type === 'each' ? value.values[0] : value;
     return one ? [{ key: field.name, value: toAnyValue(one) }] : [];

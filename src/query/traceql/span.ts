@@ -1,4 +1,4 @@
-import type { Field, Value } from './ast.js';
+import type { Field, FieldExpr, IntrinsicName, Value } from './ast.js';
 import { parseAttributes, parseObjects, type AttributeMap } from '../attributes/typed-json.js';
 import { fromJson, nil, text } from './value.js';
 
@@ -125,11 +125,11 @@ export class Span {
         return text(row.spanId);
       case 'span:parentID':
       case 'parent':
-        return optional(row.parentSpanId);
+        return row.parentSpanId === null ? nil : text(row.parentSpanId);
       case 'instrumentation:name':
-        return optional(row.scopeName);
+        return text(row.scopeName ?? '');
       case 'instrumentation:version':
-        return optional(row.scopeVersion);
+        return text(row.scopeVersion ?? '');
       case 'event:name':
         return each(this.events.map((event) => fromJson(event.get('name'))));
       case 'event:timeSinceStart':
@@ -144,8 +144,16 @@ export class Span {
   }
 }
 
-function optional(value: string | null): Value {
-  return value === null ? nil : text(value);
+const emptyWhenMissing: ReadonlySet<string> = new Set<IntrinsicName>([
+  ...(['instrumentation:name', 'instrumentation:version'] as const),
+  ...(['rootName', 'rootServiceName'] as const),
+]);
+
+/** Whether a field has no value: intrinsics of text are then empty in comparisons, and equal to nil as well. */
+export function isMissing(field: FieldExpr, value: Value): boolean {
+  if (value.type === 'nil') return true;
+  if (field.kind !== 'intrinsic' || value.type !== 'string') return false;
+  return value.value === '' && emptyWhenMissing.has(field.name);
 }
 
 function each(values: Value[]): Value {
@@ -222,9 +230,9 @@ export class Trace {
       case 'traceDuration':
         return { type: 'duration', value: this.end - this.start };
       case 'rootName':
-        return this.root ? text(this.root.row.name) : nil;
+        return text(this.root?.row.name ?? '');
       case 'rootServiceName':
-        return this.root?.row.serviceName ? text(this.root.row.serviceName) : nil;
+        return text(this.root?.row.serviceName ?? '');
       case 'nestedSetLeft':
         return { type: 'int', value: this.#nestedSet(span).left };
       case 'nestedSetRight':

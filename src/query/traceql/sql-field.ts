@@ -5,8 +5,8 @@ import { literal } from '../sql/literal.js';
 
 /** Where SQL finds a field. */
 export type Source =
-  /** A column of text that is never absent; NULL stands for ''. */
-  | { readonly kind: 'text'; readonly column: string }
+  /** A column of text in which NULL stands for ''. `nullable`: which is missing as well, so that it equals nil. */
+  | { readonly kind: 'text'; readonly column: string; readonly nullable?: true }
   /** A column of text, NULL when absent, that holds a string attribute or an id. */
   | { readonly kind: 'optional'; readonly column: string }
   | { readonly kind: 'number'; readonly column: string }
@@ -39,8 +39,8 @@ const intrinsics: Partial<Record<IntrinsicName, Source>> = {
   'span:id': { kind: 'optional', column: 'span_id' },
   'span:parentID': { kind: 'optional', column: 'parent_span_id' },
   parent: { kind: 'optional', column: 'parent_span_id' },
-  'instrumentation:name': { kind: 'optional', column: 'scope_name' },
-  'instrumentation:version': { kind: 'optional', column: 'scope_version' },
+  'instrumentation:name': { kind: 'text', column: 'scope_name', nullable: true },
+  'instrumentation:version': { kind: 'text', column: 'scope_version', nullable: true },
   'event:name': { kind: 'each', list: `json_extract(events_json, '$[*].name')`, text: 'events_json' },
   'link:traceID': { kind: 'each', list: `json_extract(links_json, '$[*].trace_id')`, text: 'links_json' },
   'link:spanID': { kind: 'each', list: `json_extract(links_json, '$[*].span_id')`, text: 'links_json' },

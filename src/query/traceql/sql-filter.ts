@@ -1,7 +1,8 @@
 import type { ComparisonOp, Field, FieldExpr, Pipeline, PipelineElement, SpansetExpr, Value } from './ast.js';
-import { dotAll } from './regex.js';
+import { dotAll, Matcher } from './regex.js';
 import { fieldSource, type Source } from './sql-field.js';
 import { literal } from '../sql/literal.js';
+import { compare, text } from './value.js';
 
 /** A condition on one row of `lake.spans`. When not exact, it also holds for rows that do not match. */
 export interface SqlFilter {
@@ -89,6 +90,8 @@ function existence(expr: Extract<FieldExpr, { kind: 'exists' }>): SqlFilter {
   const not = expr.negated ? 'NOT ' : '';
   switch (source.kind) {
     case 'text':
+      if (source.nullable) return { sql: `${not}coalesce(${source.column} <> '', false)`, exact: true };
+      return { sql: expr.negated ? 'false' : 'true', exact: true };
     case 'number':
     case 'enum':
       return { sql: expr.negated ? 'false' : 'true', exact: true };
@@ -287,6 +290,10 @@ function rootConditions(condition: FieldExpr): SqlFilter[] {
     const column = columns[part.left.name];
     const { value } = part.right;
     if (column === undefined || value.type !== 'string' || !(part.op in sqlOp)) return [];
+    // A trace without a root fits as well when an empty name does.
+    const op = part.op as ComparisonOp;
+    const matcher = op === '=~' || op === '!~' ? new Matcher(value.value) : null;
+    if (compare(op, text(''), value, matcher)) return [];
     const sql = textCondition(`coalesce(${column}, '')`, part.op as ComparisonOp, value.value);
     return [{ sql: `(parent_span_id IS NULL AND ${sql})`, exact: false }];
   });
