@@ -40,6 +40,11 @@ export function checkShape(source: string, { maxLength, maxDepth, maxItems }: Sh
   }
 }
 
+/** The words, literals, operators, comments and blanks of a query, in order and without a gap. */
+export function* tokens(source: string): Generator<{ readonly text: string; readonly at: number }> {
+  for (const match of source.matchAll(token)) yield { text: match[0], at: match.index };
+}
+
 /** How many operators and stages there are in a part of a query. */
 export function countOperators(source: string): number {
   let count = 0;

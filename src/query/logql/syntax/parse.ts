@@ -283,7 +283,6 @@ function rangeSource(node: Node) {
   const selector = find('Selector');
   const pipelines = parts.filter((part) => part.name === 'PipelineExpr');
   const unwrapNode = find('UnwrapExpr');
-  const offset = find('OffsetExpr');
   const rangeNode = find('Range');
   if (!selector || !rangeNode)
     throw new QueryError('bad_data', `parse error: ${node.text.slice(0, 40)} has no range`);
@@ -296,7 +295,7 @@ function rangeSource(node: Node) {
       stages: pipelines.flatMap((pipeline) => pipeline.flatten().flatMap(stage)),
     }),
     range: duration(need(rangeNode, 'Duration').text),
-    offset: offset ? duration(offset.text.replace(/^offset/i, '').replaceAll(/\s/g, '')) : 0,
+    offset: rangeNode.offset === undefined ? 0 : duration(rangeNode.offset),
     ...(unwrap && { unwrap }),
   };
 }

@@ -2,6 +2,7 @@ import type { SyntaxNode } from '@lezer/common';
 import { parser as logqlParser } from '@grafana/lezer-logql';
 import { QueryError } from '../../../lake/query-error.js';
 import { parseTree as parseGrammar, withPlainNames } from '../../text/lezer.js';
+import { plainSyntax, type PlainQuery } from './plain.js';
 import { checkShape, type ShapeLimits } from '../../text/shape.js';
 
 const parser = withPlainNames(logqlParser);
@@ -18,7 +19,7 @@ const maxDepth = 2100;
 export class Node {
   constructor(
     private readonly node: SyntaxNode,
-    private readonly source: string,
+    private readonly source: PlainQuery,
   ) {}
 
   get name(): string {
@@ -30,7 +31,12 @@ export class Node {
   }
 
   get text(): string {
-    return this.source.slice(this.node.from, this.node.to);
+    return this.source.text.slice(this.node.from, this.node.to);
+  }
+
+  /** The offset that is written behind this range. */
+  get offset(): string | undefined {
+    return this.source.offsets.get(this.node.to);
   }
 
   children(): Node[] {
@@ -67,7 +73,8 @@ export class Node {
 export function parseTree(query: string): Node {
   checkShape(query, shape);
   if (query.trim() === '') throw new QueryError('bad_data', 'parse error: the query is empty');
-  const tree = parseGrammar(parser, query);
+  const plain = plainSyntax(query);
+  const tree = parseGrammar(parser, plain.text);
   let depth = 0;
   tree.iterate({
     enter(node) {
@@ -79,7 +86,7 @@ export function parseTree(query: string): Node {
       depth--;
     },
   });
-  return new Node(tree.topNode, query);
+  return new Node(tree.topNode, plain);
 }
 
 function syntaxError(query: string, from: number, to: number): QueryError {
