@@ -138,7 +138,10 @@ const counterRate: Fold<Samples> = {
   size: ({ values }) => values.length,
 };
 
-/** Prometheus' rate of a counter: resets are made up for, the ends of the window extrapolated. */
+/**
+ * Loki's rate of a counter: resets are made up for. Of Prometheus' extrapolation next to nothing is left, as Loki counts
+ * the milliseconds of the range as nanoseconds there (extrapolatedRate in pkg/logql/range_vector.go).
+ */
 function extrapolatedRate(samples: Samples, window: Window): number {
   const order = samples.times.map((_, i) => i);
   order.sort((a, b) => (samples.times[a] as number) - (samples.times[b] as number));
@@ -152,14 +155,11 @@ function extrapolatedRate(samples: Samples, window: Window): number {
   });
   const sampled = end[0] - start[0];
   const between = sampled / (points.length - 1);
-  const threshold = between * 1.1;
-  let toStart = start[0] - window.from;
-  let toEnd = window.to - end[0];
-  if (toStart >= threshold) toStart = between / 2;
+  let toStart = (window.to - window.from) / 1e6;
   // A counter can't have been below zero.
   if (increase > 0 && start[1] >= 0) toStart = Math.min(toStart, sampled * (start[1] / increase));
-  if (toEnd >= threshold) toEnd = between / 2;
-  return ((increase * (sampled + toStart + toEnd)) / sampled / (window.to - window.from)) * 1e9;
+  if (toStart >= between * 1.1) toStart = between / 2;
+  return ((increase * (sampled + toStart)) / sampled / (window.to - window.from)) * 1e9;
 }
 
 /** The fold of a range aggregation; `unwrapped`: the samples are values of a label, not records. */

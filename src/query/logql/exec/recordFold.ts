@@ -1,13 +1,13 @@
 import type { Stage, Unwrap } from '../syntax/ast.js';
 import { parseBytes, parseDuration, parseNumber } from '../syntax/units.js';
 import { compilePipeline } from '../pipeline/compile.js';
-import { errorDetailsLabel, type RowLabels } from '../pipeline/labels.js';
+import { errorDetailsLabel, errorLabel, type RowLabels } from '../pipeline/labels.js';
 import type { Row } from '../pipeline/row.js';
 import { ownSql } from '../model/names.js';
 import { namedLabels, RecordDecoder, recordColumns } from '../model/record.js';
 import { and } from '../../sql/fragment.js';
 import { lineCondition } from '../plan/conditions.js';
-import { neededLabels } from '../plan/scope.js';
+import { neededLabels, readLabels } from '../plan/scope.js';
 import { Breather, type ExecContext } from './context.js';
 import { pipelineFailed, SeriesFolds, type RangeQuery } from './seriesFolds.js';
 import { labelsKey, pickLabels, sortLabels, type Labels } from './series.js';
@@ -51,8 +51,11 @@ export async function foldRecords(query: RangeQuery, ctx: ExecContext): Promise<
   const { unwrap } = expr;
   const bytes = expr.op === 'bytes_over_time' || expr.op === 'bytes_rate';
   const stages = remaining(query.stages);
-  const run = compilePipeline(stages);
   const by = grouping && !grouping.without ? grouping.labels : undefined;
+  const read = by && readLabels({ ...expr.log, stages }, unwrap, by);
+  const run = compilePipeline(stages, read);
+  // A query that asks for the errors of parsers counts the records that have one.
+  const asked = read?.includes(errorLabel) ?? false;
   const names = by && neededLabels({ ...expr.log, stages }, unwrap, by);
   const needsLine = bytes || stages.some((stage) => !['label', 'drop', 'keep'].includes(stage.kind));
   const needsTime = stages.some((stage) => stage.kind === 'line_format' || stage.kind === 'label_format');
@@ -102,7 +105,8 @@ export async function foldRecords(query: RangeQuery, ctx: ExecContext): Promise<
       if (!run(row)) continue;
       const value = valueOf ? valueOf(row) : bytes ? Buffer.byteLength(row.line) : 1;
       if (value === undefined) continue;
-      if (labels.error) throw pipelineFailed(labels.error, labels.get(errorDetailsLabel));
+      if (labels.error && !(asked && labels.error.endsWith('ParserErr')))
+        throw pipelineFailed(labels.error, labels.get(errorDetailsLabel));
       folds.add(seriesOf(labels), bucket[r] as number, value, time[r] as number);
     }
   }

@@ -92,10 +92,20 @@ export function attributeSql(
     const direct = shown.map((key) => `json_extract_string(${column}, ${text(key)})`);
     if (plain) return direct;
     const pattern = keyPattern(name);
+    // Keys that a column shows are no attributes any more.
+    const hidden =
+      column === 'resource_attributes'
+        ? [...columnKeys].filter((key) => lokiLabelName(key) === name).map((key) => text(`"${key}"`))
+        : [];
+    const found =
+      hidden.length === 0
+        ? `regexp_extract(${column}, ${text(`(${pattern}):`)}, 1)`
+        : `list_filter(regexp_extract_all(${column}, ${text(`(${pattern}):`)}, 1), ` +
+          `lambda key: key NOT IN (${hidden.join(', ')}))[1]`;
     // Only rows with another spelling of the key come to the extraction, which is slow.
     const other =
       `CASE WHEN regexp_matches(${column}, ${text(`${pattern}:`)}) THEN ` +
-      `json_extract_string(${column}, '$.' || regexp_extract(${column}, ${text(`(${pattern}):`)}, 1)) END`;
+      `json_extract_string(${column}, '$.' || ${found}) END`;
     return [...direct, other];
   });
   return parts.length === 0

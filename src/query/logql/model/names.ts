@@ -1,4 +1,4 @@
-import { aliases } from '../pipeline/labels.js';
+import { aliases, extractedSuffix } from '../pipeline/labels.js';
 import { attributeSql, type KeyHints } from './attributes.js';
 import { metadataColumns, streamColumns, streamSql } from './columns.js';
 
@@ -10,12 +10,6 @@ export function isStreamLabel(name: string): boolean {
 
 /** Labels that every record has, so that no parsed field can take their name. */
 export const always: ReadonlySet<string> = new Set(['service_name', 'detected_level']);
-
-/**
- * What LogQL appends to a label whose name a stream label has already. Attributes follow the same rule, so that
- * a filter on a stream label reads its column only.
- */
-export const extractedSuffix = '_extracted';
 
 /** Nullable VARCHAR expression of a label that a record itself has under this very name. */
 export function ownSql(name: string, hints: KeyHints): string {

@@ -1,9 +1,9 @@
 import type { ResultChunk } from '../../../lake/session.js';
 import { eachLeaf } from '../../attributes/each-attribute.js';
 import { lokiLabelName } from '../../attributes/label-name.js';
-import { RowLabels } from '../pipeline/labels.js';
+import { extractedSuffix, RowLabels } from '../pipeline/labels.js';
 import { attributeColumns, columnKeys, metadataColumns, streamColumns, streamSql } from './columns.js';
-import { extractedSuffix, isStreamLabel } from './names.js';
+import { isStreamLabel } from './names.js';
 
 /** The expressions that `recordLabels` decodes, in its order. */
 export const recordColumns: readonly string[] = [

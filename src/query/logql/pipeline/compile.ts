@@ -11,23 +11,26 @@ import { compileTemplate, TemplateError } from './template/index.js';
 
 const templateError = 'TemplateFormatErr';
 
-/** Compiles a pipeline to a function that changes a row in place and tells whether it is kept. Throws QueryError. */
-export function compilePipeline(stages: readonly Stage[]): StageFn {
-  const compiled = stages.map(compileStage);
+/**
+ * Compiles a pipeline to a function that changes a row in place and tells whether it is kept. `needed`: the only labels
+ * that the stages and what comes after them read. Throws QueryError.
+ */
+export function compilePipeline(stages: readonly Stage[], needed?: readonly string[]): StageFn {
+  const compiled = stages.map((stage) => compileStage(stage, needed));
   return (row) => {
     for (const stage of compiled) if (!stage(row)) return false;
     return true;
   };
 }
 
-function compileStage(stage: Stage): StageFn {
+function compileStage(stage: Stage, needed: readonly string[] | undefined): StageFn {
   switch (stage.kind) {
     case 'line':
       return lineFilterStage(stage);
     case 'label':
       return labelFilterStage(stage.filter);
     case 'json':
-      return stage.fields.length > 0 ? jsonFieldsStage(stage.fields) : jsonStage();
+      return stage.fields.length > 0 ? jsonFieldsStage(stage.fields) : jsonStage(needed);
     case 'logfmt':
       return logfmtStage(stage);
     case 'regexp':

@@ -32,17 +32,30 @@ function startsWith(line: string, ...brackets: string[]): boolean {
   return first !== undefined && brackets.includes(first);
 }
 
-export function jsonStage(): StageFn {
-  return (row) => {
-    if (!startsWith(row.line, '{')) {
-      row.labels.fail(jsonError, notAnObject);
+/** Thrown to stop reading a line that has given all that is wanted of it. */
+class Enough extends Error {}
+
+/**
+ * `needed`: the only labels that matter later. A line is read until they are found, so that a fault behind them does
+ * not count. Undefined: all labels.
+ */
+export function jsonStage(needed?: readonly string[]): StageFn {
+  return ({ line, labels }) => {
+    const missing = needed && new Set(needed.filter((name) => !labels.has(name)));
+    if (missing?.size === 0) return true;
+    if (!startsWith(line, '{')) {
+      labels.fail(jsonError, notAnObject);
       return true;
     }
     try {
-      flattenJson(row.line, (name, value) => row.labels.extract(name, value));
+      flattenJson(line, (name, value) => {
+        const key = labels.extract(name, value);
+        if (missing?.delete(key) && missing.size === 0) throw new Enough();
+      });
     } catch (error) {
+      if (error instanceof Enough) return true;
       if (!(error instanceof JsonSyntaxError)) throw error;
-      row.labels.fail(jsonError, error.message);
+      labels.fail(jsonError, error.message);
     }
     return true;
   };
@@ -68,14 +81,20 @@ export function parseJsonPath(text: string): Path {
   return path;
 }
 
-/** The value at a path: undefined when it is not there. Throws JsonSyntaxError. */
-function valueAt(text: string, path: Path): string | undefined {
+/**
+ * The value at a path, empty when it is not there. Only a fault in the value itself counts: what is around it is not
+ * looked at closely. Throws JsonSyntaxError.
+ */
+function valueAt(text: string, path: Path): string {
   const scanner = new JsonScanner(text);
-  let found: string | undefined;
+  let at = 'before' as 'before' | 'in' | 'behind';
+  let found = '';
   const walk = (depth: number) => {
     const step = path[depth];
     if (step === undefined) {
+      at = 'in';
       found = scanner.value() ?? '';
+      at = 'behind';
       return;
     }
     const first = scanner.peek();
@@ -85,8 +104,11 @@ function valueAt(text: string, path: Path): string | undefined {
       scanner.array((index) => (index === step ? walk(depth + 1) : scanner.skip()));
     } else scanner.skip();
   };
-  walk(0);
-  if (!scanner.end()) throw new JsonSyntaxError('the line goes on after its JSON value');
+  try {
+    walk(0);
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError) || at === 'in') throw error;
+  }
   return found;
 }
 
@@ -97,11 +119,15 @@ export function jsonFieldsStage(fields: readonly Extraction[]): StageFn {
       row.labels.fail(jsonError, 'the line is not a JSON object or array');
       return true;
     }
-    try {
-      for (const { name, path } of wanted) row.labels.extract(name, valueAt(row.line, path) ?? '');
-    } catch (error) {
-      if (!(error instanceof JsonSyntaxError)) throw error;
-      row.labels.fail(jsonError, error.message);
+    for (const { name, path } of wanted) {
+      let value = '';
+      try {
+        value = valueAt(row.line, path);
+      } catch (error) {
+        if (!(error instanceof JsonSyntaxError)) throw error;
+        row.labels.fail(jsonError, error.message);
+      }
+      row.labels.extract(name, value, true);
     }
     return true;
   };

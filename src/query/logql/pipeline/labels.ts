@@ -7,6 +7,12 @@ export const aliases: ReadonlyMap<string, string> = new Map([
   ['deployment_environment', 'deployment_environment_name'],
 ]);
 
+/**
+ * What LogQL appends to a label whose name a stream label or structured metadata has already. Attributes follow the
+ * same rule for stream labels, so that a filter on one reads its column only.
+ */
+export const extractedSuffix = '_extracted';
+
 export const errorLabel = '__error__';
 export const errorDetailsLabel = '__error_details__';
 
@@ -14,6 +20,7 @@ export const errorDetailsLabel = '__error_details__';
 export class RowLabels {
   readonly #parsed = new Map<string, string>();
   readonly #removed = new Set<string>();
+  readonly #shown = new Set<string>();
 
   constructor(
     readonly stream: ReadonlyMap<string, string>,
@@ -34,10 +41,22 @@ export class RowLabels {
     return this.metadata.get(name) ?? this.stream.get(name);
   }
 
-  /** Sets a label that a parser found: a stream label of that name stays and the new one is `_extracted`; metadata wins. */
-  extract(name: string, value: string): void {
-    if (this.stream.has(name)) this.#parsed.set(`${name}_extracted`, value);
-    else if (!this.metadata.has(name)) this.#parsed.set(name, value);
+  /** Whether the row has a label of this very name, not one that the name stands for. */
+  has(name: string): boolean {
+    return this.#own(name) !== undefined;
+  }
+
+  /**
+   * Sets a label that a parser found; gives the name that it got. A stream label of its name, and structured metadata
+   * that was not dropped, stay, and the new one is `_extracted`. `shown`: it is a label even when it is empty.
+   */
+  extract(name: string, value: string, shown = false): string {
+    const inMetadata = (key: string) => this.metadata.has(key) && !this.#removed.has(key);
+    const key = this.stream.has(name) || inMetadata(name) ? `${name}${extractedSuffix}` : name;
+    if (key !== name && inMetadata(key)) return key;
+    this.#parsed.set(key, value);
+    if (shown) this.#shown.add(key);
+    return key;
   }
 
   set(name: string, value: string): void {
@@ -61,7 +80,7 @@ export class RowLabels {
     this.#parsed.set(errorDetailsLabel, details);
   }
 
-  /** Every label with a value, in no particular order. */
+  /** Every label with a value, and those that are shown without one, in no particular order. */
   *entries(): Iterable<[name: string, value: string, category: Category]> {
     for (const [name, value] of this.stream) {
       if (value !== '' && !this.#removed.has(name)) yield [name, value, 'stream'];
@@ -69,6 +88,8 @@ export class RowLabels {
     for (const [name, value] of this.metadata) {
       if (value !== '' && !this.#removed.has(name)) yield [name, value, 'metadata'];
     }
-    for (const [name, value] of this.#parsed) if (value !== '') yield [name, value, 'parsed'];
+    for (const [name, value] of this.#parsed) {
+      if (value !== '' || this.#shown.has(name)) yield [name, value, 'parsed'];
+    }
   }
 }

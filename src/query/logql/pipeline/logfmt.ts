@@ -97,11 +97,11 @@ export function logfmtStage(stage: {
   }
   return (row) => {
     const { labels } = row;
-    for (const names of wanted.values()) for (const name of names) labels.extract(name, '');
+    for (const names of wanted.values()) for (const name of names) labels.extract(name, '', true);
     try {
       scanLogfmt(row.line, stage.strict, (key, value) => {
         if (wanted.size > 0) wanted.get(key)?.forEach((name) => labels.extract(name, value));
-        else if (value !== '' || stage.keepEmpty) labels.extract(lokiLabelName(key), value);
+        else if (value !== '' || stage.keepEmpty) labels.extract(lokiLabelName(key), value, stage.keepEmpty);
       });
     } catch (error) {
       if (!(error instanceof LogfmtSyntaxError)) throw error;

@@ -30,6 +30,7 @@ const parsers: readonly Case[] = [
         b_c: 'x',
         big: '12345678901234567890',
         t: 'true',
+        trace_id_extracted: 'j',
       },
     },
   ],
@@ -39,23 +40,35 @@ const parsers: readonly Case[] = [
   [
     '| json x="a.b[0]", y="c", app="a", z="nope", o="a"',
     '{"a":{"b":["q\\u0041"]},"c":1.50}',
-    { labels: { app_extracted: '{"b":["q\\u0041"]}', o: '{"b":["q\\u0041"]}', x: 'qA', y: '1.50' } },
+    { labels: { app_extracted: '{"b":["q\\u0041"]}', o: '{"b":["q\\u0041"]}', x: 'qA', y: '1.50', z: '' } },
   ],
   [
     '| json x="[\\"a\\"].b[0]", y="[\\"c d\\"]"',
     '{"a":{"b":["q\\u0041"]},"c d":null}',
-    { labels: { x: 'qA' } },
+    { labels: { x: 'qA', y: '' } },
   ],
   ['| json x="[0].b"', '[{"b":1}]', { labels: { x: '1' } }],
+  [
+    '| json m="m", t="t", n="n"',
+    '{"m":"x","t":"cut off',
+    { labels: { __error__: 'JSONParserErr', m: 'x', n: '', t: '' } },
+  ],
+  ['| json m="m", n="n"', '{"m":"x","t":"cut off', { labels: { m: 'x', n: '' } }],
+  ['| logfmt --keep-empty', 'a=1 empty= flag', { labels: { a: '1', empty: '', flag: '' } }],
+  [
+    '| drop trace_id, app | json',
+    '{"trace_id":"j","app":"z"}',
+    { labels: { app: null, app_extracted: 'z', trace_id: 'j' } },
+  ],
   ['| json x="a"', 'nope', { labels: { __error__: 'JSONParserErr' } }],
   ['| logfmt', 'a=1 b="x \\"y\\"" flag c= d="unterminated app=foo', { labels: { a: '1', b: 'x "y"' } }],
   [
     '| logfmt',
     'a=1 b="x \\"y\\"" flag c= app=foo trace_id=9 k.y=1 é=2',
-    { labels: { _: '2', a: '1', app_extracted: 'foo', b: 'x "y"', k_y: '1' } },
+    { labels: { _: '2', a: '1', app_extracted: 'foo', b: 'x "y"', k_y: '1', trace_id_extracted: '9' } },
   ],
   ['| logfmt --strict', 'a=1 flag b=2 =x', { labels: { __error__: 'LogfmtParserErr', a: '1', b: '2' } }],
-  ['| logfmt x="a", b, q="nope"', 'a=1 flag b=3', { labels: { b: '3', x: '1' } }],
+  ['| logfmt x="a", b, q="nope"', 'a=1 flag b=3', { labels: { b: '3', q: '', x: '1' } }],
   ['| logfmt app, x="trace_id"', 'app=1 trace_id=3', { labels: { app_extracted: '1', x: '3' } }],
   ['| logfmt', 'a=1 flag b=2 =x c=3', { labels: { a: '1', b: '2', c: '3' } }],
   ['| logfmt', 'a=1 "b c"=2 c=3 d=e"f" g="h"i', { labels: { a: '1', c: '3', g: 'h' } }],
@@ -82,7 +95,11 @@ const parsers: readonly Case[] = [
   ],
   ['| unpack', 'nope', { labels: { __error__: 'JSONParserErr' } }],
   ['| unpack', '{"a":"1"}', {}],
-  ['| unpack', '{"a":"1","b":{"c":1},"_entry":"l","trace_id":"p"}', { line: 'l', labels: { a: '1' } }],
+  [
+    '| unpack',
+    '{"a":"1","b":{"c":1},"_entry":"l","trace_id":"p"}',
+    { line: 'l', labels: { a: '1', trace_id_extracted: 'p' } },
+  ],
   ['| json | __error__!=""', 'x', { labels: { __error__: 'JSONParserErr' } }],
   ['| json | __error__=""', 'x', 'dropped'],
   ['| json | __error__="JSONParserErr"', 'x', { labels: { __error__: 'JSONParserErr' } }],
@@ -169,7 +186,7 @@ const filters: readonly Case[] = [
 ];
 
 const formats: readonly Case[] = [
-  ['| logfmt --keep-empty', 'a=1 flag b=', { labels: { a: '1' } }],
+  ['| logfmt --keep-empty', 'a=1 flag b=', { labels: { a: '1', b: '', flag: '' } }],
   ['| label_format x=app, y="{{.env}}-{{.app}}"', 'x', { labels: { x: 'a', y: 'prod-', app: null } }],
   ['| label_format app=""', 'x', { labels: { app: null } }],
   ['| label_format new=nope', 'x', {}],
@@ -191,7 +208,7 @@ const templates: readonly Case[] = [
   [
     '| json | app_extracted="j" | line_format "{{.trace_id}} {{.trace_id_extracted}}"',
     '{"trace_id":"j","app":"j"}',
-    { line: 't1 ', labels: { app_extracted: 'j' } },
+    { line: 't1 j', labels: { app_extracted: 'j', trace_id_extracted: 'j' } },
   ],
   [
     '| label_format app=env | line_format "{{.app}} {{.trace_id}} {{.nope}} {{__line__}}"',

@@ -1,6 +1,6 @@
 import type { Extraction } from '../syntax/ast.js';
 import { parseJsonPath } from '../pipeline/json.js';
-import { extractedSuffix } from '../model/names.js';
+import { extractedSuffix } from '../pipeline/labels.js';
 import { literal as text } from '../../sql/literal.js';
 
 /**

@@ -1,8 +1,8 @@
 import type { LabelFilter, LogExpr, Matcher, Stage, Unwrap } from '../syntax/ast.js';
-import { aliases, errorDetailsLabel, errorLabel } from '../pipeline/labels.js';
+import { aliases, errorDetailsLabel, errorLabel, extractedSuffix } from '../pipeline/labels.js';
 import { templateLabels } from '../pipeline/template/index.js';
 import type { KeyHints } from '../model/attributes.js';
-import { always, extractedSuffix, isStreamLabel, labelSql, ownSql } from '../model/names.js';
+import { always, isStreamLabel, labelSql, ownSql } from '../model/names.js';
 import { streamSql } from '../model/columns.js';
 import { or } from '../../sql/fragment.js';
 import { JsonFields } from './jsonFields.js';
@@ -214,11 +214,8 @@ export function stageNames(stage: Stage): readonly string[] | undefined {
   }
 }
 
-/**
- * The record's own labels that a pipeline and what comes after it can tell apart: names read, what they stand for, and
- * the names that a parsed field of that name would collide with. Undefined: all of them.
- */
-export function neededLabels(
+/** The names that a pipeline and what comes after it read. Undefined: all of them. */
+export function readLabels(
   log: LogExpr,
   unwrap: Unwrap | undefined,
   wanted: readonly string[],
@@ -233,6 +230,21 @@ export function neededLabels(
     if (!read) return undefined;
     read.forEach((name) => names.add(name));
   }
+  return [...names];
+}
+
+/**
+ * The record's own labels that a pipeline and what comes after it can tell apart: names read, what they stand for, and
+ * the names that a parsed field of that name would collide with. Undefined: all of them.
+ */
+export function neededLabels(
+  log: LogExpr,
+  unwrap: Unwrap | undefined,
+  wanted: readonly string[],
+): readonly string[] | undefined {
+  const read = readLabels(log, unwrap, wanted);
+  if (!read) return undefined;
+  const names = new Set(read);
   for (const name of [...names]) {
     if (name.endsWith(extractedSuffix)) names.add(name.slice(0, -extractedSuffix.length));
   }
