@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { duckdbBuild, ident, LakeError, literal } from '../duckdb/index.js';
+import { duckdbBuild, ident, LakeError, literal, messageOf } from '../duckdb/index.js';
 import type { Storage } from '../storage/index.js';
 import { copyCatalog, lakeMetadata, type CopyProgress } from './copy.js';
 import {
@@ -15,6 +16,10 @@ import {
 } from './manifest.js';
 import { withCatalogFile } from './staging.js';
 import { catalogVersion, tableCounts } from './table-counts.js';
+
+/** Five seconds in all: a client's transaction is short. */
+const writeBackAttempts = 50;
+const writeBackPauseMs = 100;
 
 export interface BackupSource {
   /** Has the lake attached as `lake`, or has its catalog open as `metadata`. */
@@ -137,10 +142,23 @@ async function copyToFile(
       await connection.run('ROLLBACK').catch(() => undefined);
       throw error;
     }
-    await connection.run(`CHECKPOINT ${ident(backup)}`);
+    await writeBack(connection, backup);
     return facts;
   } finally {
     await connection.run(`DETACH ${ident(backup)}`);
+  }
+}
+
+/** Writes the WAL into the file. DuckDB refuses it while a transaction of a client is open that saw this database too. */
+async function writeBack(connection: DuckDBConnection, database: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await connection.run(`CHECKPOINT ${ident(database)}`);
+      return;
+    } catch (error) {
+      if (attempt === writeBackAttempts || !/other .*transactions active/.test(messageOf(error))) throw error;
+      await sleep(writeBackPauseMs);
+    }
   }
 }
 
