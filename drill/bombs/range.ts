@@ -18,7 +18,7 @@ export interface Blast {
 }
 
 /** The server's limit of a query in the drill, and how much later its answer may come. */
-export const timeoutMs = 5000;
+const timeoutMs = 5000;
 const graceMs = 2000;
 
 export const serverSettings = {
@@ -27,7 +27,7 @@ export const serverSettings = {
   CANARDSTACK_MEMORY_CAP_BYTES: String(3 * 1024 ** 3),
 };
 /** Resident memory at which the server counts as dead. */
-export const residentLimit = 4 * 1024 ** 3;
+const residentLimit = 4 * 1024 ** 3;
 
 function resident(pid: number): number {
   const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));

@@ -3,6 +3,9 @@ import { ConfigError } from '../config/index.js';
 import { CommandError } from './errors.js';
 import { program } from './program.js';
 
+// What is kept is telemetry, and its catalog: nobody else on the machine may read it.
+process.umask(0o077);
+
 // A reader that goes away early (`| head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);

@@ -30,7 +30,7 @@ import { QueryThreads } from '../query/threads/index.js';
 import { tempoApi } from '../query/traceql/index.js';
 import { CatalogUpkeep } from '../recovery/index.js';
 import { openPipeline, type Pipeline } from '../seal/index.js';
-import { beginIncarnation, openSpool, type Spool } from '../spool/index.js';
+import { beginIncarnation, openSpool, SpoolInUseError, type Spool } from '../spool/index.js';
 import { startOwnExport, type OwnExporter } from '../telemetry/export.js';
 import { createTelemetry, type Telemetry } from '../telemetry/index.js';
 import { processMetrics } from '../telemetry/process.js';
@@ -91,6 +91,9 @@ async function open(
   opened: (() => Promise<unknown>)[],
   sources: Sources | undefined,
 ): Promise<RunningServer> {
+  // Before anything is opened that takes time.
+  const tls = await openTls(config, telemetry);
+  if (tls) opened.push(() => Promise.resolve(tls.close()));
   const spool = config.role === 'query' ? null : await openOwnSpool(config, telemetry, faults);
   if (spool) opened.push(() => spool.close());
   const incarnation = spool ? await beginIncarnation(join(config.dataDir, 'spool')) : null;
@@ -110,7 +113,6 @@ async function open(
   processMetrics(telemetry, { version, ...(await versions(lake)) }, () => duckdbMemory(lake));
   const upkeep = new CatalogUpkeep(lake, config, telemetry);
   opened.push(() => upkeep.stop());
-  const tls = await openTls(config, telemetry);
   const threads =
     config.role === 'ingest' ? null : await QueryThreads.start({ threads: config.queryThreads, telemetry });
   if (threads) opened.push(() => threads.close());
@@ -334,7 +336,8 @@ async function shutDown(parts: ShutdownParts): Promise<boolean> {
 export async function serve(config: Config, sources?: Sources): Promise<number> {
   const telemetry = createTelemetry(config.logLevel);
   const server = await startServer(config, telemetry, undefined, sources).catch((error: unknown) => {
-    if (error instanceof LakeError && error.kind === 'locked') {
+    const held = (error instanceof LakeError && error.kind === 'locked') || error instanceof SpoolInUseError;
+    if (held) {
       throw new CommandError(error.message, notOwnerExitCode);
     }
     throw error;

@@ -38,7 +38,7 @@ export interface Changed {
   readonly records: readonly (SetAsideRecord | RetriedRecord)[];
 }
 
-export interface RetriedRecord {
+interface RetriedRecord {
   readonly name: string;
   /** What became of it; `waiting`: it is in the spool, durable, and not committed yet. */
   readonly outcome: 'committed' | 'waiting' | 'set_aside_again';

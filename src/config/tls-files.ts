@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
+import { ConfigError } from './errors.js';
 import type { Config } from './settings.js';
 import { Counter, Gauge, type Telemetry } from '../telemetry/index.js';
 
@@ -111,7 +112,7 @@ export class TlsFiles {
   }
 }
 
-/** TLS as configured; undefined when it is off. Throws when only one of the two files is set. */
+/** TLS as configured; undefined when it is off. Throws ConfigError when one of the files is missing or unusable. */
 export async function openTls(
   config: Pick<Config, 'tlsCert' | 'tlsKey'>,
   telemetry: Telemetry,
@@ -119,9 +120,15 @@ export async function openTls(
 ): Promise<TlsFiles | undefined> {
   const { tlsCert, tlsKey } = config;
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
-  if (tlsCert === undefined) throw new Error('CANARDSTACK_TLS_KEY is set but CANARDSTACK_TLS_CERT is not');
-  if (tlsKey === undefined) throw new Error('CANARDSTACK_TLS_CERT is set but CANARDSTACK_TLS_KEY is not');
-  return TlsFiles.open(tlsCert, tlsKey, telemetry, pollMs);
+  if (tlsCert === undefined)
+    throw new ConfigError(['CANARDSTACK_TLS_KEY is set but CANARDSTACK_TLS_CERT is not']);
+  if (tlsKey === undefined)
+    throw new ConfigError(['CANARDSTACK_TLS_CERT is set but CANARDSTACK_TLS_KEY is not']);
+  try {
+    return await TlsFiles.open(tlsCert, tlsKey, telemetry, pollMs);
+  } catch (error) {
+    throw new ConfigError([error instanceof Error ? error.message : String(error)]);
+  }
 }
 
 async function readPair(certFile: string, keyFile: string): Promise<CertificatePair> {

@@ -21,7 +21,7 @@ const body = z.strictObject({
 });
 
 /** What became of a record that was put back. */
-export type RetryOutcome = 'committed' | 'waiting' | 'set_aside_again';
+type RetryOutcome = 'committed' | 'waiting' | 'set_aside_again';
 
 /** /api/admin/spool: the records that are set aside; puts them back into their streams, or deletes them. */
 export function mountSpool(app: FastifyInstance, { spool, pipeline }: SpoolAdminDeps): void {

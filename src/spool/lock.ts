@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { link, open, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { SpoolOpenError } from './types.js';
+import { SpoolInUseError, SpoolOpenError } from './types.js';
 
 const heldHere = new Set<string>();
 
@@ -77,7 +77,7 @@ function lockError(folder: string, error: unknown): Error {
   if (/could not set lock/i.test(message)) {
     const pid = /PID (\d+)/.exec(message)?.[1];
     const holder = pid ? `process ${pid}` : 'another process';
-    return new SpoolOpenError(
+    return new SpoolInUseError(
       `the spool folder ${folder} is in use by ${holder}: only one server may use it`,
     );
   }

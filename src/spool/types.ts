@@ -32,6 +32,9 @@ export class SpoolOpenError extends Error {
   }
 }
 
+/** Another process holds the spool's folder. */
+export class SpoolInUseError extends SpoolOpenError {}
+
 export interface SpoolStream {
   /** `<node id>/<signal>`, the key of this stream's watermark in the lake. */
   readonly id: string;
