@@ -78,7 +78,7 @@ export async function backup(
   }
   // With a path of its own: a server never writes where its settings don't say.
   return withoutServer({ ...config, ...(to === undefined ? {} : { catalogBackupPath: to }) }, (upkeep) =>
-    upkeep.backup((done, total) => onProgress('copying the catalog', done, total)),
+    upkeep.backup((done, total) => onProgress('copying the catalog', done, total), to !== undefined),
   );
 }
 

@@ -123,9 +123,12 @@ export class CatalogUpkeep {
     return catalogStatus(this.lake, this.config, this.backups);
   }
 
-  /** Rejects with LakeError or StorageError. */
-  backup(onProgress?: CopyProgress): Promise<BackupResult> {
-    if (this.#catalog.kind === 'quack') {
+  /**
+   * Rejects with LakeError or StorageError. `throughServer`: someone who names the place himself may copy a served catalog
+   * through its server, when no node commits.
+   */
+  backup(onProgress?: CopyProgress, throughServer = false): Promise<BackupResult> {
+    if (this.#catalog.kind === 'quack' && !throughServer) {
       const reason =
         'the catalog server backs its catalog up (POST /backup on its CANARDSTACK_CATALOG_HEALTH_BIND)';
       return Promise.reject(new LakeError('unavailable', reason));
