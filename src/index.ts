@@ -1,5 +1,5 @@
 /**
- * The package's public surface: what `import ... from 'canardstack'` gives. Everything else may change with any version.
+ * The package's public surface: what `import ... from "canardstack"` gives. Everything else may change with any version.
  *
  * Importing it changes nothing in the process. The executable also sets `UV_THREADPOOL_SIZE` to 32 before anything is
  * loaded (DuckDB's calls and fsyncs share libuv's threads): an embedder does that in its own environment.
