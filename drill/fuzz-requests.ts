@@ -48,7 +48,7 @@ const words = [
   'zażółć gęślą jaźń',
   '🦆🦆🦆',
   '\u0000\u0001\u001f',
-  'a longer text that goes to the heap and has nothing special in it at all',
+  'a longer text that goes to the arena and has nothing special in it at all',
 ];
 const integers = [0n, 1n, 127n, 128n, 300n, 2n ** 31n - 1n, 2n ** 32n, 2n ** 53n + 1n, 2n ** 63n - 1n];
 const doubles = [0, -0, 1, 0.1, -2.5, 1e300, 5e-324, NaN, Infinity, -Infinity];

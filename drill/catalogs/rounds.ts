@@ -59,7 +59,7 @@ export async function round(
     // Half of the blows fall into CHECKPOINT.
     if (Math.random() < 0.5) maintenance = checkpoint(lake).catch(() => undefined);
     await sleep(Math.random() * 400);
-    await strike(lake, proxy, blow, load);
+    await inflict(lake, proxy, blow, load);
     await sleep(500);
   } finally {
     proxy?.set(null);
@@ -69,7 +69,7 @@ export async function round(
   return { load, verdict: await exact(lake, prefix, load) };
 }
 
-async function strike(lake: TestLake, proxy: FaultProxy | null, blow: Blow, load: Workload): Promise<void> {
+async function inflict(lake: TestLake, proxy: FaultProxy | null, blow: Blow, load: Workload): Promise<void> {
   const fault = faults[blow];
   if (fault !== undefined) {
     proxy?.set(fault);

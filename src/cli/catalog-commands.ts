@@ -117,14 +117,14 @@ ${exitCodes}`,
           ...flags(options),
           from: text(options['from']),
           name: text(options['backup']) ?? null,
-          adopt: options['adopt'] === true,
+          import: options['adopt'] === true,
         },
         progress,
       );
       // Leftovers of no use are no failure of the restore.
       const { damaged, orphans } = value.verified;
       const whole = damaged.length === 0 && !orphans.some(({ state }) => state === 'rows');
-      const ok = whole && (value.adopted?.failed.length ?? 0) === 0;
+      const ok = whole && (value.imported?.failed.length ?? 0) === 0;
       return { value, text: parts.restoreText(value), ok };
     },
   )

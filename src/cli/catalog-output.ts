@@ -92,7 +92,7 @@ export function verifyText(
         { name: 'unknown file' },
         { name: 'size', align: right },
         { name: 'age', align: right },
-        { name: 'rows to adopt', align: right },
+        { name: 'rows to import', align: right },
         { name: 'what it is' },
       ],
       orphans.map((each) => [
@@ -111,10 +111,10 @@ export function verifyText(
   return `${text}${report.ok ? 'the catalog and its files agree\n' : 'the catalog and its files do not agree\n'}`;
 }
 
-function adoptedText(report: NonNullable<RestoreReport['adopted']>): string {
+function importedText(report: NonNullable<RestoreReport['imported']>): string {
   const rows = Object.entries(report.rows).map(([table, count]) => `${count} rows of ${table}`);
   const lines = [
-    `adopted ${report.added} files (${rows.join(', ') || 'no rows'})`,
+    `imported ${report.added} files (${rows.join(', ') || 'no rows'})`,
     `left out ${report.copies} files whose rows were there already`,
   ];
   if (report.partly > 0) lines.push(`inserted the missing rows of ${report.partly} files`);
@@ -136,7 +136,7 @@ export function rebuildText(report: RebuildReport): string {
   const replaced = report.replaced === null ? '' : `the former catalog is ${report.replaced}\n`;
   const unknown = report.notKnown.map((line) => `- ${line}\n`).join('');
   const head = report.dryRun ? 'dry run: nothing was changed\n' : 'the catalog is rebuilt\n';
-  return `${head}${replaced}${adoptedText(report)}${tableOf(report.tables)}What could not be known:\n${unknown}`;
+  return `${head}${replaced}${importedText(report)}${tableOf(report.tables)}What could not be known:\n${unknown}`;
 }
 
 export function restoreText(report: RestoreReport): string {
@@ -144,7 +144,7 @@ export function restoreText(report: RestoreReport): string {
   const replaced = report.replaced === null ? '' : `the former catalog is ${report.replaced}\n`;
   return (
     `${head} ${report.backup} of ${report.manifest.createdAt}\n${replaced}` +
-    `${report.adopted === null ? '' : adoptedText(report.adopted)}${tableOf(report.tables)}${verifyText(report.verified)}`
+    `${report.imported === null ? '' : importedText(report.imported)}${tableOf(report.tables)}${verifyText(report.verified)}`
   );
 }
 

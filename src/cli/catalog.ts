@@ -1,6 +1,6 @@
 import { effective, type Config, type EffectiveConfig } from '../config/index.js';
 import type { Contradiction, RetentionResult } from '../lake/types.js';
-import type { CatalogUpkeep, Progress, RecoveryConfig, VerifyOutcome } from '../recovery/index.js';
+import type { CatalogMaintenance, Progress, RecoveryConfig, VerifyOutcome } from '../recovery/index.js';
 import { createTelemetry } from '../telemetry/index.js';
 import { Client, errorMessage, NoServerError } from './client.js';
 import { CommandError } from './errors.js';
@@ -41,29 +41,35 @@ async function ask(
 }
 
 /** Runs `work` on the lake itself, opened for reading; for when no server holds it. */
-async function withoutServer<T>(config: Config, work: (upkeep: CatalogUpkeep) => Promise<T>): Promise<T> {
+async function withoutServer<T>(
+  config: Config,
+  work: (catalogMaintenance: CatalogMaintenance) => Promise<T>,
+): Promise<T> {
   const { openLake } = await import('../lake/index.js');
-  const { CatalogUpkeep } = await import('../recovery/index.js');
+  const { CatalogMaintenance } = await import('../recovery/index.js');
   const telemetry = createTelemetry('silent');
   const lake = await openLake({ config: effective(config), telemetry, nodeId: 'catalog', readOnly: true });
   try {
-    const upkeep = new CatalogUpkeep(lake, effective(config), telemetry);
+    const catalogMaintenance = new CatalogMaintenance(lake, effective(config), telemetry);
     try {
-      return await work(upkeep);
+      return await work(catalogMaintenance);
     } finally {
-      await upkeep.stop();
+      await catalogMaintenance.stop();
     }
   } finally {
     await lake.close();
   }
 }
 
-export type StatusAnswer = Awaited<ReturnType<CatalogUpkeep['status']>>;
-export type BackupAnswer = Awaited<ReturnType<CatalogUpkeep['backup']>>;
+export type StatusAnswer = Awaited<ReturnType<CatalogMaintenance['status']>>;
+export type BackupAnswer = Awaited<ReturnType<CatalogMaintenance['backup']>>;
 
 export async function status(config: Config): Promise<StatusAnswer> {
   const answer = await fromServer(config, '', undefined, 60_000);
-  return (answer as StatusAnswer | null) ?? withoutServer(config, (upkeep) => upkeep.status());
+  return (
+    (answer as StatusAnswer | null) ??
+    withoutServer(config, (catalogMaintenance) => catalogMaintenance.status())
+  );
 }
 
 export async function backup(
@@ -77,8 +83,13 @@ export async function backup(
     if (answer !== null) return answer as BackupAnswer;
   }
   // With a path of its own: a server never writes where its settings don't say.
-  return withoutServer({ ...config, ...(to === undefined ? {} : { catalogBackupPath: to }) }, (upkeep) =>
-    upkeep.backup((done, total) => onProgress('copying the catalog', done, total), to !== undefined),
+  return withoutServer(
+    { ...config, ...(to === undefined ? {} : { catalogBackupPath: to }) },
+    (catalogMaintenance) =>
+      catalogMaintenance.backup(
+        (done, total) => onProgress('copying the catalog', done, total),
+        to !== undefined,
+      ),
   );
 }
 
@@ -93,7 +104,9 @@ export async function verify(
   const answer = await fromServer(config, '/verify', body, longRequestMs);
   if (answer !== null) return answer as VerifyOutcome;
   const minAge = minAgeSecs === undefined ? {} : { minAgeMs: minAgeSecs * 1000 };
-  return withoutServer(config, (upkeep) => upkeep.verify({ repair, ...minAge }, onProgress));
+  return withoutServer(config, (catalogMaintenance) =>
+    catalogMaintenance.verify({ repair, ...minAge }, onProgress),
+  );
 }
 
 /** Maintenance is the running server's: only it may write the lake. */
@@ -136,7 +149,7 @@ export async function restore(
   options: RecoverOptions & {
     readonly from: string | undefined;
     readonly name: string | null;
-    readonly adopt: boolean;
+    readonly import: boolean;
   },
   onProgress: Progress,
 ) {

@@ -28,9 +28,9 @@ import { lokiApi } from '../query/logql/index.js';
 import { prometheusApi } from '../query/promql/index.js';
 import { QueryThreads } from '../query/threads/index.js';
 import { tempoApi } from '../query/traceql/index.js';
-import { CatalogUpkeep } from '../recovery/index.js';
+import { CatalogMaintenance } from '../recovery/index.js';
 import { openPipeline, type Pipeline } from '../seal/index.js';
-import { beginIncarnation, openSpool, SpoolInUseError, type Spool } from '../spool/index.js';
+import { beginRun, openSpool, SpoolInUseError, type Spool } from '../spool/index.js';
 import { startOwnExport, type OwnExporter } from '../telemetry/export.js';
 import { createTelemetry, type Telemetry } from '../telemetry/index.js';
 import { processMetrics } from '../telemetry/process.js';
@@ -96,13 +96,13 @@ async function open(
   if (tls) opened.push(() => Promise.resolve(tls.close()));
   const spool = config.role === 'query' ? null : await openOwnSpool(config, telemetry, faults);
   if (spool) opened.push(() => spool.close());
-  const incarnation = spool ? await beginIncarnation(join(config.dataDir, 'spool')) : null;
+  const runId = spool ? await beginRun(join(config.dataDir, 'spool')) : null;
   const lake = await openLake({
     config,
     telemetry,
     faults,
     nodeId: spool?.nodeId ?? 'query',
-    ...(incarnation ? { incarnation } : {}),
+    ...(runId ? { runId } : {}),
   });
   opened.push(() => lake.close());
   const ingest = spool ? await openIngest(config, telemetry, faults, spool, lake) : null;
@@ -111,8 +111,8 @@ async function open(
 
   const guard = new QueryGuard(lake.readers, queryLimits(config), queryMetrics(telemetry));
   processMetrics(telemetry, { version, ...(await versions(lake)) }, () => duckdbMemory(lake));
-  const upkeep = new CatalogUpkeep(lake, config, telemetry);
-  opened.push(() => upkeep.stop());
+  const catalogMaintenance = new CatalogMaintenance(lake, config, telemetry);
+  opened.push(() => catalogMaintenance.stop());
   const threads =
     config.role === 'ingest' ? null : await QueryThreads.start({ threads: config.queryThreads, telemetry });
   if (threads) opened.push(() => threads.close());
@@ -142,7 +142,7 @@ async function open(
         telemetry,
         pipeline: ingest?.pipeline ?? null,
         spool,
-        upkeep,
+        catalogMaintenance,
       }),
     ],
   });
@@ -156,7 +156,7 @@ async function open(
   // A query node keeps nothing, so its telemetry has a new identity with each start.
   const own = ownExport(config, telemetry, spool?.nodeId ?? randomUUID(), [config.bind, config.grpcBind]);
   if (config.ducklakeMaintenanceEnabled) lake.maintenance.start();
-  if (config.ducklakeMaintenanceEnabled && config.role !== 'query') upkeep.start();
+  if (config.ducklakeMaintenanceEnabled && config.role !== 'query') catalogMaintenance.start();
   telemetry.log.info(
     { url, grpc: grpc?.address ?? 'off', role: config.role, dataDir: config.dataDir },
     'serving',
@@ -166,7 +166,18 @@ async function open(
     grpc: grpc?.address ?? null,
     close: () => {
       state.draining = true;
-      return shutDown({ config, telemetry, faults, lake, upkeep, ingest, threads, app, grpc, own });
+      return shutDown({
+        config,
+        telemetry,
+        faults,
+        lake,
+        catalogMaintenance,
+        ingest,
+        threads,
+        app,
+        grpc,
+        own,
+      });
     },
     lost: new Promise((resolve) => lake.ownership?.onLost(resolve)),
     async abandon(reason) {
@@ -303,7 +314,7 @@ interface ShutdownParts {
   readonly telemetry: Telemetry;
   readonly faults: Faults;
   readonly lake: Lake;
-  readonly upkeep: CatalogUpkeep;
+  readonly catalogMaintenance: CatalogMaintenance;
   readonly ingest: IngestParts | null;
   readonly threads: QueryThreads | null;
   readonly app: FastifyInstance;
@@ -313,14 +324,14 @@ interface ShutdownParts {
 
 /** Refuses, finishes, commits, closes: each step within what is left of the bound. */
 async function shutDown(parts: ShutdownParts): Promise<boolean> {
-  const { config, telemetry, lake, upkeep, ingest, threads, app, grpc, own } = parts;
+  const { config, telemetry, lake, catalogMaintenance, ingest, threads, app, grpc, own } = parts;
   const deadline = Date.now() + config.shutdownTimeoutMs;
   const left = () => Math.max(100, deadline - Date.now());
   telemetry.log.info({ withinMs: config.shutdownTimeoutMs }, 'draining');
   const complete = ingest ? await ingest.pipeline.drain(AbortSignal.timeout(Math.floor(left() * 0.7))) : true;
   await Promise.all([closeHttpApp(app, Math.min(5000, left())), grpc?.close(Math.min(5000, left()))]);
   await threads?.close();
-  await upkeep.stop();
+  await catalogMaintenance.stop();
   await lake.maintenance.stop();
   await own?.stop();
   await ingest?.pool.close();

@@ -205,7 +205,7 @@ describe('bounds of a record', () => {
             { maxRecordElements: n },
           );
           assert.deepEqual(batch.tables, alike.batch.tables, format);
-          assert.deepEqual(Buffer.from(batch.heap), Buffer.from(alike.batch.heap), format);
+          assert.deepEqual(Buffer.from(batch.arena), Buffer.from(alike.batch.arena), format);
         }
       }
     });

@@ -29,7 +29,7 @@ export class HistogramPoints extends PointRecords {
 
   protected read(pos: number, end: number): void {
     this.begin();
-    const { source } = this.context.cells;
+    const { source } = this.context.writer;
     const view = source.view;
     let countLo = 0;
     let countHi = 0;
@@ -99,7 +99,7 @@ export class HistogramPoints extends PointRecords {
 
   /** A repeated fixed64 or double field; packed or a single element. Returns where it ends. */
   #readFixed(pos: number, end: number, packed: boolean, list: ListBuilder): number {
-    const { source } = this.context.cells;
+    const { source } = this.context.writer;
     let to = pos + 8;
     if (packed) {
       pos = source.open(pos, end);
@@ -141,7 +141,7 @@ export class ExponentialHistogramPoints extends PointRecords {
 
   protected read(pos: number, end: number): void {
     this.begin();
-    const { source } = this.context.cells;
+    const { source } = this.context.writer;
     const view = source.view;
     let countLo = 0;
     let countHi = 0;
@@ -234,7 +234,7 @@ export class ExponentialHistogramPoints extends PointRecords {
   }
 
   #buckets(pos: number, outerEnd: number, offset: number, counts: ListBuilder): number {
-    const { source } = this.context.cells;
+    const { source } = this.context.writer;
     pos = source.open(pos, outerEnd);
     const end = source.to;
     while (pos < end) {
@@ -282,7 +282,7 @@ export class SummaryPoints extends PointRecords {
 
   protected read(pos: number, end: number): void {
     this.begin();
-    const { source } = this.context.cells;
+    const { source } = this.context.writer;
     const view = source.view;
     let countLo = 0;
     let countHi = 0;
@@ -335,7 +335,7 @@ export class SummaryPoints extends PointRecords {
   }
 
   #quantile(pos: number, end: number): void {
-    const { source } = this.context.cells;
+    const { source } = this.context.writer;
     const view = source.view;
     let quantile = 0;
     let value = 0;

@@ -229,7 +229,7 @@ describe('log records from protobuf', () => {
       [0x41, 0xc3],
       [0xe2, 0x82],
       [0xed, 0xa0, 0x80],
-      [...Buffer.from('long enough for the heap '), 0xf0, 0x9f],
+      [...Buffer.from('long enough for the arena '), 0xf0, 0x9f],
       [0x80, ...Buffer.from(' begins in the middle of a sequence')],
     ];
     for (const raw of cases) {
@@ -254,13 +254,13 @@ describe('log records from protobuf', () => {
     // Two halves of one character in neighbouring strings are valid together, but neither is alone.
     const { rows } = decodeLogs(
       request(
-        record(message(5, bytes(1, Buffer.concat([Buffer.from('a heap string: '), Buffer.of(0xc3)])))),
-        record(message(5, bytes(1, Buffer.concat([Buffer.of(0xa9), Buffer.from(' another heap string')])))),
+        record(message(5, bytes(1, Buffer.concat([Buffer.from('an arena string: '), Buffer.of(0xc3)])))),
+        record(message(5, bytes(1, Buffer.concat([Buffer.of(0xa9), Buffer.from(' another arena string')])))),
       ),
     );
     assert.deepEqual(
       rows.map((row) => row['body']),
-      ['a heap string: \ufffd', '\ufffd another heap string'],
+      ['an arena string: \ufffd', '\ufffd another arena string'],
     );
   });
 

@@ -1,7 +1,7 @@
 import { valueKinds } from './wire/attributes.js';
 import { truncated } from './wire/source.js';
 import type { PayloadContext } from './batch/context.js';
-import { OriginColumns } from './batch/origin.js';
+import { ResourceScopeColumns } from './batch/resource-scope.js';
 import { TableBuilder } from './batch/table.js';
 import { writeThousandth } from './batch/time.js';
 import { inlineWords, LevelDetector } from './level/index.js';
@@ -11,7 +11,7 @@ const kindNames = valueKinds.map(inlineWords);
 /** LogRecord messages (opentelemetry-proto logs/v1) into rows of `logs`. */
 export class LogRecords {
   readonly tables: readonly TableBuilder[];
-  readonly origins: readonly OriginColumns[];
+  readonly resourceScopes: readonly ResourceScopeColumns[];
   readonly #table = new TableBuilder('logs', ['observed_time_unix_nano']);
   readonly #timestamp = this.#table.int64('timestamp');
   readonly #time = this.#table.int64('time_unix_nano');
@@ -31,35 +31,35 @@ export class LogRecords {
   readonly #level: LevelDetector;
 
   constructor(private readonly context: PayloadContext) {
-    this.#level = new LevelDetector(context.cells, context.attributes);
+    this.#level = new LevelDetector(context.writer, context.attributes);
     this.tables = [this.#table];
-    this.origins = [new OriginColumns(this.#table)];
+    this.resourceScopes = [new ResourceScopeColumns(this.#table)];
   }
 
   /** One record; adds a row or a rejection. */
   record(pos: number, end: number): void {
     const { context } = this;
-    const { heap } = context.cells;
+    const { arena } = context.writer;
     const text = context.beginRecord();
     const row = this.#table.rows;
     try {
       this.#read(pos, end);
-      heap.check();
+      arena.check();
     } catch (error) {
       context.rejectOverLimit(error);
       this.#table.truncate(row);
-      heap.length = text;
+      arena.length = text;
     }
-    if (this.#table.rows > row) context.budget.charge(heap.length - text + this.#table.rowBytes);
+    if (this.#table.rows > row) context.budget.charge(arena.length - text + this.#table.rowBytes);
   }
 
   #read(pos: number, end: number): void {
     this.#table.reserve(1);
-    const { cells, attributes } = this.context;
-    const { source, heap } = cells;
+    const { writer, attributes } = this.context;
+    const { source, arena } = writer;
     const bytes = source.bytes;
     const view = source.view;
-    const text = heap.length;
+    const text = arena.length;
     const visit = this.#level.visit;
     this.#level.reset();
     let timeLo = 0;
@@ -150,14 +150,14 @@ export class LogRecords {
       this.context.isTooOld(timeLo, timeHi, 'time_unix_nano') ||
       this.context.isTooNew(timeLo, timeHi, 'time_unix_nano')
     ) {
-      heap.length = text;
+      arena.length = text;
       return;
     }
 
     const row = this.#table.rows++;
-    if (heap.length > text) {
+    if (arena.length > text) {
       attributes.close(text);
-      cells.fromHeap(this.#attributes, row, text);
+      writer.fromArena(this.#attributes, row, text);
     }
     this.#time.set(row, timeLo, timeHi);
     writeThousandth(timeLo, timeHi, this.#timestamp.words, row * 2);
@@ -167,12 +167,12 @@ export class LogRecords {
       this.#observed.mark(row);
     }
     if (this.context.isGoodId(traceLength, 16, 'trace_id')) {
-      cells.id(this.#traceId, row, tracePos, traceLength);
+      writer.id(this.#traceId, row, tracePos, traceLength);
     }
-    if (this.context.isGoodId(spanLength, 8, 'span_id')) cells.id(this.#spanId, row, spanPos, spanLength);
+    if (this.context.isGoodId(spanLength, 8, 'span_id')) writer.id(this.#spanId, row, spanPos, spanLength);
     this.#severityNumber.values[row] = severity;
-    cells.text(this.#severityText, row, severityPos, severityLength);
-    cells.text(this.#eventName, row, eventPos, eventLength);
+    writer.text(this.#severityText, row, severityPos, severityLength);
+    writer.text(this.#eventName, row, eventPos, eventLength);
     const found = this.#level.write(this.#detectedLevel, row, severityPos, severityLength, severity);
     this.#writeBody(row, bodyPos, bodyEnd, !found);
     this.#dropped.words[row * 2] = dropped;
@@ -181,26 +181,26 @@ export class LogRecords {
 
   /** `level`: also writes the level that it tells. */
   #writeBody(row: number, pos: number, end: number, level: boolean): void {
-    const { cells, attributes } = this.context;
+    const { writer, attributes } = this.context;
     if (pos >= 0) attributes.find(pos, end);
     if (pos < 0 || attributes.valuePos < 0) {
-      if (level) this.#level.writeLine(this.#detectedLevel, row, cells.source.bytes, 0, 0);
+      if (level) this.#level.writeLine(this.#detectedLevel, row, writer.source.bytes, 0, 0);
       return;
     }
     this.#bodyType.set(row, kindNames[attributes.kind]!);
     if (attributes.kind === 0) {
       const { valuePos, valueEnd } = attributes;
-      cells.text(this.#body, row, valuePos, valueEnd - valuePos);
+      writer.text(this.#body, row, valuePos, valueEnd - valuePos);
       if (level) {
-        this.#level.writeLine(this.#detectedLevel, row, cells.source.bytes, valuePos, valueEnd);
+        this.#level.writeLine(this.#detectedLevel, row, writer.source.bytes, valuePos, valueEnd);
       }
       return;
     }
-    const start = cells.heap.length;
+    const start = writer.arena.length;
     attributes.plainText();
-    cells.fromHeap(this.#body, row, start);
+    writer.fromArena(this.#body, row, start);
     if (level) {
-      this.#level.writeLine(this.#detectedLevel, row, cells.heap.bytes, start, cells.heap.length);
+      this.#level.writeLine(this.#detectedLevel, row, writer.arena.bytes, start, writer.arena.length);
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { TableName } from '../schema/index.js';
 import type { PayloadContext } from './batch/context.js';
-import { OriginColumns } from './batch/origin.js';
+import { ResourceScopeColumns } from './batch/resource-scope.js';
 import { TableBuilder } from './batch/table.js';
 import { writeMillionth, writeThousandth } from './batch/time.js';
 import { NestedText } from './wire/nested.js';
@@ -15,7 +15,7 @@ export const noRecordedValue = 1;
  */
 export abstract class PointRecords {
   readonly table: TableBuilder;
-  readonly origin: OriginColumns;
+  readonly resourceScope: ResourceScopeColumns;
   readonly #timestamp;
   readonly #time;
   readonly #startTimestamp;
@@ -40,7 +40,7 @@ export abstract class PointRecords {
     optional: readonly string[],
   ) {
     this.table = new TableBuilder(name, ['start_timestamp', 'start_time_unix_nano', ...optional]);
-    this.origin = new OriginColumns(this.table);
+    this.resourceScope = new ResourceScopeColumns(this.table);
     this.#timestamp = this.table.int64('timestamp');
     this.#time = this.table.int64('time_unix_nano');
     this.#startTimestamp = this.table.int64('start_timestamp');
@@ -54,16 +54,16 @@ export abstract class PointRecords {
   /** One data point message; adds a row or a rejection. */
   point(pos: number, end: number): void {
     const { context, table } = this;
-    const { heap } = context.cells;
+    const { arena } = context.writer;
     const row = table.rows;
     this.text = context.beginRecord();
     try {
       this.read(pos, end);
     } catch (error) {
       context.rejectOverLimit(error);
-      heap.length = this.text;
+      arena.length = this.text;
     }
-    if (table.rows > row) context.budget.charge(heap.length - this.text + table.rowBytes + this.listed * 8);
+    if (table.rows > row) context.budget.charge(arena.length - this.text + table.rowBytes + this.listed * 8);
     else this.abandon();
   }
 
@@ -89,7 +89,7 @@ export abstract class PointRecords {
    * Reads fields 2 (start time) and 3 (time), which all points have alike; -1 when `tag`, just read, is neither.
    */
   protected readTime(tag: number, pos: number): number {
-    const view = this.context.cells.source.view;
+    const view = this.context.writer.source.view;
     if (tag === 0x19) {
       this.timeLo = view.getInt32(pos, true);
       this.timeHi = view.getInt32(pos + 4, true);
@@ -104,7 +104,7 @@ export abstract class PointRecords {
   }
 
   protected attribute(pos: number, end: number): number {
-    const { source } = this.context.cells;
+    const { source } = this.context.writer;
     const start = source.open(pos, end);
     const to = source.to;
     this.context.attributes.member(start, to, 0);
@@ -112,7 +112,7 @@ export abstract class PointRecords {
   }
 
   protected exemplar(pos: number, end: number): number {
-    const { source } = this.context.cells;
+    const { source } = this.context.writer;
     const start = source.open(pos, end);
     this.context.budget.element();
     this.exemplarSlices.add(start, source.to);
@@ -121,8 +121,8 @@ export abstract class PointRecords {
 
   /** The row to write the point's own columns to, or -1 when it is rejected. */
   protected commit(): number {
-    const { cells, attributes } = this.context;
-    const { heap } = cells;
+    const { writer, attributes } = this.context;
+    const { arena } = writer;
     if ((this.timeLo | this.timeHi) === 0) {
       this.timeLo = this.context.receivedLo;
       this.timeHi = this.context.receivedHi;
@@ -131,16 +131,16 @@ export abstract class PointRecords {
       this.context.isTooOld(this.timeLo, this.timeHi, 'time_unix_nano') ||
       this.context.isTooNew(this.timeLo, this.timeHi, 'time_unix_nano')
     ) {
-      heap.length = this.text;
+      arena.length = this.text;
       return -1;
     }
-    if (heap.length > this.text) attributes.close(this.text);
-    const exemplars = heap.length;
+    if (arena.length > this.text) attributes.close(this.text);
+    const exemplars = arena.length;
     if (this.exemplarSlices.length > 0) this.#nested.exemplars(this.exemplarSlices);
-    heap.check();
+    arena.check();
     const row = this.table.rows++;
-    cells.heapRange(this.#attributes, row, this.text, exemplars);
-    cells.heapRange(this.#exemplars, row, exemplars, heap.length);
+    writer.arenaRange(this.#attributes, row, this.text, exemplars);
+    writer.arenaRange(this.#exemplars, row, exemplars, arena.length);
     this.#time.set(row, this.timeLo, this.timeHi);
     writeThousandth(this.timeLo, this.timeHi, this.#timestamp.words, row * 2);
     if ((this.startLo | this.startHi) !== 0) {

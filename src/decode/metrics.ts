@@ -1,6 +1,6 @@
 import type { PayloadContext } from './batch/context.js';
 import { entryBytes } from './batch/budget.js';
-import type { OriginColumns } from './batch/origin.js';
+import type { ResourceScopeColumns } from './batch/resource-scope.js';
 import type { TableBuilder } from './batch/table.js';
 import { ExponentialHistogramPoints, HistogramPoints, SummaryPoints } from './histogram-points.js';
 import type { PointRecords } from './metric-points.js';
@@ -41,7 +41,7 @@ const maxCachedLength = 500;
 /** Metric messages (opentelemetry-proto metrics/v1) into rows of the table of their type. */
 export class MetricRecords {
   readonly tables: readonly TableBuilder[];
-  readonly origins: readonly OriginColumns[];
+  readonly resourceScopes: readonly ResourceScopeColumns[];
   /** By the field number of Metric's oneof. */
   readonly #types: (MetricColumns | undefined)[] = [];
   readonly #names = new Map<string, Buffer>();
@@ -55,12 +55,12 @@ export class MetricRecords {
     this.#types[11] = new MetricColumns('other', new SummaryPoints(context));
     const types = this.#types.filter((type) => type !== undefined);
     this.tables = types.map((type) => type.points.table);
-    this.origins = types.map((type) => type.points.origin);
+    this.resourceScopes = types.map((type) => type.points.resourceScope);
   }
 
   /** One metric; adds a row or a rejection for each data point. */
   record(start: number, end: number): void {
-    const { source } = this.context.cells;
+    const { source } = this.context.writer;
     let namePos = 0;
     let nameLength = 0;
     let descriptionPos = 0;
@@ -139,25 +139,25 @@ export class MetricRecords {
     const rows = table.rows;
     if (rows === first) return this.context.budget.charge(entryBytes);
 
-    const { cells, attributes, budget } = this.context;
+    const { writer, attributes, budget } = this.context;
     const words = this.#words;
     budget.shared();
-    const shared = cells.heap.begin();
-    cells.textWords(words, 0, namePos, nameLength);
+    const shared = writer.arena.begin();
+    writer.textWords(words, 0, namePos, nameLength);
     type.names.fill(first, rows, words, 0);
-    cells.textWords(words, 0, descriptionPos, descriptionLength);
+    writer.textWords(words, 0, descriptionPos, descriptionLength);
     type.descriptions.fill(first, rows, words, 0);
-    cells.textWords(words, 0, unitPos, unitLength);
+    writer.textWords(words, 0, unitPos, unitLength);
     type.units.fill(first, rows, words, 0);
-    const text = cells.heap.length;
+    const text = writer.arena.length;
     attributes.object(start, end, 0x62);
-    cells.heapWords(words, 0, text);
+    writer.arenaWords(words, 0, text);
     type.metadata.fill(first, rows, words, 0);
     const kind = type.kind === 'counter' && !monotonic ? 'other' : type.kind;
     this.#prometheusName(kind, namePos, nameLength, unitPos, unitLength);
     type.prometheus.fill(first, rows, words, 0);
-    cells.heap.check();
-    budget.charge((cells.heap.length - shared) * (rows - first));
+    writer.arena.check();
+    budget.charge((writer.arena.length - shared) * (rows - first));
     type.temporality?.fill(first, rows, temporality);
     type.monotonic?.fill(first, rows, monotonic);
   }
@@ -169,7 +169,7 @@ export class MetricRecords {
     unitPos: number,
     unitLength: number,
   ): void {
-    const { source, heap } = this.context.cells;
+    const { source, arena } = this.context.writer;
     const key = `${kind}/${source.key(unitPos, unitLength)}/${source.key(namePos, nameLength)}`;
     let name = this.#names.get(key);
     if (name === undefined) {
@@ -178,8 +178,8 @@ export class MetricRecords {
       if (this.#names.size >= maxCachedNames) this.#names.clear();
       if (key.length <= maxCachedLength) this.#names.set(key, name);
     }
-    const start = heap.length;
-    heap.append(name);
-    this.context.cells.heapWords(this.#words, 0, start);
+    const start = arena.length;
+    arena.append(name);
+    this.context.writer.arenaWords(this.#words, 0, start);
   }
 }

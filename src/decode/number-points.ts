@@ -13,7 +13,7 @@ export class NumberPoints extends PointRecords {
 
   protected read(pos: number, end: number): void {
     this.begin();
-    const { source } = this.context.cells;
+    const { source } = this.context.writer;
     const view = source.view;
     let valuePos = -1;
     let isInt = false;

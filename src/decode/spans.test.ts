@@ -178,7 +178,7 @@ describe('spans', () => {
         rpc_method: null,
         messaging_system: null,
         error_type: 'a rather long "type" of error',
-        ...Object.fromEntries(emptyOrigin),
+        ...Object.fromEntries(emptyResourceScope),
         ingested_at: now / 1000n,
         source_format: i < 2 ? 'otlp_protobuf' : 'otlp_json',
       });
@@ -267,7 +267,7 @@ describe('spans', () => {
   });
 });
 
-const emptyOrigin: [string, unknown][] = [
+const emptyResourceScope: [string, unknown][] = [
   ...[
     'service_name service_namespace service_instance_id resource_attributes resource_schema_url',
     'scope_name scope_version scope_attributes scope_schema_url deployment_environment_name',

@@ -1,6 +1,6 @@
 import { promotedColumns } from '../schema/index.js';
 import type { PayloadContext } from './batch/context.js';
-import { OriginColumns } from './batch/origin.js';
+import { ResourceScopeColumns } from './batch/resource-scope.js';
 import { PromotedValues } from './batch/promoted-values.js';
 import { TableBuilder } from './batch/table.js';
 import { isBefore, writeMillionth, writeThousandth } from './batch/time.js';
@@ -11,7 +11,7 @@ import { truncated } from './wire/source.js';
 /** Span messages (opentelemetry-proto trace/v1) into rows of `spans`. */
 export class SpanRecords {
   readonly tables: readonly TableBuilder[];
-  readonly origins: readonly OriginColumns[];
+  readonly resourceScopes: readonly ResourceScopeColumns[];
   readonly #table = new TableBuilder('spans', []);
   readonly #timestamp = this.#table.int64('timestamp');
   readonly #startTime = this.#table.int64('start_time_unix_nano');
@@ -49,36 +49,36 @@ export class SpanRecords {
 
   constructor(private readonly context: PayloadContext) {
     this.tables = [this.#table];
-    this.origins = [new OriginColumns(this.#table)];
-    this.#promoted = new PromotedValues(context.cells, this.#promotedAttributes);
+    this.resourceScopes = [new ResourceScopeColumns(this.#table)];
+    this.#promoted = new PromotedValues(context.writer, this.#promotedAttributes);
     this.#nested = new NestedText(context);
   }
 
   /** One span; adds a row or a rejection. */
   record(pos: number, end: number): void {
     const { context } = this;
-    const { heap } = context.cells;
+    const { arena } = context.writer;
     const text = context.beginRecord();
     const row = this.#table.rows;
     try {
       this.#read(pos, end);
-      heap.check();
+      arena.check();
     } catch (error) {
       context.rejectOverLimit(error);
       this.#table.truncate(row);
-      heap.length = text;
+      arena.length = text;
     }
-    if (this.#table.rows > row) context.budget.charge(heap.length - text + this.#table.rowBytes);
+    if (this.#table.rows > row) context.budget.charge(arena.length - text + this.#table.rowBytes);
   }
 
   #read(pos: number, end: number): void {
     this.#table.reserve(1);
-    const { cells, attributes, budget } = this.context;
-    const { source, heap } = cells;
+    const { writer, attributes, budget } = this.context;
+    const { source, arena } = writer;
     const bytes = source.bytes;
     const view = source.view;
     const visit = this.#promoted.visit;
-    const text = heap.length;
+    const text = arena.length;
     this.#promoted.reset();
     this.#events.length = 0;
     this.#links.length = 0;
@@ -204,19 +204,19 @@ export class SpanRecords {
       this.context.isMissingId(tracePos, traceLength, 16, 'trace_id') ||
       this.context.isMissingId(spanPos, spanLength, 8, 'span_id')
     ) {
-      heap.length = text;
+      arena.length = text;
       return;
     }
-    if (heap.length > text) attributes.close(text);
-    const events = heap.length;
+    if (arena.length > text) attributes.close(text);
+    const events = arena.length;
     if (this.#events.length > 0) this.#nested.events(this.#events);
-    const links = heap.length;
+    const links = arena.length;
     if (this.#links.length > 0) this.#nested.links(this.#links);
 
     const row = this.#table.rows++;
-    cells.heapRange(this.#attributes, row, text, events);
-    cells.heapRange(this.#eventsJson, row, events, links);
-    cells.heapRange(this.#linksJson, row, links, heap.length);
+    writer.arenaRange(this.#attributes, row, text, events);
+    writer.arenaRange(this.#eventsJson, row, events, links);
+    writer.arenaRange(this.#linksJson, row, links, arena.length);
     if (endHi < 0) [endLo, endHi] = [-1, 0x7fff_ffff];
     writeThousandth(startLo, startHi, this.#timestamp.words, row * 2);
     this.#startTime.set(row, startLo, startHi);
@@ -230,17 +230,17 @@ export class SpanRecords {
       writeMillionth(lo, hi, this.#duration.words, row * 2);
       this.#durationNano.set(row, lo, hi);
     }
-    cells.id(this.#traceId, row, tracePos, traceLength);
-    cells.id(this.#spanId, row, spanPos, spanLength);
+    writer.id(this.#traceId, row, tracePos, traceLength);
+    writer.id(this.#spanId, row, spanPos, spanLength);
     // Without it the span is a root, which shows it in its trace at least.
     if (this.context.isGoodId(parentLength, 8, 'parent_span_id')) {
-      cells.id(this.#parentSpanId, row, parentPos, parentLength);
+      writer.id(this.#parentSpanId, row, parentPos, parentLength);
     }
-    cells.text(this.#traceState, row, statePos, stateLength);
-    cells.text(this.#name, row, namePos, nameLength);
+    writer.text(this.#traceState, row, statePos, stateLength);
+    writer.text(this.#name, row, namePos, nameLength);
     this.#kind.values[row] = kind;
     this.#statusCode.values[row] = this.#status;
-    cells.text(this.#statusMessage, row, this.#messagePos, this.#messageLength);
+    writer.text(this.#statusMessage, row, this.#messagePos, this.#messageLength);
     this.#droppedAttributes.words[row * 2] = droppedAttributes;
     this.#droppedEvents.words[row * 2] = droppedEvents;
     this.#droppedLinks.words[row * 2] = droppedLinks;
@@ -249,7 +249,7 @@ export class SpanRecords {
   }
 
   #readStatus(pos: number, end: number): void {
-    const source = this.context.cells.source;
+    const source = this.context.writer.source;
     while (pos < end) {
       pos = source.tag(pos, end);
       if (source.lo === 0x12) {
@@ -267,7 +267,7 @@ export class SpanRecords {
   }
 
   #writePromoted(row: number): void {
-    const { cells, attributes } = this.context;
+    const { writer, attributes } = this.context;
     const { positions, ends } = this.#promoted;
     for (let slot = 0; slot < positions.length; slot++) {
       const pos = positions[slot]!;
@@ -276,12 +276,12 @@ export class SpanRecords {
       if (attributes.valuePos < 0) continue;
       const column = this.#promotedColumns[slot]!;
       if (attributes.kind === 0) {
-        cells.text(column, row, attributes.valuePos, attributes.valueEnd - attributes.valuePos);
+        writer.text(column, row, attributes.valuePos, attributes.valueEnd - attributes.valuePos);
         continue;
       }
-      const start = cells.heap.length;
+      const start = writer.arena.length;
       attributes.plainText();
-      cells.fromHeap(column, row, start);
+      writer.fromArena(column, row, start);
     }
   }
 }

@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { firstLine } from '../duckdb/index.js';
-import type { CatalogUpkeep } from '../recovery/index.js';
+import type { CatalogMaintenance } from '../recovery/index.js';
 import type { Telemetry } from '../telemetry/index.js';
 import { HttpError } from './errors.js';
 
 export interface CatalogAdminDeps {
-  readonly upkeep: Pick<CatalogUpkeep, 'status' | 'backup' | 'verify' | 'backupAge'>;
+  readonly catalogMaintenance: Pick<CatalogMaintenance, 'status' | 'backup' | 'verify' | 'backupAge'>;
   readonly telemetry: Telemetry;
 }
 
@@ -15,7 +15,10 @@ const verifyBody = z
   .default({ repair: false });
 
 /** /api/admin/catalog: what the catalog is and who owns it; backup and check, which may take minutes. */
-export function mountCatalog(app: FastifyInstance, { upkeep, telemetry }: CatalogAdminDeps): void {
+export function mountCatalog(
+  app: FastifyInstance,
+  { catalogMaintenance, telemetry }: CatalogAdminDeps,
+): void {
   const base = '/api/admin/catalog';
   const answered = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
     try {
@@ -26,9 +29,9 @@ export function mountCatalog(app: FastifyInstance, { upkeep, telemetry }: Catalo
     }
   };
 
-  app.get(base, () => answered('status', () => upkeep.status()));
+  app.get(base, () => answered('status', () => catalogMaintenance.status()));
 
-  app.post(`${base}/backup`, () => answered('backup', () => upkeep.backup()));
+  app.post(`${base}/backup`, () => answered('backup', () => catalogMaintenance.backup()));
 
   app.post(`${base}/verify`, async (request) => {
     const body = verifyBody.safeParse(request.body ?? undefined);
@@ -42,6 +45,6 @@ export function mountCatalog(app: FastifyInstance, { upkeep, telemetry }: Catalo
     }
     const { repair, minAgeSecs } = body.data;
     const minAge = minAgeSecs === undefined ? {} : { minAgeMs: minAgeSecs * 1000 };
-    return answered('verify', () => upkeep.verify({ repair, ...minAge }));
+    return answered('verify', () => catalogMaintenance.verify({ repair, ...minAge }));
   });
 }

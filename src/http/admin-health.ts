@@ -223,7 +223,7 @@ export class Health {
   }
 
   #backup(): Finding[] {
-    const age = this.deps.upkeep?.backupAge() ?? null;
+    const age = this.deps.catalogMaintenance?.backupAge() ?? null;
     if (age === null) return [];
     const { ageSeconds, limitSeconds } = age;
     const level = ageSeconds > limitSeconds ? 'page' : 'ok';

@@ -26,7 +26,7 @@ export interface AdminDeps {
   readonly pipeline: Pick<Pipeline, 'intake' | 'sealer'> | null;
   readonly spool: (Pick<Spool, 'stream'> & Partial<Spool>) | null;
   /** Backups and checks of the catalog. */
-  readonly upkeep?: CatalogAdminDeps['upkeep'];
+  readonly catalogMaintenance?: CatalogAdminDeps['catalogMaintenance'];
 }
 
 /**
@@ -54,7 +54,8 @@ export function adminApi(deps: AdminDeps): FastifyPluginAsync {
 
     mountSql(app, deps);
     mountMaintenance(app, deps);
-    if (deps.upkeep) mountCatalog(app, { upkeep: deps.upkeep, telemetry: deps.telemetry });
+    if (deps.catalogMaintenance)
+      mountCatalog(app, { catalogMaintenance: deps.catalogMaintenance, telemetry: deps.telemetry });
 
     const { spool, pipeline } = deps;
     if (spool?.setAside && pipeline) mountSpool(app, { spool: spool as Spool, pipeline });

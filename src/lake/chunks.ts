@@ -18,32 +18,32 @@ export const chunkRows = 2048;
 const inlineBytes = 12;
 const mostSpare = 256;
 
-/** A batch's heap in DuckDB's memory. The chunk owns the bytes: they live as long as this object, or until `free`. */
-export interface LoadedHeap {
+/** A batch's arena in DuckDB's memory. The chunk owns the bytes: they live as long as this object, or until `free`. */
+export interface LoadedArena {
   readonly chunk: duckdb.DataChunk | null;
   readonly address: bigint;
   readonly length: number;
 }
 
-/** Copies heaps into the buffers of one-value BLOB vectors, which gives them a stable address. */
-export class HeapLoader {
+/** Copies arenas into the buffers of one-value BLOB vectors, which gives them a stable address. */
+export class StringArenaLoader {
   /** The binding leaves a chunk's end to the collector, which does not know how much memory hangs on it. */
   readonly #spare: duckdb.DataChunk[] = [];
 
-  load(heap: Uint8Array): LoadedHeap {
+  load(arena: Uint8Array): LoadedArena {
     // A value of up to 12 bytes lies in the vector itself, and no long string can point into it.
-    if (heap.byteLength <= inlineBytes) return { chunk: null, address: 0n, length: 0 };
+    if (arena.byteLength <= inlineBytes) return { chunk: null, address: 0n, length: 0 };
     const chunk =
       this.#spare.pop() ?? duckdb.create_data_chunk([duckdb.create_logical_type(duckdb.Type.BLOB)]);
     const vector = duckdb.data_chunk_get_vector(chunk, 0);
-    duckdb.vector_assign_string_element_len(vector, 0, heap);
+    duckdb.vector_assign_string_element_len(vector, 0, arena);
     const value = duckdb.vector_get_data(vector, 16);
     const address = new DataView(value.buffer, value.byteOffset, 16).getBigUint64(8, true);
-    return { chunk, address, length: heap.byteLength };
+    return { chunk, address, length: arena.byteLength };
   }
 
   /** Gives the bytes back. No statement may read them any more. */
-  free({ chunk }: LoadedHeap): void {
+  free({ chunk }: LoadedArena): void {
     if (chunk === null) return;
     duckdb.data_chunk_reset(chunk);
     if (this.#spare.length < mostSpare) this.#spare.push(chunk);
@@ -95,7 +95,7 @@ export class ChunkFiller {
     }
   }
 
-  fill(chunk: duckdb.DataChunk, batch: TableBatch, heap: LoadedHeap, from: number, n: number): void {
+  fill(chunk: duckdb.DataChunk, batch: TableBatch, arena: LoadedArena, from: number, n: number): void {
     for (const [i, column] of batch.columns.entries()) {
       const vector = duckdb.data_chunk_get_vector(chunk, i);
       this.#validity(vector, column.validity, from, n);
@@ -105,7 +105,7 @@ export class ChunkFiller {
       } else if (column.validity === 'none') {
         continue;
       } else if (column.kind === 'string') {
-        this.#strings(vector, column, heap, from, n);
+        this.#strings(vector, column, arena, from, n);
       } else {
         const width = column.values.BYTES_PER_ELEMENT;
         duckdb.copy_data_to_vector(
@@ -136,11 +136,11 @@ export class ChunkFiller {
     duckdb.copy_data_to_vector_validity(vector, 0, bits, 0, bytes);
   }
 
-  #strings(vector: duckdb.Vector, column: StringColumn, heap: LoadedHeap, from: number, n: number): void {
+  #strings(vector: duckdb.Vector, column: StringColumn, arena: LoadedArena, from: number, n: number): void {
     const words = this.#words;
     const refs = column.refs;
-    const low = Number(heap.address & 0xffff_ffffn);
-    const high = Number(heap.address >> 32n);
+    const low = Number(arena.address & 0xffff_ffffn);
+    const high = Number(arena.address >> 32n);
     let at = from * 4;
     for (let to = 0; to < n * 4; to += 4, at += 4) {
       const length = refs[at] as number;
@@ -152,7 +152,7 @@ export class ChunkFiller {
         continue;
       }
       const offset = refs[at + 2] as number;
-      if (offset + length > heap.length) throw new TypeError(`${badBatch}: a string lies outside the heap`);
+      if (offset + length > arena.length) throw new TypeError(`${badBatch}: a string lies outside the arena`);
       const address = low + offset;
       words[to + 2] = address;
       words[to + 3] = address > 0xffff_ffff ? high + 1 : high;

@@ -10,7 +10,7 @@ import {
 } from '../storage/index.js';
 import type { Telemetry } from '../telemetry/index.js';
 import { PendingFiles } from './pending-files.js';
-import { localPlace, remotePlace, type FilePlace } from './place-file.js';
+import { localFileStore, remoteFileStore, type FileStore } from './file-store.js';
 
 export interface OpenDataOptions {
   readonly catalog: Catalog;
@@ -22,7 +22,7 @@ export interface OpenDataOptions {
 /** Where the lake's Parquet files are. */
 export interface LakeData {
   readonly storage: Storage;
-  readonly place: FilePlace;
+  readonly fileStore: FileStore;
   readonly pending: PendingFiles;
   /** Rejects with a reason when an object store does not answer; asks it seldom. */
   ping(): Promise<void>;
@@ -43,15 +43,15 @@ export async function openData(options: OpenDataOptions): Promise<LakeData> {
     if (!catalog.dataIsLocal && !readOnly) await probe(storage, telemetry);
     // Kept apart from DuckDB's own files, and emptied like these by the next start.
     const scratch = join(resolve(config.dataDir), 'tmp', `duckdb-${process.pid}-upload`);
-    const place = catalog.dataIsLocal ? localPlace(storage) : remotePlace(storage, scratch);
+    const fileStore = catalog.dataIsLocal ? localFileStore(storage) : remoteFileStore(storage, scratch);
     const pending = await PendingFiles.open({
       folder: join(resolve(config.dataDir), 'pending-files'),
-      place,
+      fileStore,
       settledByRestart: catalog.kind === 'local',
       telemetry,
     });
     const ping = catalog.dataIsLocal ? () => Promise.resolve() : pinger(storage);
-    return { storage, place, pending, ping, close: () => storage.close() };
+    return { storage, fileStore, pending, ping, close: () => storage.close() };
   } catch (error) {
     storage.close();
     throw error;

@@ -16,7 +16,7 @@ import type { Config } from '../config/settings.js';
 import type { Faults } from '../faults/index.js';
 import type { Telemetry } from '../telemetry/index.js';
 import { LakeClock, type Clocks } from './clock/index.js';
-import { Writer } from './commit.js';
+import { Writer } from './writer.js';
 import { openData } from './data.js';
 import { FileSync } from './durable.js';
 import { InstanceHost } from './host.js';
@@ -57,7 +57,7 @@ export interface OpenLakeOptions {
   readonly config: LakeConfig;
   readonly nodeId: string;
   /** Tells this process from others with the same node id; unset, they are not told apart. */
-  readonly incarnation?: { readonly id: string; readonly predecessors: ReadonlySet<string> };
+  readonly runId?: { readonly id: string; readonly predecessors: ReadonlySet<string> };
   readonly telemetry: Telemetry;
   readonly faults?: Faults;
   /** Opens an existing lake for reading only: `commit` and maintenance refuse. */
@@ -137,15 +137,15 @@ async function openOwned(
     host,
     identity: {
       nodeId: options.nodeId,
-      writer: options.incarnation?.id ?? options.nodeId,
-      predecessors: options.incarnation?.predecessors ?? null,
+      writer: options.runId?.id ?? options.nodeId,
+      predecessors: options.runId?.predecessors ?? null,
     },
     lock: locks.commit,
     registry: telemetry.registry,
     faults: options.faults,
     files: catalog.dataIsLocal ? new FileSync(catalog.dataPath) : null,
     dataPath: catalog.dataPath,
-    place: data.place,
+    fileStore: data.fileStore,
     pending: data.pending,
     dataInliningRowLimit: config.dataInliningRowLimit,
     catalogFolder: catalog.file === null ? null : dirname(catalog.file),
@@ -194,7 +194,7 @@ async function openOwned(
         memoryLimitBytes: sorterMemoryBytes,
         temporary: join(resolve(config.dataDir), 'tmp', `duckdb-${process.pid}-sort`),
       },
-      place: data.place,
+      fileStore: data.fileStore,
       pending: data.pending,
     }),
     telemetry,

@@ -9,7 +9,7 @@ import type { Config } from '../config/settings.js';
 import type { StorageSettings } from '../storage/index.js';
 import type { Telemetry } from '../telemetry/index.js';
 import { attach, type Attachment } from './attach.js';
-import { FeedFunction } from './feed.js';
+import { BatchTableFunction } from './table-function.js';
 import { MemoryReturn } from './memory.js';
 import { ParquetWriter } from './parquet-writer.js';
 import { StorageSecret } from './storage-secret.js';
@@ -35,7 +35,7 @@ export interface InstanceOptions {
 export class LakeInstance {
   private constructor(
     private readonly database: RawDatabase,
-    readonly feed: FeedFunction,
+    readonly tableFunction: BatchTableFunction,
     /** Writes Parquet files of this machine; null when nothing is written. */
     readonly parquet: ParquetWriter | null,
     private readonly secret: StorageSecret | null,
@@ -71,15 +71,15 @@ export class LakeInstance {
       const { connection, handle } = await database.connect();
       try {
         await loadExtensions(connection, options);
-        const feed = new FeedFunction(threads);
-        feed.register(handle);
+        const tableFunction = new BatchTableFunction(threads);
+        tableFunction.register(handle);
         secret = catalog.dataIsLocal ? null : await storageSecret(database, options);
         attachment = await attach(connection, catalog, readOnly);
         await lockDown(connection, options, temporary);
         if (!readOnly) await removeStale(scratch, temporary);
-        const parquet = readOnly ? null : await ParquetWriter.open(feed, Math.ceil(memory / 4));
+        const parquet = readOnly ? null : await ParquetWriter.open(tableFunction, Math.ceil(memory / 4));
         const keeping = new MemoryReturn((await database.connect()).connection, memory);
-        return new LakeInstance(database, feed, parquet, secret, attachment, keeping, temporary);
+        return new LakeInstance(database, tableFunction, parquet, secret, attachment, keeping, temporary);
       } finally {
         connection.closeSync();
       }

@@ -170,7 +170,7 @@ describe('the lake', () => {
     const bad = [
       { ...good, tables: [{ ...table, columns: table.columns.slice(1) }] },
       { ...good, tables: [{ ...table, rows: 40 }] },
-      { ...good, heap: good.heap.slice(0, 3) },
+      { ...good, arena: good.arena.slice(0, 3) },
     ];
     for (const batch of bad) {
       await assert.rejects(lake.commit([batch], [{ stream: 'e/logs', position: 7 }]), (error) => {

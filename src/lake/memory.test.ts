@@ -5,7 +5,7 @@ import { columnBatch } from '../../test/support/batch.js';
 import { openTestLake, rowsOf } from '../../test/support/open-lake.js';
 import { temporaryFolder } from '../../test/support/server.js';
 import { openDatabase } from '../duckdb/index.js';
-import { HeapLoader } from './chunks.js';
+import { StringArenaLoader } from './chunks.js';
 import { MemoryReturn } from './memory.js';
 import type { Lake } from './types.js';
 
@@ -48,16 +48,16 @@ describe('memory of DuckDB', () => {
     });
   });
 
-  it('holds the heaps of a batch only until they are freed, without a collection', () => {
-    const loader = new HeapLoader();
-    const heap = new Uint8Array(16 * MiB).fill(7);
-    loader.free(loader.load(heap));
+  it('holds the arenas of a batch only until they are freed, without a collection', () => {
+    const loader = new StringArenaLoader();
+    const arena = new Uint8Array(16 * MiB).fill(7);
+    loader.free(loader.load(arena));
     const begun = resident();
-    for (let i = 0; i < 40; i++) loader.free(loader.load(heap));
+    for (let i = 0; i < 40; i++) loader.free(loader.load(arena));
     assert.ok(resident() - begun < 200 * MiB, `${(resident() - begun) / MiB} MiB more`);
   });
 
-  it('of heaps that were freed is used again, and rows stay what they were', async () => {
+  it('of arenas that were freed is used again, and rows stay what they were', async () => {
     const timestamp = 1_764_000_000_000_000;
     for (let n = 1; n <= 3; n++) {
       const body = (i: number) => `row ${n}/${i} in a body longer than inline`;

@@ -1,9 +1,9 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { openDatabase } from '../duckdb/index.js';
-import type { FeedFunction } from './feed.js';
+import type { BatchTableFunction } from './table-function.js';
 
 /**
- * A DuckDB of its own that turns feeds into Parquet files. It has one thread: a feed is filled by the event
+ * A DuckDB of its own that turns batches into Parquet files. It has one thread: a chunk is filled by the event
  * loop, and in an instance of several threads those without work spin while they wait for it, which costs as
  * much CPU as the writing.
  */
@@ -13,7 +13,7 @@ export class ParquetWriter {
     private readonly shut: () => void,
   ) {}
 
-  static async open(feed: FeedFunction, memoryLimitBytes: number): Promise<ParquetWriter> {
+  static async open(tableFunction: BatchTableFunction, memoryLimitBytes: number): Promise<ParquetWriter> {
     const database = await openDatabase({
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
@@ -24,7 +24,7 @@ export class ParquetWriter {
     });
     try {
       const { connection, handle } = await database.connect();
-      feed.register(handle);
+      tableFunction.register(handle);
       return new ParquetWriter(connection, () => database.instance.closeSync());
     } catch (error) {
       database.instance.closeSync();

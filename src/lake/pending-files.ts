@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { firstLine, literal } from '../duckdb/index.js';
 import { Gauge, type Logger, type Telemetry } from '../telemetry/index.js';
-import type { FilePlace } from './place-file.js';
+import type { FileStore } from './file-store.js';
 
 /** By then a COMMIT whose answer was lost has been done or has failed; commits are interrupted far sooner. */
 const certainMs = 15 * 60_000;
@@ -11,7 +11,7 @@ const certainMs = 15 * 60_000;
 export interface PendingFilesOptions {
   /** Keeps a note for each file, so that files of a killed process are found. */
   readonly folder: string;
-  readonly place: FilePlace;
+  readonly fileStore: FileStore;
   /** True when no COMMIT of an earlier process can still be on its way: the catalog lived in that process. */
   readonly settledByRestart: boolean;
   readonly telemetry: Telemetry;
@@ -137,7 +137,7 @@ export class PendingFiles {
     for (const { target, state } of this.#files.values()) {
       if (state !== 'dead') continue;
       try {
-        await this.options.place.discard(target);
+        await this.options.fileStore.discard(target);
         await this.#forget(target);
       } catch (error) {
         this.#log.warn({ file: target, err: firstLine(error) }, 'the file of a failed commit stays for now');

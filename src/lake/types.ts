@@ -173,8 +173,8 @@ export interface Lake {
   /** Cheap check that catalog and storage answer; rejects with a reason fit for /readyz. */
   ping(): Promise<void>;
   /**
-   * For a process that must end at once: commits no more, interrupts every statement, and resolves when no feed is
-   * read. A thread that waits for a feed while the process ends would wait for ever.
+   * For a process that must end at once: commits no more, interrupts every statement, and resolves when no batch is
+   * read. A thread that waits for a batch while the process ends would wait for ever.
    */
   abandon(): Promise<void>;
   close(): Promise<void>;

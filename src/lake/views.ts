@@ -27,7 +27,7 @@ const statusName = `CASE status_code WHEN 1 THEN 'ok' WHEN 2 THEN 'error' ELSE '
 const temporality = `CASE aggregation_temporality WHEN 1 THEN 'delta' WHEN 2 THEN 'cumulative' ELSE NULL END`;
 
 const metricColumns = `timestamp, metric_name, prometheus_name, metric_unit`;
-const metricOrigin = `service_name, service_namespace, service_instance_id, metric_attributes, resource_attributes,
+const metricResource = `service_name, service_namespace, service_instance_id, metric_attributes, resource_attributes,
   deployment_environment_name, time_unix_nano`;
 
 export const views: readonly ViewDef[] = [
@@ -62,16 +62,16 @@ export const views: readonly ViewDef[] = [
   {
     name: 'v_metrics',
     sql: `SELECT ${metricColumns}, 'gauge' AS kind, coalesce(value, value_int) AS value,
-        NULL::VARCHAR AS temporality, NULL::BOOLEAN AS is_monotonic, ${metricOrigin}
+        NULL::VARCHAR AS temporality, NULL::BOOLEAN AS is_monotonic, ${metricResource}
       FROM metric_gauge
       UNION ALL
-      SELECT ${metricColumns}, 'sum', coalesce(value, value_int), ${temporality}, is_monotonic, ${metricOrigin}
+      SELECT ${metricColumns}, 'sum', coalesce(value, value_int), ${temporality}, is_monotonic, ${metricResource}
       FROM metric_sum`,
   },
   {
     name: 'v_histograms',
     sql: `SELECT ${metricColumns}, count, sum, sum / nullif(count, 0) AS mean, min, max, bucket_counts,
-        explicit_bounds, ${temporality} AS temporality, ${metricOrigin}
+        explicit_bounds, ${temporality} AS temporality, ${metricResource}
       FROM metric_histogram`,
   },
   {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { SlabPool } from '../schema/index.js';
+import type { BufferPool } from '../schema/index.js';
 
 /** Bytes that bodies being read may take together, over all connections. */
 export class BodyBudget {
@@ -48,14 +48,14 @@ export function readBody(
   maxBytes: number,
   timeoutMs: number,
   budget: BodyBudget,
-  slabs: SlabPool,
+  buffers: BufferPool,
 ): Promise<BodyResult> {
   const length = contentLength(request);
   if (length !== undefined && length > maxBytes) return Promise.resolve({ kind: 'too_large' });
   if (length !== undefined && !budget.take(length)) return Promise.resolve({ kind: 'no_room' });
   return new Promise((resolve) => {
     // Not zeroed: every byte is written before anyone sees it.
-    const body = length === undefined ? null : slabs.bytes(length);
+    const body = length === undefined ? null : buffers.bytes(length);
     const chunks: Buffer[] = [];
     let received = 0;
 
@@ -63,7 +63,7 @@ export function readBody(
       clearTimeout(timer);
       request.off('data', onData).off('end', onEnd).off('close', onClose);
       budget.give(length ?? received);
-      if (body !== null && result.kind !== 'complete') slabs.give(body.buffer);
+      if (body !== null && result.kind !== 'complete') buffers.give(body.buffer);
       resolve(result);
     };
     const stop = (kind: 'too_large' | 'timeout' | 'no_room') => {
@@ -81,7 +81,7 @@ export function readBody(
       received += chunk.length;
       chunks.push(chunk);
     };
-    const onEnd = () => finish({ kind: 'complete', body: body ?? join(chunks, slabs.bytes(received)) });
+    const onEnd = () => finish({ kind: 'complete', body: body ?? join(chunks, buffers.bytes(received)) });
     const onClose = () => finish({ kind: 'aborted' });
     const timer = setTimeout(stop, timeoutMs, 'timeout');
     // An abort is reported as an error first; `close` follows and says it all.

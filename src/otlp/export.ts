@@ -3,12 +3,11 @@ import {
   defaultDecodeLimits,
   type ContentEncoding,
   type DecodeLimits,
-  type Intake,
-  type IntakeResult,
   type Payload,
   type PayloadFormat,
   type Signal,
 } from '../schema/index.js';
+import type { Intake, IntakeResult } from '../seal/types.js';
 import type { Logger, Telemetry } from '../telemetry/index.js';
 import { otlpMetrics, type OtlpMetrics, type Transport } from './metrics.js';
 import { RejectionLog } from './rejection-log.js';
@@ -59,7 +58,7 @@ export class Exporter {
 
   /** Memory for a body of `length` bytes. */
   room(length: number): Uint8Array {
-    return this.options.intake.slabs.bytes(length);
+    return this.options.intake.buffers.bytes(length);
   }
 
   /** What would be refused now, before a body is read. */

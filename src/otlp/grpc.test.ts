@@ -21,7 +21,7 @@ import {
   type TestCertificate,
 } from '../../test/support/wire.js';
 import { openTls, type TlsFiles } from '../http/index.js';
-import type { RefusalReason } from '../schema/index.js';
+import type { RefusalReason } from '../seal/types.js';
 import { startOtlpGrpc, type OtlpGrpcOptions, type OtlpGrpcServer } from './index.js';
 
 const limits = {

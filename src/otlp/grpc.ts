@@ -120,7 +120,7 @@ class GrpcReceiver {
   }
 
   async #read(call: GrpcCall): Promise<ReadResult> {
-    const { slabs } = this.options.intake;
+    const { buffers } = this.options.intake;
     this.#reading++;
     try {
       return await call.message({
@@ -128,7 +128,7 @@ class GrpcReceiver {
         timeoutMs: this.#readTimeoutMs,
         budget: this.#budget,
         room: (length) => this.#exporter.room(length),
-        release: (memory) => slabs.give(memory.buffer),
+        release: (memory) => buffers.give(memory.buffer),
       });
     } finally {
       this.#reading--;

@@ -13,7 +13,7 @@ import {
   StubIntake,
 } from '../../test/support/wire.js';
 import { createHttpApp } from '../http/index.js';
-import type { IntakeResult, RefusalReason } from '../schema/index.js';
+import type { IntakeResult, RefusalReason } from '../seal/types.js';
 import { otlpHttp, type OtlpHttpOptions } from './index.js';
 
 const maxBodyBytes = 256 * 1024;

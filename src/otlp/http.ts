@@ -127,7 +127,7 @@ class HttpReceiver {
       this.#maxBodyBytes,
       this.#bodyTimeoutMs,
       this.#budget,
-      this.options.intake.slabs,
+      this.options.intake.buffers,
     );
     if (read.kind === 'aborted') {
       this.#exporter.answered(signal, '499');

@@ -1,5 +1,6 @@
 import { status, type Status } from '../grpc/index.js';
-import type { IntakeResult, PayloadErrorCode, PayloadFormat, RefusalReason } from '../schema/index.js';
+import type { PayloadErrorCode, PayloadFormat } from '../schema/index.js';
+import type { IntakeResult, RefusalReason } from '../seal/types.js';
 import { intField, lengthField, message } from '../grpc/protobuf.js';
 
 /** An export that did not succeed, in the terms of both transports. */

@@ -5,5 +5,5 @@ export type { Progress } from './reconcile.js';
 export { restoreCatalog, type RestoreReport } from './restore.js';
 export { type CatalogStatus } from './status.js';
 export type { RecoveryConfig } from './target.js';
-export { backupPath, CatalogUpkeep, type VerifyOutcome } from './upkeep.js';
+export { backupPath, CatalogMaintenance, type VerifyOutcome } from './maintenance.js';
 export { removableOrphans } from './verify.js';

@@ -129,7 +129,7 @@ describe('migration', { skip: skipWithoutPostgres() }, () => {
       assumeCommitted: false,
       backups,
       name: null,
-      adopt: false,
+      import: false,
       retentionCutoffMs: null,
     });
     assert.deepEqual(restored.tables, backup.manifest.tables);

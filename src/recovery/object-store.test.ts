@@ -10,7 +10,7 @@ import { openStorage } from '../storage/index.js';
 import { rebuildCatalog } from './rebuild.js';
 import { restoreCatalog } from './restore.js';
 import type { RecoveryConfig } from './target.js';
-import { CatalogUpkeep } from './upkeep.js';
+import { CatalogMaintenance } from './maintenance.js';
 
 const noon = Math.floor(Date.now() / 86_400_000) * 86_400_000_000 - 43_200_000_000;
 const digest = `SELECT count(*) n, bit_xor(hash(body, timestamp)) h FROM lake.logs`;
@@ -45,7 +45,7 @@ describe('recovery from an object store', { skip: skipWithoutS3() }, () => {
       rawSpoolSegmentBytes: 64 * 1024 ** 2,
       rawSpoolGroupCommitMs: 1,
     };
-    const upkeepConfig = {
+    const catalogMaintenanceConfig = {
       ...config,
       catalogBackupPath: `s3://${s3.bucket}/backups`,
       catalogBackupIntervalSecs: 86_400,
@@ -67,7 +67,7 @@ describe('recovery from an object store', { skip: skipWithoutS3() }, () => {
       assumeCommitted: false,
     });
     let lake = await openTestLake(folder, { config: settings });
-    let upkeep = new CatalogUpkeep(lake, upkeepConfig, silentTelemetry());
+    let catalogMaintenance = new CatalogMaintenance(lake, catalogMaintenanceConfig, silentTelemetry());
     const commit = (n: number) => {
       const rows = Array.from({ length: 50 }, (_, i) => ({
         timestamp: noon + i,
@@ -77,44 +77,44 @@ describe('recovery from an object store', { skip: skipWithoutS3() }, () => {
       return lake.commit([columnBatch({ logs: rows })], [{ stream: 'n/logs', from: n, position: n + 1 }]);
     };
     for (let n = 0; n < 5; n++) await commit(n);
-    const backup = await upkeep.backup();
-    assert.equal((await upkeep.status()).lastBackup?.path, backup.path);
+    const backup = await catalogMaintenance.backup();
+    assert.equal((await catalogMaintenance.status()).lastBackup?.path, backup.path);
     await commit(5);
     await lake.maintenance.checkpoint();
     const expected = await rowsOf(lake, digest);
-    assert.equal((await upkeep.verify({ repair: false })).ok, true);
-    await upkeep.stop();
+    assert.equal((await catalogMaintenance.verify({ repair: false })).ok, true);
+    await catalogMaintenance.stop();
     await lake.close();
 
     await loseCatalog();
     const rebuilt = await rebuildCatalog(recovery());
     assert.deepEqual([rebuilt.rows['logs'], rebuilt.failed], [300, []]);
     lake = await openTestLake(folder, { config: settings });
-    upkeep = new CatalogUpkeep(lake, upkeepConfig, silentTelemetry());
+    catalogMaintenance = new CatalogMaintenance(lake, catalogMaintenanceConfig, silentTelemetry());
     assert.deepEqual(await rowsOf(lake, digest), expected);
     // Writes the watermarks to Parquet, where the next rebuild finds them.
     assert.equal((await lake.maintenance.checkpoint()).status, 'ok');
-    const repaired = await upkeep.verify({ repair: true, minAgeMs: 0 });
+    const repaired = await catalogMaintenance.verify({ repair: true, minAgeMs: 0 });
     assert.deepEqual(repaired.damaged, []);
     assert.ok(repaired.orphans.some(({ state }) => state === 'copies'));
     assert.equal(repaired.removed.length, repaired.orphans.length);
-    assert.equal((await upkeep.verify({ repair: false, minAgeMs: 0 })).ok, true);
+    assert.equal((await catalogMaintenance.verify({ repair: false, minAgeMs: 0 })).ok, true);
     assert.deepEqual(await rowsOf(lake, digest), expected);
-    await upkeep.stop();
+    await catalogMaintenance.stop();
     await lake.close();
 
     // The backup names files that are gone by now; what they became is taken in.
     await loseCatalog();
-    const backups = openStorage(upkeepConfig.catalogBackupPath, config);
+    const backups = openStorage(catalogMaintenanceConfig.catalogBackupPath, config);
     const restored = await restoreCatalog({
       ...recovery(),
       backups,
       name: null,
-      adopt: true,
+      import: true,
       retentionCutoffMs: null,
     });
     backups.close();
-    assert.ok((restored.adopted?.forgotten.length ?? 0) > 0);
+    assert.ok((restored.imported?.forgotten.length ?? 0) > 0);
     lake = await openTestLake(folder, { config: settings });
     assert.deepEqual(await rowsOf(lake, digest), expected);
     assert.equal((await lake.watermarks()).get('n/logs'), 6);

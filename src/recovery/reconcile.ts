@@ -3,7 +3,7 @@ import { listLiteral, literal, qualified, timestampLiteral } from '../duckdb/ind
 import { createTable } from '../lake/schema.js';
 import { tables, type TableDef } from '../schema/index.js';
 import type { Storage } from '../storage/index.js';
-import { adoptFiles, type AdoptReport } from './adopt.js';
+import { importFiles, type ImportReport } from './import-files.js';
 import { lakeMetadata } from './copy.js';
 import { progressFolder, readDataFiles, type DataFile, type FoundObject } from './data-files.js';
 import { knownFiles } from './known-files.js';
@@ -25,7 +25,7 @@ export interface ReconcileOptions {
   readonly onProgress: Progress;
 }
 
-export interface ReconcileReport extends AdoptReport {
+export interface ReconcileReport extends ImportReport {
   /** Files that the catalog named and that are gone. */
   readonly forgotten: readonly string[];
   readonly damaged: readonly string[];
@@ -56,7 +56,7 @@ function ordered(table: TableDef, files: readonly DataFile[]): TableDef['columns
 }
 
 /**
- * Brings a catalog in line with the Parquet files: forgets those that are gone, adopts those that it does not know,
+ * Brings a catalog in line with the Parquet files: forgets those that are gone, imports those that it does not know,
  * each row once, and moves the watermarks on to what the files hold.
  */
 export async function reconcile(options: ReconcileOptions): Promise<ReconcileReport> {
@@ -86,13 +86,13 @@ export async function reconcile(options: ReconcileOptions): Promise<ReconcileRep
   );
   const leftToSpool = unknown.files.filter((file) => spool.brings(file, committed));
   const left = new Set(leftToSpool);
-  const adopted = await adoptFiles({
+  const imported = await importFiles({
     connection,
     files: unknown.files.filter((file) => !left.has(file)),
     present: present.files,
     inlined: new Set(counts.filter(({ inlinedRows }) => inlinedRows > 0).map(({ table }) => table)),
     dryRun: options.dryRun,
-    onProgress: (done, total) => onProgress('adopting files', done, total),
+    onProgress: (done, total) => onProgress('importing files', done, total),
   });
   if (options.assumeCommitted) {
     for (const [stream, head] of spool.heads)
@@ -100,7 +100,7 @@ export async function reconcile(options: ReconcileOptions): Promise<ReconcileRep
   }
   await setWatermarks(connection, committed);
   return {
-    ...adopted,
+    ...imported,
     forgotten: gone.map(({ key }) => key),
     damaged: unknown.damaged.map(({ key }) => key),
     leftToSpool: leftToSpool.map(({ key }) => key),
@@ -173,12 +173,12 @@ async function positions(
       });
     for (const [stream, position] of reader?.getRows() ?? []) note(String(stream), Number(position));
   }
-  const doubtful = files.filter((file) => spool.isNoted(file));
+  const unresolved = files.filter((file) => spool.isNoted(file));
   for (const file of files) {
-    if (doubtful.includes(file)) continue;
+    if (unresolved.includes(file)) continue;
     for (const { stream, to } of file.facts.streams ?? []) note(stream, to);
   }
-  const taken = doubtful.filter((file) => !spool.brings(file, committed));
+  const taken = unresolved.filter((file) => !spool.brings(file, committed));
   for (const file of taken) for (const { stream, to } of file.facts.streams ?? []) note(stream, to);
   return committed;
 }

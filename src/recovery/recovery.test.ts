@@ -88,7 +88,7 @@ describe('recovery', () => {
       force: options.force ?? false,
       assumeCommitted: options.assumeCommitted ?? false,
     });
-  const restore = (backups: string, options: { adopt?: boolean; force?: boolean; dryRun?: boolean } = {}) =>
+  const restore = (backups: string, options: { import?: boolean; force?: boolean; dryRun?: boolean } = {}) =>
     restoreCatalog({
       config: config(),
       telemetry: silentTelemetry(),
@@ -97,7 +97,7 @@ describe('recovery', () => {
       assumeCommitted: false,
       backups: storage(backups),
       name: null,
-      adopt: options.adopt ?? false,
+      import: options.import ?? false,
       retentionCutoffMs: null,
     });
   const logFiles = async () => {
@@ -152,7 +152,7 @@ describe('recovery', () => {
       assumeCommitted: false,
       backups: storage(join(folder, 'backups')),
       name: null,
-      adopt: false,
+      import: false,
       retentionCutoffMs: null,
     });
     assert.equal(report.verified.ok, false, 'what was committed later lies unknown');
@@ -336,7 +336,7 @@ describe('recovery', () => {
       assert.equal((await lake!.watermarks()).get('n/logs'), position);
       await close();
     }
-    // Maintenance can work on what was adopted, and its rows stay.
+    // Maintenance can work on what was imported, and its rows stay.
     await open();
     for (let i = 0; i < 4; i++) await commit(logRows(300, position));
     const grown = await rowsOf(lake!, digest);
@@ -346,7 +346,7 @@ describe('recovery', () => {
     assert.equal(row?.['n'], grown[0]?.['n']);
   });
 
-  it('adopts what was committed after the backup, though the files of the backup were merged away', async () => {
+  it('imports what was committed after the backup, though the files of the backup were merged away', async () => {
     await close();
     await open(folder, { snapshotRetentionSecs: 1 });
     for (let i = 0; i < 3; i++) await commit(logRows(300, position));
@@ -365,9 +365,9 @@ describe('recovery', () => {
     await close();
     const plain = await restore(join(folder, 'backups'), { dryRun: true });
     assert.ok(plain.verified.damaged.length >= 3);
-    const report = await restore(join(folder, 'backups'), { force: true, adopt: true });
-    assert.deepEqual(report.adopted?.failed, []);
-    assert.ok((report.adopted?.forgotten.length ?? 0) >= 3);
+    const report = await restore(join(folder, 'backups'), { force: true, import: true });
+    assert.deepEqual(report.imported?.failed, []);
+    assert.ok((report.imported?.forgotten.length ?? 0) >= 3);
     await open();
     assert.deepEqual(await rowsOf(lake!, digest), before);
     assert.equal((await lake!.watermarks()).get('n/logs'), position);

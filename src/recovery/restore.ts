@@ -18,7 +18,7 @@ export interface RestoreOptions extends RebuildOptions {
   /** Null: the newest. */
   readonly name: string | null;
   /** Also takes in the files that were committed after the backup. */
-  readonly adopt: boolean;
+  readonly import: boolean;
   readonly retentionCutoffMs: number | null;
 }
 
@@ -26,7 +26,7 @@ export interface RestoreReport {
   readonly dryRun: boolean;
   readonly backup: string;
   readonly manifest: Manifest;
-  readonly adopted: ReconcileReport | null;
+  readonly imported: ReconcileReport | null;
   readonly snapshotId: number;
   readonly tables: readonly TableCount[];
   readonly replaced: string | null;
@@ -57,10 +57,10 @@ export async function restoreCatalog(options: RestoreOptions): Promise<RestoreRe
          WHERE key = 'data_path' AND scope IS NULL`,
       );
     });
-    const spool = dryRun || !options.adopt ? SpoolStreams.none : await SpoolStreams.open(config, telemetry);
+    const spool = dryRun || !options.import ? SpoolStreams.none : await SpoolStreams.open(config, telemetry);
     const outcome = await stagedLake(staged.path, catalog, options, storage, async (connection) => {
       const objects = await listObjects(storage, (n) => onProgress('listing objects', n, null));
-      const adopted = options.adopt
+      const imported = options.import
         ? await reconcileStaged({ connection, storage, objects, spool, ...options, onProgress })
         : null;
       const verified = await verifyLake(connection, storage, {
@@ -70,7 +70,7 @@ export async function restoreCatalog(options: RestoreOptions): Promise<RestoreRe
       });
       const tables = await tableCounts(connection, lakeMetadata);
       const { snapshotId } = await catalogVersion(connection, lakeMetadata);
-      return { adopted, verified, tables, snapshotId };
+      return { imported, verified, tables, snapshotId };
     });
     const replaced = target === null ? null : await target.publish(staged.path);
     return { dryRun, backup: `${backups.url}${name}`, manifest, replaced, ...outcome };

@@ -1,6 +1,6 @@
 /**
  * Columnar batches, the currency between decode worker threads and the lake. All buffers of a batch lie in one
- * slab of shared memory, so a batch crosses threads without a copy; the slab is used again once the batch was
+ * buffer of shared memory, so a batch crosses threads without a copy; the buffer is used again once the batch was
  * recycled.
  */
 import type { TableName } from './tables.js';
@@ -8,7 +8,7 @@ import type { TableName } from './tables.js';
 /**
  * A VARCHAR column in DuckDB's own string layout (`duckdb_string_t`, duckdb.h): four u32 a row.
  * `[length, bytes 0-3, bytes 4-7, bytes 8-11]` when length <= 12 (zero padded), otherwise
- * `[length, first four bytes, heap offset, 0]`; the lake adds the heap's address to the offset.
+ * `[length, first four bytes, arena offset, 0]`; the lake adds the arena's address to the offset.
  * Every string is valid UTF-8. A row that is NULL has four zeros.
  */
 export interface StringColumn {
@@ -46,13 +46,13 @@ export interface TableBatch {
 
 export interface ColumnBatch {
   /** Bytes that long strings point into. */
-  readonly heap: Uint8Array;
+  readonly arena: Uint8Array;
   readonly tables: readonly TableBatch[];
 }
 
 /** Bytes of memory that a batch holds on to, for the memory budget. */
 export function batchBytes(batch: ColumnBatch): number {
-  let bytes = batch.heap.byteLength;
+  let bytes = batch.arena.byteLength;
   for (const table of batch.tables) {
     for (const column of table.columns) {
       if (column.kind === 'string') bytes += column.refs.byteLength;

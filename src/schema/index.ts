@@ -2,4 +2,4 @@ export * from './tables.js';
 export * from './promoted.js';
 export * from './batch.js';
 export * from './payload.js';
-export * from './slabs.js';
+export * from './buffer-pool.js';

@@ -46,7 +46,7 @@ function columns(spec: string): ColumnDef[] {
 }
 
 /** Resource and scope columns shared by every signal. */
-const origin = columns(`
+const resourceAndScope = columns(`
   service_name VARCHAR
   service_namespace VARCHAR
   service_instance_id VARCHAR
@@ -89,7 +89,7 @@ function table(name: TableName, signal: Signal, sortedBy: string[], ...groups: C
     signal,
     sortedBy,
     promoted,
-    columns: [...groups.flat(), ...origin, ...extra, ...bookkeeping],
+    columns: [...groups.flat(), ...resourceAndScope, ...extra, ...bookkeeping],
   };
 }
 

@@ -1,4 +1,4 @@
-import type { IntakeResult } from '../schema/index.js';
+import type { IntakeResult } from './types.js';
 
 export type Refusal = Extract<IntakeResult, { kind: 'refused' }>;
 

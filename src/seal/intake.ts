@@ -1,13 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type ColumnBatch,
-  type Intake,
-  type IntakeResult,
-  type Payload,
-  type PayloadResult,
-  type Signal,
-  type SlabPool,
-} from '../schema/index.js';
+import type { ColumnBatch, Payload, PayloadResult, Signal, BufferPool } from '../schema/index.js';
+import type { Intake, IntakeResult } from './types.js';
 import {
   DecodeMemoryError,
   DecodeQueueFullError,
@@ -61,8 +54,8 @@ export class SealIntake implements Intake {
     this.#rssTimer = setInterval(() => (this.#rss = process.memoryUsage.rss()), 500).unref();
   }
 
-  get slabs(): SlabPool {
-    return this.options.pool.slabs;
+  get buffers(): BufferPool {
+    return this.options.pool.buffers;
   }
 
   refusal(): Refusal | null {
@@ -82,7 +75,7 @@ export class SealIntake implements Intake {
   async submit(signal: Signal, payload: Payload): Promise<IntakeResult> {
     const refusal = this.refusal();
     if (refusal) {
-      this.slabs.give(payload.body.buffer);
+      this.buffers.give(payload.body.buffer);
       return refusal;
     }
     this.#inFlight++;
@@ -92,7 +85,7 @@ export class SealIntake implements Intake {
       return await this.#decoder.submit(signal, payload);
     } catch (error) {
       if (error instanceof DecodeQueueFullError || error instanceof DecodeMemoryError) {
-        this.slabs.give(payload.body.buffer);
+        this.buffers.give(payload.body.buffer);
         return { kind: 'refused', reason: 'queue_full', message: error.message, retryAfterSeconds: 1 };
       }
       throw error;
@@ -145,7 +138,7 @@ export class SealIntake implements Intake {
         if (error instanceof SpoolUnavailableError) return this.#results(group, refused);
       }
     }
-    for (const { body } of group.payloads) this.slabs.give(body.buffer);
+    for (const { body } of group.payloads) this.buffers.give(body.buffer);
     return this.#results(group, refused);
   }
 

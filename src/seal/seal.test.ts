@@ -8,7 +8,8 @@ import { eventually, temporaryFolder } from '../../test/support/server.js';
 import { resolveConfig } from '../config/index.js';
 import { DecodePool } from '../decode/index.js';
 import { CommitError, type Lake } from '../lake/index.js';
-import { batchRows, type IntakeResult, type Payload } from '../schema/index.js';
+import { batchRows, type Payload } from '../schema/index.js';
+import type { IntakeResult } from './types.js';
 import { openSpool, type Spool } from '../spool/index.js';
 import type { Telemetry } from '../telemetry/index.js';
 import { openPipeline, type Pipeline } from './index.js';
@@ -28,7 +29,7 @@ class FaultyLake {
         const call = ++this.calls;
         const before = this.fault?.(
           call,
-          batches.reduce((sum, batch) => sum + batch.heap.byteLength, 0),
+          batches.reduce((sum, batch) => sum + batch.arena.byteLength, 0),
           batches.reduce((sum, batch) => sum + batchRows(batch), 0),
         );
         if (before) throw before;
@@ -213,7 +214,7 @@ describe('sealing', () => {
     await open({ CANARDSTACK_SEAL_INTERVAL_MS: '300' });
     const ids = Array.from({ length: 9 }, (_, i) => `g${i}`);
     const poisonBytes = payload('x', 400).body.byteLength;
-    // Only the large payload's batch has a heap this big.
+    // Only the large payload's batch has an arena this big.
     faulty.fault = (_call, bytes) =>
       bytes > poisonBytes / 3 ? new CommitError('data', 'cannot be stored') : null;
     const submitted = [

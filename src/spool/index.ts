@@ -18,7 +18,7 @@ import { SegmentedStream } from './stream.js';
 import { SpoolOpenError, type Spool } from './types.js';
 import { SegmentWriter } from './writer.js';
 
-export { beginIncarnation } from './incarnation.js';
+export { beginRun } from './run-id.js';
 
 export { afterDeath, type Attempt, type Attempts, type Suspect } from './attempts.js';
 export {

@@ -23,7 +23,7 @@ function stringBytes(batch: ColumnBatch, refs: Uint32Array, row: number): Uint8A
   const length = refs[row * 4]!;
   if (length <= 12) return new Uint8Array(refs.buffer, refs.byteOffset + row * 16 + 4, length);
   const offset = refs[row * 4 + 2]!;
-  return batch.heap.subarray(offset, offset + length);
+  return batch.arena.subarray(offset, offset + length);
 }
 
 function cell(batch: ColumnBatch, column: Column, row: number): unknown {
@@ -105,7 +105,7 @@ function checkStrings(
     const length = refs[at]!;
     assert.ok(length > 0, `${label}: an empty string that is not NULL`);
     const bytes = stringBytes(batch, refs, row);
-    assert.equal(bytes.length, length, `${label}: a string beyond the heap`);
+    assert.equal(bytes.length, length, `${label}: a string beyond the arena`);
     const inline = Buffer.from(refs.buffer, refs.byteOffset + at * 4 + 4, 12);
     if (length > 12) {
       assert.equal(

@@ -13,7 +13,7 @@ export type Row = Readonly<
 
 /** Column buffers made row by row, independent of the decoder. Columns that a row leaves out are NULL. */
 export function columnBatch(rowsByTable: Partial<Record<TableName, readonly Row[]>>): ColumnBatch {
-  const heap: number[] = [];
+  const arena: number[] = [];
   const tables = Object.entries(rowsByTable).map(([name, rows]) => {
     const def = tableDef(name as TableName);
     for (const row of rows) {
@@ -24,12 +24,12 @@ export function columnBatch(rowsByTable: Partial<Record<TableName, readonly Row[
       return toColumn(
         column.type,
         rows.map((row) => row[column.name] ?? null),
-        heap,
+        arena,
       );
     });
     return { table: def.name, rows: rows.length, columns };
   });
-  return { heap: Uint8Array.from(heap), tables };
+  return { arena: Uint8Array.from(arena), tables };
 }
 
 function validityOf(values: readonly unknown[]): Validity {
@@ -42,7 +42,7 @@ function validityOf(values: readonly unknown[]): Validity {
   return words;
 }
 
-function toColumn(type: ColumnType, values: readonly Row[string][], heap: number[]): Column {
+function toColumn(type: ColumnType, values: readonly Row[string][], arena: number[]): Column {
   const validity = validityOf(values);
   if (type === 'VARCHAR') {
     const refs = new Uint32Array(values.length * 4);
@@ -53,8 +53,8 @@ function toColumn(type: ColumnType, values: readonly Row[string][], heap: number
       refs[i * 4] = text.length;
       bytes.set(text.subarray(0, text.length <= 12 ? 12 : 4), i * 16 + 4);
       if (text.length > 12) {
-        refs[i * 4 + 2] = heap.length;
-        heap.push(...text);
+        refs[i * 4 + 2] = arena.length;
+        arena.push(...text);
       }
     }
     return { kind: 'string', refs, validity };

@@ -5,13 +5,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import {
-  SlabPool,
-  type Intake,
-  type IntakeResult,
-  type Payload,
-  type Signal,
-} from '../../src/schema/index.js';
+import { BufferPool, type Payload, type Signal } from '../../src/schema/index.js';
+import type { Intake, IntakeResult } from '../../src/seal/types.js';
 import { createTelemetry, type Telemetry } from '../../src/telemetry/index.js';
 import { loopbackCertificate } from './certificate.js';
 
@@ -19,7 +14,7 @@ type Refused = Extract<IntakeResult, { kind: 'refused' }>;
 
 export class StubIntake implements Intake {
   readonly received: { signal: Signal; payload: Payload }[] = [];
-  readonly slabs = new SlabPool(1024 * 1024);
+  readonly buffers = new BufferPool(1024 * 1024);
   refuses: Refused | null = null;
   answer: () => IntakeResult | Promise<IntakeResult> = () => accepted();
 

@@ -1,6 +1,6 @@
 import type { Column, FixedColumn, ListColumn, StringColumn, Validity } from '../../schema/index.js';
 import { freeMemory, Held } from '../memory.js';
-import type { Arena } from './arena.js';
+import type { BatchMemory } from './batch-memory.js';
 
 /**
  * Growing columns of a batch under construction. Their memory is reused from batch to batch, and the rows not
@@ -11,7 +11,7 @@ export interface ColumnBuilder {
   resize(rows: number): void;
   /** Forgets rows `from` to `to`, the last ones. */
   clear(from: number, to: number): void;
-  pack(arena: Arena, rows: number): Column;
+  pack(memory: BatchMemory, rows: number): Column;
   /** What `pack` takes at most. */
   packedBytes(rows: number): number;
 }
@@ -88,16 +88,16 @@ export class StringBuilder implements ColumnBuilder {
     return this.count === 0 ? 0 : rows * 16 + bitWords(rows) * 4;
   }
 
-  pack(arena: Arena, rows: number): StringColumn {
+  pack(memory: BatchMemory, rows: number): StringColumn {
     if (this.count === 0) return { kind: 'string', refs: none.refs, validity: 'none' };
-    const refs = arena.uint32(rows * 4);
+    const refs = memory.uint32(rows * 4);
     refs.set(this.refs.subarray(0, rows * 4));
-    return { kind: 'string', refs, validity: this.#validity(arena, rows) };
+    return { kind: 'string', refs, validity: this.#validity(memory, rows) };
   }
 
-  #validity(arena: Arena, rows: number): Validity {
+  #validity(memory: BatchMemory, rows: number): Validity {
     if (this.count === rows) return 'all';
-    const bits = arena.uint32(bitWords(rows));
+    const bits = memory.uint32(bitWords(rows));
     bits.fill(0);
     const refs = this.refs;
     for (let row = 0; row < rows; row++) if (refs[row * 4] !== 0) bits[row >>> 5]! |= 1 << (row & 31);
@@ -113,7 +113,7 @@ abstract class FixedBuilder implements ColumnBuilder {
   constructor(readonly required: boolean) {}
 
   protected abstract resizeValues(rows: number): void;
-  protected abstract copy(arena: Arena, rows: number): FixedColumn['values'];
+  protected abstract copy(memory: BatchMemory, rows: number): FixedColumn['values'];
   protected abstract empty(): FixedColumn['values'];
   protected abstract zero(from: number, to: number): void;
   protected abstract readonly width: number;
@@ -148,12 +148,12 @@ abstract class FixedBuilder implements ColumnBuilder {
     return !this.required && this.count === 0 ? 0 : rows * this.width + 8 + bitWords(rows) * 4;
   }
 
-  pack(arena: Arena, rows: number): FixedColumn {
-    if (this.required) return { kind: 'fixed', values: this.copy(arena, rows), validity: 'all' };
+  pack(memory: BatchMemory, rows: number): FixedColumn {
+    if (this.required) return { kind: 'fixed', values: this.copy(memory, rows), validity: 'all' };
     if (this.count === 0) return { kind: 'fixed', values: this.empty(), validity: 'none' };
-    const values = this.copy(arena, rows);
+    const values = this.copy(memory, rows);
     if (this.count === rows) return { kind: 'fixed', values, validity: 'all' };
-    const bits = arena.uint32(bitWords(rows));
+    const bits = memory.uint32(bitWords(rows));
     bits.set(this.bits.subarray(0, bits.length));
     return { kind: 'fixed', values, validity: bits };
   }
@@ -182,8 +182,8 @@ export class Int64Builder extends FixedBuilder {
     this.words.fill(0, from * 2, to * 2);
   }
 
-  protected copy(arena: Arena, rows: number): BigInt64Array {
-    const words = arena.uint32(rows * 2);
+  protected copy(memory: BatchMemory, rows: number): BigInt64Array {
+    const words = memory.uint32(rows * 2);
     words.set(this.words.subarray(0, rows * 2));
     return new BigInt64Array(words.buffer, words.byteOffset, rows);
   }
@@ -209,8 +209,8 @@ export class Int32Builder extends FixedBuilder {
     this.values.fill(0, from, to);
   }
 
-  protected copy(arena: Arena, rows: number): Int32Array {
-    const words = arena.uint32(rows);
+  protected copy(memory: BatchMemory, rows: number): Int32Array {
+    const words = memory.uint32(rows);
     const values = new Int32Array(words.buffer, words.byteOffset, rows);
     values.set(this.values.subarray(0, rows));
     return values;
@@ -238,8 +238,8 @@ export class DoubleBuilder extends FixedBuilder {
     this.values.fill(0, from, to);
   }
 
-  protected copy(arena: Arena, rows: number): Float64Array {
-    const words = arena.uint32(rows * 2);
+  protected copy(memory: BatchMemory, rows: number): Float64Array {
+    const words = memory.uint32(rows * 2);
     const values = new Float64Array(words.buffer, words.byteOffset, rows);
     values.set(this.values.subarray(0, rows));
     return values;
@@ -266,8 +266,8 @@ export class BooleanBuilder extends FixedBuilder {
     this.values.fill(0, from, to);
   }
 
-  protected copy(arena: Arena, rows: number): Uint8Array {
-    const values = arena.bytes(rows);
+  protected copy(memory: BatchMemory, rows: number): Uint8Array {
+    const values = memory.bytes(rows);
     values.set(this.values.subarray(0, rows));
     return values;
   }
@@ -341,10 +341,10 @@ export class ListBuilder implements ColumnBuilder {
     return (rows + 1) * 4 + 8 + this.length * 8;
   }
 
-  pack(arena: Arena, rows: number): ListColumn {
-    const offsets = arena.uint32(rows + 1);
+  pack(memory: BatchMemory, rows: number): ListColumn {
+    const offsets = memory.uint32(rows + 1);
     offsets.set(this.offsets.subarray(0, rows + 1));
-    const words = arena.uint32(this.length * 2);
+    const words = memory.uint32(this.length * 2);
     words.set(this.words.subarray(0, this.length * 2));
     const child =
       this.element === 'BIGINT'

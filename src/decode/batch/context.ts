@@ -1,6 +1,6 @@
 import type { IdField, Payload } from '../../schema/index.js';
 import type { AttributeText } from '../wire/attributes.js';
-import type { Cells } from './cells.js';
+import type { ColumnWriter } from './column-writer.js';
 import { RecordOverLimit, type Budget } from './budget.js';
 import { Rejections } from './rejections.js';
 import { isBefore, toWords } from './time.js';
@@ -18,7 +18,7 @@ export class PayloadContext {
   #tooNew = '';
 
   constructor(
-    readonly cells: Cells,
+    readonly writer: ColumnWriter,
     readonly attributes: AttributeText,
     readonly budget: Budget,
     noun: string,
@@ -35,10 +35,10 @@ export class PayloadContext {
     this.#tooNew = isoTime(payload.maxTimeNs);
   }
 
-  /** Begins a record; gives where its text begins in the heap. */
+  /** Begins a record; gives where its text begins in the arena. */
   beginRecord(): number {
     this.budget.record();
-    return this.cells.heap.begin();
+    return this.writer.arena.begin();
   }
 
   /** Counts a rejection for a record over its limits; throws anything else again. */
@@ -78,7 +78,7 @@ export class PayloadContext {
 
   /** Counts a rejection when an identifier that must be there is not, or is all zeros. */
   isMissingId(pos: number, length: number, size: number, field: string): boolean {
-    if (length === size && !this.cells.isZero(pos, size)) return false;
+    if (length === size && !this.writer.isZero(pos, size)) return false;
     this.rejections.add('malformed', `malformed: ${field} must be ${size} bytes, not all zero`);
     return true;
   }

@@ -18,12 +18,12 @@ import { AttributeText } from '../wire/attributes.js';
 import { decompress, mostDecompressed } from '../wire/decompress.js';
 import { RequestWalker, type RecordWriter } from '../wire/request.js';
 import { Source } from '../wire/source.js';
-import { Arena } from './arena.js';
+import { BatchMemory } from './batch-memory.js';
 import { Budget } from './budget.js';
-import { Cells } from './cells.js';
+import { ColumnWriter } from './column-writer.js';
 import { PayloadContext } from './context.js';
-import { Heap } from './heap.js';
-import { OriginWriter, type OriginColumns } from './origin.js';
+import { StringArena } from './string-arena.js';
+import { ResourceScopeWriter, type ResourceScopeColumns } from './resource-scope.js';
 import type { TableBuilder } from './table.js';
 import { writeThousandth } from './time.js';
 
@@ -39,7 +39,7 @@ export interface DecodedBatch {
 
 interface SignalWriter extends RecordWriter {
   readonly tables: readonly TableBuilder[];
-  readonly origins: readonly OriginColumns[];
+  readonly resourceScopes: readonly ResourceScopeColumns[];
 }
 
 /** Once the rows of a batch take more, no further payload goes into it. */
@@ -49,11 +49,11 @@ const fullBatchBytes = 64 * 1024 * 1024;
 export class BatchDecoder {
   readonly #source: Source;
   readonly #budget = new Budget();
-  readonly #heap: Heap;
-  readonly #cells: Cells;
+  readonly #arena: StringArena;
+  readonly #columns: ColumnWriter;
   readonly #context: PayloadContext;
   readonly #writer: SignalWriter;
-  readonly #origin: OriginWriter;
+  readonly #resourceScope: ResourceScopeWriter;
   readonly #walker: RequestWalker;
   readonly #received = new Uint32Array(2);
   readonly #limits: DecodeLimits;
@@ -64,18 +64,24 @@ export class BatchDecoder {
     private readonly memory: Memory = freeMemory,
   ) {
     this.#source = new Source(memory);
-    this.#heap = new Heap(this.#budget, memory);
-    this.#cells = new Cells(this.#source, this.#heap);
+    this.#arena = new StringArena(this.#budget, memory);
+    this.#columns = new ColumnWriter(this.#source, this.#arena);
     this.#limits = { ...defaultDecodeLimits, ...options };
-    const attributes = new AttributeText(this.#source, this.#heap, this.#budget);
-    this.#context = new PayloadContext(this.#cells, attributes, this.#budget, nouns[signal]);
+    const attributes = new AttributeText(this.#source, this.#arena, this.#budget);
+    this.#context = new PayloadContext(this.#columns, attributes, this.#budget, nouns[signal]);
     this.#writer = new writers[signal](this.#context);
     for (const table of this.#writer.tables) table.account(memory);
-    this.#origin = new OriginWriter(this.#cells, attributes, this.#budget, signal, this.#writer.origins);
+    this.#resourceScope = new ResourceScopeWriter(
+      this.#columns,
+      attributes,
+      this.#budget,
+      signal,
+      this.#writer.resourceScopes,
+    );
     this.#walker = new RequestWalker(
       this.#source,
       this.#budget,
-      this.#origin,
+      this.#resourceScope,
       this.#writer,
       this.#context.rejections,
     );
@@ -83,9 +89,13 @@ export class BatchDecoder {
 
   /**
    * Decodes payloads until `budget` bytes (decompressed) are exceeded, but at least one. The batch goes into
-   * `slab` if that is large enough, else into a new one.
+   * `buffer` if that is large enough, else into a new one.
    */
-  decode(payloads: readonly Payload[], budget: number, slab: SharedArrayBuffer | null = null): DecodedBatch {
+  decode(
+    payloads: readonly Payload[],
+    budget: number,
+    buffer: SharedArrayBuffer | null = null,
+  ): DecodedBatch {
     const results: PayloadResult[] = [];
     let bytes = 0;
     try {
@@ -96,10 +106,10 @@ export class BatchDecoder {
         bytes += result.ok ? result.decodedBytes : payload.body.length;
         results.push(result);
       }
-      return { taken: results.length, results, batch: this.#pack(slab) };
+      return { taken: results.length, results, batch: this.#pack(buffer) };
     } finally {
       this.#source.release();
-      this.#heap.reset();
+      this.#arena.reset();
       for (const table of this.#writer.tables) table.reset();
     }
   }
@@ -115,8 +125,8 @@ export class BatchDecoder {
   }
 
   #payload(payload: Payload): PayloadResult {
-    const rows = this.#origin.mark();
-    const start = this.#heap.length;
+    const rows = this.#resourceScope.mark();
+    const start = this.#arena.length;
     const limits = payload.limits ?? this.#limits;
     try {
       const ignored = new IgnoredFields();
@@ -170,49 +180,49 @@ export class BatchDecoder {
   }
 
   #records(payload: Payload, rows: readonly number[], start: number): void {
-    this.#cells.suspect = false;
+    this.#columns.suspect = false;
     // A payload without limits of its own is durable, acknowledged: nothing of it may be dropped silently.
     this.#budget.begin(payload.limits ?? this.#limits, payload.limits === undefined);
     this.#context.begin(payload);
     this.#walker.request();
     writeThousandth(this.#context.receivedLo, this.#context.receivedHi, this.#received, 0);
     const format = payload.format === 'json' ? 'otlp_json' : 'otlp_protobuf';
-    this.#origin.payload(rows, format, this.#received[0]!, this.#received[1]!);
-    if (this.#rowsSince(rows) === 0) this.#heap.length = start;
+    this.#resourceScope.payload(rows, format, this.#received[0]!, this.#received[1]!);
+    if (this.#rowsSince(rows) === 0) this.#arena.length = start;
   }
 
   /**
-   * Strings lie in the heap one after the other, so when the whole is valid UTF-8 and none begins with a
+   * Strings lie in the arena one after the other, so when the whole is valid UTF-8 and none begins with a
    * continuation byte, each is valid.
    */
   #isValidText(start: number): boolean {
-    return !this.#cells.suspect && isUtf8(this.#heap.bytes.subarray(start, this.#heap.length));
+    return !this.#columns.suspect && isUtf8(this.#arena.bytes.subarray(start, this.#arena.length));
   }
 
   #rowsSince(from: readonly number[]): number {
-    return this.#origin.mark().reduce((sum, rows, i) => sum + rows - from[i]!, 0);
+    return this.#resourceScope.mark().reduce((sum, rows, i) => sum + rows - from[i]!, 0);
   }
 
   #rollBack(rows: readonly number[], start: number): void {
-    this.#heap.length = start;
+    this.#arena.length = start;
     for (const [i, table] of this.#writer.tables.entries()) table.truncate(rows[i]!);
   }
 
   #batchBytes(): number {
     return this.#writer.tables.reduce(
       (sum, table) => (table.rows > 0 ? sum + table.packedBytes() : sum),
-      this.#heap.length,
+      this.#arena.length,
     );
   }
 
-  #pack(slab: SharedArrayBuffer | null): ColumnBatch {
+  #pack(buffer: SharedArrayBuffer | null): ColumnBatch {
     const tables = this.#writer.tables.filter((table) => table.rows > 0);
     const total = this.#batchBytes();
     const takes = tables.reduce((sum, table) => sum + table.def.columns.length * 2, 1);
-    const arena = new Arena(total, takes, slab);
-    const heap = arena.bytes(this.#heap.length);
-    heap.set(this.#heap.bytes.subarray(0, this.#heap.length));
-    return { heap, tables: tables.map((table) => table.pack(arena)) };
+    const memory = new BatchMemory(total, takes, buffer);
+    const arena = memory.bytes(this.#arena.length);
+    arena.set(this.#arena.bytes.subarray(0, this.#arena.length));
+    return { arena, tables: tables.map((table) => table.pack(memory)) };
   }
 }
 

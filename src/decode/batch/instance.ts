@@ -1,5 +1,5 @@
 import type { AttributeText } from '../wire/attributes.js';
-import type { Cells } from './cells.js';
+import type { ColumnWriter } from './column-writer.js';
 import { PromotedValues } from './promoted-values.js';
 
 /**
@@ -24,10 +24,10 @@ export class InstanceValue {
   readonly #values: PromotedValues;
 
   constructor(
-    private readonly cells: Cells,
+    private readonly writer: ColumnWriter,
     private readonly attributes: AttributeText,
   ) {
-    this.#values = new PromotedValues(cells, attributesInOrder);
+    this.#values = new PromotedValues(writer, attributesInOrder);
   }
 
   reset(): void {
@@ -41,34 +41,34 @@ export class InstanceValue {
 
   /** Into four words that `StringBuilder.fill` takes; they stay as they are when there is nothing. */
   write(words: Uint32Array): void {
-    const { heap } = this.cells;
-    const start = heap.length;
+    const { arena } = this.writer;
+    const start = arena.length;
     if (this.#append(ownSlot)) {
-      heap.length = start;
+      arena.length = start;
       return;
     }
     let place = 0;
     for (let slot = placeSlot; slot < attributesInOrder.length; slot++) {
-      const before = heap.length;
-      if (before > start) heap.byte(colon);
-      if (!this.#append(slot)) heap.length = before;
-      if (slot === placeSlot) place = heap.length - start;
+      const before = arena.length;
+      if (before > start) arena.byte(colon);
+      if (!this.#append(slot)) arena.length = before;
+      if (slot === placeSlot) place = arena.length - start;
     }
-    if (heap.length - start === place) heap.length = start;
-    else this.cells.heapWords(words, 0, start);
+    if (arena.length - start === place) arena.length = start;
+    else this.writer.arenaWords(words, 0, start);
   }
 
   #append(slot: number): boolean {
     const pos = this.#values.positions[slot]!;
     if (pos < 0) return false;
-    const { attributes, cells } = this;
-    const { heap } = cells;
-    const before = heap.length;
+    const { attributes, writer } = this;
+    const { arena } = writer;
+    const before = arena.length;
     attributes.find(pos, this.#values.ends[slot]!);
     if (attributes.valuePos < 0) return false;
     if (attributes.kind === 0)
-      cells.textAtEnd(attributes.valuePos, attributes.valueEnd - attributes.valuePos);
+      writer.textAtEnd(attributes.valuePos, attributes.valueEnd - attributes.valuePos);
     else attributes.plainText();
-    return heap.length > before;
+    return arena.length > before;
   }
 }

@@ -1,4 +1,4 @@
-import type { Cells } from './cells.js';
+import type { ColumnWriter } from './column-writer.js';
 
 /** Attributes that get columns of their own: finds them by key and remembers where their values lie. */
 export class PromotedValues {
@@ -12,7 +12,7 @@ export class PromotedValues {
   readonly #keys: (readonly Candidate[] | undefined)[] = [];
 
   constructor(
-    private readonly cells: Cells,
+    private readonly writer: ColumnWriter,
     attributes: readonly { readonly keys: readonly string[] }[],
   ) {
     this.positions = new Int32Array(attributes.length).fill(-1);
@@ -35,7 +35,7 @@ export class PromotedValues {
   readonly visit = (keyPos: number, keyLength: number, valuePos: number, valueEnd: number): void => {
     const candidates = this.#keys[keyLength];
     if (candidates === undefined) return;
-    const bytes = this.cells.source.bytes;
+    const bytes = this.writer.source.bytes;
     for (const { slot, rank, key } of candidates) {
       let i = 0;
       // Keys of one length mostly differ at their ends.

@@ -1,6 +1,6 @@
 import { tableDef, type TableBatch, type TableDef, type TableName } from '../../schema/index.js';
 import { freeMemory, Held, type Memory } from '../memory.js';
-import type { Arena } from './arena.js';
+import type { BatchMemory } from './batch-memory.js';
 import {
   BooleanBuilder,
   DoubleBuilder,
@@ -81,11 +81,11 @@ export class TableBuilder {
     return bytes;
   }
 
-  pack(arena: Arena): TableBatch {
+  pack(memory: BatchMemory): TableBatch {
     return {
       table: this.def.name,
       rows: this.rows,
-      columns: this.def.columns.map((column) => this.#columns.get(column.name)!.pack(arena, this.rows)),
+      columns: this.def.columns.map((column) => this.#columns.get(column.name)!.pack(memory, this.rows)),
     };
   }
 

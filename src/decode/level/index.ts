@@ -1,4 +1,4 @@
-import type { Cells } from '../batch/cells.js';
+import type { ColumnWriter } from '../batch/column-writer.js';
 import type { StringBuilder } from '../batch/columns.js';
 import type { AttributeText } from '../wire/attributes.js';
 import { LevelField } from './fields.js';
@@ -28,7 +28,7 @@ export class LevelDetector {
   #end = 0;
 
   constructor(
-    private readonly cells: Cells,
+    private readonly writer: ColumnWriter,
     private readonly attributes: AttributeText,
   ) {}
 
@@ -41,7 +41,7 @@ export class LevelDetector {
   readonly visit = (keyPos: number, keyLength: number, valuePos: number, valueEnd: number): void => {
     // Most keys have another length than any of a level.
     if (keyLength > 31 || ((fieldLengths >>> keyLength) & 1) === 0) return;
-    const rank = fieldRank(this.cells.source.bytes, keyPos, keyLength);
+    const rank = fieldRank(this.writer.source.bytes, keyPos, keyLength);
     if (rank > this.#rank || rank === noRank || valuePos < 0) return;
     this.#rank = rank;
     this.#pos = valuePos;
@@ -50,13 +50,13 @@ export class LevelDetector {
 
   /** Writes what the severity and the attributes tell; false when only the line can. */
   write(column: StringBuilder, row: number, textPos: number, textLength: number, number: number): boolean {
-    const { bytes } = this.cells.source;
+    const { bytes } = this.writer.source;
     const known = number === 0 ? 0 : levelOfNumber(number);
     if (this.#rank !== noRank && this.#fromAttribute(column, row, known)) return true;
     if (textLength > 0) {
       const level = levelOf(bytes, textPos, textLength) || known;
       if (level !== 0) this.#set(column, row, level);
-      else this.cells.text(column, row, textPos, textLength);
+      else this.writer.text(column, row, textPos, textLength);
       return true;
     }
     if (number === 0) return false;
@@ -65,19 +65,19 @@ export class LevelDetector {
   }
 
   #fromAttribute(column: StringBuilder, row: number, known: number): boolean {
-    const { attributes, cells } = this;
+    const { attributes, writer } = this;
     attributes.find(this.#pos, this.#end);
     if (attributes.valuePos < 0) return false;
     const length = attributes.valueEnd - attributes.valuePos;
     const isText = attributes.kind === 0;
     if (isText && length === 0) return false;
-    const level = (isText ? levelOf(cells.source.bytes, attributes.valuePos, length) : 0) || known;
+    const level = (isText ? levelOf(writer.source.bytes, attributes.valuePos, length) : 0) || known;
     if (level !== 0) this.#set(column, row, level);
-    else if (isText) cells.text(column, row, attributes.valuePos, length);
+    else if (isText) writer.text(column, row, attributes.valuePos, length);
     else {
-      const start = cells.heap.length;
+      const start = writer.arena.length;
       attributes.plainText();
-      cells.fromHeap(column, row, start);
+      writer.fromArena(column, row, start);
     }
     return true;
   }

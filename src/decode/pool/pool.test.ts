@@ -189,7 +189,7 @@ describe('GroupingDecoder', () => {
     const results = await Promise.all(Array.from({ length: 8 }, (_, i) => decoder.submit('logs', bomb(i))));
     assert.ok(results.every(({ result }) => result.ok));
     assert.ok(groups.length >= 4, `${groups.length} groups`);
-    assert.ok(groups.every(({ group }) => group.batch.heap.length < 40_000_000));
+    assert.ok(groups.every(({ group }) => group.batch.arena.length < 40_000_000));
     await pool.close();
   });
 

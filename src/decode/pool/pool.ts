@@ -2,7 +2,7 @@ import type { Faults } from '../../faults/index.js';
 import {
   batchBytes,
   defaultDecodeLimits,
-  SlabPool,
+  BufferPool,
   type ColumnBatch,
   type DecodeLimits,
   type Payload,
@@ -59,7 +59,7 @@ const worthCollecting = 64 * 1024 * 1024;
 export class DecodePool implements Decoder {
   readonly #idle: DecodeThread[];
   /** Memory of bodies and batches. */
-  readonly slabs: SlabPool;
+  readonly buffers: BufferPool;
   readonly budget: DecodeBudget;
   readonly #trimTimer: NodeJS.Timeout;
   readonly #recycled = new WeakSet<ColumnBatch>();
@@ -80,7 +80,7 @@ export class DecodePool implements Decoder {
       queuedBytes: () => this.queuedBytes,
       memoryBytes: () => this.budget.usedBytes,
     });
-    this.slabs = new SlabPool(options.idleBytes ?? 64 * 1024 * 1024);
+    this.buffers = new BufferPool(options.idleBytes ?? 64 * 1024 * 1024);
     this.#trimTimer = setInterval(() => this.#trim(), trimMs).unref();
     const onRestart = (reason: string) => {
       this.#metrics.restarted();
@@ -213,9 +213,9 @@ export class DecodePool implements Decoder {
     let failure: Error | null = null;
     try {
       const { signal, payloads, budget } = job;
-      const slab = this.slabs.take(this.#expected(signal, payloads));
-      reply = await thread.run({ signal, payloads, budget, slab, waitMs });
-      this.#learn(signal, payloads, reply, slab);
+      const buffer = this.buffers.take(this.#expected(signal, payloads));
+      reply = await thread.run({ signal, payloads, budget, buffer, waitMs });
+      this.#learn(signal, payloads, reply, buffer);
       this.#metrics.decoded(signal, reply.results, (performance.now() - begun) / 1000);
     } catch (error) {
       failure = error instanceof Error ? error : new DecodeWorkerError(String(error));
@@ -229,11 +229,11 @@ export class DecodePool implements Decoder {
   recycle(batch: ColumnBatch): void {
     if (this.#recycled.has(batch)) return;
     this.#recycled.add(batch);
-    this.slabs.give(batch.heap.buffer);
+    this.buffers.give(batch.arena.buffer);
   }
 
   #trim(): void {
-    if (this.slabs.trim() < worthCollecting) return;
+    if (this.buffers.trim() < worthCollecting) return;
     collect();
     for (const thread of this.#threads) thread.collect();
   }
@@ -246,10 +246,10 @@ export class DecodePool implements Decoder {
     signal: Signal,
     payloads: readonly Payload[],
     { batch }: DecodeReply,
-    slab: SharedArrayBuffer | null,
+    buffer: SharedArrayBuffer | null,
   ): void {
     const used = batchBytes(batch);
-    if (slab !== null && batch.heap.buffer.byteLength !== slab.byteLength) this.slabs.give(slab);
+    if (buffer !== null && batch.arena.buffer.byteLength !== buffer.byteLength) this.buffers.give(buffer);
     const received = totalBytes(payloads);
     if (received > 0) this.#growth.set(signal, Math.max((used / received) * 1.05, 1));
   }

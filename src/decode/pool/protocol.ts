@@ -9,7 +9,7 @@ export interface DecodeRequest {
   /** Decompressed bytes after which no further payload of the request is begun. */
   readonly budget: number;
   /** Memory for the batch, used if it is large enough. */
-  readonly slab: SharedArrayBuffer | null;
+  readonly buffer: SharedArrayBuffer | null;
   /** How long the worker may wait for memory. */
   readonly waitMs: number;
 }

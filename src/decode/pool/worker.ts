@@ -25,14 +25,14 @@ function send(message: WorkerMessage, transfer: readonly TransferListItem[] = []
 await loadZstd();
 parentPort?.on('message', (request: WorkerRequest) => {
   if (request === 'collect') return collect();
-  const { id, signal, payloads, budget, slab, waitMs } = request;
+  const { id, signal, payloads, budget, buffer, waitMs } = request;
   memory.begin(waitMs);
   try {
-    const decoded = decoderOf(signal).decode(payloads, budget, slab);
-    const { buffer } = decoded.batch.heap;
-    const reply: DecodeReply = { id, ...decoded, pages: memory.end(buffer.byteLength) };
-    // Slabs are shared, other memory is moved.
-    send(reply, buffer instanceof ArrayBuffer ? [buffer] : []);
+    const decoded = decoderOf(signal).decode(payloads, budget, buffer);
+    const used = decoded.batch.arena.buffer;
+    const reply: DecodeReply = { id, ...decoded, pages: memory.end(used.byteLength) };
+    // Buffers are shared, other memory is moved.
+    send(reply, used instanceof ArrayBuffer ? [used] : []);
   } catch (error) {
     memory.end(0);
     if (error instanceof DecodeMemoryError) {

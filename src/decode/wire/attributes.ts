@@ -1,6 +1,6 @@
 import { malformed } from '../errors.js';
 import type { Budget } from '../batch/budget.js';
-import type { Heap } from '../batch/heap.js';
+import type { StringArena } from '../batch/string-arena.js';
 import { dropRepeated, RepeatedKeys } from './repeated-keys.js';
 import { truncated, type Source } from './source.js';
 
@@ -19,7 +19,7 @@ export type AttributeVisitor = (
 export const valueKinds = ['string', 'bool', 'int', 'double', 'array', 'kvlist', 'bytes'] as const;
 
 /**
- * Attributes (opentelemetry-proto common/v1: KeyValue, AnyValue) as JSON text at the end of the heap.
+ * Attributes (opentelemetry-proto common/v1: KeyValue, AnyValue) as JSON text at the end of the arena.
  * Every member is written with a comma before it, and the first comma then becomes the bracket.
  */
 export class AttributeText {
@@ -35,18 +35,18 @@ export class AttributeText {
 
   constructor(
     private readonly source: Source,
-    private readonly heap: Heap,
+    private readonly arena: StringArena,
     private readonly budget: Budget,
   ) {}
 
   /**
-   * One KeyValue message as a member of a JSON object whose text began at the heap's length before the first.
+   * One KeyValue message as a member of a JSON object whose text began at the arena's length before the first.
    * `close` ends the object.
    */
   member(pos: number, end: number, depth: number, visit?: AttributeVisitor): void {
     const source = this.source;
     const bytes = source.bytes;
-    const heap = this.heap;
+    const arena = this.arena;
     let keyPos = pos + 2;
     let keyLength = bytes[pos + 1]!;
     let valuePos = keyPos + keyLength + 2;
@@ -68,27 +68,27 @@ export class AttributeText {
     }
     this.budget.element();
     this.#keys.note(source, keyPos, keyLength, depth);
-    heap.byte(comma);
-    heap.jsonString(source, keyPos, keyLength);
-    heap.byte(0x3a);
-    if (valuePos < 0) heap.ascii('null');
+    arena.byte(comma);
+    arena.jsonString(source, keyPos, keyLength);
+    arena.byte(0x3a);
+    if (valuePos < 0) arena.ascii('null');
     else this.value(valuePos, valueEnd, depth);
     if (visit) visit(keyPos, keyLength, valuePos, valueEnd);
   }
 
   /** Turns the members since `start` into an object; of members with one key the last stays. */
   close(start: number, depth = 0): void {
-    const heap = this.heap;
-    if (this.#keys.mayRepeat(depth)) dropRepeated(heap, start);
-    heap.byte(0x7d);
-    heap.bytes[start] = 0x7b;
+    const arena = this.arena;
+    if (this.#keys.mayRepeat(depth)) dropRepeated(arena, start);
+    arena.byte(0x7d);
+    arena.bytes[start] = 0x7b;
   }
 
   /** All KeyValue fields with `tag` of a message as one object; nothing at all when there is none. */
   object(pos: number, end: number, tag: number, visit?: AttributeVisitor): void {
-    const start = this.heap.length;
+    const start = this.arena.length;
     this.members(pos, end, tag, 0, visit);
-    if (this.heap.length > start) this.close(start);
+    if (this.arena.length > start) this.close(start);
   }
 
   members(pos: number, end: number, tag: number, depth: number, visit?: AttributeVisitor): void {
@@ -109,30 +109,30 @@ export class AttributeText {
   /** An AnyValue as JSON. */
   value(pos: number, end: number, depth: number): void {
     const source = this.source;
-    const heap = this.heap;
+    const arena = this.arena;
     const first = source.bytes[pos]!;
     // The common shapes, without looking for further fields: a short string alone, an int alone.
     if (first === 0x0a && pos + 1 < end) {
       const length = source.bytes[pos + 1]!;
       if (length < 128 && pos + 2 + length === end) {
-        heap.jsonString(source, pos + 2, length);
+        arena.jsonString(source, pos + 2, length);
         return;
       }
     } else if (first === 0x18 && pos + 1 < end && source.varint(pos + 1, end) === end) {
-      heap.int64(source.lo, source.hi);
+      arena.int64(source.lo, source.hi);
       return;
     }
     this.find(pos, end);
     if (this.valuePos < 0) {
-      heap.ascii('null');
+      arena.ascii('null');
       return;
     }
     if (this.kind === 0) {
-      heap.jsonString(source, this.valuePos, this.valueEnd - this.valuePos);
+      arena.jsonString(source, this.valuePos, this.valueEnd - this.valuePos);
     } else if (this.kind === 6) {
-      heap.byte(0x22);
-      heap.base64(source, this.valuePos, this.valueEnd - this.valuePos);
-      heap.byte(0x22);
+      arena.byte(0x22);
+      arena.base64(source, this.valuePos, this.valueEnd - this.valuePos);
+      arena.byte(0x22);
     } else {
       this.#scalarOrNested(depth, '"');
     }
@@ -141,7 +141,7 @@ export class AttributeText {
   /** An AnyValue as text for a column of its own: strings and bytes without quotes. Sets `kind`. */
   plainText(): void {
     if (this.kind === 6) {
-      this.heap.base64(this.source, this.valuePos, this.valueEnd - this.valuePos);
+      this.arena.base64(this.source, this.valuePos, this.valueEnd - this.valuePos);
     } else {
       this.#scalarOrNested(0, '');
     }
@@ -149,28 +149,28 @@ export class AttributeText {
 
   #scalarOrNested(depth: number, quote: '"' | ''): void {
     const source = this.source;
-    const heap = this.heap;
+    const arena = this.arena;
     const pos = this.valuePos;
     switch (this.kind) {
       case 1:
         source.varint(pos, this.valueEnd);
-        heap.ascii((source.lo | source.hi) === 0 ? 'false' : 'true');
+        arena.ascii((source.lo | source.hi) === 0 ? 'false' : 'true');
         return;
       case 2:
         source.varint(pos, this.valueEnd);
-        heap.int64(source.lo, source.hi);
+        arena.int64(source.lo, source.hi);
         return;
       case 3:
-        heap.double(source.view.getFloat64(pos, true), quote);
+        arena.double(source.view.getFloat64(pos, true), quote);
         return;
       case 4:
         this.#array(pos, this.valueEnd, depth + 1);
         return;
       case 5: {
         this.#checkDepth(depth + 1);
-        const start = heap.length;
+        const start = arena.length;
         this.members(pos, this.valueEnd, 0x0a, depth + 1);
-        if (heap.length === start) heap.byte(0x7b);
+        if (arena.length === start) arena.byte(0x7b);
         this.close(start, depth + 1);
         return;
       }
@@ -180,24 +180,24 @@ export class AttributeText {
   #array(pos: number, end: number, depth: number): void {
     this.#checkDepth(depth);
     const source = this.source;
-    const heap = this.heap;
-    const start = heap.length;
+    const arena = this.arena;
+    const start = arena.length;
     while (pos < end) {
       pos = source.tag(pos, end);
       if (source.lo === 0x0a) {
         pos = source.open(pos, end);
         const to = source.to;
         this.budget.element();
-        heap.byte(comma);
+        arena.byte(comma);
         this.value(pos, to, depth);
         pos = to;
       } else {
         pos = source.skip(pos, end, source.lo);
       }
     }
-    if (heap.length === start) heap.byte(0x5b);
-    heap.byte(0x5d);
-    heap.bytes[start] = 0x5b;
+    if (arena.length === start) arena.byte(0x5b);
+    arena.byte(0x5d);
+    arena.bytes[start] = 0x5b;
   }
 
   #checkDepth(depth: number): void {

@@ -1,19 +1,19 @@
-import type { Cells } from '../batch/cells.js';
+import type { ColumnWriter } from '../batch/column-writer.js';
 import type { PayloadContext } from '../batch/context.js';
 import type { AttributeText } from './attributes.js';
 import type { Slices } from './slices.js';
 import { truncated } from './source.js';
 
 /**
- * A span's events and links and a data point's exemplars as JSON arrays at the end of the heap. A link whose
+ * A span's events and links and a data point's exemplars as JSON arrays at the end of the arena. A link whose
  * identifiers are malformed leads nowhere and is left out; an exemplar goes without such an identifier.
  */
 export class NestedText {
-  private readonly cells: Cells;
+  private readonly writer: ColumnWriter;
   private readonly attributes: AttributeText;
 
   constructor(private readonly context: PayloadContext) {
-    this.cells = context.cells;
+    this.writer = context.writer;
     this.attributes = context.attributes;
   }
 
@@ -33,20 +33,20 @@ export class NestedText {
   }
 
   #array(slices: Slices, write: (pos: number, end: number) => void): void {
-    const { heap } = this.cells;
-    const start = heap.length;
+    const { arena } = this.writer;
+    const start = arena.length;
     for (let i = 0; i < slices.length; i++) {
-      const before = heap.length;
-      heap.byte(before === start ? 0x5b : 0x2c);
+      const before = arena.length;
+      arena.byte(before === start ? 0x5b : 0x2c);
       write(slices.start(i), slices.end(i));
       // Nothing was written: it is left out.
-      if (heap.length === before + 1) heap.length = before;
+      if (arena.length === before + 1) arena.length = before;
     }
-    if (heap.length > start) heap.byte(0x5d);
+    if (arena.length > start) arena.byte(0x5d);
   }
 
   #event(start: number, end: number): void {
-    const { source, heap } = this.cells;
+    const { source, arena } = this.writer;
     let timeLo = 0;
     let timeHi = 0;
     let namePos = 0;
@@ -75,16 +75,16 @@ export class NestedText {
       }
     }
     if (pos !== end) throw truncated(pos);
-    heap.ascii('{"name":');
-    heap.jsonString(source, namePos, nameLength);
+    arena.ascii('{"name":');
+    arena.jsonString(source, namePos, nameLength);
     this.#time(',"time_unix_nano":"', timeLo, timeHi);
     this.#attributes('attributes', start, end, 0x1a);
     if (dropped !== 0) this.#number('dropped_attributes_count', dropped);
-    heap.byte(0x7d);
+    arena.byte(0x7d);
   }
 
   #link(start: number, end: number): void {
-    const { source, heap } = this.cells;
+    const { source, arena } = this.writer;
     let tracePos = 0;
     let traceLength = 0;
     let spanPos = 0;
@@ -127,23 +127,23 @@ export class NestedText {
     if (pos !== end) throw truncated(pos);
     if (!this.context.isGoodId(traceLength, 16, 'link') || !this.context.isGoodId(spanLength, 8, 'link'))
       return;
-    heap.ascii('{"trace_id":"');
+    arena.ascii('{"trace_id":"');
     this.#id(tracePos, traceLength);
-    heap.ascii('","span_id":"');
+    arena.ascii('","span_id":"');
     this.#id(spanPos, spanLength);
-    heap.byte(0x22);
+    arena.byte(0x22);
     if (stateLength > 0) {
-      heap.ascii(',"trace_state":');
-      heap.jsonString(source, statePos, stateLength);
+      arena.ascii(',"trace_state":');
+      arena.jsonString(source, statePos, stateLength);
     }
     this.#attributes('attributes', start, end, 0x22);
     if (dropped !== 0) this.#number('dropped_attributes_count', dropped);
     if (flags !== 0) this.#number('flags', flags);
-    heap.byte(0x7d);
+    arena.byte(0x7d);
   }
 
   #exemplar(start: number, end: number): void {
-    const { source, heap } = this.cells;
+    const { source, arena } = this.writer;
     let timeLo = 0;
     let timeHi = 0;
     let valuePos = -1;
@@ -183,44 +183,44 @@ export class NestedText {
     }
     if (pos !== end) throw truncated(pos);
     this.#time('{"time_unix_nano":"', timeLo, timeHi);
-    heap.ascii(',"value":');
-    if (valuePos < 0) heap.ascii('null');
+    arena.ascii(',"value":');
+    if (valuePos < 0) arena.ascii('null');
     else if (isInt)
-      heap.int64(source.view.getInt32(valuePos, true), source.view.getInt32(valuePos + 4, true));
-    else heap.double(source.view.getFloat64(valuePos, true), '"');
+      arena.int64(source.view.getInt32(valuePos, true), source.view.getInt32(valuePos + 4, true));
+    else arena.double(source.view.getFloat64(valuePos, true), '"');
     if (traceLength > 0 && this.context.isGoodId(traceLength, 16, 'exemplar')) {
-      heap.ascii(',"trace_id":"');
+      arena.ascii(',"trace_id":"');
       this.#id(tracePos, traceLength);
-      heap.byte(0x22);
+      arena.byte(0x22);
     }
     if (spanLength > 0 && this.context.isGoodId(spanLength, 8, 'exemplar')) {
-      heap.ascii(',"span_id":"');
+      arena.ascii(',"span_id":"');
       this.#id(spanPos, spanLength);
-      heap.byte(0x22);
+      arena.byte(0x22);
     }
     this.#attributes('filtered_attributes', start, end, 0x3a);
-    heap.byte(0x7d);
+    arena.byte(0x7d);
   }
 
   #time(before: string, lo: number, hi: number): void {
-    this.cells.heap.ascii(before);
-    this.cells.heap.uint64(lo, hi);
-    this.cells.heap.byte(0x22);
+    this.writer.arena.ascii(before);
+    this.writer.arena.uint64(lo, hi);
+    this.writer.arena.byte(0x22);
   }
 
   #number(name: string, value: number): void {
-    this.cells.heap.ascii(`,"${name}":${value}`);
+    this.writer.arena.ascii(`,"${name}":${value}`);
   }
 
   #attributes(name: string, pos: number, end: number, tag: number): void {
-    const { heap } = this.cells;
-    heap.ascii(`,"${name}":`);
-    const start = heap.length;
+    const { arena } = this.writer;
+    arena.ascii(`,"${name}":`);
+    const start = arena.length;
     this.attributes.object(pos, end, tag);
-    if (heap.length === start) heap.ascii('{}');
+    if (arena.length === start) arena.ascii('{}');
   }
 
   #id(pos: number, length: number): void {
-    if (!this.cells.isZero(pos, length)) this.cells.heap.hex(this.cells.source, pos, length);
+    if (!this.writer.isZero(pos, length)) this.writer.arena.hex(this.writer.source, pos, length);
   }
 }

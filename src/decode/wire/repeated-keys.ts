@@ -1,4 +1,4 @@
-import type { Heap } from '../batch/heap.js';
+import type { StringArena } from '../batch/string-arena.js';
 import type { Source } from './source.js';
 
 const slots = 4096;
@@ -61,10 +61,10 @@ function hash(source: Source, pos: number, length: number): number {
 
 const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
 
-/** Takes members out whose key comes again later; the heap holds `,"key":value` of each from `start` on. */
-export function dropRepeated(heap: Heap, start: number): void {
-  const { bytes } = heap;
-  const end = heap.length;
+/** Takes members out whose key comes again later; the arena holds `,"key":value` of each from `start` on. */
+export function dropRepeated(arena: StringArena, start: number): void {
+  const { bytes } = arena;
+  const end = arena.length;
   const begins: number[] = [];
   const last = new Map<string, number>();
   for (let pos = start; pos < end;) {
@@ -82,7 +82,7 @@ export function dropRepeated(heap: Heap, start: number): void {
     bytes.copyWithin(out, from, to);
     out += to - from;
   }
-  heap.length = out;
+  arena.length = out;
 }
 
 /** After the closing quote of the string at `pos`. */

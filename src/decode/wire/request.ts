@@ -1,6 +1,6 @@
 import { truncated, type Source } from './source.js';
 import { entryBytes, type Budget } from '../batch/budget.js';
-import type { OriginWriter } from '../batch/origin.js';
+import type { ResourceScopeWriter } from '../batch/resource-scope.js';
 import type { Rejections } from '../batch/rejections.js';
 import { serviceName } from './service-name.js';
 
@@ -19,7 +19,7 @@ export class RequestWalker {
   constructor(
     private readonly source: Source,
     private readonly budget: Budget,
-    private readonly origin: OriginWriter,
+    private readonly resourceScope: ResourceScopeWriter,
     private readonly records: RecordWriter,
     private readonly rejections: Rejections,
   ) {}
@@ -45,7 +45,7 @@ export class RequestWalker {
   /** A resource entry (`outer`) or a scope entry. */
   #level(pos: number, end: number, outer: boolean): void {
     const source = this.source;
-    const from = this.origin.mark();
+    const from = this.resourceScope.mark();
     const parts: number[] = [];
     let urlPos = 0;
     let urlLength = 0;
@@ -73,7 +73,7 @@ export class RequestWalker {
     }
     if (pos !== end) throw truncated(pos);
     if (outer && this.rejections.unplaced) this.rejections.place(serviceName(source, parts));
-    if (outer) this.origin.resource(from, parts, urlPos, urlLength);
-    else this.origin.scope(from, parts, urlPos, urlLength);
+    if (outer) this.resourceScope.resource(from, parts, urlPos, urlLength);
+    else this.resourceScope.scope(from, parts, urlPos, urlLength);
   }
 }

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { firstLine, LakeError } from '../../duckdb/index.js';
 import type { Telemetry } from '../../telemetry/index.js';
-import type { Writer } from '../commit.js';
+import type { Writer } from '../writer.js';
 import type { InstanceHost } from '../host.js';
 import type { ClockReading, Contradiction, ContradictionKind, LakeTime } from '../types.js';
 import { currentSnapshot, fresh, lastIngestMs } from './evidence.js';

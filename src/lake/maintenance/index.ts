@@ -2,7 +2,7 @@ import { firstLine } from '../../duckdb/index.js';
 import type { Faults } from '../../faults/index.js';
 import { traced, type Telemetry } from '../../telemetry/index.js';
 import type { CommitLock } from '../commit-lock.js';
-import type { Writer } from '../commit.js';
+import type { Writer } from '../writer.js';
 import type { FileSync } from '../durable.js';
 import type { InstanceHost } from '../host.js';
 import { tables } from '../../schema/index.js';
@@ -48,7 +48,7 @@ export interface MaintenanceOptions {
     readonly snapshotRetentionSecs: number;
   };
   /** What compaction needs of the lake. */
-  readonly compaction: () => Pick<CompactionOptions, 'sorter' | 'place' | 'pending'>;
+  readonly compaction: () => Pick<CompactionOptions, 'sorter' | 'fileStore' | 'pending'>;
   readonly telemetry: Telemetry;
   readonly faults: Faults;
   readonly readOnly: boolean;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { LakeError, messageOf } from '../../duckdb/index.js';
 import type { CommitLock } from '../commit-lock.js';
-import type { Writer } from '../commit.js';
+import type { Writer } from '../writer.js';
 import type { FileSync } from '../durable.js';
 import { isConflict } from '../retry.js';
 

@@ -150,7 +150,7 @@ describe('read-only SQL', () => {
       `FROM 'outside.csv'`,
       `FROM "s3://bucket/x.parquet"`,
       `SELECT content FROM read_text(['${outside}'])`,
-      `FROM canardstack_feed('x')`,
+      `FROM canardstack_batch('x')`,
       `FROM query('DELETE FROM lake.logs')`,
       `FROM query_table('logs')`,
       `FROM duckdb_secrets()`,

@@ -3,7 +3,7 @@ import type { QueryAnswer } from '../server/endpoint.js';
 import type { QueryContext } from '../server/guard.js';
 import { AnswerPieces } from './answer.js';
 import type { FromThread, SentError, ToThread } from './protocol.js';
-import { StatementFeed } from './statement.js';
+import { StatementRows } from './statement.js';
 
 /** The main thread's side of one query that a query thread evaluates. */
 export class RunningQuery {
@@ -11,7 +11,7 @@ export class RunningQuery {
   #resolve!: (answer: QueryAnswer) => void;
   #reject!: (error: unknown) => void;
   /** Feeds hold chunks that the thread may still read, so they stay until the thread is done with the query. */
-  readonly #feeds = new Map<number, StatementFeed>();
+  readonly #statements = new Map<number, StatementRows>();
   #pieces: AnswerPieces | null = null;
   #databaseError: unknown;
   #ended = false;
@@ -36,10 +36,10 @@ export class RunningQuery {
         this.#start(message);
         return false;
       case 'read':
-        this.#feeds.get(message.statement)?.read(message.batch);
+        this.#statements.get(message.statement)?.read(message.batch);
         return false;
       case 'enough':
-        this.#feeds.get(message.statement)?.stop();
+        this.#statements.get(message.statement)?.stop();
         return false;
       case 'piece':
         this.#piece(message);
@@ -61,9 +61,9 @@ export class RunningQuery {
   #start(message: Extract<FromThread, { readonly type: 'sql' }>): void {
     // The session belongs to the guard, which takes it back with the first piece of the answer.
     if (this.#ended || this.#pieces) return;
-    const feed = new StatementFeed(this.ctx.session, message, this.post);
-    this.#feeds.set(message.statement, feed);
-    feed.run().catch((error: unknown) => (this.#databaseError ??= error));
+    const rows = new StatementRows(this.ctx.session, message, this.post);
+    this.#statements.set(message.statement, rows);
+    rows.run().catch((error: unknown) => (this.#databaseError ??= error));
   }
 
   #piece({ contentType, bytes, last }: Extract<FromThread, { readonly type: 'piece' }>): void {
@@ -76,8 +76,8 @@ export class RunningQuery {
         if (!this.#ended) this.post({ type: 'more', query: this.id });
       };
       this.#pieces = new AnswerPieces(more, () => this.#abandon(), this.ctx.limits.timeoutMs);
-      for (const feed of this.#feeds.values()) feed.stop();
-      this.#feeds.clear();
+      for (const rows of this.#statements.values()) rows.stop();
+      this.#statements.clear();
       this.#resolve({ contentType, body: this.#pieces });
     }
     this.#pieces.push(bytes, last);
@@ -89,8 +89,8 @@ export class RunningQuery {
 
   #end(): void {
     this.#ended = true;
-    for (const feed of this.#feeds.values()) feed.stop();
-    this.#feeds.clear();
+    for (const rows of this.#statements.values()) rows.stop();
+    this.#statements.clear();
   }
 }
 

@@ -6,7 +6,7 @@ const batchBytes = 512 * 1024;
 const batchesAhead = 3;
 
 /** Runs one statement of a query thread and sends it the rows, never far ahead of what it has read. */
-export class StatementFeed {
+export class StatementRows {
   /** The chunks of batches not yet read: their strings still lie in DuckDB's memory. */
   readonly #held = new Map<number, readonly RawChunk[]>();
   #wake: (() => void) | null = null;

@@ -6,14 +6,14 @@ import type { Faults } from '../../../faults/index.js';
 import { tableDef, type ColumnDef, type ColumnType, type TableName } from '../../../schema/index.js';
 import type { Logger } from '../../../telemetry/index.js';
 import type { PendingFiles } from '../../pending-files.js';
-import type { FilePlace } from '../../place-file.js';
+import type { FileStore } from '../../file-store.js';
 import type { TaskRun } from '../task.js';
 import { compactedPrefix, nextGroup, type DataFile } from './groups.js';
 import { Sorter, type SorterOptions } from './sorter.js';
 
 export interface CompactionOptions {
   readonly sorter: SorterOptions;
-  readonly place: FilePlace;
+  readonly fileStore: FileStore;
   readonly pending: PendingFiles;
   readonly faults: Faults;
   readonly log: Logger;
@@ -85,7 +85,7 @@ async function rewrite(
   sorter: Sorter,
   options: CompactionOptions,
 ): Promise<void> {
-  const { place, pending, faults } = options;
+  const { fileStore, pending, faults } = options;
   const [first] = group;
   if (!first) return;
   const target = `${first.path.slice(0, first.path.lastIndexOf('/') + 1)}${compactedPrefix}${randomUUID()}.parquet`;
@@ -94,8 +94,8 @@ async function rewrite(
   await pending.add(target, []);
   const state = { commitSent: false };
   try {
-    const written = await place.begin(target);
-    const inputs = await fetched(place, paths);
+    const written = await fileStore.begin(target);
+    const inputs = await fetched(fileStore, paths);
     let rows: number;
     try {
       rows = await sorter.sort(
@@ -107,7 +107,7 @@ async function rewrite(
     } finally {
       for (const input of inputs) await input.release();
     }
-    await place.finish(target, written);
+    await fileStore.finish(target, written);
     await task.syncFiles(table);
     faults?.('maintenance.compacted');
     await task.exclusive((connection) => swap(connection, table, paths, target, rows, faults, state));
@@ -130,10 +130,10 @@ interface FetchedFile {
   release(): Promise<void>;
 }
 
-async function fetched(place: FilePlace, paths: readonly string[]): Promise<FetchedFile[]> {
+async function fetched(fileStore: FileStore, paths: readonly string[]): Promise<FetchedFile[]> {
   const files: FetchedFile[] = [];
   try {
-    for (const path of paths) files.push(await place.fetch(path));
+    for (const path of paths) files.push(await fileStore.fetch(path));
     return files;
   } catch (error) {
     for (const file of files) await file.release();

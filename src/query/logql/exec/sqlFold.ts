@@ -70,16 +70,16 @@ export async function foldInSql(query: RangeQuery, ctx: ExecContext): Promise<Se
 
   const skipping = unwrap !== undefined && unwrap.filters.length > 0;
   const value = raw === undefined ? 'NULL::DOUBLE' : `try_cast(${raw} AS DOUBLE)`;
-  const { doubtful } = pipeline;
+  const { unresolved } = pipeline;
   const unsettled = skipping ? [] : [...pipeline.errors];
   const where = [...query.where];
   if (raw !== undefined) {
     const wanted = [`${raw} IS NOT NULL`, `${raw} <> ''`];
     if (skipping) wanted.push(`${value} IS NOT NULL`, `NOT coalesce(${or(pipeline.errors)}, FALSE)`);
     else unsettled.push(`${value} IS NULL`);
-    where.push(doubtful === undefined ? and(wanted) : or([and(wanted), doubtful]));
+    where.push(unresolved === undefined ? and(wanted) : or([and(wanted), unresolved]));
   }
-  if (doubtful !== undefined) unsettled.push(doubtful);
+  if (unresolved !== undefined) unsettled.push(unresolved);
   const names = groups.columns.map((_, i) => `g${i}`);
   const inner = [
     ...groups.columns.map((sql, i) => `${sql} AS g${i}`),

@@ -90,7 +90,7 @@ export interface Meaning {
   /** Nullable VARCHAR expression of the label of the record itself. */
   readonly sql: string;
   /** Where this one is NULL, a parser may have set the label; undefined when none can. */
-  readonly unlessOwn?: string;
+  readonly unlessLineHasIt?: string;
   /** The value may be a number that SQL writes in another way than the line does (1.50, 1e3). */
   readonly rewritten?: boolean;
 }
@@ -116,8 +116,11 @@ export function labelCondition(
       if (!known) return everything;
       const own = matcherSql(known.sql, filter.matcher);
       if (known.rewritten && !sameInSql(filter.matcher)) return everything;
-      if (known.unlessOwn === undefined) return exact(own);
-      return { ...everything, sql: or([own, `${known.unlessOwn} IS NULL AND (${lineMay(filter.matcher)})`]) };
+      if (known.unlessLineHasIt === undefined) return exact(own);
+      return {
+        ...everything,
+        sql: or([own, `${known.unlessLineHasIt} IS NULL AND (${lineMay(filter.matcher)})`]),
+      };
     }
     case 'number': {
       const known = meaning(filter.name);
@@ -127,17 +130,17 @@ export function labelCondition(
       const error = `${known.sql} IS NOT NULL AND ${number} IS NULL`;
       // What is no number is kept, as an error.
       const own = `coalesce(${number} ${op} ${filter.value}::DOUBLE, ${known.sql} IS NOT NULL)`;
-      if (known.unlessOwn === undefined) return { sql: own, exact: true, errors: [error] };
+      if (known.unlessLineHasIt === undefined) return { sql: own, exact: true, errors: [error] };
       return {
         ...everything,
-        sql: or([own, `${known.unlessOwn} IS NULL AND (${lineMayNumber(filter.op, filter.value)})`]),
+        sql: or([own, `${known.unlessLineHasIt} IS NULL AND (${lineMayNumber(filter.op, filter.value)})`]),
       };
     }
     case 'duration':
     case 'bytes':
     case 'ip': {
       const known = meaning(filter.name);
-      return known && known.unlessOwn === undefined
+      return known && known.unlessLineHasIt === undefined
         ? { ...everything, sql: `${known.sql} IS NOT NULL` }
         : everything;
     }

@@ -46,7 +46,7 @@ export class JsonFields {
   }
 
   /** The line looks like JSON, but is not: only the stage itself, which takes what it can, knows the outcome. */
-  get doubtful(): string {
+  get unresolved(): string {
     return `json_like AND json_body IS NULL`;
   }
 

@@ -26,7 +26,7 @@ export interface PipelineSql {
   /** What a label means after the pipeline; undefined when SQL can't tell. */
   readonly meaning: (name: string) => string | undefined;
   /** Rows of which only the pipeline itself can tell the outcome, although the rest is exact. */
-  readonly doubtful: string | undefined;
+  readonly unresolved: string | undefined;
   /** What to select from, once every meaning has been asked for. */
   readonly source: () => string;
 }
@@ -61,7 +61,7 @@ export function pipelineSql(stages: readonly Stage[], hints: KeyHints): Pipeline
   /** Set by `keep`: all other names are gone. */
   let kept: Set<string> | undefined;
 
-  const fixed = (sql: string): Meaning => (parsed || json ? { sql, unlessOwn: sql } : { sql });
+  const fixed = (sql: string): Meaning => (parsed || json ? { sql, unlessLineHasIt: sql } : { sql });
   const meaning = (name: string): Meaning | undefined => {
     if (name === errorLabel || name === errorDetailsLabel)
       return mayFail ? undefined : { sql: 'NULL::VARCHAR' };
@@ -77,13 +77,13 @@ export function pipelineSql(stages: readonly Stage[], hints: KeyHints): Pipeline
     // A parsed label of this name goes before the label that the name stands for, but not before the record's own.
     const own = ownSql(name, hints);
     const field = parsed ? undefined : json?.value(name);
-    if (field === undefined) return { sql, unlessOwn: own };
+    if (field === undefined) return { sql, unlessLineHasIt: own };
     return {
       sql: `coalesce(${[own, field, ...(alias ? [ownSql(alias, hints)] : [])].join(', ')})`,
       rewritten: true,
     };
   };
-  const push = (sql: string) => conditions.push(json ? or([sql, json.doubtful]) : sql);
+  const push = (sql: string) => conditions.push(json ? or([sql, json.unresolved]) : sql);
   const add = (condition: Condition) => {
     if (condition.sql !== 'TRUE') push(condition.sql);
     exact &&= condition.exact;
@@ -134,7 +134,7 @@ export function pipelineSql(stages: readonly Stage[], hints: KeyHints): Pipeline
           if (!('from' in assignment)) mayFail = true;
           const before = source && meaning(assignment.name);
           // Renaming a label that is not there leaves the target alone.
-          const known = source && before && !source.unlessOwn && !before.unlessOwn;
+          const known = source && before && !source.unlessLineHasIt && !before.unlessLineHasIt;
           assigned.set(assignment.name, known ? `coalesce(${source.sql}, ${before.sql})` : undefined);
           if ('from' in assignment) assigned.set(assignment.from, known ? 'NULL::VARCHAR' : undefined);
         }
@@ -165,9 +165,9 @@ export function pipelineSql(stages: readonly Stage[], hints: KeyHints): Pipeline
     errors,
     meaning: (name) => {
       const found = meaning(name);
-      return found && found.unlessOwn === undefined ? found.sql : undefined;
+      return found && found.unlessLineHasIt === undefined ? found.sql : undefined;
     },
-    doubtful: json?.doubtful,
+    unresolved: json?.unresolved,
     source: () => json?.source() ?? 'lake.logs',
   };
 }

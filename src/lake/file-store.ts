@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Storage } from '../storage/index.js';
 
 /** Gets a commit's Parquet files to where the lake reads them. */
-export interface FilePlace {
+export interface FileStore {
   /** The path to write the file for `target` to; its folder is there. */
   begin(target: string): Promise<string>;
   /** Makes what was written to `written` the whole and durable file `target`. Rejects with StorageError. */
@@ -15,8 +15,8 @@ export interface FilePlace {
   discard(target: string): Promise<void>;
 }
 
-/** Files are written in place; `FileSync` makes them durable. `storage` is the lake's data folder. */
-export function localPlace(storage: Storage): FilePlace {
+/** Files are written where they stay; `FileSync` makes them durable. `storage` is the lake's data folder. */
+export function localFileStore(storage: Storage): FileStore {
   return {
     async begin(target) {
       await mkdir(dirname(target), { recursive: true });
@@ -32,7 +32,7 @@ export function localPlace(storage: Storage): FilePlace {
  * Files are written to a local folder and then sent whole: a COPY straight to the store holds its connection for as
  * long as the store hangs, and leaves what it had sent behind when it fails.
  */
-export function remotePlace(storage: Storage, scratch: string): FilePlace {
+export function remoteFileStore(storage: Storage, scratch: string): FileStore {
   return {
     async begin() {
       await mkdir(scratch, { recursive: true });

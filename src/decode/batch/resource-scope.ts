@@ -2,7 +2,7 @@ import { promotedColumns, type Signal } from '../../schema/index.js';
 import type { AttributeText, AttributeVisitor } from '../wire/attributes.js';
 import { truncated } from '../wire/source.js';
 import { entryBytes, type Budget } from './budget.js';
-import type { Cells } from './cells.js';
+import type { ColumnWriter } from './column-writer.js';
 import type { Int64Builder, StringBuilder } from './columns.js';
 import { InstanceValue } from './instance.js';
 import { PromotedValues } from './promoted-values.js';
@@ -22,7 +22,7 @@ function ownAttributes(signal: Signal): { keys: readonly string[] }[] {
 const ownColumns = ['service_name', 'service_namespace', 'service_instance_id'] as const;
 
 /** The columns of one table that say where its rows come from. */
-export class OriginColumns {
+export class ResourceScopeColumns {
   readonly resource: readonly StringBuilder[];
   readonly scope: readonly StringBuilder[];
   readonly resourceDropped: Int64Builder;
@@ -59,7 +59,7 @@ function resourceColumns(signal: Signal): string[] {
  * Resource and scope of OTLP's three-level messages. Their columns are the same for a stretch of rows, so they
  * are encoded once and filled in when the stretch is complete.
  */
-export class OriginWriter {
+export class ResourceScopeWriter {
   readonly #resource: Uint32Array;
   readonly #scope = new Uint32Array(scopeColumns.length * 4);
   readonly #format = new Uint32Array(4);
@@ -69,15 +69,15 @@ export class OriginWriter {
   #dropped = 0;
 
   constructor(
-    private readonly cells: Cells,
+    private readonly writer: ColumnWriter,
     private readonly attributes: AttributeText,
     private readonly budget: Budget,
     signal: Signal,
-    private readonly columns: readonly OriginColumns[],
+    private readonly columns: readonly ResourceScopeColumns[],
   ) {
     const promoted = promotedColumns(signal).filter((attribute) => attribute.from === 'resource');
-    this.#promoted = new PromotedValues(cells, [...ownAttributes(signal), ...promoted]);
-    this.#instance = signal === 'metrics' ? new InstanceValue(cells, attributes) : null;
+    this.#promoted = new PromotedValues(writer, [...ownAttributes(signal), ...promoted]);
+    this.#instance = signal === 'metrics' ? new InstanceValue(writer, attributes) : null;
     this.#resource = new Uint32Array(resourceColumns(signal).length * 4);
   }
 
@@ -87,25 +87,25 @@ export class OriginWriter {
    */
   resource(from: readonly number[], parts: readonly number[], urlPos: number, urlLength: number): void {
     if (!this.#grew(from)) return this.budget.charge(entryBytes);
-    const { cells, attributes } = this;
+    const { writer, attributes } = this;
     const words = this.#resource;
     words.fill(0);
     this.#promoted.reset();
     this.budget.shared();
     this.#instance?.reset();
     const visit = this.#instance === null ? this.#promoted.visit : this.#visitBoth;
-    const start = cells.heap.begin();
+    const start = writer.arena.begin();
     this.#dropped = 0;
     for (let i = 0; i < parts.length; i += 2) {
       attributes.members(parts[i]!, parts[i + 1]!, 0x0a, 0, visit);
       this.#readDropped(parts[i]!, parts[i + 1]!, 0x10);
     }
-    if (cells.heap.length > start) attributes.close(start);
-    cells.heapWords(words, 0, start);
-    cells.textWords(words, 4, urlPos, urlLength);
+    if (writer.arena.length > start) attributes.close(start);
+    writer.arenaWords(words, 0, start);
+    writer.textWords(words, 4, urlPos, urlLength);
     for (let slot = 0; slot < this.#promoted.positions.length; slot++) {
       const pos = this.#promoted.positions[slot]!;
-      if (pos >= 0) promotedWords(cells, attributes, words, 8 + slot * 4, pos, this.#promoted.ends[slot]!);
+      if (pos >= 0) promotedWords(writer, attributes, words, 8 + slot * 4, pos, this.#promoted.ends[slot]!);
     }
     this.#charge(from, start, words);
     for (const [i, columns] of this.columns.entries()) {
@@ -130,14 +130,14 @@ export class OriginWriter {
   /** Like `resource`, for InstrumentationScope messages. */
   scope(from: readonly number[], parts: readonly number[], urlPos: number, urlLength: number): void {
     if (!this.#grew(from)) return this.budget.charge(entryBytes);
-    const { cells, attributes } = this;
+    const { writer, attributes } = this;
     const words = this.#scope;
     words.fill(0);
     this.#dropped = 0;
     let [namePos, nameLength, versionPos, versionLength] = [0, 0, 0, 0];
-    const source = cells.source;
+    const source = writer.source;
     this.budget.shared();
-    const start = cells.heap.begin();
+    const start = writer.arena.begin();
     for (let i = 0; i < parts.length; i += 2) {
       let pos = parts[i]!;
       const end = parts[i + 1]!;
@@ -159,11 +159,11 @@ export class OriginWriter {
         }
       }
     }
-    if (cells.heap.length > start) attributes.close(start);
-    cells.heapWords(words, 8, start);
-    cells.textWords(words, 0, namePos, nameLength);
-    cells.textWords(words, 4, versionPos, versionLength);
-    cells.textWords(words, 12, urlPos, urlLength);
+    if (writer.arena.length > start) attributes.close(start);
+    writer.arenaWords(words, 8, start);
+    writer.textWords(words, 0, namePos, nameLength);
+    writer.textWords(words, 4, versionPos, versionLength);
+    writer.textWords(words, 12, urlPos, urlLength);
     this.#charge(from, start, words);
     for (const [i, columns] of this.columns.entries()) {
       const to = columns.table.rows;
@@ -175,23 +175,23 @@ export class OriginWriter {
   /** The rows since `from` came in one payload; microseconds since the epoch as two words. */
   payload(from: readonly number[], format: string, receivedLo: number, receivedHi: number): void {
     if (!this.#grew(from)) return;
-    const start = this.cells.heap.length;
-    this.cells.heap.ascii(format);
-    this.cells.heapWords(this.#format, 0, start);
+    const start = this.writer.arena.length;
+    this.writer.arena.ascii(format);
+    this.writer.arenaWords(this.#format, 0, start);
     for (const [i, columns] of this.columns.entries()) {
       columns.sourceFormat.fill(from[i]!, columns.table.rows, this.#format, 0);
       columns.ingestedAt.fill(from[i]!, columns.table.rows, receivedLo, receivedHi);
     }
   }
 
-  /** The text since `start` is in the heap once, but in each of the rows since `from`. */
+  /** The text since `start` is in the arena once, but in each of the rows since `from`. */
   #charge(from: readonly number[], start: number, words: Uint32Array): void {
-    this.cells.heap.check();
+    this.writer.arena.check();
     let bytes = 0;
     for (let i = 0; i < words.length; i += 4) bytes += words[i]!;
     let rows = 0;
     for (const [i, columns] of this.columns.entries()) rows += columns.table.rows - from[i]!;
-    this.budget.charge(this.cells.heap.length - start + bytes * rows);
+    this.budget.charge(this.writer.arena.length - start + bytes * rows);
   }
 
   /** The number of rows in each table now. */
@@ -204,7 +204,7 @@ export class OriginWriter {
   }
 
   #readDropped(pos: number, end: number, tag: number): void {
-    const source = this.cells.source;
+    const source = this.writer.source;
     while (pos < end) {
       pos = source.tag(pos, end);
       const field = source.lo;
@@ -217,7 +217,7 @@ export class OriginWriter {
 
 /** An AnyValue as a column's text. */
 function promotedWords(
-  cells: Cells,
+  writer: ColumnWriter,
   attributes: AttributeText,
   words: Uint32Array,
   at: number,
@@ -227,10 +227,10 @@ function promotedWords(
   attributes.find(pos, end);
   if (attributes.valuePos < 0) return;
   if (attributes.kind === 0) {
-    cells.textWords(words, at, attributes.valuePos, attributes.valueEnd - attributes.valuePos);
+    writer.textWords(words, at, attributes.valuePos, attributes.valueEnd - attributes.valuePos);
     return;
   }
-  const start = cells.heap.length;
+  const start = writer.arena.length;
   attributes.plainText();
-  cells.heapWords(words, at, start);
+  writer.arenaWords(words, at, start);
 }

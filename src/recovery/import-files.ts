@@ -9,7 +9,7 @@ import { internalColumns, type Range, type StreamRange } from './parquet-facts.j
 import { heldRows, missingRows, rowsOf } from './same-rows.js';
 import { catalogVersion, count } from './table-counts.js';
 
-export interface AdoptOptions {
+export interface ImportOptions {
   /** Has the lake attached as `lake`, for writing; nobody else writes it. */
   readonly connection: DuckDBConnection;
   readonly files: readonly DataFile[];
@@ -22,7 +22,7 @@ export interface AdoptOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-export interface AdoptReport {
+export interface ImportReport {
   /** Files that are the lake's now. */
   readonly added: number;
   /** Files all of whose rows were there: leftovers of compaction and of commits that were tried again. */
@@ -50,7 +50,7 @@ const perTransaction = 100;
  * other file is compared, row by row, with what is there, unless times of receipt or stream positions rule out that
  * they share any. See docs/decisions/0008-recovery.md.
  */
-export async function adoptFiles(options: AdoptOptions): Promise<AdoptReport> {
+export async function importFiles(options: ImportOptions): Promise<ImportReport> {
   const { connection, onProgress = () => undefined } = options;
   const files = [...options.files].sort(
     (a, b) =>

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { SlabPool } from './slabs.js';
+import { BufferPool } from './buffer-pool.js';
 
-describe('SlabPool', () => {
+describe('BufferPool', () => {
   it('gives memory out again that fits', () => {
-    const pool = new SlabPool(1024 * 1024);
+    const pool = new BufferPool(1024 * 1024);
     const first = pool.bytes(20_000);
     assert.equal(first.length, 20_000);
     pool.give(first.buffer);
@@ -15,7 +15,7 @@ describe('SlabPool', () => {
   });
 
   it('gives up what stayed idle', () => {
-    const pool = new SlabPool(1024 * 1024);
+    const pool = new BufferPool(1024 * 1024);
     const taken = Array.from({ length: 4 }, () => pool.bytes(20_000));
     for (const { buffer } of taken) pool.give(buffer);
     assert.equal(pool.trim(), 0);
@@ -25,8 +25,8 @@ describe('SlabPool', () => {
     assert.equal(pool.idleBytes, 32 * 1024);
   });
 
-  it('keeps no more than its bound, and detaches memory that is no slab', () => {
-    const pool = new SlabPool(64 * 1024);
+  it('keeps no more than its bound, and detaches memory that is no buffer', () => {
+    const pool = new BufferPool(64 * 1024);
     const taken = Array.from({ length: 5 }, () => pool.bytes(20_000));
     for (const { buffer } of taken) pool.give(buffer);
     assert.equal(pool.idleBytes, 64 * 1024);

@@ -1,6 +1,6 @@
 import type { Source } from '../wire/source.js';
 import type { StringBuilder } from './columns.js';
-import type { Heap } from './heap.js';
+import type { StringArena } from './string-arena.js';
 
 /** For a string of n <= 12 bytes, the parts of its three inline words that count, at 3 * n. */
 const inlineMasks = new Int32Array(13 * 3);
@@ -13,13 +13,13 @@ for (let length = 0; length <= 12; length++) {
 const highBits = 0x80808080 | 0;
 
 /** Writes strings into columns in DuckDB's layout. Empty strings stay NULL. */
-export class Cells {
-  /** A string begins in the middle of a UTF-8 sequence, so a check of the whole heap would not find it broken. */
+export class ColumnWriter {
+  /** A string begins in the middle of a UTF-8 sequence, so a check of the whole arena would not find it broken. */
   suspect = false;
 
   constructor(
     readonly source: Source,
-    readonly heap: Heap,
+    readonly arena: StringArena,
   ) {}
 
   /** A string field of the payload. */
@@ -27,7 +27,7 @@ export class Cells {
     if (length === 0) return;
     const source = this.source;
     if (source.careful) {
-      this.heap.fits(length);
+      this.arena.fits(length);
       pos = source.repair(pos, length);
       length = source.to - pos;
     }
@@ -39,8 +39,8 @@ export class Cells {
     if (length > 12) {
       if ((source.bytes[pos]! & 0xc0) === 0x80) this.suspect = true;
       refs[at + 1] = view.getInt32(pos, true);
-      refs[at + 2] = this.heap.length;
-      this.heap.copy(source, pos, length);
+      refs[at + 2] = this.arena.length;
+      this.arena.copy(source, pos, length);
       return;
     }
     const mask = length * 3;
@@ -51,18 +51,18 @@ export class Cells {
     refs[at + 2] = b;
     refs[at + 3] = c;
     if (((a | b | c) & highBits) !== 0) {
-      // Left in the heap as well, so that the check of the heap covers it.
+      // Left in the arena as well, so that the check of the arena covers it.
       if ((a & 0xc0) === 0x80) this.suspect = true;
-      this.heap.copy(source, pos, length);
+      this.arena.copy(source, pos, length);
     }
   }
 
   /** An identifier's bytes as hex digits; all zeros are NULL. */
   id(column: StringBuilder, row: number, pos: number, length: number): void {
     if (length === 0 || this.isZero(pos, length)) return;
-    const start = this.heap.length;
-    this.heap.hex(this.source, pos, length);
-    this.fromHeap(column, row, start);
+    const start = this.arena.length;
+    this.arena.hex(this.source, pos, length);
+    this.fromArena(column, row, start);
   }
 
   /** Whether an identifier of 0, 8 or 16 bytes is all zeros. */
@@ -72,13 +72,13 @@ export class Cells {
     return true;
   }
 
-  /** What the heap holds since `start`. Nothing: NULL. */
-  fromHeap(column: StringBuilder, row: number, start: number): void {
-    this.heapRange(column, row, start, this.heap.length);
+  /** What the arena holds since `start`. Nothing: NULL. */
+  fromArena(column: StringBuilder, row: number, start: number): void {
+    this.arenaRange(column, row, start, this.arena.length);
   }
 
-  /** What the heap holds from `start` to `end`. Nothing: NULL. */
-  heapRange(column: StringBuilder, row: number, start: number, end: number): void {
+  /** What the arena holds from `start` to `end`. Nothing: NULL. */
+  arenaRange(column: StringBuilder, row: number, start: number, end: number): void {
     const length = end - start;
     if (length === 0) return;
     column.count++;
@@ -87,30 +87,30 @@ export class Cells {
 
   /** Like `text`, into four words that `StringBuilder.fill` takes. */
   textWords(words: Uint32Array, at: number, pos: number, length: number): void {
-    const start = this.heap.length;
+    const start = this.arena.length;
     this.textAtEnd(pos, length);
-    this.heapWords(words, at, start);
+    this.arenaWords(words, at, start);
   }
 
-  /** A string field of the payload at the end of the heap. */
+  /** A string field of the payload at the end of the arena. */
   textAtEnd(pos: number, length: number): void {
     const source = this.source;
     if (source.careful) {
-      this.heap.fits(length);
+      this.arena.fits(length);
       pos = source.repair(pos, length);
       length = source.to - pos;
     }
     if (length > 0 && (source.bytes[pos]! & 0xc0) === 0x80) this.suspect = true;
-    this.heap.copy(source, pos, length);
+    this.arena.copy(source, pos, length);
   }
 
-  /** Like `fromHeap`, into four words that `StringBuilder.fill` takes. */
-  heapWords(words: Uint32Array, at: number, start: number): void {
-    this.#ref(words, at, start, this.heap.length - start);
+  /** Like `fromArena`, into four words that `StringBuilder.fill` takes. */
+  arenaWords(words: Uint32Array, at: number, start: number): void {
+    this.#ref(words, at, start, this.arena.length - start);
   }
 
   #ref(words: Uint32Array, at: number, start: number, length: number): void {
-    const view = this.heap.view;
+    const view = this.arena.view;
     words[at] = length;
     if (length > 12) {
       words[at + 1] = view.getInt32(start, true);

@@ -3,41 +3,41 @@ import { freeBuffers } from './free.js';
 const least = 16 * 1024;
 const most = 32 * 1024 * 1024;
 
-/** The size of the slabs that `bytes` fit into: a power of two. */
-function slabBytes(bytes: number): number {
+/** The size of the buffers that `bytes` fit into: a power of two. */
+function bufferBytes(bytes: number): number {
   return Math.max(least, 2 ** Math.ceil(Math.log2(Math.max(1, bytes))));
 }
 
-/** A slab that `bytes` fit into, or ordinary memory when that is too large for slabs. */
+/** A buffer that `bytes` fit into, or ordinary memory when that is too large for buffers. */
 export function memoryFor(bytes: number): ArrayBufferLike {
-  return bytes > most ? new ArrayBuffer(bytes) : new SharedArrayBuffer(slabBytes(bytes));
+  return bytes > most ? new ArrayBuffer(bytes) : new SharedArrayBuffer(bufferBytes(bytes));
 }
 
 /**
- * Slabs of shared memory that nobody uses at the moment. Bodies and batches lie in slabs: threads share them
+ * Buffers of shared memory that nobody uses at the moment. Bodies and batches lie in buffers: threads share them
  * without a copy, V8 doesn't count them towards the limits that start a collection, and memory once touched
  * needs no mapping again.
  */
-export class SlabPool {
+export class BufferPool {
   readonly #idle = new Map<number, SharedArrayBuffer[]>();
   #idleBytes = 0;
   /** What stayed idle since the last `trim`. */
   #unusedBytes = 0;
   #droppedBytes = 0;
 
-  /** Beyond `maxIdleBytes` slabs are left to the collector. */
+  /** Beyond `maxIdleBytes` buffers are left to the collector. */
   constructor(private readonly maxIdleBytes: number) {}
 
   get idleBytes(): number {
     return this.#idleBytes;
   }
 
-  /** An idle slab that `bytes` fit into, or null. */
+  /** An idle buffer that `bytes` fit into, or null. */
   take(bytes: number): SharedArrayBuffer | null {
-    const slab = this.#idle.get(slabBytes(bytes))?.pop() ?? null;
-    if (slab !== null) this.#idleBytes -= slab.byteLength;
+    const buffer = this.#idle.get(bufferBytes(bytes))?.pop() ?? null;
+    if (buffer !== null) this.#idleBytes -= buffer.byteLength;
     this.#unusedBytes = Math.min(this.#unusedBytes, this.#idleBytes);
-    return slab;
+    return buffer;
   }
 
   /** Takes memory back that nobody reads any more; once only, since it may be in use again right after. */
@@ -60,7 +60,7 @@ export class SlabPool {
   }
 
   /**
-   * Leaves to the collector as many bytes as stayed idle since the last call, of the largest slabs first. Gives the
+   * Leaves to the collector as many bytes as stayed idle since the last call, of the largest buffers first. Gives the
    * bytes left to it since the last call, also by `give`.
    */
   trim(): number {

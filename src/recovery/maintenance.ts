@@ -19,7 +19,7 @@ import {
   type VerifyReport,
 } from './verify.js';
 
-export type UpkeepConfig = LakeConfig &
+export type CatalogMaintenanceConfig = LakeConfig &
   Pick<
     Config,
     | 'catalogBackupPath'
@@ -51,11 +51,11 @@ const longestLookMs = 60_000;
 const namedFiles = 100;
 
 /** The catalog's backups and checks, on demand and on a schedule, with metrics; on any node, one task at a time. */
-export class CatalogUpkeep {
+export class CatalogMaintenance {
   readonly backups: Storage;
   readonly #catalog: Catalog;
   readonly #storage: Storage;
-  readonly #metrics: ReturnType<typeof upkeepMetrics>;
+  readonly #metrics: ReturnType<typeof catalogMaintenanceMetrics>;
   readonly #schedule: CatalogBackups;
   #timer: NodeJS.Timeout | undefined;
   #tail: Promise<unknown> = Promise.resolve();
@@ -67,13 +67,13 @@ export class CatalogUpkeep {
   /** Throws StorageError('invalid') when CANARDSTACK_CATALOG_BACKUP_PATH is no folder or URL. */
   constructor(
     private readonly lake: Pick<Lake, 'withConnection' | 'maintenance' | 'alone' | 'time'>,
-    private readonly config: UpkeepConfig,
+    private readonly config: CatalogMaintenanceConfig,
     private readonly telemetry: Telemetry,
   ) {
     this.#catalog = catalogFrom(config);
     this.backups = openStorage(backupPath(config), config);
     this.#storage = openStorage(this.#catalog.dataPath, config);
-    this.#metrics = upkeepMetrics(telemetry, this.#catalog.kind);
+    this.#metrics = catalogMaintenanceMetrics(telemetry, this.#catalog.kind);
     const { kind, dataPath } = this.#catalog;
     this.#schedule = new CatalogBackups({
       config,
@@ -213,7 +213,7 @@ export function backupPath(config: Pick<Config, 'catalogBackupPath' | 'dataDir'>
   return config.catalogBackupPath ?? join(resolve(config.dataDir), 'backups');
 }
 
-function upkeepMetrics({ registry }: Telemetry, kind: string) {
+function catalogMaintenanceMetrics({ registry }: Telemetry, kind: string) {
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });
   new Gauge({
     name: 'canardstack_catalog_info',

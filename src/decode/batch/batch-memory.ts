@@ -1,14 +1,14 @@
 import { memoryFor } from '../../schema/index.js';
 
 /** Where a finished batch's buffers live: one piece of memory for all of them. */
-export class Arena {
+export class BatchMemory {
   readonly memory: ArrayBufferLike;
   #used = 0;
 
-  /** `total`: upper bound of what will be taken, in bytes, alignment not counted. `slab` is used if it is large enough. */
-  constructor(total: number, takes: number, slab: ArrayBufferLike | null) {
+  /** `total`: upper bound of what will be taken, in bytes, alignment not counted. `buffer` is used if it is large enough. */
+  constructor(total: number, takes: number, buffer: ArrayBufferLike | null) {
     const size = total + takes * 8;
-    this.memory = slab !== null && slab.byteLength >= size ? slab : memoryFor(size);
+    this.memory = buffer !== null && buffer.byteLength >= size ? buffer : memoryFor(size);
   }
 
   /** Not zeroed: every byte that is read is written before. */

@@ -8,10 +8,10 @@ import type { CommitLock, HeldLock } from './commit-lock.js';
 import { dayFile, insertStatement, type DayFile } from './day-file.js';
 import type { FileSync } from './durable.js';
 import { daysOf, syncPath } from './durable.js';
-import type { Feed } from './feed.js';
+import type { LoadedBatches } from './table-function.js';
 import type { InstanceHost } from './host.js';
 import type { PendingFiles } from './pending-files.js';
-import type { FilePlace } from './place-file.js';
+import type { FileStore } from './file-store.js';
 import { assertOwned } from './ownership.js';
 import {
   checkProgress,
@@ -43,7 +43,7 @@ export interface WriterOptions {
   readonly files: FileSync | null;
   /** Where Parquet goes, with a trailing slash. */
   readonly dataPath: string;
-  readonly place: FilePlace;
+  readonly fileStore: FileStore;
   readonly pending: PendingFiles;
   /** Tables with fewer rows than this in a commit stay in the catalog. */
   readonly dataInliningRowLimit: number;
@@ -179,12 +179,12 @@ export class Writer {
     const begun = performance.now();
     const deadline = begun + this.options.timeoutMs;
     const { generation } = this.options.host;
-    let feed: Feed;
+    let loaded: LoadedBatches;
     try {
       checkProgress(progress);
       assertOwned(this.options.ownership);
       await this.#connection.connected();
-      feed = await this.options.host.current.feed.load(batches);
+      loaded = await this.options.host.current.tableFunction.load(batches);
     } catch (error) {
       throw asCommitError(error);
     }
@@ -194,25 +194,25 @@ export class Writer {
     const targets = () => [...files.values()].map((file) => file.path);
     const state = { commitSent: false };
     try {
-      const days = daysOfTables(batches, feed);
-      await this.#writeFiles(days, feed, files, progress, deadline);
+      const days = daysOfTables(batches, loaded);
+      await this.#writeFiles(days, loaded, files, progress, deadline);
       await retryConflicts(
         deadline,
         async (attempt) => {
           if (attempt > 1) this.#retries.inc();
           if (this.options.host.generation !== generation)
             throw new CommitError('unavailable', 'the lake was opened again meanwhile');
-          await this.#locked(() => this.#transaction(days, feed, files, progress, deadline, state));
+          await this.#locked(() => this.#transaction(days, loaded, files, progress, deadline, state));
         },
         () => this.#conflicts.inc(),
       );
       this.options.faults?.('lake.committed');
-      feed.free();
+      loaded.free();
       this.#total.observe((performance.now() - begun) / 1000);
       await pending.committed(targets());
       await this.#settle(progress.map((entry) => entry.stream));
       return {
-        rows: feed.tables.reduce((sum, table) => sum + table.rows, 0),
+        rows: loaded.tables.reduce((sum, table) => sum + table.rows, 0),
         snapshotId: await lastSnapshot(this.#connection.current),
         milliseconds: performance.now() - begun,
       };
@@ -222,44 +222,44 @@ export class Writer {
       else await pending.failed(targets());
       throw error;
     } finally {
-      feed.close();
+      loaded.close();
     }
   }
 
   /** Large tables go to Parquet before the transaction: it is short then, and what is written stays for its retries. */
   async #writeFiles(
     days: DaysOfTables,
-    feed: Feed,
+    loaded: LoadedBatches,
     files: Map<TableName, DayFile>,
     progress: readonly StreamProgress[],
     deadline: number,
   ): Promise<void> {
-    const { place, pending } = this.options;
+    const { fileStore, pending } = this.options;
     const streams = progress.map((entry) => entry.stream);
-    const placing: Promise<void>[] = [];
+    const uploads: Promise<void>[] = [];
     let at = performance.now();
     try {
-      for (const table of feed.tables) {
+      for (const table of loaded.tables) {
         const file = this.#dayFileOf(days, table, progress);
         if (file === null) continue;
         await pending.add(file.path, streams);
         files.set(table.table, file);
-        const path = await place.begin(file.path);
+        const path = await fileStore.begin(file.path);
         const connection =
           this.options.host.current.parquet?.connection ?? (await this.#connection.connected());
         await this.#connection.bounded(connection, deadline, () => connection.run(file.write(path)));
-        const placed = place.finish(file.path, path);
+        const uploaded = fileStore.finish(file.path, path);
         // It is awaited below; until then its failure must not count as unhandled.
-        placed.catch(() => undefined);
-        placing.push(placed);
+        uploaded.catch(() => undefined);
+        uploads.push(uploaded);
       }
-      await Promise.all(placing);
+      await Promise.all(uploads);
       at = this.#observe('files', at);
       await this.#syncFiles(days);
       this.#observe('sync', at);
     } catch (error) {
       // A file that arrives later could not be discarded any more.
-      await Promise.allSettled(placing);
+      await Promise.allSettled(uploads);
       this.options.host.notice(error);
       throw asCommitError(error);
     }
@@ -296,7 +296,7 @@ export class Writer {
 
   async #transaction(
     days: DaysOfTables,
-    feed: Feed,
+    loaded: LoadedBatches,
     files: ReadonlyMap<TableName, DayFile>,
     progress: readonly StreamProgress[],
     deadline: number,
@@ -314,8 +314,8 @@ export class Writer {
       const current = await this.#connection.bounded(connection, deadline, () =>
         readProgress(connection, streams),
       );
-      refuseStale(progress, current, feed.tables.length > 0, identity, this.#inherited);
-      for (const table of feed.tables) {
+      refuseStale(progress, current, loaded.tables.length > 0, identity, this.#inherited);
+      for (const table of loaded.tables) {
         const file = files.get(table.table);
         await (file ? run(file.add) : this.#insert(run, table));
       }
@@ -347,7 +347,7 @@ export class Writer {
   /** The file to write when the rows are many and all of one day; null leaves them to INSERT. */
   #dayFileOf(
     daysOfTables: DaysOfTables,
-    table: Feed['tables'][number],
+    table: LoadedBatches['tables'][number],
     progress: readonly StreamProgress[],
   ): DayFile | null {
     if (table.rows === 0 || this.#inlined(table)) return null;
@@ -357,11 +357,14 @@ export class Writer {
     return dayFile(this.options.dataPath, table.table, day, table.select, progress);
   }
 
-  #inlined({ rows, textBytes }: Feed['tables'][number]): boolean {
+  #inlined({ rows, textBytes }: LoadedBatches['tables'][number]): boolean {
     return rows < this.options.dataInliningRowLimit && textBytes() <= maxInlinedBytes;
   }
 
-  async #insert(run: (sql: string) => Promise<unknown>, table: Feed['tables'][number]): Promise<void> {
+  async #insert(
+    run: (sql: string) => Promise<unknown>,
+    table: LoadedBatches['tables'][number],
+  ): Promise<void> {
     const limit = this.options.dataInliningRowLimit;
     const columns = tableDef(table.table).columns.map((column) => column.name);
     const insert = insertStatement(table.table, columns, table.select);
@@ -395,9 +398,9 @@ function inliningSql(rowLimit: number): string {
 /** Midnights UTC (ms) of the rows of each table; null when they are too many to list. */
 type DaysOfTables = ReadonlyMap<TableName, number[] | null>;
 
-function daysOfTables(batches: readonly ColumnBatch[], feed: Feed): DaysOfTables {
+function daysOfTables(batches: readonly ColumnBatch[], loaded: LoadedBatches): DaysOfTables {
   return new Map(
-    feed.tables.map(({ table }) => {
+    loaded.tables.map(({ table }) => {
       const timestamp = tableDef(table).columns.findIndex((column) => column.name === 'timestamp');
       return [table, daysOf(batches, table, timestamp)];
     }),

@@ -2,18 +2,18 @@ import duckdb from '@duckdb/node-bindings';
 import { randomUUID } from 'node:crypto';
 import { messageOf, literal } from '../duckdb/index.js';
 import { tableDef, type ColumnBatch, type TableBatch, type TableName } from '../schema/index.js';
-import { ChunkFiller, chunkRows, columnTypes, HeapLoader, type LoadedHeap } from './chunks.js';
+import { ChunkFiller, chunkRows, columnTypes, StringArenaLoader, type LoadedArena } from './chunks.js';
 
-/** Batches whose heaps are in DuckDB's memory, to be read by `INSERT ... FROM canardstack_feed(...)`. */
-export interface Feed {
+/** Batches whose arenas are in DuckDB's memory, to be read by `INSERT ... FROM canardstack_batch(...)`. */
+export interface LoadedBatches {
   /**
    * Tables that have rows, each with the SELECT that reads them, columns in the table's order. `textBytes` goes through
    * all strings of the table's rows.
    */
   readonly tables: readonly { table: TableName; rows: number; textBytes: () => number; select: string }[];
-  /** The SQL of `tables` gives an error from then on; the heaps go once nobody reads them. */
+  /** The SQL of `tables` gives an error from then on; the arenas go once nobody reads them. */
   close(): void;
-  /** The same, and frees the heaps at once. Only after every statement that read the feed has ended. */
+  /** The same, and frees the arenas at once. Only after every statement that read them has ended. */
   free(): void;
 }
 
@@ -30,18 +30,18 @@ interface Cursor {
   row: number;
 }
 
-const functionName = 'canardstack_feed';
+const functionName = 'canardstack_batch';
 const yieldBytes = 4 * 1024 * 1024;
 
 /**
  * A table function over column buffers: DuckDB's insert pipeline pulls chunks from it, so rows go from the
  * decoder's buffers to the Parquet writer without a staging table. One copy of the strings is made, into
  * DuckDB's memory; chunks are filled on the main thread one at a time, between other work of the event loop.
- * Feeds are found by a random name, so SQL from outside can't read them.
+ * Batches are found by a random name, so SQL from outside can't read them.
  */
-export class FeedFunction {
+export class BatchTableFunction {
   readonly #sources = new Map<string, Source>();
-  readonly #heaps = new HeapLoader();
+  readonly #arenas = new StringArenaLoader();
 
   constructor(threads: number) {
     this.#threads = threads;
@@ -56,7 +56,7 @@ export class FeedFunction {
     duckdb.table_function_set_bind(fn, (info) => {
       try {
         const source = this.#sources.get(duckdb.get_varchar(duckdb.bind_get_parameter(info, 0)));
-        if (!source) throw new Error('no such feed');
+        if (!source) throw new Error('no such batch');
         const { def } = source.filler;
         for (const [i, type] of columnTypes(def.name).entries()) {
           duckdb.bind_add_result_column(info, (def.columns[i] as { name: string }).name, type);
@@ -84,18 +84,18 @@ export class FeedFunction {
     duckdb.register_table_function(connection, fn);
   }
 
-  /** Copies the batches' heaps; yields to the event loop every few MB. Throws TypeError on a batch that doesn't fit its table. */
-  async load(batches: readonly ColumnBatch[]): Promise<Feed> {
+  /** Copies the batches' arenas; yields to the event loop every few MB. Throws TypeError on a batch that doesn't fit its table. */
+  async load(batches: readonly ColumnBatch[]): Promise<LoadedBatches> {
     const sources = new Map<
       TableName,
       { filler: ChunkFiller; parts: Source['parts'][number][]; rows: number; batches: TableBatch[] }
     >();
-    const heaps: LoadedHeap[] = [];
+    const arenas: LoadedArena[] = [];
     let copied = 0;
     for (const batch of batches) {
-      const heap = this.#heaps.load(batch.heap);
-      heaps.push(heap);
-      copied += batch.heap.byteLength;
+      const arena = this.#arenas.load(batch.arena);
+      arenas.push(arena);
+      copied += batch.arena.byteLength;
       for (const table of batch.tables) {
         if (table.rows === 0) continue;
         let source = sources.get(table.table);
@@ -107,7 +107,7 @@ export class FeedFunction {
         filler.check(table);
         source.parts.push({
           rows: table.rows,
-          fill: (chunk, from, n) => filler.fill(chunk, table, heap, from, n),
+          fill: (chunk, from, n) => filler.fill(chunk, table, arena, from, n),
         });
         source.rows += table.rows;
         source.batches.push(table);
@@ -134,7 +134,7 @@ export class FeedFunction {
       close,
       free: () => {
         close();
-        for (const heap of heaps.splice(0)) this.#heaps.free(heap);
+        for (const arena of arenas.splice(0)) this.#arenas.free(arena);
       },
     };
   }

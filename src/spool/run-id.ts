@@ -7,7 +7,7 @@ import { syncFolder } from './segment.js';
 const kept = 1000;
 
 /** One run of a process on a spool folder. */
-export interface Incarnation {
+export interface RunId {
   readonly id: string;
   /** The runs before it, on this folder or on the one that it is a copy of. */
   readonly predecessors: ReadonlySet<string>;
@@ -17,7 +17,7 @@ export interface Incarnation {
  * Begins a run: its id is in the folder, durably, before anything is committed under it. Two servers on copies of one
  * folder have the same node id, but from their starts on each has ids that the other does not know.
  */
-export async function beginIncarnation(folder: string): Promise<Incarnation> {
+export async function beginRun(folder: string): Promise<RunId> {
   const path = join(folder, 'incarnations');
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';

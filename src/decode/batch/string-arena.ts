@@ -22,7 +22,7 @@ const keep = Int32Array.of(0, 0xff, 0xffff, 0xffffff);
 const filler = Int32Array.of(0x61616161, 0x61616100, 0x61610000, 0x61000000);
 
 /** Bytes that a batch's strings point into; grows at its end, and is cut back when a record is rejected. */
-export class Heap {
+export class StringArena {
   bytes: Uint8Array<ArrayBuffer> = new Uint8Array(1024 * 1024);
   view: DataView<ArrayBuffer> = new DataView(this.bytes.buffer);
   length = 0;
@@ -64,7 +64,7 @@ export class Heap {
     this.view = new DataView(grown.buffer);
   }
 
-  /** Empties the heap; gives memory back after an unusually large batch. */
+  /** Empties the arena; gives memory back after an unusually large batch. */
   reset(): void {
     this.length = 0;
     this.#held.release();

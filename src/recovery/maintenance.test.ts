@@ -6,16 +6,16 @@ import { columnBatch } from '../../test/support/batch.js';
 import { lakeConfig, openTestLake, silentTelemetry } from '../../test/support/open-lake.js';
 import { temporaryFolder } from '../../test/support/server.js';
 import type { Lake } from '../lake/index.js';
-import { CatalogUpkeep } from './upkeep.js';
+import { CatalogMaintenance } from './maintenance.js';
 
 const noon = Math.floor(Date.now() / 86_400_000) * 86_400_000_000 - 43_200_000_000;
 
 describe('the scheduled verification', () => {
   let folder: string;
   let lake: Lake;
-  const opened: CatalogUpkeep[] = [];
+  const opened: CatalogMaintenance[] = [];
 
-  const upkeepWith = (catalogVerifyRepair: boolean) => {
+  const maintenanceWith = (catalogVerifyRepair: boolean) => {
     const config = {
       ...lakeConfig(folder, { dataInliningRowLimit: 10 }),
       catalogBackupPath: join(folder, 'backups'),
@@ -25,9 +25,9 @@ describe('the scheduled verification', () => {
       catalogVerifyRepair,
       catalogOrphanMinAgeSecs: 3600,
     };
-    const upkeep = new CatalogUpkeep(lake, config, silentTelemetry());
-    opened.push(upkeep);
-    return upkeep;
+    const catalogMaintenance = new CatalogMaintenance(lake, config, silentTelemetry());
+    opened.push(catalogMaintenance);
+    return catalogMaintenance;
   };
   const files = async () => {
     const found = await readdir(join(folder, 'data'), { recursive: true });
@@ -56,40 +56,40 @@ describe('the scheduled verification', () => {
     }
   });
   after(async () => {
-    for (const upkeep of opened) await upkeep.stop();
+    for (const catalogMaintenance of opened) await catalogMaintenance.stop();
     await lake.close();
     await rm(folder, { recursive: true, force: true });
   });
 
   it('removes nothing by default', async () => {
-    const upkeep = upkeepWith(false);
+    const catalogMaintenance = maintenanceWith(false);
     const key = await orphan('a');
-    for (let i = 0; i < 3; i++) assert.deepEqual((await upkeep.scheduledVerify()).removed, []);
+    for (let i = 0; i < 3; i++) assert.deepEqual((await catalogMaintenance.scheduledVerify()).removed, []);
     assert.ok((await files()).includes(key));
     await rm(join(folder, 'data', key));
   });
 
   it('removes an orphan only after it was named, and what came since only the next time', async () => {
-    const upkeep = upkeepWith(true);
+    const catalogMaintenance = maintenanceWith(true);
     const first = await orphan('first');
-    assert.deepEqual((await upkeep.scheduledVerify()).removed, []);
+    assert.deepEqual((await catalogMaintenance.scheduledVerify()).removed, []);
     const second = await orphan('second');
-    assert.deepEqual((await upkeep.scheduledVerify()).removed, [first]);
-    assert.deepEqual((await upkeep.scheduledVerify()).removed, [second]);
+    assert.deepEqual((await catalogMaintenance.scheduledVerify()).removed, [first]);
+    assert.deepEqual((await catalogMaintenance.scheduledVerify()).removed, [second]);
     assert.equal((await files()).length, 2);
-    assert.equal((await upkeep.scheduledVerify()).ok, true);
+    assert.equal((await catalogMaintenance.scheduledVerify()).ok, true);
   });
 
   it('removes nothing while a file of the lake is missing', async () => {
-    const upkeep = upkeepWith(true);
+    const catalogMaintenance = maintenanceWith(true);
     const key = await orphan('third');
-    await upkeep.scheduledVerify();
+    await catalogMaintenance.scheduledVerify();
     const [lost = ''] = (await files()).filter((name) => name !== key);
     await rename(join(folder, 'data', lost), join(folder, 'aside'));
-    for (let i = 0; i < 2; i++) assert.deepEqual((await upkeep.scheduledVerify()).removed, []);
+    for (let i = 0; i < 2; i++) assert.deepEqual((await catalogMaintenance.scheduledVerify()).removed, []);
     assert.ok((await files()).includes(key));
     await rename(join(folder, 'aside'), join(folder, 'data', lost));
-    assert.deepEqual((await upkeep.scheduledVerify()).removed, []);
-    assert.deepEqual((await upkeep.scheduledVerify()).removed, [key]);
+    assert.deepEqual((await catalogMaintenance.scheduledVerify()).removed, []);
+    assert.deepEqual((await catalogMaintenance.scheduledVerify()).removed, [key]);
   });
 });
