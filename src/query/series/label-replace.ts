@@ -1,5 +1,5 @@
 import { QueryError } from '../../lake/query-error.js';
-import { compileRegex } from '../text/re2.js';
+import { compileRegex, type Dot } from '../text/re2.js';
 import { mergeEqual, type StepSeries } from './series.js';
 
 /** Any text but none: label names are UTF-8. */
@@ -17,13 +17,14 @@ function bounded(value: string, where: string): string {
   throw new QueryError('limit', `${where} gives a label of more than ${longestLabel} characters`);
 }
 
-/** label_replace: target, replacement, source, pattern. Throws QueryError. */
+/** label_replace: target, replacement, source, pattern; `dot` is the language's. Throws QueryError. */
 export function labelReplace(
   series: readonly StepSeries[],
   [target = '', template = '', source = '', pattern = '']: readonly string[],
+  dot: Dot = 'any',
 ): StepSeries[] {
   checkLabel(target, 'label_replace()');
-  const regex = compileRegex(pattern, 'any');
+  const regex = compileRegex(pattern, dot);
   const names = new Map(Object.entries(regex.namedGroups()));
   return mergeEqual(
     series.map((one) => {

@@ -30,6 +30,26 @@ function power(base: number, exponent: number): number {
     : base ** exponent;
 }
 
+/** How tight the operators bind; only `^` groups to the right. */
+export const precedence: ReadonlyMap<string, number> = new Map([
+  ['or', 1],
+  ['and', 2],
+  ['unless', 2],
+  ['==', 3],
+  ['!=', 3],
+  ['<=', 3],
+  ['<', 3],
+  ['>=', 3],
+  ['>', 3],
+  ['+', 4],
+  ['-', 4],
+  ['*', 5],
+  ['/', 5],
+  ['%', 5],
+  ['atan2', 5],
+  ['^', 6],
+]);
+
 type Cardinality = 'one-to-one' | 'many-to-one' | 'one-to-many';
 
 /** Which series of two vectors belong together. */

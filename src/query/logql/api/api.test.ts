@@ -1,7 +1,6 @@
 import { after, before, describe, it, mock } from 'node:test';
 import assert from 'node:assert/strict';
 import { logRow, start, testLoki, type TestLoki } from '../fixture.test.js';
-import { formatSample } from './encode.js';
 
 const end = start + 60_000_000_000n;
 const range = { start: String(start), end: String(end) };
@@ -316,6 +315,21 @@ describe('the limits of the Loki API', () => {
     }
   });
 
+  it('counts the series of the answer, not those that it reduces', async () => {
+    const loki = await testLoki({ maxSeries: 2 });
+    try {
+      await loki.lake.insert('logs', rows);
+      const counts = 'sum by (service_name) (count_over_time({service_name=~".+"}[1h]))';
+      const ask = (query: string) => loki.get('query', { query, time: range.end });
+      assert.match((await ask(counts)).body, /more than 2 series/);
+      const reduced = await ask(`topk(1, ${counts})`);
+      assert.equal(reduced.status, 200, reduced.body);
+      assert.equal(reduced.json().data.result.length, 1);
+    } finally {
+      await loki.close();
+    }
+  });
+
   it('ends a query at its time limit, in JavaScript too', { timeout: 60_000 }, async () => {
     const loki = await testLoki({ timeoutMs: 1500 });
     try {
@@ -372,14 +386,5 @@ describe('the limits of the Loki API', () => {
     } finally {
       await loki.close();
     }
-  });
-});
-
-describe('sample values', () => {
-  it('are written without exponents', () => {
-    assert.equal(formatSample(1e21), '1000000000000000000000');
-    assert.equal(formatSample(1.5e-7), '0.00000015');
-    assert.equal(formatSample(-2.25e22), '-22500000000000000000000');
-    assert.deepEqual([NaN, Infinity, -Infinity, 0.1].map(formatSample), ['NaN', '+Inf', '-Inf', '0.1']);
   });
 });

@@ -1,8 +1,18 @@
+import type { Grid } from '../../series/grid.js';
+import { Labels } from '../../series/labels.js';
+import {
+  atSteps,
+  matrixForm,
+  renderSeries,
+  samplePair,
+  vectorForm,
+  type ResultSeries,
+  type SeriesForm,
+} from '../../series/render.js';
+import type { StepSeries, Value } from '../../series/series.js';
+import { plainDecimal } from '../../text/numbers.js';
 import type { ExecStats } from '../exec/context.js';
 import type { LogEntry } from '../exec/logs.js';
-import { Labels } from '../../series/labels.js';
-import { atSteps, matrixForm, samplePair, type ResultSeries, type SeriesForm } from '../../series/render.js';
-import type { Labels as LabelList, Result, Steps } from '../exec/series.js';
 
 /** Loki's `stats` object. Only what is measured is filled in; bytes are not. */
 export function encodeStats(stats: ExecStats, seconds: number, returned: number) {
@@ -64,65 +74,47 @@ export function encodeStreams(entries: readonly LogEntry[], categorize: boolean)
   return [...streams.values()];
 }
 
-/** A sample value as Go's strconv 'f' format writes it, never with an exponent. */
-export function formatSample(value: number): string {
-  if (Number.isNaN(value)) return 'NaN';
-  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
-  const text = String(value);
-  const match = /^(-?)(\d)(?:\.(\d+))?e([+-]\d+)$/.exec(text);
-  if (!match) return text;
-  const [, sign = '', whole = '', fraction = '', exponent] = match;
-  const power = Number(exponent);
-  const digits = whole + fraction;
-  return power < 0
-    ? `${sign}0.${'0'.repeat(-power - 1)}${digits}`
-    : `${sign}${digits}${'0'.repeat(power - fraction.length)}`;
-}
-
-function seconds(nanoseconds: bigint): number {
-  return Number(nanoseconds / 1_000_000n) / 1000;
-}
-
-function stepTime(steps: Steps, k: number): number {
-  return seconds(steps.start + BigInt(steps.step) * BigInt(k));
-}
-
 /** The series of a range query in the order of their labels; their points are made when they are written. */
-export function matrixSeries(result: Result, steps: Steps): ResultSeries[] {
-  const start = Number(steps.start / 1_000_000n) + Number(steps.start % 1_000_000n) / 1e6;
-  const grid = { start, step: steps.step / 1e6, count: steps.count };
-  if (result.kind === 'scalar') {
-    const values = new Float64Array(steps.count).fill(result.value);
-    return [atSteps({ labels: Labels.empty, values, present: new Uint8Array(steps.count).fill(1) }, grid)];
-  }
-  return [...result.series]
-    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
-    .map(({ labels, values, present }) => atSteps({ labels: Labels.of(labels), values, present }, grid));
+export function matrixSeries(value: Value, grid: Grid): ResultSeries[] {
+  return byLabels(seriesOf(value, grid.count)).map((series) => atSteps(series, grid));
 }
 
-/** As Loki writes a matrix: samples without exponents. */
-export const lokiMatrix: SeriesForm<ResultSeries> = {
-  ...matrixForm,
-  sample: (ms, value) => samplePair(Math.trunc(ms), formatSample(value)),
-};
-
-/** The only step of an instant query; the order of series is the query's (sort, topk) or that of their labels. */
-export function encodeInstant(result: Result, steps: Steps, ordered: boolean) {
-  const time = stepTime(steps, 0);
-  if (result.kind === 'scalar') {
-    return { resultType: 'scalar' as const, result: [time, formatSample(result.value)] as const };
-  }
-  const series = result.series.filter(({ present }) => present[0]);
-  if (!ordered) series.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-  return {
-    resultType: 'vector' as const,
-    result: series.map(({ labels, values }) => ({
-      metric: metric(labels),
-      value: [time, formatSample(values[0] ?? NaN)] as const,
-    })),
-  };
+/** The series of an instant query; `ordered`: in the order that they have (sort, topk), not in that of their labels. */
+export function instantSeries(value: Value, grid: Grid, ordered: boolean): ResultSeries[] {
+  const series = seriesOf(value, grid.count).filter(({ present }) => present[0]);
+  return (ordered ? series : byLabels(series)).map((one) => atSteps(one, grid));
 }
 
-function metric(labels: LabelList): object {
-  return Object.fromEntries(labels);
+/** The only sample of a scalar. */
+export function scalarSample(values: Float64Array, grid: Grid): object {
+  return [Math.trunc(grid.start) / 1000, plainDecimal(values[0] ?? NaN)];
+}
+
+function seriesOf(value: Value, steps: number): readonly StepSeries[] {
+  if (value.type === 'vector') return value.series;
+  if (value.type === 'string') return [];
+  return [{ labels: Labels.empty, values: value.values, present: new Uint8Array(steps).fill(1) }];
+}
+
+function byLabels(series: readonly StepSeries[]): StepSeries[] {
+  return [...series].sort((a, b) => a.labels.compare(b.labels));
+}
+
+/** As Loki writes samples: whole milliseconds, never an exponent. */
+const sample = (ms: number, value: number) => samplePair(Math.trunc(ms), plainDecimal(value));
+
+const forms = {
+  matrix: { ...matrixForm, sample },
+  vector: { ...vectorForm, sample },
+} satisfies Record<string, SeriesForm<ResultSeries>>;
+
+/** The body of the answer to a metric query, in pieces. */
+export async function* seriesAnswer(
+  resultType: keyof typeof forms,
+  series: readonly ResultSeries[],
+  stats?: object,
+): AsyncGenerator<string> {
+  yield `{"status":"success","data":{"resultType":"${resultType}","result":`;
+  yield* renderSeries(series, forms[resultType]);
+  yield stats ? `,"stats":${JSON.stringify(stats)}}}` : '}}';
 }

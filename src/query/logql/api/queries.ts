@@ -1,17 +1,23 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { QueryRequest } from '../../server/endpoint.js';
 import type { QueryLimits } from '../../server/guard.js';
-import { renderSeries, type ResultSeries } from '../../series/render.js';
 import { streamed, success } from '../../server/reply.js';
 import type { ExecContext } from '../exec/context.js';
 import { runLogs } from '../exec/logs.js';
-import { evaluate } from '../exec/metrics.js';
-import type { Steps } from '../exec/series.js';
+import { evaluate } from '../exec/evaluate.js';
 import { compilePipeline } from '../pipeline/compile.js';
+import { gridOf, type Steps } from '../plan/steps.js';
 import type { Expr, MetricExpr } from '../syntax/ast.js';
 import { format } from '../syntax/format.js';
 import { parse } from '../syntax/parse.js';
-import { encodeInstant, encodeStats, encodeStreams, lokiMatrix, matrixSeries } from './encode.js';
+import {
+  encodeStats,
+  encodeStreams,
+  instantSeries,
+  matrixSeries,
+  scalarSample,
+  seriesAnswer,
+} from './encode.js';
 import { invalid } from '../../server/params.js';
 import { LokiParams } from './params.js';
 
@@ -50,16 +56,12 @@ function check(expr: Expr): void {
   }
 }
 
-function respond(data: object, ctx: ExecContext, begun: number, returned: number): object {
-  const stats = encodeStats(ctx.stats, (performance.now() - begun) / 1000, returned);
-  return { status: 'success', data: { ...data, stats } };
+function statsOf(ctx: ExecContext, begun: number, returned: number): object {
+  return encodeStats(ctx.stats, (performance.now() - begun) / 1000, returned);
 }
 
-/** The body of a matrix answer, in pieces. */
-export async function* matrixAnswer(series: readonly ResultSeries[], stats?: object): AsyncGenerator<string> {
-  yield '{"status":"success","data":{"resultType":"matrix","result":';
-  yield* renderSeries(series, lokiMatrix);
-  yield stats ? `,"stats":${JSON.stringify(stats)}}}` : '}}';
+function respond(data: object, ctx: ExecContext, begun: number, returned: number): object {
+  return { status: 'success', data: { ...data, stats: statsOf(ctx, begun, returned) } };
 }
 
 /** The longest range with its offset that is read before `start`. */
@@ -129,9 +131,8 @@ export function queryRange(request: QueryRequest, limits: QueryLimits): Plan {
   const steps: Steps = { start, step, count };
   return async (ctx) => {
     const begun = performance.now();
-    const series = matrixSeries(await evaluate(expr, steps, ctx), steps);
-    const stats = encodeStats(ctx.stats, (performance.now() - begun) / 1000, series.length);
-    return streamed(matrixAnswer(series, stats));
+    const series = matrixSeries(await evaluate(expr, steps, ctx), gridOf(steps));
+    return streamed(seriesAnswer('matrix', series, statsOf(ctx, begun, series.length)));
   };
 }
 
@@ -155,10 +156,15 @@ export function queryInstant(request: QueryRequest, limits: QueryLimits): Plan {
   const time = params.time('time') ?? BigInt(Date.now()) * 1_000_000n;
   checkLookback(expr, limits.maxRangeMs);
   const steps: Steps = { start: time, step: 1, count: 1 };
+  const grid = gridOf(steps);
   return async (ctx) => {
     const begun = performance.now();
+    const value = await evaluate(expr, steps, ctx);
+    if (value.type === 'scalar') {
+      return respond({ resultType: 'scalar', result: scalarSample(value.values, grid) }, ctx, begun, 1);
+    }
     const ordered = expr.kind === 'vector' && /^(sort|topk|bottomk)/.test(expr.op);
-    const data = encodeInstant(await evaluate(expr, steps, ctx), steps, ordered);
-    return respond(data, ctx, begun, data.result.length);
+    const series = instantSeries(value, grid, ordered);
+    return streamed(seriesAnswer('vector', series, statsOf(ctx, begun, series.length)));
   };
 }

@@ -1,16 +1,16 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { QueryRequest } from '../../server/endpoint.js';
 import type { QueryLimits } from '../../server/guard.js';
-import { evaluate } from '../exec/metrics.js';
-import type { Steps } from '../exec/series.js';
+import { evaluate } from '../exec/evaluate.js';
 import { streamColumns, streamSql } from '../model/columns.js';
 import type { LogExpr, MetricExpr } from '../syntax/ast.js';
-import { encodeInstant, matrixSeries } from './encode.js';
+import { gridOf, type Steps } from '../plan/steps.js';
+import { instantSeries, matrixSeries, seriesAnswer } from './encode.js';
 import { selection, whereSql } from './metadata.js';
 import { invalid as invalidParameter } from '../../server/params.js';
 import { streamed } from '../../server/reply.js';
 import { LokiParams } from './params.js';
-import { matrixAnswer, type Plan } from './queries.js';
+import type { Plan } from './queries.js';
 
 /** GET or POST /loki/api/v1/index/stats: counted, not estimated. There are no chunks; the streams stand for them. */
 export function indexStats(request: QueryRequest, limits: QueryLimits): Plan {
@@ -58,8 +58,8 @@ export function indexVolume(request: QueryRequest, limits: QueryLimits): Plan {
   const steps: Steps = { start: to, step: 1, count: 1 };
   return async (ctx) => {
     const sorted: MetricExpr = { kind: 'vector', op: 'sort_desc', expr };
-    const data = encodeInstant(await evaluate(sorted, steps, ctx), steps, true);
-    return { status: 'success', data: { ...data, result: data.result.slice(0, limit) } };
+    const series = instantSeries(await evaluate(sorted, steps, ctx), gridOf(steps), true);
+    return streamed(seriesAnswer('vector', series.slice(0, limit)));
   };
 }
 
@@ -74,11 +74,16 @@ export function indexVolumeRange(request: QueryRequest, limits: QueryLimits): Pl
   // A window ends at its step, so the first one is a step after the start.
   const steps: Steps = { start: from + BigInt(step), step, count: Math.max(1, count) };
   return async (ctx) => {
-    const series = matrixSeries(await evaluate(expr, steps, ctx), steps).map((one) => ({
+    const series = matrixSeries(await evaluate(expr, steps, ctx), gridOf(steps)).map((one) => ({
       one,
       total: Array.from(one.points().values).reduce((sum, value) => sum + value, 0),
     }));
     series.sort((a, b) => b.total - a.total);
-    return streamed(matrixAnswer(series.slice(0, limit).map(({ one }) => one)));
+    return streamed(
+      seriesAnswer(
+        'matrix',
+        series.slice(0, limit).map(({ one }) => one),
+      ),
+    );
   };
 }

@@ -1,5 +1,8 @@
+import type { SeriesContext } from '../../series/context.js';
+import { Yielder } from '../../series/yielder.js';
 import type { QueryContext } from '../../server/guard.js';
 import type { KeyHints } from '../model/attributes.js';
+import { gridOf, type Steps } from '../plan/steps.js';
 
 /** What the executors need of one query. */
 export interface ExecContext extends QueryContext {
@@ -21,24 +24,18 @@ export function newStats(): ExecStats {
   return { records: 0, returned: 0, statements: 0 };
 }
 
-const yieldEveryMs = 20;
+/** What the evaluation of a metric query needs besides. */
+export interface MetricContext extends ExecContext, SeriesContext {
+  readonly steps: Steps;
+}
 
-/** Lets other work run in long loops; throws once the query is aborted. */
-export class Breather {
-  #last = performance.now();
-  #calls = 0;
-
-  constructor(private readonly signal: AbortSignal) {}
-
-  /** Await the result when there is one; most calls cost an increment. */
-  tick(): Promise<void> | undefined {
-    if ((++this.#calls & 63) !== 0 || performance.now() - this.#last < yieldEveryMs) return undefined;
-    return this.#pause();
-  }
-
-  async #pause(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
-    this.signal.throwIfAborted();
-    this.#last = performance.now();
-  }
+export function atSteps(ctx: ExecContext, steps: Steps): MetricContext {
+  return {
+    ...ctx,
+    steps,
+    grid: gridOf(steps),
+    yielder: new Yielder(ctx.signal),
+    maxValues: ctx.limits.maxSamples,
+    warnings: new Set(),
+  };
 }

@@ -5,7 +5,8 @@ import { RecordDecoder, recordColumns } from '../model/record.js';
 import { and, or } from '../../sql/fragment.js';
 import { fromBefore } from '../plan/range.js';
 import { pipelineSql, queryNames, selectorSql } from '../plan/scope.js';
-import { Breather, type ExecContext } from './context.js';
+import { Yielder } from '../../series/yielder.js';
+import type { ExecContext } from './context.js';
 
 export interface LogQuery {
   readonly log: LogExpr;
@@ -48,7 +49,7 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
   const { pipeline, where } = await logConditions(query, ctx);
   const entries: LogEntry[] = [];
   const decoder = new RecordDecoder();
-  const breather = new Breather(ctx.signal);
+  const yielder = new Yielder(ctx.signal);
   const lastOfStream = new Map<string, bigint>();
   let place: Place | undefined;
 
@@ -65,7 +66,7 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
     );
     for await (const chunk of chunks) {
       for (let r = 0; r < chunk.rowCount; r++) {
-        const pause = breather.tick();
+        const pause = yielder.tick();
         if (pause) await pause;
         const timeNs = chunk.columns[0]?.[r] as bigint;
         const body = chunk.columns[2]?.[r];

@@ -1,5 +1,5 @@
-import type { Fold } from './folds.js';
-import type { Series } from './series.js';
+import type { StepSeries } from '../../series/series.js';
+import type { Aggregator } from './aggregators.js';
 
 /**
  * How windows `(step - range, step]` are cut into buckets that none of their edges crosses. Time is counted
@@ -25,9 +25,14 @@ export function bucketsOf(range: number, step: number, count: number): Buckets {
 export type Partials<P> = Map<number, P>;
 
 /** Fills a series with the value of each window that has any bucket. */
-export function slide<P>(partials: Partials<P>, buckets: Buckets, fold: Fold<P>, out: Series): void {
+export function slide<P>(
+  partials: Partials<P>,
+  buckets: Buckets,
+  aggregator: Aggregator<P>,
+  out: StepSeries,
+): void {
   const order = [...partials.keys()].sort((a, b) => a - b);
-  const window = fold.size ? new CollectingWindow(fold) : new TwoStackWindow(fold);
+  const window = aggregator.size ? new CollectingWindow(aggregator) : new TwoStackWindow(aggregator);
   let next = 0;
   for (let k = 0; k < out.values.length; k++) {
     const low = k * buckets.step;
@@ -39,26 +44,27 @@ export function slide<P>(partials: Partials<P>, buckets: Buckets, fold: Fold<P>,
     window.evict(low);
     const partial = window.value();
     if (partial === undefined) continue;
-    out.values[k] = fold.result(partial, { from: low * buckets.width, to: high * buckets.width });
+    out.values[k] = aggregator.result(partial, { from: low * buckets.width, to: high * buckets.width });
     out.present[k] = 1;
   }
 }
 
 /**
- * A queue with its fold at hand: each bucket is merged a constant number of times however many windows it is
+ * A queue with what it is merged to at hand: each bucket is merged a constant number of times however many windows it is
  * in, and nothing is ever subtracted, so no digits are lost.
  */
 class TwoStackWindow<P> {
   readonly #back: { bucket: number; partial: P }[] = [];
-  #backFold: P | undefined;
-  /** Folds from here to the end of the front, the oldest on top. */
-  readonly #front: { bucket: number; folded: P }[] = [];
+  #backMerged: P | undefined;
+  /** Merged from here to the end of the front, the oldest on top. */
+  readonly #front: { bucket: number; merged: P }[] = [];
 
-  constructor(private readonly fold: Fold<P>) {}
+  constructor(private readonly aggregator: Aggregator<P>) {}
 
   push(bucket: number, partial: P): void {
     this.#back.push({ bucket, partial });
-    this.#backFold = this.#backFold === undefined ? partial : this.fold.merge(this.#backFold, partial);
+    this.#backMerged =
+      this.#backMerged === undefined ? partial : this.aggregator.merge(this.#backMerged, partial);
   }
 
   evict(low: number): void {
@@ -71,27 +77,27 @@ class TwoStackWindow<P> {
   }
 
   #flip(): void {
-    let folded: P | undefined;
+    let merged: P | undefined;
     for (let entry = this.#back.pop(); entry; entry = this.#back.pop()) {
-      folded = folded === undefined ? entry.partial : this.fold.merge(entry.partial, folded);
-      this.#front.push({ bucket: entry.bucket, folded });
+      merged = merged === undefined ? entry.partial : this.aggregator.merge(entry.partial, merged);
+      this.#front.push({ bucket: entry.bucket, merged });
     }
-    this.#backFold = undefined;
+    this.#backMerged = undefined;
   }
 
   value(): P | undefined {
-    const front = this.#front.at(-1)?.folded;
-    if (front === undefined) return this.#backFold;
-    return this.#backFold === undefined ? front : this.fold.merge(front, this.#backFold);
+    const front = this.#front.at(-1)?.merged;
+    if (front === undefined) return this.#backMerged;
+    return this.#backMerged === undefined ? front : this.aggregator.merge(front, this.#backMerged);
   }
 }
 
-/** For folds that keep every sample. */
+/** For aggregators that keep every sample. */
 class CollectingWindow<P> {
   readonly #entries: { bucket: number; partial: P }[] = [];
   #head = 0;
 
-  constructor(private readonly fold: Fold<P>) {}
+  constructor(private readonly aggregator: Aggregator<P>) {}
 
   push(bucket: number, partial: P): void {
     this.#entries.push({ bucket, partial });
@@ -114,7 +120,7 @@ class CollectingWindow<P> {
       const merged: P[] = [];
       for (let i = 0; i < level.length; i += 2) {
         const [a, b] = [level[i] as P, level[i + 1]];
-        merged.push(b === undefined ? a : this.fold.merge(a, b));
+        merged.push(b === undefined ? a : this.aggregator.merge(a, b));
       }
       level = merged;
     }

@@ -1,6 +1,7 @@
 import { QueryError } from '../../../lake/query-error.js';
+import { compileMatcher } from '../../series/matchers.js';
 import type { Stage } from '../syntax/ast.js';
-import { labelFilterStage, lineFilterStage, matcherTest } from './filters.js';
+import { labelFilterStage, lineFilterStage } from './filters.js';
 import { jsonFieldsStage, jsonStage, unpackStage } from './json.js';
 import { aliases, type RowLabels } from './labels.js';
 import { logfmtStage } from './logfmt.js';
@@ -116,7 +117,7 @@ function selectStage(stage: Extract<Stage, { kind: 'drop' | 'keep' }>): StageFn 
   const tests = new Map<string, (value: string) => boolean>();
   for (const { name, matcher } of stage.items) {
     const before = tests.get(name);
-    const matches = matcher ? matcherTest(matcher) : () => true;
+    const matches = matcher ? compileMatcher(matcher, 'not newline').matches : () => true;
     tests.set(name, before ? (value) => before(value) || matches(value) : matches);
   }
   const matches = (labels: RowLabels, name: string) => tests.get(name)?.(labels.get(name) ?? '') ?? false;

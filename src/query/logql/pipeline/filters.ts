@@ -1,4 +1,6 @@
-import type { CompareOp, LabelFilter, LineFilter, Matcher } from '../syntax/ast.js';
+import { compileMatcher } from '../../series/matchers.js';
+import { comparisons } from '../../series/operators.js';
+import type { LabelFilter, LineFilter } from '../syntax/ast.js';
 import { parseBytes, parseDuration, parseNumber } from '../syntax/units.js';
 import { ipLineMatcher, ipMatcher } from './ip.js';
 import { errorLabel, type RowLabels } from './labels.js';
@@ -7,14 +9,6 @@ import { compileRegex } from '../../text/re2.js';
 import type { StageFn } from './row.js';
 
 const labelFilterError = 'LabelFilterErr';
-
-export function matcherTest(matcher: Matcher): (value: string) => boolean {
-  const { op, value } = matcher;
-  if (op === '=') return (text) => text === value;
-  if (op === '!=') return (text) => text !== value;
-  const regex = compileRegex(value);
-  return op === '=~' ? (text) => regex.testExact(text) : (text) => !regex.testExact(text);
-}
 
 export function lineFilterStage(filter: LineFilter): StageFn {
   const tests = filter.any.map(({ value, ip }): ((line: string) => boolean) => {
@@ -30,23 +24,6 @@ export function lineFilterStage(filter: LineFilter): StageFn {
 
 const parsers = { number: parseNumber, duration: parseDuration, bytes: parseBytes } as const;
 
-export function compare(op: CompareOp, left: number, right: number): boolean {
-  switch (op) {
-    case '==':
-      return left === right;
-    case '!=':
-      return left !== right;
-    case '>':
-      return left > right;
-    case '>=':
-      return left >= right;
-    case '<':
-      return left < right;
-    default:
-      return left <= right;
-  }
-}
-
 function test(filter: LabelFilter): (labels: RowLabels) => boolean {
   switch (filter.kind) {
     case 'and':
@@ -57,7 +34,7 @@ function test(filter: LabelFilter): (labels: RowLabels) => boolean {
         : (labels) => left(labels) || right(labels);
     }
     case 'match': {
-      const matches = matcherTest(filter.matcher);
+      const matches = compileMatcher(filter.matcher, 'not newline').matches;
       const { name } = filter.matcher;
       return (labels) => matches(labels.get(name) ?? '');
     }
@@ -69,8 +46,9 @@ function test(filter: LabelFilter): (labels: RowLabels) => boolean {
       };
     }
     default: {
-      const { kind, name, op } = filter;
+      const { kind, name, op, value: bound } = filter;
       const parse = parsers[kind];
+      const holds = comparisons.get(op) ?? (() => false);
       return (labels) => {
         const value = labels.get(name);
         if (value === undefined || labels.get(errorLabel)) return value !== undefined;
@@ -78,7 +56,7 @@ function test(filter: LabelFilter): (labels: RowLabels) => boolean {
         // A value that can not be compared is kept and marked, so that it is not lost without a trace.
         if (parsed === undefined)
           labels.fail(labelFilterError, `${name} is not a ${kind}: ${value.slice(0, 100)}`);
-        return parsed === undefined || compare(op, parsed, filter.value);
+        return parsed === undefined || holds(parsed, bound);
       };
     }
   }

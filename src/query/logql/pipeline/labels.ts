@@ -1,3 +1,5 @@
+import { Labels } from '../../series/labels.js';
+
 /** Where a label of a row comes from; Grafana shows them apart. */
 export type Category = 'stream' | 'metadata' | 'parsed';
 
@@ -78,6 +80,11 @@ export class RowLabels {
     if (this.#parsed.has(errorLabel)) return;
     this.#parsed.set(errorLabel, error);
     this.#parsed.set(errorDetailsLabel, details);
+  }
+
+  /** Every label with a value. */
+  toLabels(): Labels {
+    return Labels.of(Array.from(this.entries(), ([name, value]) => [name, value] as const));
   }
 
   /** Every label with a value, and those that are shown without one, in no particular order. */

@@ -1,10 +1,11 @@
-import type { LabelFilter, LineFilter, Matcher } from '../syntax/ast.js';
+import type { Matcher } from '../../series/matchers.js';
+import type { LabelFilter, LineFilter } from '../syntax/ast.js';
 import { parseNumber } from '../syntax/units.js';
 import { parsePattern } from '../pipeline/pattern.js';
-import { compileRegex, sqlRegex, type Dot } from '../../text/re2.js';
+import { compileRegex, literalAlternatives, sqlRegex, type Dot } from '../../text/re2.js';
 import { unknownService } from '../model/columns.js';
 import { and, or } from '../../sql/fragment.js';
-import { literal as text } from '../../sql/literal.js';
+import { literal as text, literalList } from '../../sql/literal.js';
 
 /**
  * A condition on records that holds for at least all rows which the filter keeps. `exact`: for no others.
@@ -20,11 +21,6 @@ const everything: Condition = { sql: 'TRUE', exact: false, errors: [] };
 
 function exact(sql: string): Condition {
   return { sql, exact: true, errors: [] };
-}
-
-/** The literals of `a|b|c`, or undefined when the pattern is more than that. */
-function alternatives(pattern: string): string[] | undefined {
-  return /^[\w \-/:@,=|]+$/.test(pattern) ? pattern.split('|') : undefined;
 }
 
 function re2(pattern: string): string {
@@ -43,9 +39,9 @@ export function matcherSql(expression: string, matcher: Matcher, dot: Dot = 'not
       : `${expression} IS NULL OR ${expression} <> ${text(value)}`;
   }
   const regex = compileRegex(value, dot);
-  const words = alternatives(value);
+  const words = literalAlternatives(value);
   const matches = words
-    ? `${expression} IN (${words.map(text).join(', ')})`
+    ? `${expression} IN ${literalList(words)}`
     : `regexp_full_match(${expression}, ${text(sqlRegex(value, dot))})`;
   const empty = regex.testExact('');
   if (op === '=~') return empty ? `${expression} IS NULL OR ${matches}` : matches;
@@ -167,8 +163,10 @@ function lineMayNumber(op: string, value: number): string {
 
 /** Whether a matcher gives the same for every way to write a number. */
 function sameInSql({ op, value }: Matcher): boolean {
-  if (op === '=~' || op === '!~')
-    return alternatives(value)?.every((word) => !/^-?\d/.test(word) || wholeNumber(word)) ?? false;
+  if (op === '=~' || op === '!~') {
+    const words = literalAlternatives(value);
+    return words !== undefined && [...words].every((word) => !/^-?\d/.test(word) || wholeNumber(word));
+  }
   return parseNumber(value) === undefined || wholeNumber(value);
 }
 

@@ -1,11 +1,12 @@
-import type { LabelFilter, LogExpr, Matcher, Stage, Unwrap } from '../syntax/ast.js';
+import type { Matcher } from '../../series/matchers.js';
+import type { LabelFilter, LogExpr, Stage, Unwrap } from '../syntax/ast.js';
 import { aliases, errorDetailsLabel, errorLabel, extractedSuffix } from '../pipeline/labels.js';
 import { templateLabels } from '../pipeline/template/index.js';
 import type { KeyHints } from '../model/attributes.js';
 import { always, isStreamLabel, labelSql, ownSql } from '../model/names.js';
 import { streamSql } from '../model/columns.js';
 import { or } from '../../sql/fragment.js';
-import { JsonFields } from './jsonFields.js';
+import { JsonFields } from './json-fields.js';
 import {
   labelCondition,
   lineCondition,

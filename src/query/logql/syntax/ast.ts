@@ -1,13 +1,10 @@
 /** The LogQL syntax tree. Durations are nanoseconds, sizes are bytes. */
 
-export type MatchOp = '=' | '!=' | '=~' | '!~';
-export type CompareOp = '==' | '!=' | '>' | '>=' | '<' | '<=';
+import type { Grouping } from '../../series/aggregate.js';
+import type { Matcher } from '../../series/matchers.js';
+import type { Matching } from '../../series/operators.js';
 
-export interface Matcher {
-  readonly name: string;
-  readonly op: MatchOp;
-  readonly value: string;
-}
+export type CompareOp = '==' | '!=' | '>' | '>=' | '<' | '<=';
 
 export type LabelFilter =
   | { readonly kind: 'and' | 'or'; readonly left: LabelFilter; readonly right: LabelFilter }
@@ -77,11 +74,6 @@ export interface Unwrap {
   readonly filters: readonly LabelFilter[];
 }
 
-export interface Grouping {
-  readonly without: boolean;
-  readonly labels: readonly string[];
-}
-
 export type RangeOp =
   | 'count_over_time'
   | 'rate'
@@ -123,14 +115,6 @@ export interface VectorExpr {
   /** The k of topk and bottomk. */
   readonly parameter?: number;
   readonly grouping?: Grouping;
-}
-
-export interface Matching {
-  readonly on: boolean;
-  readonly labels: readonly string[];
-  readonly group?: 'left' | 'right';
-  /** Labels copied from the "one" side. */
-  readonly include: readonly string[];
 }
 
 export interface BinaryExpr {

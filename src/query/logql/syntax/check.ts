@@ -1,5 +1,16 @@
 import { QueryError } from '../../../lake/query-error.js';
-import type { Grouping, LogExpr, MetricExpr, RangeExpr, RangeOp, VectorOp } from './ast.js';
+import type { Grouping } from '../../series/aggregate.js';
+import { isLabelName } from '../../attributes/label-name.js';
+import { setOperators } from '../../series/operators.js';
+import type {
+  BinaryExpr,
+  LabelReplaceExpr,
+  LogExpr,
+  MetricExpr,
+  RangeExpr,
+  RangeOp,
+  VectorOp,
+} from './ast.js';
 
 const withoutUnwrap: readonly RangeOp[] = [
   'count_over_time',
@@ -76,4 +87,17 @@ export function checkVector(
     ...(parameter !== undefined && { parameter }),
     ...(grouping && { grouping }),
   };
+}
+
+export function checkBinary(expr: BinaryExpr): BinaryExpr {
+  const { cardinality } = expr.matching;
+  if (setOperators.has(expr.op) && cardinality !== 'one-to-one') {
+    throw bad(`${expr.op} can not be used with group_${cardinality === 'many-to-one' ? 'left' : 'right'}`);
+  }
+  return expr;
+}
+
+export function checkLabelReplace(expr: LabelReplaceExpr): LabelReplaceExpr {
+  if (isLabelName(expr.destination)) return expr;
+  throw bad(`label_replace: ${expr.destination.slice(0, 100)} is not a label name`);
 }

@@ -1,4 +1,6 @@
-import type { Expr, Extraction, Grouping, LabelFilter, LogExpr, Matcher, MetricExpr, Stage } from './ast.js';
+import type { Grouping } from '../../series/aggregate.js';
+import type { Matcher } from '../../series/matchers.js';
+import type { Expr, Extraction, LabelFilter, LogExpr, MetricExpr, Stage } from './ast.js';
 import { quote } from '../../text/unquote.js';
 
 /** LogQL text of a query, in one line and with its precedence written out. */
@@ -120,11 +122,13 @@ function formatMetric(expr: MetricExpr): string {
     }
     case 'binary': {
       const { matching } = expr;
+      const group =
+        matching.cardinality !== 'one-to-one' && (matching.cardinality === 'many-to-one' ? 'left' : 'right');
       const modifiers = [
         expr.bool && 'bool',
-        (matching.on || matching.labels.length > 0 || matching.group) &&
+        (matching.on || matching.labels.length > 0 || group) &&
           `${matching.on ? 'on' : 'ignoring'} (${matching.labels.join(', ')})`,
-        matching.group && `group_${matching.group} (${matching.include.join(', ')})`,
+        group && `group_${group} (${matching.include.join(', ')})`,
       ].filter(Boolean);
       return `(${[formatMetric(expr.left), expr.op, ...modifiers, formatMetric(expr.right)].join(' ')})`;
     }

@@ -4,25 +4,24 @@ import type {
   CompareOp,
   Expr,
   Extraction,
-  Grouping,
   LabelFilter,
   LineFilter,
   LineFilterOp,
   LogExpr,
-  Matcher,
-  Matching,
-  MatchOp,
   MetricExpr,
   RangeOp,
   Stage,
   Unwrap,
   VectorOp,
 } from './ast.js';
+import type { Grouping } from '../../series/aggregate.js';
+import type { Matcher, MatchOp } from '../../series/matchers.js';
+import { precedence, type Matching } from '../../series/operators.js';
 import { climb, type Operator } from './precedence.js';
 import { unquote } from './text.js';
 import { parseTree, type Node } from './tree.js';
 import { parseBytes, parseDuration } from './units.js';
-import { checkLog, checkRange, checkVector } from './check.js';
+import { checkBinary, checkLabelReplace, checkLog, checkRange, checkVector } from './check.js';
 
 /** Parses LogQL text. Throws QueryError `bad_data` with a position, or `unsupported` naming the construct. */
 export function parse(query: string): Expr {
@@ -239,7 +238,14 @@ function metric(node: Node): MetricExpr {
         .all('String')
         .map((text) => unquote(text.text));
       const inner = metric(need(child, 'MetricExpr'));
-      return { kind: 'label_replace', expr: inner, destination, replacement, source, pattern };
+      return checkLabelReplace({
+        kind: 'label_replace',
+        expr: inner,
+        destination,
+        replacement,
+        source,
+        pattern,
+      });
     }
   }
 }
@@ -318,24 +324,6 @@ function vector(node: Node): MetricExpr {
   return checkVector(op, metric(need(node, 'MetricExpr')), parameter(node), grouping(node));
 }
 
-const precedence: ReadonlyMap<string, number> = new Map([
-  ['or', 1],
-  ['and', 2],
-  ['unless', 2],
-  ['==', 3],
-  ['!=', 3],
-  ['>', 3],
-  ['>=', 3],
-  ['<', 3],
-  ['<=', 3],
-  ['+', 4],
-  ['-', 4],
-  ['*', 5],
-  ['/', 5],
-  ['%', 5],
-  ['^', 6],
-]);
-
 interface BinaryOperator {
   readonly op: BinaryOp;
   readonly bool: boolean;
@@ -373,26 +361,23 @@ function binary(node: Node): MetricExpr {
     operand(right);
   };
   collect(node);
-  return climb(operands, operators, (op, left, right): MetricExpr => ({
-    kind: 'binary',
-    ...op,
-    left,
-    right,
-  }));
+  return climb(operands, operators, (op, left, right): MetricExpr =>
+    checkBinary({ kind: 'binary', ...op, left, right }),
+  );
 }
 
 function modifier(node: Node | undefined): { bool: boolean; matching: Matching } {
   const groupingLabels = (part: Node | undefined) =>
     (part?.child('GroupingLabelList')?.flatten() ?? []).map((label) => label.text);
   const matching = node?.child('OnOrIgnoringModifier');
-  const group = node?.child('GroupLeft') ? 'left' : node?.child('GroupRight') ? 'right' : undefined;
+  const grouped = node?.child('GroupLeft') ? 'many-to-one' : node?.child('GroupRight') && 'one-to-many';
   return {
     bool: !!(node?.child('Bool') ?? matching?.child('Bool')),
     matching: {
       on: !!matching?.child('On'),
       labels: groupingLabels(matching?.child('GroupingLabels')),
       include: groupingLabels(node?.child('GroupingLabels')),
-      ...(group && { group }),
+      cardinality: grouped ?? 'one-to-one',
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { Operation } from '../../series/operators.js';
+import { precedence, type Operation } from '../../series/operators.js';
 import type { Expr } from './ast.js';
 
 export interface Operator extends Operation {
@@ -11,25 +11,7 @@ export type Item =
   | { readonly kind: 'operand'; readonly expr: Expr }
   | { readonly kind: 'sign'; readonly op: '+' | '-'; readonly from: number };
 
-const precedence: ReadonlyMap<string, number> = new Map([
-  ['or', 1],
-  ['and', 2],
-  ['unless', 2],
-  ['==', 3],
-  ['!=', 3],
-  ['<=', 3],
-  ['<', 3],
-  ['>=', 3],
-  ['>', 3],
-  ['+', 4],
-  ['-', 4],
-  ['*', 5],
-  ['/', 5],
-  ['%', 5],
-  ['atan2', 5],
-  ['^', 6],
-]);
-const power = 6;
+const power = precedence.get('^') ?? 0;
 
 /** Builds the tree by precedence; all operators but `^` group to the left, a sign binds looser than `^` only. */
 export function climb(items: readonly Item[]): Expr {

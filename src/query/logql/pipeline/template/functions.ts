@@ -98,7 +98,7 @@ function replaceAll(
 }
 
 /** Go's replacement templates: `$1`, `${1}`, `$name`, `$$`; the longest name is taken. */
-export function expandReplacement(template: string, group: (key: number | string) => string): string {
+function expandReplacement(template: string, group: (key: number | string) => string): string {
   return template.replaceAll(/\$(?:\$|(\w+)|\{(\w+)\})/g, (_, plain?: string, braced?: string) => {
     const name = plain ?? braced;
     if (name === undefined) return '$';

@@ -1,7 +1,7 @@
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { logRow, start, testLoki, type TestLoki } from '../fixture.test.js';
-import { quantileOf } from './folds.js';
+import { quantile } from '../../series/statistics.js';
 import { bucketsOf } from './windows.js';
 
 interface Record_ {
@@ -145,7 +145,7 @@ describe('LogQL range aggregations', () => {
     stddev_over_time: (samples) => Math.sqrt(variance(samples)),
     first_over_time: (samples) => values(samples)[0] ?? NaN,
     last_over_time: (samples) => values(samples).at(-1) ?? NaN,
-    quantile_over_time: (samples) => quantileOf(0.8, values(samples)),
+    quantile_over_time: (samples) => quantile(0.8, Float64Array.from(values(samples))),
   };
 
   for (const each of asks) {
@@ -261,6 +261,7 @@ describe('LogQL range aggregations', () => {
     assert.deepEqual(await ask(loki, `absent_over_time(${all}[1m])`, { from: 150, to: 400, step: 250 }), [
       '{} 400=1',
     ]);
+    assert.deepEqual(await ask(loki, `absent_over_time(${all}[5m])`, { from: 60, to: 120, step: 60 }), []);
     assert.deepEqual(await ask(loki, 'sum(count_over_time({service_name="nope"}[1m]))', shape), []);
   });
 
@@ -363,11 +364,17 @@ const instants: readonly (readonly [query: string, ...series: string[]])[] = [
   ],
   [
     'C / on (service_name) C',
-    '400 several series on the right side match {k8s_pod_name="pod-0", service_name="cart"}; add labels to on or ignoring, or use group_left or group_right',
+    '400 found duplicate series for the match group {service_name="cart"} on the right hand-side of the operation: [{k8s_pod_name="pod-0", service_name="cart"}, {k8s_pod_name="pod-1", service_name="cart"}]; many-to-many matching not allowed: matching labels must be unique on one side',
   ],
   [
     'label_replace(C, "k8s_pod_name", "", "k8s_pod_name", ".*") + label_replace(C, "k8s_pod_name", "", "k8s_pod_name", ".*")',
-    '400 label_replace gives two series the same labels',
+    '400 vector cannot contain metrics with the same labelset',
+  ],
+  ['1 ^ (0 / 0)', '{} 0=1'],
+  ['C and on (service_name) group_left C', '400 parse error: and can not be used with group_left'],
+  [
+    'label_replace(C, "a b", "", "k8s_pod_name", ".*")',
+    '400 parse error: label_replace: a b is not a label name',
   ],
   ['1 and C', '400 and works on vectors only'],
   ['sum(1)', '400 sum works on vectors only'],

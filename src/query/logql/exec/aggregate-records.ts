@@ -1,16 +1,17 @@
-import type { Stage, Unwrap } from '../syntax/ast.js';
-import { parseBytes, parseDuration, parseNumber } from '../syntax/units.js';
+import { Labels } from '../../series/labels.js';
+import { and } from '../../sql/fragment.js';
+import { ownSql } from '../model/names.js';
+import { namedLabels, RecordDecoder, recordColumns } from '../model/record.js';
 import { compilePipeline } from '../pipeline/compile.js';
 import { errorDetailsLabel, errorLabel, type RowLabels } from '../pipeline/labels.js';
 import type { Row } from '../pipeline/row.js';
-import { ownSql } from '../model/names.js';
-import { namedLabels, RecordDecoder, recordColumns } from '../model/record.js';
-import { and } from '../../sql/fragment.js';
 import { lineCondition } from '../plan/conditions.js';
 import { neededLabels, readLabels } from '../plan/scope.js';
-import { Breather, type ExecContext } from './context.js';
-import { pipelineFailed, SeriesFolds, type RangeQuery } from './seriesFolds.js';
-import { labelsKey, pickLabels, sortLabels, type Labels } from './series.js';
+import type { Stage, Unwrap } from '../syntax/ast.js';
+import { parseBytes, parseDuration, parseNumber } from '../syntax/units.js';
+import type { MetricContext } from './context.js';
+import { PartialSeries, valuesKey } from './partial-series.js';
+import { pipelineFailed, type RangeQuery } from './range-query.js';
 
 const sampleExtractionError = 'SampleExtractionErr';
 
@@ -45,9 +46,9 @@ function remaining(stages: readonly Stage[]): Stage[] {
   return stages.filter((stage, i) => i >= until || stage.kind !== 'line' || !lineCondition(stage).exact);
 }
 
-/** Folds record by record, for pipelines that SQL can't run. SQL still leaves out all the records it can. */
-export async function foldRecords(query: RangeQuery, ctx: ExecContext): Promise<SeriesFolds> {
-  const { expr, grouping, fold, buckets, origin } = query;
+/** Aggregates record by record, for pipelines that SQL can't run. SQL still leaves out all the records it can. */
+export async function aggregateRecords(query: RangeQuery, ctx: MetricContext): Promise<PartialSeries> {
+  const { expr, grouping, buckets, origin } = query;
   const { unwrap } = expr;
   const bytes = expr.op === 'bytes_over_time' || expr.op === 'bytes_rate';
   const stages = remaining(query.stages);
@@ -73,20 +74,16 @@ export async function foldRecords(query: RangeQuery, ctx: ExecContext): Promise<
     (ordered ? ' ORDER BY time_unix_nano, rowid' : '');
 
   const decoder = new RecordDecoder();
-  const folds = new SeriesFolds(fold, ctx.limits);
-  const breather = new Breather(ctx.signal);
+  const found = new PartialSeries(query, ctx.maxValues);
   const valueOf = unwrap && unwrapper(unwrap);
   const removed = new Set([...(grouping?.without ? grouping.labels : []), ...(unwrap ? [unwrap.name] : [])]);
   const seriesOf = (labels: RowLabels) => {
     if (by) {
       const values = by.map((name) => labels.get(name) ?? '');
-      return folds.series(values.join('\u0001'), () =>
-        sortLabels(by.map((name, i) => [name, values[i] ?? ''] as const)),
-      );
+      return found.series(valuesKey(values), () => Labels.of(by.map((name, i) => [name, values[i] ?? ''])));
     }
-    const all = sortLabels([...labels.entries()].map(([name, value]) => [name, value] as const));
-    const picked: Labels = removed.size > 0 ? pickLabels(all, removed, true) : all;
-    return folds.series(labelsKey(picked), () => picked);
+    const own = labels.toLabels().without(removed);
+    return found.series(own.key, () => own);
   };
 
   ctx.stats.statements++;
@@ -94,7 +91,7 @@ export async function foldRecords(query: RangeQuery, ctx: ExecContext): Promise<
     const [bucket = [], time = [], timeNs = [], line = []] = chunk.columns;
     ctx.stats.records += chunk.rowCount;
     for (let r = 0; r < chunk.rowCount; r++) {
-      const pause = breather.tick();
+      const pause = ctx.yielder.tick();
       if (pause) await pause;
       const labels = names ? namedLabels(chunk, r, 4, names) : decoder.labels(chunk, r, 4);
       const row: Row = {
@@ -107,8 +104,8 @@ export async function foldRecords(query: RangeQuery, ctx: ExecContext): Promise<
       if (value === undefined) continue;
       if (labels.error && !(asked && labels.error.endsWith('ParserErr')))
         throw pipelineFailed(labels.error, labels.get(errorDetailsLabel));
-      folds.add(seriesOf(labels), bucket[r] as number, value, time[r] as number);
+      found.add(seriesOf(labels), bucket[r] as number, value, time[r] as number);
     }
   }
-  return folds;
+  return found;
 }

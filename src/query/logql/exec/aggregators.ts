@@ -1,3 +1,4 @@
+import { quantile } from '../../series/statistics.js';
 import type { RangeOp } from '../syntax/ast.js';
 
 /** Where a window lies, on the time axis of the samples (nanoseconds). */
@@ -10,7 +11,7 @@ interface Window {
  * How samples of a window become one value, by way of partial results of parts of the window. The partial
  * results come from SQL (one column each for `sql`) or from `add`, sample by sample.
  */
-export interface Fold<P> {
+export interface Aggregator<P> {
   /** Over `v` (the value), `t` (DOUBLE, nanoseconds), `line` and `rowid`. */
   readonly sql: readonly string[];
   readonly fromSql: (columns: readonly unknown[]) => P;
@@ -28,7 +29,7 @@ function simple(
   first: (value: number) => number,
   merge: (a: number, b: number) => number,
   result: (partial: number, window: Window) => number = (partial) => partial,
-): Fold<number> {
+): Aggregator<number> {
   return {
     sql: [`(${sql})::DOUBLE`],
     fromSql: ([value]) => value as number,
@@ -45,7 +46,7 @@ const same = (value: number) => value;
 const one = () => 1;
 const perSecond = (partial: number, window: Window) => partial / seconds(window);
 
-const average: Fold<readonly [count: number, sum: number]> = {
+const average: Aggregator<readonly [count: number, sum: number]> = {
   sql: ['count(v)::DOUBLE', 'sum(v)'],
   fromSql: ([count, sum]) => [count as number, sum as number],
   first: (value) => [1, value],
@@ -63,7 +64,7 @@ function mergeMoments(a: Moments, b: Moments): Moments {
   return [count, a[1] + (delta * b[0]) / count, a[2] + b[2] + (delta * delta * a[0] * b[0]) / count];
 }
 
-function moments(result: (variance: number) => number): Fold<Moments> {
+function moments(result: (variance: number) => number): Aggregator<Moments> {
   return {
     sql: ['count(v)::DOUBLE', 'avg(v)', 'var_pop(v) * count(v)'],
     fromSql: ([count, mean, squares]) => [count as number, mean as number, squares as number],
@@ -76,7 +77,7 @@ function moments(result: (variance: number) => number): Fold<Moments> {
 
 type Timed = readonly [time: number, value: number];
 
-const first: Fold<Timed> = {
+const first: Aggregator<Timed> = {
   sql: ['min(t)', 'first(v ORDER BY t, rowid)'],
   fromSql: ([time, value]) => [time as number, value as number],
   first: (value, time) => [time, value],
@@ -85,14 +86,14 @@ const first: Fold<Timed> = {
   result: ([, value]) => value,
 };
 
-const last: Fold<Timed> = {
+const last: Aggregator<Timed> = {
   ...first,
   sql: ['max(t)', 'last(v ORDER BY t, rowid)'],
   add: (partial, value, time) => (time >= partial[0] ? [time, value] : partial),
   merge: (a, b) => (b[0] >= a[0] ? b : a),
 };
 
-function quantile(q: number): Fold<readonly number[]> {
+function quantileOf(q: number): Aggregator<readonly number[]> {
   return {
     sql: ['list(v)'],
     fromSql: ([values]) => values as number[],
@@ -102,21 +103,9 @@ function quantile(q: number): Fold<readonly number[]> {
       return partial;
     },
     merge: (a, b) => [...a, ...b],
-    result: (values) => quantileOf(q, values),
+    result: (values) => quantile(q, Float64Array.from(values)),
     size: (values) => values.length,
   };
-}
-
-/** Linear interpolation between the closest ranks. */
-export function quantileOf(q: number, values: readonly number[]): number {
-  if (q < 0) return -Infinity;
-  if (q > 1) return Infinity;
-  const sorted = Float64Array.from(values).sort();
-  const rank = q * (sorted.length - 1);
-  const low = Math.floor(rank);
-  const lower = sorted[low] ?? NaN;
-  const upper = sorted[Math.min(low + 1, sorted.length - 1)] ?? NaN;
-  return lower + (upper - lower) * (rank - low);
 }
 
 interface Samples {
@@ -124,7 +113,7 @@ interface Samples {
   readonly values: readonly number[];
 }
 
-const counterRate: Fold<Samples> = {
+const counterRate: Aggregator<Samples> = {
   sql: ['list(t ORDER BY t, rowid)', 'list(v ORDER BY t, rowid)'],
   fromSql: ([times, values]) => ({ times: times as number[], values: values as number[] }),
   first: (value, time) => ({ times: [time], values: [value] }),
@@ -162,9 +151,9 @@ function extrapolatedRate(samples: Samples, window: Window): number {
   return ((increase * (sampled + toStart)) / sampled / (window.to - window.from)) * 1e9;
 }
 
-/** The fold of a range aggregation; `unwrapped`: the samples are values of a label, not records. */
-export function foldOf(op: RangeOp, unwrapped: boolean, parameter = 0): Fold<unknown> {
-  return choose(op, unwrapped, parameter) as Fold<unknown>;
+/** The aggregator of a range aggregation; `unwrapped`: the samples are values of a label, not records. */
+export function aggregatorOf(op: RangeOp, unwrapped: boolean, parameter = 0): Aggregator<unknown> {
+  return choose(op, unwrapped, parameter) as Aggregator<unknown>;
 }
 
 function choose(op: RangeOp, unwrapped: boolean, parameter: number) {
@@ -195,7 +184,7 @@ function choose(op: RangeOp, unwrapped: boolean, parameter: number) {
     case 'last_over_time':
       return last;
     case 'quantile_over_time':
-      return quantile(parameter);
+      return quantileOf(parameter);
     case 'rate_counter':
       return counterRate;
   }

@@ -1,20 +1,19 @@
-import type { Stage } from '../syntax/ast.js';
+import type { ResultChunk } from '../../../lake/session.js';
+import { Labels } from '../../series/labels.js';
+import { and, or } from '../../sql/fragment.js';
+import { RecordDecoder, recordColumns } from '../model/record.js';
 import { compilePipeline } from '../pipeline/compile.js';
 import { errorLabel } from '../pipeline/labels.js';
-import { RecordDecoder, recordColumns } from '../model/record.js';
-import { and, or } from '../../sql/fragment.js';
-import { Breather, type ExecContext } from './context.js';
-import { SeriesFolds, type RangeQuery } from './seriesFolds.js';
-import { labelsKey, pickLabels, sortLabels, type Labels } from './series.js';
+import type { Stage } from '../syntax/ast.js';
+import type { MetricContext } from './context.js';
+import { PartialSeries, valuesKey } from './partial-series.js';
+import type { RangeQuery } from './range-query.js';
+import type { Partials } from './windows.js';
 
-/** How SQL groups records into series, and how the group's columns become labels. */
+/** How SQL groups records, and which series a group, in the first columns of row `r`, belongs to. */
 interface Groups {
   readonly columns: readonly string[];
-  readonly labels: (
-    values: (i: number) => unknown,
-    chunk: Parameters<RecordDecoder['labels']>[0],
-    r: number,
-  ) => Labels;
+  readonly find: (found: PartialSeries, chunk: ResultChunk, r: number) => Partials<unknown>;
 }
 
 /** Only filters and whole-label removals, which need no line: all that is left to do on a group's labels. */
@@ -25,11 +24,17 @@ function labelOnly(stages: readonly Stage[]): boolean {
 function groupsOf(query: RangeQuery): Groups | undefined {
   const { grouping, pipeline, stages, expr } = query;
   if (grouping && !grouping.without) {
-    const columns = grouping.labels.map((name) => pipeline.meaning(name));
+    const names = grouping.labels;
+    const columns = names.map((name) => pipeline.meaning(name));
     if (!columns.every((sql) => sql !== undefined)) return undefined;
     return {
       columns: columns.map((sql) => `coalesce(${sql}, '')`),
-      labels: (value) => sortLabels(grouping.labels.map((name, i) => [name, value(i) as string] as const)),
+      find: (found, chunk, r) => {
+        const values = names.map((_, i) => chunk.columns[i]?.[r] as string);
+        return found.series(valuesKey(values), () =>
+          Labels.of(names.map((name, i) => [name, values[i] ?? ''])),
+        );
+      },
     };
   }
   if (!labelOnly(stages)) return undefined;
@@ -39,21 +44,24 @@ function groupsOf(query: RangeQuery): Groups | undefined {
   const dropped = new Set([...(grouping?.labels ?? []), ...(expr.unwrap ? [expr.unwrap.name] : [])]);
   return {
     columns: recordColumns,
-    labels: (_, chunk, r) => {
-      const labels = decoder.labels(chunk, r, 0);
-      select({ line: '', labels, timeNs: 0n });
-      const all = sortLabels([...labels.entries()].map(([name, value]) => [name, value] as const));
-      return dropped.size > 0 ? pickLabels(all, dropped, true) : all;
+    find: (found, chunk, r) => {
+      const row = { line: '', labels: decoder.labels(chunk, r, 0), timeNs: 0n };
+      select(row);
+      const labels = row.labels.toLabels().without(dropped);
+      return found.series(labels.key, () => labels);
     },
   };
 }
 
 /**
- * Folds in SQL when the whole pipeline can be SQL: one row for each series and bucket comes back. Undefined when
+ * Aggregates in SQL when the whole pipeline can be SQL: one row for each group and bucket comes back. Undefined when
  * it can't be, or when a record turns up that needs the pipeline itself.
  */
-export async function foldInSql(query: RangeQuery, ctx: ExecContext): Promise<SeriesFolds | undefined> {
-  const { expr, pipeline, fold, buckets, origin } = query;
+export async function aggregateInSql(
+  query: RangeQuery,
+  ctx: MetricContext,
+): Promise<PartialSeries | undefined> {
+  const { expr, pipeline, aggregator, buckets, origin } = query;
   if (!pipeline.exact) return undefined;
   const { unwrap } = expr;
   const skipErrors = unwrap?.filters.every(
@@ -91,29 +99,23 @@ export async function foldInSql(query: RangeQuery, ctx: ExecContext): Promise<Se
     `coalesce(${or(unsettled)}, FALSE) AS unsettled`,
   ];
   const sql =
-    `SELECT ${[...names, 'bucket', 'bool_or(unsettled)', ...fold.sql].join(', ')} ` +
+    `SELECT ${[...names, 'bucket', 'bool_or(unsettled)', ...aggregator.sql].join(', ')} ` +
     `FROM (SELECT ${inner.join(', ')} FROM ${pipeline.source()} WHERE ${and(where)}) ` +
     `GROUP BY ${[...names, 'bucket'].join(', ')}`;
-  const folds = new SeriesFolds(fold, ctx.limits);
-  const breather = new Breather(ctx.signal);
+  const found = new PartialSeries(query, ctx.maxValues);
   const at = names.length;
   ctx.stats.statements++;
   for await (const chunk of ctx.session.stream(sql)) {
     for (let r = 0; r < chunk.rowCount; r++) {
-      const pause = breather.tick();
+      const pause = ctx.yielder.tick();
       if (pause) await pause;
       ctx.stats.records++;
-      const column = (i: number) => chunk.columns[i]?.[r];
+      const column = (i: number) => chunk.columns[at + i]?.[r];
       // An error is the pipeline's to report; it stops at the first.
-      if (column(at + 1) === true) return undefined;
-      const labels = groups.labels(column, chunk, r);
-      const partial = fold.fromSql(fold.sql.map((_, i) => column(at + 2 + i)));
-      folds.merge(
-        folds.series(labelsKey(labels), () => labels),
-        column(at) as number,
-        partial,
-      );
+      if (column(1) === true) return undefined;
+      const partial = aggregator.fromSql(aggregator.sql.map((_, i) => column(2 + i)));
+      found.merge(groups.find(found, chunk, r), column(0) as number, partial);
     }
   }
-  return folds;
+  return found;
 }

@@ -1,16 +1,23 @@
-import type { Grouping, RangeExpr, Stage } from '../syntax/ast.js';
-import { aliases } from '../pipeline/labels.js';
-import { always } from '../model/names.js';
+import { absent } from '../../series/absent.js';
+import type { Grouping } from '../../series/aggregate.js';
+import { checkSize } from '../../series/context.js';
+import { anyPresent, emptySeries, type StepSeries } from '../../series/series.js';
 import { and } from '../../sql/fragment.js';
+import { always } from '../model/names.js';
+import { aliases } from '../pipeline/labels.js';
 import { afterUntil } from '../plan/range.js';
 import { pipelineSql, queryNames, selectorSql, stageNames } from '../plan/scope.js';
-import { Breather, type ExecContext } from './context.js';
-import { foldOf } from './folds.js';
-import { foldRecords } from './recordFold.js';
-import { checkSize, newSeries, sortLabels, type Result, type Series, type Steps } from './series.js';
-import type { RangeQuery } from './seriesFolds.js';
-import { foldInSql } from './sqlFold.js';
+import type { RangeExpr, Stage } from '../syntax/ast.js';
+import { aggregateInSql } from './aggregate-in-sql.js';
+import { aggregateRecords } from './aggregate-records.js';
+import { aggregatorOf } from './aggregators.js';
+import type { MetricContext } from './context.js';
+import type { PartialSeries } from './partial-series.js';
+import type { RangeQuery } from './range-query.js';
 import { bucketsOf, slide } from './windows.js';
+
+/** How many samples a series weighs while it is put together, whatever it holds: its labels and its tables. */
+const seriesWeight = 64;
 
 /** The only labels that a pipeline with a plain `keep` leaves: a series is then a group of these. */
 function keptLabels({ log, unwrap }: RangeExpr, without: readonly string[]): Grouping | undefined {
@@ -48,28 +55,35 @@ function usefulStages(expr: RangeExpr, grouping: Grouping | undefined): readonly
  * the same when it is applied to the samples already.
  */
 export async function evaluateRange(
+  ctx: MetricContext,
   expr: RangeExpr,
-  steps: Steps,
   pushed: Grouping | undefined,
-  ctx: ExecContext,
-): Promise<Result> {
+): Promise<StepSeries[]> {
+  const query = await rangeQuery(ctx, expr, pushed);
+  const found = (await aggregateInSql(query, ctx)) ?? (await aggregateRecords(query, ctx));
+  const series = await overWindows(ctx, query, found);
+  return expr.op === 'absent_over_time' ? absent(ctx, expr.log.matchers, series) : series;
+}
+
+async function rangeQuery(
+  ctx: MetricContext,
+  expr: RangeExpr,
+  pushed: Grouping | undefined,
+): Promise<RangeQuery> {
+  const { steps, limits } = ctx;
   const asked =
     expr.grouping ?? pushed ?? (expr.op === 'absent_over_time' ? { without: false, labels: [] } : undefined);
   const grouping = asked && !asked.without ? asked : (keptLabels(expr, asked?.labels ?? []) ?? asked);
-  const buckets = bucketsOf(expr.range, steps.step, steps.count);
+  const by = grouping?.without === false ? grouping.labels : undefined;
   const offset = BigInt(expr.offset);
   const origin = steps.start - offset - BigInt(expr.range);
   const end = steps.start - offset + BigInt(steps.step) * BigInt(steps.count - 1);
   const time = afterUntil(origin, end);
-  await ctx.hints.learn(
-    ctx.session,
-    queryNames(expr.log, expr.unwrap, grouping?.without === false ? grouping.labels : []),
-    and(time),
-  );
+  await ctx.hints.learn(ctx.session, queryNames(expr.log, expr.unwrap, by ?? []), and(time));
   const stages = usefulStages(expr, grouping);
   const pipeline = pipelineSql(stages, ctx.hints);
   const gap = steps.count > 1 && steps.step > expr.range;
-  const query: RangeQuery = {
+  return {
     expr,
     stages,
     pipeline,
@@ -80,35 +94,28 @@ export async function evaluateRange(
       ...pipeline.conditions,
     ],
     grouping,
-    fold: foldOf(expr.op, expr.unwrap !== undefined, expr.parameter),
-    buckets,
+    aggregator: aggregatorOf(expr.op, expr.unwrap !== undefined, expr.parameter),
+    buckets: bucketsOf(expr.range, steps.step, steps.count),
     origin,
+    // Series of a few labels may be many, as long as the query reduces them.
+    maxSeries: by ? Math.max(limits.maxSeries, Math.floor(ctx.maxValues / seriesWeight)) : limits.maxSeries,
   };
-  const folds = (await foldInSql(query, ctx)) ?? (await foldRecords(query, ctx));
-  checkSize(folds.size, steps.count, ctx.limits);
-  const breather = new Breather(ctx.signal);
-  const series: Series[] = [];
-  for (const { labels, partials } of folds.entries()) {
-    const out = newSeries(labels, steps.count);
-    slide(partials, buckets, query.fold, out);
-    if (out.present.includes(1)) series.push(out);
-    const pause = breather.tick();
-    if (pause) await pause;
-  }
-  return { kind: 'vector', series: expr.op === 'absent_over_time' ? [absent(expr, series, steps)] : series };
 }
 
-/** 1 at each step without any sample; its labels are what the selector's equalities say. */
-function absent(expr: RangeExpr, series: readonly Series[], steps: Steps): Series {
-  const { matchers } = expr.log;
-  const named = matchers.filter(
-    ({ name, op }) => op === '=' && matchers.filter((other) => other.name === name).length === 1,
-  );
-  const out = newSeries(sortLabels(named.map(({ name, value }) => [name, value] as const)), steps.count);
-  for (let k = 0; k < steps.count; k++) {
-    if (series.some((other) => other.present[k])) continue;
-    out.values[k] = 1;
-    out.present[k] = 1;
+/** The value of each window of each series. */
+async function overWindows(
+  ctx: MetricContext,
+  { buckets, aggregator }: RangeQuery,
+  found: PartialSeries,
+): Promise<StepSeries[]> {
+  checkSize(ctx, found.size);
+  const out: StepSeries[] = [];
+  for (const { labels, partials } of found.entries()) {
+    const series = emptySeries(labels, ctx.grid.count);
+    slide(partials, buckets, aggregator, series);
+    if (anyPresent(series)) out.push(series);
+    const pause = ctx.yielder.tick();
+    if (pause) await pause;
   }
   return out;
 }

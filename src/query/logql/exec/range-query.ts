@@ -1,0 +1,29 @@
+import { QueryError } from '../../../lake/query-error.js';
+import type { Grouping } from '../../series/aggregate.js';
+import type { PipelineSql } from '../plan/scope.js';
+import type { RangeExpr, Stage } from '../syntax/ast.js';
+import type { Aggregator } from './aggregators.js';
+import type { Buckets } from './windows.js';
+
+/** What a range aggregation reads and makes of it; shared by the way in SQL and the one record by record. */
+export interface RangeQuery {
+  readonly expr: RangeExpr;
+  readonly stages: readonly Stage[];
+  readonly pipeline: PipelineSql;
+  /** Conditions on records, time included. */
+  readonly where: readonly string[];
+  readonly grouping: Grouping | undefined;
+  readonly aggregator: Aggregator<unknown>;
+  readonly buckets: Buckets;
+  /** The instant before the first window, nanoseconds since the epoch. */
+  readonly origin: bigint;
+  /** Most series that are held while they are put together. */
+  readonly maxSeries: number;
+}
+
+export function pipelineFailed(error: string, details: string | undefined): QueryError {
+  return new QueryError(
+    'bad_data',
+    `pipeline error ${error}${details ? ` (${details})` : ''}: a metric query does not skip records with errors by itself; add | __error__="" to skip them`,
+  );
+}
