@@ -16,14 +16,14 @@ import {
   type ConfigInputs,
 } from '../src/config/index.js';
 
-function problems(inputs: ConfigInputs): readonly string[] {
+function problems(inputs: ConfigInputs, what = 'the configuration'): readonly string[] {
   try {
     resolveConfig(inputs);
   } catch (error) {
     assert.ok(error instanceof ConfigError);
     return error.problems;
   }
-  assert.fail('the configuration was accepted');
+  assert.fail(`${what} was accepted`);
 }
 
 describe('resolveConfig', () => {
@@ -117,6 +117,70 @@ describe('resolveConfig', () => {
     match(/^CANARDSTACK_QUERY_CONCURRENCY: "0" is below 1; /);
     match(/^CANARDSTACK_RETENTION_DAYS: "1\.5" is not a whole number/);
     match(/^CANARDSTACK_DUCKDB_THREADS \(duckdbThreads in c\.yaml\): \[\] is not a number/);
+  });
+
+  it('refuses nonsense for each setting with one line that names it', () => {
+    const [tooLong, control] = ['9'.repeat(400), 'a\nb'];
+    const numbers = [
+      'abc',
+      '-1',
+      '1.5x',
+      'NaN',
+      'Infinity',
+      '0x10',
+      '1e999',
+      tooLong,
+      '5 parsecs',
+      '\u0663',
+      control,
+    ];
+    const addresses = [
+      'localhost',
+      ':1',
+      'a b:1',
+      '127.0.0.1:65536',
+      'http://x:1',
+      'host:-1',
+      '[::1:80',
+      control,
+    ];
+    /** By the words for what is allowed. */
+    const nonsense: [RegExp, readonly unknown[]][] = [
+      [/integer|whole number/, [...numbers, '', [], {}, true]],
+      [/^true or false/, ['maybe', '2', 'ja', 'true false', '', [], {}]],
+      [
+        /^a host,/,
+        [':1', 'a b:1', '127.0.0.1:65536', 'http://x/y', 'u@x', 'host:-1', '[::1:80', control, '', 5],
+      ],
+      [/^host:port/, [...addresses, '', 7, []]],
+      [
+        /printable ASCII/,
+        ['short', 'first-line\nsecond-line', 'tab\tinside', ' leading-space', 'schlüssel-lang', '', 12345678],
+      ],
+      [
+        /libpq/,
+        ['s3cret', 'host', 'host=a b', 'postgresql://u:p@h:x/db', 'postgresql://%zz', control, '', 5],
+      ],
+      [/^an http:/, ['localhost:4318', 'ftp://x', 'http://', '//x', control, '', 5]],
+      [/^name=value/, ['novalue', '=x', 'a b=c', 'a=%', control, 5]],
+      [/^origins/, ['shop.example', 'https://a/b', ',', control, '', 5]],
+      [/^a region$/, ['eu central', '-', control, '', 5]],
+      [/^(?:a file|a folder|a DuckLake URI|a key id|a key$)/, [control, 'a\0b', '', 5, []]],
+    ];
+    for (const name of settingNames) {
+      const { env, allowed } = settingDef(name);
+      const values = /^[a-z]+(?:, [a-z]+)+$/.test(allowed)
+        ? ['ALL', 'none of them', 'all\n', '', 5, []]
+        : nonsense.find(([words]) => words.test(allowed))?.[1];
+      assert.ok(values, `${env}: nothing is tried for ${allowed}`);
+      for (const value of values) {
+        const found = problems({ flags: { [name]: value } }, `${env}: ${JSON.stringify(value)}`);
+        assert.equal(found.length, 1, `${env}: ${JSON.stringify(value)}`);
+        assert.ok(found[0]?.startsWith(`CANARDSTACK_${env} (--`), found[0]);
+        assert.doesNotMatch(found[0] ?? '', /\n/);
+        assert.ok((found[0] ?? '').length < 500, found[0]);
+      }
+    }
   });
 
   it('never shows a secret', () => {

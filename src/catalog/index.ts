@@ -1,4 +1,5 @@
 import { isAbsolute, join, resolve } from 'node:path';
+import { ConfigError } from '../config/errors.js';
 import type { Config } from '../config/settings.js';
 import type { QuackTarget } from './tunnel/index.js';
 
@@ -9,6 +10,8 @@ type CatalogKind = 'local' | 'quack' | 'postgres' | 'other';
 /** Which DuckLake catalog a node uses and how it is attached. */
 export interface Catalog {
   readonly kind: CatalogKind;
+  /** The setting that names it. */
+  readonly setting: string;
   /** What stands between the quotes of ATTACH: `ducklake:<...>`. May hold a password: never log it. */
   readonly attachUri: string;
   /** The catalog file of a local catalog, absolute; null otherwise. */
@@ -49,6 +52,7 @@ export function catalogFrom(config: CatalogConfig): Catalog {
     return {
       ...common,
       kind: 'postgres',
+      setting: 'CANARDSTACK_POSTGRES_DSN',
       attachUri: `ducklake:postgres:${config.postgresDsn}`,
       file: null,
       extensions: [...storage, 'postgres_scanner', 'ducklake'],
@@ -64,6 +68,7 @@ export function catalogFrom(config: CatalogConfig): Catalog {
     return {
       ...common,
       kind: quack ? 'quack' : postgres ? 'postgres' : 'other',
+      setting: 'CANARDSTACK_DUCKLAKE_ATTACH_URI',
       attachUri,
       file: null,
       quack: quack ? quackTarget(target, config) : null,
@@ -80,6 +85,7 @@ export function catalogFrom(config: CatalogConfig): Catalog {
   return {
     ...common,
     kind: 'local',
+    setting: 'CANARDSTACK_DUCKLAKE_CATALOG_PATH',
     attachUri: `ducklake:${file}`,
     file,
     extensions: [...storage, 'ducklake'],
@@ -93,10 +99,10 @@ const quackPort = 9494;
 function quackTarget(target: string, config: CatalogConfig): QuackTarget {
   const match = /^quack:(?:\/\/)?(?:\[([^\]]+)\]|([^:/\s]+))(?::(\d{1,5}))?\/?$/.exec(target);
   const host = match?.[1] ?? match?.[2];
-  if (host === undefined) {
-    throw new Error(
+  if (host === undefined || Number(match?.[3] ?? quackPort) > 65_535) {
+    throw new ConfigError([
       `CANARDSTACK_DUCKLAKE_ATTACH_URI: "${withoutSecrets(target)}" is not ducklake:quack:host:port`,
-    );
+    ]);
   }
   return {
     host,

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import fs = require('node:fs');
 import v8 = require('node:v8');
 
 /**
@@ -9,4 +10,32 @@ import v8 = require('node:v8');
 process.env['UV_THREADPOOL_SIZE'] ??= '32';
 // The heap is small and grows by buffers that die young: by V8's own rule it would be collected twice a second.
 v8.setFlagsFromString('--heap-growing-percent=400');
-void import('./main.js');
+
+/** Loading the program and its threads takes a few dozen at once, the spool and clients more. */
+const leastOpenFiles = 256;
+const openFiles = mostOpenFiles();
+if (openFiles < leastOpenFiles) {
+  fail(
+    `only ${openFiles} files may be open at once, and at least ${leastOpenFiles} are needed: raise the limit ` +
+      `(ulimit -n 4096, LimitNOFILE=4096 of a systemd unit, --ulimit nofile=4096 of a container)`,
+  );
+} else {
+  import('./main.js').catch((error: unknown) => {
+    fail(`it cannot be loaded: ${error instanceof Error ? error.message : String(error)}`);
+  });
+}
+
+/** Node raises the soft limit to the hard one by itself. Infinity where there is no limit, or no /proc. */
+function mostOpenFiles(): number {
+  try {
+    const limits = fs.readFileSync('/proc/self/limits', 'utf8');
+    return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Infinity);
+  } catch {
+    return Infinity;
+  }
+}
+
+function fail(message: string): void {
+  process.stderr.write(`canardstack: ${message.replaceAll(/\s*\n\s*/g, ' ')}\n`);
+  process.exitCode = 1;
+}

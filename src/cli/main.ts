@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { ConfigError } from '../config/index.js';
+import { LakeError } from '../duckdb/index.js';
 import { CommandError } from './errors.js';
 import { program } from './program.js';
 
@@ -23,10 +24,12 @@ function exitCode(error: unknown): number {
   // A stack only on request: most failures are about the machine, not the program.
   const detail =
     process.env['CANARDSTACK_LOG_LEVEL'] === 'debug' && error instanceof Error ? error.stack : undefined;
-  process.stderr.write(
-    `canardstack: ${detail ?? (error instanceof Error ? error.message : String(error))}\n`,
-  );
-  return error instanceof CommandError ? error.exitCode : 1;
+  const message = error instanceof Error ? error.message : String(error);
+  // What others say may have several lines: one is what logs of services show.
+  const said = error instanceof CommandError ? message : message.replaceAll(/\s*\n\s*/g, ' ');
+  process.stderr.write(`canardstack: ${detail ?? said}\n`);
+  if (error instanceof CommandError) return error.exitCode;
+  return error instanceof LakeError && error.kind === 'denied' ? 2 : 1;
 }
 
 let code: number;

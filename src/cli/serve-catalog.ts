@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { makeFolder } from '../config/folders.js';
 import { catalogFrom, type Catalog } from '../catalog/index.js';
 import { LeaseHeldError, takeCatalog, type CatalogOwnership } from '../catalog/lease/index.js';
 import {
@@ -14,7 +15,7 @@ import { effective, type Config, type EffectiveConfig } from '../config/index.js
 import { defaultExtensionDir, firstLine, installExtensions, LakeError } from '../duckdb/index.js';
 import { prepareCatalog } from '../lake/prepare.js';
 import { backupPath, CatalogBackups } from '../recovery/index.js';
-import { openStorage, type Storage } from '../storage/index.js';
+import { checkPlaces, openStorage, type Storage } from '../storage/index.js';
 import { createTelemetry, type Telemetry } from '../telemetry/index.js';
 import { processMetrics } from '../telemetry/process.js';
 import { endAtOnce } from './end-at-once.js';
@@ -34,6 +35,7 @@ export async function serveCatalog(given: Config): Promise<number> {
       2,
     );
   }
+  await checkPlaces(config);
   const telemetry = createTelemetry(config.logLevel);
   const { log } = telemetry;
   const state: { waiting: string | null; server: CatalogServer | null; backups: CatalogBackups | null } = {
@@ -125,7 +127,7 @@ async function open(
   const named = catalogFrom(config);
   const catalog: Catalog = { ...named, file: ownership.file, attachUri: `ducklake:${ownership.file}` };
   const extensionDir = config.duckdbExtensionDir ?? defaultExtensionDir();
-  await mkdir(config.dataDir, { recursive: true });
+  await makeFolder(config.dataDir);
   // What a backup left that was cut short.
   await rm(scratchOf(config), { recursive: true, force: true });
   await installExtensions({

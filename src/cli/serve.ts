@@ -14,6 +14,7 @@ import { DecodePool } from '../decode/index.js';
 import { faultsFrom, type Faults } from '../faults/index.js';
 import { adminApi } from '../http/admin.js';
 import {
+  assertBindable,
   assertBindAllowed,
   closeHttpApp,
   createHttpApp,
@@ -31,6 +32,7 @@ import { tempoApi } from '../query/traceql/index.js';
 import { CatalogMaintenance } from '../recovery/index.js';
 import { openPipeline, type Pipeline } from '../seal/index.js';
 import { beginRun, openSpool, SpoolInUseError, type Spool } from '../spool/index.js';
+import { checkPlaces } from '../storage/index.js';
 import { startOwnExport, type OwnExporter } from '../telemetry/export.js';
 import { createTelemetry, type Telemetry } from '../telemetry/index.js';
 import { processMetrics } from '../telemetry/process.js';
@@ -75,6 +77,7 @@ export async function startServer(
 ): Promise<RunningServer> {
   assertBindAllowed(given);
   const config = effective(given);
+  await checkPlaces(config);
   const opened: (() => Promise<unknown>)[] = [];
   try {
     return await open(config, telemetry, faults, opened, sources);
@@ -96,6 +99,8 @@ async function open(
   if (tls) opened.push(() => Promise.resolve(tls.close()));
   const spool = config.role === 'query' ? null : await openOwnSpool(config, telemetry, faults);
   if (spool) opened.push(() => spool.close());
+  await assertBindable('CANARDSTACK_BIND', config.bind);
+  if (spool && config.grpcBind !== 'off') await assertBindable('CANARDSTACK_GRPC_BIND', config.grpcBind);
   const runId = spool ? await beginRun(join(config.dataDir, 'spool')) : null;
   const lake = await openLake({
     config,

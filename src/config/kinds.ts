@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DsnError, parseDsn } from './postgres-dsn.js';
 import { parseDuration, parseSize } from './units.js';
 
 /** What a setting may be: its zod schema and the same thing in words, for messages and docs. */
@@ -57,10 +58,14 @@ export function milliseconds(range: Range = { max: maxTimerMs }) {
   };
 }
 
+/** A century: in nanoseconds it fits a signed 64-bit integer on either side of today. */
+const maxSeconds = 100 * 365 * 86_400;
+
 export function seconds(range: Range = {}) {
+  const bounded = { max: maxSeconds, ...range };
   return {
-    schema: whole('number', (text) => parseDuration(text, 1000), range),
-    allowed: `${integer(range)} (seconds), or a duration such as 30s, 5m, 1h, 2d`,
+    schema: whole('number', (text) => parseDuration(text, 1000), bounded),
+    allowed: `${integer(bounded)} (seconds), or a duration such as 30s, 5m, 1h, 2d`,
   };
 }
 
@@ -110,12 +115,71 @@ export function addressOrOff() {
   };
 }
 
-export function text(what: string, min = 1) {
+export function text(what: string) {
   return {
     schema: z
       .string({ error: 'is not a text' })
-      .min(min, { error: min === 1 ? 'is empty' : `is shorter than ${min} characters` }),
-    allowed: min === 1 ? what : `${what} of at least ${min} characters`,
+      .min(1, { error: 'is empty' })
+      .refine(isPrintable, { error: 'holds a control character' }),
+    allowed: what,
+  };
+}
+
+// eslint-disable-next-line no-control-regex -- it is about them
+const isPrintable = (text: string) => !/[\x00-\x1f\x7f]/.test(text);
+
+/** What an HTTP header and gRPC's metadata can carry. */
+export function key(what: string) {
+  return {
+    schema: z
+      .string({ error: 'is not a text' })
+      .min(8, { error: 'is shorter than 8 characters' })
+      .refine((text) => /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text), {
+        error:
+          'holds what no header can carry: a line break or control character, a space at an end, or no ASCII',
+      }),
+    allowed: `${what} of at least 8 printable ASCII characters on one line`,
+  };
+}
+
+/** An address with an optional scheme and port and nothing more; null for any other text. */
+export function endpointUrl(text: string, scheme: 'http' | 'https'): URL | null {
+  const given = /^https?:\/\//i.test(text) ? text : `${scheme}://${text}`;
+  // A URL's parser leaves line breaks out.
+  if (!isPrintable(text) || !URL.canParse(given)) return null;
+  const url = new URL(given);
+  return url.pathname === '/' && !url.search && !url.username && !url.hash ? url : null;
+}
+
+export function endpoint() {
+  const error = 'is not a host with an optional scheme and port';
+  return {
+    schema: z.string({ error }).refine((text) => endpointUrl(text, 'https') !== null, { error }),
+    allowed: 'a host, host:port, or an http:// or https:// address',
+  };
+}
+
+export function region() {
+  return {
+    schema: z
+      .string({ error: 'is not a text' })
+      .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i, { error: 'is not the name of a region' }),
+    allowed: 'a region',
+  };
+}
+
+export function postgresDsn() {
+  return {
+    schema: z.string({ error: 'is not a text' }).superRefine((text, ctx) => {
+      try {
+        if (parseDsn(text).size > 0) return;
+        ctx.addIssue({ code: 'custom', message: 'is empty' });
+      } catch (error) {
+        if (!(error instanceof DsnError)) throw error;
+        ctx.addIssue({ code: 'custom', message: `is ${error.message}` });
+      }
+    }),
+    allowed: 'a libpq connection string',
   };
 }
 
@@ -168,7 +232,7 @@ export function originList() {
           continue;
         ctx.addIssue({
           code: 'custom',
-          message: `has "${origin.slice(0, 100)}", which is neither an origin (scheme://host or scheme://host:port) nor *`,
+          message: `has ${JSON.stringify(origin.slice(0, 100))}, which is neither an origin (scheme://host or scheme://host:port) nor *`,
         });
         return;
       }

@@ -114,8 +114,12 @@ function problem(name: SettingName, given: Given, message: string): string {
   const def = settingDef(name);
   const full = envPrefix + def.env;
   const where = given.where === full ? full : `${full} (${given.where})`;
-  const value = def.secret ? 'the value' : JSON.stringify(given.value);
+  const value = def.secret ? 'the value' : shortened(JSON.stringify(given.value));
   return `${where}: ${value} ${message}; allowed: ${def.allowed}; ${defaultText(name)}`;
+}
+
+function shortened(text: string): string {
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
 
 /** What no single setting can check. */

@@ -4,13 +4,17 @@ import {
   addressOrOff,
   bytes,
   count,
+  endpoint,
   flag,
   headerList,
   httpUrl,
+  key,
   maxTimerMs,
   milliseconds,
   oneOf,
   originList,
+  postgresDsn,
+  region,
   seconds,
   text,
   type Kind,
@@ -54,14 +58,14 @@ const server = {
   grpcBind: setting('GRPC_BIND', addressOrOff(), '127.0.0.1:4317', 'Address of OTLP/gRPC, or "off".'),
   apiKey: setting(
     'API_KEY',
-    text('a key', 8),
+    key('a key'),
     undefined,
     'Key for ingest and queries (Authorization: Bearer, or x-api-key). Unset: loopback only.',
     secret,
   ),
   adminApiKey: setting(
     'ADMIN_API_KEY',
-    text('a key', 8),
+    key('a key'),
     undefined,
     'Key for /api/admin; falls back to API_KEY.',
     secret,
@@ -150,7 +154,7 @@ const storage = {
   ),
   ducklakeQuackToken: setting(
     'DUCKLAKE_QUACK_TOKEN',
-    text('a token', 8),
+    key('a token'),
     undefined,
     'Token that serve-catalog asks its clients for; both sides need it.',
     secret,
@@ -180,23 +184,17 @@ const storage = {
     600,
     'How long a start waits for a catalog that is away, or (serve-catalog) held by another process.',
   ),
-  postgresDsn: setting(
-    'POSTGRES_DSN',
-    text('a libpq connection string'),
-    undefined,
-    'PostgreSQL catalog: libpq DSN.',
-    secret,
-  ),
+  postgresDsn: setting('POSTGRES_DSN', postgresDsn(), undefined, 'PostgreSQL catalog: libpq DSN.', secret),
 };
 
 const objectStorage = {
   s3Endpoint: setting(
     'S3_ENDPOINT',
-    text('host:port, or an http:// or https:// address'),
+    endpoint(),
     undefined,
     'Object store that speaks S3; unset: Amazon S3, and Google Cloud Storage for gs://.',
   ),
-  s3Region: setting('S3_REGION', text('a region'), undefined, 'Region of the bucket.', {
+  s3Region: setting('S3_REGION', region(), undefined, 'Region of the bucket.', {
     computed: 'AWS_REGION or the AWS profile; "auto" for gs://',
   }),
   s3UrlStyle: setting(
@@ -276,10 +274,10 @@ const resources = {
     'DuckDB memory limit (buffers, queries, sealing).',
     { computed: '40 % of memory, at most 4 GiB' },
   ),
-  duckdbThreads: setting('DUCKDB_THREADS', count(), undefined, 'DuckDB worker threads.', {
+  duckdbThreads: setting('DUCKDB_THREADS', count({ max: 1024 }), undefined, 'DuckDB worker threads.', {
     computed: 'one a core',
   }),
-  decodeThreads: setting('DECODE_THREADS', count(), undefined, 'Decode worker threads.', {
+  decodeThreads: setting('DECODE_THREADS', count({ max: 1024 }), undefined, 'Decode worker threads.', {
     computed: 'one a core less one, at least 1',
   }),
   memoryCapBytes: setting(
@@ -389,8 +387,8 @@ const ingest = {
 };
 
 const queries = {
-  queryConcurrency: setting('QUERY_CONCURRENCY', count(), 4, 'Queries that run at once.'),
-  queryThreads: setting('QUERY_THREADS', count(), undefined, 'Threads that evaluate queries.', {
+  queryConcurrency: setting('QUERY_CONCURRENCY', count({ max: 1024 }), 4, 'Queries that run at once.'),
+  queryThreads: setting('QUERY_THREADS', count({ max: 1024 }), undefined, 'Threads that evaluate queries.', {
     computed: '1, or 2 from 4 cores on',
   }),
   queryQueueLength: setting(

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
-import { access, mkdir, mkdtemp, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, mkdtemp, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { makeFolder } from '../config/folders.js';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { LakeError, messageOf } from './errors.js';
 import { ident, literal } from './sql.js';
@@ -66,7 +67,7 @@ export async function installExtensions(options: InstallOptions): Promise<Instal
       installed.push({ name, path, source: 'present' });
       continue;
     }
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const reasons: string[] = [];
     if (repositoryAnswers) {
       try {

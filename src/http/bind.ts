@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { ConfigError } from '../config/index.js';
 import { isLoopback, parseBind } from '../config/address.js';
 import type { Config } from '../config/settings.js';
@@ -18,4 +20,29 @@ export function assertBindAllowed(
         'CANARDSTACK_ALLOW_UNAUTHENTICATED=true if something before it checks who calls.',
     ]);
   }
+}
+
+const why: ReadonlyMap<string, string> = new Map([
+  ['EADDRINUSE', 'another process has this port'],
+  ['EADDRNOTAVAIL', 'this machine has no such address'],
+  ['EACCES', 'this process may not use this port'],
+  ['ENOTFOUND', 'the host name is not known'],
+  ['EAI_AGAIN', 'the host name cannot be looked up'],
+]);
+
+/** Throws an error with the setting's name when the address cannot be listened on: ConfigError unless its port is taken. */
+export async function assertBindable(setting: string, bind: string): Promise<void> {
+  const server = createServer();
+  try {
+    server.listen(parseBind(bind));
+    await once(server, 'listening');
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    const said = `${setting}: cannot listen on ${bind}: ${why.get(code) ?? message}`;
+    // The other may be about to end.
+    throw code === 'EADDRINUSE' ? new Error(said, { cause: error }) : new ConfigError([said]);
+  }
+  const closed = once(server, 'close');
+  server.close();
+  await closed;
 }

@@ -12,7 +12,7 @@ import { mountProbes, type Readiness } from './probes.js';
 import type { TlsFiles } from '../config/tls-files.js';
 
 export { keyCheck } from './auth.js';
-export { assertBindAllowed, parseBind } from './bind.js';
+export { assertBindable, assertBindAllowed, parseBind } from './bind.js';
 export { HttpError } from './errors.js';
 export type { Readiness } from './probes.js';
 export { openTls, TlsFiles } from '../config/tls-files.js';

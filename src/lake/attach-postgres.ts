@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Catalog } from '../catalog/index.js';
-import { DsnError, parseDsn, renderDsn } from '../catalog/postgres-dsn.js';
+import { DsnError, parseDsn, renderDsn } from '../config/postgres-dsn.js';
 import { LakeError, literal, messageOf } from '../duckdb/index.js';
 
 const prefix = 'ducklake:postgres:';
@@ -45,7 +45,7 @@ export async function preparePostgres(
   connection: DuckDBConnection,
   catalog: Catalog,
 ): Promise<PostgresTarget> {
-  const parameters = new Map(parseOrRefuse(catalog.attachUri.slice(prefix.length)));
+  const parameters = new Map(parseOrRefuse(catalog));
   const password = parameters.get('password');
   parameters.delete('password');
   for (const [key, value] of defaults) if (!parameters.has(key)) parameters.set(key, value);
@@ -84,11 +84,36 @@ function isCreationRace(error: unknown): boolean {
   );
 }
 
-function parseOrRefuse(dsn: string): ReadonlyMap<string, string> {
+function parseOrRefuse({ attachUri, setting }: Catalog): ReadonlyMap<string, string> {
   try {
-    return parseDsn(dsn);
+    return parseDsn(attachUri.slice(prefix.length));
   } catch (error) {
     if (!(error instanceof DsnError)) throw error;
-    throw new LakeError('unavailable', `CANARDSTACK_POSTGRES_DSN is ${error.message}`);
+    throw new LakeError('denied', `${setting} is ${error.message}`);
   }
+}
+
+/** What PostgreSQL and libpq say that no waiting changes (their English words), and what to do. */
+const refusals: readonly (readonly [RegExp, string])[] = [
+  [/password authentication failed|no password supplied/i, 'correct the user or the password'],
+  [/role "[^"]*" does not exist|is not permitted to log in/i, 'correct the user, or let it log in'],
+  [/database "[^"]*" does not exist/i, 'correct the name of the database, or create it'],
+  [/permission denied for (?:database|schema)/i, 'grant the user CONNECT and CREATE there'],
+  [
+    /no pg_hba\.conf entry|pg_hba\.conf rejects/i,
+    'let the user in by pg_hba.conf, or correct user, database and sslmode',
+  ],
+  [
+    /server does not support SSL|certificate verify failed|root certificate file|certificate file ".*" does not exist/i,
+    'correct sslmode, sslrootcert, sslcert and sslkey',
+  ],
+  [
+    /invalid connection option|invalid port number|invalid integer value|invalid \w+ value|missing "=" after|could not match \d+ (?:port|host)/i,
+    'correct the connection string',
+  ],
+];
+
+/** The cure when PostgreSQL refuses these very settings; null for what may pass, a server that is away above all. */
+export function refusal(message: string): string | null {
+  return refusals.find(([words]) => words.test(message))?.[1] ?? null;
 }

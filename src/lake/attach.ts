@@ -3,7 +3,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Catalog, QuackTarget } from '../catalog/index.js';
 import { CatalogTunnel } from '../catalog/tunnel/index.js';
 import { firstLine, LakeError, literal, messageOf } from '../duckdb/index.js';
-import { preparePostgres, whileOthersCreate } from './attach-postgres.js';
+import { preparePostgres, refusal, whileOthersCreate } from './attach-postgres.js';
 
 /** What an attached catalog needs while it is attached. */
 export interface Attachment {
@@ -126,7 +126,8 @@ async function attachLake(
 }
 
 function attachError(error: unknown, catalog: Catalog): LakeError {
-  const message = firstLine(error);
+  // libpq has a line for each address that it tried.
+  const message = firstLine(error).replace(/\s+/g, ' ');
   const lock = /Could not set lock on file.*?(?:\(PID (\d+)\)|$)/s.exec(message);
   if (lock) {
     const holder = lock[1] === undefined ? 'another process' : `process ${lock[1]}`;
@@ -142,6 +143,16 @@ function attachError(error: unknown, catalog: Catalog): LakeError {
       'schema',
       `${catalog.describe()} has another DuckLake format than this release reads: ${message}`,
       { cause: error },
+    );
+  }
+  const cure = catalog.kind === 'postgres' ? refusal(message) : null;
+  if (cure !== null) {
+    return new LakeError(
+      'denied',
+      `${catalog.setting}: ${catalog.describe()} refuses it: ${message}: ${cure}`,
+      {
+        cause: error,
+      },
     );
   }
   return new LakeError('unavailable', `${catalog.describe()} can't be attached: ${message}`, {

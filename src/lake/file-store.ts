@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../config/folders.js';
 import type { Storage } from '../storage/index.js';
 
 /** Gets a commit's Parquet files to where the lake reads them. */
@@ -19,7 +20,7 @@ export interface FileStore {
 export function localFileStore(storage: Storage): FileStore {
   return {
     async begin(target) {
-      await mkdir(dirname(target), { recursive: true });
+      await makeFolder(dirname(target));
       return target;
     },
     finish: () => Promise.resolve(),
@@ -35,7 +36,7 @@ export function localFileStore(storage: Storage): FileStore {
 export function remoteFileStore(storage: Storage, scratch: string): FileStore {
   return {
     async begin() {
-      await mkdir(scratch, { recursive: true });
+      await makeFolder(scratch);
       return join(scratch, `${randomUUID()}.parquet`);
     },
     async finish(target, written) {
@@ -46,7 +47,7 @@ export function remoteFileStore(storage: Storage, scratch: string): FileStore {
       }
     },
     async fetch(target) {
-      await mkdir(scratch, { recursive: true });
+      await makeFolder(scratch);
       const path = join(scratch, `${randomUUID()}.parquet`);
       await storage.getFile(keyOf(storage, target), path);
       return { path, release: () => rm(path, { force: true }) };

@@ -1,6 +1,7 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { makeFolder } from '../config/folders.js';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { LakeError, firstLine, openDatabase, type RawDatabase, ident, listLiteral } from '../duckdb/index.js';
 import type { Catalog } from '../catalog/index.js';
@@ -141,9 +142,9 @@ export class LakeInstance {
 
 async function prepareFolders(catalog: Catalog, scratch: string): Promise<void> {
   try {
-    await mkdir(scratch, { recursive: true });
-    if (catalog.file !== null) await mkdir(dirname(catalog.file), { recursive: true });
-    if (catalog.dataIsLocal) await mkdir(catalog.dataPath, { recursive: true });
+    await makeFolder(scratch);
+    if (catalog.file !== null) await makeFolder(dirname(catalog.file));
+    if (catalog.dataIsLocal) await makeFolder(catalog.dataPath);
   } catch (error) {
     throw new LakeError('unavailable', `the data folder can't be written: ${firstLine(error)}`, {
       cause: error,

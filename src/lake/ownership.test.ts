@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { DuckDBInstance } from '@duckdb/node-api';
@@ -103,6 +103,29 @@ describe('a start without a catalog', () => {
     lake = await openTestLake(folder, { config: { catalogCreateOverData: true } });
     assert.ok(existsSync(parquet()));
     await lake.close();
+    lake = await openTestLake(folder);
+  });
+
+  it('leaves alone what is no catalog, though no Parquet files lie beside it', async () => {
+    for (const bytes of ['garbage!', 'x'.repeat(12_287), 'y'.repeat(20_000)]) {
+      await writeFile(catalog, bytes);
+      await assert.rejects(openTestLake(folder), (error) => {
+        assert.ok(error instanceof LakeError, String(error));
+        assert.doesNotMatch(error.message, /\n/);
+        return true;
+      });
+      assert.equal(await readFile(catalog, 'utf8'), bytes);
+    }
+    for (const left of [
+      Buffer.alloc(0),
+      Buffer.alloc(4096),
+      Buffer.from(`${'c'.repeat(8)}DUCK`.padEnd(8192, '\0')),
+    ]) {
+      await writeFile(catalog, left);
+      lake = await openTestLake(folder);
+      await lake.close();
+      await rm(catalog);
+    }
     lake = await openTestLake(folder);
   });
 

@@ -1,4 +1,4 @@
-import { rm, stat } from 'node:fs/promises';
+import { open, rm, stat } from 'node:fs/promises';
 import type { Catalog } from '../catalog/index.js';
 import {
   catalogFileForReading,
@@ -84,7 +84,8 @@ function at(catalog: Catalog, file: string): Catalog {
 
 /**
  * Before the owner opens a local catalog: refuses to make one anew in place of a lost one, and removes what a first
- * start left that was killed before DuckDB had written its headers, which it would not open.
+ * start left that was killed before DuckDB had written its headers, which it would not open. What else is there in its
+ * place is somebody's, and stays. Throws LakeError('schema').
  */
 export async function refuseNewFile(catalog: Catalog, config: OwnershipConfig): Promise<void> {
   if (catalog.file === null) return;
@@ -96,8 +97,27 @@ export async function refuseNewFile(catalog: Catalog, config: OwnershipConfig): 
     },
   );
   if (size !== null && size >= headerBytes) return;
+  if (size !== null && !(await isUnfinished(catalog.file))) {
+    throw new LakeError(
+      'schema',
+      `the catalog ${catalog.file} is damaged, or no catalog: it is too short (${size} bytes) and does not begin as one. ` +
+        `It is left alone: "canardstack catalog restore --force" puts a backup in its place and keeps it aside, ` +
+        `CANARDSTACK_DUCKLAKE_CATALOG_PATH names another file`,
+    );
+  }
   await refuseOverData(catalog, config);
   if (size !== null) await rm(catalog.file);
+}
+
+/** Nothing, zeros (a file whose size was on disk before its pages), or DuckDB's mark after the checksum of its first page. */
+async function isUnfinished(file: string): Promise<boolean> {
+  const handle = await open(file, 'r');
+  try {
+    const bytes = await handle.readFile();
+    return bytes.every((byte) => byte === 0) || bytes.toString('latin1', 8, 12) === 'DUCK';
+  } finally {
+    await handle.close();
+  }
 }
 
 /** For a catalog without tables: throws LakeError('schema') when its data path holds Parquet files. */

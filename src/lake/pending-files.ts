@@ -1,5 +1,6 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { makeFolder } from '../config/folders.js';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { firstLine, literal } from '../duckdb/index.js';
 import { Gauge, type Logger, type Telemetry } from '../telemetry/index.js';
@@ -76,7 +77,7 @@ export class PendingFiles {
 
   /** Before the file is begun. */
   async add(target: string, streams: readonly string[]): Promise<void> {
-    if (!this.#ready) await mkdir(this.options.folder, { recursive: true });
+    if (!this.#ready) await makeFolder(this.options.folder);
     this.#ready = true;
     await writeFile(this.#note(target), JSON.stringify({ target, streams, since: Date.now() }));
     this.#files.set(target, { target, streams, since: performance.now(), state: 'open', inherited: false });

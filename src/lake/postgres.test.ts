@@ -123,13 +123,17 @@ describe('a lake with a PostgreSQL catalog', { skip: skipWithoutPostgres() }, ()
   it('that is away is said to be so without its password', async () => {
     const wrong = postgres.dsn.replace(postgres.password, 'wr0ng-s3cret');
     const nowhere = postgres.dsn.replace(`port=${postgres.port}`, 'port=1');
-    for (const [dsn, reason] of [
-      [wrong, /password authentication failed/],
-      [nowhere, /refused/],
-      ['s3cret', /CANARDSTACK_POSTGRES_DSN is not a libpq connection string/],
+    const noDatabase = postgres.dsn.replace('dbname=lake', 'dbname=l\u00e4ke');
+    for (const [dsn, kind, reason] of [
+      [wrong, 'denied', /^CANARDSTACK_POSTGRES_DSN: .*password authentication failed.*: correct the user/],
+      [noDatabase, 'denied', /database "läke" does not exist.*: correct the name of the database/],
+      [`${postgres.dsn} hots=x`, 'denied', /invalid connection option "hots": correct the connection string/],
+      [`${postgres.dsn} sslmode=require`, 'denied', /does not support SSL.*: correct sslmode/],
+      [nowhere, 'unavailable', /refused/],
+      ['s3cret', 'denied', /CANARDSTACK_POSTGRES_DSN is not a libpq connection string/],
     ] as const) {
       await assert.rejects(node('z', dsn), (error) => {
-        assert.ok(error instanceof LakeError && error.kind === 'unavailable', String(error));
+        assert.ok(error instanceof LakeError && error.kind === kind, String(error));
         assert.match(error.message, reason);
         assert.doesNotMatch(error.message, /s3cret/);
         return true;
@@ -157,7 +161,7 @@ describe('a PostgreSQL catalog behind TLS', { skip: skipWithoutPostgres() }, () 
     };
     try {
       await assert.rejects(open(other.cert), (error) => {
-        assert.ok(error instanceof LakeError && error.kind === 'unavailable', String(error));
+        assert.ok(error instanceof LakeError && error.kind === 'denied', String(error));
         assert.match(error.message, /certificate verify failed/);
         assert.ok(!error.message.includes(postgres.password), error.message);
         return true;

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makeFolder } from '../config/folders.js';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { duckdbBuild, ident, LakeError, literal, messageOf } from '../duckdb/index.js';
 import type { Storage } from '../storage/index.js';
@@ -58,7 +59,7 @@ export async function backupCatalog(
   }
   const begun = performance.now();
   const createdAt = new Date();
-  await mkdir(source.scratch, { recursive: true });
+  await makeFolder(source.scratch);
   const file = join(source.scratch, `catalog-backup-${randomUUID()}.ducklake`);
   try {
     const facts = await copyToFile(source, file, onProgress);

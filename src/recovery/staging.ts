@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { makeFolder } from '../config/folders.js';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Catalog } from '../catalog/index.js';
 import { defaultExtensionDir, installExtensions, LakeError, literal, openDatabase } from '../duckdb/index.js';
@@ -95,7 +96,7 @@ export async function withCatalogFile<T>(
 export async function publish(staged: string, target: string): Promise<string | null> {
   const handle = await open(staged, 'r+');
   await handle.sync().finally(() => handle.close());
-  await mkdir(dirname(target), { recursive: true });
+  await makeFolder(dirname(target));
   const stamp = new Date().toISOString().replaceAll(/[-:.]/g, '');
   const aside = join(dirname(target), `${basename(target)}.replaced-${stamp}`);
   const replaced = (await exists(target)) ? aside : null;

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
-import { access, mkdir, readdir, rm } from 'node:fs/promises';
+import { access, readdir, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { makeFolder } from '../config/folders.js';
 import type { Faults } from '../faults/index.js';
 import { signals, type Signal } from '../schema/index.js';
 import type { Telemetry } from '../telemetry/index.js';
@@ -141,7 +142,7 @@ async function openLocked(options: SpoolOptions, unlock: () => void): Promise<Sp
 async function prepareFolders(dir: string): Promise<void> {
   try {
     await access(await nearestExisting(dir), constants.W_OK | constants.X_OK);
-    for (const name of [...signals, 'damaged', 'poison']) await mkdir(join(dir, name), { recursive: true });
+    for (const name of [...signals, 'damaged', 'poison']) await makeFolder(join(dir, name));
     // Asks the kernel instead of writing, so that a full disk can still be opened and drained.
     for (const name of ['', ...signals])
       await access(join(dir, name), constants.R_OK | constants.W_OK | constants.X_OK);

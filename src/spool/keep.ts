@@ -1,5 +1,6 @@
-import { link, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { link, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../config/folders.js';
 import { syncFolder } from './segment.js';
 
 export interface KeepOptions {
@@ -23,7 +24,7 @@ export class KeepFolder {
     about: object,
   ): Promise<void> {
     const { folder } = this.options;
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await this.#file(name, data);
     await this.#finish(name, about);
   }
@@ -31,7 +32,7 @@ export class KeepFolder {
   /** Keeps a whole file by a second link, which takes no space; for when `write` finds the disk full. */
   async link(name: string, path: string, about: object): Promise<void> {
     const { folder } = this.options;
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await link(path, join(folder, name)).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;
     });

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat, copyFile } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, stat, copyFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { makeFolder } from '../config/folders.js';
 import { StorageError, fromFsError } from './errors.js';
 import type { Storage, StoredObject } from './types.js';
 import { localFolder } from './target.js';
@@ -111,7 +112,7 @@ function absent<T>(value: T): (error: NodeJS.ErrnoException) => T {
 /** Writes beside the final name, fsyncs, renames, fsyncs the folders: whole or not there, also after a power cut. */
 export async function replaceFile(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
   const folder = dirname(path);
-  const first = await mkdir(folder, { recursive: true });
+  const first = await makeFolder(folder);
   const temporary = `${path}.tmp-${randomUUID()}`;
   try {
     await write(temporary);

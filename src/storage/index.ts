@@ -5,6 +5,7 @@ import type { Storage, StorageOptions, StorageSettings } from './types.js';
 
 export { StorageError } from './errors.js';
 export { storageCredentials, type CredentialSource, type StorageCredentials } from './client.js';
+export { checkPlaces } from './places.js';
 export { probeStorage } from './probe.js';
 export { s3Target, type S3Target } from './target.js';
 export type * from './types.js';

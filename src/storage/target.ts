@@ -1,4 +1,5 @@
 import { isAbsolute, resolve } from 'node:path';
+import { endpointUrl } from '../config/kinds.js';
 import { StorageError } from './errors.js';
 import type { StorageSettings } from './types.js';
 
@@ -66,12 +67,8 @@ export function s3Target(url: string, settings: StorageSettings): S3Target {
 
 function endpointOf({ s3Endpoint, s3UseSsl }: StorageSettings): string | undefined {
   if (s3Endpoint === undefined) return undefined;
-  const scheme = (s3UseSsl ?? true) ? 'https' : 'http';
-  const url = /^https?:\/\//i.test(s3Endpoint) ? s3Endpoint : `${scheme}://${s3Endpoint}`;
-  const parsed = URL.canParse(url) ? new URL(url) : null;
-  const plain =
-    parsed !== null && parsed.pathname === '/' && !parsed.search && !parsed.username && !parsed.hash;
-  if (!plain) {
+  const url = endpointUrl(s3Endpoint, (s3UseSsl ?? true) ? 'https' : 'http');
+  if (url === null) {
     throw new StorageError(
       'invalid',
       'open',
@@ -79,5 +76,5 @@ function endpointOf({ s3Endpoint, s3UseSsl }: StorageSettings): string | undefin
       'is not a host with an optional scheme and port',
     );
   }
-  return parsed.origin;
+  return url.origin;
 }

@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeFolder } from '../../config/folders.js';
 import type { Telemetry } from '../../telemetry/index.js';
 import { claim, describe, type Claim } from './claim.js';
 import { LeaseClock } from './clock.js';
@@ -69,9 +69,9 @@ const owned = new Set<string>();
  * Throws LeaseHeldError when another owns it, LeaseLostError when another took it meanwhile.
  */
 export async function takeCatalog(file: string, options: TakeOptions = {}): Promise<CatalogOwnership> {
-  await mkdir(dirname(file), { recursive: true });
+  await makeFolder(dirname(file));
   const catalog = canonical(file);
-  await mkdir(dirname(catalog), { recursive: true });
+  await makeFolder(dirname(catalog));
   const files = new LeaseFiles(catalog);
   if (owned.has(catalog)) {
     throw new LeaseHeldError(catalog, files.current()?.record ?? null, 'this process has it open already');
