@@ -319,7 +319,7 @@ describe('the limits of the Loki API', () => {
     const loki = await testLoki({ maxSeries: 2 });
     try {
       await loki.lake.insert('logs', rows);
-      const counts = 'sum by (service_name) (count_over_time({service_name=~".+"}[1h]))';
+      const counts = 'sum by (user_id) (count_over_time({service_name=~".+"}[1h]))';
       const ask = (query: string) => loki.get('query', { query, time: range.end });
       assert.match((await ask(counts)).body, /more than 2 series/);
       const reduced = await ask(`topk(1, ${counts})`);
