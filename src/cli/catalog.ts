@@ -2,43 +2,11 @@ import { effective, type Config, type EffectiveConfig } from '../config/index.js
 import type { Contradiction, RetentionResult } from '../lake/types.js';
 import type { CatalogMaintenance, Progress, RecoveryConfig, VerifyOutcome } from '../recovery/index.js';
 import { createTelemetry } from '../telemetry/index.js';
-import { Client, errorMessage, NoServerError } from './client.js';
+import { askAdmin } from './client.js';
 import { CommandError } from './errors.js';
 
 /** Bound of a request that may read every footer of a lake. */
 const longRequestMs = 3_600_000;
-
-/** The answer of the running server's admin API; null when no server answers. */
-async function fromServer(config: Config, path: string, body: unknown, timeoutMs: number): Promise<unknown> {
-  return ask(config, `catalog${path}`, body, timeoutMs);
-}
-
-async function ask(
-  config: Config,
-  path: string,
-  body: unknown,
-  timeoutMs: number,
-  also: readonly number[] = [],
-): Promise<unknown> {
-  const client = await Client.forConfig(config);
-  try {
-    const response = await client.call(`/api/admin/${path}`, {
-      ...(body === undefined ? {} : { body }),
-      key: config.adminApiKey ?? config.apiKey,
-      timeoutMs,
-    });
-    if (response.status === 200 || also.includes(response.status)) return response.json();
-    if (response.status === 401) {
-      throw new CommandError(
-        `${client.url} wants the admin key: set CANARDSTACK_ADMIN_API_KEY (or CANARDSTACK_API_KEY when there is none)`,
-      );
-    }
-    throw new CommandError(errorMessage(response));
-  } catch (error) {
-    if (error instanceof NoServerError) return null;
-    throw error;
-  }
-}
 
 /** Runs `work` on the lake itself, opened for reading; for when no server holds it. */
 async function withoutServer<T>(
@@ -65,7 +33,7 @@ export type StatusAnswer = Awaited<ReturnType<CatalogMaintenance['status']>>;
 export type BackupAnswer = Awaited<ReturnType<CatalogMaintenance['backup']>>;
 
 export async function status(config: Config): Promise<StatusAnswer> {
-  const answer = await fromServer(config, '', undefined, 60_000);
+  const answer = await askAdmin(config, 'catalog', { timeoutMs: 60_000 });
   return (
     (answer as StatusAnswer | null) ??
     withoutServer(config, (catalogMaintenance) => catalogMaintenance.status())
@@ -79,7 +47,7 @@ export async function backup(
 ): Promise<BackupAnswer> {
   if (to === undefined) {
     onProgress('backing up by the running server', 0, null);
-    const answer = await fromServer(config, '/backup', {}, longRequestMs);
+    const answer = await askAdmin(config, 'catalog/backup', { body: {}, timeoutMs: longRequestMs });
     if (answer !== null) return answer as BackupAnswer;
   }
   // With a path of its own: a server never writes where its settings don't say.
@@ -101,7 +69,7 @@ export async function verify(
   const { repair, minAgeSecs } = options;
   onProgress('verifying by the running server', 0, null);
   const body = { repair, ...(minAgeSecs === undefined ? {} : { minAgeSecs }) };
-  const answer = await fromServer(config, '/verify', body, longRequestMs);
+  const answer = await askAdmin(config, 'catalog/verify', { body, timeoutMs: longRequestMs });
   if (answer !== null) return answer as VerifyOutcome;
   const minAge = minAgeSecs === undefined ? {} : { minAgeMs: minAgeSecs * 1000 };
   return withoutServer(config, (catalogMaintenance) =>
@@ -111,7 +79,7 @@ export async function verify(
 
 /** Maintenance is the running server's: only it may write the lake. */
 async function askRunning(config: Config, path: string, body: unknown, also: readonly number[] = []) {
-  const answer = await ask(config, `maintenance/${path}`, body, longRequestMs, also);
+  const answer = await askAdmin(config, `maintenance/${path}`, { body, timeoutMs: longRequestMs, also });
   if (answer === null) throw new CommandError('no server runs with these settings: start it, then ask again');
   return answer;
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import type { Config } from '../config/index.js';
+import { CommandError } from './errors.js';
 
 export interface ClientResponse {
   readonly status: number;
@@ -19,7 +20,7 @@ export interface ClientRequest {
 }
 
 /** Nobody answered at the address: refused, unreachable, unknown host. */
-export class NoServerError extends Error {
+class NoServerError extends Error {
   constructor(
     readonly url: string,
     code: string,
@@ -127,4 +128,38 @@ export function errorMessage(response: ClientResponse): string {
     // Not JSON.
   }
   return response.text.slice(0, 200) || `HTTP ${response.status}`;
+}
+
+interface AdminRequest {
+  /** Sent by POST; absent: a GET. */
+  readonly body?: unknown;
+  readonly timeoutMs: number;
+  /** Statuses beside 200 that are answers too. */
+  readonly also?: readonly number[];
+}
+
+/**
+ * The answer of the running server's admin API below /api/admin/; null when no server answers. Throws CommandError with
+ * the server's words, or that it wants the admin key.
+ */
+export async function askAdmin(
+  config: Pick<Config, 'bind' | 'tlsCert' | 'adminApiKey' | 'apiKey'>,
+  path: string,
+  { body, timeoutMs, also = [] }: AdminRequest,
+): Promise<unknown> {
+  const client = await Client.forConfig(config);
+  try {
+    const key = config.adminApiKey ?? config.apiKey;
+    const response = await client.call(`/api/admin/${path}`, { body, key, timeoutMs });
+    if (response.status === 200 || also.includes(response.status)) return response.json();
+    if (response.status === 401) {
+      throw new CommandError(
+        `${client.url} wants the admin key: set CANARDSTACK_ADMIN_API_KEY (or CANARDSTACK_API_KEY when there is none)`,
+      );
+    }
+    throw new CommandError(errorMessage(response));
+  } catch (error) {
+    if (error instanceof NoServerError) return null;
+    throw error;
+  }
 }

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import {
   decodeLimits,
@@ -37,6 +36,7 @@ import { startOwnExport, type OwnExporter } from '../telemetry/export.js';
 import { createTelemetry, type Telemetry } from '../telemetry/index.js';
 import { processMetrics } from '../telemetry/process.js';
 import { queryMetrics } from '../query/server/metrics.js';
+import { within } from '../timeout/index.js';
 import { endAtOnce } from './end-at-once.js';
 import { CommandError, notOwnerExitCode } from './errors.js';
 import { version } from './version.js';
@@ -189,7 +189,7 @@ async function open(
       state.lost = reason;
       await Promise.all([
         spool?.attempts.orderly(),
-        Promise.race([lake.abandon(), sleep(abandonMs)]),
+        within(abandonMs, lake.abandon(), () => undefined),
         closeHttpApp(app, abandonMs),
         grpc?.close(abandonMs),
       ]);

@@ -16,7 +16,7 @@ import {
 } from '../spool/index.js';
 import { createTelemetry } from '../telemetry/index.js';
 import type { Payload } from '../schema/index.js';
-import { Client, errorMessage, NoServerError } from './client.js';
+import { askAdmin } from './client.js';
 import { CommandError } from './errors.js';
 
 export interface SpoolContents {
@@ -140,23 +140,7 @@ async function withSpool<T>(config: Config, work: (spool: Spool) => Promise<T>):
 
 /** Null when no server answers. */
 async function fromServer(config: Config, path: string, choice: Choice): Promise<Changed | null> {
-  const client = await Client.forConfig(config);
   const { names, all, dryRun } = choice;
-  try {
-    const response = await client.call(`/api/admin/spool${path}`, {
-      body: all ? { all, dryRun } : { names, dryRun },
-      key: config.adminApiKey ?? config.apiKey,
-      timeoutMs: 60_000,
-    });
-    if (response.status === 200) return response.json() as Changed;
-    if (response.status === 401) {
-      throw new CommandError(
-        `${client.url} wants the admin key: set CANARDSTACK_ADMIN_API_KEY (or CANARDSTACK_API_KEY when there is none)`,
-      );
-    }
-    throw new CommandError(errorMessage(response));
-  } catch (error) {
-    if (error instanceof NoServerError) return null;
-    throw error;
-  }
+  const body = all ? { all, dryRun } : { names, dryRun };
+  return (await askAdmin(config, `spool${path}`, { body, timeoutMs: 60_000 })) as Changed | null;
 }

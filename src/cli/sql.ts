@@ -2,7 +2,7 @@ import { text as readText } from 'node:stream/consumers';
 import type { Config } from '../config/index.js';
 import { effective } from '../config/index.js';
 import type { SqlResult } from '../lake/index.js';
-import { Client, errorMessage, NoServerError } from './client.js';
+import { askAdmin } from './client.js';
 import { CommandError } from './errors.js';
 import { formatCsv, formatTable, type TableColumn } from './table.js';
 
@@ -52,24 +52,9 @@ export async function statementText(given: string, stdin: NodeJS.ReadableStream)
 
 /** Runs read-only SQL through the running server, or on the lake itself when no server answers. */
 export async function querySql(config: Config, text: string, maxRows?: number): Promise<SqlResult> {
-  const client = await Client.forConfig(config);
-  try {
-    const response = await client.call('/api/admin/sql', {
-      body: { sql: text, ...(maxRows === undefined ? {} : { maxRows }) },
-      key: config.adminApiKey ?? config.apiKey,
-      timeoutMs: config.queryTimeoutMs + 5000,
-    });
-    if (response.status === 200) return response.json() as SqlResult;
-    if (response.status === 401) {
-      throw new CommandError(
-        `${client.url} wants the admin key: set CANARDSTACK_ADMIN_API_KEY (or CANARDSTACK_API_KEY when there is none)`,
-      );
-    }
-    throw new CommandError(errorMessage(response));
-  } catch (error) {
-    if (!(error instanceof NoServerError)) throw error;
-    return await queryLake(config, text, maxRows);
-  }
+  const body = { sql: text, ...(maxRows === undefined ? {} : { maxRows }) };
+  const answer = await askAdmin(config, 'sql', { body, timeoutMs: config.queryTimeoutMs + 5000 });
+  return (answer as SqlResult | null) ?? queryLake(config, text, maxRows);
 }
 
 /** Opens the lake read-only; loaded late, as DuckDB is not needed while a server answers. */

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { signals } from '../schema/index.js';
-import type { AdminDeps } from './admin.js';
+import { within } from '../timeout/index.js';
+import type { AdminDeps } from './admin-deps.js';
 
 type HealthStatus = 'ok' | 'degraded' | 'page';
 
@@ -114,15 +114,13 @@ export class Health {
   }
 
   async #ping(): Promise<string | null> {
-    const abort = new AbortController();
     try {
-      const late = sleep(pingTimeoutMs, `the lake did not answer within ${pingTimeoutMs / 1000} s`, abort);
-      late.catch(() => undefined);
-      return await Promise.race([this.deps.lake.ping().then(() => null), late]);
+      await within(pingTimeoutMs, this.deps.lake.ping(), () => {
+        throw new Error(`the lake did not answer within ${pingTimeoutMs / 1000} s`);
+      });
+      return null;
     } catch (error) {
       return error instanceof Error ? error.message : 'the lake does not answer';
-    } finally {
-      abort.abort();
     }
   }
 

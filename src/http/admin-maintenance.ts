@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { firstLine } from '../duckdb/index.js';
 import type { ClockReading } from '../lake/types.js';
-import type { AdminDeps } from './admin.js';
+import type { AdminDeps } from './admin-deps.js';
 import { HttpError } from './errors.js';
 
 const sealTimeoutMs = 30_000;

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { readOnlySql } from '../lake/index.js';
 import { clientSignal } from '../query/server/http.js';
-import type { AdminDeps } from './admin.js';
+import type { AdminDeps } from './admin-deps.js';
 import { HttpError } from './errors.js';
 
 const bodySchema = z.object({

@@ -7,7 +7,8 @@ import type { Signal } from '../schema/index.js';
 import { createTelemetry } from '../telemetry/index.js';
 import { testLake, type TestLake } from '../../test/support/lake.js';
 import { Health } from './admin-health.js';
-import { adminApi, type AdminDeps } from './admin.js';
+import type { AdminDeps } from './admin-deps.js';
+import { adminApi } from './admin.js';
 import { createHttpApp } from './index.js';
 
 const env = { CANARDSTACK_ADMIN_API_KEY: 'admin-key-1', CANARDSTACK_API_KEY: 'query-key-1' };

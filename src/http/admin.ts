@@ -1,33 +1,14 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { describeConfig } from '../config/describe.js';
-import type { Sources } from '../config/resolve.js';
-import type { Config } from '../config/settings.js';
-import type { Lake } from '../lake/types.js';
 import { QueryError, queryErrorStatus } from '../lake/query-error.js';
-import type { QueryGuard } from '../query/server/guard.js';
-import type { Pipeline } from '../seal/index.js';
 import type { Spool } from '../spool/types.js';
-import type { Telemetry } from '../telemetry/index.js';
-import { mountCatalog, type CatalogAdminDeps } from './admin-catalog.js';
+import { mountCatalog } from './admin-catalog.js';
+import type { AdminDeps } from './admin-deps.js';
 import { Health, type HealthReport } from './admin-health.js';
 import { mountMaintenance } from './admin-maintenance.js';
 import { mountSpool } from './admin-spool.js';
 import { mountSql } from './admin-sql.js';
 import { errorHandler, HttpError } from './errors.js';
-
-export interface AdminDeps {
-  readonly config: Config;
-  /** Where each setting comes from, when that is known. */
-  readonly sources?: Sources;
-  readonly lake: Pick<Lake, 'maintenance' | 'ping' | 'time'>;
-  readonly guard: QueryGuard;
-  readonly telemetry: Telemetry;
-  /** Null, both, on a node that only queries. */
-  readonly pipeline: Pick<Pipeline, 'intake' | 'sealer'> | null;
-  readonly spool: (Pick<Spool, 'stream'> & Partial<Spool>) | null;
-  /** Backups and checks of the catalog. */
-  readonly catalogMaintenance?: CatalogAdminDeps['catalogMaintenance'];
-}
 
 /**
  * /api/admin: SQL, health by subject, maintenance, the catalog, what the spool has set aside, configuration. Errors are

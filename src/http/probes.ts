@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Telemetry } from '../telemetry/index.js';
+import { within } from '../timeout/index.js';
 import { requireKey, type KeyCheck } from './auth.js';
 
 export interface Readiness {
@@ -50,19 +50,12 @@ async function readiness(
   telemetry: Telemetry,
   timeoutMs: number,
 ): Promise<Readiness> {
-  const abort = new AbortController();
-  const late = sleep(
-    timeoutMs,
-    { ready: false, reasons: ['the readiness check did not answer in time'] },
-    abort,
-  );
   try {
-    return await Promise.race([ready(), late]);
+    return await within(timeoutMs, ready(), () => {
+      return { ready: false, reasons: ['the readiness check did not answer in time'] };
+    });
   } catch (error) {
     telemetry.log.error({ err: error }, 'the readiness check failed');
     return { ready: false, reasons: ['the readiness check failed'] };
-  } finally {
-    late.catch(() => {});
-    abort.abort();
   }
 }

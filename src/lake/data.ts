@@ -9,6 +9,7 @@ import {
   type StorageSettings,
 } from '../storage/index.js';
 import type { Telemetry } from '../telemetry/index.js';
+import { within } from '../timeout/index.js';
 import { PendingFiles } from './pending-files.js';
 import { localFileStore, remoteFileStore, type FileStore } from './file-store.js';
 
@@ -95,16 +96,7 @@ function pinger(storage: Storage): () => Promise<void> {
 }
 
 async function answers(storage: Storage): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new LakeError('unavailable', 'the object store does not answer')),
-      pingTimeoutMs,
-    );
+  await within(pingTimeoutMs, storage.stat('.canardstack-ping'), () => {
+    throw new LakeError('unavailable', 'the object store does not answer');
   });
-  try {
-    await Promise.race([storage.stat('.canardstack-ping'), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { LakeError, firstLine, isFatal } from '../duckdb/index.js';
 import type { Logger } from '../telemetry/index.js';
+import { within } from '../timeout/index.js';
 import type { LakeInstance } from './instance.js';
 
 const drainMs = 30_000;
@@ -95,12 +96,7 @@ export class InstanceHost {
   /** Resolves when an instance serves again, or after `ms`. */
   async reopened(ms: number): Promise<void> {
     if (this.#reopening === null) return;
-    const timeout = new AbortController();
-    await Promise.race([
-      this.#reopening,
-      sleep(ms, undefined, { signal: timeout.signal }).catch(() => undefined),
-    ]);
-    timeout.abort();
+    await within(ms, this.#reopening, () => undefined);
   }
 
   async #reopen(reason: string): Promise<void> {
@@ -136,9 +132,7 @@ export class InstanceHost {
     for (const listener of this.#listeners) listener();
     if (this.#live.size === 0) return;
     const returned = new Promise<void>((resolve) => (this.#returned = resolve));
-    const timeout = new AbortController();
-    await Promise.race([returned, sleep(drainMs, undefined, { signal: timeout.signal })]);
-    timeout.abort();
+    await within(drainMs, returned, () => undefined);
     this.#returned = null;
     if (this.#live.size > 0) throw new LakeError('unavailable', `${this.#live.size} queries do not end`);
   }

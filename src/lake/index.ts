@@ -15,6 +15,7 @@ import type { CatalogOwnership } from '../catalog/lease/index.js';
 import type { Config } from '../config/settings.js';
 import type { Faults } from '../faults/index.js';
 import type { Telemetry } from '../telemetry/index.js';
+import { within } from '../timeout/index.js';
 import { LakeClock, type Clocks } from './clock/index.js';
 import { Writer } from './writer.js';
 import { openData } from './data.js';
@@ -285,7 +286,9 @@ async function openOwned(
     ping() {
       // One at a time: those that wait for a catalog server which hangs would hold a thread each.
       pinging ??= ping().finally(() => (pinging = null));
-      return within(pingTimeoutMs, pinging, 'the lake does not answer');
+      return within(pingTimeoutMs, pinging, () => {
+        throw new LakeError('unavailable', 'the lake does not answer');
+      });
     },
     async abandon() {
       host.interrupt();
@@ -337,9 +340,11 @@ async function prepareSchema(
       : catalog.kind === 'quack'
         ? checkCurrentSchema(connection)
         : ensureTogether(connection, config);
-    await within(schemaTimeoutMs, work, 'the schema could not be prepared in time', () =>
-      connection.interrupt(),
-    );
+    await within(schemaTimeoutMs, work, async () => {
+      connection.interrupt();
+      await work.catch(() => undefined);
+      throw new LakeError('unavailable', 'the schema could not be prepared in time');
+    });
   } finally {
     connection.closeSync();
   }
@@ -356,20 +361,4 @@ async function catalogBytes(file: string | null): Promise<number | null> {
     ),
   );
   return sizes.reduce((sum, size) => sum + size, 0);
-}
-
-/** Rejects after `ms`; `onTimeout` may then end the work, which is awaited if it is given. */
-async function within<T>(ms: number, work: Promise<T>, message: string, onTimeout?: () => void): Promise<T> {
-  const timer = new AbortController();
-  const late = sleep(ms, undefined, { signal: timer.signal }).then(async () => {
-    onTimeout?.();
-    if (onTimeout) await work.catch(() => undefined);
-    throw new LakeError('unavailable', message);
-  });
-  late.catch(() => undefined);
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    timer.abort();
-  }
 }

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { LakeError, literal, messageOf } from '../duckdb/index.js';
 import type { Logger } from '../telemetry/index.js';
+import { within } from '../timeout/index.js';
 import type { CommitLock } from './commit-lock.js';
 import type { InstanceHost } from './host.js';
 import { renewed, type MaintenanceLock } from './maintenance/lock.js';
@@ -79,8 +79,7 @@ class LockSession {
   async #within<T>(ms: number, work: () => Promise<T>): Promise<T> {
     if (this.#stuck) throw notAnswering();
     const running = work();
-    const timer = new AbortController();
-    const late = sleep(ms, undefined, { signal: timer.signal }).then(() => {
+    return within(ms, running, () => {
       // A connection is closed only when nothing runs on it any more.
       this.#stuck = true;
       this.connection.interrupt();
@@ -93,12 +92,6 @@ class LockSession {
         });
       throw notAnswering();
     });
-    late.catch(() => undefined);
-    try {
-      return await Promise.race([running, late]);
-    } finally {
-      timer.abort();
-    }
   }
 }
 

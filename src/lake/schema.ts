@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { LakeError, ident, literal, messageOf, timestampLiteral } from '../duckdb/index.js';
+import { ident, inTransaction, LakeError, literal, messageOf, timestampLiteral } from '../duckdb/index.js';
 import { tables, type TableDef } from '../schema/index.js';
 import { isConflict } from './retry.js';
 import { views } from './views.js';
@@ -63,7 +63,7 @@ const internalTables: readonly { name: string; columns: string }[] = [
 export async function ensureSchema(connection: DuckDBConnection, options: SchemaOptions): Promise<void> {
   const existing = await columnsByTable(connection);
   if (existing.has('canardstack_meta')) await checkVersion(connection);
-  await transaction(connection, async () => {
+  await inTransaction(connection, async () => {
     for (const table of internalTables) {
       if (!existing.has(table.name)) {
         await connection.run(`CREATE TABLE lake.main.${ident(table.name)} (${table.columns})`);
@@ -136,17 +136,6 @@ export async function checkCurrentSchema(connection: DuckDBConnection): Promise<
   );
 }
 
-async function transaction(connection: DuckDBConnection, work: () => Promise<void>): Promise<void> {
-  await connection.run('BEGIN TRANSACTION');
-  try {
-    await work();
-    await connection.run('COMMIT');
-  } catch (error) {
-    await connection.run('ROLLBACK').catch(() => undefined);
-    throw error;
-  }
-}
-
 async function columnsByTable(connection: DuckDBConnection): Promise<Map<string, Map<string, string>>> {
   const reader = await connection.runAndReadAll(
     `SELECT table_name, column_name, data_type FROM duckdb_columns()
@@ -203,7 +192,7 @@ async function ensureTable(
 async function ensureViews(connection: DuckDBConnection): Promise<void> {
   const hash = createHash('sha256').update(JSON.stringify(views)).digest('hex');
   if ((await readMeta(connection)).get('views') === hash) return;
-  await transaction(connection, async () => {
+  await inTransaction(connection, async () => {
     for (const view of views) {
       await connection.run(`CREATE OR REPLACE VIEW lake.main.${ident(view.name)} AS ${view.sql}`);
     }
@@ -216,7 +205,7 @@ async function ensureViews(connection: DuckDBConnection): Promise<void> {
  * that makes the lake may have set them since.
  */
 async function setOptions(connection: DuckDBConnection, options: SchemaOptions): Promise<void> {
-  await transaction(connection, async () => {
+  await inTransaction(connection, async () => {
     for (const [name, value] of Object.entries(lakeOptions(options))) {
       await connection.run(`CALL ducklake_set_option('lake', ${literal(name)}, ${literal(value)})`);
     }

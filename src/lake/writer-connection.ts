@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { LakeError } from '../duckdb/index.js';
+import { within } from '../timeout/index.js';
 import type { InstanceHost } from './host.js';
 
 const interruptGraceMs = 10_000;
@@ -28,38 +29,25 @@ export class WriterConnection {
 
   /** Interrupts the connection at the deadline; leaves it behind when it doesn't even heed that. */
   async bounded<T>(connection: DuckDBConnection, deadline: number, work: () => Promise<T>): Promise<T> {
-    let interrupted = false;
-    let giveUp: NodeJS.Timeout | undefined;
-    const timer = setTimeout(
-      () => {
-        interrupted = true;
-        connection.interrupt();
-      },
-      Math.max(1, deadline - performance.now()),
-    );
     const working = work();
-    const stuck = new Promise<never>((_, reject) => {
-      giveUp = setTimeout(
-        () => {
-          // It is released when the statement ends after all; closing it earlier would pull memory from under it.
-          if (this.#connection?.connection === connection) this.#connection = null;
-          void working.catch(() => undefined).then(() => this.host.release(connection));
-          reject(new LakeError('unavailable', 'the lake does not answer, not even to an interrupt'));
-        },
-        Math.max(1, deadline - performance.now()) + interruptGraceMs,
-      );
+    return within(Math.max(1, deadline - performance.now()), working, async () => {
+      connection.interrupt();
+      try {
+        return await within(interruptGraceMs, working, () => this.#leave(connection, working));
+      } catch (error) {
+        if (error instanceof LakeError) throw error;
+        throw new LakeError('unavailable', `the lake did not finish in time and was interrupted`, {
+          cause: error,
+        });
+      }
     });
-    try {
-      return await Promise.race([working, stuck]);
-    } catch (error) {
-      if (!interrupted || error instanceof LakeError) throw error;
-      throw new LakeError('unavailable', `the lake did not finish in time and was interrupted`, {
-        cause: error,
-      });
-    } finally {
-      clearTimeout(timer);
-      clearTimeout(giveUp);
-    }
+  }
+
+  /** It is released when the statement ends after all; closing it earlier would pull memory from under it. */
+  #leave(connection: DuckDBConnection, working: Promise<unknown>): never {
+    if (this.#connection?.connection === connection) this.#connection = null;
+    void working.catch(() => undefined).then(() => this.host.release(connection));
+    throw new LakeError('unavailable', 'the lake does not answer, not even to an interrupt');
   }
 
   async connected(): Promise<DuckDBConnection> {

@@ -9,6 +9,7 @@ import {
 } from '../schema/index.js';
 import type { Intake, IntakeResult } from '../seal/types.js';
 import type { Logger, Telemetry } from '../telemetry/index.js';
+import { within } from '../timeout/index.js';
 import { otlpMetrics, type OtlpMetrics, type Transport } from './metrics.js';
 import { RejectionLog } from './rejection-log.js';
 import { failureOf, internalFailure, refused, type Failure } from './status.js';
@@ -126,16 +127,9 @@ export class Exporter {
   }
 
   /** null when the intake does not answer in time. */
-  async #submit(signal: Signal, payload: Payload): Promise<IntakeResult | null> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<null>((resolve) => {
-      // An answer that nobody waits for any more must not keep the process.
-      timer = setTimeout(resolve, this.#ackTimeoutMs, null).unref();
-    });
-    try {
-      return await Promise.race([this.options.intake.submit(signal, payload), late]);
-    } finally {
-      clearTimeout(timer);
-    }
+  #submit(signal: Signal, payload: Payload): Promise<IntakeResult | null> {
+    // An answer that nobody waits for any more must not keep the process.
+    const bound = { unref: true };
+    return within(this.#ackTimeoutMs, this.options.intake.submit(signal, payload), () => null, bound);
   }
 }

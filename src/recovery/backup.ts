@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeFolder } from '../config/folders.js';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { duckdbBuild, ident, LakeError, literal, messageOf } from '../duckdb/index.js';
+import { duckdbBuild, ident, inTransaction, LakeError, literal, messageOf } from '../duckdb/index.js';
 import type { Storage } from '../storage/index.js';
 import { copyCatalog, lakeMetadata, type CopyProgress } from './copy.js';
 import {
@@ -131,18 +131,12 @@ async function copyToFile(
   await makeEmptyCatalog(connection, `ducklake:${file}`, source.dataPath);
   await connection.run(`ATTACH ${literal(file)} AS ${ident(backup)}`);
   try {
-    await connection.run('BEGIN TRANSACTION');
-    let facts;
-    try {
+    const facts = await inTransaction(connection, async () => {
       const from = { database: source.metadata ?? lakeMetadata, storesAs: storesAs(kind) };
       await copyCatalog(connection, from, { database: backup, storesAs: 'duckdb' }, onProgress);
       const { snapshotId, ducklakeVersion } = await catalogVersion(connection, backup);
-      facts = { snapshotId, ducklakeVersion, tables: await tableCounts(connection, backup) };
-      await connection.run('COMMIT');
-    } catch (error) {
-      await connection.run('ROLLBACK').catch(() => undefined);
-      throw error;
-    }
+      return { snapshotId, ducklakeVersion, tables: await tableCounts(connection, backup) };
+    });
     await writeBack(connection, backup);
     return facts;
   } finally {

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/settings.js';
 import { firstLine, LakeError } from '../duckdb/index.js';
 import type { Storage } from '../storage/index.js';
 import { Counter, Gauge, type Telemetry } from '../telemetry/index.js';
+import { within } from '../timeout/index.js';
 import { backupCatalog, type BackupResult, type BackupSource } from './backup.js';
 import type { CopyProgress } from './copy.js';
 import { listBackups, type BackupEntry } from './manifest.js';
@@ -64,10 +64,7 @@ export class CatalogBackups {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#timer);
-    const timeout = new AbortController();
-    const late = sleep(stopWaitMs, undefined, { signal: timeout.signal }).catch(() => undefined);
-    await Promise.race([this.#running, late]);
-    timeout.abort();
+    await within(stopWaitMs, Promise.resolve(this.#running), () => undefined);
   }
 
   /** Null when nothing is scheduled here. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { firstLine, ident, literal, qualified } from '../duckdb/index.js';
+import { firstLine, ident, inTransaction, literal, qualified } from '../duckdb/index.js';
 import type { TableDef } from '../schema/index.js';
 import { lakeMetadata } from './copy.js';
 import type { DataFile } from './data-files.js';
@@ -155,19 +155,14 @@ async function columnNumbers(connection: DuckDBConnection): Promise<Map<string, 
 }
 
 async function addTogether(connection: DuckDBConnection, files: readonly DataFile[]): Promise<true> {
-  await connection.run('BEGIN TRANSACTION');
-  try {
+  await inTransaction(connection, async () => {
     for (const { table, path } of files) {
       await connection.run(
         `CALL ducklake_add_data_files('lake', ${literal(table.name)}, ${literal(path)}, schema => 'main',
            hive_partitioning => true, allow_missing => true, ignore_extra_columns => true)`,
       );
     }
-    await connection.run('COMMIT');
-  } catch (error) {
-    await connection.run('ROLLBACK').catch(() => undefined);
-    throw error;
-  }
+  });
   const numbered = files.filter(lineage);
   if (numbered.length > 0) await readByNumber(connection, numbered);
   return true;

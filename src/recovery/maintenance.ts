@@ -1,5 +1,4 @@
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { catalogFrom, type Catalog } from '../catalog/index.js';
 import type { Config } from '../config/settings.js';
 import { firstLine, LakeError } from '../duckdb/index.js';
@@ -7,6 +6,7 @@ import type { Lake, LakeConfig } from '../lake/index.js';
 import { retentionCutoff } from '../lake/maintenance/retention.js';
 import { openStorage, type Storage } from '../storage/index.js';
 import { Gauge, type Telemetry } from '../telemetry/index.js';
+import { within } from '../timeout/index.js';
 import type { BackupResult } from './backup.js';
 import { CatalogBackups, type BackupAge } from './backups.js';
 import type { CopyProgress } from './copy.js';
@@ -111,10 +111,7 @@ export class CatalogMaintenance {
     this.#stopped = true;
     clearInterval(this.#timer);
     await this.#schedule.stop();
-    const timeout = new AbortController();
-    const late = sleep(stopWaitMs, undefined, { signal: timeout.signal }).catch(() => undefined);
-    await Promise.race([this.#tail, late]);
-    timeout.abort();
+    await within(stopWaitMs, this.#tail, () => undefined);
     this.backups.close();
     this.#storage.close();
   }

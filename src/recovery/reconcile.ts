@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { listLiteral, literal, qualified, timestampLiteral } from '../duckdb/index.js';
+import { inTransaction, listLiteral, literal, qualified, timestampLiteral } from '../duckdb/index.js';
 import { createTable } from '../lake/schema.js';
 import { tables, type TableDef } from '../schema/index.js';
 import type { Storage } from '../storage/index.js';
@@ -116,8 +116,7 @@ async function forget(
   const of = (table: string) => qualified(lakeMetadata, table);
   const ids = (kind: string) => listLiteral(gone.filter((file) => file.kind === kind).map(({ id }) => id));
   if (gone.length === 0) return;
-  await connection.run('BEGIN TRANSACTION');
-  try {
+  await inTransaction(connection, async () => {
     const lost = `SELECT unnest(${ids('data')}::BIGINT[])`;
     await connection.run(
       `UPDATE ${of('ducklake_table_stats')} s
@@ -137,11 +136,7 @@ async function forget(
     await connection.run(
       `DELETE FROM ${of('ducklake_delete_file')} WHERE delete_file_id IN (SELECT unnest(${ids('delete')}::BIGINT[]))`,
     );
-    await connection.run('COMMIT');
-  } catch (error) {
-    await connection.run('ROLLBACK').catch(() => undefined);
-    throw error;
-  }
+  });
 }
 
 /**
@@ -193,17 +188,12 @@ async function setWatermarks(
     ([stream, position]) =>
       `(${literal(stream)}, ${literal(position)}, ${literal(stream.split('/')[0] ?? '')}, ${now})`,
   );
-  await connection.run('BEGIN TRANSACTION');
-  try {
+  await inTransaction(connection, async () => {
     await connection.run(
       `DELETE FROM lake.main.canardstack_progress WHERE stream IN (SELECT unnest(${listLiteral([...committed.keys()])}))`,
     );
     await connection.run(
       `INSERT INTO lake.main.canardstack_progress (stream, position, node_id, updated_at) VALUES ${rows.join(', ')}`,
     );
-    await connection.run('COMMIT');
-  } catch (error) {
-    await connection.run('ROLLBACK').catch(() => undefined);
-    throw error;
-  }
+  });
 }

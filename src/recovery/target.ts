@@ -5,6 +5,7 @@ import {
   defaultExtensionDir,
   ident,
   installExtensions,
+  inTransaction,
   LakeError,
   literal,
   openDatabase,
@@ -104,18 +105,6 @@ async function refuseFull(connection: DuckDBConnection, catalog: Catalog, force:
     ? 'A catalog in PostgreSQL is never replaced: use another database, or drop its ducklake_* tables first'
     : 'Use another database';
   throw new LakeError('schema', `${catalog.describe()} holds a lake already: nothing was changed. ${how}`);
-}
-
-async function inTransaction<T>(connection: DuckDBConnection, work: () => Promise<T>): Promise<T> {
-  await connection.run('BEGIN TRANSACTION');
-  try {
-    const result = await work();
-    await connection.run('COMMIT');
-    return result;
-  } catch (error) {
-    await connection.run('ROLLBACK').catch(() => undefined);
-    throw error;
-  }
 }
 
 /** A DuckDB with the PostgreSQL database attached as `pg`; `make` lets DuckLake make its tables there. */

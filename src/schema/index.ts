@@ -1,3 +1,4 @@
+export * from './signals.js';
 export * from './tables.js';
 export * from './promoted.js';
 export * from './batch.js';

@@ -1,4 +1,4 @@
-import type { Signal } from './tables.js';
+import type { Signal } from './signals.js';
 
 /**
  * Hot attributes stored as physical columns beside the JSON text, so filters on them prune.

@@ -5,9 +5,7 @@
  * own functions, `*_unix_nano` keeps the exact nanoseconds.
  */
 import { promotedColumns, type PromotedAttribute } from './promoted.js';
-
-export type Signal = 'logs' | 'traces' | 'metrics';
-export const signals: readonly Signal[] = ['logs', 'traces', 'metrics'];
+import type { Signal } from './signals.js';
 
 export type ColumnType =
   'VARCHAR' | 'BIGINT' | 'INTEGER' | 'DOUBLE' | 'BOOLEAN' | 'TIMESTAMP' | 'BIGINT[]' | 'DOUBLE[]';

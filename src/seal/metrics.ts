@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from '../telemetry/index.js';
-import type { Sealer } from './sealer.js';
+import type { StreamBacklog } from './backlog.js';
 
 export interface SealMetrics {
   readonly commits: Counter<'outcome'>;
@@ -9,7 +9,14 @@ export interface SealMetrics {
   readonly pacedSeconds: Counter;
 }
 
-export function sealMetrics(registry: Registry, sealer: Sealer): SealMetrics {
+/** What the gauges of sealing tell. */
+interface MeasuredSealer {
+  readonly backlogs: readonly StreamBacklog[];
+  readonly heldBytes: number;
+  readonly projectedSeconds: number;
+}
+
+export function sealMetrics(registry: Registry, sealer: MeasuredSealer): SealMetrics {
   const registers = [registry];
   new Gauge({
     name: 'canardstack_seal_backlog_bytes',

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { within } from '../timeout/index.js';
 import type { Frame } from './record.js';
 import { SpoolUnavailableError, type SpoolRange } from './types.js';
 import type { SegmentWriter } from './writer.js';
@@ -67,11 +68,7 @@ export class GroupCommit {
       await this.#turn;
       return true;
     })();
-    const stop = new AbortController();
-    const late = sleep(this.options.stallMs * 2, false, { signal: stop.signal }).catch(() => false);
-    const result = await Promise.race([settled, late]);
-    stop.abort();
-    return result;
+    return within(this.options.stallMs * 2, settled, () => false);
   }
 
   /** One group a turn, so that other work is not kept out by a steady stream of appends. */

@@ -1,4 +1,5 @@
 import { S3Client } from '@aws-sdk/client-s3';
+import { within } from '../timeout/index.js';
 import { StorageError, fromS3Error } from './errors.js';
 import type { S3Target } from './target.js';
 import type { StorageSettings } from './types.js';
@@ -56,7 +57,9 @@ export function storageCredentials(target: S3Target, settings: StorageSettings):
   return {
     async current() {
       try {
-        const found = await within(settings.s3TimeoutMs, client.config.credentials());
+        const found = await within(settings.s3TimeoutMs, client.config.credentials(), () => {
+          throw new Error('TimeoutError');
+        });
         return {
           accessKeyId: found.accessKeyId,
           secretAccessKey: found.secretAccessKey,
@@ -79,12 +82,4 @@ async function regionOf(client: S3Client, url: string): Promise<string> {
     const reason = 'no region is known; set CANARDSTACK_S3_REGION or AWS_REGION';
     throw new StorageError('invalid', 'open', url, reason, { cause: error });
   }
-}
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('TimeoutError')), ms);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

@@ -1,8 +1,14 @@
 import { Counter, Gauge, type Registry } from '../../telemetry/index.js';
-import type { CatalogOwnership } from './index.js';
+
+/** What the lease's metrics tell. */
+interface MeasuredLease {
+  readonly epoch: number;
+  valid(): boolean;
+  renewals(): number;
+}
 
 /** Registers the lease's metrics; once for each registry. */
-export function leaseMetrics(registry: Registry, ownership: CatalogOwnership & { renewals(): number }): void {
+export function leaseMetrics(registry: Registry, ownership: MeasuredLease): void {
   new Gauge({
     name: 'canardstack_catalog_lease_epoch',
     help: 'Epoch of the catalog lease of this process: grows with each holder.',

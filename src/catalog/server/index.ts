@@ -3,6 +3,7 @@ import type { Config } from '../../config/settings.js';
 import { isLoopback, parseBind } from '../../config/address.js';
 import { firstLine } from '../../duckdb/index.js';
 import type { Telemetry } from '../../telemetry/index.js';
+import { within } from '../../timeout/index.js';
 import type { CatalogOwnership } from '../lease/index.js';
 import { QuackBackend } from './backend.js';
 import { serverCertificate } from './certificate.js';
@@ -128,16 +129,11 @@ export class CatalogServer {
   /** Null when a query on the catalog works within 5 s, else why not. */
   async check(): Promise<string | null> {
     const begun = performance.now();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<string>((resolve) => {
-      timer = setTimeout(() => resolve('the catalog does not answer'), probeTimeoutMs);
-    });
     const probe = this.backend.probe().then(
       () => null,
       (error: unknown) => `the catalog does not answer: ${firstLine(error)}`,
     );
-    const reason = await Promise.race([probe, late]);
-    clearTimeout(timer);
+    const reason = await within(probeTimeoutMs, probe, () => 'the catalog does not answer');
     this.metrics.probeSeconds.set((performance.now() - begun) / 1000);
     return reason;
   }

@@ -6,6 +6,7 @@ import type { BindAddress } from '../../config/address.js';
 import type { CertificatePair } from '../../config/tls-files.js';
 import type { Logger } from '../../telemetry/index.js';
 import { requestHeader, runningPath } from '../running.js';
+import { within } from '../../timeout/index.js';
 import type { CatalogServerMetrics } from './metrics.js';
 
 export interface TerminatorOptions {
@@ -120,12 +121,8 @@ export class Terminator {
     this.#closing = true;
     this.front.close();
     if (this.#active > 0) {
-      let timer: NodeJS.Timeout | undefined;
-      await Promise.race([
-        new Promise<void>((resolve) => (this.#idle = resolve)),
-        new Promise<void>((resolve) => (timer = setTimeout(resolve, graceMs))),
-      ]);
-      clearTimeout(timer);
+      const idle = new Promise<void>((resolve) => (this.#idle = resolve));
+      await within(graceMs, idle, () => undefined);
     }
     this.sever();
   }

@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { literal } from '../../duckdb/index.js';
+import { inTransaction, literal } from '../../duckdb/index.js';
 import { setMeta } from '../schema.js';
 
 /** What the catalog keeps of time, for all nodes. */
@@ -55,19 +55,14 @@ export async function writeClock(
   node: NodeRecord,
   known: ClockRecords['nodes'],
 ): Promise<void> {
-  await connection.run('BEGIN TRANSACTION');
-  try {
+  await inTransaction(connection, async () => {
     await setMeta(connection, clockKey, JSON.stringify(record));
     await setMeta(connection, nodePrefix + nodeId, JSON.stringify(node));
     for (const [id, { provenMs }] of known) {
       if (id === nodeId || provenMs > record.provenMs - forgottenMs) continue;
       await connection.run(`DELETE FROM lake.main.canardstack_meta WHERE key = ${literal(nodePrefix + id)}`);
     }
-    await connection.run('COMMIT');
-  } catch (error) {
-    await connection.run('ROLLBACK').catch(() => undefined);
-    throw error;
-  }
+  });
 }
 
 function parsed(text: string): Partial<Record<keyof ClockRecord | keyof NodeRecord, unknown>> {

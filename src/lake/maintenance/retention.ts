@@ -1,4 +1,4 @@
-import { ident, literal } from '../../duckdb/index.js';
+import { ident, inTransaction, literal } from '../../duckdb/index.js';
 import { tables } from '../../schema/index.js';
 import { readMeta, setMeta } from '../schema.js';
 import { tableSizes } from '../stats.js';
@@ -103,16 +103,9 @@ export async function readDone(task: TaskRun): Promise<RetentionDone | null> {
 }
 
 export async function writeDone(task: TaskRun, done: RetentionDone): Promise<void> {
-  await task.exclusive(async (connection) => {
-    await connection.run('BEGIN TRANSACTION');
-    try {
-      await setMeta(connection, doneKey, JSON.stringify(done));
-      await connection.run('COMMIT');
-    } catch (error) {
-      await connection.run('ROLLBACK').catch(() => undefined);
-      throw error;
-    }
-  });
+  await task.exclusive((connection) =>
+    inTransaction(connection, () => setMeta(connection, doneKey, JSON.stringify(done))),
+  );
 }
 
 function midnight(date: Date): string {

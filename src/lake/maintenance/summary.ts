@@ -1,4 +1,4 @@
-import { ident, literal } from '../../duckdb/index.js';
+import { ident, inTransaction, literal } from '../../duckdb/index.js';
 import { tableDef, type Signal, type TableName } from '../../schema/index.js';
 import { readMeta, setMeta } from '../schema.js';
 import type { TaskRun } from './task.js';
@@ -70,8 +70,7 @@ export async function refreshSummary(task: TaskRun): Promise<void> {
 
 async function fold(task: TaskRun, to: number): Promise<void> {
   const { connection } = task;
-  await connection.run('BEGIN TRANSACTION');
-  try {
+  const work = async () => {
     const keys = summaryKeys.map(ident).join(', ');
     const touched = '(signal, day) IN (SELECT DISTINCT signal, day FROM temp.main.summary_delta)';
     await connection.run(
@@ -86,10 +85,9 @@ async function fold(task: TaskRun, to: number): Promise<void> {
     await connection.run(`INSERT INTO lake.main.metadata_summary BY NAME FROM temp.main.summary_folded`);
     await setMeta(connection, snapshotKey, String(to));
     await task.syncFiles('metadata_summary');
-    await task.commit(connection);
-  } catch (error) {
-    await connection.run('ROLLBACK').catch(() => undefined);
-    throw error;
+  };
+  try {
+    await inTransaction(connection, work, () => task.commit(connection));
   } finally {
     await connection.run('DROP TABLE IF EXISTS temp.main.summary_folded').catch(() => undefined);
   }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { LakeError, messageOf } from '../../duckdb/index.js';
+import { inTransaction, LakeError, messageOf } from '../../duckdb/index.js';
 import type { CommitLock } from '../commit-lock.js';
 import type { Writer } from '../writer.js';
 import type { FileSync } from '../durable.js';
@@ -73,15 +73,11 @@ export class TaskRun {
     statements: readonly string[],
     commit: () => Promise<unknown>,
   ): Promise<void> {
-    await connection.run('BEGIN TRANSACTION');
-    try {
+    const work = async () => {
       for (const statement of statements) await connection.run(statement);
       await this.syncFiles(table);
-      await commit();
-    } catch (error) {
-      await connection.run('ROLLBACK').catch(() => undefined);
-      throw error;
-    }
+    };
+    await inTransaction(connection, work, commit);
   }
 
   /** Rows of a query, column-major names dropped: `rows[r][c]`. */

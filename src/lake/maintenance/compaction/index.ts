@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { firstLine, ident, literal } from '../../../duckdb/index.js';
+import { firstLine, ident, inTransaction, literal } from '../../../duckdb/index.js';
 import type { Faults } from '../../../faults/index.js';
 import { tableDef, type ColumnDef, type ColumnType, type TableName } from '../../../schema/index.js';
 import type { Logger } from '../../../telemetry/index.js';
@@ -160,23 +160,25 @@ async function swap(
   faults: Faults,
   state: { commitSent: boolean },
 ): Promise<void> {
-  await connection.run('BEGIN TRANSACTION');
-  try {
-    const deleted = await connection.run(
-      `DELETE FROM lake.main.${ident(table)} WHERE filename IN (${paths.map(literal).join(', ')})`,
-    );
-    // Fewer when someone deleted rows meanwhile, which the new file would bring back.
-    if (deleted.rowsChanged !== rows) {
-      throw new SwapRefused(`${deleted.rowsChanged} of ${rows} rows are still there`);
-    }
-    await connection.run(
-      `CALL ducklake_add_data_files('lake', ${literal(table)}, ${literal(target)}, schema => 'main', hive_partitioning => true)`,
-    );
+  const commit = () => {
     faults?.('maintenance.swap');
     state.commitSent = true;
-    await connection.run('COMMIT');
-  } catch (error) {
-    await connection.run('ROLLBACK').catch(() => undefined);
-    throw error;
-  }
+    return connection.run('COMMIT');
+  };
+  await inTransaction(
+    connection,
+    async () => {
+      const deleted = await connection.run(
+        `DELETE FROM lake.main.${ident(table)} WHERE filename IN (${paths.map(literal).join(', ')})`,
+      );
+      // Fewer when someone deleted rows meanwhile, which the new file would bring back.
+      if (deleted.rowsChanged !== rows) {
+        throw new SwapRefused(`${deleted.rowsChanged} of ${rows} rows are still there`);
+      }
+      await connection.run(
+        `CALL ducklake_add_data_files('lake', ${literal(table)}, ${literal(target)}, schema => 'main', hive_partitioning => true)`,
+      );
+    },
+    commit,
+  );
 }
