@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, open, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { appendFile, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -221,6 +222,92 @@ describe('a damaged record in the middle', () => {
     const { spool, logs } = await testSpool(dir);
     assert.deepEqual(await readAll(logs), []);
     await spool.close();
+  });
+});
+
+describe('a damaged record at the end', () => {
+  const recordBytes = 3048;
+  for (const [what, offset] of [
+    ['magic', 1],
+    ['length, made longer', 5],
+    ['length, made shorter', 4],
+    ['format', 8],
+    ['encoding', 9],
+    ['position', 10],
+    ['time', 20],
+    ['reserved bytes', 41],
+    ['checksum', 46],
+    ['first byte of the body', 48],
+    ['body', 1500],
+    ['last byte', recordBytes - 1],
+  ] as const) {
+    it(`(${what}) is damage and no torn tail; appends go on behind it`, async () => {
+      const ranges = await fill(0, 10);
+      const path = await newestSegment();
+      const { size } = await stat(path);
+      await flip(path, size - recordBytes + offset);
+      const { spool, logs, metric } = await testSpool(dir);
+      assert.equal(await metric('canardstack_spool_damaged_stretches_total'), 1);
+      assert.equal(await metric('canardstack_spool_damaged_bytes_total'), recordBytes);
+      assert.equal(await metric('canardstack_spool_torn_tails_total'), 0);
+      assert.equal(logs.head, ranges[9]?.end);
+      const [next] = await logs.append([payload('10 ')]);
+      assert.equal(next?.start, ranges[9]?.end);
+      assert.deepEqual(numbers(await readAll(logs)), [...upTo(9), 10]);
+      assert.equal(await metric('canardstack_spool_damaged_stretches_total'), 1);
+      await spool.close();
+      const after = await testSpool(dir);
+      assert.deepEqual(numbers(await readAll(after.logs)), [...upTo(9), 10]);
+      await after.spool.close();
+    });
+  }
+
+  it('is damage also when the one before it is, or a write was cut short behind it', async () => {
+    const ranges = await fill(0, 10);
+    const path = await newestSegment();
+    const { size } = await stat(path);
+    await flip(path, size - 2 * recordBytes + 500);
+    await flip(path, size - recordBytes + 600);
+    // Half of a record that would come next.
+    const half = (await readFile(path)).subarray(size - recordBytes, size - 1000);
+    half.writeUIntLE(ranges[9]?.end ?? 0, 10, 6);
+    await appendFile(path, half);
+    const { spool, logs, metric } = await testSpool(dir);
+    assert.equal(await metric('canardstack_spool_damaged_bytes_total'), 2 * recordBytes);
+    assert.equal(await metric('canardstack_spool_torn_tails_total'), 1);
+    assert.equal(logs.head, ranges[9]?.end);
+    assert.deepEqual(numbers(await readAll(logs)), upTo(8));
+    await spool.close();
+  });
+
+  it('is a torn tail wherever its write was cut, or a page of it was not written', async () => {
+    const body = (i: number) => payload(randomBytes(i === 3 ? 20_000 : 500));
+    const { spool, logs } = await testSpool(dir);
+    const ranges = [];
+    for (let i = 0; i < 4; i++) ranges.push(...(await logs.append([body(i)])));
+    await spool.close();
+    const path = await newestSegment();
+    const whole = await readFile(path);
+    const start = 128 + (ranges[3]?.start ?? 0);
+    const pages = [...Array(Math.ceil(whole.length / 4096)).keys()].filter(
+      (page) => page * 4096 + 4096 > start,
+    );
+    const damaged = [
+      ...[1, 20, 47, 48, 49, 4000, 20_000, 20_047].map((bytes) => whole.subarray(0, start + bytes)),
+      ...pages.map((page) => {
+        const bytes = Buffer.from(whole);
+        bytes.fill(0, Math.max(start, page * 4096), Math.min(bytes.length, (page + 1) * 4096));
+        return bytes;
+      }),
+    ];
+    for (const bytes of damaged) {
+      await writeFile(path, bytes);
+      const test = await testSpool(dir);
+      assert.equal(await test.metric('canardstack_spool_damaged_stretches_total'), 0);
+      assert.equal(await test.metric('canardstack_spool_torn_tails_total'), 1);
+      assert.equal(test.logs.head, ranges[3]?.start);
+      await test.spool.close();
+    }
   });
 });
 

@@ -21,7 +21,7 @@ export const recordMagic = Buffer.from([0xc5, 0x52, 0x45, 0x43]);
 
 const formats: readonly PayloadFormat[] = ['protobuf', 'json'];
 const encodings: readonly ContentEncoding[] = ['identity', 'gzip', 'deflate', 'zstd', 'snappy'];
-const crcOffset = 44;
+export const crcOffset = 44;
 const limitsFlag = 0x80;
 const limitNames = [
   'maxDecodedBodyBytes',
@@ -106,6 +106,21 @@ export function decodeHeader(bytes: Buffer, position: number): RecordHeader | nu
       maxTimeNs: bytes.readBigInt64LE(32),
     },
   };
+}
+
+/** Bytes after the header that a record at `position` says it has; null when these bytes are no header of one. */
+export function lengthIn(header: Buffer, position: number): number | null {
+  const isOne = header.compare(recordMagic, 0, 4, 0, 4) === 0 && header.readUIntLE(10, 6) === position;
+  return isOne ? header.readUInt32LE(4) : null;
+}
+
+/** `header` with what the place of a record tells of it: magic, length and position. */
+export function headerAt(header: Buffer, position: number, length: number): Buffer {
+  const placed = Buffer.from(header);
+  recordMagic.copy(placed, 0);
+  placed.writeUInt32LE(length, 4);
+  placed.writeUIntLE(position, 10, 6);
+  return placed;
 }
 
 /** The payload of a record whose CRC is right; `rest` is what follows the header, alone in its memory. */

@@ -8,6 +8,7 @@ import {
   segmentOffset,
   type Segment,
 } from './segment.js';
+import { endOfDamaged } from './tail.js';
 import { SpoolOpenError } from './types.js';
 
 export interface RecoverOptions {
@@ -71,9 +72,14 @@ async function cutTornTail(segment: Segment, options: RecoverOptions): Promise<v
     let torn: { start: number; end: number } | null = null;
     for await (const item of scan) {
       if (item.kind === 'record') continue;
-      const range = { start: item.start, end: item.end };
-      if (item.end === segment.end) torn = range;
-      else await options.damage.damaged(segment, handle, range);
+      const { start, end } = item;
+      const { seed } = options;
+      const damaged =
+        end < segment.end
+          ? end
+          : await endOfDamaged({ handle, start: segment.start, seed, from: start, to: end });
+      if (damaged > start) await options.damage.damaged(segment, handle, { start, end: damaged });
+      if (damaged < end) torn = { start: damaged, end };
     }
     if (torn) {
       segment.end = torn.start;
