@@ -29,6 +29,16 @@ export function parseTypedJson(text: string): TypedJson {
   }
 }
 
+/** JSON, without spaces. */
+export function jsonText(value: TypedJson): string {
+  if (value instanceof Map) {
+    const members = [...value].map(([key, each]) => `${JSON.stringify(key)}:${jsonText(each)}`);
+    return `{${members.join(',')}}`;
+  }
+  if (Array.isArray(value)) return `[${value.map(jsonText).join(',')}]`;
+  return typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+}
+
 const numberPattern = /-?\d+(\.\d+)?([eE][+-]?\d+)?/y;
 const maxDepth = 200;
 

@@ -60,8 +60,8 @@ export type Value =
   | { readonly type: 'array'; readonly values: readonly Value[] }
   /** One value for each event or link that has the field; any of them may satisfy a comparison. */
   | { readonly type: 'each'; readonly values: readonly Value[] }
-  /** A map attribute: it exists, but compares with nothing. */
-  | { readonly type: 'map' };
+  /** A map attribute, as JSON: it exists, but compares with nothing. */
+  | { readonly type: 'map'; readonly json: string };
 
 export type ValueType = Value['type'];
 

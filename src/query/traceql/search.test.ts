@@ -20,8 +20,8 @@ const spans = drawSpans(`
       step2 at=1300ms dur=100ms kind=producer link={"trace_id":"0000000000000000000000000000000a","span_id":"0000000000000001","attributes":{"why":"batch"}}
         flush at=1310ms dur=5ms double=1.0 empty="" service.name=shadow
   trace c
-    orphan svc=web at=2000ms dur=1ms parent=00000000000000ff o'brien=x quoted="a\\"b" accent=é weird"key=1 a/b~c=1 map={"k":1} nothing=null
-    ⊕late svc=late at=2000ms parent=00000000000000ff
+    orphan svc=web at=2000ms dur=1ms parent=00000000000000ff o'brien=x quoted="a\\"b" accent=é weird"key=1 a/b~c=1 map={"k":1,"l":[true,{"é\\"":null}]} nothing=null
+    ⊕late svc=late at=2000ms parent=00000000000000ff mixed=[1,null,{"a":2.5}]
 `);
 
 /** Which spans each query finds, over all traces. Every line runs against DuckLake, then through the evaluator. */
@@ -275,6 +275,27 @@ describe('TraceQL search', () => {
       }
     }
     assert.ok(exact > 60, `${exact} queries are exact in SQL`);
+  });
+
+  it('shows selected maps as JSON and arrays as arrays', async () => {
+    const shown = async (query: string) => {
+      const { traces } = (await find(query)) as unknown as {
+        traces: { spanSets: { spans: { attributes: unknown }[] }[] }[];
+      };
+      return traces[0]?.spanSets[0]?.spans[0]?.attributes;
+    };
+    assert.deepEqual(await shown('{ name = "orphan" } | select(span.map)'), [
+      { key: 'map', value: { stringValue: '{"k":1,"l":[true,{"\u00e9\\"":null}]}' } },
+    ]);
+    assert.deepEqual(await shown('{ name = "db2" } | select(span.tags)'), [
+      { key: 'tags', value: { arrayValue: { values: [{ stringValue: 'x' }, { stringValue: 'y' }] } } },
+    ]);
+    assert.deepEqual(await shown('{ name = "⊕late" } | select(span.mixed)'), [
+      {
+        key: 'mixed',
+        value: { arrayValue: { values: [{ intValue: '1' }, {}, { stringValue: '{"a":2.5}' }] } },
+      },
+    ]);
   });
 
   it('gives the newest traces first, up to the limit', async () => {

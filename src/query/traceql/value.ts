@@ -1,7 +1,7 @@
 import type { ArithmeticOp, ComparisonOp, Value } from './ast.js';
 import { kindNames, statusNames } from './ast.js';
 import type { Matcher } from './regex.js';
-import type { TypedJson } from '../attributes/typed-json.js';
+import { jsonText, type TypedJson } from '../attributes/typed-json.js';
 
 export const nil: Value = { type: 'nil' };
 export const yes: Value = { type: 'bool', value: true };
@@ -22,7 +22,7 @@ export function fromJson(json: TypedJson | undefined): Value {
   if (typeof json === 'bigint') return { type: 'int', value: json };
   if (typeof json === 'number') return { type: 'float', value: json };
   if (Array.isArray(json)) return { type: 'array', values: json.map(fromJson) };
-  return { type: 'map' };
+  return { type: 'map', json: jsonText(json) };
 }
 
 type Numeric = Extract<Value, { type: 'int' | 'float' | 'duration' }>;
@@ -133,8 +133,9 @@ export function groupKey(value: Value): string {
 export function display(value: Value): string {
   switch (value.type) {
     case 'nil':
-    case 'map':
       return 'nil';
+    case 'map':
+      return value.json;
     case 'status':
       return statusNames[value.value] ?? String(value.value);
     case 'kind':
@@ -164,7 +165,7 @@ export function displayDuration(nanoseconds: bigint): string {
   return minutes > 0n ? `${minutes}m${tail}` : tail;
 }
 
-/** The OTLP JSON form of a value. */
+/** The OTLP JSON form of a value; a map as its JSON text, which clients of a search can show. */
 export function toAnyValue(value: Value): Record<string, unknown> {
   switch (value.type) {
     case 'int':
@@ -175,7 +176,9 @@ export function toAnyValue(value: Value): Record<string, unknown> {
       return { boolValue: value.value };
     case 'array':
     case 'each':
-      return { arrayValue: { values: value.values.map(toAnyValue) } };
+      return {
+        arrayValue: { values: value.values.map((one) => (one.type === 'nil' ? {} : toAnyValue(one))) },
+      };
     default:
       return { stringValue: display(value) };
   }
