@@ -203,6 +203,7 @@ function openOwnSpool(config: EffectiveConfig, telemetry: Telemetry, faults: Fau
     capacityBytes: config.rawSpoolCapacityBytes,
     segmentBytes: config.rawSpoolSegmentBytes,
     groupCommitMs: config.rawSpoolGroupCommitMs,
+    setAsideBytes: config.rawSpoolSetAsideBytes,
     telemetry,
     faults,
   });

@@ -359,6 +359,12 @@ const ingest = {
     64 * mebibyte,
     'Size at which a spool segment is rotated.',
   ),
+  rawSpoolSetAsideBytes: setting(
+    'RAW_SPOOL_SET_ASIDE_BYTES',
+    bytes(),
+    1024 * mebibyte,
+    'Size of spool/poison/ from which on no more records are set aside: sealing then waits until somebody has looked at them.',
+  ),
   rawSpoolGroupCommitMs: setting(
     'RAW_SPOOL_GROUP_COMMIT_MS',
     milliseconds({ min: 0, max: 60_000 }),

@@ -133,7 +133,9 @@ export class Health {
     const lasting = (ms: number): HealthStatus => (ms > pageAfterMs ? 'page' : ms > 0 ? 'degraded' : 'ok');
     const projected = Number(sealer.projectedSeconds.toFixed(3));
     const overNow = sealer.projectedSeconds > sla;
+    const { bytes: asideBytes = 0, limitBytes = Infinity } = spool.setAside ?? {};
     const aside = spool.setAside?.records() ?? 0;
+    const full = asideBytes >= limitBytes;
     return report([
       ...signals.map((signal) => this.#spoolUse(spool.stream(signal))),
       finding(
@@ -148,14 +150,17 @@ export class Health {
         sealer.unavailable !== null && lakeAwayMs === 0 ? 'degraded' : lasting(lakeAwayMs),
         seconds(lakeAwayMs),
         pageAfterMs / 1000,
-        `commits to the lake have been failing for ${seconds(lakeAwayMs)} s`,
+        `commits to the lake have been failing for ${seconds(lakeAwayMs)} s: ${sealer.unavailable ?? ''}`,
       ),
       finding(
         'set_aside',
-        aside > 0 ? 'degraded' : 'ok',
+        full ? 'page' : aside > 0 ? 'degraded' : 'ok',
         aside,
         0,
-        `${aside} acknowledged records are set aside and not in the lake: see "canardstack spool list"`,
+        `${aside} acknowledged records are set aside and not in the lake: see "canardstack spool list"` +
+          (full
+            ? `; with ${asideBytes} bytes of ${limitBytes} no more can be, and sealing waits at the next`
+            : ''),
       ),
     ]);
   }

@@ -44,8 +44,10 @@ export interface SpoolOptions {
   readonly faults?: Faults;
   /** How long a disk may take for one group before appends are refused; default 15 s. */
   readonly stallMs?: number;
-  /** Bound of poison/ and of damaged/; default 1 GiB each. */
-  readonly keepBytes?: number;
+  /** Of poison/: beyond it nothing is set aside any more; default 1 GiB. */
+  readonly setAsideBytes?: number;
+  /** Of damaged/: beyond it the oldest goes; default 1 GiB. */
+  readonly damagedBytes?: number;
 }
 
 /** Opens or creates the spool and recovers what a crash left. Rejects with SpoolOpenError, which names the folder. */
@@ -71,20 +73,17 @@ async function openLocked(options: SpoolOptions, unlock: () => void): Promise<Sp
   );
   const streams = new Map<Signal, SegmentedStream>();
   const metrics = spoolMetrics(telemetry.registry, streams);
-  const keep = (name: string) =>
-    new KeepFolder({
-      folder: join(dir, name),
-      maxBytes: options.keepBytes ?? 1024 ** 3,
-      onRemoved(file) {
-        metrics.keptRemoved.inc({ folder: name });
-        telemetry.log.warn(
-          { folder: name, file },
-          'the oldest file set aside is removed to stay within the bound',
-        );
-      },
-    });
-  const damagedFolder = keep('damaged');
-  const setAside = await SetAside.open(join(dir, 'poison'), keep('poison'), telemetry.registry);
+  const damagedFolder = new KeepFolder({
+    folder: join(dir, 'damaged'),
+    maxBytes: options.damagedBytes ?? 1024 ** 3,
+    onRemoved(file) {
+      metrics.keptRemoved.inc({ folder: 'damaged' });
+      telemetry.log.warn({ file }, 'the oldest damaged stretch is removed to stay within the bound');
+    },
+  });
+  const poison = join(dir, 'poison');
+  const kept = new KeepFolder({ folder: poison, maxBytes: options.setAsideBytes ?? 1024 ** 3 });
+  const setAside = await SetAside.open(poison, kept, telemetry.registry);
   const attempts = await Attempts.open(dir, telemetry.log, telemetry.registry);
   const rotateBytes = Math.min(options.segmentBytes, Math.ceil(options.capacityBytes / 8));
   for (const signal of signals) {

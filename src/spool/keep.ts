@@ -5,9 +5,17 @@ import { syncFolder } from './segment.js';
 
 export interface KeepOptions {
   readonly folder: string;
-  /** Oldest files are removed beyond this many bytes. */
   readonly maxBytes: number;
-  readonly onRemoved: (name: string) => void;
+  /** Makes room beyond `maxBytes` by removing the oldest files; without it nothing is removed, and no more is taken from there on. */
+  readonly onRemoved?: (name: string) => void;
+}
+
+/** The folder holds as much as it may, and what is in it is not to be removed. */
+export class KeepFullError extends Error {
+  constructor(folder: string, bytes: number, maxBytes: number) {
+    super(`${folder} holds ${bytes} bytes and may hold ${maxBytes}`);
+    this.name = 'KeepFullError';
+  }
 }
 
 /**
@@ -17,14 +25,30 @@ export interface KeepOptions {
 export class KeepFolder {
   constructor(private readonly options: KeepOptions) {}
 
-  /** Replaces a file of the same name. */
+  get maxBytes(): number {
+    return this.options.maxBytes;
+  }
+
+  /** Of the files in it, their notes left out. */
+  async bytes(): Promise<number> {
+    return (await this.#files()).reduce((sum, file) => sum + file.bytes, 0);
+  }
+
+  /** Replaces a file of the same name. Throws KeepFullError. */
   async write(
     name: string,
     data: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     about: object,
   ): Promise<void> {
-    const { folder } = this.options;
+    const { folder, maxBytes, onRemoved } = this.options;
     await makeFolder(folder);
+    if (!onRemoved) {
+      const bytes = (await this.#files()).reduce(
+        (sum, file) => sum + (file.name === name ? 0 : file.bytes),
+        0,
+      );
+      if (bytes >= maxBytes) throw new KeepFullError(folder, bytes, maxBytes);
+    }
     await this.#file(name, data);
     await this.#finish(name, about);
   }
@@ -64,15 +88,22 @@ export class KeepFolder {
     }
   }
 
-  async #prune(newest: string): Promise<void> {
-    const { folder, maxBytes, onRemoved } = this.options;
+  async #files(): Promise<{ name: string; bytes: number; at: number }[]> {
+    const { folder } = this.options;
     const files: { name: string; bytes: number; at: number }[] = [];
     for (const name of await readdir(folder)) {
-      if (name.endsWith('.json')) continue;
-      const info = await stat(join(folder, name));
-      files.push({ name, bytes: info.size, at: info.mtimeMs });
+      if (name.endsWith('.json') || name.endsWith('.tmp')) continue;
+      // One that is given back meanwhile is gone.
+      const info = await stat(join(folder, name)).catch(() => null);
+      if (info) files.push({ name, bytes: info.size, at: info.mtimeMs });
     }
-    files.sort((a, b) => a.at - b.at);
+    return files;
+  }
+
+  async #prune(newest: string): Promise<void> {
+    const { folder, maxBytes, onRemoved } = this.options;
+    if (!onRemoved) return;
+    const files = (await this.#files()).sort((a, b) => a.at - b.at);
     let total = files.reduce((sum, file) => sum + file.bytes, 0);
     for (const file of files) {
       if (total <= maxBytes) return;

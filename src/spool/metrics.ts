@@ -72,7 +72,7 @@ export function spoolMetrics(registry: Registry, streams: ReadonlyMap<Signal, Sp
     ),
     keptRemoved: new Counter({
       name: 'canardstack_spool_kept_removed_total',
-      help: 'Oldest files removed from poison/ or damaged/ to stay within their bound.',
+      help: 'Oldest files removed from damaged/ to stay within its bound.',
       labelNames: ['folder'],
       registers,
     }),

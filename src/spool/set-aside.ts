@@ -2,7 +2,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Counter, Gauge, type Registry } from '../telemetry/index.js';
 import type { ContentEncoding, DecodeLimits, Payload, PayloadFormat, Signal } from '../schema/index.js';
-import type { KeepFolder } from './keep.js';
+import { KeepFullError, type KeepFolder } from './keep.js';
 import { syncFolder } from './segment.js';
 import type { SpoolEntry } from './range.js';
 
@@ -125,6 +125,7 @@ async function namesIn(folder: string): Promise<string[]> {
 /** The records set aside by one spool: kept, counted, and given back. */
 export class SetAside {
   readonly #counts = new Map<string, number>();
+  #bytes = 0;
   readonly #total: Counter<'signal' | 'cause'>;
 
   private constructor(
@@ -153,6 +154,20 @@ export class SetAside {
         }
       },
     });
+    const bytes = () => this.#bytes;
+    new Gauge({
+      name: 'canardstack_spool_set_aside_bytes',
+      help: 'Bytes of records kept in poison/.',
+      registers,
+      collect() {
+        this.set(bytes());
+      },
+    });
+    new Gauge({
+      name: 'canardstack_spool_set_aside_limit_bytes',
+      help: 'Bytes in poison/ from which on nothing more is set aside, and sealing waits.',
+      registers,
+    }).set(keep.maxBytes);
   }
 
   /** Tidies up what a return left that was cut short. */
@@ -177,6 +192,16 @@ export class SetAside {
     return sum;
   }
 
+  /** Of what is kept. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** From which on nothing more is set aside. */
+  get limitBytes(): number {
+    return this.keep.maxBytes;
+  }
+
   list(): Promise<SetAsideRecord[]> {
     return listSetAside(this.folder);
   }
@@ -185,12 +210,12 @@ export class SetAside {
     return readSetAside(this.folder, name);
   }
 
-  /** Keeps the record, durably. Rejects when that is not possible. */
+  /** Keeps the record, durably. Rejects when that is not possible, or as much is kept as may be: what was acknowledged is not dropped. */
   async add(signal: Signal, stream: string, entry: SpoolEntry, why: SetAsideWhy): Promise<string> {
     const { body, format, encoding, receivedAtNs, minTimeNs, maxTimeNs, limits } = entry.payload;
     const cause: SetAsideCause = why.deaths === undefined ? 'poison' : 'crash';
     const name = `${signal}-${String(entry.start).padStart(20, '0')}.${extensions[cause]}`;
-    await this.keep.write(name, [body], {
+    await this.#write(name, body, {
       stream,
       start: entry.start,
       end: entry.end,
@@ -209,6 +234,19 @@ export class SetAside {
     this.#total.inc({ signal, cause });
     await this.count();
     return name;
+  }
+
+  async #write(name: string, body: Uint8Array, about: object): Promise<void> {
+    try {
+      await this.keep.write(name, [body], about);
+    } catch (error) {
+      if (!(error instanceof KeepFullError)) throw error;
+      throw new Error(
+        `${error.message} (CANARDSTACK_RAW_SPOOL_SET_ASIDE_BYTES): "canardstack spool list" shows what is there; ` +
+          `retry it, or export and remove it`,
+        { cause: error },
+      );
+    }
   }
 
   /** Where a segment is made that holds the record, on the file system of the stream's folder. */
@@ -240,6 +278,7 @@ export class SetAside {
   }
 
   async count(): Promise<void> {
+    this.#bytes = await this.keep.bytes();
     this.#counts.clear();
     for (const name of await namesIn(this.folder)) {
       const cause: SetAsideCause = name.endsWith(`.${extensions.crash}`) ? 'crash' : 'poison';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { temporaryFolder } from '../../test/support/server.js';
 import { digest, payload, randomPayload, readAll, testSpool, text } from '../../test/support/spool.js';
-import { SpoolFullError, SpoolOpenError, SpoolUnavailableError } from './index.js';
+import { SpoolFullError, SpoolOpenError, SpoolUnavailableError, type SpoolEntry } from './index.js';
 
 let dir: string;
 beforeEach(async () => (dir = await temporaryFolder()));
@@ -267,26 +267,40 @@ describe('open', () => {
 });
 
 describe('setAside', () => {
-  it('keeps the body as received and why, within a bound', async () => {
-    const { spool, logs, metric } = await testSpool(dir, { keepBytes: 25_000 });
+  it('keeps the body as received and why, within a bound, and removes nothing for it', async () => {
+    const { spool, logs, metric } = await testSpool(dir, { setAsideBytes: 25_000 });
     for (let i = 0; i < 4; i++) await logs.append([randomPayload(10_000)]);
     const entries = await readAll(logs);
-    for (const entry of entries) await logs.setAside(entry, { reason: 'not protobuf' });
+    for (const entry of entries.slice(0, 3)) await logs.setAside(entry, { reason: 'not protobuf' });
+    const [first, , , last] = entries;
+    assert.ok(first && last);
+    for (let i = 0; i < 2; i++) {
+      await assert.rejects(logs.setAside(last, { reason: 'not protobuf' }), (error) => {
+        assert.ok(error instanceof SpoolUnavailableError);
+        assert.match(error.message, /holds 30000 bytes and may hold 25000 .*SET_ASIDE_BYTES.*spool list/);
+        return true;
+      });
+    }
+    assert.equal(await metric('canardstack_spool_set_aside_bytes'), 30_000);
+    const name = (entry: SpoolEntry) => `logs-${String(entry.start).padStart(20, '0')}.rec`;
+    // Once more of what is there already, after a crash.
+    await logs.setAside(first, { reason: 'not protobuf' });
+    await spool.setAside.remove(name(first));
+    await logs.setAside(last, { reason: 'not protobuf' });
     const names = (await readdir(join(dir, 'poison'))).sort();
-    const kept = entries.slice(2).map((entry) => `logs-${String(entry.start).padStart(20, '0')}.rec`);
-    assert.deepEqual(names, kept.flatMap((name) => [name, `${name}.json`]).sort());
-    const last = entries[3];
-    assert.ok(last);
-    assert.deepEqual(await readFile(join(dir, 'poison', kept[1] ?? '')), Buffer.from(last.payload.body));
-    const about = JSON.parse(await readFile(join(dir, 'poison', `${kept[1]}.json`), 'utf8')) as Record<
+    const kept = entries.slice(1).map(name);
+    assert.deepEqual(names, kept.flatMap((each) => [each, `${each}.json`]).sort());
+    assert.deepEqual(await readFile(join(dir, 'poison', kept[2] ?? '')), Buffer.from(last.payload.body));
+    const about = JSON.parse(await readFile(join(dir, 'poison', `${kept[2]}.json`), 'utf8')) as Record<
       string,
       unknown
     >;
     assert.equal(about['reason'], 'not protobuf');
     assert.equal(about['format'], 'protobuf');
     assert.equal(about['start'], last.start);
-    assert.equal(await metric('canardstack_spool_poison_total'), 4);
-    assert.equal(await metric('canardstack_spool_kept_removed_total'), 2);
+    assert.equal(await metric('canardstack_spool_poison_total'), 5);
+    assert.equal(await metric('canardstack_spool_errors_total'), 2);
+    assert.equal(await metric('canardstack_spool_kept_removed_total'), 0);
     await spool.close();
   });
 });
