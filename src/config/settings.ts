@@ -425,6 +425,12 @@ const queries = {
   queryMaxRows: setting('QUERY_MAX_ROWS', count(), 100_000, 'Most rows a query returns.'),
   queryMaxSamples: setting('QUERY_MAX_SAMPLES', count(), 20_000_000, 'Most samples a PromQL query loads.'),
   queryMaxSeries: setting('QUERY_MAX_SERIES', count(), 50_000, 'Most series a query handles.'),
+  metadataCacheEntries: setting(
+    'METADATA_CACHE_ENTRIES',
+    count({ min: 0 }),
+    1_000_000,
+    'Label sets and attribute keys, by data file and hour, kept in memory for label lookups: some 100 bytes each. 0 keeps none, and every lookup reads the files.',
+  ),
   queryScopeLabels: setting(
     'QUERY_SCOPE_LABELS',
     flag(),

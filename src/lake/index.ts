@@ -33,6 +33,7 @@ import {
   type OwnershipConfig,
 } from './ownership.js';
 import { QueryMemory } from './query-memory.js';
+import { MetadataCache } from './metadata/index.js';
 import { ConnectionPool } from './readers.js';
 import { checkCurrentSchema, checkSchema, ensureTogether, hasTables } from './schema.js';
 import { tableSizes } from './stats.js';
@@ -51,7 +52,7 @@ export type LakeConfig = Pick<
   Partial<Pick<Config, 'retentionMaxSharePercent' | 'clockToleranceSecs'>> &
   CatalogConfig &
   InstanceConfig &
-  Partial<Pick<Config, 'catalogWaitSecs' | 'queryMemoryLimitBytes'>> &
+  Partial<Pick<Config, 'catalogWaitSecs' | 'queryMemoryLimitBytes' | 'metadataCacheEntries'>> &
   OwnershipConfig;
 
 export interface OpenLakeOptions {
@@ -153,6 +154,10 @@ async function openOwned(
     timeoutMs: options.commitTimeoutMs ?? 120_000,
     ownership,
   });
+  const metadata =
+    readOnly || !config.metadataCacheEntries
+      ? null
+      : new MetadataCache({ host, maxEntries: config.metadataCacheEntries, telemetry });
   const readers = new ConnectionPool(
     {
       connect: () => host.acquire(),
@@ -167,6 +172,7 @@ async function openOwned(
           () => host.acquire(),
           (connection) => host.release(connection),
         ),
+    metadata,
   );
   host.onReplace(() => readers.renew());
   const time = new LakeClock({
@@ -298,6 +304,7 @@ async function openOwned(
       await maintenance.stop();
       await writer.close();
       readers.close();
+      await metadata?.close();
       const closed = await host.close();
       data.close();
       await (closed ? ownership?.release() : ownership?.abandon());

@@ -1,11 +1,13 @@
 import type { DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
 import { ResultReturnType, type DuckDBConnection } from '@duckdb/node-api';
 import { LakeError, firstLine, isFatal } from '../duckdb/index.js';
+import type { MetadataCache, MetadataView } from './metadata/index.js';
 import { QueryError } from './query-error.js';
 import type { QueryMemory } from './query-memory.js';
 import { rawChunk } from './raw-chunk.js';
 import {
   RowCollector,
+  type MetadataRequest,
   type RawChunk,
   type RawResult,
   type ReadPool,
@@ -40,6 +42,7 @@ export class ConnectionPool implements ReadPool {
     private readonly source: ConnectionSource,
     private readonly maxRows: number,
     private readonly memory: QueryMemory | null = null,
+    private readonly metadata: MetadataCache | null = null,
   ) {}
 
   async withSession<T>(signal: AbortSignal, work: (session: ReadSession) => Promise<T>): Promise<T> {
@@ -63,7 +66,7 @@ export class ConnectionPool implements ReadPool {
   ): Promise<T> {
     const epoch = this.#epoch;
     const connection = this.#idle.pop() ?? (await this.#unlessLate(this.#connect(), late));
-    const session = new Session(connection, this.maxRows, signal);
+    const session = new Session(connection, this.maxRows, signal, this.metadata);
     // A query that starts after the abort is stopped by Session's own check.
     const interrupt = () => connection.interrupt();
     signal.addEventListener('abort', interrupt, { once: true });
@@ -89,7 +92,8 @@ export class ConnectionPool implements ReadPool {
       if (session.running > 0) connection.interrupt();
       await this.#counted(session.idle(), late);
       signal.removeEventListener('abort', interrupt);
-      const reusable = !failed && !signal.aborted && !this.#closed && epoch === this.#epoch;
+      const ended = failed || signal.aborted || (await this.#counted(session.end(), late));
+      const reusable = ended && !failed && !signal.aborted && !this.#closed && epoch === this.#epoch;
       if (reusable && this.#idle.length < maxIdle) this.#idle.push(connection);
       else this.#release(connection);
     }
@@ -196,11 +200,15 @@ function mapped(error: unknown): unknown {
 
 class Session implements ReadSession {
   #running = new Set<Promise<unknown>>();
+  #view: MetadataView | null = null;
+  /** A transaction was begun for the metadata. */
+  #pinned = false;
 
   constructor(
     private readonly connection: DuckDBConnection,
     private readonly maxRows: number,
     private readonly signal: AbortSignal,
+    private readonly cache: MetadataCache | null,
   ) {}
 
   get running(): number {
@@ -210,6 +218,40 @@ class Session implements ReadSession {
   /** Resolves when nothing runs on the connection any more. */
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.allSettled([...this.#running]);
+  }
+
+  async metadata(request: MetadataRequest): Promise<string | null> {
+    if (this.cache === null) return null;
+    try {
+      if (this.#view === null) {
+        await this.end();
+        this.#view = await this.cache.view((sql) => this.#values(sql));
+      }
+      return (await this.#view?.source(request)) ?? null;
+    } catch (error) {
+      this.signal.throwIfAborted();
+      this.cache.failed(error);
+      await this.end();
+      return null;
+    }
+  }
+
+  /** Ends the transaction, if there is one. False when that failed. */
+  async end(): Promise<boolean> {
+    this.#view = null;
+    if (!this.#pinned) return true;
+    this.#pinned = false;
+    return this.#track(this.connection.run('ROLLBACK')).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #values(sql: string): Promise<unknown[][]> {
+    this.signal.throwIfAborted();
+    this.#pinned ||= sql.startsWith('BEGIN');
+    const reader = await this.#track(this.connection.runAndReadAll(sql));
+    return reader.getRows().map((row) => row.map(plain));
   }
 
   async rows(

@@ -1,4 +1,5 @@
 /** What the query languages need from the lake. Implemented by `lake/`; SQL is read-only. */
+import type { MetadataKind } from './metadata/layout.js';
 import { QueryError } from './query-error.js';
 
 export type SqlValue = string | number | bigint | boolean | null;
@@ -48,6 +49,18 @@ export interface RawChunk {
   readonly hold: unknown;
 }
 
+/** Which label sets or attribute keys rows of a window have (`lake/metadata`). */
+export interface MetadataRequest {
+  readonly kind: MetadataKind;
+  /** Nanoseconds since the epoch: from (included) and until (not included). */
+  readonly from: bigint;
+  readonly until: bigint;
+  /** The same window as a condition on rows. */
+  readonly where: string;
+  /** How many rows and bytes each has is asked too. */
+  readonly weighed: boolean;
+}
+
 export interface ReadSession {
   /** All rows at once, column names as keys; refuses with a QueryLimitError beyond `maxRows` (default from settings). */
   rows(sql: string, params?: readonly SqlValue[], maxRows?: number): Promise<Record<string, unknown>[]>;
@@ -55,6 +68,11 @@ export interface ReadSession {
   stream(sql: string, params?: readonly SqlValue[]): AsyncIterable<ResultChunk>;
   /** As `stream`, but leaves making JS values to another thread, where this method is absent. */
   raw?(sql: string, params?: readonly SqlValue[]): Promise<RawResult>;
+  /**
+   * What to select the metadata from, in the words of `unkept`; null when only the table itself has them. Every statement
+   * after it reads the same snapshot.
+   */
+  metadata?(request: MetadataRequest): Promise<string | null>;
 }
 
 export interface RawResult {

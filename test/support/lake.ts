@@ -2,9 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
+import { MetadataCache } from '../../src/lake/metadata/index.js';
 import { ConnectionPool } from '../../src/lake/readers.js';
 import { QueryGuard, type QueryLimits } from '../../src/query/server/guard.js';
 import { tableDef, tables, type TableName } from '../../src/schema/index.js';
+import { createTelemetry } from '../../src/telemetry/index.js';
 import { extensionDir } from './server.js';
 
 export const testLimits: QueryLimits = {
@@ -22,6 +24,9 @@ export const testLimits: QueryLimits = {
 export interface TestLake {
   readonly connection: DuckDBConnection;
   readonly guard: QueryGuard;
+  /** The same with metadata from the cache. */
+  readonly cached: QueryGuard;
+  readonly cache: MetadataCache;
   /** Inserts rows; columns left out are NULL. Values are SQL literals made from JS values. */
   insert(table: TableName, rows: readonly Record<string, unknown>[]): Promise<void>;
   close(): Promise<void>;
@@ -53,9 +58,18 @@ export async function testLake(limits: Partial<QueryLimits> = {}): Promise<TestL
     await connection.run(`CREATE TABLE lake.main.${table.name} (${columns})`);
   }
   const pool = new ConnectionPool(instance, 100_000);
+  const host = {
+    generation: 0,
+    acquire: () => instance.connect(),
+    release: (used: DuckDBConnection) => used.closeSync(),
+  };
+  const cache = new MetadataCache({ host, maxEntries: 100_000, telemetry: createTelemetry('silent') });
+  const cachedPool = new ConnectionPool(instance, 100_000, null, cache);
   return {
     connection,
     guard: new QueryGuard(pool, { ...testLimits, ...limits }),
+    cached: new QueryGuard(cachedPool, { ...testLimits, ...limits }),
+    cache,
     async insert(table, rows) {
       if (rows.length === 0) return;
       const names = tableDef(table).columns.map((column) => column.name);
@@ -68,6 +82,8 @@ export async function testLake(limits: Partial<QueryLimits> = {}): Promise<TestL
     },
     async close() {
       pool.close();
+      cachedPool.close();
+      await cache.close();
       connection.closeSync();
       instance.closeSync();
       await rm(folder, { recursive: true, force: true });

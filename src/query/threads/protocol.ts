@@ -1,5 +1,5 @@
 import type { QueryError } from '../../lake/query-error.js';
-import type { RawChunk, SqlValue } from '../../lake/session.js';
+import type { MetadataRequest, RawChunk, SqlValue } from '../../lake/session.js';
 import type { Job } from '../server/endpoint.js';
 import type { QueryLimits } from '../server/guard.js';
 
@@ -22,6 +22,13 @@ export type ToThread =
       readonly batch: number;
       readonly chunks: readonly SentChunk[];
     }
+  /** Answers 'metadata'. */
+  | {
+      readonly type: 'source';
+      readonly query: number;
+      readonly statement: number;
+      readonly source: string | null;
+    }
   | { readonly type: 'end'; readonly query: number; readonly statement: number; readonly failed: boolean }
   /** The client takes more of the answer. */
   | { readonly type: 'more'; readonly query: number }
@@ -35,6 +42,12 @@ export type FromThread =
       readonly statement: number;
       readonly sql: string;
       readonly params: readonly SqlValue[];
+    }
+  | {
+      readonly type: 'metadata';
+      readonly query: number;
+      readonly statement: number;
+      readonly request: MetadataRequest;
     }
   /** Every value of the batch was read. */
   | { readonly type: 'read'; readonly query: number; readonly statement: number; readonly batch: number }

@@ -35,6 +35,9 @@ export class RunningQuery {
       case 'sql':
         this.#start(message);
         return false;
+      case 'metadata':
+        void this.#metadata(message);
+        return false;
       case 'read':
         this.#statements.get(message.statement)?.read(message.batch);
         return false;
@@ -64,6 +67,13 @@ export class RunningQuery {
     const rows = new StatementRows(this.ctx.session, message, this.post);
     this.#statements.set(message.statement, rows);
     rows.run().catch((error: unknown) => (this.#databaseError ??= error));
+  }
+
+  /** Whatever goes wrong here, the statement that reads the table itself will tell. */
+  async #metadata({ statement, request }: Extract<FromThread, { readonly type: 'metadata' }>): Promise<void> {
+    const found = this.#ended || this.#pieces ? undefined : this.ctx.session.metadata?.(request);
+    const source = (await found?.catch(() => null)) ?? null;
+    if (!this.#ended) this.post({ type: 'source', query: this.id, statement, source });
   }
 
   #piece({ contentType, bytes, last }: Extract<FromThread, { readonly type: 'piece' }>): void {

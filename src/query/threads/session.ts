@@ -1,5 +1,11 @@
 import { chunkValues } from '../../lake/raw-chunk.js';
-import { RowCollector, type ReadSession, type ResultChunk, type SqlValue } from '../../lake/session.js';
+import {
+  RowCollector,
+  type MetadataRequest,
+  type ReadSession,
+  type ResultChunk,
+  type SqlValue,
+} from '../../lake/session.js';
 import type { FromThread, SentChunk, ToThread } from './protocol.js';
 
 interface Batch {
@@ -40,6 +46,7 @@ class Statement {
 /** The read session of one query in a query thread: SQL runs in the main thread, which sends the raw chunks. */
 export class ThreadSession implements ReadSession {
   readonly #statements = new Map<number, Statement>();
+  readonly #requests = new Map<number, (source: string | null) => void>();
   #next = 1;
 
   constructor(
@@ -51,10 +58,12 @@ export class ThreadSession implements ReadSession {
     signal.addEventListener('abort', () => {
       for (const statement of this.#statements.values())
         statement.fail(new StatementError('the query was aborted'));
+      for (const answered of this.#requests.values()) answered(null);
     });
   }
 
   receive(message: Extract<ToThread, { readonly statement: number }>): void {
+    if (message.type === 'source') return this.#requests.get(message.statement)?.(message.source);
     const statement = this.#statements.get(message.statement);
     if (!statement) return;
     if (message.type === 'started') statement.names = message.names;
@@ -76,6 +85,19 @@ export class ThreadSession implements ReadSession {
 
   async *stream(sql: string, params: readonly SqlValue[] = []): AsyncIterable<ResultChunk> {
     for await (const { chunk } of this.#read(sql, params)) yield chunk;
+  }
+
+  async metadata(request: MetadataRequest): Promise<string | null> {
+    this.signal.throwIfAborted();
+    const id = this.#next++;
+    try {
+      return await new Promise((resolve) => {
+        this.#requests.set(id, resolve);
+        this.post({ type: 'metadata', query: this.query, statement: id, request });
+      });
+    } finally {
+      this.#requests.delete(id);
+    }
   }
 
   async *#read(

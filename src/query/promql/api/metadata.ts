@@ -1,7 +1,8 @@
 import type { QueryContext } from '../../server/guard.js';
 import { allOf, exactly } from '../../sql/fragment.js';
 import { literal } from '../../sql/literal.js';
-import { inWindow } from '../load/predicates.js';
+import { metadataSource } from '../../sql/metadata.js';
+import { metadataWindow } from '../load/predicates.js';
 import { metricTables, type MetricTable } from '../load/sources.js';
 import type { Window } from '../plan/times.js';
 
@@ -27,10 +28,11 @@ export async function metricMetadata(
   const found = new Map<string, MetricMetadata[]>();
   for (const table of metricTables) {
     const name = metric === undefined ? [] : [exactly(`prometheus_name = ${literal(metric)}`)];
-    const where = allOf([inWindow(window), exactly('prometheus_name IS NOT NULL'), ...name]);
+    const where = allOf([exactly('prometheus_name IS NOT NULL'), ...name]);
+    const from = await metadataSource(ctx.session, table, metadataWindow(window));
     const sql =
       `SELECT DISTINCT prometheus_name, ${typeColumn(table)}, coalesce(metric_description, ''), coalesce(metric_unit, '') ` +
-      `FROM lake.main.${table} WHERE ${where.sql} ORDER BY ALL`;
+      `FROM ${from} WHERE ${where.sql} ORDER BY ALL`;
     for await (const chunk of ctx.session.stream(sql)) {
       for (let row = 0; row < chunk.rowCount; row++) {
         const [metricName = '', type = '', help = '', unit = ''] = chunk.columns.map(

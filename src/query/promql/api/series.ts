@@ -4,8 +4,8 @@ import { discover } from '../load/discover.js';
 import { checkSeries } from '../../series/context.js';
 import { labelMatchers } from '../load/load.js';
 import { compileMatcher, matchesAll } from '../../series/matchers.js';
-import { allOf, exactly } from '../../sql/fragment.js';
-import { inWindow } from '../load/predicates.js';
+import { metadataSource } from '../../sql/metadata.js';
+import { metadataWindow } from '../load/predicates.js';
 import { partSeries } from '../load/samples.js';
 import {
   metricTables,
@@ -72,8 +72,8 @@ export async function findSeries(
 export async function metricNames(ctx: QueryContext, window: Window): Promise<string[]> {
   const names = new Set<string>();
   for (const table of metricTables) {
-    const where = allOf([inWindow(window), exactly('prometheus_name IS NOT NULL')]);
-    const sql = `SELECT DISTINCT prometheus_name FROM lake.main.${table} WHERE ${where.sql}`;
+    const from = await metadataSource(ctx.session, table, metadataWindow(window));
+    const sql = `SELECT DISTINCT prometheus_name FROM ${from} WHERE prometheus_name IS NOT NULL`;
     for await (const chunk of ctx.session.stream(sql)) {
       for (const name of chunk.columns[0] ?? []) {
         partsOf[table].forEach((part: Part) => names.add((name as string) + suffixes[part]));

@@ -5,7 +5,8 @@ import type { Window } from '../plan/times.js';
 import { identityColumns, pointLabels } from './identity.js';
 import type { CompiledMatcher } from '../../series/matchers.js';
 import { allOf, type Fragment } from '../../sql/fragment.js';
-import { inWindow, nameIs, pushedDown } from './predicates.js';
+import { metadataSource } from '../../sql/metadata.js';
+import { inWindow, metadataWindow, nameIs, pushedDown } from './predicates.js';
 import { hasTemporality, type MetricTable, type Source } from './sources.js';
 import type { MetricOrigin } from '../../series/samples.js';
 
@@ -45,8 +46,12 @@ export function sourcePredicate(
   matchers: readonly CompiledMatcher[],
   window: Window,
 ): Fragment {
+  return allOf([inWindow(window), ...seriesPredicates(source, matchers)]);
+}
+
+function seriesPredicates(source: Source, matchers: readonly CompiledMatcher[]): Fragment[] {
   const name = nameIs(source);
-  return allOf([inWindow(window), ...(name ? [name] : []), ...pushedDown(matchers)]);
+  return [...(name ? [name] : []), ...pushedDown(matchers)];
 }
 
 /** The streams of a source that have points in the window. At most `limit + 1` are read, so callers can tell that there are more. */
@@ -60,12 +65,13 @@ export async function discover(
 ): Promise<Stream[]> {
   const { table } = source;
   const columns = identity(table, ctx.limits.scopeLabels);
-  const where = sourcePredicate(source, matchers, window);
+  const where = allOf(seriesPredicates(source, matchers));
+  const from = await metadataSource(ctx.session, table, metadataWindow(window));
   const firsts = columns.map((column) => `first(${column})`).join(', ');
   // The spread of the whole hash tells when two identities fall on one id.
   const sql =
     `SELECT (h >> 11)::DOUBLE, min(h) = max(h), ${firsts} FROM ` +
-    `(SELECT hash(${columns.join(', ')}) AS h, ${columns.join(', ')} FROM lake.main.${table} WHERE ${where.sql}) ` +
+    `(SELECT hash(${columns.join(', ')}) AS h, ${columns.join(', ')} FROM ${from} WHERE ${where.sql}) ` +
     `GROUP BY h >> 11 LIMIT ${limit + 1}`;
   const streams: Stream[] = [];
   for await (const chunk of ctx.session.stream(sql)) {

@@ -1,6 +1,5 @@
 import { QueryError } from '../../../lake/query-error.js';
 import { checkSeries } from '../../series/context.js';
-import { allOf, exactly } from '../../sql/fragment.js';
 import { literal } from '../../sql/literal.js';
 import type { QueryContext } from '../../server/guard.js';
 import { readFrom } from '../../server/range.js';
@@ -11,7 +10,8 @@ import type { Window } from '../plan/times.js';
 import { discover } from './discover.js';
 import { compileMatcher, matchesAll, type CompiledMatcher } from '../../series/matchers.js';
 import { conflictLabels, mergeSeries, type SampleSeries } from '../../series/samples.js';
-import { inWindow } from './predicates.js';
+import { metadataSource } from '../../sql/metadata.js';
+import { metadataWindow } from './predicates.js';
 import type { Account } from './request.js';
 import { loadPart } from './samples.js';
 import { isOriginalName, sourcesFor, wantsTargetInfo } from './sources.js';
@@ -116,8 +116,8 @@ async function refuseNativeHistogram(
 ): Promise<void> {
   const name = compiled.find((m) => m.name === metricName && m.op === '=')?.value;
   if (name === undefined) return;
-  const where = allOf([inWindow(window), exactly(`prometheus_name = ${literal(name)}`)]);
-  const sql = `SELECT 1 FROM lake.main.metric_exponential_histogram WHERE ${where.sql} LIMIT 1`;
+  const from = await metadataSource(ctx.session, 'metric_exponential_histogram', metadataWindow(window));
+  const sql = `SELECT 1 FROM ${from} WHERE prometheus_name = ${literal(name)} LIMIT 1`;
   if ((await ctx.session.rows(sql)).length === 0) return;
   throw new QueryError(
     'unsupported',

@@ -1,5 +1,6 @@
 import { exactly, or, atLeast, type Fragment } from '../../sql/fragment.js';
 import { literal, literalList } from '../../sql/literal.js';
+import type { MetadataWindow } from '../../sql/metadata.js';
 import { timeWindow } from '../../sql/time-window.js';
 import { metricName } from '../../series/labels.js';
 import type { CompiledMatcher } from '../../series/matchers.js';
@@ -11,8 +12,20 @@ import type { Source } from './sources.js';
 
 /** Samples after `from`, up to and including `to`, both in milliseconds. */
 export function inWindow(window: Window): Fragment {
-  const nanoseconds = (ms: number) => BigInt(Math.floor(ms)) * 1_000_000n;
   return timeWindow(nanoseconds(window.from + 1), nanoseconds(window.to + 1));
+}
+
+/** The same window for `metadataSource`. */
+export function metadataWindow(window: Window): MetadataWindow {
+  return {
+    from: nanoseconds(window.from + 1),
+    until: nanoseconds(window.to + 1),
+    where: inWindow(window).sql,
+  };
+}
+
+function nanoseconds(ms: number): bigint {
+  return BigInt(Math.floor(ms)) * 1_000_000n;
 }
 
 export function nameIs(source: Source): Fragment | undefined {

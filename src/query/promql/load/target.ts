@@ -2,7 +2,8 @@ import type { Labels } from '../../series/labels.js';
 import { resourceColumns, targetInfoLabels } from './identity.js';
 import { matchesAll } from '../../series/matchers.js';
 import type { Fragment } from '../../sql/fragment.js';
-import { inWindow } from './predicates.js';
+import { metadataSource } from '../../sql/metadata.js';
+import { inWindow, metadataWindow } from './predicates.js';
 import type { SampleRequest } from './request.js';
 import { metricTables } from './sources.js';
 import { SeriesBuilder, type SampleSeries } from '../../series/samples.js';
@@ -48,7 +49,12 @@ export async function targetInfoSeries(
   request: Omit<SampleRequest, 'source' | 'account'>,
 ): Promise<Labels[]> {
   const { ctx, matchers, window } = request;
-  const sql = `SELECT DISTINCT ${columns.join(', ')} FROM (${resources(inWindow(window))})`;
+  const parts: string[] = [];
+  for (const table of metricTables) {
+    const from = await metadataSource(ctx.session, table, metadataWindow(window));
+    parts.push(`SELECT DISTINCT ${columns.join(', ')} FROM ${from}`);
+  }
+  const sql = parts.join(' UNION ');
   const found = new Map<string, Labels>();
   for await (const chunk of ctx.session.stream(sql)) {
     for (let row = 0; row < chunk.rowCount; row++) {

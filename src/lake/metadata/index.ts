@@ -1,0 +1,295 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { firstLine, ident, literal } from '../../duckdb/index.js';
+import type { TableName } from '../../schema/index.js';
+import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
+import { layoutOf, metadataKinds, type MetadataKind } from './layout.js';
+import { addFile, createTables, keepOnly, TooMany } from './store.js';
+import { MetadataView, type LiveFiles, type RunSql } from './view.js';
+
+export { unkept, type MetadataKind } from './layout.js';
+export type { MetadataView } from './view.js';
+
+/** The instance's connections, of which the cache takes one while it reads files. */
+interface MetadataHost {
+  readonly generation: number;
+  acquire(): Promise<DuckDBConnection>;
+  release(connection: DuckDBConnection): void;
+}
+
+export interface MetadataCacheOptions {
+  readonly host: MetadataHost;
+  /** Label sets and keys by file and hour, all files together; 0 keeps nothing. */
+  readonly maxEntries: number;
+  readonly telemetry: Telemetry;
+}
+
+interface KeptFile {
+  readonly file: number;
+  readonly entries: number;
+}
+
+/** What is known of one DuckDB instance's tables in memory. */
+interface Kept {
+  readonly generation: number;
+  readonly ready: Promise<void>;
+  /** Of the lake's tables. */
+  readonly ids: Map<string, TableName>;
+  /** The newest snapshot up to which deletions were looked for. */
+  checked: bigint | null;
+  readonly validFrom: Map<TableName, bigint>;
+  readonly live: Map<TableName, { readonly snapshot: bigint; readonly files: LiveFiles }>;
+  /** By path. */
+  readonly files: Map<MetadataKind, Map<string, KeptFile>>;
+  readonly refused: Map<MetadataKind, Set<string>>;
+  /** Entries, those of files that are no longer kept included. */
+  readonly entries: Map<MetadataKind, number>;
+}
+
+/** Dead entries are not worth new tables before they are this many. */
+const fewEntries = 20_000;
+
+/**
+ * Keeps in memory which label sets and attribute keys each data file has. Data files never change, so that is read once a
+ * file, in the background, once queries ask; a query then reads only what is not kept: new files, rows in the catalog,
+ * and hours that its window cuts.
+ */
+export class MetadataCache {
+  #kept: Kept | null = null;
+  #next = 1;
+  #working: Promise<void> | null = null;
+  readonly #closing = new AbortController();
+  readonly #wanted = new Map<MetadataKind, readonly string[]>();
+  readonly #failures: Counter;
+
+  constructor(private readonly options: MetadataCacheOptions) {
+    const registers = [options.telemetry.registry];
+    const entries = () => (this.#kept ? total(this.#kept) : 0);
+    const files = () => [...(this.#kept?.files.values() ?? [])].reduce((sum, { size }) => sum + size, 0);
+    new Gauge({
+      name: 'canardstack_metadata_cache_entries',
+      help: 'Label sets and attribute keys by file and hour that are kept in memory.',
+      registers,
+      collect() {
+        this.set(entries());
+      },
+    });
+    new Gauge({
+      name: 'canardstack_metadata_cache_files',
+      help: 'Data files whose metadata are kept, each kind of them for itself.',
+      registers,
+      collect() {
+        this.set(files());
+      },
+    });
+    this.#failures = new Counter({
+      name: 'canardstack_metadata_cache_refusals_total',
+      help: 'Times that metadata were read from the files: too many of them, or an error.',
+      labelNames: ['reason'],
+      registers,
+    });
+  }
+
+  /**
+   * The metadata of the snapshot that `run` reads from now on: begins a transaction, which the caller has to end. Null
+   * when nothing is kept at all.
+   */
+  async view(run: RunSql): Promise<MetadataView | null> {
+    if (this.options.maxEntries === 0 || this.#closing.signal.aborted) return null;
+    const kept = this.#current();
+    await kept.ready;
+    await run('BEGIN TRANSACTION READ ONLY');
+    const [[id] = []] = await run(`SELECT id FROM ducklake_current_snapshot('lake')`);
+    const snapshot = BigInt(id as bigint);
+    await this.#lookForDeletions(kept, snapshot, run);
+    return new MetadataView(run, async (kind) => {
+      const files = await this.#live(kept, layoutOf(kind).table, snapshot, run);
+      this.#want(kept, kind, files);
+      return files;
+    });
+  }
+
+  /** An error of a query's own statements, after which it reads the lake itself. */
+  failed(error: unknown): void {
+    this.#failures.inc({ reason: 'error' });
+    this.options.telemetry.log.debug({ err: firstLine(error) }, 'metadata could not be had from the cache');
+  }
+
+  /** Resolves when every file that was asked for is kept, or refused. */
+  async settled(): Promise<void> {
+    while (this.#working) await this.#working;
+  }
+
+  async close(): Promise<void> {
+    this.#wanted.clear();
+    this.#closing.abort();
+    await this.#working;
+  }
+
+  #current(): Kept {
+    const { generation } = this.options.host;
+    if (this.#kept?.generation !== generation) {
+      const ids = new Map<string, TableName>();
+      this.#kept = {
+        generation,
+        ids,
+        ready: this.#prepare(ids),
+        checked: null,
+        validFrom: new Map(),
+        live: new Map(),
+        files: new Map(metadataKinds.map((kind) => [kind, new Map<string, KeptFile>()])),
+        refused: new Map(metadataKinds.map((kind) => [kind, new Set<string>()])),
+        entries: new Map(),
+      };
+      this.#kept.ready.catch(() => (this.#kept = null));
+    }
+    return this.#kept;
+  }
+
+  async #prepare(ids: Map<string, TableName>): Promise<void> {
+    await this.#connected(async (connection) => {
+      await createTables(connection);
+      const reader = await connection.runAndReadAll(
+        `SELECT table_id::VARCHAR, table_name FROM ducklake_table_info('lake')`,
+      );
+      for (const [id, name] of reader.getRows()) ids.set(id as string, name as TableName);
+    });
+  }
+
+  async #connected(work: (connection: DuckDBConnection) => Promise<void>): Promise<void> {
+    const connection = await this.options.host.acquire();
+    try {
+      await work(connection);
+    } finally {
+      this.options.host.release(connection);
+    }
+  }
+
+  /**
+   * Single deletions from a data file may be noted in the catalog alone, where the list of files does not show them:
+   * only the catalog's record of changes does.
+   */
+  async #lookForDeletions(kept: Kept, snapshot: bigint, run: RunSql): Promise<void> {
+    const since = kept.checked;
+    if (since !== null && snapshot <= since) return;
+    if (since !== null) {
+      const changes = await run(
+        `SELECT count(*), list(regexp_extract_all(changes_made, 'inlined_delete:(\\d+)', 1)) FILTER (WHERE contains(changes_made, 'inlined_delete'))::VARCHAR
+         FROM __ducklake_metadata_lake.ducklake_snapshot_changes WHERE snapshot_id > ${since} AND snapshot_id <= ${snapshot}`,
+      );
+      const [count, deleted] = changes[0] ?? [];
+      // Of snapshots that have expired meanwhile nothing is known.
+      const unknown = BigInt((count as bigint | undefined) ?? 0) < snapshot - since;
+      const touched = unknown
+        ? [...kept.ids.values()]
+        : ((deleted as string | null) ?? '').match(/\d+/g)?.flatMap((id) => kept.ids.get(id) ?? []);
+      for (const table of touched ?? []) kept.validFrom.set(table, snapshot);
+      if ((touched?.length ?? 0) > 0) this.#forget(kept, new Set(touched));
+    }
+    kept.checked = snapshot;
+  }
+
+  /** They are read again when they are next asked for. */
+  #forget(kept: Kept, tables: ReadonlySet<TableName>): void {
+    for (const kind of metadataKinds) {
+      if (!tables.has(layoutOf(kind).table)) continue;
+      kept.files.get(kind)?.clear();
+      kept.refused.get(kind)?.clear();
+    }
+  }
+
+  async #live(kept: Kept, table: TableName, snapshot: bigint, run: RunSql): Promise<LiveFiles> {
+    const known = kept.live.get(table);
+    if (known?.snapshot === snapshot) return known.files;
+    const list = await run(
+      `SELECT data_file, delete_file IS NOT NULL FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')`,
+    );
+    const inlined = await run(
+      `SELECT 1 FROM lake.main.${ident(table)} WHERE starts_with(filename, 'ducklake_inlined_data_') LIMIT 1`,
+    );
+    const files: LiveFiles = {
+      paths: list.map(([path]) => path as string),
+      touched: new Set(list.filter(([, touched]) => touched === true).map(([path]) => path as string)),
+      inlined: inlined.length > 0,
+      validFrom: kept.validFrom.get(table) ?? 0n,
+    };
+    kept.live.set(table, { snapshot, files });
+    return files;
+  }
+
+  #want(kept: Kept, kind: MetadataKind, { paths, touched }: LiveFiles): void {
+    this.#wanted.set(
+      kind,
+      paths.filter((path) => !touched.has(path)),
+    );
+    if (this.#working || this.#closing.signal.aborted) return;
+    const [files, refused] = [kept.files.get(kind), kept.refused.get(kind)];
+    if (paths.every((path) => files?.has(path) || refused?.has(path) || touched.has(path))) return;
+    this.#working = this.#work(kept)
+      .catch((error: unknown) => this.failed(error))
+      .finally(() => (this.#working = null));
+  }
+
+  /** Reads the files that queries asked for, newest first and one at a time, pausing as long as each took. */
+  async #work(kept: Kept): Promise<void> {
+    const { signal } = this.#closing;
+    await this.#connected(async (connection) => {
+      const interrupt = () => connection.interrupt();
+      signal.addEventListener('abort', interrupt, { once: true });
+      for (let next = this.#pick(kept); next !== null; next = this.#pick(kept)) {
+        const begun = performance.now();
+        await this.#add(kept, connection, next.kind, next.path);
+        const pause = Math.min(1000, performance.now() - begun);
+        await sleep(pause, undefined, { signal }).catch(() => undefined);
+      }
+      signal.removeEventListener('abort', interrupt);
+    });
+  }
+
+  #pick(kept: Kept): { kind: MetadataKind; path: string } | null {
+    if (kept !== this.#kept || kept.generation !== this.options.host.generation) return null;
+    for (const [kind, paths] of this.#wanted) {
+      const [files, refused] = [kept.files.get(kind), kept.refused.get(kind)];
+      const path = paths.findLast((one) => !files?.has(one) && !refused?.has(one));
+      if (path !== undefined) return { kind, path };
+    }
+    return null;
+  }
+
+  async #add(kept: Kept, connection: DuckDBConnection, kind: MetadataKind, path: string): Promise<void> {
+    const file = this.#next++;
+    const files = kept.files.get(kind);
+    const refused = kept.refused.get(kind);
+    try {
+      await this.#clear(kept, connection, kind);
+      const entries = await addFile(connection, { kind, path, file }, this.options.maxEntries - total(kept));
+      files?.set(path, { file, entries });
+      kept.entries.set(kind, (kept.entries.get(kind) ?? 0) + entries);
+    } catch (error) {
+      refused?.add(path);
+      if (error instanceof TooMany) this.#failures.inc({ reason: 'too_many' });
+      else this.failed(error);
+    }
+  }
+
+  /** Takes the place of files that are gone from the table, once it is worth it. */
+  async #clear(kept: Kept, connection: DuckDBConnection, kind: MetadataKind): Promise<void> {
+    const files = kept.files.get(kind);
+    const wanted = new Set(this.#wanted.get(kind));
+    const live = [...(files ?? [])].filter(([path]) => wanted.has(path));
+    const alive = live.reduce((sum, [, { entries }]) => sum + entries, 0);
+    const dead = (kept.entries.get(kind) ?? 0) - alive;
+    if (dead < fewEntries || dead < alive) return;
+    for (const path of files?.keys() ?? []) if (!wanted.has(path)) files?.delete(path);
+    await keepOnly(
+      connection,
+      kind,
+      live.map(([, { file }]) => file),
+    );
+    kept.entries.set(kind, alive);
+  }
+}
+
+function total(kept: Kept): number {
+  return [...kept.entries.values()].reduce((sum, entries) => sum + entries, 0);
+}

@@ -1,0 +1,129 @@
+import { promotedColumns, tableDef, type TableName } from '../../schema/index.js';
+
+/** What is kept of a table: label sets of streams and series, or the keys of attributes. */
+export type MetadataKind =
+  | 'log_streams'
+  | 'log_keys'
+  | 'span_resources'
+  | 'span_keys'
+  | 'metric_gauge'
+  | 'metric_sum'
+  | 'metric_histogram'
+  | 'metric_exponential_histogram'
+  | 'metric_summary';
+
+interface MetadataColumn {
+  readonly name: string;
+  readonly type: string;
+}
+
+export interface MetadataLayout {
+  readonly table: TableName;
+  readonly columns: readonly MetadataColumn[];
+  /** The columns, `t` (nanoseconds since the epoch) and `bytes` (of lines), from rows of the table. */
+  readonly select: (where: string) => string;
+}
+
+const service = ['service_name', 'service_namespace', 'service_instance_id'];
+const scope = ['scope_name', 'scope_version', 'scope_attributes'];
+const times = {
+  logs: 'time_unix_nano',
+  spans: 'start_time_unix_nano',
+  metrics: 'epoch_us(timestamp) * 1000',
+};
+
+function labelSets(table: TableName, names: readonly string[], time: string, bytes = '0'): MetadataLayout {
+  const types = new Map(tableDef(table).columns.map(({ name, type }) => [name, type]));
+  const columns = names.map((name) => ({ name, type: types.get(name) ?? 'VARCHAR' }));
+  const shown = `${names.join(', ')}, ${time} AS t, ${bytes} AS bytes`;
+  return { table, columns, select: (where) => `SELECT ${shown} FROM lake.main.${table} WHERE ${where}` };
+}
+
+/**
+ * Keys of attributes by the column that they are in. The key '' says that some row has an object among the values of the
+ * column, whose members are attributes of their own in some languages.
+ */
+function attributeKeys(table: TableName, time: string, origins: ReadonlyMap<string, string>): MetadataLayout {
+  const parts = (where: string) =>
+    [...origins].map(
+      ([origin, keys]) =>
+        `SELECT '${origin}' AS origin, unnest(${keys}) AS key, ${time} AS t, 0 AS bytes ` +
+        `FROM lake.main.${table} WHERE ${origin} IS NOT NULL AND (${where})`,
+    );
+  return {
+    table,
+    columns: ['origin', 'key'].map((name) => ({ name, type: 'VARCHAR' })),
+    select: (where) => parts(where).join(' UNION ALL '),
+  };
+}
+
+const ownKeys = (column: string) => `json_keys(${column})`;
+const keysAndNested = (column: string) =>
+  `json_keys(${column}) || CASE WHEN contains(${column}, ':{') THEN [''] ELSE [] END`;
+const entryKeys = (column: string) =>
+  `flatten(list_transform(json_extract(${column}, '$[*].attributes'), lambda a: json_keys(a)))`;
+
+const series = [
+  ...['prometheus_name', 'metric_name', 'metric_description', 'metric_unit', 'metric_attributes'],
+  ...[...service, 'derived_instance_id', 'resource_attributes'],
+  ...[...scope, 'scope_schema_url'],
+  ...promotedColumns('metrics').map((promoted) => promoted.column),
+];
+
+const streams = [
+  ...service,
+  ...promotedColumns('logs').map((promoted) => promoted.column),
+  ...['detected_level', 'severity_number', 'severity_text'],
+];
+
+const layouts: Readonly<Record<MetadataKind, MetadataLayout>> = {
+  log_streams: labelSets('logs', streams, times.logs, 'coalesce(strlen(body), 0)'),
+  log_keys: attributeKeys(
+    'logs',
+    times.logs,
+    new Map(
+      ['log_attributes', 'scope_attributes', 'resource_attributes'].map((name) => [
+        name,
+        keysAndNested(name),
+      ]),
+    ),
+  ),
+  span_resources: labelSets('spans', [...service, 'resource_attributes', ...scope, 'span_name'], times.spans),
+  span_keys: attributeKeys(
+    'spans',
+    times.spans,
+    new Map([
+      ['resource_attributes', ownKeys('resource_attributes')],
+      ['scope_attributes', ownKeys('scope_attributes')],
+      ['span_attributes', ownKeys('span_attributes')],
+      ['events_json', entryKeys('events_json')],
+      ['links_json', entryKeys('links_json')],
+    ]),
+  ),
+  metric_gauge: labelSets('metric_gauge', series, times.metrics),
+  metric_sum: labelSets('metric_sum', [...series, 'aggregation_temporality', 'is_monotonic'], times.metrics),
+  metric_histogram: labelSets(
+    'metric_histogram',
+    [...series, 'aggregation_temporality', 'explicit_bounds'],
+    times.metrics,
+  ),
+  metric_exponential_histogram: labelSets(
+    'metric_exponential_histogram',
+    [...series, 'aggregation_temporality'],
+    times.metrics,
+  ),
+  metric_summary: labelSets('metric_summary', [...series, 'quantiles'], times.metrics),
+};
+
+export const metadataKinds = Object.keys(layouts) as MetadataKind[];
+
+export function layoutOf(kind: MetadataKind): MetadataLayout {
+  return layouts[kind];
+}
+
+/** The same from the table alone: each row by itself. `where` selects the rows. */
+export function unkept(kind: MetadataKind, where: string): string {
+  const { columns, select } = layouts[kind];
+  const names = columns.map(({ name }) => name).join(', ');
+  return `(SELECT ${names}, 1 AS records, bytes FROM (${select(where)}))`;
+}

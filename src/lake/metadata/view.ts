@@ -1,0 +1,177 @@
+import { literal } from '../../duckdb/index.js';
+import type { MetadataRequest } from '../session.js';
+import { layoutOf, type MetadataKind } from './layout.js';
+import { filesTable, hourNs, seenTable, setsTable } from './store.js';
+
+/** Runs SQL in the transaction of one query; rows as arrays. */
+export type RunSql = (sql: string) => Promise<unknown[][]>;
+
+/** The files of a table at one snapshot. */
+export interface LiveFiles {
+  readonly paths: readonly string[];
+  /** Those that have a file of deletions beside them, which is not looked into. */
+  readonly touched: ReadonlySet<string>;
+  /** Rows are in the catalog too. */
+  readonly inlined: boolean;
+  /** What was kept before this snapshot may still have rows that were deleted since. */
+  readonly validFrom: bigint;
+}
+
+interface KeptFile {
+  readonly file: number;
+  readonly path: string;
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+/** DuckLake's virtual column tells where a row is; of rows in the catalog it has the name of a table. */
+const isInlined = `starts_with(filename, 'ducklake_inlined_data_')`;
+
+/** The metadata of one snapshot: what is kept of its files, and which of them must be read. */
+export class MetadataView {
+  readonly #kept = new Map<MetadataKind, ReadonlyMap<string, KeptFile>>();
+
+  constructor(
+    private readonly run: RunSql,
+    private readonly live: (kind: MetadataKind) => Promise<LiveFiles>,
+  ) {}
+
+  /** Something to select from, as `unkept` gives it; null when nothing is kept yet. */
+  async source(request: MetadataRequest): Promise<string | null> {
+    const { kind, from, until } = request;
+    const live = await this.live(kind);
+    const kept = await this.#keptFiles(kind, live.validFrom);
+    const inside: number[] = [];
+    const partial: KeptFile[] = [];
+    const unread: string[] = [];
+    for (const path of live.paths) {
+      const file = live.touched.has(path) ? undefined : kept.get(path);
+      if (file === undefined) unread.push(path);
+      else if (file.first >= from && file.last < until) inside.push(file.file);
+      else if (file.last >= from && file.first < until) partial.push(file);
+    }
+    if (unread.length === live.paths.length && unread.length > 0) return null;
+    const parts = request.weighed
+      ? await this.#weighed(request, inside, partial)
+      : await this.#present(request, inside, partial, unread);
+    if (unread.length > 0) parts.push(rows(request, `filename IN ${textList(unread)}`));
+    if (live.inlined) parts.push(rows(request, isInlined));
+    if (parts.length === 0) parts.push(rows(request, 'FALSE'));
+    return `(${parts.join(' UNION ALL ')})`;
+  }
+
+  async #keptFiles(kind: MetadataKind, validFrom: bigint): Promise<ReadonlyMap<string, KeptFile>> {
+    let kept = this.#kept.get(kind);
+    if (kept === undefined) {
+      const found = await this.run(
+        `SELECT file, path, first, last FROM ${filesTable} WHERE kind = ${literal(kind)} AND snapshot >= ${validFrom}`,
+      );
+      kept = new Map(
+        found.map(([file, path, first, last]) => [
+          path as string,
+          { file: file as number, path: path as string, first: first as bigint, last: last as bigint },
+        ]),
+      );
+      this.#kept.set(kind, kept);
+    }
+    return kept;
+  }
+
+  /** Whether a set is there: its first or its last row of an hour tells, unless the window lies between the two. */
+  async #present(
+    { kind, from, until }: MetadataRequest,
+    inside: readonly number[],
+    partial: readonly KeptFile[],
+    unread: string[],
+  ): Promise<string[]> {
+    const numbers = partial.map(({ file }) => file);
+    if (partial.length > 0 && until - from < hourNs) {
+      const between = new Set(
+        (
+          await this.run(
+            `SELECT DISTINCT file FROM ${seenTable(kind)}
+             WHERE file IN ${numberList(numbers)} AND first < ${from} AND last >= ${until}`,
+          )
+        ).map(([file]) => file as number),
+      );
+      for (const { file, path } of partial) if (between.has(file)) unread.push(path);
+    }
+    const within = (column: string) => `${column} >= ${from} AND ${column} < ${until}`;
+    const seen = [
+      ...(inside.length > 0 ? [`file IN ${numberList(inside)}`] : []),
+      ...(numbers.length > 0
+        ? [`file IN ${numberList(numbers)} AND (${within('first')} OR ${within('last')})`]
+        : []),
+    ];
+    if (seen.length === 0) return [];
+    const names = layoutOf(kind).columns.map(({ name }) => name);
+    return [
+      `SELECT ${names.join(', ')}, 1 AS records, 0 AS bytes FROM ${setsTable(kind)} ` +
+        `WHERE id IN (SELECT id FROM ${seenTable(kind)} WHERE ${seen.map((sql) => `(${sql})`).join(' OR ')})`,
+    ];
+  }
+
+  /** How many rows and bytes: of whole hours from what is kept, of an hour at the window's edge from the rows. */
+  async #weighed(
+    request: MetadataRequest,
+    inside: readonly number[],
+    partial: readonly KeptFile[],
+  ): Promise<string[]> {
+    const { kind, from, until } = request;
+    const seen = inside.length > 0 ? [`file IN ${numberList(inside)}`] : [];
+    const parts: string[] = [];
+    if (partial.length > 0) {
+      const numbers = numberList(partial.map(({ file }) => file));
+      const hours = await this.run(
+        `SELECT hour, list(file) FROM (
+           SELECT file, first // ${hourNs} AS hour, min(first) AS first, max(last) AS last FROM ${seenTable(kind)}
+           WHERE file IN ${numbers} GROUP BY ALL)
+         WHERE (first < ${from} OR last >= ${until}) AND last >= ${from} AND first < ${until} GROUP BY hour`,
+      );
+      const edges = hours.map(([hour, files]) => ({
+        hour: hour as bigint,
+        files: [...(files as Iterable<number>)],
+      }));
+      const edge = edges.map(
+        ({ hour, files }) => `first // ${hourNs} = ${hour} AND file IN ${numberList(files)}`,
+      );
+      const whole = [`file IN ${numbers}`, `first >= ${from}`, `last < ${until}`];
+      seen.push([...whole, ...edge.map((sql) => `NOT (${sql})`)].join(' AND '));
+      for (const { hour, files } of edges) {
+        const paths = partial.filter(({ file }) => files.includes(file)).map(({ path }) => path);
+        parts.push(rows(request, `filename IN ${textList(paths)} AND ${hourSql(hour)}`, hour));
+      }
+    }
+    if (seen.length === 0) return parts;
+    const names = layoutOf(kind).columns.map(({ name }) => name);
+    return [
+      `SELECT ${names.join(', ')}, records, bytes FROM (` +
+        `SELECT id, sum(records)::BIGINT AS records, sum(bytes)::BIGINT AS bytes FROM ${seenTable(kind)} ` +
+        `WHERE ${seen.map((sql) => `(${sql})`).join(' OR ')} GROUP BY id) JOIN ${setsTable(kind)} USING (id)`,
+      ...parts,
+    ];
+  }
+}
+
+/** Of the table itself, those of the window and of `where`; of one hour only where it is given. */
+function rows({ kind, where }: MetadataRequest, which: string, hour?: bigint): string {
+  const { columns, select } = layoutOf(kind);
+  const names = columns.map(({ name }) => name).join(', ');
+  const hours = hour === undefined ? '' : ` WHERE t // ${hourNs} = ${hour}`;
+  return `SELECT ${names}, 1 AS records, bytes FROM (${select(`(${where}) AND ${which}`)})${hours}`;
+}
+
+/** The microseconds of an hour, by which row groups are skipped; the hour 0 is longer, as division rounds towards it. */
+function hourSql(hour: bigint): string {
+  if (hour <= 0n) return 'TRUE';
+  const micros = (hour * hourNs) / 1000n;
+  return `timestamp >= make_timestamp(${micros}) AND timestamp < make_timestamp(${micros + hourNs / 1000n})`;
+}
+
+function textList(values: readonly string[]): string {
+  return `(${values.map(literal).join(', ')})`;
+}
+
+function numberList(values: readonly number[]): string {
+  return `(${values.join(', ')})`;
+}
