@@ -19,8 +19,8 @@ import { withCatalogFile } from './staging.js';
 import { catalogVersion, tableCounts } from './table-counts.js';
 
 /** Five seconds in all: a client's transaction is short. */
-const writeBackAttempts = 50;
-const writeBackPauseMs = 100;
+const patientAttempts = 50;
+const patientPauseMs = 100;
 
 export interface BackupSource {
   /** Has the lake attached as `lake`, or has its catalog open as `metadata`. */
@@ -129,7 +129,7 @@ async function copyToFile(
   const { connection, kind } = source;
   const backup = `backup_${randomUUID().replaceAll('-', '')}`;
   await makeEmptyCatalog(connection, `ducklake:${file}`, source.dataPath);
-  await connection.run(`ATTACH ${literal(file)} AS ${ident(backup)}`);
+  await patiently(connection, `ATTACH ${literal(file)} AS ${ident(backup)}`);
   try {
     const facts = await inTransaction(connection, async () => {
       const from = { database: source.metadata ?? lakeMetadata, storesAs: storesAs(kind) };
@@ -137,22 +137,26 @@ async function copyToFile(
       const { snapshotId, ducklakeVersion } = await catalogVersion(connection, backup);
       return { snapshotId, ducklakeVersion, tables: await tableCounts(connection, backup) };
     });
-    await writeBack(connection, backup);
+    await patiently(connection, `CHECKPOINT ${ident(backup)}`);
     return facts;
   } finally {
     await connection.run(`DETACH ${ident(backup)}`);
   }
 }
 
-/** Writes the WAL into the file. DuckDB refuses it while a transaction of a client is open that saw this database too. */
-async function writeBack(connection: DuckDBConnection, database: string): Promise<void> {
+/**
+ * Runs what DuckDB refuses while a client's transaction is open that saw this file too: writing its WAL into it, and
+ * attaching it again, for a database that was detached lives on in such a transaction.
+ */
+async function patiently(connection: DuckDBConnection, sql: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await connection.run(`CHECKPOINT ${ident(database)}`);
+      await connection.run(sql);
       return;
     } catch (error) {
-      if (attempt === writeBackAttempts || !/other .*transactions active/.test(messageOf(error))) throw error;
-      await sleep(writeBackPauseMs);
+      const others = /other .*transactions active|Unique file handle conflict/;
+      if (attempt === patientAttempts || !others.test(messageOf(error))) throw error;
+      await sleep(patientPauseMs);
     }
   }
 }

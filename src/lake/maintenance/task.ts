@@ -7,6 +7,8 @@ import type { FileSync } from '../durable.js';
 import { isConflict } from '../retry.js';
 
 const attempts = 6;
+/** Then a rewrite keeps commits waiting: those of a busy lake would come between again and again. */
+const attemptsBesideCommits = 3;
 /** Bound of one maintenance statement on its own connection. */
 const statementTimeoutMs = 15 * 60_000;
 /** Then a COMMIT collides perhaps, and is tried again. */
@@ -29,16 +31,28 @@ export class TaskRun {
     await this.retried(() => this.#bounded(() => this.connection.run(sql)));
   }
 
-  /** Statements that write Parquet files of `table`: these are durable before the catalog names them. */
+  /**
+   * Statements that write Parquet files of `table`, in one transaction: these are durable before the catalog names them.
+   * Beside commits, and between two of them when those don't let it through.
+   */
   async rewriting(table: string, statements: readonly string[]): Promise<void> {
-    await this.retried(() =>
-      this.#bounded(() =>
-        this.#synced(this.connection, table, statements, () => this.commit(this.connection)),
-      ),
-    );
+    try {
+      await this.retried(
+        () =>
+          this.#bounded(() =>
+            this.#synced(this.connection, table, statements, () => this.commit(this.connection)),
+          ),
+        attemptsBesideCommits,
+      );
+    } catch (error) {
+      if (!collided(error)) throw error;
+      await this.exclusive((connection) =>
+        this.#synced(connection, table, statements, () => connection.run('COMMIT')),
+      );
+    }
   }
 
-  /** The same between two commits, on the writer's connection. */
+  /** Statements of that kind, each in a transaction of its own, between two commits on the writer's connection. */
   async rewritingExclusively(table: string, statements: readonly string[]): Promise<void> {
     await this.exclusive(async (connection) => {
       for (const statement of statements) {
@@ -92,14 +106,13 @@ export class TaskRun {
     return this.retried(() => this.writer.exclusive(exclusiveTimeoutMs, work));
   }
 
-  async retried<T>(work: () => Promise<T>): Promise<T> {
+  async retried<T>(work: () => Promise<T>, most = attempts): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       this.signal.throwIfAborted();
       try {
         return await work();
       } catch (error) {
-        const conflict = isConflict(error) || /conflict/i.test(messageOf(error));
-        if (attempt === attempts || !conflict) throw error;
+        if (attempt === most || !collided(error)) throw error;
         await sleep(50 * 2 ** attempt * (0.5 + Math.random()), undefined, { signal: this.signal });
       }
     }
@@ -124,4 +137,8 @@ export class TaskRun {
       this.signal.removeEventListener('abort', interrupt);
     }
   }
+}
+
+function collided(error: unknown): boolean {
+  return isConflict(error) || /conflict/i.test(messageOf(error));
 }
