@@ -51,6 +51,19 @@ const inside: Readonly<Record<string, readonly string[]>> = {
     'query/promql/functions',
     'query/promql/syntax',
   ],
+  logql: [
+    'query/logql/index',
+    'query/logql/endpoints',
+    'query/logql/api',
+    'query/logql/exec',
+    'query/logql/plan',
+    'query/logql/syntax',
+    'query/logql/stages',
+    'query/logql/template',
+    'query/logql/pipeline',
+    'query/logql/model',
+    'query/logql/grammar',
+  ],
 };
 
 const languages = ['query/promql', 'query/logql', 'query/traceql'];

@@ -7,6 +7,7 @@ import { streamColumns, streamSql } from '../model/columns.js';
 import { labelSql } from '../model/names.js';
 import { and, or } from '../../sql/fragment.js';
 import type { LogExpr } from '../syntax/ast.js';
+import { definitionOf } from '../stages/index.js';
 import { parseLog } from '../syntax/parse.js';
 import { invalid } from '../../server/params.js';
 import { LokiParams } from './params.js';
@@ -34,7 +35,7 @@ export function selection(params: LokiParams, limits: QueryLimits): Selection {
 
 /** The condition of a selector and the filters right behind it; parsers and what follows them do not count here. */
 export async function whereSql({ log, from, to }: Selection, ctx: ExecContext): Promise<string> {
-  const end = log.stages.findIndex(({ kind }) => kind !== 'line' && kind !== 'label');
+  const end = log.stages.findIndex((stage) => definitionOf(stage).work !== 'filters');
   const stages = end < 0 ? log.stages : log.stages.slice(0, end);
   return and((await logConditions({ log: { ...log, stages }, from, to }, ctx)).where);
 }

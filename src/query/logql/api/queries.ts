@@ -5,7 +5,7 @@ import { streamed, success } from '../../server/reply.js';
 import type { ExecContext } from '../exec/context.js';
 import { runLogs } from '../exec/logs.js';
 import { evaluate } from '../exec/evaluate.js';
-import { compilePipeline } from '../pipeline/compile.js';
+import { compilePipeline } from '../stages/index.js';
 import { gridOf, type Steps } from '../plan/steps.js';
 import type { Expr, MetricExpr } from '../syntax/ast.js';
 import { format } from '../syntax/format.js';

@@ -2,9 +2,8 @@ import type { ResultChunk } from '../../../lake/session.js';
 import { Labels } from '../../series/labels.js';
 import { and, or } from '../../sql/fragment.js';
 import { RecordDecoder, recordColumns } from '../model/record.js';
-import { compilePipeline } from '../pipeline/compile.js';
-import { errorLabel } from '../pipeline/labels.js';
-import type { Stage } from '../syntax/ast.js';
+import { compilePipeline, definitionOf, type Stage } from '../stages/index.js';
+import { sampleSql } from '../stages/unwrap.js';
 import type { MetricContext } from './context.js';
 import { PartialSeries, valuesKey } from './partial-series.js';
 import type { RangeQuery } from './range-query.js';
@@ -16,9 +15,9 @@ interface Groups {
   readonly find: (found: PartialSeries, chunk: ResultChunk, r: number) => Partials<unknown>;
 }
 
-/** Only filters and whole-label removals, which need no line: all that is left to do on a group's labels. */
-function labelOnly(stages: readonly Stage[]): boolean {
-  return stages.every((stage) => ['line', 'label', 'drop', 'keep'].includes(stage.kind));
+/** Labels are removed, which is all that is left to do on a group's labels where nothing parses or formats. */
+function removesLabels(stage: Stage): boolean {
+  return definitionOf(stage).work === 'removes labels';
 }
 
 function groupsOf(query: RangeQuery): Groups | undefined {
@@ -37,10 +36,11 @@ function groupsOf(query: RangeQuery): Groups | undefined {
       },
     };
   }
-  if (!labelOnly(stages)) return undefined;
+  const labelOnly = stages.every((stage) => removesLabels(stage) || definitionOf(stage).work === 'filters');
+  if (!labelOnly) return undefined;
   // Records with the same columns have the same labels; series are put together from these groups.
   const decoder = new RecordDecoder();
-  const select = compilePipeline(stages.filter((stage) => stage.kind === 'drop' || stage.kind === 'keep'));
+  const select = compilePipeline(stages.filter(removesLabels));
   const dropped = new Set([...(grouping?.labels ?? []), ...(expr.unwrap ? [expr.unwrap.name] : [])]);
   return {
     columns: recordColumns,
@@ -63,29 +63,16 @@ export async function aggregateInSql(
 ): Promise<PartialSeries | undefined> {
   const { expr, pipeline, aggregator, buckets, origin } = query;
   if (!pipeline.exact) return undefined;
-  const { unwrap } = expr;
-  const skipErrors = unwrap?.filters.every(
-    (filter) =>
-      filter.kind === 'match' &&
-      filter.matcher.name === errorLabel &&
-      filter.matcher.op === '=' &&
-      filter.matcher.value === '',
-  );
-  const raw = unwrap && pipeline.meaning(unwrap.name);
-  if (unwrap && (unwrap.conversion || !skipErrors || raw === undefined)) return undefined;
+  const sample = sampleSql(expr.unwrap, pipeline);
+  if (!sample) return undefined;
   const groups = groupsOf(query);
   if (!groups) return undefined;
 
-  const skipping = unwrap !== undefined && unwrap.filters.length > 0;
-  const value = raw === undefined ? 'NULL::DOUBLE' : `try_cast(${raw} AS DOUBLE)`;
   const { unresolved } = pipeline;
-  const unsettled = skipping ? [] : [...pipeline.errors];
+  const unsettled = [...sample.errors];
   const where = [...query.where];
-  if (raw !== undefined) {
-    const wanted = [`${raw} IS NOT NULL`, `${raw} <> ''`];
-    if (skipping) wanted.push(`${value} IS NOT NULL`, `NOT coalesce(${or(pipeline.errors)}, FALSE)`);
-    else unsettled.push(`${value} IS NULL`);
-    where.push(unresolved === undefined ? and(wanted) : or([and(wanted), unresolved]));
+  if (sample.where.length > 0) {
+    where.push(unresolved === undefined ? and(sample.where) : or([and(sample.where), unresolved]));
   }
   if (unresolved !== undefined) unsettled.push(unresolved);
   const names = groups.columns.map((_, i) => `g${i}`);
@@ -93,7 +80,7 @@ export async function aggregateInSql(
     ...groups.columns.map((sql, i) => `${sql} AS g${i}`),
     `((time_unix_nano - ${origin} - 1) // ${buckets.width})::DOUBLE AS bucket`,
     `(time_unix_nano - ${origin})::DOUBLE AS t`,
-    `${value} AS v`,
+    `${sample.value} AS v`,
     'body AS line',
     'rowid',
     `coalesce(${or(unsettled)}, FALSE) AS unsettled`,

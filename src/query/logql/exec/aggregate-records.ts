@@ -2,48 +2,21 @@ import { Labels } from '../../series/labels.js';
 import { and } from '../../sql/fragment.js';
 import { ownSql } from '../model/names.js';
 import { namedLabels, RecordDecoder, recordColumns } from '../model/record.js';
-import { compilePipeline } from '../pipeline/compile.js';
-import { errorDetailsLabel, errorLabel, type RowLabels } from '../pipeline/labels.js';
-import type { Row } from '../pipeline/row.js';
-import { lineCondition } from '../plan/conditions.js';
-import { neededLabels, readLabels } from '../plan/scope.js';
-import type { Stage, Unwrap } from '../syntax/ast.js';
-import { parseBytes, parseDuration, parseNumber } from '../syntax/units.js';
+import { compilePipeline, definitionOf, type Stage } from '../stages/index.js';
+import { bodyCondition } from '../stages/line-filter.js';
+import { compileUnwrap } from '../stages/unwrap.js';
+import { errorDetailsLabel, errorLabel, type RowLabels } from '../model/labels.js';
+import type { Row } from '../pipeline/stage.js';
+import { neededLabels, readLabels } from '../plan/labels-read.js';
 import type { MetricContext } from './context.js';
 import { PartialSeries, valuesKey } from './partial-series.js';
 import { pipelineFailed, type RangeQuery } from './range-query.js';
 
-const sampleExtractionError = 'SampleExtractionErr';
-
-const conversions = {
-  number: parseNumber,
-  bytes: parseBytes,
-  duration: (text: string) => {
-    const nanoseconds = parseDuration(text);
-    return nanoseconds === undefined ? undefined : nanoseconds / 1e9;
-  },
-} as const;
-
-/** Reads the sample's value off the row: undefined when it has none. A value that does not convert is an error. */
-function unwrapper(unwrap: Unwrap): (row: Row) => number | undefined {
-  const convert = conversions[unwrap.conversion ?? 'number'];
-  const filter = compilePipeline(unwrap.filters.map((each): Stage => ({ kind: 'label', filter: each })));
-  return (row) => {
-    const text = row.labels.get(unwrap.name);
-    if (text === undefined || text === '') return undefined;
-    const value = convert(text);
-    if (value === undefined) {
-      row.labels.fail(sampleExtractionError, `${unwrap.name} is no number: ${text.slice(0, 100)}`);
-    }
-    return filter(row) ? (value ?? 0) : undefined;
-  };
-}
-
 /** Line filters that SQL has applied to the very rows need not run again. */
 function remaining(stages: readonly Stage[]): Stage[] {
-  const changed = stages.findIndex((stage) => ['line_format', 'decolorize', 'unpack'].includes(stage.kind));
+  const changed = stages.findIndex((stage) => definitionOf(stage).line === 'changed');
   const until = changed < 0 ? stages.length : changed;
-  return stages.filter((stage, i) => i >= until || stage.kind !== 'line' || !lineCondition(stage).exact);
+  return stages.filter((stage, i) => i >= until || stage.kind !== 'line' || !bodyCondition(stage).exact);
 }
 
 /** Aggregates record by record, for pipelines that SQL can't run. SQL still leaves out all the records it can. */
@@ -58,8 +31,8 @@ export async function aggregateRecords(query: RangeQuery, ctx: MetricContext): P
   // A query that asks for the errors of parsers counts the records that have one.
   const asked = read?.includes(errorLabel) ?? false;
   const names = by && neededLabels({ ...expr.log, stages }, unwrap, by);
-  const needsLine = bytes || stages.some((stage) => !['label', 'drop', 'keep'].includes(stage.kind));
-  const needsTime = stages.some((stage) => stage.kind === 'line_format' || stage.kind === 'label_format');
+  const needsLine = bytes || stages.some((stage) => definitionOf(stage).line !== 'unused');
+  const needsTime = stages.some((stage) => definitionOf(stage).readsTime);
   const columns = [
     `((time_unix_nano - ${origin} - 1) // ${buckets.width})::DOUBLE`,
     `(time_unix_nano - ${origin})::DOUBLE`,
@@ -75,7 +48,7 @@ export async function aggregateRecords(query: RangeQuery, ctx: MetricContext): P
 
   const decoder = new RecordDecoder();
   const found = new PartialSeries(query, ctx.maxValues);
-  const valueOf = unwrap && unwrapper(unwrap);
+  const valueOf = unwrap && compileUnwrap(unwrap);
   const removed = new Set([...(grouping?.without ? grouping.labels : []), ...(unwrap ? [unwrap.name] : [])]);
   const seriesOf = (labels: RowLabels) => {
     if (by) {

@@ -1,10 +1,11 @@
 import type { LogExpr } from '../syntax/ast.js';
-import { compilePipeline } from '../pipeline/compile.js';
-import type { Category, RowLabels } from '../pipeline/labels.js';
+import { compilePipeline } from '../stages/index.js';
+import type { Category, RowLabels } from '../model/labels.js';
 import { RecordDecoder, recordColumns } from '../model/record.js';
 import { and, or } from '../../sql/fragment.js';
 import { fromBefore } from '../plan/range.js';
-import { pipelineSql, queryNames, selectorSql } from '../plan/scope.js';
+import { queryNames } from '../plan/labels-read.js';
+import { pipelineSql, selectorSql } from '../plan/pipeline.js';
 import { Yielder } from '../../series/yielder.js';
 import type { ExecContext } from './context.js';
 

@@ -4,10 +4,12 @@ import { checkSize } from '../../series/context.js';
 import { anyPresent, emptySeries, type StepSeries } from '../../series/series.js';
 import { and } from '../../sql/fragment.js';
 import { always } from '../model/names.js';
-import { aliases } from '../pipeline/labels.js';
+import { aliases } from '../model/labels.js';
 import { afterUntil } from '../plan/range.js';
-import { pipelineSql, queryNames, selectorSql, stageNames } from '../plan/scope.js';
-import type { RangeExpr, Stage } from '../syntax/ast.js';
+import { queryNames } from '../plan/labels-read.js';
+import { pipelineSql, selectorSql } from '../plan/pipeline.js';
+import { definitionOf, stageNames, type Stage } from '../stages/index.js';
+import type { RangeExpr } from '../syntax/ast.js';
 import { aggregateInSql } from './aggregate-in-sql.js';
 import { aggregateRecords } from './aggregate-records.js';
 import { aggregatorOf } from './aggregators.js';
@@ -28,7 +30,7 @@ function keptLabels({ log, unwrap }: RangeExpr, without: readonly string[]): Gro
   for (const stage of log.stages.slice(at + 1)) {
     if (stage.kind === 'drop' && stage.items.every(({ matcher }) => !matcher)) {
       stage.items.forEach(({ name }) => removed.add(name));
-    } else if (stage.kind !== 'line' && stage.kind !== 'label') return undefined;
+    } else if (definitionOf(stage).work !== 'filters') return undefined;
   }
   const labels = keep.items
     .map(({ name }) => name)
@@ -44,9 +46,14 @@ function usefulStages(expr: RangeExpr, grouping: Grouping | undefined): readonly
   const unwrapped = expr.unwrap && !always.has(expr.unwrap.name);
   if (unwrapped || !fixed(grouping.labels) || expr.unwrap?.filters.length) return expr.log.stages;
   const stages = expr.log.stages;
-  const useless = (stage: Stage, i: number) =>
-    ['json', 'logfmt', 'regexp', 'pattern'].includes(stage.kind) &&
-    stages.slice(i + 1).every((later) => later.kind === 'line' || fixed(stageNames(later)));
+  const useless = (stage: Stage, i: number) => {
+    const { work, line } = definitionOf(stage);
+    return (
+      work === 'parses' &&
+      line !== 'changed' &&
+      stages.slice(i + 1).every((later) => fixed(stageNames(later)))
+    );
+  };
   return stages.filter((stage, i) => !useless(stage, i));
 }
 

@@ -1,7 +1,8 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { Grouping } from '../../series/aggregate.js';
-import type { PipelineSql } from '../plan/scope.js';
-import type { RangeExpr, Stage } from '../syntax/ast.js';
+import type { PipelineSql } from '../pipeline/scope.js';
+import type { Stage } from '../stages/index.js';
+import type { RangeExpr } from '../syntax/ast.js';
 import type { Aggregator } from './aggregators.js';
 import type { Buckets } from './windows.js';
 

@@ -1,4 +1,4 @@
-import { aliases, extractedSuffix } from '../pipeline/labels.js';
+import { aliases, extractedSuffix } from './labels.js';
 import { attributeSql, type KeyHints } from './attributes.js';
 import { metadataColumns, streamColumns, streamSql } from './columns.js';
 

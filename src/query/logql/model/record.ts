@@ -1,7 +1,7 @@
 import type { ResultChunk } from '../../../lake/session.js';
 import { eachLeaf } from '../../attributes/each-attribute.js';
 import { lokiLabelName } from '../../attributes/label-name.js';
-import { extractedSuffix, RowLabels } from '../pipeline/labels.js';
+import { extractedSuffix, RowLabels } from './labels.js';
 import { attributeColumns, columnKeys, metadataColumns, streamColumns, streamSql } from './columns.js';
 import { isStreamLabel } from './names.js';
 

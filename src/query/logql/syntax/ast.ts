@@ -3,75 +3,13 @@
 import type { Grouping } from '../../series/aggregate.js';
 import type { Matcher } from '../../series/matchers.js';
 import type { Matching } from '../../series/operators.js';
-
-export type CompareOp = '==' | '!=' | '>' | '>=' | '<' | '<=';
-
-export type LabelFilter =
-  | { readonly kind: 'and' | 'or'; readonly left: LabelFilter; readonly right: LabelFilter }
-  | { readonly kind: 'match'; readonly matcher: Matcher }
-  | {
-      readonly kind: 'number' | 'duration' | 'bytes';
-      readonly name: string;
-      readonly op: CompareOp;
-      readonly value: number;
-    }
-  | { readonly kind: 'ip'; readonly name: string; readonly op: '=' | '!='; readonly value: string };
-
-export type LineFilterOp = '|=' | '!=' | '|~' | '!~' | '|>' | '!>';
-
-export interface LineFilter {
-  readonly kind: 'line';
-  readonly op: LineFilterOp;
-  /** Alternatives of an `or` chain: any of them for `|=`, none of them for `!=`. */
-  readonly any: readonly { readonly value: string; readonly ip: boolean }[];
-}
-
-/** `name="path"` of a json or logfmt stage. */
-export interface Extraction {
-  readonly name: string;
-  readonly path: string;
-}
-
-export type Stage =
-  | LineFilter
-  | { readonly kind: 'label'; readonly filter: LabelFilter }
-  | { readonly kind: 'json'; readonly fields: readonly Extraction[] }
-  | {
-      readonly kind: 'logfmt';
-      readonly strict: boolean;
-      readonly keepEmpty: boolean;
-      readonly fields: readonly Extraction[];
-    }
-  | { readonly kind: 'regexp'; readonly pattern: string }
-  | { readonly kind: 'pattern'; readonly pattern: string }
-  | { readonly kind: 'unpack' }
-  | { readonly kind: 'decolorize' }
-  | { readonly kind: 'line_format'; readonly template: string }
-  | {
-      readonly kind: 'label_format';
-      readonly assignments: readonly (
-        | { readonly name: string; readonly from: string }
-        | { readonly name: string; readonly template: string }
-      )[];
-    }
-  | {
-      readonly kind: 'drop' | 'keep';
-      readonly items: readonly { readonly name: string; readonly matcher?: Matcher }[];
-    };
+import type { Stage } from '../stages/index.js';
+import type { Unwrap } from '../stages/unwrap.js';
 
 export interface LogExpr {
   readonly kind: 'log';
   readonly matchers: readonly Matcher[];
   readonly stages: readonly Stage[];
-}
-
-type Conversion = 'bytes' | 'duration';
-
-export interface Unwrap {
-  readonly name: string;
-  readonly conversion?: Conversion;
-  /** Filters written after the unwrap. */
-  readonly filters: readonly LabelFilter[];
 }
 
 export type RangeOp =
@@ -94,6 +32,7 @@ export type RangeOp =
 export type VectorOp =
   'sum' | 'avg' | 'min' | 'max' | 'count' | 'stddev' | 'stdvar' | 'topk' | 'bottomk' | 'sort' | 'sort_desc';
 
+type CompareOp = '==' | '!=' | '>' | '>=' | '<' | '<=';
 export type BinaryOp = '+' | '-' | '*' | '/' | '%' | '^' | CompareOp | 'and' | 'or' | 'unless';
 
 export interface RangeExpr {

@@ -2,15 +2,7 @@ import { QueryError } from '../../../lake/query-error.js';
 import type { Grouping } from '../../series/aggregate.js';
 import { isLabelName } from '../../attributes/label-name.js';
 import { setOperators } from '../../series/operators.js';
-import type {
-  BinaryExpr,
-  LabelReplaceExpr,
-  LogExpr,
-  MetricExpr,
-  RangeExpr,
-  RangeOp,
-  VectorOp,
-} from './ast.js';
+import type { BinaryExpr, LabelReplaceExpr, MetricExpr, RangeExpr, RangeOp, VectorOp } from './ast.js';
 
 const withoutUnwrap: readonly RangeOp[] = [
   'count_over_time',
@@ -33,19 +25,6 @@ const groupable: readonly RangeOp[] = [
 
 function bad(message: string): QueryError {
   return new QueryError('bad_data', `parse error: ${message}`);
-}
-
-export function checkLog(log: LogExpr): LogExpr {
-  for (const stage of log.stages) {
-    if (stage.kind !== 'label_format') continue;
-    const seen = new Set<string>();
-    for (const { name } of stage.assignments) {
-      if (seen.has(name)) throw bad(`label ${name} is assigned twice in one label_format`);
-      if (name === '__error__') throw bad('__error__ can not be formatted');
-      seen.add(name);
-    }
-  }
-  return log;
 }
 
 export function checkRange(

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { QueryError } from '../../../lake/query-error.js';
 import { format } from './format.js';
 import { parse } from './parse.js';
-import { parseBytes, parseDuration, parseNumber } from './units.js';
+import { parseBytes, parseDuration, parseNumber } from '../grammar/units.js';
 
 /** A query and how it is written with its precedence shown; one text alone is written as it is. */
 const accepted: readonly (readonly [query: string, formatted?: string])[] = [

@@ -39,6 +39,13 @@ export class Node {
     return this.source.offsets.get(this.node.to);
   }
 
+  /** The child of one of these names. Throws QueryError. */
+  need(...names: string[]): Node {
+    const found = this.child(...names);
+    if (found) return found;
+    throw new QueryError('bad_data', `parse error: incomplete expression ${this.text.slice(0, 40)}`);
+  }
+
   children(): Node[] {
     const out: Node[] = [];
     for (let child = this.node.firstChild; child; child = child.nextSibling) {

@@ -1,11 +1,9 @@
-import type { RowLabels } from '../labels.js';
-import type { Row } from '../row.js';
+import type { RowLabels } from '../model/labels.js';
+import type { Row, StageFn } from '../pipeline/stage.js';
 import { formatValue } from './format.js';
 import { functions, type Context, type TemplateFunction } from './functions.js';
 import { parseTemplate, type Operand, type Pipeline, type TemplateNode } from './parse.js';
 import { isList, isMap, isTime, TemplateError, truth, type Value } from './value.js';
-
-export { TemplateError } from './value.js';
 
 /** Longest text that a template may give. */
 const maxOutput = 1024 * 1024;
@@ -27,6 +25,21 @@ export function compileTemplate(source: string, place: string): (row: Row) => st
       if (error instanceof TemplateError) throw new TemplateError(`${place}: ${error.message}`);
       throw error;
     }
+  };
+}
+
+const templateError = 'TemplateFormatErr';
+
+/** A stage that marks the rows on which its templates fail. */
+export function orFail(change: (row: Row) => void): StageFn {
+  return (row) => {
+    try {
+      change(row);
+    } catch (error) {
+      if (!(error instanceof TemplateError)) throw error;
+      row.labels.fail(templateError, error.message);
+    }
+    return true;
   };
 }
 

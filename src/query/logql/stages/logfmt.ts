@@ -1,6 +1,34 @@
-import type { Extraction } from '../syntax/ast.js';
 import { lokiLabelName } from '../../attributes/label-name.js';
-import type { StageFn } from './row.js';
+import { noLabels, type StageDefinition, type StageFn } from '../pipeline/stage.js';
+import { formatExtractions, parseExtractions, type Extraction } from './extraction.js';
+
+export interface LogfmtStage {
+  readonly kind: 'logfmt';
+  readonly strict: boolean;
+  readonly keepEmpty: boolean;
+  readonly fields: readonly Extraction[];
+}
+
+/** `| logfmt --strict --keep-empty a="b"` */
+export const logfmt: StageDefinition<LogfmtStage> = {
+  kind: 'logfmt',
+  nodes: ['LabelParser logfmt', 'LogfmtParser', 'LogfmtExpressionParser'],
+  work: 'parses',
+  line: 'read',
+  parse(node) {
+    const flags = node.child('LogfmtParserFlags')?.flatten() ?? [];
+    const has = (flag: string) => flags.some(({ text }) => text === flag);
+    const fields = parseExtractions(node);
+    return { kind: 'logfmt', strict: has('--strict'), keepEmpty: has('--keep-empty'), fields };
+  },
+  format({ strict, keepEmpty, fields }) {
+    const flags = [strict && '--strict', keepEmpty && '--keep-empty'];
+    return ['| logfmt', ...flags, formatExtractions(fields)].filter(Boolean).join(' ');
+  },
+  reads: noLabels,
+  sql: (_, scope) => scope.parse(),
+  compile: runLogfmt,
+};
 
 const logfmtError = 'LogfmtParserErr';
 
@@ -84,11 +112,7 @@ function unescape(quoted: string): string {
   return valid ? text : '';
 }
 
-export function logfmtStage(stage: {
-  strict: boolean;
-  keepEmpty: boolean;
-  fields: readonly Extraction[];
-}): StageFn {
+function runLogfmt(stage: LogfmtStage): StageFn {
   // One key may be wanted under several names.
   const wanted = new Map<string, string[]>();
   for (const { name, path } of stage.fields) {

@@ -28,3 +28,23 @@ export function parseNumber(text: string): number | undefined {
   if (/^[+-]?0x[0-9a-f]+p0$/i.test(text)) return Number(text.slice(0, -2));
   return undefined;
 }
+
+/** A duration as `parseDuration` reads it: `1h30m`. */
+export function formatDuration(nanoseconds: number): string {
+  const units = [
+    ['h', 3600e9],
+    ['m', 60e9],
+    ['s', 1e9],
+    ['ms', 1e6],
+    ['us', 1e3],
+    ['ns', 1],
+  ] as const;
+  let rest = Math.abs(nanoseconds);
+  let out = '';
+  for (const [unit, size] of units) {
+    const amount = Math.floor(rest / size);
+    rest -= amount * size;
+    if (amount > 0) out += `${amount}${unit}`;
+  }
+  return `${nanoseconds < 0 ? '-' : ''}${out || '0s'}`;
+}

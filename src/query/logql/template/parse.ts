@@ -1,5 +1,5 @@
-import { QueryError } from '../../../../lake/query-error.js';
-import { unquote } from '../../syntax/text.js';
+import { QueryError } from '../../../lake/query-error.js';
+import { unquote } from '../grammar/unquote.js';
 import { TemplateError, type Value } from './value.js';
 
 /** An operand of a command. `chain` is `.a.b` on what stands before it. */

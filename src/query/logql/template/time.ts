@@ -1,4 +1,4 @@
-import { compileRegex } from '../../../text/re2.js';
+import { compileRegex } from '../../text/re2.js';
 import { TemplateError, type GoTime } from './value.js';
 
 const months = [

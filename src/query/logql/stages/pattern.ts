@@ -1,5 +1,25 @@
 import { QueryError } from '../../../lake/query-error.js';
-import type { StageFn } from './row.js';
+import { quote } from '../../text/unquote.js';
+import { unquote } from '../grammar/unquote.js';
+import { noLabels, type StageDefinition, type StageFn } from '../pipeline/stage.js';
+
+export interface PatternStage {
+  readonly kind: 'pattern';
+  readonly pattern: string;
+}
+
+/** `| pattern "<ip> - <_>"` */
+export const pattern: StageDefinition<PatternStage> = {
+  kind: 'pattern',
+  nodes: ['LabelParser pattern'],
+  work: 'parses',
+  line: 'read',
+  parse: (node) => ({ kind: 'pattern', pattern: unquote(node.need('String').text) }),
+  format: (stage) => `| pattern ${quote(stage.pattern)}`,
+  reads: noLabels,
+  sql: (_, scope) => scope.parse(),
+  compile: (stage) => runPattern(stage.pattern),
+};
 
 /** Literals and captures in turn; `_` captures are matched but not kept. */
 export type Pattern = readonly ({ readonly literal: string } | { readonly capture: string })[];
@@ -20,23 +40,23 @@ export function parsePattern(text: string): Pattern {
   return parts;
 }
 
-export function patternStage(text: string): StageFn {
-  const pattern = parsePattern(text);
-  const names = pattern.flatMap((part) => ('capture' in part && part.capture !== '_' ? [part.capture] : []));
+function runPattern(text: string): StageFn {
+  const parts = parsePattern(text);
+  const names = parts.flatMap((part) => ('capture' in part && part.capture !== '_' ? [part.capture] : []));
   if (names.length === 0) throw new QueryError('bad_data', 'parse error: pattern needs a named capture');
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice) throw new QueryError('bad_data', `parse error: pattern has two captures named ${twice}`);
   return (row) => {
     const { line } = row;
     let at = 0;
-    for (let i = 0; i < pattern.length; i++) {
-      const part = pattern[i] as Pattern[number];
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i] as Pattern[number];
       if ('literal' in part) {
         if (!line.startsWith(part.literal, at)) break;
         at += part.literal.length;
         continue;
       }
-      const next = pattern[i + 1];
+      const next = parts[i + 1];
       const stop = next && 'literal' in next ? line.indexOf(next.literal, at) : -1;
       const until = stop < 0 ? line.length : stop;
       if (part.capture !== '_') row.labels.extract(part.capture, line.slice(at, until));
@@ -49,19 +69,19 @@ export function patternStage(text: string): StageFn {
 
 /** The line filter `|>`: the whole line, each `<_>` at least one character up to the next literal's first place. */
 export function patternMatcher(text: string): (line: string) => boolean {
-  const pattern = parsePattern(text);
-  const named = pattern.find((part) => 'capture' in part && part.capture !== '_');
+  const parts = parsePattern(text);
+  const named = parts.find((part) => 'capture' in part && part.capture !== '_');
   if (named) throw new QueryError('bad_data', 'parse error: a pattern line filter takes <_> only');
   return (line) => {
     let at = 0;
-    for (let i = 0; i < pattern.length; i++) {
-      const part = pattern[i] as Pattern[number];
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i] as Pattern[number];
       if ('literal' in part) {
         if (!line.startsWith(part.literal, at)) return false;
         at += part.literal.length;
         continue;
       }
-      const next = pattern[i + 1];
+      const next = parts[i + 1];
       const until = next && 'literal' in next ? line.indexOf(next.literal, at) : line.length;
       if (until <= at) return false;
       at = until;

@@ -1,7 +1,7 @@
 import type { RE2JS } from 're2js';
-import { parseBytes, parseDuration } from '../../syntax/units.js';
-import { compileRegex } from '../../../text/re2.js';
-import type { Row } from '../row.js';
+import { parseBytes, parseDuration } from '../grammar/units.js';
+import { compileRegex } from '../../text/re2.js';
+import type { Row } from '../pipeline/stage.js';
 import { formatValue, sprintf } from './format.js';
 import { formatTime, parseTime } from './time.js';
 import { isList, isMap, isTime, TemplateError, truth, typeName, type GoTime, type Value } from './value.js';

@@ -1,0 +1,40 @@
+import type { Node } from '../grammar/tree.js';
+import type { RowLabels } from '../model/labels.js';
+import type { Scope } from './scope.js';
+
+/** One log record on its way through a pipeline. */
+export interface Row {
+  line: string;
+  readonly labels: RowLabels;
+  /** Nanoseconds since the epoch. */
+  readonly timeNs: bigint;
+}
+
+/** A stage changes the row in place; false drops it. */
+export type StageFn = (row: Row) => boolean;
+
+/** One kind of stage: its syntax, its SQL, its run. */
+export interface StageDefinition<S extends { readonly kind: string }> {
+  readonly kind: S['kind'];
+  /** The grammar's nodes that write it; of `LabelParser` with its keyword: `LabelParser json`. */
+  readonly nodes: readonly string[];
+  /** What it does to records. */
+  readonly work: 'filters' | 'removes labels' | 'parses' | 'formats';
+  readonly line: 'unused' | 'read' | 'changed';
+  /** It may show the time of a record. */
+  readonly readsTime?: true;
+  /** Throws QueryError. */
+  parse(node: Node): S;
+  /** LogQL text that `parse` reads back. */
+  format(stage: S): string;
+  /** The labels that it reads; undefined when that can't be told. */
+  reads(stage: S): readonly string[] | undefined;
+  /** What it does as SQL. */
+  sql(stage: S, scope: Scope): void;
+  /** `needed`: the only labels that this and later stages read, and what comes after them. Throws QueryError. */
+  compile(stage: S, needed: readonly string[] | undefined): StageFn;
+}
+
+export function noLabels(): readonly string[] {
+  return [];
+}

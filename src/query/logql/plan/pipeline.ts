@@ -1,0 +1,36 @@
+import type { Matcher } from '../../series/matchers.js';
+import { literal } from '../../sql/literal.js';
+import type { KeyHints } from '../model/attributes.js';
+import { streamSql, unknownService } from '../model/columns.js';
+import { isStreamLabel, labelSql } from '../model/names.js';
+import { matcherSql } from '../pipeline/condition.js';
+import { Scope, type PipelineSql } from '../pipeline/scope.js';
+import { definitionOf, type Stage } from '../stages/index.js';
+
+/** A pipeline as SQL, as far as it can be: each stage in its turn says what it does. Throws QueryError. */
+export function pipelineSql(stages: readonly Stage[], hints: KeyHints): PipelineSql {
+  const scope = new Scope(hints);
+  for (const stage of stages) definitionOf(stage).sql(stage, scope);
+  return scope.end();
+}
+
+/** The conditions of a stream selector. Throws QueryError. */
+export function selectorSql(matchers: readonly Matcher[], hints: KeyHints): string[] {
+  return matchers.map((matcher) =>
+    isStreamLabel(matcher.name)
+      ? streamMatcherSql(matcher)
+      : matcherSql(labelSql(streamName(matcher.name), hints), matcher, 'any'),
+  );
+}
+
+/** In a selector `level` is the label that the browser lists, whatever attribute of that name a record has. */
+function streamName(name: string): string {
+  return name === 'level' ? 'detected_level' : name;
+}
+
+/** The service is compared in its own column, so that files are pruned. */
+function streamMatcherSql(matcher: Matcher): string {
+  const { name, op, value } = matcher;
+  const plain = name === 'service_name' && op === '=' && value !== '' && value !== unknownService;
+  return plain ? `service_name = ${literal(value)}` : matcherSql(streamSql(name), matcher, 'any');
+}

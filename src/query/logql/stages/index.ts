@@ -1,0 +1,87 @@
+import { QueryError } from '../../../lake/query-error.js';
+import type { Node } from '../grammar/tree.js';
+import type { StageDefinition, StageFn } from '../pipeline/stage.js';
+import { decolorize, type DecolorizeStage } from './decolorize.js';
+import { drop, type DropStage } from './drop.js';
+import { json, type JsonStage } from './json.js';
+import { keep, type KeepStage } from './keep.js';
+import { labelFilter, type LabelFilterStage } from './label-filter.js';
+import { labelFormat, type LabelFormatStage } from './label-format.js';
+import { lineFilter, type LineFilter } from './line-filter.js';
+import { lineFormat, type LineFormatStage } from './line-format.js';
+import { logfmt, type LogfmtStage } from './logfmt.js';
+import { pattern, type PatternStage } from './pattern.js';
+import { regexp, type RegexpStage } from './regexp.js';
+import { unpack, type UnpackStage } from './unpack.js';
+
+/** A stage of a pipeline as it was written. */
+export type Stage =
+  | LineFilter
+  | LabelFilterStage
+  | JsonStage
+  | LogfmtStage
+  | RegexpStage
+  | PatternStage
+  | UnpackStage
+  | DecolorizeStage
+  | LineFormatStage
+  | LabelFormatStage
+  | DropStage
+  | KeepStage;
+
+/** A new kind of stage is a file of this folder and its line here. */
+const definitions: readonly StageDefinition<Stage>[] = [
+  lineFilter,
+  labelFilter,
+  json,
+  logfmt,
+  regexp,
+  pattern,
+  unpack,
+  decolorize,
+  lineFormat,
+  labelFormat,
+  drop,
+  keep,
+];
+
+const byKind = new Map(definitions.map((definition) => [definition.kind, definition]));
+const byNode = new Map(
+  definitions.flatMap((definition) => definition.nodes.map((node) => [node, definition])),
+);
+
+/** What its kind of stage does. */
+export function definitionOf(stage: Stage): StageDefinition<Stage> {
+  return byKind.get(stage.kind) as StageDefinition<Stage>;
+}
+
+/** A stage of the grammar's tree. Throws QueryError. */
+export function parseStage(node: Node): Stage {
+  const keyword = node.name === 'LabelParser' ? ` ${node.children()[0]?.text ?? ''}` : '';
+  const definition = byNode.get(node.name + keyword);
+  if (!definition)
+    throw new QueryError('unsupported', `the stage ${node.text.slice(0, 40)} is not supported`);
+  return definition.parse(node);
+}
+
+/** LogQL text. */
+export function formatStage(stage: Stage): string {
+  return definitionOf(stage).format(stage);
+}
+
+/** The labels that a stage reads; undefined when that can't be told. */
+export function stageNames(stage: Stage): readonly string[] | undefined {
+  return definitionOf(stage).reads(stage);
+}
+
+/**
+ * Compiles a pipeline to a function that changes a row in place and tells whether it is kept. `needed`: the only labels
+ * that the stages and what comes after them read. Throws QueryError.
+ */
+export function compilePipeline(stages: readonly Stage[], needed?: readonly string[]): StageFn {
+  const compiled = stages.map((stage) => definitionOf(stage).compile(stage, needed));
+  return (row) => {
+    for (const stage of compiled) if (!stage(row)) return false;
+    return true;
+  };
+}

@@ -1,0 +1,260 @@
+import { QueryError } from '../../../lake/query-error.js';
+import { compileMatcher, type Matcher } from '../../series/matchers.js';
+import { comparisons } from '../../series/operators.js';
+import { and, or } from '../../sql/fragment.js';
+import { compileRegex, literalAlternatives } from '../../text/re2.js';
+import { quote } from '../../text/unquote.js';
+import { durationLiteral, numberLiteral } from '../grammar/literals.js';
+import { formatMatcher, parseMatcher } from '../grammar/matcher.js';
+import { climb, type Operator } from '../grammar/precedence.js';
+import type { Node } from '../grammar/tree.js';
+import { formatDuration, parseBytes, parseDuration, parseNumber } from '../grammar/units.js';
+import { unquote } from '../grammar/unquote.js';
+import { errorLabel, type RowLabels } from '../model/labels.js';
+import {
+  bodyContains,
+  everything,
+  exactly,
+  matcherSql,
+  regexLiteral,
+  type Condition,
+} from '../pipeline/condition.js';
+import type { Meaning } from '../pipeline/scope.js';
+import type { StageDefinition } from '../pipeline/stage.js';
+import { ipMatcher } from './ip.js';
+
+type CompareOp = '==' | '!=' | '>' | '>=' | '<' | '<=';
+
+/** Durations are nanoseconds, sizes are bytes. */
+export type LabelFilter =
+  | { readonly kind: 'and' | 'or'; readonly left: LabelFilter; readonly right: LabelFilter }
+  | { readonly kind: 'match'; readonly matcher: Matcher }
+  | {
+      readonly kind: 'number' | 'duration' | 'bytes';
+      readonly name: string;
+      readonly op: CompareOp;
+      readonly value: number;
+    }
+  | { readonly kind: 'ip'; readonly name: string; readonly op: '=' | '!='; readonly value: string };
+
+export interface LabelFilterStage {
+  readonly kind: 'label';
+  readonly filter: LabelFilter;
+}
+
+/** `| a="b" and (c>5 or d<=1s)` */
+export const labelFilter: StageDefinition<LabelFilterStage> = {
+  kind: 'label',
+  nodes: ['LabelFilter'],
+  work: 'filters',
+  line: 'unused',
+  parse: (node) => ({ kind: 'label', filter: parseLabelFilter(node) }),
+  format: ({ filter }) => `| ${formatLabelFilter(filter)}`,
+  reads: ({ filter }) => filterNames(filter),
+  sql({ filter }, scope) {
+    const test = errorTest(filter);
+    if (test && scope.filterErrors(test)) return;
+    scope.filter(labelCondition(filter, (name) => scope.meaning(name)));
+  },
+  compile({ filter }) {
+    const passes = compileLabelFilter(filter);
+    return (row) => passes(row.labels);
+  },
+};
+
+/** The labels that a filter reads. */
+export function filterNames(filter: LabelFilter): string[] {
+  if ('left' in filter) return [...filterNames(filter.left), ...filterNames(filter.right)];
+  return [filter.kind === 'match' ? filter.matcher.name : filter.name];
+}
+
+/** `__error__=""` (none) or `__error__!=""` (some). */
+export function errorTest(filter: LabelFilter): 'none' | 'some' | undefined {
+  if (filter.kind !== 'match') return undefined;
+  const { name, op, value } = filter.matcher;
+  if (name !== errorLabel || value !== '') return undefined;
+  return op === '=' ? 'none' : op === '!=' ? 'some' : undefined;
+}
+
+/** The grammar nests and/or/comma by position; precedence is settled here. A comma is an `and` that binds last. */
+export function parseLabelFilter(node: Node): LabelFilter {
+  const operands: LabelFilter[] = [];
+  const operators: Operator<'and' | 'or'>[] = [];
+  const collect = (part: Node) => {
+    const children = part.children();
+    const nested = children.filter((child) => child.name === 'LabelFilter');
+    if (nested.length === 0) operands.push(simpleFilter(children[0] as Node));
+    else if (nested.length === 1) operands.push(parseLabelFilter(nested[0] as Node));
+    else {
+      collect(nested[0] as Node);
+      const op = part.child('Or') ? 'or' : 'and';
+      const precedence = op === 'or' ? 2 : part.child('And') ? 3 : 1;
+      operators.push({ op, precedence, right: false });
+      collect(nested[1] as Node);
+    }
+  };
+  collect(node);
+  return climb(operands, operators, (kind, left, right): LabelFilter => ({ kind, left, right }));
+}
+
+function simpleFilter(node: Node): LabelFilter {
+  if (node.name === 'Matcher') return { kind: 'match', matcher: parseMatcher(node) };
+  if (node.name === 'UnitFilter') return simpleFilter(node.children()[0] as Node);
+  const [name, op, ...rest] = node.children();
+  const label = name?.text ?? '';
+  if (node.name === 'IpLabelFilter') {
+    const value = unquote(node.need('String').text);
+    return { kind: 'ip', name: label, op: op?.text === '!=' ? '!=' : '=', value };
+  }
+  const compare = (op?.text === '=' ? '==' : op?.text) as CompareOp;
+  const text = rest.map((part) => part.text).join('');
+  if (node.name === 'DurationFilter') {
+    return { kind: 'duration', name: label, op: compare, value: durationLiteral(text) };
+  }
+  if (node.name === 'BytesFilter') {
+    const value = parseBytes(text);
+    if (value === undefined) throw new QueryError('bad_data', `parse error: ${text} is not a size`);
+    return { kind: 'bytes', name: label, op: compare, value };
+  }
+  return { kind: 'number', name: label, op: compare, value: numberLiteral(text) };
+}
+
+export function formatLabelFilter(filter: LabelFilter): string {
+  switch (filter.kind) {
+    case 'and':
+    case 'or':
+      return `(${formatLabelFilter(filter.left)} ${filter.kind} ${formatLabelFilter(filter.right)})`;
+    case 'match':
+      return formatMatcher(filter.matcher);
+    case 'ip':
+      return `${filter.name}${filter.op}ip(${quote(filter.value)})`;
+    case 'duration':
+      return `${filter.name}${filter.op}${formatDuration(filter.value)}`;
+    case 'bytes':
+      return `${filter.name}${filter.op}${filter.value}B`;
+    case 'number':
+      return `${filter.name}${filter.op}${filter.value}`;
+  }
+}
+
+/** The filter as SQL; `meaning` gives undefined for names that only the pipeline itself can tell. */
+function labelCondition(filter: LabelFilter, meaning: (name: string) => Meaning | undefined): Condition {
+  switch (filter.kind) {
+    case 'and':
+    case 'or': {
+      const parts = [labelCondition(filter.left, meaning), labelCondition(filter.right, meaning)];
+      const join = filter.kind === 'and' ? and : or;
+      return {
+        sql: join(parts.map((part) => part.sql)),
+        exact: parts.every((part) => part.exact),
+        errors: parts.flatMap((part) => part.errors),
+      };
+    }
+    case 'match': {
+      const known = meaning(filter.matcher.name);
+      if (!known) return everything;
+      const own = matcherSql(known.sql, filter.matcher);
+      if (known.rewritten && !sameInSql(filter.matcher)) return everything;
+      if (known.unlessLineHasIt === undefined) return exactly(own);
+      return {
+        ...everything,
+        sql: or([own, `${known.unlessLineHasIt} IS NULL AND (${lineMay(filter.matcher)})`]),
+      };
+    }
+    case 'number': {
+      const known = meaning(filter.name);
+      if (!known) return everything;
+      const number = `try_cast(${known.sql} AS DOUBLE)`;
+      const op = filter.op === '==' ? '=' : filter.op;
+      const error = `${known.sql} IS NOT NULL AND ${number} IS NULL`;
+      // What is no number is kept, as an error.
+      const own = `coalesce(${number} ${op} ${filter.value}::DOUBLE, ${known.sql} IS NOT NULL)`;
+      if (known.unlessLineHasIt === undefined) return { sql: own, exact: true, errors: [error] };
+      return {
+        ...everything,
+        sql: or([own, `${known.unlessLineHasIt} IS NULL AND (${lineMayNumber(filter.op, filter.value)})`]),
+      };
+    }
+    case 'duration':
+    case 'bytes':
+    case 'ip': {
+      const known = meaning(filter.name);
+      return known && known.unlessLineHasIt === undefined
+        ? { ...everything, sql: `${known.sql} IS NOT NULL` }
+        : everything;
+    }
+  }
+}
+
+/** Unanchored, a pattern matches wherever a part of the line matches it whole. */
+const anchors = /[$^]|\\[bBAzZ]/;
+/** JSON and logfmt may write any character as an escape. */
+const escaped = `contains(body, '\\')`;
+
+/** Whether a parser could find such a value in the line; every parser takes values from the line's own text. */
+function lineMay({ op, value }: Matcher): string {
+  if (op === '=' && value !== '') return or([bodyContains(value), escaped]);
+  if (op !== '=~' || anchors.test(value) || compileRegex(value).testExact('')) return 'TRUE';
+  return or([`regexp_matches(body, ${regexLiteral(`(?s:${value})`)})`, escaped]);
+}
+
+/** As `lineMay`, for `==` with a whole number, which may also be written with a fraction or an exponent. */
+function lineMayNumber(op: string, value: number): string {
+  if (op !== '==' || !Number.isSafeInteger(value) || value < 0) return 'TRUE';
+  return or([bodyContains(String(value)), `regexp_matches(body, '[0-9.][eE][+-]?[0-9]')`, escaped]);
+}
+
+/** Whether a matcher gives the same for every way to write a number. */
+function sameInSql({ op, value }: Matcher): boolean {
+  if (op === '=~' || op === '!~') {
+    const words = literalAlternatives(value);
+    return words !== undefined && [...words].every((word) => !/^-?\d/.test(word) || wholeNumber(word));
+  }
+  return parseNumber(value) === undefined || wholeNumber(value);
+}
+
+function wholeNumber(text: string): boolean {
+  return /^(0|-?[1-9]\d{0,14})$/.test(text);
+}
+
+const labelFilterError = 'LabelFilterErr';
+const parsers = { number: parseNumber, duration: parseDuration, bytes: parseBytes } as const;
+
+/** Tests the labels of a row, which may get an error by it. Throws QueryError. */
+export function compileLabelFilter(filter: LabelFilter): (labels: RowLabels) => boolean {
+  switch (filter.kind) {
+    case 'and':
+    case 'or': {
+      const [left, right] = [compileLabelFilter(filter.left), compileLabelFilter(filter.right)];
+      return filter.kind === 'and'
+        ? (labels) => left(labels) && right(labels)
+        : (labels) => left(labels) || right(labels);
+    }
+    case 'match': {
+      const matches = compileMatcher(filter.matcher, 'not newline').matches;
+      const { name } = filter.matcher;
+      return (labels) => matches(labels.get(name) ?? '');
+    }
+    case 'ip': {
+      const matches = ipMatcher(filter.value);
+      return (labels) => {
+        const value = labels.get(filter.name);
+        return value !== undefined && matches(value) === (filter.op === '=');
+      };
+    }
+    default: {
+      const { kind, name, op, value: bound } = filter;
+      const parse = parsers[kind];
+      const holds = comparisons.get(op) ?? (() => false);
+      return (labels) => {
+        const value = labels.get(name);
+        if (value === undefined || labels.get(errorLabel)) return value !== undefined;
+        const parsed = parse(value);
+        // A value that can not be compared is kept and marked, so that it is not lost without a trace.
+        if (parsed === undefined)
+          labels.fail(labelFilterError, `${name} is not a ${kind}: ${value.slice(0, 100)}`);
+        return parsed === undefined || holds(parsed, bound);
+      };
+    }
+  }
+}

@@ -1,0 +1,17 @@
+import { describe } from 'node:test';
+import { itGives, itRefuses } from './cases.test.support.js';
+
+describe('LogQL label_format', () => {
+  itGives([
+    ['| label_format x=app, y="{{.env}}-{{.app}}"', 'x', { labels: { x: 'a', y: 'prod-', app: null } }],
+    ['| label_format app=""', 'x', { labels: { app: null } }],
+    ['| label_format new=nope', 'x', {}],
+    ['| label_format new=`{{.nope}}`', 'x', {}],
+    ['| label_format trace_id="x" | trace_id="x"', 'x', { labels: { trace_id: 'x' } }],
+  ]);
+  itRefuses([
+    ['| label_format a="{{.x"', /parse error: invalid template: unclosed action/],
+    ['| label_format app=env, app=trace_id', /parse error: label app is assigned twice in one label_format/],
+    ['| label_format __error__="x"', /parse error: __error__ can not be formatted/],
+  ]);
+});

@@ -1,0 +1,99 @@
+import { QueryError } from '../../../lake/query-error.js';
+import { quote } from '../../text/unquote.js';
+import type { Node } from '../grammar/tree.js';
+import { unquote } from '../grammar/unquote.js';
+import { errorLabel } from '../model/labels.js';
+import type { Scope } from '../pipeline/scope.js';
+import type { Row, StageDefinition } from '../pipeline/stage.js';
+import { compileTemplate, orFail, templateLabels } from '../template/index.js';
+
+type Assignment =
+  { readonly name: string; readonly from: string } | { readonly name: string; readonly template: string };
+
+export interface LabelFormatStage {
+  readonly kind: 'label_format';
+  readonly assignments: readonly Assignment[];
+}
+
+/** `| label_format a=b, c="{{.d}}"` */
+export const labelFormat: StageDefinition<LabelFormatStage> = {
+  kind: 'label_format',
+  nodes: ['LabelFormatExpr'],
+  work: 'formats',
+  line: 'read',
+  readsTime: true,
+  parse(node) {
+    const assignments = node.need('LabelsFormat').flatten().map(assignment);
+    const seen = new Set<string>();
+    for (const { name } of assignments) {
+      if (seen.has(name)) throw refused(`label ${name} is assigned twice in one label_format`);
+      if (name === errorLabel) throw refused('__error__ can not be formatted');
+      seen.add(name);
+    }
+    return { kind: 'label_format', assignments };
+  },
+  format: ({ assignments }) =>
+    `| label_format ${assignments
+      .map((one) => `${one.name}=${'from' in one ? one.from : quote(one.template)}`)
+      .join(', ')}`,
+  reads({ assignments }) {
+    const names: string[] = [];
+    for (const one of assignments) {
+      const read = 'from' in one ? [one.from] : templateLabels(one.template);
+      if (!read) return undefined;
+      names.push(one.name, ...read);
+    }
+    return names;
+  },
+  sql: ({ assignments }, scope) => assignments.forEach((one) => assign(one, scope)),
+  compile({ assignments }) {
+    const steps = assignments.map(compileAssignment);
+    return orFail((row) => {
+      for (const step of steps) step(row);
+    });
+  },
+};
+
+function refused(message: string): QueryError {
+  return new QueryError('bad_data', `parse error: ${message}`);
+}
+
+function assignment(node: Node): Assignment {
+  const [name, , value] = node.children();
+  const target = name?.text ?? '';
+  return value?.name === 'String'
+    ? { name: target, template: unquote(value.text) }
+    : { name: target, from: value?.text ?? '' };
+}
+
+function assign(one: Assignment, scope: Scope): void {
+  if ('template' in one) {
+    scope.mayFail();
+    scope.assign(one.name, undefined);
+    return;
+  }
+  const source = scope.meaning(one.from);
+  const before = source && scope.meaning(one.name);
+  if (before && source.unlessLineHasIt === undefined && before.unlessLineHasIt === undefined) {
+    // Renaming a label that is not there leaves the target alone.
+    scope.assign(one.name, `coalesce(${source.sql}, ${before.sql})`);
+    scope.remove(one.from);
+  } else {
+    scope.assign(one.name, undefined);
+    scope.assign(one.from, undefined);
+  }
+}
+
+function compileAssignment(one: Assignment): (row: Row) => void {
+  const { name } = one;
+  if ('template' in one) {
+    const template = compileTemplate(one.template, `label_format ${name}`);
+    return (row) => row.labels.set(name, template(row));
+  }
+  return ({ labels }) => {
+    const value = labels.get(one.from);
+    if (value === undefined) return;
+    labels.set(name, value);
+    labels.delete(one.from);
+  };
+}

@@ -1,0 +1,77 @@
+import { compileRegex } from '../../text/re2.js';
+import { and, or } from '../../sql/fragment.js';
+import { quote } from '../../text/unquote.js';
+import type { Node } from '../grammar/tree.js';
+import { unquote } from '../grammar/unquote.js';
+import { bodyContains, everything, exactly, regexLiteral, type Condition } from '../pipeline/condition.js';
+import { noLabels, type StageDefinition, type StageFn } from '../pipeline/stage.js';
+import { ipLineMatcher } from './ip.js';
+import { parsePattern, patternMatcher } from './pattern.js';
+
+type LineFilterOp = '|=' | '!=' | '|~' | '!~' | '|>' | '!>';
+
+export interface LineFilter {
+  readonly kind: 'line';
+  readonly op: LineFilterOp;
+  /** Alternatives of an `or` chain: any of them for `|=`, none of them for `!=`. */
+  readonly any: readonly { readonly value: string; readonly ip: boolean }[];
+}
+
+/** `|= "a" or "b"` */
+export const lineFilter: StageDefinition<LineFilter> = {
+  kind: 'line',
+  nodes: ['LineFilter'],
+  work: 'filters',
+  line: 'read',
+  parse(node) {
+    const any: { value: string; ip: boolean }[] = [];
+    const collect = (part: Node) => {
+      for (const child of part.children()) {
+        if (child.name === 'String') any.push({ value: unquote(child.text), ip: !!part.child('FilterOp') });
+        else if (child.name === 'OrFilter') collect(child);
+      }
+    };
+    collect(node);
+    return { kind: 'line', op: node.need('Filter').text as LineFilterOp, any };
+  },
+  format({ op, any }) {
+    return `${op} ${any.map(({ value, ip }) => (ip ? `ip(${quote(value)})` : quote(value))).join(' or ')}`;
+  },
+  reads: noLabels,
+  sql(stage, scope) {
+    if (scope.lineIsBody) scope.filter(bodyCondition(stage));
+    else scope.leaveToPipeline();
+  },
+  compile: runLineFilter,
+};
+
+/** The filter on a record's body. Throws QueryError. */
+export function bodyCondition({ op, any }: LineFilter): Condition {
+  const positive = op.startsWith('|');
+  if (any.some(({ ip }) => ip)) return everything;
+  if (op === '|>' || op === '!>') {
+    if (!positive) return everything;
+    const parts = any.map(({ value }) =>
+      and(parsePattern(value).flatMap((part) => ('literal' in part ? [bodyContains(part.literal)] : []))),
+    );
+    return { ...everything, sql: or(parts) };
+  }
+  const parts = any.map(({ value }) => {
+    if (op === '|=' || op === '!=') return bodyContains(value);
+    const matches = `regexp_matches(body, ${regexLiteral(value)})`;
+    return compileRegex(value).test('') ? `body IS NULL OR ${matches}` : matches;
+  });
+  return exactly(positive ? or(parts) : `NOT coalesce(${or(parts)}, FALSE)`);
+}
+
+function runLineFilter({ op, any }: LineFilter): StageFn {
+  const tests = any.map(({ value, ip }): ((line: string) => boolean) => {
+    if (ip) return ipLineMatcher(value);
+    if (op === '|>' || op === '!>') return patternMatcher(value);
+    if (op === '|=' || op === '!=') return (line) => line.includes(value);
+    const regex = compileRegex(value);
+    return (line) => regex.test(line);
+  });
+  const positive = op.startsWith('|');
+  return (row) => tests.some((test) => test(row.line)) === positive;
+}

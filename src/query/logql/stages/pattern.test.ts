@@ -1,0 +1,24 @@
+import { describe } from 'node:test';
+import { itGives, itRefuses } from './cases.test.support.js';
+
+describe('LogQL pattern', () => {
+  itGives([
+    [
+      '| pattern "<ip> - <_> \\"<m> <p>\\""',
+      '1.2.3.4 - x "GET /a"',
+      { labels: { ip: '1.2.3.4', m: 'GET', p: '/a' } },
+    ],
+    ['| pattern "<ip> - <_> \\"<m> <p>\\""', '1.2.3.4 - ', { labels: { ip: '1.2.3.4' } }],
+    ['| pattern "<a> z"', 'x y 1 z b z c', { labels: { a: 'x y 1' } }],
+    ['| pattern "<_> y <b> z <c>"', 'x y 1 z ', { labels: { b: '1' } }],
+    ['| pattern "<a> y <b> z"', 'x y 1 k ', { labels: { a: 'x', b: '1 k ' } }],
+    ['| pattern "y <a> z"', 'x y 1 z b', {}],
+    ['| pattern "<app> b"', 'c b', { labels: { app_extracted: 'c' } }],
+  ]);
+  itRefuses([
+    ['| pattern "<a><b>"', /parse error: pattern has captures without text between: <b>/],
+    ['| pattern "abc"', /parse error: pattern needs a named capture/],
+    ['| pattern "<_> a"', /parse error: pattern needs a named capture/],
+    ['| pattern "<a> x <a>"', /parse error: pattern has two captures named a/],
+  ]);
+});

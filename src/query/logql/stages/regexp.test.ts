@@ -1,0 +1,11 @@
+import { describe } from 'node:test';
+import { itGives, itRefuses } from './cases.test.support.js';
+
+describe('LogQL regexp', () => {
+  itGives([
+    ['| regexp "(?P<m>\\\\w+) (?P<app>\\\\w+)"', 'foo bar', { labels: { app_extracted: 'bar', m: 'foo' } }],
+    ['| regexp "(?P<m>\\\\w+) (?P<app>\\\\w+)"', 'foo', {}],
+    ['| regexp "(?P<a>x)(?P<b>y)?"', 'x', { labels: { a: 'x' } }],
+  ]);
+  itRefuses([['| regexp "(\\\\w+)"', /parse error: regexp needs a named capture group/]]);
+});

@@ -1,0 +1,35 @@
+import { QueryError } from '../../../lake/query-error.js';
+import { compileRegex, groupNames } from '../../text/re2.js';
+import { quote } from '../../text/unquote.js';
+import { unquote } from '../grammar/unquote.js';
+import { noLabels, type StageDefinition, type StageFn } from '../pipeline/stage.js';
+
+export interface RegexpStage {
+  readonly kind: 'regexp';
+  readonly pattern: string;
+}
+
+/** `| regexp "(?P<a>.*)"` */
+export const regexp: StageDefinition<RegexpStage> = {
+  kind: 'regexp',
+  nodes: ['LabelParser regexp'],
+  work: 'parses',
+  line: 'read',
+  parse: (node) => ({ kind: 'regexp', pattern: unquote(node.need('String').text) }),
+  format: ({ pattern }) => `| regexp ${quote(pattern)}`,
+  reads: noLabels,
+  sql: (_, scope) => scope.parse(),
+  compile: ({ pattern }) => runRegexp(pattern),
+};
+
+function runRegexp(pattern: string): StageFn {
+  const regex = compileRegex(pattern);
+  const names = groupNames(regex);
+  if (names.length === 0) throw new QueryError('bad_data', 'parse error: regexp needs a named capture group');
+  return (row) => {
+    const matcher = regex.matcher(row.line);
+    if (!matcher.find()) return true;
+    for (const name of names) row.labels.extract(name, matcher.group(name) ?? '');
+    return true;
+  };
+}

@@ -1,0 +1,52 @@
+import { JsonScanner, JsonSyntaxError } from '../../attributes/json-scanner.js';
+import { lokiLabelName } from '../../attributes/label-name.js';
+import { noLabels, type StageDefinition, type StageFn } from '../pipeline/stage.js';
+import { jsonError, notAnObject, startsWith } from './json-line.js';
+
+export interface UnpackStage {
+  readonly kind: 'unpack';
+}
+
+/** `| unpack`: the string members of an object become labels and its `_entry` the line. */
+export const unpack: StageDefinition<UnpackStage> = {
+  kind: 'unpack',
+  nodes: ['LabelParser unpack'],
+  work: 'parses',
+  line: 'changed',
+  parse: () => ({ kind: 'unpack' }),
+  format: () => '| unpack',
+  reads: noLabels,
+  sql(_, scope) {
+    scope.parse();
+    scope.changeLine();
+  },
+  compile: unpackLine,
+};
+
+function unpackLine(): StageFn {
+  return (row) => {
+    if (!startsWith(row.line, '{')) {
+      row.labels.fail(jsonError, notAnObject);
+      return true;
+    }
+    const found: [string, string][] = [];
+    let entry: string | undefined;
+    try {
+      const scanner = new JsonScanner(row.line);
+      scanner.object((key) => {
+        if (scanner.peek() !== '"') scanner.skip();
+        else if (key === '_entry') entry = scanner.string();
+        else found.push([lokiLabelName(key), scanner.string()]);
+      });
+    } catch (error) {
+      if (!(error instanceof JsonSyntaxError)) throw error;
+      row.labels.fail(jsonError, error.message);
+      return true;
+    }
+    // An object without `_entry` was not packed, so it is left alone.
+    if (entry === undefined) return true;
+    for (const [name, value] of found) row.labels.extract(name, value);
+    row.line = entry;
+    return true;
+  };
+}
