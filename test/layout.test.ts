@@ -64,6 +64,16 @@ const inside: Readonly<Record<string, readonly string[]>> = {
     'query/logql/model',
     'query/logql/grammar',
   ],
+  traceql: [
+    'query/traceql/index',
+    'query/traceql/endpoints',
+    'query/traceql/api',
+    'query/traceql/exec',
+    'query/traceql/load',
+    'query/traceql/plan',
+    'query/traceql/syntax',
+    'query/traceql/model',
+  ],
 };
 
 const languages = ['query/promql', 'query/logql', 'query/traceql'];

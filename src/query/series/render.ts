@@ -5,7 +5,7 @@ import type { Labels } from './labels.js';
 import type { StepSeries } from './series.js';
 
 /** Samples in time order: unix milliseconds and values. */
-export interface Points {
+interface Points {
   readonly times: ArrayLike<number>;
   readonly values: ArrayLike<number>;
 }

@@ -19,7 +19,13 @@ export function compileRegex(pattern: string, dot: Dot = 'not newline'): RE2JS {
     return RE2JS.compile(pattern, dot === 'any' ? RE2JS.DOTALL : 0);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new QueryError('bad_data', `invalid regular expression ${JSON.stringify(pattern)}: ${reason}`);
+    const refusal = new QueryError(
+      'bad_data',
+      `invalid regular expression ${JSON.stringify(pattern)}: ${reason}`,
+    );
+    // For those who say where the pattern is instead of repeating it.
+    refusal.cause = error;
+    throw refusal;
   }
 }
 

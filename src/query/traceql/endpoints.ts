@@ -1,20 +1,20 @@
 import { QueryError } from '../../lake/query-error.js';
 import type { Endpoint, Endpoints, QueryAnswer, QueryRequest } from '../server/endpoint.js';
-import { json, streamed } from '../server/reply.js';
 import type { QueryContext, QueryLimits } from '../server/guard.js';
-import type { AttributeField, Field } from './ast.js';
-import { legacyPipeline, parseLogfmt } from './legacy-tags.js';
-import { metricsQuery } from './metrics.js';
-import { resourceSpansJson } from './otlp-json.js';
-import { traceByIdProtobuf, traceProtobuf } from './otlp-protobuf.js';
-import { loadOtlpTrace, type OtlpTrace } from './otlp-trace.js';
 import { invalid } from '../server/params.js';
-import { hintedRange, keptRange, metricsRange, nowNs, searchRange, TempoParams } from './params.js';
-import type { Value } from './ast.js';
-import { parseFieldName, parseQuery } from './parser.js';
-import { search } from './search.js';
-import { lenientFilter, tagNames, tagScopes, tagValues, tagValueType, type TagScope } from './tags.js';
-import { display } from './value.js';
+import { json, streamed } from '../server/reply.js';
+import { legacyPipeline, parseLogfmt } from './api/legacy-tags.js';
+import { metricsAnswer } from './api/metrics.js';
+import { resourceSpansJson } from './api/otlp-json.js';
+import { traceByIdProtobuf, traceProtobuf } from './api/otlp-protobuf.js';
+import { hintedRange, keptRange, metricsRange, nowNs, searchRange, TempoParams } from './api/params.js';
+import { search } from './api/search.js';
+import { lenientFilter, tagNames, tagScopes, tagValues, tagValueType, type TagScope } from './api/tags.js';
+import { loadOtlpTrace, type OtlpTrace } from './load/otlp-trace.js';
+import type { AttributeField } from './model/attributes.js';
+import type { Field } from './model/field.js';
+import { display, type Value } from './model/value.js';
+import { parseFieldName, parseQuery } from './syntax/parser.js';
 
 const protobuf = 'application/protobuf';
 const defaultTags = 5000;
@@ -148,7 +148,7 @@ function metrics(instant: boolean): Endpoint {
     const range = metricsRange(params, limits, instant);
     const exemplars = instant ? 0 : params.integer('exemplars', 100, 0, 10_000);
     const options = { range, instant, exemplars: Math.min(exemplars || 100, 100) };
-    return async (ctx) => streamed(await metricsQuery(ctx, query, options));
+    return async (ctx) => streamed(await metricsAnswer(ctx, query, options));
   };
 }
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { testLake, type TestLake } from '../../../test/support/lake.js';
-import { filterSql } from './sql-filter.js';
-import { parseQuery } from './parser.js';
-import { search } from './search.js';
+import { filterSql } from './plan/filter.js';
+import { parseQuery } from './syntax/parser.js';
+import { search } from './api/search.js';
 import { drawSpans, epoch } from './trace-text.test.support.js';
 
 const spans = drawSpans(`

@@ -1,0 +1,73 @@
+import { atSteps, renderSeries, type ResultSeries, type SeriesForm } from '../../series/render.js';
+import type { QueryContext } from '../../server/guard.js';
+import type { MetricSeries } from '../exec/metric-series.js';
+import { metricsQuery } from '../exec/metrics.js';
+import type { Label, MetricsOptions } from '../exec/metrics-options.js';
+import { toAnyValue } from '../model/value.js';
+import type { Query } from '../syntax/ast.js';
+
+type TempoSeries = MetricSeries & Pick<ResultSeries, 'points'>;
+
+/** Labels that a function gives its series, and no field of a span. */
+const ownLabels: ReadonlySet<string> = new Set(['__name__', '__bucket', '__meta_type', 'p']);
+
+/** Evaluates a metrics query; the body of the answer comes in pieces. Throws QueryError. */
+export async function metricsAnswer(
+  ctx: QueryContext,
+  query: Query,
+  options: MetricsOptions,
+): Promise<AsyncIterable<string>> {
+  const { series, grid } = await metricsQuery(ctx, query, options);
+  return body(
+    series.map((one) => ({ ...one, points: atSteps(one, grid).points })),
+    options,
+  );
+}
+
+async function* body(series: readonly TempoSeries[], options: MetricsOptions): AsyncGenerator<string> {
+  yield '{"series":';
+  yield* renderSeries(series, form(options));
+  yield ',"metrics":{}}';
+}
+
+/** How Tempo writes series: JSON text of labels, samples and exemplars. */
+function form(options: MetricsOptions): SeriesForm<TempoSeries> {
+  const { instant } = options;
+  return {
+    head: ({ shown }) => `"labels":${JSON.stringify(shown.map(attribute))}`,
+    list: 'samples',
+    sample: (ms, value) =>
+      instant
+        ? JSON.stringify(value)
+        : `{"timestampMs":"${Math.floor(ms)}","value":${JSON.stringify(value)}}`,
+    ...(instant && { single: 'value' }),
+    tail: (series) => {
+      const shown = instant ? [] : exemplars(series, options);
+      return shown.length > 0 ? `,"exemplars":${JSON.stringify(shown)}` : '';
+    },
+  };
+}
+
+/** Of all those of a series some, evenly spread. */
+function exemplars(series: MetricSeries, { range, exemplars: most }: MetricsOptions): object[] {
+  const { shown, exemplars: all, values, present } = series;
+  const stride = Math.max(1, all.length / Math.max(1, most));
+  const out: object[] = [];
+  const group = shown.filter(([name]) => !ownLabels.has(name)).map(attribute);
+  for (let i = 0; out.length < most && Math.floor(i) < all.length; i += stride) {
+    const exemplar = all[Math.floor(i)];
+    if (!exemplar) break;
+    const interval = Number((exemplar.time - range.start) / range.step);
+    if (!present[interval]) continue;
+    out.push({
+      labels: [...group, { key: 'trace:id', value: { stringValue: exemplar.traceId } }],
+      value: exemplar.value ?? values[interval],
+      timestampMs: String(exemplar.time / 1_000_000n),
+    });
+  }
+  return out;
+}
+
+function attribute([key, value]: Label): object {
+  return { key, value: toAnyValue(value) };
+}

@@ -1,0 +1,126 @@
+import { binary } from '../../series/binary.js';
+import { checkSeries, checkSize, type SeriesContext } from '../../series/context.js';
+import type { Grid } from '../../series/grid.js';
+import { Labels } from '../../series/labels.js';
+import { choose } from '../../series/rank.js';
+import { anyPresent, emptySeries, vector, type StepSeries } from '../../series/series.js';
+import { Yielder } from '../../series/yielder.js';
+import type { QueryContext } from '../../server/guard.js';
+import { groupKey } from '../model/value.js';
+import type { SecondStage } from '../syntax/ast.js';
+import type { Label, MetricsRange } from './metrics-options.js';
+
+export interface Exemplar {
+  readonly traceId: string;
+  /** Nanoseconds: when the span started. */
+  readonly time: bigint;
+  /** Null where a span has no value of its own: the sample of its interval stands in. */
+  readonly value: number | null;
+}
+
+/** A series whose labels, for the engine, are texts that tell the types of their values apart. */
+export interface MetricSeries extends StepSeries {
+  /** The labels as they are shown, in their order. */
+  readonly shown: readonly Label[];
+  readonly exemplars: Exemplar[];
+}
+
+/** The series of an answer, filled interval by interval. */
+export class SeriesSet {
+  #series = new Map<string, MetricSeries>();
+  readonly #ctx: SeriesContext;
+
+  constructor(
+    private readonly query: Pick<QueryContext, 'signal' | 'limits'>,
+    range: MetricsRange,
+    /** An interval without spans holds 0; otherwise nothing. */
+    private readonly counting: boolean,
+  ) {
+    this.#ctx = {
+      grid: gridOf(range),
+      yielder: new Yielder(query.signal),
+      maxValues: query.limits.maxSamples,
+      warnings: new Set(),
+    };
+  }
+
+  get grid(): Grid {
+    return this.#ctx.grid;
+  }
+
+  get size(): number {
+    return this.#series.size;
+  }
+
+  set(shown: readonly Label[], interval: number, value: number, exemplar: Exemplar | null = null): void {
+    const { values, present, exemplars } = this.add(shown);
+    if (interval < 0 || interval >= values.length || Number.isNaN(value)) return;
+    values[interval] = value;
+    present[interval] = 1;
+    if (exemplar) exemplars.push(exemplar);
+  }
+
+  /** The series with these labels. A new one of counts stands in the answer even when nothing is set in it. Throws QueryError. */
+  add(shown: readonly Label[]): MetricSeries {
+    const labels = Labels.of(shown.map(([name, value]) => [name, groupKey(value)]));
+    let series = this.#series.get(labels.key);
+    if (!series) {
+      checkSeries(this.#series.size + 1, this.query.limits.maxSeries);
+      checkSize(this.#ctx, this.#series.size + 1);
+      series = { ...emptySeries(labels, this.grid.count), shown, exemplars: [] };
+      if (this.counting) series.present.fill(1);
+      this.#series.set(labels.key, series);
+    }
+    return series;
+  }
+
+  /** Series in the order of their labels, those without any sample left out. */
+  get series(): MetricSeries[] {
+    return [...this.#series.values()].filter(anyPresent).sort((a, b) => byLabels(a.shown, b.shown));
+  }
+
+  /** Ranks and filters by what stands behind the function, each interval by itself. */
+  async apply(stages: readonly SecondStage[]): Promise<void> {
+    for (const stage of stages) {
+      const left = await this.#stage(stage, this.series);
+      this.#series = new Map(
+        left.flatMap(({ labels, values, present }) => {
+          const series = this.#series.get(labels.key);
+          return series ? [[labels.key, { ...series, values, present }] as const] : [];
+        }),
+      );
+    }
+  }
+
+  async #stage(stage: SecondStage, series: readonly MetricSeries[]): Promise<readonly StepSeries[]> {
+    const constant = (value: number) => new Float64Array(this.grid.count).fill(value);
+    if (stage.kind !== 'filter') {
+      const group = { labels: Labels.empty, members: [...series] };
+      return choose(this.#ctx, stage.kind, constant(stage.limit), series, [group]);
+    }
+    const operation = { op: stage.op === '=' ? '==' : stage.op, bool: false };
+    const bound = { type: 'scalar', values: constant(stage.value) } as const;
+    const left = await binary(this.#ctx, operation, vector(series), bound);
+    return left.type === 'vector' ? left.series : [];
+  }
+}
+
+function byLabels(a: readonly Label[], b: readonly Label[]): number {
+  for (const [i, [name, value]] of a.entries()) {
+    const [otherName, otherValue] = b[i] ?? ['', value];
+    const order = byText(name, otherName) || byText(groupKey(value), groupKey(otherValue));
+    if (order !== 0) return order;
+  }
+  return a.length - b.length;
+}
+
+function byText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Milliseconds, with what the nanoseconds leave behind the point. */
+function gridOf({ firstPoint, step, intervals }: MetricsRange): Grid {
+  const ms = (nanoseconds: bigint) =>
+    Number(nanoseconds / 1_000_000n) + Number(nanoseconds % 1_000_000n) / 1e6;
+  return { start: ms(firstPoint), step: ms(step), count: intervals };
+}

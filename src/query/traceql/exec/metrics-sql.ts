@@ -1,0 +1,152 @@
+import { parseTypedJson } from '../../attributes/typed-json.js';
+import type { QueryContext } from '../../server/guard.js';
+import { and } from '../../sql/fragment.js';
+import { literal } from '../../sql/literal.js';
+import { fieldName, fieldSource, type Field } from '../model/field.js';
+import { startsWithin } from '../model/time.js';
+import { fromJson, nil, type Value } from '../model/value.js';
+import { filterSql } from '../plan/filter.js';
+import type { FieldExpr, MetricsAggregate } from '../syntax/ast.js';
+import { bucketLabel, bucketSql, durationScale } from './histogram.js';
+import type { SeriesSet } from './metric-series.js';
+import { countsSpans, seriesLabels, type Label, type MetricsOptions } from './metrics-options.js';
+
+/** A field as a grouping column, and its value back from what DuckDB gives. */
+interface GroupColumn {
+  readonly sql: string;
+  readonly read: (raw: unknown) => Value;
+}
+
+/** Aggregates in SQL. False, with nothing done, when SQL cannot say exactly what the query means. */
+export async function sqlMetrics(
+  ctx: QueryContext,
+  condition: FieldExpr,
+  aggregate: MetricsAggregate,
+  options: MetricsOptions,
+  series: SeriesSet,
+): Promise<boolean> {
+  const filter = filterSql(condition);
+  const groups = aggregate.by.map(groupColumn);
+  const operand = aggregate.operand ? numberSql(aggregate.operand) : null;
+  if (!filter.exact || groups.some((group) => group === null)) return false;
+  if (aggregate.operand && operand === null) return false;
+  const columns = groups.filter((group) => group !== null);
+
+  const { range } = options;
+  const histogram = aggregate.fn === 'histogram_over_time';
+  const keys = [`(start_time_unix_nano - ${range.start}) // ${range.step}`, ...columns.map(({ sql }) => sql)];
+  if (histogram && operand) keys.push(bucketSql(operand.sql, operand.scale));
+  const wanted = options.exemplars > 0 && !options.instant;
+  const results = [
+    aggregateSql(aggregate, operand?.sql ?? ''),
+    wanted ? 'arg_min(trace_id, start_time_unix_nano)' : 'NULL',
+    wanted ? 'min(start_time_unix_nano)' : 'NULL',
+    wanted && operand && !histogram ? `arg_min(${operand.sql}, start_time_unix_nano)` : 'NULL',
+  ];
+  const conditions = [startsWithin(range).sql, filter.sql];
+  if (operand) conditions.push(`${operand.sql} IS NOT NULL`);
+  const sql = `SELECT ${[...keys, ...results].join(', ')} FROM lake.spans
+    WHERE ${and(conditions)}
+    GROUP BY ${keys.map((_, i) => i + 1).join(', ')}`;
+
+  const seconds = Number(range.step) / 1e9;
+  for await (const chunk of ctx.session.stream(sql)) {
+    ctx.signal.throwIfAborted();
+    for (let r = 0; r < chunk.rowCount; r++) {
+      const cell = (c: number) => chunk.columns[c]?.[r];
+      const interval = Number(cell(0));
+      const by = columns.map(({ read }, i): Label => {
+        return [fieldName(aggregate.by[i] as Field), read(cell(i + 1))];
+      });
+      const result = cell(keys.length);
+      const [traceId, time, value] = [cell(keys.length + 1), cell(keys.length + 2), cell(keys.length + 3)];
+      const exemplar =
+        typeof traceId === 'string' && typeof time === 'bigint'
+          ? { traceId, time, value: value === null ? null : Number(value) }
+          : null;
+      if (aggregate.fn === 'quantile_over_time') {
+        const quantiles = result as readonly unknown[];
+        aggregate.quantiles.forEach((q, i) => {
+          const labels = seriesLabels(aggregate, by, [['p', { type: 'float', value: q }]]);
+          series.set(
+            labels,
+            interval,
+            Number(quantiles[i]),
+            i === aggregate.quantiles.length - 1 ? exemplar : null,
+          );
+        });
+        continue;
+      }
+      const bucket = histogram ? [bucketLabel(Number(cell(keys.length - 1)))] : [];
+      const count = countsSpans(aggregate) ? Number(result) : NaN;
+      const sample = aggregate.fn === 'rate' ? count / seconds : Number(result);
+      series.set(seriesLabels(aggregate, by, bucket), interval, sample, exemplar);
+    }
+  }
+  return true;
+}
+
+function aggregateSql({ fn, quantiles }: MetricsAggregate, operand: string): string {
+  switch (fn) {
+    case 'rate':
+    case 'count_over_time':
+    case 'histogram_over_time':
+      return 'count(*)';
+    case 'min_over_time':
+      return `min(${operand})`;
+    case 'max_over_time':
+      return `max(${operand})`;
+    case 'sum_over_time':
+      return `sum(${operand})`;
+    case 'avg_over_time':
+      return `avg(${operand})`;
+    case 'quantile_over_time':
+      return `quantile_cont(${operand}, [${quantiles.map(literal).join(', ')}])`;
+  }
+}
+
+function groupColumn(field: Field): GroupColumn | null {
+  const source = fieldSource(field);
+  switch (source.kind) {
+    case 'text':
+      return {
+        sql: `coalesce(${source.column}, '')`,
+        read: (raw) => ({ type: 'string', value: raw as string }),
+      };
+    case 'optional':
+      return {
+        sql: source.column,
+        read: (raw) => (raw === null ? nil : { type: 'string', value: raw as string }),
+      };
+    case 'enum':
+      return {
+        sql: `coalesce(${source.column}, 0)`,
+        read: (raw) => ({ type: source.type, value: Number(raw) }),
+      };
+    case 'number':
+      return { sql: source.column, read: (raw) => ({ type: 'duration', value: BigInt(raw as bigint) }) };
+    case 'json':
+      return {
+        sql: `CAST(nullif(${source.json}, 'null') AS VARCHAR)`,
+        read: (raw) => (raw === null ? nil : fromJson(parseTypedJson(raw as string))),
+      };
+    default:
+      return null;
+  }
+}
+
+interface NumberSql {
+  readonly sql: string;
+  /** How many of what the buckets of histograms count in make one of the result's unit. */
+  readonly scale: number;
+}
+
+/** Durations in seconds; attributes that are no numbers are NULL. */
+function numberSql(field: Field): NumberSql | null {
+  const source = fieldSource(field);
+  if (source.kind === 'number') return { sql: `(${source.column} / 1e9)`, scale: durationScale };
+  if (source.kind !== 'json') return null;
+  const { json } = source;
+  const sql = `CASE WHEN json_type(${json}) IN ('UBIGINT', 'BIGINT', 'DOUBLE') THEN TRY_CAST(${json}->>'$' AS DOUBLE) END`;
+  return { sql: `(${sql})`, scale: 1 };
+}

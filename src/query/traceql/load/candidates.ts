@@ -1,0 +1,117 @@
+import type { QueryContext } from '../../server/guard.js';
+import { and, or, type Fragment } from '../../sql/fragment.js';
+import { literal } from '../../sql/literal.js';
+import { hour, second, startsWithin, type TimeRange } from '../model/time.js';
+import type { TraceCondition } from '../plan/trace-condition.js';
+import { tracePadding } from './traces.js';
+
+export interface Candidate {
+  readonly traceId: string;
+  /** Earliest and latest start of a span that fits, nanoseconds. */
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+/** The stretch in which the spans of these candidates are looked for. */
+export function padded(batch: readonly Candidate[]): TimeRange {
+  const first = batch.reduce((a, { first }) => (first < a ? first : a), batch[0]?.first ?? 0n);
+  const last = batch.reduce((a, { last }) => (last > a ? last : a), batch[0]?.last ?? 0n);
+  return { start: first - tracePadding, end: last + tracePadding };
+}
+
+/** How many candidates one statement fetches: more each time, as more were in vain. */
+const firstPage = 200;
+const largestPage = 10_000;
+const firstWindow = 300n * second;
+const longestWindow = 24n * hour;
+
+/**
+ * Traces that may match, newest first, each once. Looks at the newest minutes before it looks further back,
+ * so that a search that fills its limit early reads little; only conditions that several spans of a trace
+ * must fulfil together need the whole range at once.
+ */
+export async function* candidates(
+  ctx: QueryContext,
+  condition: TraceCondition,
+  range: TimeRange,
+): AsyncGenerator<Candidate[]> {
+  const seen = new Set<string>();
+  let pageSize = firstPage;
+  for (const window of windows(range, isSingle(condition))) {
+    let after: Candidate | null = null;
+    for (;;) {
+      ctx.signal.throwIfAborted();
+      const page: Candidate[] = await candidatePage(ctx, condition, window, after, pageSize);
+      const fresh = page.filter((candidate) => !seen.has(candidate.traceId));
+      for (const candidate of fresh) seen.add(candidate.traceId);
+      if (fresh.length > 0) yield fresh;
+      after = page.at(-1) ?? null;
+      const complete = page.length < pageSize;
+      pageSize = Math.min(largestPage, pageSize * 4);
+      if (complete) break;
+    }
+  }
+}
+
+function* windows(range: TimeRange, growing: boolean): Generator<TimeRange> {
+  if (!growing) {
+    yield range;
+    return;
+  }
+  let { end } = range;
+  let width = firstWindow;
+  while (end > range.start) {
+    const start = end - width > range.start ? end - width : range.start;
+    yield { start, end };
+    end = start;
+    width = width * 4n < longestWindow ? width * 4n : longestWindow;
+  }
+}
+
+function isSingle(condition: TraceCondition): boolean {
+  return condition.kind === 'some' && condition.extra.length === 0 && condition.atLeast === 1;
+}
+
+async function candidatePage(
+  ctx: QueryContext,
+  condition: TraceCondition,
+  window: TimeRange,
+  after: Candidate | null,
+  pageSize: number,
+): Promise<Candidate[]> {
+  const filters = leaves(condition);
+  const any = filters.length === 0 ? 'TRUE' : or(filters.map(({ sql }) => sql));
+  const having = isSingle(condition) ? 'TRUE' : havingSql(condition);
+  const next = after
+    ? `(max(start_time_unix_nano) < ${after.last} OR (max(start_time_unix_nano) = ${after.last} AND trace_id > ${literal(after.traceId)}))`
+    : 'TRUE';
+  const rows = await ctx.session.rows(
+    `SELECT trace_id, min(start_time_unix_nano) AS first, max(start_time_unix_nano) AS last
+     FROM lake.spans
+     WHERE ${startsWithin(window).sql} AND trace_id IS NOT NULL AND (${any})
+     GROUP BY trace_id
+     HAVING ${having} AND ${next}
+     ORDER BY last DESC, trace_id LIMIT ${pageSize}`,
+    [],
+    pageSize,
+  );
+  return rows.map((row) => ({
+    traceId: row['trace_id'] as string,
+    first: row['first'] as bigint,
+    last: row['last'] as bigint,
+  }));
+}
+
+function leaves(condition: TraceCondition): Fragment[] {
+  if (condition.kind === 'some') return [condition.filter, ...condition.extra];
+  return condition.parts.flatMap(leaves);
+}
+
+function havingSql(condition: TraceCondition): string {
+  if (condition.kind === 'some') {
+    const matching = `count_if(${condition.filter.sql}) >= ${condition.atLeast}`;
+    return [matching, ...condition.extra.map(({ sql }) => `count_if(${sql}) > 0`)].join(' AND ');
+  }
+  if (condition.parts.length === 0) return 'TRUE';
+  return `(${(condition.kind === 'all' ? and : or)(condition.parts.map(havingSql))})`;
+}

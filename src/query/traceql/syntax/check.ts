@@ -1,0 +1,176 @@
+import { QueryError } from '../../../lake/query-error.js';
+import { compileRegex } from '../../text/re2.js';
+import { entriesOf, isField, type Field } from '../model/field.js';
+import { intrinsics, type Kind } from '../model/intrinsics.js';
+import type { ValueType } from '../model/value.js';
+import type { BinaryOp, FieldExpr, Pipeline, Query, ScalarExpr, SpansetExpr } from './ast.js';
+import { syntaxError } from './errors.js';
+
+const kindOfValue: Record<ValueType, Kind> = {
+  ...{ nil: 'any', array: 'any', each: 'any', map: 'any' },
+  ...{ int: 'number', float: 'number', duration: 'number' },
+  ...{ string: 'string', bool: 'bool', status: 'status', kind: 'kind' },
+};
+
+/** Refuses queries whose types cannot fit. Throws QueryError with the position. */
+export function validate(text: string, query: Query): void {
+  new Validator(text).query(query);
+}
+
+class Validator {
+  constructor(private readonly text: string) {}
+
+  query({ pipeline, metrics }: Query): void {
+    this.#pipeline(pipeline);
+    if (!metrics) return;
+    const { first } = metrics;
+    if (first.kind === 'compare') {
+      this.#filter(first.selection.condition);
+      return;
+    }
+    if (first.operand) this.#number(first.operand, `${first.fn}()`);
+    for (const field of first.by) this.#singleValued(field);
+  }
+
+  #fail(at: number, message: string): never {
+    throw syntaxError(this.text, at, message);
+  }
+
+  #pipeline({ elements }: Pipeline): void {
+    for (const element of elements) {
+      if (element.kind === 'scalar') this.#scalarFilter(element);
+      else if (element.kind === 'by') {
+        this.#kind(element.operand);
+        if (!refersToSpan(element.operand)) this.#fail(element.at, 'by() must refer to the span');
+      } else if (element.kind === 'select') {
+        for (const field of element.fields) this.#singleValued(field, true);
+      } else if (element.kind !== 'coalesce') this.#spansets(element);
+    }
+  }
+
+  #spansets(expr: SpansetExpr): void {
+    if (expr.kind === 'filter') this.#filter(expr.condition);
+    else if (expr.kind === 'pipeline') this.#pipeline(expr.pipeline);
+    else {
+      this.#spansets(expr.left);
+      this.#spansets(expr.right);
+    }
+  }
+
+  #filter(condition: FieldExpr): void {
+    const kind = this.#kind(condition);
+    if (kind !== 'bool' && kind !== 'any') {
+      this.#fail(condition.at, `a spanset filter must give true or false, this gives a ${kind}`);
+    }
+  }
+
+  #scalarFilter(filter: { left: ScalarExpr; right: ScalarExpr; at: number }): void {
+    if (!this.#scalar(filter.left) && !this.#scalar(filter.right)) {
+      this.#fail(filter.at, 'a scalar filter must hold an aggregate such as count()');
+    }
+  }
+
+  /** Whether the expression holds an aggregate. */
+  #scalar(expr: ScalarExpr): boolean {
+    if (expr.kind === 'static') return false;
+    if (expr.kind === 'arithmetic') {
+      const left = this.#scalar(expr.left);
+      return this.#scalar(expr.right) || left;
+    }
+    if (expr.operand) {
+      this.#number(expr.operand, `${expr.op}()`);
+      if (!refersToSpan(expr.operand)) this.#fail(expr.at, `${expr.op}() must refer to the span`);
+    }
+    return true;
+  }
+
+  #number(expr: FieldExpr, where: string): void {
+    const kind = this.#kind(expr);
+    if (kind !== 'number' && kind !== 'any') this.#fail(expr.at, `${where} takes a number, not a ${kind}`);
+  }
+
+  #singleValued(field: Field, select = false): void {
+    const kind = this.#kind(field);
+    if (kind === 'parent') this.#fail(field.at, 'parent has no value of its own; use parent.<attribute>');
+    const many = entriesOf(field);
+    if (!select && many !== null) {
+      this.#fail(field.at, `grouping by a field of the span's ${many}s is not supported`);
+    }
+  }
+
+  #kind(expr: FieldExpr): Kind {
+    switch (expr.kind) {
+      case 'static':
+        return kindOfValue[expr.value.type];
+      case 'attribute':
+        return 'any';
+      case 'intrinsic':
+        return intrinsics[expr.name].gives;
+      case 'exists':
+        this.#kind(expr.operand);
+        return 'bool';
+      case 'unary': {
+        const wanted = expr.op === '-' ? 'number' : 'bool';
+        const kind = this.#kind(expr.operand);
+        if (kind !== 'any' && kind !== wanted)
+          this.#fail(expr.at, `${expr.op} takes a ${wanted}, not a ${kind}`);
+        return wanted;
+      }
+      case 'binary':
+        return this.#binary(expr.op, expr.left, expr.right, expr.at);
+    }
+  }
+
+  #binary(op: BinaryOp, left: FieldExpr, right: FieldExpr, at: number): Kind {
+    const [a, b] = [this.#kind(left), this.#kind(right)];
+    if (a === 'parent' || b === 'parent') this.#fail(at, 'parent can only be compared with nil');
+    if (a !== b && a !== 'any' && b !== 'any') this.#fail(at, `${op} cannot join a ${a} and a ${b}`);
+    const known = a === 'any' ? b : a;
+    const allow = (...kinds: Kind[]) => {
+      if (known !== 'any' && !kinds.includes(known)) this.#fail(at, `${op} does not work on a ${known}`);
+    };
+    switch (op) {
+      case '&&':
+      case '||':
+        allow('bool');
+        return 'bool';
+      case '=':
+      case '!=':
+        return 'bool';
+      case '=~':
+      case '!~':
+        allow('string');
+        this.#regex(right, at);
+        return 'bool';
+      case '<':
+      case '<=':
+      case '>':
+      case '>=':
+        allow('number', 'string');
+        return 'bool';
+      default:
+        allow('number');
+        return 'number';
+    }
+  }
+
+  #regex(pattern: FieldExpr, at: number): void {
+    if (pattern.kind !== 'static' || pattern.value.type !== 'string') {
+      this.#fail(at, 'the right side of a regular expression match must be a string');
+    }
+    try {
+      compileRegex(pattern.value.value);
+    } catch (error) {
+      if (!(error instanceof QueryError)) throw error;
+      const reason =
+        error.cause instanceof Error ? `invalid regular expression: ${error.cause.message}` : error.message;
+      this.#fail(pattern.at, reason);
+    }
+  }
+}
+
+function refersToSpan(expr: FieldExpr): boolean {
+  if (expr.kind === 'static') return false;
+  if (expr.kind === 'binary') return refersToSpan(expr.left) || refersToSpan(expr.right);
+  return isField(expr) || refersToSpan(expr.operand);
+}

@@ -1,0 +1,170 @@
+import { goDuration, parseDuration as parseAnyDuration, type DurationForm } from '../../text/durations.js';
+import { LiteralError, unquote } from '../../text/unquote.js';
+import type { AttributeScope } from '../model/attributes.js';
+import { intrinsicNamed, type IntrinsicName } from '../model/intrinsics.js';
+import { syntaxError } from './errors.js';
+
+export type Token =
+  | { readonly type: 'end'; readonly text: ''; readonly at: number }
+  | { readonly type: 'operator'; readonly text: string; readonly at: number }
+  | { readonly type: 'word'; readonly text: string; readonly at: number }
+  | { readonly type: 'string'; readonly text: string; readonly value: string; readonly at: number }
+  | { readonly type: 'int'; readonly text: string; readonly value: bigint; readonly at: number }
+  | { readonly type: 'float'; readonly text: string; readonly value: number; readonly at: number }
+  | { readonly type: 'duration'; readonly text: string; readonly value: bigint; readonly at: number }
+  | { readonly type: 'intrinsic'; readonly text: string; readonly name: IntrinsicName; readonly at: number }
+  | {
+      readonly type: 'attribute';
+      readonly text: string;
+      readonly scope: AttributeScope;
+      readonly parent: boolean;
+      readonly name: string;
+      readonly at: number;
+    };
+
+const maxQueryLength = 128 * 1024;
+/** Keeps the recursion of everything that walks the tree shallow enough. */
+const maxTokens = 8192;
+
+const operators = [
+  ...['!>>', '!<<', '&>>', '&<<'],
+  ...['>>', '<<', '!>', '!<', '!~', '!=', '=~', '>=', '<=', '&&', '||', '&>', '&<', '&~'],
+  ...['{', '}', '(', ')', ',', '=', '<', '>', '~', '!', '|', '+', '-', '*', '/', '%', '^'],
+];
+
+const attributeScopes = new Set(['resource', 'span', 'event', 'link', 'instrumentation', 'parent']);
+
+const durationPattern = /(?:(?:\d+(?:\.\d+)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h|d|w|y))+/y;
+const floatPattern = /(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+/y;
+const intPattern = /\d+/y;
+const wordPattern = /[A-Za-z_][A-Za-z0-9_]*/y;
+const stringPattern = /"(?:[^"\\]|\\[^])*"/y;
+const rawPattern = /`[^`]*`/y;
+const spacePattern = /(?:\s+|\/\/[^\n]*|\/\*[^]*?\*\/)+/y;
+const attributeEnd = /[\s{}()=~!<>&|^,]/;
+
+const durationForm: DurationForm = { ...goDuration, signs: false };
+
+/** Nanoseconds of a duration like `1m30s` or `1.5h`, or null when `text` is none. A number alone is none. */
+export function parseDuration(text: string): bigint | null {
+  return text === '0' ? null : (parseAnyDuration(text, durationForm) ?? null);
+}
+
+/** Splits a query into tokens. Throws QueryError with the position of what it cannot read. */
+export function tokenize(text: string): Token[] {
+  if (text.length > maxQueryLength) {
+    throw syntaxError(text, 0, `the query is longer than ${maxQueryLength} characters`);
+  }
+  return new Lexer(text).run();
+}
+
+class Lexer {
+  #at = 0;
+
+  constructor(private readonly text: string) {}
+
+  run(): Token[] {
+    const tokens: Token[] = [];
+    for (;;) {
+      this.#match(spacePattern);
+      if (this.#at >= this.text.length) break;
+      if (tokens.length === maxTokens) {
+        throw syntaxError(this.text, this.#at, `the query has more than ${maxTokens} tokens`);
+      }
+      tokens.push(this.#next());
+    }
+    tokens.push({ type: 'end', text: '', at: this.text.length });
+    return tokens;
+  }
+
+  #next(): Token {
+    const at = this.#at;
+    const char = this.text[at] ?? '';
+    if (char === '"' || char === '`') return { type: 'string', ...this.#string(char), at };
+    if (/\d/.test(char) || (char === '.' && /\d/.test(this.text[at + 1] ?? ''))) return this.#number();
+    if (char === '.') {
+      this.#at++;
+      return this.#attribute('none', false, at);
+    }
+    const word = this.#match(wordPattern);
+    if (word !== null) return this.#word(word, at);
+    const operator = operators.find((op) => this.text.startsWith(op, at));
+    if (operator === undefined)
+      throw syntaxError(this.text, at, `unexpected character ${JSON.stringify(char)}`);
+    this.#at += operator.length;
+    return { type: 'operator', text: operator, at };
+  }
+
+  #match(pattern: RegExp): string | null {
+    pattern.lastIndex = this.#at;
+    const match = pattern.exec(this.text);
+    if (!match) return null;
+    this.#at += match[0].length;
+    return match[0];
+  }
+
+  #number(): Token {
+    const at = this.#at;
+    const duration = this.#match(durationPattern);
+    if (duration !== null) {
+      return { type: 'duration', text: duration, value: parseDuration(duration) ?? 0n, at };
+    }
+    const float = this.#match(floatPattern);
+    if (float !== null) return { type: 'float', text: float, value: Number(float), at };
+    const int = this.#match(intPattern) ?? '';
+    const value = BigInt(int);
+    if (value > 9223372036854775807n) throw syntaxError(this.text, at, `${int} does not fit 64 bits`);
+    return { type: 'int', text: int, value, at };
+  }
+
+  /** `parent.`, `span.` and the like start an attribute; `span:` and the like an intrinsic. */
+  #word(word: string, at: number): Token {
+    const after = this.text[this.#at];
+    if (after === '.' && attributeScopes.has(word)) {
+      this.#at++;
+      if (word !== 'parent') return this.#attribute(word as AttributeScope, false, at);
+      const inner = /^(resource|span)\./.exec(this.text.slice(this.#at, this.#at + 9))?.[1];
+      if (inner) this.#at += inner.length + 1;
+      return this.#attribute((inner ?? 'none') as AttributeScope, true, at);
+    }
+    if (after === ':') {
+      this.#at++;
+      const full = `${word}:${this.#match(wordPattern) ?? ''}`;
+      const name = intrinsicNamed(full);
+      if (name === undefined)
+        throw syntaxError(this.text, at, `there is no intrinsic ${JSON.stringify(full)}`);
+      return { type: 'intrinsic', text: full, name, at };
+    }
+    return { type: 'word', text: word, at };
+  }
+
+  /** A name runs to white space or an operator; parts of it may be quoted. */
+  #attribute(scope: AttributeScope, parent: boolean, at: number): Token {
+    let name = '';
+    while (this.#at < this.text.length) {
+      const char = this.text[this.#at] ?? '';
+      if (char === '"') name += this.#string('"').value;
+      else if (attributeEnd.test(char)) break;
+      else {
+        name += char;
+        this.#at++;
+      }
+    }
+    if (name === '') throw syntaxError(this.text, this.#at, 'an attribute name is missing here');
+    return { type: 'attribute', text: this.text.slice(at, this.#at), scope, parent, name, at };
+  }
+
+  #string(quote: string): { text: string; value: string } {
+    const at = this.#at;
+    const literal = this.#match(quote === '"' ? stringPattern : rawPattern);
+    if (literal === null) throw syntaxError(this.text, at, 'this string does not end');
+    try {
+      // Unlike in Go, a string may run over several lines.
+      const escaped = quote === '"' ? literal.replaceAll('\n', '\\n') : literal;
+      return { text: literal, value: unquote(escaped, '"`') };
+    } catch (error) {
+      if (!(error instanceof LiteralError)) throw error;
+      throw syntaxError(this.text, at, error.message);
+    }
+  }
+}

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parser as grafanaParser } from '@grafana/lezer-traceql';
+import { QueryError } from '../../../lake/query-error.js';
+import type { FieldExpr } from './ast.js';
+import { exprText } from './print.js';
+import { parseDuration } from './lexer.js';
+import { parseFieldName, parseQuery } from './parser.js';
+import { filterSql } from '../plan/filter.js';
+
+function condition(text: string): FieldExpr {
+  const [element] = parseQuery(text).pipeline.elements;
+  assert.equal(element?.kind, 'filter');
+  return element.condition;
+}
+
+function refusedByGrafana(text: string): boolean {
+  let errors = 0;
+  grafanaParser.parse(text).iterate({
+    enter: ({ type }) => {
+      if (type.isError) errors++;
+    },
+  });
+  return errors > 0;
+}
+
+describe('TraceQL parser', () => {
+  const precedence: [string, string][] = [
+    ['{ 1 + 2 * 3 = 7 - .a }', '(1 + (2 * 3)) = (7 - .a)'],
+    ['{ .a = 1 || .b = 2 && .c = 3 }', '((.a = 1) || (.b = 2)) && (.c = 3)'],
+    ['{ .a - .b - .c = 0 }', '((.a - .b) - .c) = 0'],
+    ['{ .a ^ .b ^ .c = 0 }', '(.a ^ (.b ^ .c)) = 0'],
+    ['{ !.a = .b }', '(!.a) = .b'],
+    ['{ -.a * .b > 0 }', '(-(.a * .b)) > 0'],
+    ['{ (.a + 1) * 2 = 4 }', '((.a + 1) * 2) = 4'],
+    ['{ span."a b".c = "x" }', 'span."a b.c" = `x`'],
+    ['{ parent.resource.x = -5 }', 'parent.resource.x = -5'],
+    ['{ parent.duration > 90s }', 'parent.duration > 1m30s'],
+    ['{ trace:rootService = `raw\\n` }', 'rootServiceName = `raw\\n`'],
+    ['{ .a != nil }', '.a != nil'],
+    ['{ .a = 1e3 || .b = .5 }', '(.a = 1000) || (.b = 0.5)'],
+    ['{ .日本 = "\\u00e9\\x41\\t" }', '.日本 = `éA\t`'],
+    ['{ .a /* c */ = // to the end\n 1 }', '.a = 1'],
+  ];
+  for (const [text, expected] of precedence) {
+    it(`reads ${JSON.stringify(text)}`, () => assert.equal(exprText(condition(text)), expected));
+  }
+
+  const valid = [
+    '{}',
+    '{ status = error } | count() > 2 | by(span.x + 1) | coalesce() | select(.a, span:id, event.x)',
+    '({ .a } | count() > 1 | { .b }) >> ({ .c } | avg(duration) < 1h)',
+    '({ .a } && { .b }) || ({ .c } &>> { .d })',
+    '{} | max((1 + .a) * 2) = 1',
+    'avg(.field) > 1 | { .a }',
+    '(count() + 1) * 2 > 4',
+    '{} | rate()',
+    '{} | rate() by(resource.service.name, name) | topk(3) with(sample=true, exemplars=10)',
+    '{} | quantile_over_time(duration, .5, 0.9, 1) by(span.x) > 1.5',
+    '{} | histogram_over_time(duration)',
+    '{} | compare({ status = error }, 10, 1, 2)',
+    '{ nestedSetParent<0 && true && status=error } | rate()  with(sample=true)',
+  ];
+  for (const text of valid) it(`accepts ${text}`, () => void parseQuery(text));
+
+  const invalid: [string, RegExp][] = [
+    ['', /line 1, col 1: the query is empty/],
+    ['{ . }', /col 4: an attribute name is missing/],
+    ['{ .a < }', /col 8: unexpected }/],
+    ['{ .a < 3', /col 9: unexpected end of query, expected "}"/],
+    ['{ attribute = 4 }', /col 3: unexpected attribute/],
+    ['{ .a == 4 }', /col 7: unexpected =/],
+    ['{ .a = "x }', /col 8: this string does not end/],
+    ['{ .a = "\\q" }', /col 8: unknown escape sequence \\q/],
+    ['{ .a = 99999999999999999999 }', /does not fit 64 bits/],
+    ['{\n  .a = §\n}', /line 2, col 8: unexpected character "§"/],
+    ['{ trace:rootServiceName = "a" }', /there is no intrinsic "trace:rootServiceName"/],
+    ['{ .a } + { .b }', /col 8: unexpected \+/],
+    ['{ status }', /must give true or false/],
+    ['{ 1 + 1 }', /must give true or false, this gives a number/],
+    ['{ 1 = "foo" }', /= cannot join a number and a string/],
+    ['{ status > ok }', /> does not work on a status/],
+    ['{ span.foo =~ "[" }', /col 15: invalid regular expression: .*missing closing \]: `\[`/],
+    ['{ span.foo =~ .bar }', /must be a string/],
+    ['{ -name = "foo" }', /- takes a number, not a string/],
+    ['{ parent }', /must give true or false/],
+    ['{ true } | count()', /expected a comparison of the aggregate/],
+    ['coalesce() | { true }', /unexpected coalesce/],
+    ['{} | max(name) > 1', /max\(\) takes a number, not a string/],
+    ['{} | sum(3) = 2', /must refer to the span/],
+    ['{} | by(1)', /by\(\) must refer to the span/],
+    ['3 = 2', /must hold an aggregate/],
+    ['{} | quantile_over_time(duration, 2)', /between 0 and 1/],
+    ['{} | rate() by(event.x)', /grouping by a field of the span's events/],
+    ['{} | rate() | { .a }', /expected topk or bottomk/],
+    ['{} | rate() | topk(0)', /whole number above 0/],
+    [`{ ${'('.repeat(200)}.a${')'.repeat(200)} }`, /more than 100 levels of nesting/],
+    [`{ ${'.a || '.repeat(5000)} .b }`, /more than 8192 tokens/],
+    ['x'.repeat(200_000), /longer than 131072 characters/],
+  ];
+  for (const [text, message] of invalid) {
+    it(`refuses ${JSON.stringify(text.slice(0, 60))}`, () => {
+      assert.throws(
+        () => parseQuery(text),
+        (error) => error instanceof QueryError && error.kind === 'bad_data' && message.test(error.message),
+      );
+    });
+  }
+
+  it('keeps long chains flat in SQL', () => {
+    const { sql, exact } = filterSql(condition(`{ ${'name = "x" || '.repeat(2000)} name = "y" }`));
+    assert.ok(exact);
+    assert.ok(!sql.includes('(('));
+  });
+
+  it("accepts what Grafana's grammar accepts", () => {
+    const texts = [...valid, ...precedence.map(([text]) => text)];
+    const accepted = texts.filter((text) => !refusedByGrafana(text));
+    assert.ok(accepted.length > 15);
+    const refused = [...invalid.map(([text]) => text)].filter((text) => text.length < 1000);
+    const both = refused.filter((text) => refusedByGrafana(text));
+    assert.ok(both.length > 8);
+  });
+
+  it('reads durations in nanoseconds', () => {
+    assert.equal(parseDuration('1h2m3.5s'), 3_723_500_000_000n);
+    assert.equal(parseDuration('1.5ms'), 1_500_000n);
+    assert.equal(parseDuration('100'), null);
+    assert.equal(parseDuration('s'), null);
+    assert.equal(parseDuration(''), null);
+  });
+
+  it('reads field names', () => {
+    assert.deepEqual(parseFieldName('resource.service.name'), {
+      kind: 'attribute',
+      scope: 'resource',
+      name: 'service.name',
+      parent: false,
+      at: 0,
+    });
+    assert.deepEqual(parseFieldName('span:kind'), { kind: 'intrinsic', name: 'kind', at: 0 });
+    assert.equal(parseFieldName('service.name'), null);
+    assert.equal(parseFieldName('.a = 1'), null);
+  });
+});
