@@ -4,6 +4,7 @@ import { readMeta, setMeta } from '../schema.js';
 import { tableSizes } from '../stats.js';
 import type { RetentionDay } from '../types.js';
 import type { TaskRun } from './task.js';
+import { droppingFiles } from './whole-files.js';
 
 export const dayMs = 86_400_000;
 const doneKey = 'retention_done';
@@ -80,8 +81,10 @@ export async function deleteBefore(task: TaskRun, cutoff: Date, due: Due): Promi
     const table = `lake.main.${ident(name)}`;
     for (const file of await filesBefore(task, name, cutoff)) {
       await task.exclusive((connection) =>
-        connection.run(
-          `DELETE FROM ${table} WHERE filename = ${literal(file.path)} AND timestamp < ${before}`,
+        droppingFiles(connection, () =>
+          connection.run(
+            `DELETE FROM ${table} WHERE filename = ${literal(file.path)} AND timestamp < ${before}`,
+          ),
         ),
       );
     }

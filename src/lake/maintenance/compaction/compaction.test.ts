@@ -137,4 +137,33 @@ describe('compaction', () => {
       assert.deepEqual(await rowsOf(lake, 'SELECT count(*) n FROM lake.logs'), [{ n: 7495n }]);
     }, faults);
   });
+
+  it('takes files of few rows out of the table whole, with no deletion of single rows left', async () => {
+    await withLake(async (lake) => {
+      let position = 0;
+      for (let round = 0; round < 5; round++) {
+        await lake.commit(
+          [columnBatch({ logs: rows(round, 20) })],
+          [{ stream: 'a/logs', position: ++position }],
+        );
+        // Writes these inlined rows as a file; the fourth makes a group.
+        assert.equal((await lake.maintenance.checkpoint()).status, 'ok');
+      }
+      assert.deepEqual(await rowsOf(lake, `SELECT count(*) n FROM ducklake_list_files('lake', 'logs')`), [
+        { n: 2n },
+      ]);
+      assert.deepEqual(
+        await rowsOf(
+          lake,
+          `SELECT count(*) n FROM __ducklake_metadata_lake.ducklake_snapshot_changes
+           WHERE list_contains(string_split(changes_made, ','), 'inlined_delete:' ||
+             (SELECT table_id FROM __ducklake_metadata_lake.ducklake_table WHERE table_name = 'logs'))`,
+        ),
+        [{ n: 0n }],
+      );
+      assert.deepEqual(await rowsOf(lake, 'SELECT count(*) n, count(DISTINCT body) b FROM lake.logs'), [
+        { n: 100n, b: 100n },
+      ]);
+    });
+  });
 });

@@ -8,6 +8,7 @@ import type { Logger } from '../../../telemetry/index.js';
 import type { PendingFiles } from '../../pending-files.js';
 import type { FileStore } from '../../file-store.js';
 import type { TaskRun } from '../task.js';
+import { droppingFiles } from '../whole-files.js';
 import { compactedPrefix, nextGroup, type DataFile } from './groups.js';
 import { Sorter, type SorterOptions } from './sorter.js';
 
@@ -168,8 +169,10 @@ async function swap(
   await inTransaction(
     connection,
     async () => {
-      const deleted = await connection.run(
-        `DELETE FROM lake.main.${ident(table)} WHERE filename IN (${paths.map(literal).join(', ')})`,
+      const deleted = await droppingFiles(connection, () =>
+        connection.run(
+          `DELETE FROM lake.main.${ident(table)} WHERE filename IN (${paths.map(literal).join(', ')})`,
+        ),
       );
       // Fewer when someone deleted rows meanwhile, which the new file would bring back.
       if (deleted.rowsChanged !== rows) {
