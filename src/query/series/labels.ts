@@ -26,6 +26,19 @@ export class Labels {
         );
   }
 
+  /** As `of`, and faster, for entries of which no two have the same name; they may be reordered. */
+  static ofDistinct(entries: (readonly [name: string, value: string])[]): Labels {
+    entries.sort(byName);
+    const names: string[] = [];
+    const values: string[] = [];
+    for (const [name, value] of entries) {
+      if (value === '') continue;
+      names.push(name);
+      values.push(value);
+    }
+    return names.length === 0 ? Labels.empty : new Labels(names, values);
+  }
+
   /** Identifies the set: equal keys mean equal labels. Lengths are part of it, so no name or value can forge a boundary. */
   get key(): string {
     if (this.#key === undefined) {
@@ -104,6 +117,10 @@ let emptyLabels: Labels | undefined;
 
 export const metricName = '__name__';
 const metricNameLabel: ReadonlySet<string> = new Set([metricName]);
+
+function byName(a: readonly [string, string], b: readonly [string, string]): number {
+  return order(a[0], b[0]);
+}
 
 function order(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;

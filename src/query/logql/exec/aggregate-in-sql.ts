@@ -47,7 +47,7 @@ function groupsOf(query: RangeQuery): Groups | undefined {
     find: (found, chunk, r) => {
       const row = { line: '', labels: decoder.labels(chunk, r, 0), timeNs: 0n };
       select(row);
-      const labels = row.labels.toLabels().without(dropped);
+      const labels = row.labels.toLabels(dropped);
       return found.series(labels.key, () => labels);
     },
   };

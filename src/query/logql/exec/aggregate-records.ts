@@ -55,7 +55,7 @@ export async function aggregateRecords(query: RangeQuery, ctx: MetricContext): P
       const values = by.map((name) => labels.get(name) ?? '');
       return found.series(valuesKey(values), () => Labels.of(by.map((name, i) => [name, values[i] ?? ''])));
     }
-    const own = labels.toLabels().without(removed);
+    const own = labels.toLabels(removed);
     return found.series(own.key, () => own);
   };
 

@@ -82,9 +82,19 @@ export class RowLabels {
     this.#parsed.set(errorDetailsLabel, details);
   }
 
-  /** Every label with a value. */
-  toLabels(): Labels {
-    return Labels.of(Array.from(this.entries(), ([name, value]) => [name, value] as const));
+  /** Every label with a value but those of these names. */
+  toLabels(except: ReadonlySet<string>): Labels {
+    const entries: [string, string][] = [];
+    const add = (value: string, name: string) => {
+      if (!except.has(name)) entries.push([name, value]);
+    };
+    const addOwn = (value: string, name: string) => {
+      if (!this.#removed.has(name)) add(value, name);
+    };
+    this.stream.forEach(addOwn);
+    this.metadata.forEach(addOwn);
+    this.#parsed.forEach(add);
+    return Labels.ofDistinct(entries);
   }
 
   /** Every label with a value, and those that are shown without one, in no particular order. */
