@@ -109,6 +109,62 @@ describe('several nodes on a PostgreSQL catalog', { skip: skipWithoutPostgres() 
     }
   });
 
+  it('show nothing of PostgreSQL but the lake through admin SQL', async () => {
+    await postgres.psql('CREATE TABLE secret_of_another AS SELECT 42 AS answer');
+    await postgres.psql('CREATE SCHEMA other; CREATE TABLE other.hidden AS SELECT 43 AS answer');
+    const server = await start('sql', 'query');
+    const metadata = '__ducklake_metadata_lake';
+    for (const refused of [
+      `FROM ${metadata}.pg_catalog.pg_authid`,
+      `FROM "${metadata}"."pg_catalog"."pg_authid"`,
+      `FROM ${metadata}.public.secret_of_another`,
+      `FROM ${metadata}.other.hidden`,
+      `FROM ${metadata}.main.ducklake_data_file`,
+      `FROM ${metadata}.ducklake_data_file`,
+      `FROM ${metadata}.information_schema.tables`,
+      `SELECT (SELECT max(rolpassword) FROM ${metadata}.pg_catalog.pg_authid)`,
+      `WITH x AS (FROM ${metadata}.pg_catalog.pg_authid) FROM x`,
+      `DESCRIBE ${metadata}.pg_catalog.pg_authid`,
+      `SUMMARIZE ${metadata}.public.secret_of_another`,
+      `FROM pragma_table_info('${metadata}.pg_catalog.pg_authid')`,
+      `FROM pragma_table_info('${metadata}.public.' || 'secret_of_another')`,
+      'FROM pg_authid',
+      'FROM pg_catalog.pg_authid',
+      'FROM lake.pg_catalog.pg_authid',
+      'FROM secret_of_another',
+      'FROM public.secret_of_another',
+      `FROM postgres_query('${metadata}', 'SELECT * FROM pg_authid')`,
+      `SELECT * FROM postgres_scan('${postgres.dsn}', 'public', 'secret_of_another')`,
+      `ATTACH '${postgres.dsn}' AS again (TYPE postgres)`,
+      `FROM ducklake_table_info('${metadata}')`,
+      `SELECT pg_read_file('/etc/passwd')`,
+    ]) {
+      await assert.rejects(sql(server, refused), /^Error: 400: \{"error":\{"code":"bad_data"/, refused);
+    }
+    for (const [what, column] of [
+      ['information_schema.tables', 'table_name'],
+      ['information_schema.columns', 'table_name'],
+      ['duckdb_tables()', 'table_name'],
+      ['duckdb_columns()', 'table_name'],
+      ['duckdb_views()', 'view_name'],
+      ['duckdb_schemas()', 'schema_name'],
+      ['(SHOW ALL TABLES)', 'name'],
+    ]) {
+      const rows = await sql(server, `SELECT DISTINCT ${column} AS name FROM ${what}`);
+      const names = rows.map(({ name }) => String(name));
+      assert.ok(names.length > 0, what);
+      assert.deepEqual(
+        names.filter((name) => /secret|hidden|other|pg_authid|ducklake_/.test(name)),
+        [],
+        what,
+      );
+    }
+    const shown = await sql(server, "FROM pragma_table_info('lake.main.logs')");
+    assert.ok(shown.some(({ name }) => name === 'body'));
+    assert.equal(await server.stop(), 0);
+    running.delete(server);
+  });
+
   it('take data and answer in time while PostgreSQL hangs', async () => {
     const server = await start('hang', 'all', { CANARDSTACK_QUERY_TIMEOUT_MS: '1000' });
     const load = new Workload('h');

@@ -1,6 +1,7 @@
 /**
  * Named points at which the drills end the process. `CANARDSTACK_FAULT=<point>[:<nth>]` sends SIGKILL
- * to the process itself at the nth passage (default 1); unset, a point costs one undefined check.
+ * to the process itself at the nth passage (default 1); several stand with commas between. Unset, a point costs one
+ * undefined check.
  */
 export const faultPoints = [
   /** Records are appended to the spool, no fsync covers them yet. */
@@ -32,8 +33,8 @@ const otherPoints = [
   /** A record was set aside, and the note that says so is not written yet. */
   'spool.set_aside',
   /**
-   * Records are in hand. `seal.attempt:<signal>@<position>[:heap]` ends the process each time that the record at that
-   * position is among them: by SIGKILL, or by filling the heap.
+   * Records are in hand. `seal.attempt:<signal>@<position>[:<way>]` ends the process each time that the record at that
+   * position is among them: by SIGKILL, by filling the heap (`heap`) or other memory (`memory`); `fatal` ends the database.
    */
   'seal.attempt',
 ] as const;
@@ -49,9 +50,18 @@ export interface InHand {
 
 export type Faults = ((point: FaultPoint, inHand?: readonly InHand[]) => void) | undefined;
 
+type Fault = NonNullable<Faults>;
+
 /** Parses the value of CANARDSTACK_FAULT; throws on an unknown point. */
 export function faultsFrom(value: string | undefined): Faults {
   if (!value) return undefined;
+  const each = value.split(',').map(faultFrom);
+  return (point, inHand) => {
+    for (const fault of each) fault(point, inHand);
+  };
+}
+
+function faultFrom(value: string): Fault {
   const [name, nth = '1', way] = value.split(':');
   const points: readonly FaultPoint[] = [...faultPoints, ...otherPoints];
   const target = points.find((point) => point === name);
@@ -63,14 +73,27 @@ export function faultsFrom(value: string | undefined): Faults {
   };
 }
 
-function atRecord(place: string, way: string | undefined): Faults {
+function atRecord(place: string, way: string | undefined): Fault {
   const [signal, position] = place.split('@');
   return (point, inHand = []) => {
     if (point !== 'seal.attempt') return;
     const at = Number(position);
     if (!inHand.some((s) => s.stream.endsWith(`/${signal ?? ''}`) && s.start <= at && at < s.end)) return;
-    if (way !== 'heap') process.kill(process.pid, 'SIGKILL');
-    const filling: number[][] = [];
-    for (;;) filling.push(new Array<number>(1e6).fill(filling.length));
+    // DuckDB's own words: there is no statement that surely ends it.
+    if (way === 'fatal') throw new Error('FATAL Error: asked for by CANARDSTACK_FAULT');
+    if (way === 'heap') fillHeap();
+    if (way === 'memory') fillMemory();
+    process.kill(process.pid, 'SIGKILL');
   };
+}
+
+function fillHeap(): never {
+  const filling: number[][] = [];
+  for (;;) filling.push(new Array<number>(1e6).fill(filling.length));
+}
+
+/** Outside the heap, up to 4 GiB: the process has a limit before that. */
+function fillMemory(): void {
+  const filling: Buffer[] = [];
+  while (filling.length < 256) filling.push(Buffer.alloc(2 ** 24, 1));
 }

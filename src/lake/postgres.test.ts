@@ -120,6 +120,53 @@ describe('a lake with a PostgreSQL catalog', { skip: skipWithoutPostgres() }, ()
     assert.equal(await eventually(() => count(second)), 241);
   });
 
+  it('keeps everything while the wall clock of one node is wrong, and its other nodes say so', async () => {
+    const dsn = await postgres.database('clocks');
+    const dayMs = 86_400_000;
+    let offsetMs = 0;
+    const start = async (nodeId: string, wall: () => number) => {
+      const lake = await openLake({
+        config: lakeConfig(join(folder, nodeId), {
+          postgresDsn: dsn,
+          ducklakeDataPath: join(folder, 'clock-data'),
+          snapshotRetentionSecs: 1,
+          retentionDays: 7,
+        }),
+        nodeId,
+        telemetry: silentTelemetry(),
+        clocks: { wall, monotonic: () => performance.now() },
+      });
+      open.push(lake);
+      return lake;
+    };
+    const right = await start('right', () => Date.now());
+    const wrong = await start('wrong', () => Date.now() + offsetMs);
+    const kinds = async () => {
+      const looks = [];
+      for (const lake of [right, wrong, right, wrong]) looks.push(await lake.time.look({ write: true }));
+      return looks.slice(2).map(({ contradiction }) => contradiction?.kind ?? null);
+    };
+    for (const [i, lake] of [right, wrong].entries()) {
+      const logs = Array.from({ length: 50 }, (_, n) => ({ timestamp: Date.now() * 1000 + n, body: 'b' }));
+      await lake.commit([columnBatch({ logs })], [{ stream: `clock-${i}/logs`, position: 1 }]);
+    }
+    assert.deepEqual(await kinds(), [null, null]);
+    for (const [days, kind] of [
+      [400, 'ahead'],
+      [-2, 'behind'],
+    ] as const) {
+      offsetMs = days * dayMs;
+      assert.deepEqual(await kinds(), ['nodes', kind]);
+      for (const lake of [right, wrong]) {
+        assert.equal((await lake.maintenance.checkpoint()).status, 'ok');
+        await lake.maintenance.retention({ dryRun: false });
+        assert.equal(await count(lake), 100);
+      }
+      offsetMs = 0;
+      assert.deepEqual(await kinds(), [null, null]);
+    }
+  });
+
   it('that is away is said to be so without its password', async () => {
     const wrong = postgres.dsn.replace(postgres.password, 'wr0ng-s3cret');
     const nowhere = postgres.dsn.replace(`port=${postgres.port}`, 'port=1');

@@ -50,7 +50,14 @@ export function extensionDir(): string {
 
 /** Starts the built server as a process of its own, on free loopback ports, and waits until it is ready. */
 export async function startServer(
-  options: { dataDir?: string; env?: Record<string, string>; nodeArgs?: string[]; waitReady?: boolean } = {},
+  options: {
+    dataDir?: string;
+    env?: Record<string, string>;
+    nodeArgs?: string[];
+    waitReady?: boolean;
+    /** Called with the id of the process before it has done much. */
+    started?: (pid: number) => void;
+  } = {},
 ): Promise<TestServer> {
   const dataDir = options.dataDir ?? (await temporaryFolder());
   const [port, grpcPort] = [await freePort(), await freePort()];
@@ -70,6 +77,7 @@ export async function startServer(
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  if (child.pid !== undefined) options.started?.(child.pid);
   const sink = createWriteStream(log, { flags: 'a' });
   child.stdout.pipe(sink, { end: false });
   child.stderr.pipe(sink, { end: false });

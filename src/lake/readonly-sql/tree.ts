@@ -181,8 +181,9 @@ class TreeCheck {
     if (refused || !['', 'main', 'lake'].includes(schema)) {
       throw new QueryError('bad_data', `the function ${name} is not allowed here`);
     }
-    if (asTable) return;
     const args = (fields['children'] ?? []) as readonly unknown[];
+    if (name === 'pragma_table_info') refuseOtherTable(text(args[0]));
+    if (asTable) return;
     if (patternFunctions.has(name)) checkPattern(text(args[1]));
     if (joining.has(name)) this.#growth *= this.#joined(fields) || 1;
     else this.#growth *= growthOf(name, args);
@@ -194,6 +195,12 @@ const textOf = (value: unknown) => (typeof value === 'string' ? value : '');
 
 const isType = (node: unknown, type: string): boolean =>
   typeof node === 'object' && node !== null && (node as Fields)['type'] === type;
+
+/** A table that is named in a text, as a part of the statement would name it. */
+function refuseOtherTable(named: string | undefined): void {
+  if (/^(?:lake\.)?(?:main\.)?(?:\w+|"[^"]+")$/i.test(named ?? '')) return;
+  throw new QueryError('bad_data', 'pragma_table_info takes the name of a table of the lake as a literal');
+}
 
 /** DuckDB tries every place for each wildcard, in one call that can't be interrupted. */
 function checkPattern(pattern: string | undefined): void {

@@ -1,0 +1,63 @@
+/**
+ * npm run drill:crashloop [-- --seed 1 --rounds 4 --requests 60 --poisoned 8 --keep]
+ * Spools in which several records end the process each time that they are decoded or committed: by SIGKILL, by filling the heap,
+ * by the kernel's memory killer (where control groups can be made), and by a fatal error of the database; in every second round
+ * starts are also killed at named points of a commit. After enough starts all good records are in the lake once and the
+ * poisoned ones are set aside; with the poison gone those come back once. Prints its seed. Exit code 1 at a broken promise.
+ */
+import { rm } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { temporaryFolder } from '../test/support/server.js';
+import { seeded } from './crashloop/random.js';
+import { crashLoop, type Way } from './crashloop/round.js';
+import { memoryGroup } from './memory-group.js';
+
+const { values: args } = parseArgs({
+  options: {
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+    rounds: { type: 'string', default: '4' },
+    requests: { type: 'string', default: '60' },
+    poisoned: { type: 'string', default: '8' },
+    keep: { type: 'boolean', default: false },
+  },
+});
+const groupBytes = 1024 ** 3;
+const seed = Number(args.seed);
+const group = memoryGroup(groupBytes);
+const ways: Way[] = ['kill', 'fatal', 'heap', ...(group ? ['memory' as const] : [])];
+console.log(`seed ${seed} (--seed ${seed} for the same again)`);
+if (!group) console.log('no control group of memory can be made here: nothing dies by the memory killer');
+let failed = false;
+for (let round = 0; round < Number(args.rounds) && !failed; round++) {
+  const dataDir = await temporaryFolder();
+  const otherKills = round % 2 === 1 ? 0.4 : 0;
+  const begun = performance.now();
+  try {
+    const result = await crashLoop({
+      dataDir,
+      prefix: `c${round}`,
+      random: seeded(seed + round),
+      requests: Number(args.requests),
+      poisoned: Number(args.poisoned),
+      ways,
+      otherKills,
+      group: group ?? undefined,
+    });
+    const by = ways.map((way) => `${result.ways.filter((each) => each === way).length} ${way}`).join(', ');
+    console.log(
+      `round ${round + 1}: ${args.requests} requests, ${result.ways.length} poisoned (${by})` +
+        `${otherKills > 0 ? ', and kills at other points' : ''}: ${result.deaths} deaths in ${result.starts} starts, ` +
+        `${result.innocent} good ones set aside too; all there once (${Math.round((performance.now() - begun) / 1000)} s)`,
+    );
+  } catch (error) {
+    failed = true;
+    console.error(error instanceof Error ? error.message : error);
+  }
+  if (failed || args.keep) console.log(`data folder: ${dataDir}`);
+  else await rm(dataDir, { recursive: true, force: true });
+}
+if (group) {
+  console.log(`the kernel's memory killer ended ${group.killed} processes`);
+  group.close();
+}
+process.exit(failed ? 1 : 0);
