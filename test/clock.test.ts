@@ -10,10 +10,12 @@ describe('a node whose wall clock is wrong', { skip: cannotFakeTime() || skipWit
     const folder = await temporaryFolder();
     const postgres = await startPostgres();
     try {
-      await nodesApart(folder, { CANARDSTACK_POSTGRES_DSN: postgres.dsn }, [
+      const catalog = { CANARDSTACK_POSTGRES_DSN: postgres.dsn };
+      const offsets = [
         ['+400d', 'ahead'],
         ['-2d', 'behind'],
-      ]);
+      ] as const;
+      await nodesApart(folder, catalog, offsets, 2);
     } finally {
       await postgres.stop();
       await rm(folder, { recursive: true, force: true });
