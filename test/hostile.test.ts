@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { ChannelCredentials, Client, status, type ServiceError } from '@grpc/grpc-js';
 import { hostileFields, hostileRequest } from '../drill/hostile/requests.js';
 import { runTrial } from '../drill/hostile/trial.js';
 import { broken, startSmallServer } from '../drill/hostile/verdict.js';
 import { defaultDecodeLimits, type Payload } from '../src/schema/index.js';
 import { openSpool } from '../src/spool/index.js';
 import { createTelemetry } from '../src/telemetry/index.js';
+import { logsRequest } from './support/otlp.js';
 import { eventually, sql, temporaryFolder, type TestServer } from './support/server.js';
 
 const fieldOf = (name: string) => {
@@ -51,6 +54,59 @@ describe('requests that become far more than was sent', () => {
         2,
       );
       assert.equal(await metric(server, 'canardstack_decode_worker_restarts_total'), 0);
+      assert.equal(await server.stop(), 0);
+    } finally {
+      await server.kill();
+      await rm(server.dataDir, { recursive: true, force: true });
+    }
+  });
+
+  it('are refused over gRPC as over HTTP when they are too large once decompressed', async () => {
+    const server = await startSmallServer({
+      CANARDSTACK_MAX_BODY_BYTES: '64KiB',
+      CANARDSTACK_MAX_DECODED_BODY_BYTES: '128KiB',
+    });
+    const records = (bytes: number) =>
+      logsRequest({ 'service.name': 'large' }, [
+        { timeNs: BigInt(Date.now()) * 1_000_000n, body: 'x'.repeat(bytes) },
+      ]);
+    const same = (bytes: Buffer) => bytes;
+    const [deflate, gzip] = [1, 2];
+    try {
+      for (const algorithm of [deflate, gzip]) {
+        const client = new Client(server.grpc, ChannelCredentials.createInsecure(), {
+          'grpc.default_compression_algorithm': algorithm,
+          'grpc.enable_retries': 0,
+          'grpc.use_local_subchannel_pool': 1,
+        });
+        const send = (bytes: number) =>
+          new Promise<ServiceError | null>((resolve) =>
+            client.makeUnaryRequest(
+              '/opentelemetry.proto.collector.logs.v1.LogsService/Export',
+              same,
+              same,
+              Buffer.from(records(bytes)),
+              resolve,
+            ),
+          );
+        const refused = await send(1_000_000);
+        assert.equal(refused?.code, status.RESOURCE_EXHAUSTED);
+        assert.match(refused.details, /131072.*CANARDSTACK_MAX_DECODED_BODY_BYTES/);
+        // With a RetryInfo a client would send it again.
+        assert.deepEqual(refused.metadata.get('grpc-status-details-bin'), []);
+        assert.equal(await send(100_000), null);
+        client.close();
+      }
+      const overHttp = await fetch(`${server.url}/v1/logs`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-protobuf', 'content-encoding': 'gzip' },
+        body: Uint8Array.from(gzipSync(records(1_000_000))),
+      });
+      assert.equal(overHttp.status, 413);
+      assert.equal(
+        await metric(server, 'canardstack_decode_payloads_total{signal="logs",outcome="too_large"}'),
+        3,
+      );
       assert.equal(await server.stop(), 0);
     } finally {
       await server.kill();
