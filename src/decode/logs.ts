@@ -1,7 +1,7 @@
 import { valueKinds } from './wire/attributes.js';
 import { truncated } from './wire/source.js';
 import type { PayloadContext } from './batch/context.js';
-import { ResourceScopeColumns } from './batch/resource-scope.js';
+import { ResourceScopeColumns, type SharedAttributes } from './batch/resource-scope.js';
 import { TableBuilder } from './batch/table.js';
 import { writeThousandth } from './batch/time.js';
 import { inlineWords, LevelDetector } from './level/index.js';
@@ -29,9 +29,16 @@ export class LogRecords {
   readonly #flags = this.#table.int64('flags');
 
   readonly #level: LevelDetector;
+  readonly shared: SharedAttributes;
 
   constructor(private readonly context: PayloadContext) {
-    this.#level = new LevelDetector(context.writer, context.attributes);
+    const level = new LevelDetector(context.writer, context.attributes);
+    this.#level = level;
+    this.shared = {
+      reset: () => level.reset(),
+      visit: level.visit,
+      write: (from, to) => level.writeShared(this.#detectedLevel, this.#severityNumber.values, from, to),
+    };
     this.tables = [this.#table];
     this.resourceScopes = [new ResourceScopeColumns(this.#table)];
   }

@@ -61,6 +61,12 @@ export class StringBuilder implements ColumnBuilder {
     refs[at + 3] = words[3]!;
   }
 
+  /** Like `set`, of a row that may have a string already. */
+  replace(row: number, words: Uint32Array): void {
+    if (this.refs[row * 4] !== 0) this.count--;
+    this.set(row, words);
+  }
+
   /** The same string for rows `from` to `to`; four words as in StringColumn. */
   fill(from: number, to: number, words: Uint32Array, at: number): void {
     if (words[at] === 0 || from === to) return;

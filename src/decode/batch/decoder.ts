@@ -23,7 +23,7 @@ import { Budget } from './budget.js';
 import { ColumnWriter } from './column-writer.js';
 import { PayloadContext } from './context.js';
 import { StringArena } from './string-arena.js';
-import { ResourceScopeWriter, type ResourceScopeColumns } from './resource-scope.js';
+import { ResourceScopeWriter, type ResourceScopeColumns, type SharedAttributes } from './resource-scope.js';
 import type { TableBuilder } from './table.js';
 import { writeThousandth } from './time.js';
 
@@ -40,6 +40,7 @@ export interface DecodedBatch {
 interface SignalWriter extends RecordWriter {
   readonly tables: readonly TableBuilder[];
   readonly resourceScopes: readonly ResourceScopeColumns[];
+  readonly shared?: SharedAttributes;
 }
 
 /** Once the rows of a batch take more, no further payload goes into it. */
@@ -77,6 +78,7 @@ export class BatchDecoder {
       this.#budget,
       signal,
       this.#writer.resourceScopes,
+      this.#writer.shared,
     );
     this.#walker = new RequestWalker(
       this.#source,

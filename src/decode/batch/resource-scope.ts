@@ -55,6 +55,15 @@ function resourceColumns(signal: Signal): string[] {
   ];
 }
 
+/** What rows take from the attributes of their resource and scope beyond the columns of those. */
+export interface SharedAttributes {
+  /** Before the attributes of one of them. */
+  reset(): void;
+  readonly visit: AttributeVisitor;
+  /** After them, for the rows [from, to) of the signal's first table; gives the bytes that each row takes. */
+  write(from: number, to: number): number;
+}
+
 /**
  * Resource and scope of OTLP's three-level messages. Their columns are the same for a stretch of rows, so they
  * are encoded once and filled in when the stretch is complete.
@@ -74,6 +83,7 @@ export class ResourceScopeWriter {
     private readonly budget: Budget,
     signal: Signal,
     private readonly columns: readonly ResourceScopeColumns[],
+    private readonly shared: SharedAttributes | null = null,
   ) {
     const promoted = promotedColumns(signal).filter((attribute) => attribute.from === 'resource');
     this.#promoted = new PromotedValues(writer, [...ownAttributes(signal), ...promoted]);
@@ -93,7 +103,8 @@ export class ResourceScopeWriter {
     this.#promoted.reset();
     this.budget.shared();
     this.#instance?.reset();
-    const visit = this.#instance === null ? this.#promoted.visit : this.#visitBoth;
+    this.shared?.reset();
+    const visit = this.#instance === null && this.shared === null ? this.#promoted.visit : this.#visitAll;
     const start = writer.arena.begin();
     this.#dropped = 0;
     for (let i = 0; i < parts.length; i += 2) {
@@ -113,6 +124,7 @@ export class ResourceScopeWriter {
       for (const [c, column] of columns.resource.entries()) column.fill(from[i]!, to, words, c * 4);
       columns.resourceDropped.fill(from[i]!, to, this.#dropped, 0);
     }
+    this.#writeShared(from);
     if (this.#instance === null) return;
     const instance = this.#instanceWords;
     instance.fill(0);
@@ -122,10 +134,18 @@ export class ResourceScopeWriter {
     }
   }
 
-  readonly #visitBoth: AttributeVisitor = (keyPos, keyLength, valuePos, valueEnd) => {
+  readonly #visitAll: AttributeVisitor = (keyPos, keyLength, valuePos, valueEnd) => {
     this.#promoted.visit(keyPos, keyLength, valuePos, valueEnd);
     this.#instance?.visit(keyPos, keyLength, valuePos, valueEnd);
+    this.shared?.visit(keyPos, keyLength, valuePos, valueEnd);
   };
+
+  #writeShared([from = 0]: readonly number[]): void {
+    const [columns] = this.columns;
+    if (this.shared === null || columns === undefined) return;
+    const to = columns.table.rows;
+    this.budget.charge(this.shared.write(from, to) * (to - from));
+  }
 
   /** Like `resource`, for InstrumentationScope messages. */
   scope(from: readonly number[], parts: readonly number[], urlPos: number, urlLength: number): void {
@@ -137,11 +157,12 @@ export class ResourceScopeWriter {
     let [namePos, nameLength, versionPos, versionLength] = [0, 0, 0, 0];
     const source = writer.source;
     this.budget.shared();
+    this.shared?.reset();
     const start = writer.arena.begin();
     for (let i = 0; i < parts.length; i += 2) {
       let pos = parts[i]!;
       const end = parts[i + 1]!;
-      attributes.members(pos, end, 0x1a, 0);
+      attributes.members(pos, end, 0x1a, 0, this.shared?.visit);
       this.#readDropped(pos, end, 0x20);
       while (pos < end) {
         pos = source.tag(pos, end);
@@ -170,6 +191,7 @@ export class ResourceScopeWriter {
       for (const [c, column] of columns.scope.entries()) column.fill(from[i]!, to, words, c * 4);
       columns.scopeDropped.fill(from[i]!, to, this.#dropped, 0);
     }
+    this.#writeShared(from);
   }
 
   /** The rows since `from` came in one payload; microseconds since the epoch as two words. */

@@ -16,9 +16,9 @@ export function inlineWords(text: string): Uint32Array {
 const levelWords = levels.map(inlineWords);
 
 /**
- * The level of a log record as Loki 3.7 finds it (`detected_level`): from an attribute that names it, from the
- * severity's text, then its number, then the line: a field of JSON or logfmt, else a word. Text that is no known level
- * stands as it is, when there is no number.
+ * The level of a log record as Loki 3.7 finds it (`detected_level`): from an attribute that names it, of the record, its scope or
+ * its resource, from the severity's text, then its number, then the line: a field of JSON or logfmt, else a word. Text that is
+ * no known level stands as it is, when there is no number.
  */
 export class LevelDetector {
   readonly #field = new LevelField();
@@ -26,13 +26,16 @@ export class LevelDetector {
   #rank = noRank;
   #pos = 0;
   #end = 0;
+  /** By row: the rank of the attribute that its level is from. */
+  #ranks = new Uint8Array(1024);
+  readonly #shared = new Uint32Array(4);
 
   constructor(
     private readonly writer: ColumnWriter,
     private readonly attributes: AttributeText,
   ) {}
 
-  /** Forgets the attributes of the record before. */
+  /** Forgets the attributes of the record, scope or resource before. */
   reset(): void {
     this.#rank = noRank;
   }
@@ -52,7 +55,14 @@ export class LevelDetector {
   write(column: StringBuilder, row: number, textPos: number, textLength: number, number: number): boolean {
     const { bytes } = this.writer.source;
     const known = number === 0 ? 0 : levelOfNumber(number);
-    if (this.#rank !== noRank && this.#fromAttribute(column, row, known)) return true;
+    const found = this.#rank !== noRank && this.#fromAttribute(column, row, known);
+    if (row >= this.#ranks.length) {
+      const larger = new Uint8Array(row * 2);
+      larger.set(this.#ranks);
+      this.#ranks = larger;
+    }
+    this.#ranks[row] = found ? this.#rank : noRank;
+    if (found) return true;
     if (textLength > 0) {
       const level = levelOf(bytes, textPos, textLength) || known;
       if (level !== 0) this.#set(column, row, level);
@@ -80,6 +90,35 @@ export class LevelDetector {
       writer.fromArena(column, row, start);
     }
     return true;
+  }
+
+  /**
+   * Writes what an attribute of the scope or resource of the rows [from, to) tells, unless one of the record has a better name, or
+   * the same. `numbers` are the rows' severities. Gives the bytes of its text.
+   */
+  writeShared(column: StringBuilder, numbers: Int32Array, from: number, to: number): number {
+    const { attributes, writer } = this;
+    if (this.#rank === noRank) return 0;
+    attributes.find(this.#pos, this.#end);
+    const { valuePos, valueEnd } = attributes;
+    const isText = attributes.kind === 0;
+    if (valuePos < 0 || (isText && valueEnd === valuePos)) return 0;
+    const own = isText ? levelOf(writer.source.bytes, valuePos, valueEnd - valuePos) : 0;
+    const words = this.#shared;
+    if (own !== 0) words.set(levelWords[own]!);
+    else if (isText) writer.textWords(words, 0, valuePos, valueEnd - valuePos);
+    else {
+      const start = writer.arena.length;
+      attributes.plainText();
+      writer.arenaWords(words, 0, start);
+    }
+    for (let row = from; row < to; row++) {
+      if (this.#ranks[row]! <= this.#rank) continue;
+      const known = own === 0 && numbers[row] !== 0 ? levelOfNumber(numbers[row]!) : 0;
+      column.replace(row, known === 0 ? words : levelWords[known]!);
+      this.#ranks[row] = this.#rank;
+    }
+    return words[0]!;
   }
 
   /** Writes what the text of a body tells. */

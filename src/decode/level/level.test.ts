@@ -118,6 +118,58 @@ describe('the level of a log record', () => {
     );
   });
 
+  it('is found in attributes of the resource and the scope, by the best name of all', () => {
+    const [info, notice] = [
+      attribute('level', text('info')),
+      attribute('severity', text('Notice of some length')),
+    ];
+    const logRecords = [
+      { attributes: [attribute('level', text('err'))] },
+      { attributes: [attribute('severity', text('trace'))] },
+      { attributes: [attribute('lvl', text('dbg'))] },
+      { severityText: 'WARN' },
+      { severityNumber: 21 },
+      withBody('level=error'),
+      { attributes: [attribute('level', text(''))], ...withBody('error') },
+    ];
+    const levels = (resource: object[], scope: object[]) => {
+      const { batch, results } = decoder.decode(
+        [
+          jsonPayload({
+            resourceLogs: [
+              {
+                resource: { attributes: resource },
+                scopeLogs: [{ scope: { attributes: scope }, logRecords }],
+              },
+              { scopeLogs: [{ logRecords: [withBody('error')] }] },
+            ],
+          }),
+        ],
+        Infinity,
+      );
+      assert.ok(results[0]?.ok);
+      return rowsOf(batch, 'logs').map((row) => row['detected_level']);
+    };
+    const all = 'info';
+    assert.deepEqual(levels([info], []), ['error', all, all, all, all, all, all, 'error']);
+    assert.deepEqual(levels([], [info]), ['error', all, all, all, all, all, all, 'error']);
+    assert.deepEqual(levels([notice], [info]), levels([], [info]));
+    assert.deepEqual(levels([info], [notice]), levels([info], []));
+    const long = 'Notice of some length';
+    assert.deepEqual(levels([notice], []), ['error', 'trace', long, long, 'fatal', long, long, 'error']);
+    assert.deepEqual(levels([attribute('lvl', { intValue: '3' })], []), [
+      'error',
+      'trace',
+      'debug',
+      '3',
+      'fatal',
+      '3',
+      '3',
+      'error',
+    ]);
+    assert.deepEqual(levels([attribute('level', text(''))], [attribute('level', {})]), levels([], []));
+  });
+
   it('never takes text beyond the line', () => {
     assert.deepEqual(levelsOf([withBody('{"level":"'), withBody('error')]), ['unknown', 'error']);
     assert.deepEqual(levelsOf([withBody('err'), withBody('or')]), ['error', 'unknown']);
