@@ -52,6 +52,7 @@ describe('HTTP application', () => {
     assert.equal(healthy.status, 200);
     assert.equal(await healthy.text(), 'canardstack is Healthy.\n');
     assert.equal(await status('/-/ready'), 200);
+    assert.equal(await status('/ready'), 200);
     assert.equal(await status('//-//ready'), 200);
     ready = async () => ({ ready: false, reasons: ['the lake is away'] });
     const not = await fetch(`${url}/readyz`);

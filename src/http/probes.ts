@@ -9,7 +9,7 @@ export interface Readiness {
   readonly reasons: readonly string[];
 }
 
-/** /healthz (the process answers), /readyz (it can serve), /-/healthy and /-/ready likewise, /metrics (Prometheus text). */
+/** /healthz (the process answers), /readyz (it can serve), /-/healthy, /-/ready and /ready likewise, /metrics (Prometheus text). */
 export function mountProbes(
   app: FastifyInstance,
   telemetry: Telemetry,
@@ -29,12 +29,16 @@ export function mountProbes(
 
   // Prometheus' own probes, in its form: `promtool check healthy` and the like.
   app.get('/-/healthy', (_request, reply) => plain(reply).send('canardstack is Healthy.\n'));
-  app.get('/-/ready', async (_request, reply) => {
-    const { ready: ok } = await readiness(ready, telemetry, readyTimeoutMs);
-    return plain(reply)
-      .code(ok ? 200 : 503)
-      .send(ok ? 'canardstack is Ready.\n' : 'Service Unavailable\n');
-  });
+  const readyText = (path: string, text: string) =>
+    app.get(path, async (_request, reply) => {
+      const { ready: ok } = await readiness(ready, telemetry, readyTimeoutMs);
+      return plain(reply)
+        .code(ok ? 200 : 503)
+        .send(ok ? text : 'Service Unavailable\n');
+    });
+  readyText('/-/ready', 'canardstack is Ready.\n');
+  // Loki's and Tempo's.
+  readyText('/ready', 'ready\n');
 
   app.get('/metrics', { onRequest: requireKey(metricsCheck) }, async (_request, reply) => {
     return reply.type(telemetry.registry.contentType).send(await telemetry.registry.metrics());

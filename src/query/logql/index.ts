@@ -4,6 +4,7 @@ import { buildInfo } from '../server/buildinfo.js';
 import { errorForms } from '../server/errors.js';
 import type { QueryApiDeps } from '../server/http.js';
 import { mountQueryApi, type Route } from '../server/mount.js';
+import { drilldownLimits, noRuleGroups, rulerAnswers } from './api/status.js';
 import { logqlEndpoints } from './endpoints.js';
 
 /** The Loki release whose API this is. */
@@ -41,5 +42,8 @@ export function lokiApi(deps: QueryApiDeps): FastifyPluginAsync {
       },
     });
     app.get(`${root}status/buildinfo`, () => buildInfo(version));
+    app.get(`${root}drilldown-limits`, () => drilldownLimits(deps.guard.limits, version));
+    app.get(`${root}rules`, (_request, reply) => reply.type('application/yaml').send(noRuleGroups));
+    for (const [path, answer] of rulerAnswers) app.get(path, () => answer);
   };
 }

@@ -121,6 +121,7 @@ describe('the Loki API', () => {
       { service_name: 'ad', k8s_pod_name: 'pod-0' },
       { service_name: 'ad', k8s_pod_name: 'pod-2' },
     ]);
+    assert.equal((await loki.get('series', range)).json<{ data: object[] }>().data.length, 6);
     const both = await loki.get('series', { ...range, match: '{}' });
     assert.equal(both.json<{ data: object[] }>().data.length, 6);
   });
@@ -159,9 +160,23 @@ describe('the Loki API', () => {
     const field = (name: string) => fields.find(({ label }) => label === name);
     assert.deepEqual(field('user_id'), { label: 'user_id', type: 'string', cardinality: 4, parsers: null });
     assert.deepEqual(field('user'), { label: 'user', type: 'int', cardinality: 2, parsers: ['logfmt'] });
-    assert.deepEqual(field('ok'), { label: 'ok', type: 'boolean', cardinality: 1, parsers: ['json'] });
+    assert.deepEqual(field('ok'), {
+      label: 'ok',
+      type: 'boolean',
+      cardinality: 1,
+      parsers: ['json'],
+      jsonPath: ['ok'],
+    });
     assert.deepEqual(field('size')?.type, 'bytes');
     assert.deepEqual(field('took')?.parsers?.sort(), ['json', 'logfmt']);
+    const asked = (
+      await loki.get('detected_fields', { query: '{service_name=~".+"} | json | logfmt', ...range })
+    ).json<Fields>();
+    const parsersOf = (name: string) => asked.fields.find(({ label }) => label === name)?.parsers;
+    assert.deepEqual(
+      [parsersOf('user'), parsersOf('ok'), parsersOf('user_id')],
+      [['logfmt'], ['json'], null],
+    );
     const values = await loki.get('detected_field/user/values', { query: '{service_name=~".+"}', ...range });
     assert.deepEqual(values.json<{ values: string[] }>().values, ['12', '7']);
     const labels = (await loki.get('detected_labels', range)).json<{ detectedLabels: object[] }>()
@@ -186,6 +201,19 @@ describe('the Loki API', () => {
         ['{"took":<_>,"ok":true,"size":"<_>"}', 5],
       ],
     );
+  });
+
+  it('says that there are no rules, and what Logs Drilldown may ask for', async () => {
+    assert.equal((await loki.get('rules')).body, '{}\n');
+    const limits = (await loki.get('drilldown-limits')).json<{ limits: Record<string, unknown> }>().limits;
+    assert.equal(limits['max_entries_limit_per_query'], 5000);
+    for (const [path, data] of [
+      ['rules', { groups: [] }],
+      ['alerts', { alerts: [] }],
+    ] as const) {
+      const answer = await loki.app.inject(`/prometheus/api/v1/${path}`);
+      assert.deepEqual(answer.json<{ data: object }>().data, data);
+    }
   });
 
   it('formats queries and tells its version', async () => {
@@ -219,6 +247,12 @@ describe('the Loki API', () => {
     ],
     ['query_range', { query: 'approx_topk(1, rate({a="b"}[1m]))' }, 422, /approx_topk is not supported/],
     ['query_range', { query: '{a="b"}', limit: '5001' }, 400, /"limit": it is 5001, at most 5000/],
+    [
+      'query_range',
+      { query: '{a="b"}', limit: '0' },
+      400,
+      /"limit": it must be a whole number of at least 1/,
+    ],
     ['query_range', { query: '{a="b"}', limit: '-1' }, 400, /"limit": it must be a whole number/],
     ['query_range', { query: '{a="b"}', start: 'yesterday' }, 400, /"start": cannot parse "yesterday"/],
     ['query_range', { query: '{a="b"}', start: '9'.repeat(30) }, 400, /"end": it must not be before "start"/],
@@ -244,7 +278,6 @@ describe('the Loki API', () => {
     ['query_range', { query: 'rate({a="b"}[1m])', step: '10ms' }, 400, /360001 steps, at most 11000/],
     ['query_range', { query: 'rate({a="b"}[1y])' }, 400, /a range with its offset is longer than 744 h/],
     ['query', { query: '{a="b"}' }, 400, /log queries are not supported as an instant query/],
-    ['series', {}, 400, /"match\[\]": it is missing/],
     ['label/a-b/values', {}, 400, /the label name is not valid/],
     ['labels', { query: 'rate({a="b"}[1m])' }, 400, /a log query \(stream selector\) is required/],
     ['tail', { query: '{a="b"}' }, 501, /live tailing is not supported/],

@@ -3,6 +3,7 @@ import type { QueryLimits } from '../../server/guard.js';
 import type { ExecContext } from '../exec/context.js';
 import { runLogs, type LogEntry } from '../exec/logs.js';
 import { levelSql } from '../model/columns.js';
+import { extractedSuffix } from '../model/labels.js';
 import { JsonSyntaxError } from '../../attributes/json-scanner.js';
 import { flattenJson } from '../stages/json-line.js';
 import { lokiLabelName } from '../../attributes/label-name.js';
@@ -18,9 +19,12 @@ type Parser = 'json' | 'logfmt';
 interface Field {
   readonly values: Set<string>;
   readonly parsers: Set<Parser>;
+  /** The keys down to the field in a line of JSON. */
+  jsonPath?: readonly string[];
   type: FieldType;
 }
 
+const extractedEnd = new RegExp(`${extractedSuffix}$`);
 const maxFields = 1000;
 const maxSample = 5000;
 
@@ -32,10 +36,33 @@ function typeOf(value: string): FieldType {
   return parseBytes(value) === undefined ? 'string' : 'bytes';
 }
 
-/** The fields of a sample of lines: structured metadata, and what json or logfmt finds in the line. */
+interface Found {
+  readonly value: string;
+  readonly parser: Parser;
+  readonly jsonPath?: readonly string[];
+}
+
+/** What json or logfmt finds in a line. */
+function parsed(line: string): Map<string, Found> {
+  const found = new Map<string, Found>();
+  if (line.startsWith('{')) {
+    try {
+      flattenJson(line, (name, value, above, key) =>
+        found.set(name, { value, parser: 'json', jsonPath: [...above, key] }),
+      );
+    } catch (error) {
+      if (!(error instanceof JsonSyntaxError)) throw error;
+    }
+  } else if (line.includes('=')) {
+    scanLogfmt(line, false, (key, value) => found.set(lokiLabelName(key), { value, parser: 'logfmt' }));
+  }
+  return found;
+}
+
+/** The fields of a sample of lines: structured metadata, what the query parsed, and what json or logfmt finds besides. */
 function collect(entries: readonly LogEntry[]): Map<string, Field> {
   const fields = new Map<string, Field>();
-  const add = (name: string, value: string, parser?: Parser) => {
+  const add = (name: string, value: string, from?: Found) => {
     if (value === '' || name.startsWith('__')) return;
     let field = fields.get(name);
     if (!field) {
@@ -44,24 +71,17 @@ function collect(entries: readonly LogEntry[]): Map<string, Field> {
     }
     if (field.values.size === 0) field.type = typeOf(value);
     if (field.values.size < maxSample) field.values.add(value);
-    if (parser) field.parsers.add(parser);
+    if (from) field.parsers.add(from.parser);
+    if (from?.jsonPath) field.jsonPath ??= from.jsonPath;
   };
   for (const { line, labels } of entries) {
+    const found = parsed(line);
     const own = new Set(labels.map(([name]) => name));
-    for (const [name, value, category] of labels) if (category !== 'stream') add(name, value);
-    const parsed = (parser: Parser) => (name: string, value: string) => {
-      if (!own.has(name)) add(name, value, parser);
-    };
-    if (line.startsWith('{')) {
-      try {
-        flattenJson(line, parsed('json'));
-      } catch (error) {
-        if (!(error instanceof JsonSyntaxError)) throw error;
-      }
-    } else if (line.includes('=')) {
-      const found = parsed('logfmt');
-      scanLogfmt(line, false, (key, value) => found(lokiLabelName(key), value));
+    for (const [name, value, category] of labels) {
+      if (category === 'metadata') add(name, value);
+      if (category === 'parsed') add(name, value, found.get(name.replace(extractedEnd, '')));
     }
+    for (const [name, from] of found) if (!own.has(name)) add(name, from.value, from);
   }
   return fields;
 }
@@ -77,11 +97,12 @@ export function detectedFields(request: QueryRequest, limits: QueryLimits): Plan
   const read = sample(params, selection(params, limits));
   const limit = Math.min(params.integer('limit', maxFields), maxFields);
   return async (ctx) => {
-    const fields = [...collect(await read(ctx))].map(([label, { values, parsers, type }]) => ({
+    const fields = [...collect(await read(ctx))].map(([label, { values, parsers, type, jsonPath }]) => ({
       label,
       type,
       cardinality: values.size,
       parsers: parsers.size > 0 ? [...parsers] : null,
+      ...(jsonPath && { jsonPath }),
     }));
     fields.sort((a, b) => b.cardinality - a.cardinality || (a.label < b.label ? -1 : 1));
     return { fields: fields.slice(0, limit), limit };

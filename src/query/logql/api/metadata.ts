@@ -9,7 +9,6 @@ import { and, or } from '../../sql/fragment.js';
 import type { LogExpr } from '../syntax/ast.js';
 import { definitionOf } from '../stages/index.js';
 import { parseLog } from '../syntax/parse.js';
-import { invalid } from '../../server/params.js';
 import { LokiParams } from './params.js';
 import type { Plan } from './queries.js';
 
@@ -74,12 +73,12 @@ export function labelValues(request: QueryRequest, limits: QueryLimits): Plan {
   };
 }
 
-/** GET or POST /loki/api/v1/series: the label sets of the streams that any of `match[]` selects. */
+/** GET or POST /loki/api/v1/series: the label sets of the streams that any of `match[]` selects, of all without one. */
 export function series(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new LokiParams(request);
   const { start, end } = params.range(sixHours, limits.maxRangeMs);
-  const matches = params.all('match', 'match[]').map((text) => selector(text));
-  if (matches.length === 0) throw invalid('match[]', 'it is missing');
+  const given = params.all('match', 'match[]');
+  const matches = given.length === 0 ? [everything] : given.map((text) => selector(text));
   if (matches.length > 50) throw new QueryError('limit', 'parameter "match[]" is given more than 50 times');
   return async (ctx) => {
     const parts: string[] = [];

@@ -20,8 +20,8 @@ import {
 } from './encode.js';
 import { invalid } from '../../server/params.js';
 import { LokiParams } from './params.js';
+import { maxEntries } from './status.js';
 
-const maxEntries = 5000;
 const defaultEntries = 100;
 /** Most steps of a range query, as in Loki and Prometheus. */
 const maxSteps = 11_000;
@@ -32,7 +32,7 @@ export type Plan = (ctx: ExecContext) => Promise<object>;
 
 function entryLimit(params: LokiParams, limits: QueryLimits): number {
   const most = Math.min(maxEntries, limits.maxRows);
-  return params.integer('limit', Math.min(defaultEntries, most), 0, most);
+  return params.integer('limit', Math.min(defaultEntries, most), 1, most);
 }
 
 /** Compiles all patterns and templates, so that a query that can't run is refused before it takes a place. */

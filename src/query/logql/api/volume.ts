@@ -11,6 +11,7 @@ import { invalid as invalidParameter } from '../../server/params.js';
 import { streamed } from '../../server/reply.js';
 import { LokiParams } from './params.js';
 import type { Plan } from './queries.js';
+import { volumeSeries } from './status.js';
 
 /** GET or POST /loki/api/v1/index/stats: counted, not estimated. There are no chunks; the streams stand for them. */
 export function indexStats(request: QueryRequest, limits: QueryLimits): Plan {
@@ -44,7 +45,7 @@ function volumeExpr(log: LogExpr, params: LokiParams, range: number): { expr: Me
   const bytes: MetricExpr = { kind: 'range', op: 'bytes_over_time', log, range, offset: 1 };
   return {
     expr: { kind: 'vector', op: 'sum', expr: bytes, grouping: { without: false, labels } },
-    limit: params.integer('limit', 100),
+    limit: params.integer('limit', volumeSeries),
   };
 }
 

@@ -4,6 +4,23 @@ import { itGives, itRefuses } from './cases.test.support.js';
 describe('LogQL line_format', () => {
   itGives([
     [
+      '| line_format `{{ html "<a b=\'1\'>&" }} {{ js "a\'b<\\n" 1 2 }} {{ urlquery "a b&" 1 }}`',
+      'x',
+      { line: "&lt;a b=&#39;1&#39;&gt;&amp; a\\'b\\u003C\\u000A1 2 a+b%261" },
+    ],
+    [
+      '| line_format `{{ slice "hello" 1 3 }} {{ slice "hello" 3 }} {{ slice (fromJson "[1,2,3]") 1 }}`',
+      'x',
+      { line: 'el lo [2 3]' },
+    ],
+    ['| line_format `{{ slice "abc" 2 1 }}`', 'x', { labels: { __error__: 'TemplateFormatErr' } }],
+    ['| line_format `{{ substr 4 5 "abc" }}`', 'x', { labels: { __error__: 'TemplateFormatErr' } }],
+    [
+      '| line_format `{{ trunc 2 "äbc" }} {{ trunc 3 "äbc" }} {{ trunc 1 "ä" }} {{ trunc -9 "abc" }} {{ substr 2 9 "äbc" }}`',
+      'x',
+      { line: 'ä äb \uFFFD abc bc' },
+    ],
+    [
       '| json | app_extracted="j" | line_format "{{.trace_id}} {{.trace_id_extracted}}"',
       '{"trace_id":"j","app":"j"}',
       { line: 't1 j', labels: { app_extracted: 'j', trace_id_extracted: 'j' } },

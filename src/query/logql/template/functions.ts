@@ -2,6 +2,8 @@ import type { RE2JS } from 're2js';
 import { parseBytes, parseDuration } from '../grammar/units.js';
 import { compileRegex } from '../../text/re2.js';
 import type { Row } from '../pipeline/stage.js';
+import { byteLength, byteSlice } from './bytes.js';
+import { escapeHtml, escapeJs } from './escapes.js';
 import { formatValue, sprintf } from './format.js';
 import { formatTime, parseTime } from './time.js';
 import { isList, isMap, isTime, TemplateError, truth, typeName, type GoTime, type Value } from './value.js';
@@ -152,13 +154,16 @@ define('repeat', 2, 2, ([count, value]) => {
   return text(value).repeat(times);
 });
 define('trunc', 2, 2, ([count, value]) => {
-  const [length, chars] = [Number(int(count)), characters(text(value))];
-  return (length < 0 ? chars.slice(length) : chars.slice(0, length)).join('');
+  const [wanted, whole] = [Number(int(count)), text(value)];
+  const length = byteLength(whole);
+  if (wanted < 0) return length + wanted > 0 ? byteSlice(whole, length + wanted, length) : whole;
+  return length > wanted ? byteSlice(whole, 0, wanted) : whole;
 });
 define('substr', 3, 3, ([from, to, value]) => {
-  const [start, end, chars] = [Number(int(from)), Number(int(to)), characters(text(value))];
-  if (start < 0) return chars.slice(0, Math.max(0, end)).join('');
-  return chars.slice(start, end < 0 ? undefined : Math.max(start, end)).join('');
+  const [start, end, whole] = [Number(int(from)), Number(int(to)), text(value)];
+  const length = byteLength(whole);
+  if (start < 0) return byteSlice(whole, 0, end);
+  return byteSlice(whole, start, end < 0 || end > length ? length : end);
 });
 define('alignLeft', 2, 2, ([count, value]) =>
   align(value, count, (chars, width) => chars.slice(0, width), 'end'),
@@ -198,7 +203,8 @@ strings('count', 2, (pattern, value) => {
 });
 strings('b64enc', 1, (value) => Buffer.from(value).toString('base64'));
 strings('b64dec', 1, (value) => Buffer.from(value, 'base64').toString());
-strings('urlencode urlquery', 1, (value) => new URLSearchParams({ v: value }).toString().slice(2));
+const urlencode = (value: string) => new URLSearchParams({ v: value }).toString().slice(2);
+strings('urlencode', 1, urlencode);
 strings('urldecode', 1, (value) => {
   try {
     return decodeURIComponent(value.replaceAll('+', ' '));
@@ -297,14 +303,17 @@ strings('unixToTime', 1, (value) => {
 
 // Built-ins of text/template
 define('printf', 1, 50, ([format, ...args]) => bounded(sprintf(text(format), args)));
-define('print', 0, 50, (args) =>
+const print = (args: readonly Value[]) =>
   args
     .map((arg, i) => {
       const apart = i > 0 && typeof arg !== 'string' && typeof args[i - 1] !== 'string';
       return (apart ? ' ' : '') + formatValue(arg);
     })
-    .join(''),
-);
+    .join('');
+define('print', 0, 50, print);
+define('html', 0, 50, (args) => bounded(escapeHtml(print(args))));
+define('js', 0, 50, (args) => bounded(escapeJs(print(args))));
+define('urlquery', 0, 50, (args) => bounded(urlencode(print(args))));
 define('println', 0, 50, (args) => `${args.map(formatValue).join(' ')}\n`);
 define('and or', 1, 50, () => undefined);
 define('not', 1, 1, ([value]) => !truth(value));
@@ -330,6 +339,14 @@ define('index', 1, 50, ([value, ...keys]) =>
     throw new TemplateError(`can't index item of type ${typeName(at)}`);
   }, value),
 );
+define('slice', 1, 3, ([value, from, to]) => {
+  const place = (at: Value, otherwise: number) => (at === undefined ? otherwise : Number(int(at)));
+  if (typeof value === 'string') return byteSlice(value, place(from, 0), place(to, byteLength(value)));
+  if (!isList(value)) throw new TemplateError(`can't slice item of type ${typeName(value)}`);
+  const [start, end] = [place(from, 0), place(to, value.length)];
+  if (start < 0 || end > value.length || start > end) throw new TemplateError('slice: index out of range');
+  return value.slice(start, end);
+});
 
 function order(a: Value, b: Value): number {
   const kind = (value: Value) => (typeof value === 'bigint' ? 'int' : typeName(value));

@@ -1,0 +1,35 @@
+import type { QueryLimits } from '../../server/guard.js';
+
+/** Most entries of a log query. */
+export const maxEntries = 5000;
+/** Most series of a volume, unless the request says otherwise. */
+export const volumeSeries = 100;
+
+/** What Loki's ruler says where there are no rules; this server alerts nobody. By path, in Loki's shapes. */
+export const rulerAnswers: ReadonlyMap<string, object> = new Map([
+  ['/prometheus/api/v1/rules', { status: 'success', data: { groups: [] }, errorType: '', error: '' }],
+  ['/prometheus/api/v1/alerts', { status: 'success', data: { alerts: [] }, errorType: '', error: '' }],
+]);
+
+/** No rule groups, as YAML. */
+export const noRuleGroups = '{}\n';
+
+/** GET /loki/api/v1/drilldown-limits: what Grafana's Logs Drilldown may ask for (pkg/querier/queryrange in Loki). */
+export function drilldownLimits(limits: QueryLimits, version: string): object {
+  const duration = (ms: number) => `${Math.round(ms / 1000)}s`;
+  return {
+    limits: {
+      discover_log_levels: true,
+      max_entries_limit_per_query: Math.min(maxEntries, limits.maxRows),
+      max_query_length: duration(limits.maxRangeMs),
+      max_query_range: duration(limits.maxRangeMs),
+      max_query_series: limits.maxSeries,
+      query_timeout: duration(limits.timeoutMs),
+      retention_period: duration(limits.retentionMs),
+      volume_enabled: true,
+      volume_max_series: volumeSeries,
+    },
+    pattern_ingester_enabled: true,
+    version,
+  };
+}
