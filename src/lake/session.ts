@@ -59,6 +59,8 @@ export interface MetadataRequest {
   readonly where: string;
   /** How many rows and bytes each has is asked too. */
   readonly weighed: boolean;
+  /** Only of use where next to nothing has to be read for it. */
+  readonly cheaply?: boolean;
 }
 
 export interface ReadSession {

@@ -7,7 +7,6 @@ import { layoutOf, metadataKinds, type MetadataKind } from './layout.js';
 import { addFile, createTables, keepOnly, TooMany } from './store.js';
 import { MetadataView, type LiveFiles, type RunSql } from './view.js';
 
-export { unkept, type MetadataKind } from './layout.js';
 export type { MetadataView } from './view.js';
 
 /** The instance's connections, of which the cache takes one while it reads files. */
@@ -202,22 +201,23 @@ export class MetadataCache {
     const known = kept.live.get(table);
     if (known?.snapshot === snapshot) return known.files;
     const list = await run(
-      `SELECT data_file, delete_file IS NOT NULL FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')`,
+      `SELECT data_file, delete_file IS NOT NULL, data_file_size_bytes FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')`,
     );
     const inlined = await run(
-      `SELECT 1 FROM lake.main.${ident(table)} WHERE starts_with(filename, 'ducklake_inlined_data_') LIMIT 1`,
+      `SELECT count(*) FROM lake.main.${ident(table)} WHERE starts_with(filename, 'ducklake_inlined_data_')`,
     );
     const files: LiveFiles = {
-      paths: list.map(([path]) => path as string),
+      sizes: new Map(list.map(([path, , bytes]) => [path as string, Number(bytes)])),
       touched: new Set(list.filter(([, touched]) => touched === true).map(([path]) => path as string)),
-      inlined: inlined.length > 0,
+      inlined: Number(inlined[0]?.[0] ?? 0),
       validFrom: kept.validFrom.get(table) ?? 0n,
     };
     kept.live.set(table, { snapshot, files });
     return files;
   }
 
-  #want(kept: Kept, kind: MetadataKind, { paths, touched }: LiveFiles): void {
+  #want(kept: Kept, kind: MetadataKind, { sizes, touched }: LiveFiles): void {
+    const paths = [...sizes.keys()];
     this.#wanted.set(
       kind,
       paths.filter((path) => !touched.has(path)),

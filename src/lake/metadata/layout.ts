@@ -70,6 +70,10 @@ const series = [
   ...promotedColumns('metrics').map((promoted) => promoted.column),
 ];
 
+const resourceColumns = promotedColumns('traces')
+  .filter(({ from }) => from === 'resource')
+  .map((promoted) => promoted.column);
+
 const streams = [
   ...service,
   ...promotedColumns('logs').map((promoted) => promoted.column),
@@ -88,7 +92,11 @@ const layouts: Readonly<Record<MetadataKind, MetadataLayout>> = {
       ]),
     ),
   ),
-  span_resources: labelSets('spans', [...service, 'resource_attributes', ...scope, 'span_name'], times.spans),
+  span_resources: labelSets(
+    'spans',
+    [...service, ...resourceColumns, 'resource_attributes', ...scope, 'span_name'],
+    times.spans,
+  ),
   span_keys: attributeKeys(
     'spans',
     times.spans,
@@ -119,6 +127,10 @@ export const metadataKinds = Object.keys(layouts) as MetadataKind[];
 
 export function layoutOf(kind: MetadataKind): MetadataLayout {
   return layouts[kind];
+}
+
+export function metadataColumns(kind: MetadataKind): ReadonlySet<string> {
+  return new Set(layouts[kind].columns.map(({ name }) => name));
 }
 
 /** The same from the table alone: each row by itself. `where` selects the rows. */

@@ -8,11 +8,12 @@ export type RunSql = (sql: string) => Promise<unknown[][]>;
 
 /** The files of a table at one snapshot. */
 export interface LiveFiles {
-  readonly paths: readonly string[];
+  /** By path, bytes. */
+  readonly sizes: ReadonlyMap<string, number>;
   /** Those that have a file of deletions beside them, which is not looked into. */
   readonly touched: ReadonlySet<string>;
-  /** Rows are in the catalog too. */
-  readonly inlined: boolean;
+  /** Rows that are in the catalog. */
+  readonly inlined: number;
   /** What was kept before this snapshot may still have rows that were deleted since. */
   readonly validFrom: bigint;
 }
@@ -26,6 +27,14 @@ interface KeptFile {
 
 /** DuckLake's virtual column tells where a row is; of rows in the catalog it has the name of a table. */
 const isInlined = `starts_with(filename, 'ducklake_inlined_data_')`;
+
+const cheapBytes = 2 * 1024 * 1024;
+const cheapRows = 20_000;
+
+function isCheap({ sizes, inlined }: LiveFiles, unread: readonly string[]): boolean {
+  const bytes = unread.reduce((sum, path) => sum + (sizes.get(path) ?? 0), 0);
+  return inlined <= cheapRows && bytes <= cheapBytes;
+}
 
 /** The metadata of one snapshot: what is kept of its files, and which of them must be read. */
 export class MetadataView {
@@ -44,18 +53,19 @@ export class MetadataView {
     const inside: number[] = [];
     const partial: KeptFile[] = [];
     const unread: string[] = [];
-    for (const path of live.paths) {
+    for (const path of live.sizes.keys()) {
       const file = live.touched.has(path) ? undefined : kept.get(path);
       if (file === undefined) unread.push(path);
       else if (file.first >= from && file.last < until) inside.push(file.file);
       else if (file.last >= from && file.first < until) partial.push(file);
     }
-    if (unread.length === live.paths.length && unread.length > 0) return null;
+    if (unread.length === live.sizes.size && unread.length > 0) return null;
     const parts = request.weighed
       ? await this.#weighed(request, inside, partial)
       : await this.#present(request, inside, partial, unread);
+    if (request.cheaply && !isCheap(live, unread)) return null;
     if (unread.length > 0) parts.push(rows(request, `filename IN ${textList(unread)}`));
-    if (live.inlined) parts.push(rows(request, isInlined));
+    if (live.inlined > 0) parts.push(rows(request, isInlined));
     if (parts.length === 0) parts.push(rows(request, 'FALSE'));
     return `(${parts.join(' UNION ALL ')})`;
   }

@@ -6,7 +6,7 @@ import { detectedLabels, labels, labelValues, series } from './api/metadata.js';
 import { formatQuery, queryInstant, queryRange, type Plan } from './api/queries.js';
 import { indexStats, indexVolume, indexVolumeRange } from './api/volume.js';
 import { newStats } from './exec/context.js';
-import { KeyHints } from './model/attributes.js';
+import { AttributeKeys, KeyHints } from './model/attributes.js';
 
 type Check = (request: QueryRequest, limits: QueryLimits) => Plan;
 
@@ -34,7 +34,7 @@ export function logqlEndpoints(hints = new KeyHints()): Endpoints {
     (request, limits) => {
       const plan = check(request, limits);
       return async (ctx) => {
-        const answer = await plan({ ...ctx, hints, stats: newStats() });
+        const answer = await plan({ ...ctx, keys: new AttributeKeys(hints), stats: newStats() });
         return 'body' in answer ? (answer as QueryAnswer) : json(answer);
       };
     };

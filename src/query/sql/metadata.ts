@@ -1,4 +1,4 @@
-import { unkept, type MetadataKind } from '../../lake/metadata/index.js';
+import { unkept, type MetadataKind } from '../../lake/metadata/layout.js';
 import type { ReadSession } from '../../lake/session.js';
 
 /** Nanoseconds since the epoch: `from` (included) and `until` (not included). */

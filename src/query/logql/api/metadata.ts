@@ -4,8 +4,11 @@ import type { QueryLimits } from '../../server/guard.js';
 import type { ExecContext } from '../exec/context.js';
 import { logConditions } from '../exec/logs.js';
 import { streamColumns, streamSql } from '../model/columns.js';
-import { labelSql } from '../model/names.js';
-import { and, or } from '../../sql/fragment.js';
+import { isOfStreams, labelSql } from '../model/names.js';
+import { metadataWindow } from '../plan/range.js';
+import { selectorSql } from '../plan/pipeline.js';
+import { and } from '../../sql/fragment.js';
+import { metadataSource } from '../../sql/metadata.js';
 import type { LogExpr } from '../syntax/ast.js';
 import { definitionOf } from '../stages/index.js';
 import { parseLog } from '../syntax/parse.js';
@@ -39,15 +42,42 @@ export async function whereSql({ log, from, to }: Selection, ctx: ExecContext): 
   return and((await logConditions({ log: { ...log, stages }, from, to }, ctx)).where);
 }
 
+interface Source {
+  readonly from: string;
+  readonly where: string;
+}
+
+/**
+ * Where these labels of the selected records are read from: the metadata of streams where they tell them. `weighed`: with
+ * `records` and `bytes`.
+ */
+export async function streamSource(
+  query: Selection,
+  names: readonly string[],
+  ctx: ExecContext,
+  weighed = false,
+): Promise<Source> {
+  const { log, from, to } = query;
+  const window = metadataWindow(from, to);
+  await ctx.keys.learn(ctx.session, names, window);
+  if (log.stages.length === 0 && isOfStreams(names, log.matchers, ctx.keys)) {
+    const source = await metadataSource(ctx.session, 'log_streams', window, weighed);
+    return { from: source, where: and(selectorSql(log.matchers, ctx.keys)) };
+  }
+  const rows = weighed
+    ? '(SELECT *, 1 AS records, coalesce(strlen(body), 0) AS bytes FROM lake.logs)'
+    : 'lake.logs';
+  return { from: rows, where: await whereSql(query, ctx) };
+}
+
 /** GET /loki/api/v1/labels: stream labels with a value in the range, and `level`. */
 export function labels(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new LokiParams(request);
   const query = selection(params, limits);
   return async (ctx) => {
     const columns = streamColumns.map((name) => `bool_or(${streamSql(name)} IS NOT NULL) AS ${name}`);
-    const [row] = await ctx.session.rows(
-      `SELECT ${columns.join(', ')} FROM lake.logs WHERE ${await whereSql(query, ctx)}`,
-    );
+    const { from, where } = await streamSource(query, streamColumns, ctx);
+    const [row] = await ctx.session.rows(`SELECT ${columns.join(', ')} FROM ${from} WHERE ${where}`);
     const present = new Map(Object.entries(row ?? {}));
     const names = streamColumns.filter((name) => present.get(name) === true);
     return { status: 'success', data: names.length > 0 ? [...names, 'level'].sort() : [] };
@@ -61,11 +91,10 @@ export function labelValues(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new LokiParams(request);
   const query = selection(params, limits);
   return async (ctx) => {
-    const where = await whereSql(query, ctx);
-    await ctx.hints.learn(ctx.session, [name], where);
-    const sql = labelSql(name, ctx.hints);
+    const { from, where } = await streamSource(query, [name], ctx);
+    const sql = labelSql(name, ctx.keys);
     const rows = await ctx.session.rows(
-      `SELECT DISTINCT ${sql} AS value FROM lake.logs WHERE ${where} AND coalesce(${sql}, '') <> '' ORDER BY 1`,
+      `SELECT DISTINCT ${sql} AS value FROM ${from} WHERE ${where} AND coalesce(${sql}, '') <> '' ORDER BY 1`,
       [],
       limits.maxRows,
     );
@@ -81,11 +110,15 @@ export function series(request: QueryRequest, limits: QueryLimits): Plan {
   const matches = given.length === 0 ? [everything] : given.map((text) => selector(text));
   if (matches.length > 50) throw new QueryError('limit', 'parameter "match[]" is given more than 50 times');
   return async (ctx) => {
-    const parts: string[] = [];
-    for (const log of matches) parts.push(await whereSql({ log, from: start, to: end }, ctx));
+    const sources: Source[] = [];
+    for (const log of matches) {
+      sources.push(await streamSource({ log, from: start, to: end }, streamColumns, ctx));
+    }
     const columns = streamColumns.map((name) => `${streamSql(name)} AS ${name}`).join(', ');
     const rows = await ctx.session.rows(
-      `SELECT DISTINCT ${columns} FROM lake.logs WHERE ${or(parts)} ORDER BY ALL`,
+      sources
+        .map(({ from, where }) => `SELECT DISTINCT ${columns} FROM ${from} WHERE ${where}`)
+        .join(' UNION ') + ' ORDER BY ALL',
       [],
       Math.min(limits.maxRows, limits.maxSeries),
     );
@@ -101,12 +134,10 @@ export function detectedLabels(request: QueryRequest, limits: QueryLimits): Plan
   const params = new LokiParams(request);
   const query = selection(params, limits);
   return async (ctx) => {
-    const columns = [...streamColumns, 'level'].map(
-      (name) => `count(DISTINCT ${labelSql(name, ctx.hints)})::INTEGER AS ${name}`,
-    );
-    const [row] = await ctx.session.rows(
-      `SELECT ${columns.join(', ')} FROM lake.logs WHERE ${await whereSql(query, ctx)}`,
-    );
+    const names = [...streamColumns, 'level'];
+    const { from, where } = await streamSource(query, names, ctx);
+    const columns = names.map((name) => `count(DISTINCT ${labelSql(name, ctx.keys)})::INTEGER AS ${name}`);
+    const [row] = await ctx.session.rows(`SELECT ${columns.join(', ')} FROM ${from} WHERE ${where}`);
     const found = Object.entries(row ?? {}).filter(([, cardinality]) => Number(cardinality) > 0);
     return { detectedLabels: found.map(([label, cardinality]) => ({ label, cardinality })) };
   };

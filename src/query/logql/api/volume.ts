@@ -6,7 +6,7 @@ import { streamColumns, streamSql } from '../model/columns.js';
 import type { LogExpr, MetricExpr } from '../syntax/ast.js';
 import { gridOf, type Steps } from '../plan/steps.js';
 import { instantSeries, matrixSeries, seriesAnswer } from './encode.js';
-import { selection, whereSql } from './metadata.js';
+import { selection, streamSource } from './metadata.js';
 import { invalid as invalidParameter } from '../../server/params.js';
 import { streamed } from '../../server/reply.js';
 import { LokiParams } from './params.js';
@@ -18,9 +18,10 @@ export function indexStats(request: QueryRequest, limits: QueryLimits): Plan {
   const query = selection(new LokiParams(request), limits);
   return async (ctx) => {
     const stream = streamColumns.map((name) => `coalesce(${streamSql(name)}, '')`).join(', ');
+    const { from, where } = await streamSource(query, streamColumns, ctx, true);
     const [row] = await ctx.session.rows(
-      `SELECT count(*)::DOUBLE AS entries, coalesce(sum(strlen(body)), 0)::DOUBLE AS bytes, ` +
-        `approx_count_distinct((${stream}))::DOUBLE AS streams FROM lake.logs WHERE ${await whereSql(query, ctx)}`,
+      `SELECT coalesce(sum(records), 0)::DOUBLE AS entries, coalesce(sum(bytes), 0)::DOUBLE AS bytes, ` +
+        `approx_count_distinct((${stream}))::DOUBLE AS streams FROM ${from} WHERE ${where}`,
     );
     return {
       streams: row?.['streams'],

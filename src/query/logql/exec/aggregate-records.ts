@@ -38,7 +38,7 @@ export async function aggregateRecords(query: RangeQuery, ctx: MetricContext): P
     `(time_unix_nano - ${origin})::DOUBLE`,
     needsTime ? 'time_unix_nano' : '0::BIGINT',
     needsLine ? 'body' : 'NULL::VARCHAR',
-    ...(names ? names.map((name) => ownSql(name, ctx.hints)) : recordColumns),
+    ...(names ? names.map((name) => ownSql(name, ctx.keys)) : recordColumns),
   ];
   const ordered = expr.op === 'first_over_time' || expr.op === 'last_over_time' || expr.op === 'rate_counter';
   const sql =

@@ -1,12 +1,12 @@
 import type { SeriesContext } from '../../series/context.js';
 import { Yielder } from '../../series/yielder.js';
 import type { QueryContext } from '../../server/guard.js';
-import type { KeyHints } from '../model/attributes.js';
+import type { AttributeKeys } from '../model/attributes.js';
 import { gridOf, type Steps } from '../plan/steps.js';
 
 /** What the executors need of one query. */
 export interface ExecContext extends QueryContext {
-  readonly hints: KeyHints;
+  readonly keys: AttributeKeys;
   /** Figures for the `stats` object of the answer. */
   readonly stats: ExecStats;
 }

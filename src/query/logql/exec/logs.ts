@@ -3,7 +3,7 @@ import { compilePipeline } from '../stages/index.js';
 import type { Category, RowLabels } from '../model/labels.js';
 import { RecordDecoder, recordColumns } from '../model/record.js';
 import { and, or } from '../../sql/fragment.js';
-import { fromBefore } from '../plan/range.js';
+import { fromBefore, metadataWindow } from '../plan/range.js';
 import { queryNames } from '../plan/labels-read.js';
 import { pipelineSql, selectorSql } from '../plan/pipeline.js';
 import { Yielder } from '../../series/yielder.js';
@@ -35,9 +35,9 @@ interface Place {
 export async function logConditions(query: Pick<LogQuery, 'log' | 'from' | 'to'>, ctx: ExecContext) {
   const { log, from, to } = query;
   const time = fromBefore(from, to);
-  await ctx.hints.learn(ctx.session, queryNames(log), and(time));
-  const pipeline = pipelineSql(log.stages, ctx.hints);
-  return { pipeline, where: [...time, ...selectorSql(log.matchers, ctx.hints), ...pipeline.conditions] };
+  await ctx.keys.learn(ctx.session, queryNames(log), metadataWindow(from, to));
+  const pipeline = pipelineSql(log.stages, ctx.keys);
+  return { pipeline, where: [...time, ...selectorSql(log.matchers, ctx.keys), ...pipeline.conditions] };
 }
 
 /**

@@ -2,16 +2,16 @@ import { absent } from '../../series/absent.js';
 import type { Grouping } from '../../series/aggregate.js';
 import { checkSize } from '../../series/context.js';
 import { anyPresent, emptySeries, type StepSeries } from '../../series/series.js';
-import { and } from '../../sql/fragment.js';
 import { always } from '../model/names.js';
 import { aliases } from '../model/labels.js';
-import { afterUntil } from '../plan/range.js';
+import { afterUntil, metadataWindow } from '../plan/range.js';
 import { queryNames } from '../plan/labels-read.js';
 import { pipelineSql, selectorSql } from '../plan/pipeline.js';
 import { definitionOf, stageNames, type Stage } from '../stages/index.js';
 import type { RangeExpr } from '../syntax/ast.js';
 import { aggregateInSql } from './aggregate-in-sql.js';
 import { aggregateRecords } from './aggregate-records.js';
+import { aggregateStreams } from './aggregate-streams.js';
 import { aggregatorOf } from './aggregators.js';
 import type { MetricContext } from './context.js';
 import type { PartialSeries } from './partial-series.js';
@@ -67,7 +67,10 @@ export async function evaluateRange(
   pushed: Grouping | undefined,
 ): Promise<StepSeries[]> {
   const query = await rangeQuery(ctx, expr, pushed);
-  const found = (await aggregateInSql(query, ctx)) ?? (await aggregateRecords(query, ctx));
+  const found =
+    (await aggregateStreams(query, ctx)) ??
+    (await aggregateInSql(query, ctx)) ??
+    (await aggregateRecords(query, ctx));
   const series = await overWindows(ctx, query, found);
   return expr.op === 'absent_over_time' ? absent(ctx, expr.log.matchers, series) : series;
 }
@@ -86,9 +89,10 @@ async function rangeQuery(
   const origin = steps.start - offset - BigInt(expr.range);
   const end = steps.start - offset + BigInt(steps.step) * BigInt(steps.count - 1);
   const time = afterUntil(origin, end);
-  await ctx.hints.learn(ctx.session, queryNames(expr.log, expr.unwrap, by ?? []), and(time));
+  const window = metadataWindow(origin + 1n, end + 1n);
+  await ctx.keys.learn(ctx.session, queryNames(expr.log, expr.unwrap, by ?? []), window);
   const stages = usefulStages(expr, grouping);
-  const pipeline = pipelineSql(stages, ctx.hints);
+  const pipeline = pipelineSql(stages, ctx.keys);
   const gap = steps.count > 1 && steps.step > expr.range;
   return {
     expr,
@@ -97,11 +101,12 @@ async function rangeQuery(
     where: [
       ...time,
       ...(gap ? [`(time_unix_nano - ${origin} - 1) % ${steps.step} < ${expr.range}`] : []),
-      ...selectorSql(expr.log.matchers, ctx.hints),
+      ...selectorSql(expr.log.matchers, ctx.keys),
       ...pipeline.conditions,
     ],
     grouping,
     aggregator: aggregatorOf(expr.op, expr.unwrap !== undefined, expr.parameter),
+    window,
     buckets: bucketsOf(expr.range, steps.step, steps.count),
     origin,
     // Series of a few labels may be many, as long as the query reduces them.

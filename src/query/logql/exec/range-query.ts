@@ -1,5 +1,6 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { Grouping } from '../../series/aggregate.js';
+import type { MetadataWindow } from '../../sql/metadata.js';
 import type { PipelineSql } from '../pipeline/scope.js';
 import type { Stage } from '../stages/index.js';
 import type { RangeExpr } from '../syntax/ast.js';
@@ -13,6 +14,8 @@ export interface RangeQuery {
   readonly pipeline: PipelineSql;
   /** Conditions on records, time included. */
   readonly where: readonly string[];
+  /** All of the time that is read. */
+  readonly window: MetadataWindow;
   readonly grouping: Grouping | undefined;
   readonly aggregator: Aggregator<unknown>;
   readonly buckets: Buckets;

@@ -1,8 +1,10 @@
 import type { ReadSession } from '../../../lake/session.js';
 import { eachLeaf } from '../../attributes/each-attribute.js';
 import { lokiLabelName } from '../../attributes/label-name.js';
-import { attributeColumns, columnKeys, type AttributeColumn } from './columns.js';
+import { extractedSuffix } from './labels.js';
+import { attributeColumns, columnKeys, streamColumns, type AttributeColumn } from './columns.js';
 import { literal as text } from '../../sql/literal.js';
+import type { MetadataWindow } from '../../sql/metadata.js';
 
 const maxKeys = 20_000;
 const sampleRows = 1000;
@@ -69,6 +71,81 @@ function jsonPath(path: readonly string[]): string {
 
 const columnPaths: ReadonlySet<string> = new Set([...columnKeys].map((key) => jsonPath([key])));
 
+/**
+ * The keys that attributes have as far as one query needs them. Where the metadata cache has those of the query's window they
+ * are all there are, and SQL need not look for other spellings, nor read attributes that have none.
+ */
+export class AttributeKeys {
+  /** By column, the paths of each label name. Null: not known. */
+  #all: ReadonlyMap<AttributeColumn, KnownKeys> | null | undefined;
+
+  constructor(private readonly hints: KeyHints) {}
+
+  /** Before SQL about these names is made; of several windows in one query, all of them. */
+  async learn(session: ReadSession, names: readonly string[], window: MetadataWindow): Promise<void> {
+    const needed = names.filter(
+      (name) => !streamColumns.includes(name) || names.includes(`${name}${extractedSuffix}`),
+    );
+    if (needed.length === 0) return;
+    if (this.#all !== null) this.#all = await allKeys(session, window, this.#all);
+    const unknown = needed.filter((name) => attributeColumns.some((column) => !this.paths(name, column)));
+    await this.hints.learn(session, unknown, window.where);
+  }
+
+  /** Every path in a column that gives this label name; undefined when that is not known. */
+  paths(name: string, column: AttributeColumn): readonly string[] | undefined {
+    const known = this.#all?.get(column);
+    return known === undefined || known.nested ? undefined : (known.paths.get(name) ?? []);
+  }
+
+  /** No record of the window has such an attribute. */
+  lacks(name: string): boolean {
+    return attributeColumns.every((column) => this.paths(name, column)?.length === 0);
+  }
+
+  /** Where attributes of this name were seen, whatever the column. */
+  seen(name: string): readonly string[] {
+    return this.hints.keys(name);
+  }
+}
+
+interface KnownKeys {
+  readonly paths: Map<string, string[]>;
+  /** Some value is an object, whose members are labels as well. */
+  nested: boolean;
+}
+
+/** The keys of a window, together with those of an earlier one; null when reading them would be work of its own. */
+async function allKeys(
+  session: ReadSession,
+  { from, until, where }: MetadataWindow,
+  before: ReadonlyMap<AttributeColumn, KnownKeys> | undefined,
+): Promise<ReadonlyMap<AttributeColumn, KnownKeys> | null> {
+  const request = { kind: 'log_keys', from, until, where, weighed: false, cheaply: true } as const;
+  const source = (await session.metadata?.(request)) ?? null;
+  if (source === null) return null;
+  const all = before ?? new Map(attributeColumns.map((name) => [name, { paths: new Map(), nested: false }]));
+  for await (const chunk of session.stream(
+    `SELECT DISTINCT origin, key FROM ${source} LIMIT ${maxKeys + 1}`,
+  )) {
+    for (let r = 0; r < chunk.rowCount; r++) {
+      const [column, key] = [chunk.columns[0]?.[r] as AttributeColumn, chunk.columns[1]?.[r] as string];
+      const known = all.get(column);
+      if (!known) continue;
+      if (key === '') known.nested = true;
+      else if (column !== 'resource_attributes' || !columnKeys.has(key)) add(known.paths, key);
+    }
+  }
+  const count = [...all.values()].reduce((sum, { paths }) => sum + paths.size, 0);
+  return count > maxKeys ? null : all;
+}
+
+function add(paths: Map<string, string[]>, key: string): void {
+  const [name, path] = [lokiLabelName(key), jsonPath([key])];
+  const known = paths.get(name) ?? [];
+  if (!known.includes(path)) paths.set(name, [...known, path]);
+}
+
 /** Matches a key, as it is written in JSON, that gives this label name. */
 function keyPattern(name: string): string {
   // A lone asterisk would be taken for a wildcard.
@@ -81,13 +158,19 @@ function keyPattern(name: string): string {
 /** Nullable VARCHAR: the attribute of this label name, whatever its key, from the first column that has it. */
 export function attributeSql(
   name: string,
-  hints: readonly string[],
+  known: AttributeKeys,
   columns: readonly AttributeColumn[] = attributeColumns,
 ): string {
   const plain = !name.includes('_');
   const usual = jsonPath([plain ? name : name.replaceAll('_', '.')]);
+  const hints = known.seen(name);
   const keys = plain || hints.length === 0 ? [usual] : hints.slice(0, 4);
   const parts = columns.flatMap((column) => {
+    const paths = known.paths(name, column);
+    // Of two keys that become one name a record shows the one that it has first.
+    if (paths !== undefined && paths.length < 2) {
+      return paths.map((path) => `json_extract_string(${column}, ${text(path)})`);
+    }
     const shown = keys.filter((key) => column !== 'resource_attributes' || !columnPaths.has(key));
     const direct = shown.map((key) => `json_extract_string(${column}, ${text(key)})`);
     if (plain) return direct;
@@ -108,9 +191,13 @@ export function attributeSql(
       `json_extract_string(${column}, '$.' || ${found}) END`;
     return [...direct, other];
   });
-  return parts.length === 0
-    ? 'NULL::VARCHAR'
-    : parts.length === 1
-      ? (parts[0] as string)
-      : `coalesce(${parts.join(', ')})`;
+  return firstOf(parts);
+}
+
+const missing = 'NULL::VARCHAR';
+
+/** The first of the expressions that is not NULL. */
+export function firstOf(parts: readonly string[]): string {
+  const some = parts.filter((part) => part !== missing);
+  return some.length > 1 ? `coalesce(${some.join(', ')})` : (some[0] ?? missing);
 }

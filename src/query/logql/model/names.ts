@@ -1,6 +1,12 @@
 import { aliases, extractedSuffix } from './labels.js';
-import { attributeSql, type KeyHints } from './attributes.js';
-import { metadataColumns, streamColumns, streamSql } from './columns.js';
+import { attributeSql, firstOf, type AttributeKeys } from './attributes.js';
+import {
+  attributeColumns,
+  metadataColumns,
+  streamColumns,
+  streamSql,
+  type AttributeColumn,
+} from './columns.js';
 
 const metadata = new Map(metadataColumns.map(({ name, sql }) => [name, sql]));
 
@@ -12,21 +18,47 @@ export function isStreamLabel(name: string): boolean {
 export const always: ReadonlySet<string> = new Set(['service_name', 'detected_level']);
 
 /** Nullable VARCHAR expression of a label that a record itself has under this very name. */
-export function ownSql(name: string, hints: KeyHints): string {
+export function ownSql(name: string, keys: AttributeKeys): string {
   if (isStreamLabel(name)) return streamSql(name);
   const column = metadata.get(name);
   const base = name.endsWith(extractedSuffix) ? name.slice(0, -extractedSuffix.length) : '';
   if (isStreamLabel(base)) {
-    return `coalesce(${attributeSql(base, hints.keys(base))}, ${attributeSql(name, hints.keys(name))})`;
+    return firstOf([attributeSql(base, keys), attributeSql(name, keys)]);
   }
   if (name === 'detected_level') return column as string;
-  const attribute = attributeSql(name, hints.keys(name));
-  return column === undefined ? attribute : `coalesce(${column}, ${attribute})`;
+  const attribute = attributeSql(name, keys);
+  return column === undefined ? attribute : firstOf([column, attribute]);
 }
 
 /** As `ownSql`, with the label that the name stands for where a record has none of its own. */
-export function labelSql(name: string, hints: KeyHints): string {
+export function labelSql(name: string, keys: AttributeKeys): string {
   const alias = aliases.get(name);
-  const own = ownSql(name, hints);
-  return alias === undefined ? own : `coalesce(${own}, ${ownSql(alias, hints)})`;
+  const own = ownSql(name, keys);
+  return alias === undefined ? own : firstOf([own, ownSql(alias, keys)]);
+}
+
+/**
+ * The columns in whose JSON text a label's value can be found; undefined for labels that are also elsewhere, or
+ * whose key is not known to be in one of few.
+ */
+export function attributeTexts(name: string, keys: AttributeKeys): readonly AttributeColumn[] | undefined {
+  const elsewhere = isStreamLabel(name) || metadata.has(name) || aliases.has(name);
+  if (elsewhere || name.endsWith(extractedSuffix)) return undefined;
+  return attributeColumns.filter((column) => keys.paths(name, column)?.length !== 0);
+}
+
+/** A selector's label of this name, and the level, are columns of the streams' metadata. */
+function isStreamMatcher({ name }: { readonly name: string }): boolean {
+  return isStreamLabel(name) || name === 'level' || name === 'detected_level';
+}
+
+/** Whether the metadata of streams tell these labels of records, and what these matchers select. */
+export function isOfStreams(
+  names: readonly string[],
+  matchers: readonly { readonly name: string }[],
+  keys: AttributeKeys,
+): boolean {
+  const known = (name: string) =>
+    isStreamLabel(name) || name === 'detected_level' || (name === 'level' && keys.lacks('level'));
+  return names.every(known) && matchers.every(isStreamMatcher);
 }

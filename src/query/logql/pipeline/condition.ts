@@ -1,6 +1,7 @@
 import { compileRegex, literalAlternatives, sqlRegex, type Dot } from '../../text/re2.js';
 import type { Matcher } from '../../series/matchers.js';
-import type { Fragment } from '../../sql/fragment.js';
+import { and, or, type Fragment } from '../../sql/fragment.js';
+import { parseNumber } from '../grammar/units.js';
 import { literal, literalList } from '../../sql/literal.js';
 
 /** A condition on records. `errors` are conditions under which a filter keeps a row but marks it with an error. */
@@ -45,4 +46,26 @@ export function matcherSql(expression: string, matcher: Matcher, dot: Dot = 'not
 /** The body holds this text. */
 export function bodyContains(value: string): string {
   return value === '' ? 'TRUE' : `contains(body, ${literal(value)})`;
+}
+
+/** An equality with a value out of JSON text: the text is searched first, which costs far less than taking it apart. */
+export function withTexts(sql: string, { op, value }: Matcher, texts?: readonly string[]): string {
+  const part = op === '=' ? verbatimPart(value) : undefined;
+  if (part === undefined || texts === undefined || texts.length === 0) return sql;
+  return and([or(texts.map((column) => `contains(${column}, ${literal(part)})`)), sql]);
+}
+
+/** A part of a value that JSON holds as it is, without escapes; none of a number that could be written in another way. */
+function verbatimPart(value: string): string | undefined {
+  if (parseNumber(value) !== undefined && !isWholeNumber(value)) return undefined;
+  const parts = value.match(/[A-Za-z0-9 _.:@-]{2,}/g) ?? [];
+  return parts.reduce<string | undefined>(
+    (longest, part) => (part.length > (longest?.length ?? 0) ? part : longest),
+    undefined,
+  );
+}
+
+/** There is one way to write it. */
+export function isWholeNumber(text: string): boolean {
+  return /^(0|-?[1-9]\d{0,14})$/.test(text);
 }

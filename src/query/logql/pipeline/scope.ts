@@ -1,7 +1,7 @@
 import { or } from '../../sql/fragment.js';
-import type { KeyHints } from '../model/attributes.js';
+import { firstOf, type AttributeKeys } from '../model/attributes.js';
 import { aliases, errorDetailsLabel, errorLabel } from '../model/labels.js';
-import { always, labelSql, ownSql } from '../model/names.js';
+import { always, attributeTexts, labelSql, ownSql } from '../model/names.js';
 import type { Condition } from './condition.js';
 
 /** What a label name means at some place of a pipeline. */
@@ -12,6 +12,8 @@ export interface Meaning {
   readonly unlessLineHasIt?: string;
   /** The value may be a number that SQL writes in another way than the line does (1.50, 1e3). */
   readonly rewritten?: boolean;
+  /** Columns of JSON text, in one of which the value is. */
+  readonly texts?: readonly string[] | undefined;
 }
 
 /** The fields that a parser finds in the body, as SQL. */
@@ -61,7 +63,7 @@ export class Scope {
   /** Set by `keep`: all other names are gone. */
   #kept: ReadonlySet<string> | undefined;
 
-  constructor(private readonly hints: KeyHints) {}
+  constructor(private readonly keys: AttributeKeys) {}
 
   get lineIsBody(): boolean {
     return this.#lineIsBody;
@@ -78,14 +80,15 @@ export class Scope {
     if (this.#kept && !this.#kept.has(name)) return this.#fixed(nothing);
     const alias = aliases.get(name);
     if (alias !== undefined && (this.#assigned.has(alias) || this.#kept)) return undefined;
-    const sql = labelSql(name, this.hints);
-    if (always.has(name) || !this.#anyParser) return { sql };
+    const sql = labelSql(name, this.keys);
+    const texts = attributeTexts(name, this.keys);
+    if (always.has(name) || !this.#anyParser) return { sql, texts };
     // A parsed label of this name goes before the label that the name stands for, but not before the record's own.
-    const own = ownSql(name, this.hints);
+    const own = ownSql(name, this.keys);
     const field = this.#parsed ? undefined : this.#fields?.value(name);
-    if (field === undefined) return { sql, unlessLineHasIt: own };
-    const stands = alias === undefined ? [] : [ownSql(alias, this.hints)];
-    return { sql: `coalesce(${[own, field, ...stands].join(', ')})`, rewritten: true };
+    if (field === undefined) return { sql, unlessLineHasIt: own, texts };
+    const stands = alias === undefined ? [] : [ownSql(alias, this.keys)];
+    return { sql: firstOf([own, field, ...stands]), rewritten: true };
   }
 
   get #anyParser(): boolean {

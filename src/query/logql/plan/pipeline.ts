@@ -1,26 +1,30 @@
 import type { Matcher } from '../../series/matchers.js';
 import { literal } from '../../sql/literal.js';
-import type { KeyHints } from '../model/attributes.js';
+import type { AttributeKeys } from '../model/attributes.js';
 import { streamSql, unknownService } from '../model/columns.js';
-import { isStreamLabel, labelSql } from '../model/names.js';
-import { matcherSql } from '../pipeline/condition.js';
+import { attributeTexts, isStreamLabel, labelSql } from '../model/names.js';
+import { matcherSql, withTexts } from '../pipeline/condition.js';
 import { Scope, type PipelineSql } from '../pipeline/scope.js';
 import { definitionOf, type Stage } from '../stages/index.js';
 
 /** A pipeline as SQL, as far as it can be: each stage in its turn says what it does. Throws QueryError. */
-export function pipelineSql(stages: readonly Stage[], hints: KeyHints): PipelineSql {
-  const scope = new Scope(hints);
+export function pipelineSql(stages: readonly Stage[], keys: AttributeKeys): PipelineSql {
+  const scope = new Scope(keys);
   for (const stage of stages) definitionOf(stage).sql(stage, scope);
   return scope.end();
 }
 
 /** The conditions of a stream selector. Throws QueryError. */
-export function selectorSql(matchers: readonly Matcher[], hints: KeyHints): string[] {
+export function selectorSql(matchers: readonly Matcher[], keys: AttributeKeys): string[] {
   return matchers.map((matcher) =>
     isStreamLabel(matcher.name)
       ? streamMatcherSql(matcher)
-      : matcherSql(labelSql(streamName(matcher.name), hints), matcher, 'any'),
+      : recordMatcherSql(streamName(matcher.name), matcher, keys),
   );
+}
+
+function recordMatcherSql(name: string, matcher: Matcher, keys: AttributeKeys): string {
+  return withTexts(matcherSql(labelSql(name, keys), matcher, 'any'), matcher, attributeTexts(name, keys));
 }
 
 /** In a selector `level` is the label that the browser lists, whatever attribute of that name a record has. */

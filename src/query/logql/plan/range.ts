@@ -1,3 +1,5 @@
+import { and } from '../../sql/fragment.js';
+import type { MetadataWindow } from '../../sql/metadata.js';
 import { timestamp } from '../../sql/time-window.js';
 
 /** Conditions for `from < time <= to`, nanoseconds since the epoch; the timestamp column is there to prune files. */
@@ -8,6 +10,11 @@ export function afterUntil(from: bigint, to: bigint): string[] {
     `time_unix_nano > ${from}`,
     `time_unix_nano <= ${to}`,
   ];
+}
+
+/** `from <= time < to` for the metadata. */
+export function metadataWindow(from: bigint, to: bigint): MetadataWindow {
+  return { from, until: to, where: and(fromBefore(from, to)) };
 }
 
 /** Conditions for `from <= time < to`. */

@@ -15,8 +15,10 @@ import {
   bodyContains,
   everything,
   exactly,
+  isWholeNumber,
   matcherSql,
   regexLiteral,
+  withTexts,
   type Condition,
 } from '../pipeline/condition.js';
 import type { Meaning } from '../pipeline/scope.js';
@@ -153,7 +155,7 @@ function labelCondition(filter: LabelFilter, meaning: (name: string) => Meaning 
     case 'match': {
       const known = meaning(filter.matcher.name);
       if (!known) return everything;
-      const own = matcherSql(known.sql, filter.matcher);
+      const own = withTexts(matcherSql(known.sql, filter.matcher), filter.matcher, known.texts);
       if (known.rewritten && !sameInSql(filter.matcher)) return everything;
       if (known.unlessLineHasIt === undefined) return exactly(own);
       return {
@@ -208,13 +210,9 @@ function lineMayNumber(op: string, value: number): string {
 function sameInSql({ op, value }: Matcher): boolean {
   if (op === '=~' || op === '!~') {
     const words = literalAlternatives(value);
-    return words !== undefined && [...words].every((word) => !/^-?\d/.test(word) || wholeNumber(word));
+    return words !== undefined && [...words].every((word) => !/^-?\d/.test(word) || isWholeNumber(word));
   }
-  return parseNumber(value) === undefined || wholeNumber(value);
-}
-
-function wholeNumber(text: string): boolean {
-  return /^(0|-?[1-9]\d{0,14})$/.test(text);
+  return parseNumber(value) === undefined || isWholeNumber(value);
 }
 
 const labelFilterError = 'LabelFilterErr';

@@ -1,3 +1,4 @@
+import { metadataColumns, type MetadataKind } from '../../../lake/metadata/layout.js';
 import { parseTypedJson } from '../../attributes/typed-json.js';
 import type { QueryContext } from '../../server/guard.js';
 import { and } from '../../sql/fragment.js';
@@ -11,6 +12,15 @@ import { parseQuery } from '../syntax/parser.js';
 
 export const tagScopes = ['resource', 'span', 'intrinsic', 'event', 'link', 'instrumentation'] as const;
 export type TagScope = (typeof tagScopes)[number];
+
+/** The columns of the attributes of a scope. */
+const keyColumns: Record<Exclude<TagScope, 'intrinsic'>, string> = {
+  resource: 'resource_attributes',
+  instrumentation: 'scope_attributes',
+  span: 'span_attributes',
+  event: 'events_json',
+  link: 'links_json',
+};
 
 /** Where the attribute objects of a scope lie; `DISTINCT` first where few differ. */
 const keySources: Record<Exclude<TagScope, 'intrinsic'>, (where: string) => string> = {
@@ -34,17 +44,27 @@ export interface TagOptions {
 /** The attribute names of a scope that spans in the range have, in order. */
 export async function tagNames(ctx: QueryContext, scope: TagScope, options: TagOptions): Promise<string[]> {
   if (scope === 'intrinsic') return [...listedIntrinsics];
-  const rows = await ctx.session.rows(
-    `SELECT DISTINCT unnest(json_keys(a)) AS key FROM (${keySources[scope](where(options))})
-     ORDER BY key LIMIT ${options.limit}`,
-    [],
-    options.limit,
-  );
+  const kept = await metadata(ctx, 'span_keys', options);
+  const keys = kept
+    ? `SELECT DISTINCT key FROM ${kept} WHERE origin = '${keyColumns[scope]}'`
+    : `SELECT DISTINCT unnest(json_keys(a)) AS key FROM (${keySources[scope](where(options))})`;
+  const rows = await ctx.session.rows(`${keys} ORDER BY key LIMIT ${options.limit}`, [], options.limit);
   const names = rows.map((row) => row['key'] as string);
   if (scope === 'resource' && !names.includes('service.name') && names.length < options.limit) {
     names.push('service.name');
   }
   return names;
+}
+
+/** Spans without a filter are told by their metadata, where these are kept. */
+async function metadata(
+  ctx: QueryContext,
+  kind: MetadataKind,
+  { range, filter }: TagOptions,
+): Promise<string | null> {
+  if (filter) return null;
+  const window = { from: range.start, until: range.end, where: startsWithin(range).sql };
+  return (await ctx.session.metadata?.({ kind, ...window, weighed: kind === 'span_resources' })) ?? null;
 }
 
 function where({ range, filter }: TagOptions): string {
@@ -58,10 +78,15 @@ export async function tagValues(ctx: QueryContext, field: Field, options: TagOpt
   if (fixed) return fixed;
   const expression = valueExpression(field);
   if (!expression) return [];
-  const { value, condition } = expression;
+  const { value, condition, columns } = expression;
+  const ofResource = columns?.every((column) => resourceColumns.has(column)) ?? false;
+  const kept = ofResource ? await metadata(ctx, 'span_resources', options) : null;
+  const spans = kept
+    ? `SELECT ${value} AS v, records FROM ${kept} WHERE ${condition}`
+    : `SELECT ${value} AS v, 1 AS records FROM lake.spans WHERE ${where(options)} AND ${condition}`;
   const rows = await ctx.session.rows(
-    `SELECT v FROM (SELECT ${value} AS v FROM lake.spans WHERE ${where(options)} AND ${condition})
-     WHERE v IS NOT NULL GROUP BY v ORDER BY count(*) DESC, v LIMIT ${options.limit}`,
+    `SELECT v FROM (${spans})
+     WHERE v IS NOT NULL GROUP BY v ORDER BY sum(records) DESC, v LIMIT ${options.limit}`,
     [],
     options.limit,
   );
@@ -85,16 +110,36 @@ function fixedValues(field: Field): Value[] | null {
   return null;
 }
 
-function valueExpression(field: Field): { value: string; condition: string; json: boolean } | null {
+const resourceColumns = metadataColumns('span_resources');
+
+interface ValueExpression {
+  readonly value: string;
+  readonly condition: string;
+  readonly json: boolean;
+  /** All that it reads; undefined when other columns are read too. */
+  readonly columns?: readonly string[];
+}
+
+function valueExpression(field: Field): ValueExpression | null {
   const column = field.kind === 'intrinsic' ? intrinsics[field.name].rootColumn : undefined;
   if (column !== undefined) return { value: column, condition: 'parent_span_id IS NULL', json: false };
   const source = fieldSource(field);
   switch (source.kind) {
     case 'text':
     case 'optional':
-      return { value: source.column, condition: `${source.column} <> ''`, json: false };
+      return {
+        value: source.column,
+        condition: `${source.column} <> ''`,
+        json: false,
+        columns: [source.column],
+      };
     case 'json':
-      return { value: `CAST(${source.json} AS VARCHAR)`, condition: 'true', json: true };
+      return {
+        value: `CAST(${source.json} AS VARCHAR)`,
+        condition: 'true',
+        json: true,
+        columns: [...source.texts, ...(source.column === null ? [] : [source.column])],
+      };
     case 'each':
       return { value: `CAST(unnest(${source.list}) AS VARCHAR)`, condition: 'true', json: true };
     default:

@@ -1,0 +1,51 @@
+import { Labels } from '../../series/labels.js';
+import { and } from '../../sql/fragment.js';
+import { metadataSource } from '../../sql/metadata.js';
+import { isOfStreams, labelSql } from '../model/names.js';
+import { selectorSql } from '../plan/pipeline.js';
+import type { RangeOp } from '../syntax/ast.js';
+import type { MetricContext } from './context.js';
+import { PartialSeries, valuesKey } from './partial-series.js';
+import type { RangeQuery } from './range-query.js';
+
+/** What the metadata of streams have that these count. */
+const counted = new Map<RangeOp, 'records' | 'bytes'>([
+  ['count_over_time', 'records'],
+  ['rate', 'records'],
+  ['bytes_over_time', 'bytes'],
+  ['bytes_rate', 'bytes'],
+]);
+
+/**
+ * Counts whole streams over one window, by labels of theirs, for which no line has to be read. Undefined for every
+ * other query.
+ */
+export async function aggregateStreams(
+  query: RangeQuery,
+  ctx: MetricContext,
+): Promise<PartialSeries | undefined> {
+  const { expr, grouping, stages, aggregator, window } = query;
+  const what = counted.get(expr.op);
+  if (what === undefined || expr.unwrap || stages.length > 0 || ctx.steps.count > 1) return undefined;
+  const names = grouping?.without === false ? grouping.labels : undefined;
+  const { matchers } = expr.log;
+  if (!names || !isOfStreams(names, matchers, ctx.keys)) return undefined;
+  const from = await metadataSource(ctx.session, 'log_streams', window, true);
+  const columns = names.map((name, i) => `coalesce(${labelSql(name, ctx.keys)}, '') AS g${i}`);
+  const sql =
+    `SELECT ${[...columns, `sum(${what})::DOUBLE`].join(', ')} FROM ${from} ` +
+    `WHERE ${and(selectorSql(matchers, ctx.keys))} GROUP BY ALL HAVING sum(records) > 0 ORDER BY ALL`;
+  const found = new PartialSeries(query, ctx.maxValues);
+  ctx.stats.statements++;
+  for await (const chunk of ctx.session.stream(sql)) {
+    for (let r = 0; r < chunk.rowCount; r++) {
+      ctx.stats.records++;
+      const values = names.map((_, i) => chunk.columns[i]?.[r] as string);
+      const series = found.series(valuesKey(values), () =>
+        Labels.of(names.map((name, i) => [name, values[i] ?? ''])),
+      );
+      found.merge(series, 0, aggregator.fromSql([chunk.columns[names.length]?.[r]]));
+    }
+  }
+  return found;
+}
