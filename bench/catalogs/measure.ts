@@ -126,7 +126,7 @@ export class CatalogBench {
         await connection.run(file.write(local));
         await this.storage.putFile(file.path.slice(this.storage.url.length), local);
         await rm(local);
-        adds.push(file.add);
+        adds.push(file.add(file.path));
       }
     } finally {
       connection.closeSync();

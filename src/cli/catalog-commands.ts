@@ -9,7 +9,13 @@ import { CommandError } from './errors.js';
 import { addSettings, loadConfig, type CommandOptions } from './options.js';
 
 type Parts = typeof Work & typeof Output;
-type Run = (config: Config, options: CommandOptions, onProgress: Progress, parts: Parts) => Promise<Outcome>;
+type Run = (
+  config: Config,
+  options: CommandOptions,
+  onProgress: Progress,
+  parts: Parts,
+  args: readonly string[],
+) => Promise<Outcome>;
 
 interface Outcome {
   readonly value: unknown;
@@ -34,7 +40,7 @@ function date(text: string): string {
   return text;
 }
 
-/** Adds `catalog status | backup | restore | verify | retention | clock | rebuild | migrate`. */
+/** Adds `catalog status | backup | restore | verify | forget-file | retention | clock | rebuild | migrate`. */
 export function addCatalogCommands(root: Command, setCode: (code: number) => void): void {
   const catalog = root
     .command('catalog')
@@ -48,13 +54,16 @@ export function addCatalogCommands(root: Command, setCode: (code: number) => voi
     const command = catalog.command(name).description(description).copyInheritedSettings(catalog);
     addSettings(command, false);
     command.option('--json', 'print the result as JSON');
-    return command.action(async (options: CommandOptions) => {
+    return command.action(async (...given: unknown[]) => {
+      // Arguments, options, and the command itself.
+      const options = given.at(-2) as CommandOptions;
+      const args = (given.length > 2 ? given[0] : []) as readonly string[];
       const { config } = loadConfig(options);
       const line = progressLine(process.stderr, options['json'] === true && !process.stderr.isTTY);
       const parts = { ...(await import('./catalog.js')), ...(await import('./catalog-output.js')) };
       let outcome: Outcome;
       try {
-        outcome = await run(config, options, line.report, parts);
+        outcome = await run(config, options, line.report, parts, args);
       } finally {
         line.end();
       }
@@ -151,7 +160,8 @@ ${exitCodes}`,
     'Compare the catalog with the files under the data path.',
     async (config, options, progress, parts) => {
       const minAgeSecs = typeof options['minAge'] === 'number' ? options['minAge'] : undefined;
-      const found = await parts.verify(config, { repair: false, minAgeSecs }, progress);
+      const deep = options['deep'] === true;
+      const found = await parts.verify(config, { repair: false, deep, minAgeSecs }, progress);
       const { removableOrphans } = await import('../recovery/index.js');
       const old = removableOrphans(found);
       const wanted = options['repair'] === true && old.length > 0;
@@ -162,7 +172,7 @@ ${exitCodes}`,
         `${old.length} unknown files (${bytes} bytes) that nobody misses will be removed.`,
         options,
       );
-      const value = await parts.verify(config, { repair: true, minAgeSecs }, progress);
+      const value = await parts.verify(config, { repair: true, deep: false, minAgeSecs }, progress);
       const gone = new Set(value.removed);
       const left = value.orphans.filter(
         ({ key, state }) => !gone.has(key) && state !== 'young' && state !== 'foreign',
@@ -177,17 +187,41 @@ ${exitCodes}`,
         'age below which unknown files are left alone (default: CANARDSTACK_CATALOG_ORPHAN_MIN_AGE_SECS)',
       ).argParser(seconds),
     )
+    .option('--deep', 'also read every file and backup whole, and compare their checksums')
     .option('--repair', 'remove old unknown files, except those with rows that the lake does not have')
     .option('--yes', 'do not ask')
     .option(...dryRun)
     .addHelpText(
       'after',
       `
-Every file of the catalog must exist with the right size; every file under the data path must be known.
+Every file of the catalog must exist with the right size; every file under the data path must be known. A file that holds
+other bytes than were written shows only with --deep.
 
 Examples:
   canardstack catalog verify || alert
+  canardstack catalog verify --deep
   canardstack catalog verify --repair --yes
+${exitCodes}`,
+    );
+
+  define(
+    'forget-file',
+    'Give up the rows of files that are missing or damaged.',
+    async (config, options, _progress, parts, paths) => {
+      const value = await parts.forgetFile(config, paths, options['dryRun'] === true);
+      return { value, text: parts.forgetText(value), ok: value.refused.length === 0 };
+    },
+  )
+    .argument('<path...>', 'files as "catalog verify --deep", the log or an error name them')
+    .option(...dryRun)
+    .addHelpText(
+      'after',
+      `
+Bring the file back first if you can: from the versions or a copy of its store; it is whole again at the next CHECKPOINT.
+Files that are whole are refused. The server must run.
+
+Examples:
+  canardstack catalog forget-file --dry-run main/logs/year=2026/month=1/day=31/canardstack-….parquet
 ${exitCodes}`,
     );
 

@@ -1,5 +1,6 @@
 import type { MigrateReport, RebuildReport, RestoreReport, VerifyOutcome } from '../recovery/index.js';
-import type { RetentionResult } from '../lake/types.js';
+import { damageCure } from '../lake/files/damaged.js';
+import type { ForgetResult, RetentionResult } from '../lake/types.js';
 import type { BackupAnswer, ClockAnswer, StatusAnswer } from './catalog.js';
 import { formatTable } from './table.js';
 
@@ -73,18 +74,34 @@ const meaning: Readonly<Record<VerifyOutcome['orphans'][number]['state'], string
   deletes: 'deletions of a former catalog',
   derived: "of a former catalog's own tables",
   temporary: 'half of a write',
+  aside: 'a damaged file that was set aside',
   foreign: 'not of canardstack',
 };
 
+const problems: Readonly<Record<VerifyOutcome['damaged'][number]['problem'], string>> = {
+  missing: 'MISSING',
+  size: 'wrong size',
+  checksum: 'WRONG BYTES',
+  unreadable: 'UNREADABLE',
+};
+
 export function verifyText(
-  report: Omit<VerifyOutcome, 'removed'> & { readonly removed?: readonly string[] },
+  report: Omit<VerifyOutcome, 'removed' | 'damagedBackups'> &
+    Partial<Pick<VerifyOutcome, 'removed' | 'damagedBackups'>>,
 ): string {
   const { damaged, orphans, removed = [] } = report;
   let text = `snapshot ${report.snapshotId}: ${report.knownFiles} files, ${bytes(report.knownBytes)}\n`;
   for (const { key, problem, expectedBytes, foundBytes } of damaged) {
     const size = problem === 'size' ? `: ${foundBytes} bytes instead of ${expectedBytes}` : '';
-    text += `${problem === 'size' ? 'wrong size' : 'MISSING'}  ${key}${size}\n`;
+    text += `${problems[problem]}  ${key}${size}\n`;
   }
+  for (const { path, problem } of report.damagedBackups ?? []) text += `BACKUP  ${path}: ${problem}\n`;
+  if (report.deep !== null) {
+    const { files, bytes: read, withoutChecksum } = report.deep;
+    text += `read ${files} files, ${bytes(read)}`;
+    text += withoutChecksum === 0 ? '\n' : `; of ${withoutChecksum} no checksum is known yet\n`;
+  }
+  if (damaged.length > 0) text += `To go on: ${damageCure}.\n`;
   if (orphans.length > 0) {
     const gone = new Set(removed);
     text += formatTable(
@@ -154,6 +171,33 @@ export function migrateText(report: MigrateReport): string {
     ? ''
     : 'The original is unchanged. Change the settings of every node to the copy before any of them starts.\n';
   return `${head} ${report.from} to ${report.to}, snapshot ${report.snapshotId}\n${tableOf(report.tables)}${next}`;
+}
+
+export function forgetText({ dryRun, files, refused }: ForgetResult): string {
+  const done = !dryRun && refused.length === 0;
+  const table = formatTable(
+    [
+      { name: 'file' },
+      { name: 'table' },
+      { name: 'rows', align: right },
+      { name: 'from' },
+      { name: 'to' },
+      { name: 'what is wrong' },
+    ],
+    files.map((each) => [
+      each.key,
+      each.table,
+      each.kind === 'delete' ? `${each.rows} deleted ones come back` : String(each.rows),
+      each.from ?? '',
+      each.to ?? '',
+      problems[each.problem],
+    ]),
+  );
+  const rows = files.reduce((sum, each) => sum + (each.kind === 'delete' ? 0 : each.rows), 0);
+  const verb = done ? 'given up' : 'would be given up';
+  const no = refused.map(({ path, reason }) => `refused  ${path}: ${reason}\n`).join('');
+  const nothing = refused.length > 0 ? 'nothing was changed\n' : '';
+  return `${files.length > 0 ? table : ''}${no}${rows} rows ${verb}\n${nothing}`;
 }
 
 export function retentionText(result: RetentionResult): string {

@@ -1,5 +1,5 @@
 import { effective, type Config, type EffectiveConfig } from '../config/index.js';
-import type { Contradiction, RetentionResult } from '../lake/types.js';
+import type { Contradiction, ForgetResult, RetentionResult } from '../lake/types.js';
 import type { CatalogMaintenance, Progress, RecoveryConfig, VerifyOutcome } from '../recovery/index.js';
 import { createTelemetry } from '../telemetry/index.js';
 import { askAdmin } from './client.js';
@@ -63,17 +63,18 @@ export async function backup(
 
 export async function verify(
   config: Config,
-  options: { readonly repair: boolean; readonly minAgeSecs: number | undefined },
+  options: { readonly repair: boolean; readonly deep: boolean; readonly minAgeSecs: number | undefined },
   onProgress: Progress,
 ): Promise<VerifyOutcome> {
-  const { repair, minAgeSecs } = options;
+  const { repair, deep, minAgeSecs } = options;
   onProgress('verifying by the running server', 0, null);
-  const body = { repair, ...(minAgeSecs === undefined ? {} : { minAgeSecs }) };
+  // A server of an earlier release knows no deep verification.
+  const body = { repair, ...(deep ? { deep } : {}), ...(minAgeSecs === undefined ? {} : { minAgeSecs }) };
   const answer = await askAdmin(config, 'catalog/verify', { body, timeoutMs: longRequestMs });
   if (answer !== null) return answer as VerifyOutcome;
   const minAge = minAgeSecs === undefined ? {} : { minAgeMs: minAgeSecs * 1000 };
   return withoutServer(config, (catalogMaintenance) =>
-    catalogMaintenance.verify({ repair, ...minAge }, onProgress),
+    catalogMaintenance.verify({ repair, deep, ...minAge }, onProgress),
   );
 }
 
@@ -89,6 +90,15 @@ export async function retention(config: Config, confirm: string | undefined): Pr
   const path = confirm === undefined ? 'retention/dry-run' : 'retention/run';
   const body = confirm === undefined ? {} : { confirm };
   return (await askRunning(config, path, body, [409, 503])) as RetentionResult;
+}
+
+/** Gives up the rows of damaged files; `dryRun` only tells which. */
+export async function forgetFile(
+  config: Config,
+  paths: readonly string[],
+  dryRun: boolean,
+): Promise<ForgetResult> {
+  return (await askRunning(config, 'forget-file', { paths, dryRun })) as ForgetResult;
 }
 
 export interface ClockAnswer {

@@ -471,6 +471,12 @@ const maintenance = {
     3600,
     'Age at which DuckLake snapshots expire; running queries and backups need theirs.',
   ),
+  scrubBytesPerDay: setting(
+    'SCRUB_BYTES_PER_DAY',
+    bytes({ min: 0 }),
+    64 * 1024 ** 3,
+    'How much of the lake is read again each day to compare checksums; each file once a day at most. 0: none.',
+  ),
   catalogBackupPath: setting(
     'CATALOG_BACKUP_PATH',
     text('a folder or object-store URL'),

@@ -11,8 +11,12 @@ export interface CatalogAdminDeps {
 }
 
 const verifyBody = z
-  .strictObject({ repair: z.boolean().default(false), minAgeSecs: z.number().nonnegative().optional() })
-  .default({ repair: false });
+  .strictObject({
+    repair: z.boolean().default(false),
+    deep: z.boolean().default(false),
+    minAgeSecs: z.number().nonnegative().optional(),
+  })
+  .default({ repair: false, deep: false });
 
 /** /api/admin/catalog: what the catalog is and who owns it; backup and check, which may take minutes. */
 export function mountCatalog(
@@ -43,8 +47,8 @@ export function mountCatalog(
         `${issue?.path.join('.') || 'the body'}: ${issue?.message ?? 'not valid'}`,
       );
     }
-    const { repair, minAgeSecs } = body.data;
+    const { repair, deep, minAgeSecs } = body.data;
     const minAge = minAgeSecs === undefined ? {} : { minAgeMs: minAgeSecs * 1000 };
-    return answered('verify', () => catalogMaintenance.verify({ repair, ...minAge }));
+    return answered('verify', () => catalogMaintenance.verify({ repair, deep, ...minAge }));
   });
 }

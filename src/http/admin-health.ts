@@ -1,3 +1,4 @@
+import { damageCure, damageText, type DamagedFile } from '../lake/files/damaged.js';
 import { signals } from '../schema/index.js';
 import { within } from '../timeout/index.js';
 import type { AdminDeps } from './admin-deps.js';
@@ -27,6 +28,8 @@ const pingTimeoutMs = 5000;
 const sampleEveryMs = 5000;
 const spoolDegraded = 0.7;
 const spoolPage = 0.9;
+/** In a reason. */
+const namedFiles = 3;
 
 /** Since when something has been true without a break. */
 class Since {
@@ -53,6 +56,13 @@ function finding(
   reason: string,
 ): Finding {
   return { name, level, value, limit, reason: level === 'ok' ? '' : reason };
+}
+
+function damagedFinding(damaged: readonly DamagedFile[]): Finding {
+  const some = damaged.slice(0, namedFiles).map(damageText).join(', ');
+  const more = damaged.length > namedFiles ? ` and ${damaged.length - namedFiles} more` : '';
+  const reason = `${some}${more}: queries that need them fail; ${damageCure}`;
+  return finding('files', damaged.length > 0 ? 'page' : 'ok', damaged.length, 0, reason);
 }
 
 /** Judges the server's parts. States that must last before someone is woken are sampled every few seconds. */
@@ -110,6 +120,7 @@ export class Health {
         null,
         spoolError ?? '',
       ),
+      damagedFinding(this.deps.lake.maintenance.state().damaged ?? []),
     ]);
   }
 

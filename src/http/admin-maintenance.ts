@@ -7,6 +7,15 @@ import { HttpError } from './errors.js';
 
 const sealTimeoutMs = 30_000;
 
+const scrubBody = z
+  .strictObject({ bytes: z.int().positive().optional(), again: z.boolean().default(false) })
+  .default({ again: false });
+/** At most so many files at once. */
+const forgetPaths = 1000;
+const forgetBody = z.strictObject({
+  paths: z.array(z.string().min(1).max(4096)).min(1).max(forgetPaths),
+  dryRun: z.boolean().default(false),
+});
 const runBody = z.strictObject({ confirm: z.iso.date().optional() }).default({});
 
 const statusOf = { ok: 200, error: 503, busy: 409, paused: 409, held: 409 } as const;
@@ -61,6 +70,34 @@ export function mountMaintenance(app: FastifyInstance, deps: AdminDeps): void {
     const { confirm } = body.data;
     const word = confirm === undefined ? {} : { confirm };
     return answer(reply, await maintenance.retention({ dryRun: false, ...word }));
+  });
+
+  app.post(`${base}/scrub`, async (request, reply) => {
+    const body = scrubBody.safeParse(request.body ?? undefined);
+    if (!body.success) {
+      throw new HttpError(
+        400,
+        'bad_data',
+        'the body may hold "bytes" (a whole number) and "again" (a boolean)',
+      );
+    }
+    const { bytes, again } = body.data;
+    const budget = bytes === undefined ? {} : { bytes };
+    return answer(reply, await maintenance.scrub({ ...budget, again }));
+  });
+
+  app.post(`${base}/forget-file`, async (request) => {
+    const body = forgetBody.safeParse(request.body ?? undefined);
+    if (!body.success) {
+      const reason = `the body must hold "paths", 1 to ${forgetPaths} names of files, and may hold "dryRun"`;
+      throw new HttpError(400, 'bad_data', reason);
+    }
+    const { paths, dryRun } = body.data;
+    try {
+      return await maintenance.forget(paths, dryRun);
+    } catch (error) {
+      throw new HttpError(503, 'unavailable', `nothing was given up: ${firstLine(error)}`);
+    }
   });
 
   const { time } = deps.lake;

@@ -64,6 +64,8 @@ function deps(): AdminDeps {
         resume: () => (now.maintenance = { ...now.maintenance, paused: false }),
         checkpoint: async () => now.checkpoint,
         retention,
+        scrub: async () => ({ ran: true, status: 'ok', files: 0, bytes: 0, damaged: 0, complete: true }),
+        forget: async (_files, dryRun) => ({ dryRun, files: [], refused: [] }),
         state: () => now.maintenance,
       },
     },

@@ -21,10 +21,12 @@ const dictionaryValues = 2000;
 
 /** One Parquet file in a table's folder of one day, and the statements that write it and make it the lake's. */
 export interface DayFile {
+  /** Its name until its checksum is known. */
   readonly path: string;
   /** The COPY that writes it to `path`. */
   readonly write: (path: string) => string;
-  readonly add: string;
+  /** The statement that makes `path`, where the file is by now, the lake's. */
+  readonly add: (path: string) => string;
 }
 
 /**
@@ -53,12 +55,18 @@ export function dayFile(
   return {
     path,
     write: (to) => `COPY (${select}) TO ${literal(to)} (${options})`,
-    add: `CALL ducklake_add_data_files('lake', ${literal(table)}, ${literal(path)}, schema => 'main', hive_partitioning => true)`,
+    add: (at) =>
+      `CALL ducklake_add_data_files('lake', ${literal(table)}, ${literal(at)}, schema => 'main', hive_partitioning => true)`,
   };
 }
 
 export function insertStatement(table: TableName, columns: readonly string[], select: string): string {
   return `INSERT INTO lake.main.${ident(table)} (${columns.map(ident).join(', ')}) ${select}`;
+}
+
+/** Inserts of fewer rows than this stay in the catalog from then on, on this connection. */
+export function inliningSql(rowLimit: number): string {
+  return `SET SESSION ducklake_default_data_inlining_row_limit = ${rowLimit}`;
 }
 
 /** Nothing when it is not known where the rows of each stream begin. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeFolder } from '../config/folders.js';
 import type { Storage } from '../storage/index.js';
@@ -8,7 +8,7 @@ import type { Storage } from '../storage/index.js';
 export interface FileStore {
   /** The path to write the file for `target` to; its folder is there. */
   begin(target: string): Promise<string>;
-  /** Makes what was written to `written` the whole and durable file `target`. Rejects with StorageError. */
+  /** Makes what was written to `written` the whole file `target`, of the same folder as it was begun for. Rejects with StorageError. */
   finish(target: string, written: string): Promise<void>;
   /** A local file with the contents of `target`, to read until `release`. Rejects with StorageError. */
   fetch(target: string): Promise<{ readonly path: string; release(): Promise<void> }>;
@@ -23,7 +23,7 @@ export function localFileStore(storage: Storage): FileStore {
       await makeFolder(dirname(target));
       return target;
     },
-    finish: () => Promise.resolve(),
+    finish: (target, written) => rename(written, target),
     fetch: (target) => Promise.resolve({ path: target, release: () => Promise.resolve() }),
     discard: (target) => storage.delete(keyOf(storage, target)),
   };

@@ -19,6 +19,8 @@ import { within } from '../timeout/index.js';
 import { LakeClock, type Clocks } from './clock/index.js';
 import { Writer } from './writer.js';
 import { openData } from './data.js';
+import { DamagedFiles } from './files/damaged.js';
+import { lossBehind, watchDamage } from './files/loss.js';
 import { FileSync } from './durable.js';
 import { InstanceHost } from './host.js';
 import { LakeInstance, type InstanceConfig } from './instance.js';
@@ -49,7 +51,7 @@ export type LakeConfig = Pick<
   Config,
   'duckdbExtensionDir' | 'queryMaxRows' | 'checkpointIntervalSecs' | 'retentionDays' | 'snapshotRetentionSecs'
 > &
-  Partial<Pick<Config, 'retentionMaxSharePercent' | 'clockToleranceSecs'>> &
+  Partial<Pick<Config, 'retentionMaxSharePercent' | 'clockToleranceSecs' | 'scrubBytesPerDay'>> &
   CatalogConfig &
   InstanceConfig &
   Partial<Pick<Config, 'catalogWaitSecs' | 'queryMemoryLimitBytes' | 'metadataCacheEntries'>> &
@@ -158,11 +160,15 @@ async function openOwned(
     readOnly || !config.metadataCacheEntries
       ? null
       : new MetadataCache({ host, maxEntries: config.metadataCacheEntries, telemetry });
+  const damaged = new DamagedFiles(telemetry);
+  const files = { host, storage: data.storage, damaged };
+  const watch = watchDamage(files);
   const readers = new ConnectionPool(
     {
       connect: () => host.acquire(),
       release: (connection) => host.release(connection),
       notice: (error) => host.notice(error),
+      loss: (error) => lossBehind(files, error),
     },
     config.queryMaxRows,
     config.queryMemoryLimitBytes === undefined
@@ -204,6 +210,11 @@ async function openOwned(
       fileStore: data.fileStore,
       pending: data.pending,
     }),
+    lakeFiles: {
+      storage: data.storage,
+      damaged,
+      catalogKind: catalog.kind,
+    },
     telemetry,
     faults: options.faults,
     readOnly,
@@ -241,6 +252,7 @@ async function openOwned(
   return {
     maintenance,
     time,
+    damaged,
     readers,
     ownership,
     async commit(batches, progress) {
@@ -301,6 +313,7 @@ async function openOwned(
       await writer.abandon();
     },
     async close() {
+      watch.close();
       await maintenance.stop();
       await writer.close();
       readers.close();

@@ -11,6 +11,7 @@ import type { StorageSettings } from '../storage/index.js';
 import type { Telemetry } from '../telemetry/index.js';
 import { attach, type Attachment } from './attach.js';
 import { BatchTableFunction } from './table-function.js';
+import { fileCacheSetting } from './files/set-aside.js';
 import { MemoryReturn } from './memory.js';
 import { ParquetWriter } from './parquet-writer.js';
 import { StorageSecret } from './storage-secret.js';
@@ -209,8 +210,14 @@ async function lockDown(
     await connection.run(`SET allowed_paths = ${listLiteral(files)}`);
     await connection.run('SET enable_external_access = false');
   }
-  // Set for one connection each, by USE and by the writer; the limit is set to what it is.
-  const changeable = ['schema', 'search_path', 'ducklake_default_data_inlining_row_limit', 'memory_limit'];
+  // Set for one connection each, by USE and by the writer; the limit is set to what it is, the cache off and on again.
+  const changeable = [
+    'schema',
+    'search_path',
+    'ducklake_default_data_inlining_row_limit',
+    'memory_limit',
+    fileCacheSetting,
+  ];
   await connection.run(`SET allowed_configs = ${listLiteral(changeable)}`);
   await connection.run('SET lock_configuration = true');
 }

@@ -90,6 +90,11 @@ export class PendingFiles {
     }
   }
 
+  /** The file is under another name now, which was added. */
+  async renamed(target: string): Promise<void> {
+    await this.#forget(target);
+  }
+
   /** The commit is certain not to have happened. */
   async failed(targets: readonly string[]): Promise<void> {
     this.#mark(targets, 'dead');

@@ -11,6 +11,7 @@ export class QueryError extends Error {
       | 'unsupported'
       | 'execution'
       | 'not_found'
+      | 'data_loss'
       | 'internal',
     message: string,
     readonly retryAfterSeconds?: number,
@@ -31,5 +32,6 @@ export const queryErrorStatus: Record<QueryError['kind'], number> = {
   busy: 429,
   timeout: 504,
   unavailable: 503,
+  data_loss: 500,
   internal: 500,
 };

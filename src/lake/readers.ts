@@ -23,6 +23,8 @@ export interface ConnectionSource {
   release?(connection: DuckDBConnection): void;
   /** Is told every error; gives what to say instead when the lake behind it is broken or away. */
   notice?(error: unknown): Error | null;
+  /** Gives what to say instead when the query failed of a file of the lake that is missing or damaged. */
+  loss?(error: unknown): Promise<QueryError | null>;
 }
 
 const maxIdle = 16;
@@ -75,6 +77,7 @@ export class ConnectionPool implements ReadPool {
     const unwatch = this.memory?.watch({
       stop(error) {
         stopped = error;
+        session.stopped = true;
         interrupt();
       },
     });
@@ -85,7 +88,10 @@ export class ConnectionPool implements ReadPool {
       return value;
     } catch (error) {
       if (stopped !== null && !signal.aborted) throw stopped as QueryError;
-      throw mapped(this.source.notice?.(error) ?? error);
+      const noticed = this.source.notice?.(error);
+      if (noticed) throw mapped(noticed);
+      const cause = error instanceof QueryError ? error.cause : error;
+      throw (signal.aborted ? null : await this.source.loss?.(cause)) ?? mapped(error);
     } finally {
       unwatch?.();
       // `work` may have left a statement running, and its connection must outlive it.
@@ -203,6 +209,8 @@ class Session implements ReadSession {
   #view: MetadataView | null = null;
   /** A transaction was begun for the metadata. */
   #pinned = false;
+  /** Its statement was interrupted for its memory. */
+  stopped = false;
 
   constructor(
     private readonly connection: DuckDBConnection,
@@ -262,22 +270,22 @@ class Session implements ReadSession {
     const collected = new RowCollector(maxRows);
     const result = await this.#start(sql, params);
     const names = result.deduplicatedColumnNames();
-    for await (const chunk of this.#chunks(result)) collected.add(names, chunk);
+    for await (const chunk of this.#chunks(result, sql, params)) collected.add(names, chunk);
     return collected.rows;
   }
 
   async *stream(sql: string, params: readonly SqlValue[] = []): AsyncIterable<ResultChunk> {
-    yield* this.#chunks(await this.#start(sql, params));
+    yield* this.#chunks(await this.#start(sql, params), sql, params);
   }
 
   async raw(sql: string, params: readonly SqlValue[] = []): Promise<RawResult> {
     const result = await this.#start(sql, params);
-    return { names: result.deduplicatedColumnNames(), chunks: this.#raw(result) };
+    return { names: result.deduplicatedColumnNames(), chunks: this.#raw(result, sql, params) };
   }
 
-  async *#raw(result: DuckDBResult): AsyncIterable<RawChunk> {
+  async *#raw(result: DuckDBResult, sql: string, params: readonly SqlValue[]): AsyncIterable<RawChunk> {
     const types = result.columnTypes();
-    for await (const chunk of this.#fetched(result)) yield rawChunk(chunk, types);
+    for await (const chunk of this.#fetched(result, sql, params)) yield rawChunk(chunk, types);
   }
 
   #start(sql: string, params: readonly SqlValue[]): Promise<DuckDBResult> {
@@ -285,8 +293,8 @@ class Session implements ReadSession {
     return this.#track(this.connection.stream(sql, [...params]));
   }
 
-  async *#chunks(result: DuckDBResult): AsyncIterable<ResultChunk> {
-    for await (const chunk of this.#fetched(result)) {
+  async *#chunks(result: DuckDBResult, sql: string, params: readonly SqlValue[]): AsyncIterable<ResultChunk> {
+    for await (const chunk of this.#fetched(result, sql, params)) {
       const columns: unknown[][] = [];
       for (let c = 0; c < chunk.columnCount; c++) {
         columns.push(chunk.getColumnValues(c).map(plain));
@@ -295,7 +303,11 @@ class Session implements ReadSession {
     }
   }
 
-  async *#fetched(result: DuckDBResult): AsyncIterable<DuckDBDataChunk> {
+  async *#fetched(
+    result: DuckDBResult,
+    sql: string,
+    params: readonly SqlValue[],
+  ): AsyncIterable<DuckDBDataChunk> {
     for (;;) {
       this.signal.throwIfAborted();
       const chunk = await this.#track(result.fetchChunk());
@@ -306,7 +318,13 @@ class Session implements ReadSession {
       // A failure while rows are streamed looks like their end; only the result's type tells it from one.
       this.signal.throwIfAborted();
       if (result.returnType !== ResultReturnType.INVALID) return;
-      throw new QueryError('unavailable', 'the query failed while its rows were read', 1);
+      // DuckDB tells why only when the statement is run as a whole.
+      const failed = new QueryError('unavailable', 'the query failed while its rows were read', 1);
+      if (!this.stopped) {
+        const whole = this.#track(this.connection.run(sql, [...params]));
+        await whole.catch((error: unknown) => (failed.cause = error));
+      }
+      throw failed;
     }
   }
 

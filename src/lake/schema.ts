@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { ident, inTransaction, LakeError, literal, messageOf, timestampLiteral } from '../duckdb/index.js';
 import { tables, type TableDef } from '../schema/index.js';
+import { checksumTable } from './files/checksums.js';
 import { isConflict } from './retry.js';
 import { views } from './views.js';
 
@@ -46,6 +47,8 @@ const internalTables: readonly { name: string; columns: string }[] = [
     name: 'canardstack_progress',
     columns: 'stream VARCHAR, position BIGINT, node_id VARCHAR, updated_at TIMESTAMP, writer VARCHAR',
   },
+  // Checksums of files whose name carries none (docs/decisions/0015-bit-rot.md).
+  { name: checksumTable, columns: 'key VARCHAR, bytes BIGINT, crc32c VARCHAR, noted_at TIMESTAMP' },
   {
     name: 'metadata_summary',
     columns:
@@ -128,6 +131,7 @@ export async function checkCurrentSchema(connection: DuckDBConnection): Promise<
       .filter((column) => !columns.has(column.name))
       .map((column) => `${table.name}.${column.name}`);
   });
+  if (!existing.has(checksumTable)) missing.push(checksumTable);
   if (missing.length === 0) return;
   throw new LakeError(
     'schema',

@@ -1,6 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { CatalogOwnership } from '../catalog/lease/index.js';
 import type { ColumnBatch } from '../schema/index.js';
+import type { DamagedFile, DamagedFiles, FileProblem } from './files/damaged.js';
 import type { ReadPool } from './session.js';
 
 export interface StreamProgress {
@@ -39,6 +40,41 @@ export interface CheckpointResult {
   readonly milliseconds?: number;
   readonly error?: string;
 }
+
+export interface ScrubResult {
+  readonly files: number;
+  /** That were read. */
+  readonly bytes: number;
+  /** Files that were found damaged. */
+  readonly damaged: number;
+  /** The round of all files is at its end. */
+  readonly complete: boolean;
+}
+
+export interface ForgottenFile {
+  /** Relative to the data path. */
+  readonly key: string;
+  /** `delete`: a list of deleted rows, which come back. */
+  readonly kind: 'data' | 'delete';
+  readonly table: string;
+  readonly problem: FileProblem;
+  readonly rows: number;
+  /** Times of its rows, ISO 8601; null when the catalog does not tell. */
+  readonly from: string | null;
+  readonly to: string | null;
+}
+
+/** Damaged files whose rows were given up; nothing was when any is refused. */
+export interface ForgetResult {
+  readonly dryRun: boolean;
+  readonly files: readonly ForgottenFile[];
+  readonly refused: readonly { readonly path: string; readonly reason: string }[];
+}
+
+/** `status` as of a CHECKPOINT. */
+export type ScrubOutcome =
+  | ({ readonly ran: true; readonly status: 'ok' } & ScrubResult)
+  | { readonly ran: false; readonly status: 'error' | 'paused' | 'busy'; readonly error?: string };
 
 export type ContradictionKind = 'ahead' | 'behind' | 'nodes';
 
@@ -129,6 +165,8 @@ export interface MaintenanceState {
   readonly clock?: Contradiction | null;
   /** What retention waits for. */
   readonly held?: RetentionHeld | null;
+  /** Files of the lake that are known to be missing or damaged. */
+  readonly damaged?: readonly DamagedFile[];
 }
 
 export interface Maintenance {
@@ -139,6 +177,13 @@ export interface Maintenance {
   resume(): void;
   checkpoint(): Promise<CheckpointResult>;
   retention(options: RetentionOptions): Promise<RetentionResult>;
+  /**
+   * Reads files again and compares their checksums, going on where the last run stopped, until `bytes` are read or the round
+   * is complete. `again`: begins a round however soon.
+   */
+  scrub(options?: { readonly bytes?: number; readonly again?: boolean }): Promise<ScrubOutcome>;
+  /** Gives up the rows of damaged files, named by key or path. Rejects with LakeError when it can't run now. */
+  forget(files: readonly string[], dryRun: boolean): Promise<ForgetResult>;
   state(): MaintenanceState;
 }
 
@@ -153,6 +198,8 @@ export interface Lake {
   readonly maintenance: Maintenance;
   readonly readers: ReadPool;
   readonly time: LakeTime;
+  /** The damaged files that this process knows of. */
+  readonly damaged: DamagedFiles;
   /** The lease on a local catalog file; null for reading only and for catalogs that a server owns. */
   readonly ownership: CatalogOwnership | null;
   /** Rows and watermarks in one DuckLake transaction. Calls are serialised. Rejects with CommitError. */

@@ -5,13 +5,14 @@ import type { Faults } from '../faults/index.js';
 import { tableDef, type ColumnBatch, type TableName } from '../schema/index.js';
 import { Counter, Histogram, type Registry } from '../telemetry/index.js';
 import type { CommitLock, HeldLock } from './commit-lock.js';
-import { dayFile, insertStatement, type DayFile } from './day-file.js';
+import { dayFile, inliningSql, insertStatement, type DayFile } from './day-file.js';
 import type { FileSync } from './durable.js';
 import { daysOf, syncPath } from './durable.js';
 import type { LoadedBatches } from './table-function.js';
 import type { InstanceHost } from './host.js';
 import type { PendingFiles } from './pending-files.js';
 import type { FileStore } from './file-store.js';
+import { finishFile } from './files/finish.js';
 import { assertOwned } from './ownership.js';
 import {
   checkProgress,
@@ -189,13 +190,13 @@ export class Writer {
       throw asCommitError(error);
     }
     this.#observe('buffers', begun);
-    const files = new Map<TableName, DayFile>();
+    const files = new Map<TableName, string>();
+    const targets = new Set<string>();
     const { pending } = this.options;
-    const targets = () => [...files.values()].map((file) => file.path);
     const state = { commitSent: false };
     try {
       const days = daysOfTables(batches, loaded);
-      await this.#writeFiles(days, loaded, files, progress, deadline);
+      await this.#writeFiles(days, loaded, files, targets, progress, deadline);
       await retryConflicts(
         deadline,
         async (attempt) => {
@@ -209,7 +210,7 @@ export class Writer {
       this.options.faults?.('lake.committed');
       loaded.free();
       this.#total.observe((performance.now() - begun) / 1000);
-      await pending.committed(targets());
+      await pending.committed([...targets]);
       await this.#settle(progress.map((entry) => entry.stream));
       return {
         rows: loaded.tables.reduce((sum, table) => sum + table.rows, 0),
@@ -218,8 +219,8 @@ export class Writer {
       };
     } catch (error) {
       // Once a COMMIT was sent, only the catalog tells whether the files are the lake's.
-      if (state.commitSent) pending.unknown(targets());
-      else await pending.failed(targets());
+      if (state.commitSent) pending.unknown([...targets]);
+      else await pending.failed([...targets]);
       throw error;
     } finally {
       loaded.close();
@@ -230,7 +231,8 @@ export class Writer {
   async #writeFiles(
     days: DaysOfTables,
     loaded: LoadedBatches,
-    files: Map<TableName, DayFile>,
+    files: Map<TableName, string>,
+    targets: Set<string>,
     progress: readonly StreamProgress[],
     deadline: number,
   ): Promise<void> {
@@ -242,13 +244,15 @@ export class Writer {
       for (const table of loaded.tables) {
         const file = this.#dayFileOf(days, table, progress);
         if (file === null) continue;
+        targets.add(file.path);
         await pending.add(file.path, streams);
-        files.set(table.table, file);
         const path = await fileStore.begin(file.path);
         const connection =
           this.options.host.current.parquet?.connection ?? (await this.#connection.connected());
         await this.#connection.bounded(connection, deadline, () => connection.run(file.write(path)));
-        const uploaded = fileStore.finish(file.path, path);
+        const uploaded = finishFile(this.options, file.path, path, streams, targets).then((named) => {
+          files.set(table.table, file.add(named));
+        });
         // It is awaited below; until then its failure must not count as unhandled.
         uploaded.catch(() => undefined);
         uploads.push(uploaded);
@@ -297,7 +301,7 @@ export class Writer {
   async #transaction(
     days: DaysOfTables,
     loaded: LoadedBatches,
-    files: ReadonlyMap<TableName, DayFile>,
+    files: ReadonlyMap<TableName, string>,
     progress: readonly StreamProgress[],
     deadline: number,
     state: { commitSent: boolean },
@@ -317,7 +321,7 @@ export class Writer {
       refuseStale(progress, current, loaded.tables.length > 0, identity, this.#inherited);
       for (const table of loaded.tables) {
         const file = files.get(table.table);
-        await (file ? run(file.add) : this.#insert(run, table));
+        await (file !== undefined ? run(file) : this.#insert(run, table));
       }
       at = this.#observe('rows', at);
       for (const statement of progressStatements(progress, current, identity)) await run(statement);
@@ -389,10 +393,6 @@ export class Writer {
     this.#seconds.observe({ phase }, (now - since) / 1000);
     return now;
   }
-}
-
-function inliningSql(rowLimit: number): string {
-  return `SET SESSION ducklake_default_data_inlining_row_limit = ${rowLimit}`;
 }
 
 /** Midnights UTC (ms) of the rows of each table; null when they are too many to list. */

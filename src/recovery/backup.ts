@@ -5,8 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { makeFolder } from '../config/folders.js';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { duckdbBuild, ident, inTransaction, LakeError, literal, messageOf } from '../duckdb/index.js';
-import type { Storage } from '../storage/index.js';
-import { copyCatalog, lakeMetadata, type CopyProgress } from './copy.js';
+import { lakeMetadata } from '../lake/files/known-files.js';
+import { fileContents, type Storage } from '../storage/index.js';
+import { copyCatalog, type CopyProgress } from './copy.js';
 import {
   catalogName,
   checksum,
@@ -64,13 +65,14 @@ export async function backupCatalog(
   try {
     const facts = await copyToFile(source, file, onProgress);
     const { bytes, sha256 } = await checksum(file);
+    const { crc32c } = await fileContents(file);
     const manifest: Manifest = {
       format: 1,
       createdAt: createdAt.toISOString(),
       catalogKind: source.kind,
       duckdbVersion: (await duckdbBuild()).version,
       dataPath: source.dataPath,
-      file: { name: catalogName, bytes, sha256 },
+      file: { name: catalogName, bytes, sha256, crc32c },
       sequence: 1 + Math.max(0, ...(await listBackups(target)).map((entry) => entry.manifest.sequence ?? 0)),
       ...facts,
     };

@@ -5,7 +5,7 @@ import { Counter, Gauge, type Telemetry } from '../telemetry/index.js';
 import { within } from '../timeout/index.js';
 import { backupCatalog, type BackupResult, type BackupSource } from './backup.js';
 import type { CopyProgress } from './copy.js';
-import { listBackups, type BackupEntry } from './manifest.js';
+import { listBackups, quickBackupProblem, type BackupEntry } from './manifest.js';
 
 export interface BackupsOptions {
   readonly config: Pick<Config, 'catalogBackupIntervalSecs' | 'catalogBackupKeep' | 'duckdbExtensionDir'>;
@@ -23,6 +23,9 @@ const longestLookMs = 60_000;
 const firstPauseMs = 5000;
 const longestPauseMs = 15 * 60_000;
 const stopWaitMs = 2000;
+/** Kept backups are read again, the first time soon after the start. */
+const firstCheckMs = 15 * 60_000;
+const checkMs = 86_400_000;
 /** The newest good backup is too old after so many intervals. */
 const tooOldIntervals = 2;
 
@@ -46,6 +49,9 @@ export class CatalogBackups {
   /** The newest good backup, and when it was made by the monotonic clock; null until one was seen. */
   #newest: { name: string; madeAt: number } | null = null;
   #watchedSince = performance.now();
+  #nextCheckAt = performance.now() + firstCheckMs;
+  /** Names of backups that are not as they were made. */
+  readonly #damaged = new Set<string>();
 
   constructor(private readonly options: BackupsOptions) {
     this.#metrics = backupMetrics(options.telemetry, () => this.age());
@@ -115,6 +121,7 @@ export class CatalogBackups {
 
   async #makeIfDue(): Promise<void> {
     try {
+      if (performance.now() >= this.#nextCheckAt) await this.check();
       await this.#refresh();
       const madeAt = this.#newest?.madeAt ?? -Infinity;
       if (performance.now() - madeAt < this.#intervalMs) return;
@@ -135,9 +142,29 @@ export class CatalogBackups {
     }
   }
 
+  /** Reads the kept backups again. A damaged one counts as none, so that another is made when no good one is new enough. */
+  async check(): Promise<void> {
+    const { storage, telemetry } = this.options;
+    const entries = await listBackups(storage);
+    for (const entry of entries) {
+      const { name } = entry;
+      const problem = await quickBackupProblem(storage, entry);
+      if (problem === null) this.#damaged.delete(name);
+      else if (!this.#damaged.has(name)) {
+        this.#damaged.add(name);
+        telemetry.log.error({ backup: storage.url + name, problem }, 'a backup of the catalog is damaged');
+      }
+    }
+    const names = new Set(entries.map(({ name }) => name));
+    for (const name of this.#damaged) if (!names.has(name)) this.#damaged.delete(name);
+    if (this.#newest !== null && this.#damaged.has(this.#newest.name)) this.#newest = null;
+    this.#metrics.damaged.set(this.#damaged.size);
+    this.#nextCheckAt = performance.now() + checkMs;
+  }
+
   /** Whichever node made it. */
   async #refresh(): Promise<void> {
-    const last = (await listBackups(this.options.storage)).at(-1);
+    const last = (await listBackups(this.options.storage)).findLast(({ name }) => !this.#damaged.has(name));
     if (last === undefined) {
       this.#newest = null;
       return;
@@ -200,6 +227,10 @@ function backupMetrics({ registry }: Telemetry, age: () => BackupAge | null) {
   for (const status of ['ok', 'error']) backups.inc({ status }, 0);
   return {
     backups,
+    damaged: gauge(
+      'canardstack_catalog_damaged_backups',
+      'Kept backups of the catalog that are not as they were made, by the last daily check.',
+    ),
     backedUp(manifest: BackupEntry['manifest']) {
       time.set(Date.parse(manifest.createdAt) / 1000);
       snapshot.set(manifest.snapshotId);

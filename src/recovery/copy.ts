@@ -19,8 +19,6 @@ export interface CopiedTable {
 }
 
 const inlinedTable = /^ducklake_inlined_(data|delete)_\d/;
-/** The metadata database of the lake that a connection has attached as `lake`. */
-export const lakeMetadata = '__ducklake_metadata_lake';
 
 /**
  * Copies all of a catalog into one that was just made, inside the caller's transaction: what it reads is one

@@ -1,4 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { asideSuffix } from '../lake/files/check.js';
 import { tables, type TableDef } from '../schema/index.js';
 import type { Storage, StoredObject } from '../storage/index.js';
 import { parquetFacts, type ParquetFacts } from './parquet-facts.js';
@@ -7,9 +8,10 @@ import { parquetFacts, type ParquetFacts } from './parquet-facts.js';
 export interface FoundObject extends StoredObject {
   /**
    * `rows`: a table's Parquet; `deletes`: DuckLake's list of deleted rows; `derived`: Parquet of canardstack's own
-   * tables, which follow from the others or from the catalog; `temporary`: half of a write; `foreign`: not ours.
+   * tables, which follow from the others or from the catalog; `temporary`: half of a write; `aside`: a damaged file that
+   * was set aside; `foreign`: not ours.
    */
-  readonly kind: 'rows' | 'deletes' | 'derived' | 'temporary' | 'foreign';
+  readonly kind: 'rows' | 'deletes' | 'derived' | 'temporary' | 'aside' | 'foreign';
   readonly table: TableDef | null;
 }
 
@@ -31,6 +33,7 @@ function judge(object: StoredObject): FoundObject {
   const own = schema === 'main' && (/^canardstack_/.test(name) || name === 'metadata_summary');
   const kind = () => {
     if (/\.tmp-[0-9a-f-]{36}$/.test(file)) return 'temporary';
+    if (rest.length > 0 && file.endsWith(`.parquet${asideSuffix}`)) return 'aside';
     if (rest.length === 0 || !file.endsWith('.parquet')) return 'foreign';
     if (file.endsWith('-delete.parquet') && (own || table)) return 'deletes';
     if (own) return 'derived';

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { firstLine, ident, inTransaction, literal, qualified } from '../duckdb/index.js';
 import type { TableDef } from '../schema/index.js';
-import { lakeMetadata } from './copy.js';
+import { lakeMetadata } from '../lake/files/known-files.js';
 import type { DataFile } from './data-files.js';
 import { internalColumns, type Range, type StreamRange } from './parquet-facts.js';
 import { heldRows, missingRows, rowsOf } from './same-rows.js';

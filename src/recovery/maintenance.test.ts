@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { cp, readdir, rename, rm, utimes } from 'node:fs/promises';
+import { cp, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { columnBatch } from '../../test/support/batch.js';
 import { lakeConfig, openTestLake, silentTelemetry } from '../../test/support/open-lake.js';
 import { temporaryFolder } from '../../test/support/server.js';
 import type { Lake } from '../lake/index.js';
+import { CatalogBackups } from './backups.js';
 import { CatalogMaintenance } from './maintenance.js';
 
 const noon = Math.floor(Date.now() / 86_400_000) * 86_400_000_000 - 43_200_000_000;
@@ -78,6 +79,30 @@ describe('the scheduled verification', () => {
     assert.deepEqual((await catalogMaintenance.scheduledVerify()).removed, [second]);
     assert.equal((await files()).length, 2);
     assert.equal((await catalogMaintenance.scheduledVerify()).ok, true);
+  });
+
+  it('names a backup that is not as it was made, in a deep verification and by the daily check', async () => {
+    const catalogMaintenance = maintenanceWith(false);
+    const { name } = await catalogMaintenance.backup();
+    const deep = await catalogMaintenance.verify({ repair: false, deep: true });
+    assert.deepEqual([deep.ok, deep.deep?.files, deep.damagedBackups], [true, 2, []]);
+    const path = join(folder, 'backups', name, 'catalog.ducklake');
+    const bytes = await readFile(path);
+    const middle = bytes.length >> 1;
+    bytes[middle] = (bytes[middle] ?? 0) ^ 4;
+    await writeFile(path, bytes);
+    const { ok, damagedBackups } = await catalogMaintenance.verify({ repair: false, deep: true });
+    assert.equal(ok, false);
+    assert.deepEqual(
+      damagedBackups.map(({ problem }) => problem),
+      ['other bytes than were written'],
+    );
+    const telemetry = silentTelemetry();
+    const config = { ...lakeConfig(folder), catalogBackupIntervalSecs: 86_400, catalogBackupKeep: 2 };
+    const storage = catalogMaintenance.backups;
+    const backups = new CatalogBackups({ config, storage, telemetry, source: () => Promise.resolve(null) });
+    await backups.check();
+    assert.match(await telemetry.registry.metrics(), /^canardstack_catalog_damaged_backups 1$/m);
   });
 
   it('removes nothing while a file of the lake is missing', async () => {

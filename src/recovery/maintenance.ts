@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { catalogFrom, type Catalog } from '../catalog/index.js';
 import type { Config } from '../config/settings.js';
@@ -10,6 +12,7 @@ import { within } from '../timeout/index.js';
 import type { BackupResult } from './backup.js';
 import { CatalogBackups, type BackupAge } from './backups.js';
 import type { CopyProgress } from './copy.js';
+import { backupProblem, listBackups } from './manifest.js';
 import { catalogStatus, type CatalogStatus } from './status.js';
 import {
   removableOrphans,
@@ -35,6 +38,8 @@ export interface VerifyRequest {
   readonly repair: boolean;
   /** Default: CANARDSTACK_CATALOG_ORPHAN_MIN_AGE_SECS. */
   readonly minAgeMs?: number;
+  /** Reads every file whole, and the backups. */
+  readonly deep?: boolean;
   /** Keys that `repair` may remove; default: of all orphans that nobody misses. */
   readonly only?: ReadonlySet<string>;
 }
@@ -42,6 +47,8 @@ export interface VerifyRequest {
 export interface VerifyOutcome extends VerifyReport {
   /** Keys of what `repair` removed. */
   readonly removed: readonly string[];
+  /** Backups that are not as they were made; of a deep verification alone. */
+  readonly damagedBackups: readonly { readonly path: string; readonly problem: string }[];
 }
 
 const stopWaitMs = 2000;
@@ -66,7 +73,7 @@ export class CatalogMaintenance {
 
   /** Throws StorageError('invalid') when CANARDSTACK_CATALOG_BACKUP_PATH is no folder or URL. */
   constructor(
-    private readonly lake: Pick<Lake, 'withConnection' | 'maintenance' | 'alone' | 'time'>,
+    private readonly lake: Pick<Lake, 'withConnection' | 'maintenance' | 'alone' | 'time' | 'damaged'>,
     private readonly config: CatalogMaintenanceConfig,
     private readonly telemetry: Telemetry,
   ) {
@@ -136,14 +143,16 @@ export class CatalogMaintenance {
   /** Rejects with LakeError or StorageError. */
   verify(request: VerifyRequest, onProgress?: VerifyOptions['onProgress']): Promise<VerifyOutcome> {
     return this.#alone(() =>
-      this.lake.withConnection(async (connection) => {
+      this.lake.withConnection(async (connection, scratch) => {
         const { safeMs, contradiction } = await this.lake.time.look();
         const report = await verifyLake(connection, this.#storage, {
           now: safeMs,
           minAgeMs: request.minAgeMs ?? this.config.catalogOrphanMinAgeSecs * 1000,
           retentionCutoffMs: retentionCutoff(safeMs, this.config.retentionDays).getTime(),
+          ...(request.deep === undefined ? {} : { deep: request.deep }),
           ...(onProgress === undefined ? {} : { onProgress }),
         });
+        for (const file of report.damaged) this.lake.damaged.note(file);
         const { repair, only } = request;
         // While files of the lake are missing, what an orphan is worth takes a person to tell.
         if (repair && contradiction !== null && only === undefined) {
@@ -159,7 +168,8 @@ export class CatalogMaintenance {
         const gone = new Set(removed);
         const left = report.orphans.filter(({ key }) => !gone.has(key));
         this.#metrics.verified({ ...report, orphans: left });
-        return { ...report, removed };
+        const damagedBackups = request.deep === true ? await this.#damagedBackups(scratch) : [];
+        return { ...report, ok: report.ok && damagedBackups.length === 0, removed, damagedBackups };
       }),
     );
   }
@@ -182,6 +192,17 @@ export class CatalogMaintenance {
       );
     }
     return outcome;
+  }
+
+  /** On a node of a catalog server none: its backups are elsewhere. */
+  async #damagedBackups(scratch: string): Promise<{ path: string; problem: string }[]> {
+    const damaged = [];
+    await mkdir(scratch, { recursive: true });
+    for (const entry of await listBackups(this.backups)) {
+      const problem = await backupProblem(this.backups, entry, join(scratch, `backup-${randomUUID()}`));
+      if (problem !== null) damaged.push({ path: this.backups.url + entry.name, problem });
+    }
+    return damaged;
   }
 
   async #verifyIfDue(everySecs: number): Promise<void> {

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { LakeError } from '../duckdb/index.js';
-import type { Storage } from '../storage/index.js';
+import { StorageError, type Storage } from '../storage/index.js';
 
 export const manifestName = 'manifest.json';
 export const catalogName = 'catalog.ducklake';
@@ -22,7 +22,13 @@ const manifestSchema = z.object({
   ducklakeVersion: z.string(),
   /** Where the Parquet files were. */
   dataPath: z.string(),
-  file: z.object({ name: z.string(), bytes: z.number().int(), sha256: z.string() }),
+  file: z.object({
+    name: z.string(),
+    bytes: z.number().int(),
+    sha256: z.string(),
+    /** Eight hex digits; missing in older ones. */
+    crc32c: z.string().optional(),
+  }),
   tables: z.array(
     z.object({
       table: z.string(),
@@ -77,6 +83,38 @@ export async function findBackup(storage: Storage, name: string | null): Promise
     );
   }
   return { name, manifest };
+}
+
+/** What is wrong with a stored backup, in words; null when it is as it was made. `scratch`: a path for a copy. */
+export async function backupProblem(
+  storage: Storage,
+  { name, manifest }: BackupEntry,
+  scratch: string,
+): Promise<string | null> {
+  const { bytes, sha256 } = manifest.file;
+  try {
+    await storage.getFile(`${name}/${manifest.file.name}`, scratch);
+    const found = await checksum(scratch);
+    if (found.bytes !== bytes) return `${found.bytes} bytes instead of ${bytes}`;
+    return found.sha256 === sha256 ? null : 'other bytes than were written';
+  } catch (error) {
+    if (error instanceof StorageError && error.kind === 'missing') return 'missing';
+    throw error;
+  } finally {
+    await rm(scratch, { force: true });
+  }
+}
+
+/** The same without a copy, by size and CRC-32C alone; null also when the manifest has no CRC. */
+export async function quickBackupProblem(
+  storage: Storage,
+  { name, manifest }: BackupEntry,
+): Promise<string | null> {
+  const { bytes, crc32c } = manifest.file;
+  const found = await storage.contents(`${name}/${manifest.file.name}`);
+  if (found === null) return 'missing';
+  if (found.bytes !== bytes) return `${found.bytes} bytes instead of ${bytes}`;
+  return crc32c === undefined || found.crc32c === crc32c ? null : 'other bytes than were written';
 }
 
 function parseManifest(text: Buffer): Manifest | null {

@@ -65,6 +65,31 @@ export async function parquetFacts(
   return found;
 }
 
+/** Those of the paths that are no whole Parquet files, as far as their footers tell. */
+export async function unreadable(
+  connection: DuckDBConnection,
+  paths: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const read = (some: readonly string[]) =>
+    connection.run(`SELECT count(num_rows) FROM parquet_file_metadata(${listLiteral(some)})`);
+  const broken = new Set<string>();
+  for (let at = 0; at < paths.length; at += batch) {
+    const some = paths.slice(at, at + batch);
+    try {
+      await read(some);
+    } catch {
+      // One damaged file fails them all.
+      for (const path of some) {
+        await read([path]).catch((error: unknown) => {
+          if (!isDamage(error)) throw error;
+          broken.add(path);
+        });
+      }
+    }
+  }
+  return broken;
+}
+
 /** Of the file itself; storage that is away is another matter. */
 function isDamage(error: unknown): boolean {
   const message = error instanceof Error ? error.message : String(error);

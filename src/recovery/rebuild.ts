@@ -6,7 +6,7 @@ import { ensureSchema } from '../lake/schema.js';
 import { openStorage, type Storage } from '../storage/index.js';
 import { tables } from '../schema/index.js';
 import type { Telemetry } from '../telemetry/index.js';
-import { lakeMetadata } from './copy.js';
+import { lakeMetadata } from '../lake/files/known-files.js';
 import { listObjects, readDataFiles } from './data-files.js';
 import { createTables, reconcile, type Progress, type ReconcileReport } from './reconcile.js';
 import { SpoolStreams } from './spool-streams.js';

@@ -4,9 +4,8 @@ import { createTable } from '../lake/schema.js';
 import { tables, type TableDef } from '../schema/index.js';
 import type { Storage } from '../storage/index.js';
 import { importFiles, type ImportReport } from './import-files.js';
-import { lakeMetadata } from './copy.js';
+import { knownFiles, lakeMetadata } from '../lake/files/known-files.js';
 import { progressFolder, readDataFiles, type DataFile, type FoundObject } from './data-files.js';
-import { knownFiles } from './known-files.js';
 import type { SpoolStreams } from './spool-streams.js';
 import { tableCounts } from './table-counts.js';
 
@@ -61,7 +60,7 @@ function ordered(table: TableDef, files: readonly DataFile[]): TableDef['columns
  */
 export async function reconcile(options: ReconcileOptions): Promise<ReconcileReport> {
   const { connection, storage, objects, spool, onProgress } = options;
-  const known = await knownFiles(connection, lakeMetadata, storage.url);
+  const known = await knownFiles(connection, storage.url);
   const found = new Set(objects.map(({ key }) => key));
   const gone = known.filter(({ key, kind }) => kind !== 'scheduled' && !found.has(key));
   await forget(connection, gone);

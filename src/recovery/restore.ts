@@ -2,7 +2,7 @@ import { catalogFrom } from '../catalog/index.js';
 import { LakeError, literal } from '../duckdb/index.js';
 import { openStorage, type Storage } from '../storage/index.js';
 import { checksum, findBackup, type Manifest } from './manifest.js';
-import { lakeMetadata } from './copy.js';
+import { lakeMetadata } from '../lake/files/known-files.js';
 import { listObjects } from './data-files.js';
 import { reconcileStaged, stagedLake, type RebuildOptions } from './rebuild.js';
 import type { ReconcileReport } from './reconcile.js';

@@ -3,7 +3,7 @@ import { catalogFrom } from '../catalog/index.js';
 import { readLease, type LeaseState } from '../catalog/lease/index.js';
 import type { Lake } from '../lake/index.js';
 import type { Storage } from '../storage/index.js';
-import { lakeMetadata } from './copy.js';
+import { lakeMetadata } from '../lake/files/known-files.js';
 import { listBackups, type BackupEntry } from './manifest.js';
 import { catalogVersion, tableCounts, type TableCount } from './table-counts.js';
 

@@ -1,8 +1,11 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Storage } from '../storage/index.js';
-import { lakeMetadata } from './copy.js';
+import { checkFile, isAside } from '../lake/files/check.js';
+import { expectedChecksum, notedChecksums } from '../lake/files/checksums.js';
+import type { DamagedFile, FileProblem } from '../lake/files/damaged.js';
+import { knownFiles, lakeMetadata, type KnownFile } from '../lake/files/known-files.js';
 import { listObjects, readDataFiles, type FoundObject } from './data-files.js';
-import { knownFiles, type KnownFile } from './known-files.js';
+import { unreadable } from './parquet-facts.js';
 import { heldRows } from './same-rows.js';
 import { catalogVersion } from './table-counts.js';
 
@@ -11,17 +14,10 @@ export interface VerifyOptions {
   readonly minAgeMs: number;
   /** Only rows received or dated before this are past retention; null: nothing is. */
   readonly retentionCutoffMs: number | null;
+  /** Reads every file whole. */
+  readonly deep?: boolean;
   readonly now?: number;
   readonly onProgress?: (step: string, done: number, total: number | null) => void;
-}
-
-interface DamagedFile {
-  readonly key: string;
-  readonly kind: 'data' | 'delete';
-  readonly table: string;
-  readonly problem: 'missing' | 'size';
-  readonly expectedBytes: number | null;
-  readonly foundBytes: number | null;
 }
 
 export interface Orphan {
@@ -31,10 +27,19 @@ export interface Orphan {
   /**
    * `young`: left alone; `copies`: the lake has all of its rows; `expired`: what it has is past retention; `rows`: it
    * holds rows that the lake does not have; `damaged`: no whole Parquet file; `deletes`, `derived`, `temporary`:
-   * of no use without the catalog that knew it; `foreign`: not of canardstack.
+   * of no use without the catalog that knew it; `aside`: a damaged file that was set aside; `foreign`: not of canardstack.
    */
   readonly state:
-    'young' | 'copies' | 'expired' | 'rows' | 'damaged' | 'deletes' | 'derived' | 'temporary' | 'foreign';
+    | 'young'
+    | 'copies'
+    | 'expired'
+    | 'rows'
+    | 'damaged'
+    | 'deletes'
+    | 'derived'
+    | 'temporary'
+    | 'aside'
+    | 'foreign';
   /** Rows that the lake does not have; only for `rows`. */
   readonly missingRows: number;
 }
@@ -45,9 +50,18 @@ export interface VerifyReport {
   readonly snapshotId: number;
   readonly knownFiles: number;
   readonly knownBytes: number;
-  /** Files of the current snapshot, or of one that has not expired yet, that are missing or of another size. */
+  /** Files of the current snapshot, or of one that has not expired yet, that are missing or not as they were written. */
   readonly damaged: readonly DamagedFile[];
   readonly orphans: readonly Orphan[];
+  /** What was read whole; null when only sizes were compared. */
+  readonly deep: DeepReport | null;
+}
+
+interface DeepReport {
+  readonly files: number;
+  readonly bytes: number;
+  /** Files of the current snapshot of which no checksum is known yet: only their size and footer were checked. */
+  readonly withoutChecksum: number;
 }
 
 /** States of orphans that `repair` removes. */
@@ -59,6 +73,8 @@ const removable: ReadonlySet<Orphan['state']> = new Set([
   'derived',
   'temporary',
 ]);
+
+const harmless: ReadonlySet<Orphan['state']> = new Set(['young', 'aside', 'foreign']);
 
 /** Orphans that nobody misses. */
 export function removableOrphans(report: VerifyReport): Orphan[] {
@@ -78,14 +94,16 @@ export async function verifyLake(
   const objects = await listObjects(storage, (n) => onProgress('listing objects', n, null));
   const now = options.now ?? Date.now();
   const { snapshotId } = await catalogVersion(connection, lakeMetadata);
-  const known = await knownFiles(connection, lakeMetadata, storage.url);
+  const known = await knownFiles(connection, storage.url);
   const found = new Map(objects.map((object) => [object.key, object]));
   const damaged = await damagedFiles(storage, found, known, onProgress);
+  const deep =
+    options.deep === true ? await readWhole(connection, storage, known, damaged, onProgress) : null;
   const names = new Set(known.map(({ key }) => key));
   const unknown = objects.filter(({ key }) => !names.has(key));
   const orphans = await judged(connection, storage, unknown, damaged.length === 0, now, options);
   const sized = known.filter(({ kind }) => kind !== 'scheduled');
-  const ok = damaged.length === 0 && orphans.every(({ state }) => state === 'young' || state === 'foreign');
+  const ok = damaged.length === 0 && orphans.every(({ state }) => harmless.has(state));
   return {
     ok,
     snapshotId,
@@ -93,6 +111,7 @@ export async function verifyLake(
     knownBytes: sized.reduce((sum, { size }) => sum + (size ?? 0), 0),
     damaged,
     orphans,
+    deep,
   };
 }
 
@@ -113,14 +132,55 @@ async function damagedFiles(
     // Committed since the listing.
     bytes = (await statOf(storage, key))?.size ?? null;
     if (bytes !== null && bytes === size) continue;
-    damaged.push({
-      ...{ key, kind, table, problem: bytes === null ? 'missing' : 'size' },
-      expectedBytes: size,
-      foundBytes: bytes,
-    });
+    const problem = bytes !== null ? 'size' : (await isAside(storage, key)) ? 'checksum' : 'missing';
+    damaged.push({ key, kind, table, problem, expectedBytes: size, foundBytes: bytes });
   }
   onProgress('checking files', known.length, known.length);
   return damaged;
+}
+
+/** Reads the files that have their size, and adds to `damaged` those that hold other bytes than were written. */
+async function readWhole(
+  connection: DuckDBConnection,
+  storage: Storage,
+  known: readonly KnownFile[],
+  damaged: DamagedFile[],
+  onProgress: NonNullable<VerifyOptions['onProgress']>,
+): Promise<DeepReport> {
+  const noted = await notedChecksums(connection);
+  const bad = new Set(damaged.map(({ key }) => key));
+  const files = known.filter(({ kind, key }) => kind !== 'scheduled' && !bad.has(key));
+  const found = new Map<KnownFile, { problem: FileProblem; bytes: number | null }>();
+  let withoutChecksum = 0;
+  let bytes = 0;
+  for (const [i, file] of files.entries()) {
+    onProgress('reading files', i, files.length);
+    const crc32c = expectedChecksum(file.key, noted);
+    if (crc32c === null && file.current) withoutChecksum++;
+    const checked = await checkFile(storage, { key: file.key, bytes: file.size, crc32c });
+    bytes += checked.contents?.bytes ?? 0;
+    if (checked.problem !== null)
+      found.set(file, { problem: checked.problem, bytes: checked.contents?.bytes ?? null });
+  }
+  onProgress('reading files', files.length, files.length);
+  const paths = files
+    .filter((file) => !found.has(file))
+    .map((file) => ({ file, path: storage.url + file.key }));
+  const broken = await unreadable(
+    connection,
+    paths.map(({ path }) => path),
+  );
+  for (const { file, path } of paths) {
+    if (broken.has(path)) found.set(file, { problem: 'unreadable', bytes: file.size });
+  }
+  // Reading takes its time: what expired meanwhile is no loss.
+  const left = found.size === 0 ? [] : await knownFiles(connection, storage.url);
+  const still = new Set(left.filter(({ kind }) => kind !== 'scheduled').map(({ key }) => key));
+  for (const [{ key, kind, table, size }, { problem, bytes: foundBytes }] of found) {
+    if (kind === 'scheduled' || !still.has(key)) continue;
+    damaged.push({ key, kind, table, problem, expectedBytes: size, foundBytes });
+  }
+  return { files: files.length, bytes, withoutChecksum };
 }
 
 /** Null for what lies outside the data path as well. */
@@ -147,7 +207,7 @@ async function judged(
   const orphans: Orphan[] = [];
   const old: FoundObject[] = [];
   for (const object of unknown) {
-    if (object.kind === 'foreign') orphans.push(orphan(object, 'foreign'));
+    if (object.kind === 'foreign' || object.kind === 'aside') orphans.push(orphan(object, object.kind));
     else if (now - object.modifiedMs < minAgeMs) orphans.push(orphan(object, 'young'));
     else if (object.kind === 'rows') old.push(object);
     else orphans.push(orphan(object, object.kind));
@@ -177,7 +237,7 @@ export async function removeOrphans(
   storage: Storage,
   orphans: readonly Orphan[],
 ): Promise<string[]> {
-  const known = await knownFiles(connection, lakeMetadata, storage.url);
+  const known = await knownFiles(connection, storage.url);
   const names = new Set(known.map(({ key }) => key));
   const removed: string[] = [];
   for (const { key, state } of orphans) {

@@ -4,6 +4,7 @@ import { open, readdir, readFile, rename, rm, stat, copyFile } from 'node:fs/pro
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { makeFolder } from '../config/folders.js';
+import { fileContents, type Contents } from './contents.js';
 import { StorageError, fromFsError } from './errors.js';
 import type { Storage, StoredObject } from './types.js';
 import { localFolder } from './target.js';
@@ -75,6 +76,18 @@ export class FolderStorage implements Storage {
       const found = await stat(path).catch(absent(null));
       if (!found?.isFile()) return null;
       return { key, size: found.size, modifiedMs: Math.trunc(found.mtimeMs) };
+    });
+  }
+
+  contents(key: string): Promise<Contents | null> {
+    return this.#do('get', key, (path) => fileContents(path).catch(absent(null)));
+  }
+
+  move(key: string, to: string): Promise<void> {
+    return this.#do('move', key, async (path) => {
+      const target = this.#path('move', to);
+      await rename(path, target);
+      for (const folder of new Set([dirname(path), dirname(target)])) await syncPath(folder);
     });
   }
 

@@ -3,6 +3,7 @@ import { S3Storage } from './s3.js';
 import { isLocalUrl } from './target.js';
 import type { Storage, StorageOptions, StorageSettings } from './types.js';
 
+export { fileContents, type Contents } from './contents.js';
 export { StorageError } from './errors.js';
 export { storageCredentials, type CredentialSource, type StorageCredentials } from './client.js';
 export { checkPlaces } from './places.js';

@@ -4,6 +4,7 @@ import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  CopyObjectCommand,
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
@@ -13,6 +14,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { s3Client } from './client.js';
+import { ContentsSum, type Contents } from './contents.js';
 import { StorageError, fromS3Error } from './errors.js';
 import { replaceFile } from './folder.js';
 import { observer, type Observe } from './metrics.js';
@@ -141,6 +143,32 @@ export class S3Storage implements Storage {
         if (fromS3Error('stat', key, error).kind === 'missing') return null;
         throw error;
       }
+    });
+  }
+
+  contents(key: string): Promise<Contents | null> {
+    return this.#do('get', key, async () => {
+      try {
+        return await this.#body(key, async (body, check) => {
+          const sum = new ContentsSum();
+          await pipeline(body, check, async (checked: AsyncIterable<Buffer>) => {
+            for await (const part of checked) sum.add(part);
+          });
+          return sum.contents;
+        });
+      } catch (error) {
+        if (fromS3Error('get', key, error).kind === 'missing') return null;
+        throw error;
+      }
+    });
+  }
+
+  move(key: string, to: string): Promise<void> {
+    return this.#do('move', key, async () => {
+      const { Bucket, Key } = this.#at(key);
+      const CopySource = `${Bucket}/${Key.split('/').map(encodeURIComponent).join('/')}`;
+      await this.#client.send(new CopyObjectCommand({ ...this.#at(to), CopySource }), this.#bound());
+      await this.#client.send(new DeleteObjectCommand({ Bucket, Key }), this.#bound());
     });
   }
 

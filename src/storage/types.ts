@@ -1,5 +1,6 @@
 import type { Config } from '../config/settings.js';
 import type { Registry } from '../telemetry/index.js';
+import type { Contents } from './contents.js';
 
 export interface StoredObject {
   /** Relative to the storage's URL, `/` between its parts. */
@@ -43,6 +44,10 @@ export interface Storage {
   /** Also resolves when there is no such object. */
   delete(key: string): Promise<void>;
   stat(key: string): Promise<StoredObject | null>;
+  /** Reads the object whole; null when there is none. */
+  contents(key: string): Promise<Contents | null>;
+  /** Durable when resolved, and then the object is no longer under its former key. */
+  move(key: string, to: string): Promise<void>;
   /** Lists the URL itself with and without its trailing slash: bucket policies may allow one and not the other. */
   checkListable(): Promise<void>;
   close(): void;

@@ -1,13 +1,17 @@
-import { literal } from '../../duckdb/index.js';
+import { LakeError, literal } from '../../duckdb/index.js';
 import type { Faults } from '../../faults/index.js';
 import { tables } from '../../schema/index.js';
 import { utc } from '../schema.js';
 import { compact, type CompactionOptions } from './compaction/index.js';
 import type { LakeTime } from '../types.js';
+import { damageCure, damageText, type DamagedFile } from '../files/damaged.js';
+import { damagedAmong } from './damage.js';
+import { takeInventory, type LakeFiles } from './inventory.js';
 import { refreshSummary } from './summary.js';
 import type { TaskRun } from './task.js';
 
 export interface CheckpointOptions {
+  readonly lakeFiles: LakeFiles;
   readonly snapshotRetentionSecs: number;
   readonly compaction: CompactionOptions;
   readonly time: LakeTime;
@@ -19,6 +23,8 @@ export interface CheckpointOptions {
 /** Stamps of other nodes' clocks may be ahead by a little. */
 const futureMs = 86_400_000;
 const stampedAtOnce = 500;
+/** In the error. */
+const namedFiles = 3;
 
 const progress = 'canardstack_progress';
 const summary = 'metadata_summary';
@@ -34,14 +40,16 @@ export async function checkpoint(task: TaskRun, options: CheckpointOptions): Pro
     await work();
     options.observe(name, (performance.now() - begun) / 1000);
   };
-  // The summary is derived data: when it fails, the lake is looked after all the same.
+  // What one file or the derived summary stops, stops nothing else.
   let failure: Error | undefined;
-  await part('summary', () => refreshSummary(task)).catch((error: unknown) => {
-    failure = error instanceof Error ? error : new Error(String(error));
-  });
-  await part('flush', () => flush(task));
+  const failed = (error: unknown) => {
+    task.signal.throwIfAborted();
+    failure ??= error instanceof Error ? error : new Error(String(error));
+  };
+  await part('summary', () => refreshSummary(task)).catch(failed);
+  await part('flush', () => flush(task, options.lakeFiles));
   options.faults?.('maintenance.checkpoint');
-  await part('rewrite', () => rewriteDeletions(task));
+  await part('rewrite', () => rewriteDeletions(task, options.lakeFiles)).catch(failed);
   await part('compact', () =>
     compact(
       task,
@@ -50,16 +58,28 @@ export async function checkpoint(task: TaskRun, options: CheckpointOptions): Pro
     ),
   );
   await part('expire', () => expire(task, options));
+  await part('inventory', () => takeInventory(task, options.lakeFiles)).catch(failed);
+  const damaged = options.lakeFiles.damaged.all;
+  if (damaged.length > 0) throw damageError(damaged);
   if (failure) throw failure;
 }
 
-async function flush(task: TaskRun): Promise<void> {
+function damageError(damaged: readonly DamagedFile[]): LakeError {
+  const some = damaged.slice(0, namedFiles).map(damageText).join(', ');
+  const more = damaged.length > namedFiles ? ` and ${damaged.length - namedFiles} more` : '';
+  return new LakeError(
+    'unavailable',
+    `all else is done, but of the lake's files ${some}${more}: ${damageCure}`,
+  );
+}
+
+async function flush(task: TaskRun, lakeFiles: LakeFiles): Promise<void> {
   for (const { name } of tables) await task.rewriting(name, [flushSql(name)]);
   // Every commit updates the watermarks, so this conflicts with any commit beside it. They are few.
-  await task.rewritingExclusively(progress, [flushSql(progress), rewriteSql(progress)]);
+  await task.rewritingExclusively(progress, await flushOfOwn(task, lakeFiles, progress));
   // Not beside commits either: when one comes between, DuckLake 1.0 tries the rewrite's COMMIT again and miscounts
   // the deleted rows, which is a fatal error.
-  await task.rewritingExclusively(summary, [flushSql(summary), rewriteSql(summary)]);
+  await task.rewritingExclusively(summary, await flushOfOwn(task, lakeFiles, summary));
 }
 
 function flushSql(table: string): string {
@@ -72,18 +92,29 @@ function rewriteSql(table: string): string {
 }
 
 /** Files without the rows that a person deleted: compaction leaves files with deletions alone. */
-async function rewriteDeletions(task: TaskRun): Promise<void> {
+async function rewriteDeletions(task: TaskRun, lakeFiles: LakeFiles): Promise<void> {
   for (const { name } of tables) {
-    if (await hasDeletions(task, name)) await task.rewritingExclusively(name, [rewriteSql(name)]);
+    const files = await filesWithDeletions(task, name);
+    // What is damaged would get a new, valid checksum.
+    if (files.length === 0 || (await damagedAmong(task, lakeFiles, files)).length > 0) continue;
+    await task.rewritingExclusively(name, [rewriteSql(name)]);
   }
 }
 
-async function hasDeletions(task: TaskRun, table: string): Promise<boolean> {
+/** Of a table of our own, whose files are rewritten in each run. */
+async function flushOfOwn(task: TaskRun, lakeFiles: LakeFiles, table: string): Promise<string[]> {
+  const files = await filesWithDeletions(task, table);
+  const damaged = files.length > 0 && (await damagedAmong(task, lakeFiles, files)).length > 0;
+  return damaged ? [flushSql(table)] : [flushSql(table), rewriteSql(table)];
+}
+
+/** The files from which rows are deleted, and the lists of those rows. */
+async function filesWithDeletions(task: TaskRun, table: string): Promise<string[]> {
   const rows = await task.rows(
-    `SELECT count(*) FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')
+    `SELECT data_file, delete_file FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')
      WHERE delete_file IS NOT NULL`,
   );
-  return Number(rows[0]?.[0]) > 0;
+  return rows.flat().map(String);
 }
 
 /** By the lake's time, and not at all while the wall clock contradicts it: stamps are of wall clocks. */

@@ -1,4 +1,4 @@
-import { firstLine } from '../../duckdb/index.js';
+import { firstLine, LakeError } from '../../duckdb/index.js';
 import type { Faults } from '../../faults/index.js';
 import { traced, type Telemetry } from '../../telemetry/index.js';
 import type { CommitLock } from '../commit-lock.js';
@@ -10,6 +10,7 @@ import { tableSizes } from '../stats.js';
 import type {
   CheckpointResult,
   ClockReading,
+  ForgetResult,
   LakeTime,
   Maintenance,
   MaintenanceState,
@@ -17,9 +18,12 @@ import type {
   RetentionHeld,
   RetentionOptions,
   RetentionResult,
+  ScrubOutcome,
 } from '../types.js';
 import { checkpoint } from './checkpoint.js';
 import type { CompactionOptions } from './compaction/index.js';
+import { forgetFiles } from './forget.js';
+import type { LakeFiles } from './inventory.js';
 import type { MaintenanceLease, MaintenanceLock } from './lock.js';
 import { maintenanceMetrics, type MaintenanceMetrics } from './metrics.js';
 import { planRetention } from './plausible.js';
@@ -34,6 +38,7 @@ import {
   writeDone,
   type RetentionDone,
 } from './retention.js';
+import { scrub } from './scrub.js';
 import { TaskRun } from './task.js';
 
 export interface MaintenanceOptions {
@@ -46,9 +51,11 @@ export interface MaintenanceOptions {
     readonly retentionDays: number;
     readonly retentionMaxSharePercent?: number;
     readonly snapshotRetentionSecs: number;
+    readonly scrubBytesPerDay?: number;
   };
   /** What compaction needs of the lake. */
   readonly compaction: () => Pick<CompactionOptions, 'sorter' | 'fileStore' | 'pending'>;
+  readonly lakeFiles: LakeFiles;
   readonly telemetry: Telemetry;
   readonly faults: Faults;
   readonly readOnly: boolean;
@@ -82,6 +89,9 @@ export class LakeMaintenance implements Maintenance {
   #nextRetentionAt = -Infinity;
   #held: RetentionHeld | null = null;
   #saidHeldAt = -Infinity;
+  #scrubbedAt = performance.now();
+  /** Bytes. */
+  #scrubCredit = 0;
   #failures = 0;
   #stopped = false;
 
@@ -127,6 +137,7 @@ export class LakeMaintenance implements Maintenance {
       consecutiveFailures: this.#failures,
       clock: this.options.time.reading?.contradiction ?? null,
       held: this.#held,
+      damaged: this.options.lakeFiles.damaged.all,
     };
   }
 
@@ -159,6 +170,35 @@ export class LakeMaintenance implements Maintenance {
     return { ...due, tables: byTable(deleted), days: deleted, ran: true, status };
   }
 
+  async forget(files: readonly string[], dryRun: boolean): Promise<ForgetResult> {
+    const outcome = await this.#alone('forget', (task) =>
+      forgetFiles(task, this.options.lakeFiles, files, dryRun),
+    );
+    if (outcome.status === 'ok') {
+      const { files: given, refused } = outcome.value;
+      if (!dryRun && refused.length === 0)
+        this.options.telemetry.log.warn({ files: given }, "damaged files are given up, on a person's word");
+      return outcome.value;
+    }
+    const reason = 'error' in outcome ? outcome.error : `maintenance is ${outcome.status}: try again`;
+    throw new LakeError('unavailable', reason);
+  }
+
+  async scrub({ bytes = Infinity, again = false } = {}): Promise<ScrubOutcome> {
+    const outcome = await this.#alone('scrub', (task) =>
+      scrub(task, {
+        ...this.options.lakeFiles,
+        time: this.options.time,
+        bytes,
+        again,
+        observe: (read) => this.#metrics.scrubbed(read),
+      }),
+    );
+    if (outcome.status !== 'ok') return { ...outcome, ran: false };
+    if (outcome.value.complete) this.#metrics.scrubComplete.set(Date.now() / 1000);
+    return { ran: true, status: 'ok', ...outcome.value };
+  }
+
   async #retention(
     task: TaskRun,
     time: ClockReading,
@@ -172,14 +212,14 @@ export class LakeMaintenance implements Maintenance {
   }> {
     const { retentionDays, retentionMaxSharePercent = defaultMaxSharePercent } = this.options.config;
     const cutoff = retentionCutoff(time.safeMs, retentionDays);
-    const due = await dueBefore(task, cutoff);
+    const due = await dueBefore(task, this.options.lakeFiles, cutoff);
     const done = await readDone(task);
     const maxShare = retentionMaxSharePercent / 100;
     const plan = planRetention({ cutoff, due, done, time, retentionDays, maxShare, confirm });
     const found = { days: due.days, share: shareOf(due.days, due), held: plan.held };
     if (dryRun || plan.cutoff === null) return { ...found, deleted: [] };
     const until = plan.cutoff;
-    await deleteBefore(task, until, due);
+    await deleteBefore(task, this.options.lakeFiles, until, due);
     const now: RetentionDone = {
       cutoffMs: until.getTime(),
       retentionDays,
@@ -214,10 +254,26 @@ export class LakeMaintenance implements Maintenance {
   async #scheduled(compactionBudgetMs: number): Promise<void> {
     if (this.#paused || this.#current !== null) return;
     await this.#checkpoint(compactionBudgetMs, true);
-    if (performance.now() < this.#nextRetentionAt) return;
+    if (performance.now() >= this.#nextRetentionAt) await this.#scheduledRetention();
+    await this.#scheduledScrub();
+  }
+
+  async #scheduledRetention(): Promise<void> {
     const result = await this.retention({ dryRun: false });
     // What is held is looked at again soon: the clock may be right by then, or a person have spoken elsewhere.
     if (result.status === 'ok') this.#nextRetentionAt = performance.now() + retentionIntervalMs;
+  }
+
+  /** What the daily budget gives since the last time; a file that goes beyond it is made up for later. */
+  async #scheduledScrub(): Promise<void> {
+    const perDay = this.options.config.scrubBytesPerDay ?? 0;
+    const now = performance.now();
+    const elapsedMs = Math.min(now - this.#scrubbedAt, dayMs / 24);
+    this.#scrubbedAt = now;
+    this.#scrubCredit = Math.min(this.#scrubCredit + (perDay * elapsedMs) / dayMs, perDay);
+    if (perDay === 0 || this.#scrubCredit <= 0) return;
+    const outcome = await this.scrub({ bytes: this.#scrubCredit });
+    if (outcome.ran) this.#scrubCredit = outcome.complete ? 0 : this.#scrubCredit - outcome.bytes;
   }
 
   async #checkpoint(compactionBudgetMs: number, paced: boolean): Promise<CheckpointResult> {
@@ -225,9 +281,11 @@ export class LakeMaintenance implements Maintenance {
     const outcome = await this.#alone('checkpoint', async (task) => {
       await checkpoint(task, {
         time: this.options.time,
+        lakeFiles: this.options.lakeFiles,
         snapshotRetentionSecs: this.options.config.snapshotRetentionSecs,
         compaction: {
           ...this.options.compaction(),
+          lakeFiles: this.options.lakeFiles,
           faults: this.options.faults,
           log: this.options.telemetry.log,
           deadline: performance.now() + compactionBudgetMs,

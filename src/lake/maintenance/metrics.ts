@@ -7,6 +7,9 @@ export interface MaintenanceMetrics {
   readonly retentionRows: Counter;
   readonly retentionHeld: Gauge;
   readonly lastSuccess: Gauge<'task'>;
+  readonly scrubComplete: Gauge;
+  /** A file of so many bytes was read again. */
+  scrubbed(bytes: number): void;
   /** A group of files became one: how many they were, and their rows and bytes. */
   compacted(files: number, rows: number, bytes: number): void;
   sizes(snapshotId: number, tables: readonly TableSize[]): void;
@@ -37,7 +40,20 @@ export function maintenanceMetrics(registry: Registry): MaintenanceMetrics {
     rows: counter('canardstack_compaction_rows_total', 'Rows that compaction rewrote.'),
     bytes: counter('canardstack_compaction_bytes_total', 'Bytes of the files that compaction rewrote.'),
   };
+  const scrubbed = {
+    files: counter('canardstack_scrub_files_total', 'Files that the scrub read again and compared.'),
+    bytes: counter('canardstack_scrub_bytes_total', 'Bytes of the files that the scrub read again.'),
+  };
   return {
+    scrubbed(size) {
+      scrubbed.files.inc();
+      scrubbed.bytes.inc(size);
+    },
+    scrubComplete: new Gauge({
+      name: 'canardstack_scrub_complete_timestamp_seconds',
+      help: 'When the scrub last came to the end of a round of all files.',
+      registers,
+    }),
     compacted(count, rows, size) {
       compacted.files.inc(count);
       compacted.rows.inc(rows);

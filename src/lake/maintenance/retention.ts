@@ -1,8 +1,12 @@
-import { ident, inTransaction, literal } from '../../duckdb/index.js';
+import { ident, inTransaction, literal, messageOf } from '../../duckdb/index.js';
 import { tables } from '../../schema/index.js';
+import { keyNamedIn } from '../files/damaged.js';
 import { readMeta, setMeta } from '../schema.js';
 import { tableSizes } from '../stats.js';
 import type { RetentionDay } from '../types.js';
+import { damagedAmong, keyOf } from './damage.js';
+import { dropFiles } from './forget.js';
+import { liveFiles, type LakeFiles } from './inventory.js';
 import type { TaskRun } from './task.js';
 import { droppingFiles } from './whole-files.js';
 
@@ -38,30 +42,75 @@ export interface RetentionDone {
   readonly partial: boolean;
 }
 
-export async function dueBefore(task: TaskRun, cutoff: Date): Promise<Due> {
+export async function dueBefore(task: TaskRun, lakeFiles: LakeFiles, cutoff: Date): Promise<Due> {
   const days: RetentionDay[] = [];
   for (const { name } of tables) {
-    const rows = await task.rows(
-      `SELECT timestamp::DATE::VARCHAR AS day, count(*) FROM lake.main.${ident(name)}
-       WHERE timestamp < ${midnight(cutoff)} GROUP BY day ORDER BY day`,
-    );
-    if (rows.length === 0) continue;
     const files = await filesBefore(task, name, cutoff);
-    for (const [found, count] of rows) {
-      const day = String(found);
+    const counts = await countsBefore(task, lakeFiles, name, cutoff, files);
+    for (const [day, rows] of [...counts].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const own = files.filter((file) => file.day === day);
       const bytes = own.reduce((sum, file) => sum + file.bytes, 0);
-      days.push({ table: name, day, rows: Number(count), files: own.length, bytes });
+      days.push({ table: name, day, rows, files: own.length, bytes });
     }
   }
   if (days.length === 0) return { days, totalRows: 0, totalBytes: 0 };
   let totalRows = 0;
-  for (const { name } of tables) {
-    const [counted] = await task.rows(`SELECT count(*) FROM lake.main.${ident(name)}`);
-    totalRows += Number(counted?.[0]);
-  }
+  for (const { name } of tables) totalRows += await rowsOf(task, lakeFiles, name);
   const sizes = await task.retried(() => tableSizes(task.connection));
   return { days, totalRows, totalBytes: sizes.tables.reduce((sum, { bytes }) => sum + bytes, 0) };
+}
+
+/** Rows by ISO day. While a file can't be read, those of the files as the catalog counts them. */
+async function countsBefore(
+  task: TaskRun,
+  lakeFiles: LakeFiles,
+  name: string,
+  cutoff: Date,
+  files: readonly OldFile[],
+): Promise<Map<string, number>> {
+  const counted = await unlessDamaged(task, lakeFiles, name, () =>
+    task.rows(
+      `SELECT timestamp::DATE::VARCHAR AS day, count(*) FROM lake.main.${ident(name)}
+       WHERE timestamp < ${midnight(cutoff)} GROUP BY day`,
+    ),
+  );
+  if (counted !== null) return new Map(counted.map(([day, rows]) => [String(day), Number(rows)]));
+  const known = new Map(
+    (await liveFiles(task, lakeFiles.storage)).files.map((file) => [file.key, file.rows]),
+  );
+  const counts = new Map<string, number>();
+  for (const { day, path } of files) {
+    counts.set(day, (counts.get(day) ?? 0) + (known.get(keyOf(lakeFiles, path)) ?? 0));
+  }
+  return counts;
+}
+
+async function rowsOf(task: TaskRun, lakeFiles: LakeFiles, name: string): Promise<number> {
+  const counted = await unlessDamaged(task, lakeFiles, name, () =>
+    task.rows(`SELECT count(*) FROM lake.main.${ident(name)}`),
+  );
+  if (counted !== null) return Number(counted[0]?.[0]);
+  const { files } = await liveFiles(task, lakeFiles.storage);
+  const own = files.filter(({ table, kind }) => table === name && kind === 'data');
+  return own.reduce((sum, { rows }) => sum + rows, 0);
+}
+
+/** Null when a file of the table is damaged, known so or seen by the failure of `work`. */
+async function unlessDamaged<T>(
+  task: TaskRun,
+  lakeFiles: LakeFiles,
+  name: string,
+  work: () => Promise<T>,
+): Promise<T | null> {
+  if (lakeFiles.damaged.all.some(({ table }) => table === name)) return null;
+  try {
+    return await work();
+  } catch (error) {
+    task.signal.throwIfAborted();
+    const path = lakeFiles.storage.url + (keyNamedIn(messageOf(error)) ?? '');
+    if ((await damagedAmong(task, lakeFiles, [path])).length === 0) throw error;
+    return null;
+  }
 }
 
 /** The part of the lake that these days are: the larger of rows and bytes, 0 to 1. */
@@ -75,18 +124,34 @@ export function shareOf(days: readonly RetentionDay[], { totalRows, totalBytes }
  * Deletes all rows before `cutoff`, a midnight UTC. Files hold one day each, so they go as a whole; one file is deleted at a
  * time, because commits to the table wait meanwhile.
  */
-export async function deleteBefore(task: TaskRun, cutoff: Date, due: Due): Promise<void> {
+export async function deleteBefore(
+  task: TaskRun,
+  lakeFiles: LakeFiles,
+  cutoff: Date,
+  due: Due,
+): Promise<void> {
   const before = midnight(cutoff);
   for (const name of new Set(due.days.map(({ table }) => table))) {
     const table = `lake.main.${ident(name)}`;
+    await dropDamaged(task, lakeFiles, name, cutoff);
     for (const file of await filesBefore(task, name, cutoff)) {
-      await task.exclusive((connection) =>
-        droppingFiles(connection, () =>
-          connection.run(
-            `DELETE FROM ${table} WHERE filename = ${literal(file.path)} AND timestamp < ${before}`,
+      const remove = () =>
+        task.exclusive((connection) =>
+          droppingFiles(connection, () =>
+            connection.run(
+              `DELETE FROM ${table} WHERE filename = ${literal(file.path)} AND timestamp < ${before}`,
+            ),
           ),
-        ),
-      );
+        );
+      await remove().catch(async (error: unknown) => {
+        task.signal.throwIfAborted();
+        const key = keyNamedIn(messageOf(error));
+        const path = key === null ? file.path : lakeFiles.storage.url + key;
+        if ((await damagedAmong(task, lakeFiles, [path])).length === 0) throw error;
+        await dropDamaged(task, lakeFiles, name, cutoff);
+        // Of another one, which DuckDB opens first.
+        if (path !== file.path) await remove();
+      });
     }
     // What is still in the catalog, or came meanwhile.
     await task.exclusive((connection) => connection.run(`DELETE FROM ${table} WHERE timestamp < ${before}`));
@@ -111,15 +176,27 @@ export async function writeDone(task: TaskRun, done: RetentionDone): Promise<voi
   );
 }
 
+interface OldFile {
+  readonly path: string;
+  readonly bytes: number;
+  /** ISO date. */
+  readonly day: string;
+}
+
+/** Takes those that are known to be damaged out of the catalog, without reading them. */
+async function dropDamaged(task: TaskRun, lakeFiles: LakeFiles, name: string, cutoff: Date): Promise<void> {
+  if (lakeFiles.damaged.all.length === 0) return;
+  const old = new Set((await filesBefore(task, name, cutoff)).map(({ path }) => keyOf(lakeFiles, path)));
+  const live = (await liveFiles(task, lakeFiles.storage)).files;
+  const bad = live.filter(({ key }) => old.has(key) && lakeFiles.damaged.get(key) !== undefined);
+  if (bad.length > 0) await dropFiles(task, lakeFiles, bad);
+}
+
 function midnight(date: Date): string {
   return `TIMESTAMP ${literal(isoDay(date))}`;
 }
 
-async function filesBefore(
-  task: TaskRun,
-  table: string,
-  cutoff: Date,
-): Promise<{ path: string; bytes: number; day: string }[]> {
+async function filesBefore(task: TaskRun, table: string, cutoff: Date): Promise<OldFile[]> {
   const part = (key: string) => `nullif(regexp_extract(data_file, '/${key}=(\\d+)/', 1), '')::INTEGER`;
   const rows = await task.rows(
     `SELECT data_file, data_file_size_bytes, day::VARCHAR FROM (

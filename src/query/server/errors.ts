@@ -46,5 +46,11 @@ export const errorForms: Readonly<Record<ErrorKind, ErrorForm>> = {
     429,
   ),
   unavailable: form('storage, the catalog or a query thread does not answer', [503, 'unavailable'], 503, 503),
+  data_loss: form(
+    'a file of the lake that the query needs is missing or damaged; the message names it',
+    [500, 'internal'],
+    500,
+    500,
+  ),
   internal: form('a fault of the server, which its log tells', [500, 'internal'], 500, 500),
 };

@@ -1,18 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { firstLine, ident, inTransaction, literal } from '../../../duckdb/index.js';
+import { firstLine, ident, inTransaction, literal, timestampLiteral } from '../../../duckdb/index.js';
 import type { Faults } from '../../../faults/index.js';
 import { tableDef, type ColumnDef, type ColumnType, type TableName } from '../../../schema/index.js';
 import type { Logger } from '../../../telemetry/index.js';
 import type { PendingFiles } from '../../pending-files.js';
 import type { FileStore } from '../../file-store.js';
+import { finishFile } from '../../files/finish.js';
+import { notedChecksums } from '../../files/checksums.js';
+import { assertWhole, damagedAmong, keyOf } from '../damage.js';
+import type { LakeFiles } from '../inventory.js';
 import type { TaskRun } from '../task.js';
 import { droppingFiles } from '../whole-files.js';
 import { compactedPrefix, nextGroup, type DataFile } from './groups.js';
 import { Sorter, type SorterOptions } from './sorter.js';
 
 export interface CompactionOptions {
+  readonly lakeFiles: LakeFiles;
   readonly sorter: SorterOptions;
   readonly fileStore: FileStore;
   readonly pending: PendingFiles;
@@ -25,6 +30,8 @@ export interface CompactionOptions {
   /** Called after each group that became one file. */
   readonly observe: (files: number, rows: number, bytes: number) => void;
 }
+
+const dayMs = 86_400_000;
 
 /** The swap was not made, and nothing of it is in the catalog: the group is left for a later run. */
 class SwapRefused extends Error {}
@@ -49,7 +56,10 @@ export async function compact(
       const failed = new Set<string>();
       while (performance.now() < options.deadline) {
         task.signal.throwIfAborted();
-        const group = nextGroup(await liveFiles(task, table), failed);
+        const live = await liveFiles(task, table);
+        const { damaged } = options.lakeFiles;
+        const whole = live.filter(({ path }) => damaged.get(keyOf(options.lakeFiles, path)) === undefined);
+        const group = nextGroup(whole, failed);
         if (group === null) break;
         const begun = performance.now();
         sorter ??= await Sorter.open(options.sorter);
@@ -58,7 +68,10 @@ export async function compact(
         } catch (error) {
           task.signal.throwIfAborted();
           // A file that can't be read must not keep the others from being compacted.
-          for (const { path } of group) failed.add(path);
+          const paths = group.map(({ path }) => path);
+          const bad = await damagedAmong(task, options.lakeFiles, paths).catch(() => []);
+          // Those that are damaged are out from now on, and the others may be compacted.
+          for (const path of bad.length > 0 ? bad : paths) failed.add(path);
           options.log.warn({ table, files: group.length, err: firstLine(error) }, 'files were not compacted');
         }
         if (options.paced) await task.pause(performance.now() - begun);
@@ -92,6 +105,7 @@ async function rewrite(
   const target = `${first.path.slice(0, first.path.lastIndexOf('/') + 1)}${compactedPrefix}${randomUUID()}.parquet`;
   const paths = group.map(({ path }) => path);
   const columns = await columnsOf(task, table);
+  const targets = new Set([target]);
   await pending.add(target, []);
   const state = { commitSent: false };
   try {
@@ -99,6 +113,8 @@ async function rewrite(
     const inputs = await fetched(fileStore, paths);
     let rows: number;
     try {
+      const copies = inputs.map(({ path: local }, i) => ({ path: paths[i] ?? '', local }));
+      await assertWhole(options.lakeFiles, await task.retried(() => notedChecksums(task.connection)), copies);
       rows = await sorter.sort(
         inputs.map(({ path }) => path),
         written,
@@ -108,11 +124,11 @@ async function rewrite(
     } finally {
       for (const input of inputs) await input.release();
     }
-    await fileStore.finish(target, written);
+    const named = await finishFile(options, target, written, [], targets);
     await task.syncFiles(table);
     faults?.('maintenance.compacted');
-    await task.exclusive((connection) => swap(connection, table, paths, target, rows, faults, state));
-    await pending.committed([target]);
+    await task.exclusive((connection) => swap(connection, table, paths, named, rows, faults, state));
+    await pending.committed([...targets]);
     options.observe(
       group.length,
       rows,
@@ -120,8 +136,8 @@ async function rewrite(
     );
   } catch (error) {
     // Once a COMMIT was sent, only the catalog tells whether the file is the lake's.
-    if (state.commitSent) pending.unknown([target]);
-    else await pending.failed([target]);
+    if (state.commitSent) pending.unknown([...targets]);
+    else await pending.failed([...targets]);
     throw error;
   }
 }
@@ -151,6 +167,14 @@ async function columnsOf(task: TaskRun, table: TableName): Promise<ColumnDef[]> 
   return rows.map(([name, type]) => ({ name: String(name), type: String(type) as ColumnType }));
 }
 
+/** DuckDB opens the first file that statistics leave, whatever its name: one of another day may be damaged. */
+function ofDay(path: string): string {
+  const [, year, month, day] = /year=(\d+)\/month=(\d+)\/day=(\d+)\/[^/]*$/.exec(path) ?? [];
+  if (day === undefined) return '';
+  const from = Date.UTC(Number(year), Number(month) - 1, Number(day));
+  return ` AND timestamp >= ${timestampLiteral(from)} AND timestamp < ${timestampLiteral(from + dayMs)}`;
+}
+
 /** Old files out, new file in. Deleting every row of a file takes it out of the table whole. */
 async function swap(
   connection: DuckDBConnection,
@@ -171,7 +195,7 @@ async function swap(
     async () => {
       const deleted = await droppingFiles(connection, () =>
         connection.run(
-          `DELETE FROM lake.main.${ident(table)} WHERE filename IN (${paths.map(literal).join(', ')})`,
+          `DELETE FROM lake.main.${ident(table)} WHERE filename IN (${paths.map(literal).join(', ')})${ofDay(target)}`,
         ),
       );
       // Fewer when someone deleted rows meanwhile, which the new file would bring back.

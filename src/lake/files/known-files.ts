@@ -1,18 +1,25 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { qualified } from '../duckdb/index.js';
+import { qualified } from '../../duckdb/index.js';
 
 export interface KnownFile {
   /** Relative to the data path; absolute when the file lies elsewhere. */
   readonly key: string;
   readonly kind: 'data' | 'delete' | 'scheduled';
   readonly table: string;
+  /** -1 for `scheduled`. */
+  readonly tableId: number;
   /** Bytes; null when the catalog does not say (files that wait for their deletion). */
   readonly size: number | null;
   /** Of the file in its own metadata table. */
   readonly id: number;
   /** True when the current snapshot has it. */
   readonly current: boolean;
+  /** That it holds, or of a `delete` file that it takes away; 0 for `scheduled`. */
+  readonly rows: number;
 }
+
+/** The metadata database of the lake that a connection has attached as `lake`. */
+export const lakeMetadata = '__ducklake_metadata_lake';
 
 interface Folder {
   readonly name: string;
@@ -22,21 +29,18 @@ interface Folder {
 }
 
 /**
- * Every file that some snapshot of the catalog in `database` needs, and those that DuckLake will delete. One statement for
+ * Every file that some snapshot of the attached lake needs, and those that DuckLake will delete. One statement for
  * each metadata table: a catalog server can't read two in one. Files that wait for their deletion are read last, so
  * that one which becomes such meanwhile is not missed.
  */
-export async function knownFiles(
-  connection: DuckDBConnection,
-  database: string,
-  dataPath: string,
-): Promise<KnownFile[]> {
+export async function knownFiles(connection: DuckDBConnection, dataPath: string): Promise<KnownFile[]> {
   const rows = async (sql: string) => (await connection.runAndReadAll(sql)).getRowObjects();
-  const of = (table: string) => qualified(database, table);
+  const of = (table: string) => qualified(lakeMetadata, table);
   const filesOf = async (kind: 'data' | 'delete') => {
     const found = await rows(
       `SELECT ${kind}_file_id AS id, table_id, path, path_is_relative AS relative, file_size_bytes AS size,
-              end_snapshot IS NULL AS current FROM ${of(`ducklake_${kind}_file`)}`,
+              end_snapshot IS NULL AS current, ${kind === 'data' ? 'record_count' : 'delete_count'} AS rows
+       FROM ${of(`ducklake_${kind}_file`)}`,
     );
     return found.map((row) => ({ ...row, kind }));
   };
@@ -68,25 +72,22 @@ export async function knownFiles(
     const schema = table?.relative ? schemas.get(table.parent ?? -1) : undefined;
     return (schema?.relative ? schema.path : '') + (table?.path ?? '');
   };
-  const known = (
-    row: Record<string, unknown>,
-    kind: KnownFile['kind'],
-    table: Folder | undefined,
-  ): KnownFile => {
+  const known = (row: Record<string, unknown>, kind: KnownFile['kind'], tableId: number): KnownFile => {
+    const table = tables.get(tableId);
     const path = (row['relative'] === true ? folderOf(table) : '') + String(row['path']);
     return {
       key: path.startsWith(dataPath) ? path.slice(dataPath.length) : path,
       kind,
       table: table?.name ?? '',
+      tableId,
       size: typeof row['size'] === 'bigint' ? Number(row['size']) : null,
       id: Number(row['id']),
       current: row['current'] === true,
+      rows: Number(row['rows'] ?? 0),
     };
   };
   return [
-    ...files.map((row) =>
-      known(row, row.kind, tables.get(Number((row as Record<string, unknown>)['table_id']))),
-    ),
-    ...scheduled.map((row) => known(row, 'scheduled', undefined)),
+    ...files.map((row) => known(row, row.kind, Number((row as Record<string, unknown>)['table_id']))),
+    ...scheduled.map((row) => known(row, 'scheduled', -1)),
   ];
 }
