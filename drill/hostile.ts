@@ -1,15 +1,16 @@
 /**
  * npm run drill:hostile [-- --fields events,links --formats json --counts 100000,2000000 --markdown]
  * For each repeated field of OTLP one request in which it is repeated up to 20 million times, against a server with
- * the defaults of a machine of 2 GiB. The server must never die or take more than 1.5 GiB, and the next good
- * record must be visible within 3 s. Resident memory is read from /proc, where the kernel keeps its peak; more than
- * 2 GiB counts as dead. Exit code 1 when a promise is broken.
+ * the defaults of a machine of 2 GiB, in a control group of 2 GiB where one can be made. The server must never die or
+ * take more than 1.5 GiB, and the next good record must be visible within 3 s. Resident memory is read from /proc, where
+ * the kernel keeps its peak; more than 2 GiB counts as dead. Exit code 1 when a promise is broken.
  */
 import { rm } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { ContentEncoding, PayloadFormat } from '../src/schema/index.js';
 import { hostileFields } from './hostile/requests.js';
-import { broken, startSmallServer, tableOf } from './hostile/verdict.js';
+import { memoryGroup } from './memory-group.js';
+import { broken, memoryBytes, startSmallServer, tableOf } from './hostile/verdict.js';
 import { runTrial, type Trial } from './hostile/trial.js';
 
 const { values: args } = parseArgs({
@@ -24,7 +25,9 @@ const only = args.fields === '' ? [] : args.fields.split(',');
 const compressions: ContentEncoding[] = ['gzip', 'deflate', 'snappy'];
 const trials: Trial[] = [];
 const failures: string[] = [];
-let server = await startSmallServer();
+const group = memoryGroup(memoryBytes) ?? undefined;
+const start = () => startSmallServer({}, undefined, group);
+let server = await start();
 let turn = 0;
 
 for (const field of hostileFields) {
@@ -43,7 +46,7 @@ for (const field of hostileFields) {
         if (!trial.dead) continue;
         await server.kill();
         await rm(server.dataDir, { recursive: true, force: true });
-        server = await startSmallServer();
+        server = await start();
       }
     }
   }
@@ -55,4 +58,10 @@ for (const failure of failures) console.error(failure);
 console.log(
   `${trials.length} requests, ${failures.length} broken promises; the server ended with code ${code}`,
 );
+console.log(
+  group
+    ? `in a control group of ${memoryBytes} bytes: the kernel's memory killer ended ${group.killed} processes`
+    : 'no control group of memory can be made here: memory was only watched',
+);
+group?.close();
 process.exit(failures.length === 0 && code === 0 ? 0 : 1);

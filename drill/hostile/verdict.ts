@@ -1,14 +1,20 @@
 import { startServer, type TestServer } from '../../test/support/server.js';
+import type { MemoryGroup } from '../memory-group.js';
 import type { Trial } from './trial.js';
 
 const gibibyte = 1024 ** 3;
-const memoryBytes = 2 * gibibyte;
+export const memoryBytes = 2 * gibibyte;
 const maxPeakBytes = 1.5 * gibibyte;
 const maxVisibleMs = 3000;
 
-/** A server with the defaults that a machine of 2 GiB gives; V8 would take a quarter of it there. */
-export function startSmallServer(env: Record<string, string> = {}, dataDir?: string): Promise<TestServer> {
+/** A server with the defaults that a machine of 2 GiB gives; V8 would take a quarter of it there. In `group`, if given. */
+export function startSmallServer(
+  env: Record<string, string> = {},
+  dataDir?: string,
+  group?: MemoryGroup,
+): Promise<TestServer> {
   return startServer({
+    started: (pid) => group?.add(pid),
     ...(dataDir !== undefined && { dataDir }),
     nodeArgs: ['--max-old-space-size=512'],
     env: {

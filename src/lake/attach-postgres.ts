@@ -54,11 +54,10 @@ export async function preparePostgres(
   else
     parameters.set('options', [...serverSettings.map((each) => `-c ${each}`), given ?? ''].join(' ').trim());
   const attachUri = prefix + renderDsn(parameters);
-  if (password === undefined) return { attachUri, flags: [] };
+  // Without a secret of that name DuckDB looks for its default one, in a storage that is switched off, and fails.
+  const fields = password === undefined ? '' : `, PASSWORD ${literal(password)}`;
   try {
-    await connection.run(
-      `CREATE OR REPLACE SECRET ${secretName} (TYPE postgres, PASSWORD ${literal(password)})`,
-    );
+    await connection.run(`CREATE OR REPLACE SECRET ${secretName} (TYPE postgres${fields})`);
   } catch {
     // Its own message could hold the statement.
     throw new LakeError('unavailable', 'DuckDB does not take the password of the PostgreSQL catalog');
@@ -108,7 +107,7 @@ const refusals: readonly (readonly [RegExp, string])[] = [
     'correct sslmode, sslrootcert, sslcert and sslkey',
   ],
   [
-    /invalid connection option|invalid port number|invalid integer value|invalid \w+ value|missing "=" after|could not match \d+ (?:port|host)/i,
+    /^Invalid Input Error|invalid connection option|invalid port number|invalid integer value|invalid \w+ value|missing "=" after|could not match \d+ (?:port|host)/i,
     'correct the connection string',
   ],
 ];

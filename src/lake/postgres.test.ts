@@ -167,6 +167,24 @@ describe('a lake with a PostgreSQL catalog', { skip: skipWithoutPostgres() }, ()
     }
   });
 
+  it('is opened with the password of the environment when its connection string has none', async () => {
+    process.env['PGPASSWORD'] = postgres.password;
+    try {
+      const lake = await node('environment', postgres.dsn.replace(`password=${postgres.password} `, ''));
+      await lake.ping();
+    } finally {
+      delete process.env['PGPASSWORD'];
+    }
+    await assert.rejects(
+      node('none', postgres.dsn.replace(`password=${postgres.password} `, '')),
+      (error) => {
+        assert.ok(error instanceof LakeError && error.kind === 'denied', String(error));
+        assert.match(error.message, /no password supplied.*: correct the user or the password/);
+        return true;
+      },
+    );
+  });
+
   it('that is away is said to be so without its password', async () => {
     const wrong = postgres.dsn.replace(postgres.password, 'wr0ng-s3cret');
     const nowhere = postgres.dsn.replace(`port=${postgres.port}`, 'port=1');
