@@ -49,6 +49,7 @@ export class MetadataView {
   async source(request: MetadataRequest): Promise<string | null> {
     const { kind, from, until } = request;
     const live = await this.live(kind);
+    if (live.sizes.size === 0 && live.inlined === 0) return nothing(kind);
     const kept = await this.#keptFiles(kind, live.validFrom);
     const inside: number[] = [];
     const partial: KeptFile[] = [];
@@ -66,8 +67,7 @@ export class MetadataView {
     if (request.cheaply && !isCheap(live, unread)) return null;
     if (unread.length > 0) parts.push(rows(request, `filename IN ${textList(unread)}`));
     if (live.inlined > 0) parts.push(rows(request, isInlined));
-    if (parts.length === 0) parts.push(rows(request, 'FALSE'));
-    return `(${parts.join(' UNION ALL ')})`;
+    return parts.length === 0 ? nothing(kind) : `(${parts.join(' UNION ALL ')})`;
   }
 
   async #keptFiles(kind: MetadataKind, validFrom: bigint): Promise<ReadonlyMap<string, KeptFile>> {
@@ -161,6 +161,10 @@ export class MetadataView {
       ...parts,
     ];
   }
+}
+
+function nothing(kind: MetadataKind): string {
+  return `(SELECT *, 1 AS records, 0 AS bytes FROM ${setsTable(kind)} WHERE FALSE)`;
 }
 
 /** Of the table itself, those of the window and of `where`; of one hour only where it is given. */

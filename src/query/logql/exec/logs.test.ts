@@ -1,5 +1,6 @@
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
+import { slices } from './logs.js';
 import { logRow, start, testLoki, type TestLoki } from '../fixture.test.js';
 
 const day = 86_400;
@@ -244,6 +245,40 @@ describe('LogQL log queries', () => {
     );
     assert.deepEqual(await entries('{service_name="tie"}', { start: String(start + 8_000_000_006n) }), []);
     assert.equal((await entries('{service_name="tie"}', { end: String(start + 8_000_000_006n) })).length, 3);
+  });
+
+  it('reads a long range slice by slice, in both directions and whatever the limit', async () => {
+    const hours = Array.from({ length: 60 }, (_, i) =>
+      logRow({ at: 100_000 + i * 2400, ns: BigInt(i % 2), service: 'hours', body: `hour ${i}` }),
+    );
+    await loki.lake.insert('logs', hours);
+    const whole = { start: String(start), end: String(start + 100n * 3_600_000_000_000n) };
+    const lines = async (query: string, parameters: Record<string, string>) =>
+      (await entries(query, { ...whole, ...parameters })).map(({ line }) => line);
+    const expected = hours.map(({ body }) => body as string);
+    const queries = ['{service_name="hours"}', '{service_name="hours"} | decolorize |= "hour"'];
+    for (const query of queries) {
+      assert.deepEqual(await lines(query, { direction: 'forward', limit: '5000' }), expected);
+      for (const limit of [1, 7, 25, 59]) {
+        const first = await lines(query, { direction: 'forward', limit: String(limit) });
+        assert.deepEqual(first, expected.slice(0, limit));
+        const last = await lines(query, { direction: 'backward', limit: String(limit) });
+        assert.deepEqual(last, expected.slice(-limit));
+      }
+    }
+    const parts = (forward: boolean) =>
+      slices({
+        log: { kind: 'log', matchers: [], stages: [] },
+        from: start,
+        to: start + 10n ** 15n,
+        forward,
+      });
+    for (const all of [parts(true), parts(false).reverse()]) {
+      assert.equal(all.length, 5);
+      assert.equal(all[0]?.from, start);
+      assert.equal(all.at(-1)?.to, start + 10n ** 15n);
+      for (const [i, { from }] of all.entries()) if (i > 0) assert.equal(from, all[i - 1]?.to);
+    }
   });
 
   it('reads on when SQL can not tell which rows are wanted', async () => {

@@ -1,5 +1,5 @@
 import type { LogExpr } from '../syntax/ast.js';
-import { compilePipeline } from '../stages/index.js';
+import { compilePipeline, stageNames } from '../stages/index.js';
 import type { Category, RowLabels } from '../model/labels.js';
 import { RecordDecoder, recordColumns } from '../model/record.js';
 import { and, or } from '../../sql/fragment.js';
@@ -54,10 +54,10 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
   const lastOfStream = new Map<string, bigint>();
   let place: Place | undefined;
 
-  /** Reads up to `rows` further records; false when the limit is reached or no record is left. */
-  const page = async (rows: number | undefined): Promise<boolean> => {
+  /** Reads up to `rows` further records of a slice; false when the limit is reached or it has no more. */
+  const page = async (within: readonly string[], rows: number | undefined): Promise<boolean> => {
     const order = query.forward ? 'ASC' : 'DESC';
-    const after = place ? [beyond(place, query.forward)] : [];
+    const after = [...within, ...(place ? [beyond(place, query.forward)] : [])];
     let seen = 0;
     ctx.stats.statements++;
     const chunks = ctx.session.stream(
@@ -98,10 +98,47 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
   };
 
   // A first page by top-N is cheap; only a selective pipeline that SQL can't express pays for a whole sort.
-  const first = pipeline.exact && !query.interval ? query.limit : Math.max(1000, query.limit * 4);
-  if (query.limit > 0 && (await page(first))) await page(undefined);
+  const enough = pipeline.exact && !query.interval ? query.limit : Math.max(1000, query.limit * 4);
+  for (const slice of query.limit > 0 ? slices(query) : []) {
+    const within = fromBefore(slice.from, slice.to);
+    if (await page(within, enough)) await page(within, undefined);
+    if (entries.length >= query.limit) break;
+  }
   ctx.stats.returned += entries.length;
   return entries;
+}
+
+/** Records of one trace are few, wherever they are. */
+function isRare({ stages, matchers }: LogExpr): boolean {
+  const ids = (names: readonly string[] | undefined) =>
+    names?.some((name) => name === 'trace_id' || name === 'span_id') ?? false;
+  return ids(matchers.map(({ name }) => name)) || stages.some((stage) => ids(stageNames(stage)));
+}
+
+const firstSlice = 600_000_000_000n;
+
+/**
+ * The range in parts, from the end that the query begins at, each eight times as long as the one before: as a rule the first
+ * has enough records, and the files of the others are not opened.
+ */
+export function slices({
+  log,
+  from,
+  to,
+  forward,
+}: Pick<LogQuery, 'log' | 'from' | 'to' | 'forward'>): { from: bigint; to: bigint }[] {
+  const out: { from: bigint; to: bigint }[] = [];
+  let [low, high] = [from, to];
+  for (let length = firstSlice; high - low > 2n * length && !isRare(log); length *= 8n) {
+    if (forward) {
+      out.push({ from: low, to: low + length });
+      low += length;
+    } else {
+      out.push({ from: high - length, to: high });
+      high -= length;
+    }
+  }
+  return [...out, { from: low, to: high }];
 }
 
 function beyond({ time, rowid }: Place, forward: boolean): string {

@@ -37,12 +37,16 @@ const levels: readonly (readonly [level: string, from: number, texts: readonly s
 
 /**
  * The level by which Grafana colours, as it was found at ingest. Rows written before there was such a column have that
- * of severity_number, else of severity_text, else `unknown`: nothing is looked for in their lines.
+ * of severity_number, else of severity_text, else `unknown`: nothing is looked for in their lines. Lists, as each IN
+ * would be a join of its own.
  */
 export const levelSql = `coalesce(detected_level, CASE ${levels
   .map(([level, from]) => `WHEN severity_number BETWEEN ${from} AND ${from + 3} THEN '${level}'`)
   .join(' ')} ELSE CASE ${levels
-  .map(([level, , texts]) => `WHEN lower(severity_text) IN (${texts.map(text).join(', ')}) THEN '${level}'`)
+  .map(
+    ([level, , texts]) =>
+      `WHEN list_contains([${texts.map(text).join(', ')}], lower(severity_text)) THEN '${level}'`,
+  )
   .join(' ')} ELSE 'unknown' END END)`;
 
 /** Metadata labels that are columns or made of them: name and a nullable VARCHAR expression. */

@@ -32,6 +32,8 @@ export function matcherSql(expression: string, matcher: Matcher, dot: Dot = 'not
       ? `${expression} IS NOT NULL AND ${expression} <> ''`
       : `${expression} IS NULL OR ${expression} <> ${literal(value)}`;
   }
+  if (op === '=~' && dot === 'any' && value === '.+') return `${expression} <> ''`;
+  if (op === '=~' && dot === 'any' && value === '.*') return 'TRUE';
   const empty = compileRegex(value, dot).testExact('');
   const words = literalAlternatives(value);
   const matches = words
