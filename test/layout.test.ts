@@ -58,6 +58,7 @@ const inside: Readonly<Record<string, readonly string[]>> = {
     'query/logql/exec',
     'query/logql/plan',
     'query/logql/syntax',
+    'query/logql/range',
     'query/logql/stages',
     'query/logql/template',
     'query/logql/pipeline',

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { QueryAnswer } from './endpoint.js';
 
 const jsonType = 'application/json; charset=utf-8';
@@ -9,6 +10,21 @@ export function json(value: unknown): QueryAnswer {
 /** JSON text in pieces, which is made while it is sent. */
 export function streamed(body: AsyncIterable<string>): QueryAnswer {
   return { contentType: jsonType, body };
+}
+
+const pieceLength = 64 * 1024;
+
+/** Small texts put together to pieces of about 64 KiB, giving way between them. */
+export async function* inPieces(texts: Iterable<string>): AsyncGenerator<string> {
+  let piece = '';
+  for (const text of texts) {
+    piece += text;
+    if (piece.length < pieceLength) continue;
+    yield piece;
+    piece = '';
+    await setImmediate();
+  }
+  if (piece !== '') yield piece;
 }
 
 export interface Answer {

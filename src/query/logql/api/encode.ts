@@ -12,7 +12,6 @@ import {
 import type { StepSeries, Value } from '../../series/series.js';
 import { plainDecimal } from '../../text/numbers.js';
 import type { ExecStats } from '../exec/context.js';
-import type { LogEntry } from '../exec/logs.js';
 
 /** Loki's `stats` object. Only what is measured is filled in; bytes are not. */
 export function encodeStats(stats: ExecStats, seconds: number, returned: number) {
@@ -28,50 +27,6 @@ export function encodeStats(stats: ExecStats, seconds: number, returned: number)
       totalEntriesReturned: returned,
     },
   };
-}
-
-type Entry =
-  | [time: string, line: string]
-  | [time: string, line: string, categories: { structuredMetadata?: object; parsed?: object }];
-
-interface Stream {
-  readonly stream: Labels;
-  readonly values: Entry[];
-}
-
-/**
- * Entries as streams, in the order of their first entry. `categorize`: a stream is its stream labels, and each
- * entry shows its structured metadata and parsed labels apart; otherwise all labels make the stream.
- */
-export function encodeStreams(entries: readonly LogEntry[], categorize: boolean): Stream[] {
-  const streams = new Map<string, Stream>();
-  for (const { timeNs, line, labels } of entries) {
-    const shown: [string, string][] = [];
-    const metadata: [string, string][] = [];
-    const parsed: [string, string][] = [];
-    for (const [name, value, category] of labels) {
-      const target =
-        !categorize || category === 'stream' ? shown : category === 'metadata' ? metadata : parsed;
-      target.push([name, value]);
-    }
-    const own = Labels.of(shown);
-    let stream = streams.get(own.key);
-    if (!stream) streams.set(own.key, (stream = { stream: own, values: [] }));
-    const time = String(timeNs);
-    stream.values.push(
-      categorize
-        ? [
-            time,
-            line,
-            {
-              ...(metadata.length > 0 && { structuredMetadata: Object.fromEntries(metadata) }),
-              ...(parsed.length > 0 && { parsed: Object.fromEntries(parsed) }),
-            },
-          ]
-        : [time, line],
-    );
-  }
-  return [...streams.values()];
 }
 
 /** The series of a range query in the order of their labels; their points are made when they are written. */

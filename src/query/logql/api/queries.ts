@@ -10,16 +10,10 @@ import { gridOf, type Steps } from '../plan/steps.js';
 import type { Expr, MetricExpr } from '../syntax/ast.js';
 import { format } from '../syntax/format.js';
 import { parse } from '../syntax/parse.js';
-import {
-  encodeStats,
-  encodeStreams,
-  instantSeries,
-  matrixSeries,
-  scalarSample,
-  seriesAnswer,
-} from './encode.js';
+import { encodeStats, instantSeries, matrixSeries, scalarSample, seriesAnswer } from './encode.js';
 import { invalid } from '../../server/params.js';
 import { LokiParams } from './params.js';
+import { streamsAnswer } from './streams.js';
 import { maxEntries } from './status.js';
 
 const defaultEntries = 100;
@@ -114,9 +108,7 @@ export function queryRange(request: QueryRequest, limits: QueryLimits): Plan {
         },
         ctx,
       );
-      const result = encodeStreams(entries, categorize);
-      const encodingFlags = categorize ? { encodingFlags: ['categorize-labels'] } : {};
-      return respond({ resultType: 'streams', ...encodingFlags, result }, ctx, begun, entries.length);
+      return streamed(streamsAnswer(entries, categorize, statsOf(ctx, begun, entries.length)));
     };
   }
   const step = params.step(start, end);

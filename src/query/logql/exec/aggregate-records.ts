@@ -2,6 +2,7 @@ import { Labels } from '../../series/labels.js';
 import { and } from '../../sql/fragment.js';
 import { ownSql } from '../model/names.js';
 import { namedLabels, RecordDecoder, recordColumns } from '../model/record.js';
+import { rangeAggregation } from '../range/index.js';
 import { compilePipeline, definitionOf, type Stage } from '../stages/index.js';
 import { bodyCondition } from '../stages/line-filter.js';
 import { compileUnwrap } from '../stages/unwrap.js';
@@ -23,7 +24,8 @@ function remaining(stages: readonly Stage[]): Stage[] {
 export async function aggregateRecords(query: RangeQuery, ctx: MetricContext): Promise<PartialSeries> {
   const { expr, grouping, buckets, origin } = query;
   const { unwrap } = expr;
-  const bytes = expr.op === 'bytes_over_time' || expr.op === 'bytes_rate';
+  const { sumOf, ordered = false } = rangeAggregation(expr.op);
+  const ofBytes = sumOf === 'bytes';
   const stages = remaining(query.stages);
   const by = grouping && !grouping.without ? grouping.labels : undefined;
   const read = by && readLabels({ ...expr.log, stages }, unwrap, by);
@@ -31,7 +33,7 @@ export async function aggregateRecords(query: RangeQuery, ctx: MetricContext): P
   // A query that asks for the errors of parsers counts the records that have one.
   const asked = read?.includes(errorLabel) ?? false;
   const names = by && neededLabels({ ...expr.log, stages }, unwrap, by);
-  const needsLine = bytes || stages.some((stage) => definitionOf(stage).line !== 'unused');
+  const needsLine = ofBytes || stages.some((stage) => definitionOf(stage).line !== 'unused');
   const needsTime = stages.some((stage) => definitionOf(stage).readsTime);
   const columns = [
     `((time_unix_nano - ${origin} - 1) // ${buckets.width})::DOUBLE`,
@@ -40,7 +42,6 @@ export async function aggregateRecords(query: RangeQuery, ctx: MetricContext): P
     needsLine ? 'body' : 'NULL::VARCHAR',
     ...(names ? names.map((name) => ownSql(name, ctx.keys)) : recordColumns),
   ];
-  const ordered = expr.op === 'first_over_time' || expr.op === 'last_over_time' || expr.op === 'rate_counter';
   const sql =
     `SELECT ${columns.join(', ')} FROM ${query.pipeline.source()} WHERE ${and(query.where)}` +
     // Samples of one instant count in the order of their arrival.
@@ -73,7 +74,7 @@ export async function aggregateRecords(query: RangeQuery, ctx: MetricContext): P
         timeNs: timeNs[r] as bigint,
       };
       if (!run(row)) continue;
-      const value = valueOf ? valueOf(row) : bytes ? Buffer.byteLength(row.line) : 1;
+      const value = valueOf ? valueOf(row) : ofBytes ? Buffer.byteLength(row.line) : 1;
       if (value === undefined) continue;
       if (labels.error && !(asked && labels.error.endsWith('ParserErr')))
         throw pipelineFailed(labels.error, labels.get(errorDetailsLabel));

@@ -3,18 +3,10 @@ import { and } from '../../sql/fragment.js';
 import { metadataSource } from '../../sql/metadata.js';
 import { isOfStreams, labelSql } from '../model/names.js';
 import { selectorSql } from '../plan/pipeline.js';
-import type { RangeOp } from '../syntax/ast.js';
+import { rangeAggregation } from '../range/index.js';
 import type { MetricContext } from './context.js';
 import { PartialSeries, valuesKey } from './partial-series.js';
 import type { RangeQuery } from './range-query.js';
-
-/** What the metadata of streams have that these count. */
-const counted = new Map<RangeOp, 'records' | 'bytes'>([
-  ['count_over_time', 'records'],
-  ['rate', 'records'],
-  ['bytes_over_time', 'bytes'],
-  ['bytes_rate', 'bytes'],
-]);
 
 /**
  * Counts whole streams over one window, by labels of theirs, for which no line has to be read. Undefined for every
@@ -25,7 +17,7 @@ export async function aggregateStreams(
   ctx: MetricContext,
 ): Promise<PartialSeries | undefined> {
   const { expr, grouping, stages, aggregator, window } = query;
-  const what = counted.get(expr.op);
+  const what = rangeAggregation(expr.op).sumOf;
   if (what === undefined || expr.unwrap || stages.length > 0 || ctx.steps.count > 1) return undefined;
   const names = grouping?.without === false ? grouping.labels : undefined;
   const { matchers } = expr.log;

@@ -6,6 +6,7 @@ import { labelReplace } from '../../series/label-replace.js';
 import { Labels } from '../../series/labels.js';
 import { setOperators, type Arithmetic, arithmetic } from '../../series/operators.js';
 import { emptySeries, vector, type StepSeries, type Value } from '../../series/series.js';
+import { rangeAggregation } from '../range/index.js';
 import type { Steps } from '../plan/steps.js';
 import type { BinaryExpr, MetricExpr, VectorExpr } from '../syntax/ast.js';
 import { atSteps, type ExecContext, type MetricContext } from './context.js';
@@ -80,14 +81,8 @@ function seriesOf(value: Value, op: string): readonly StepSeries[] {
   throw new QueryError('bad_data', `${op} works on vectors only`);
 }
 
-const sums = ['count_over_time', 'rate', 'bytes_over_time', 'bytes_rate', 'sum_over_time'];
-
-/** The grouping that can be applied to the samples already: a sum of sums, a minimum of minima, a maximum of maxima. */
+/** The grouping that can be applied to the samples already. */
 function pushdown({ op, expr, grouping }: VectorExpr): Grouping | undefined {
-  if (expr.kind !== 'range' || expr.grouping) return undefined;
-  const same =
-    (op === 'sum' && sums.includes(expr.op)) ||
-    (op === 'min' && expr.op === 'min_over_time') ||
-    (op === 'max' && expr.op === 'max_over_time');
+  const same = expr.kind === 'range' && !expr.grouping && rangeAggregation(expr.op).within === op;
   return same ? (grouping ?? { without: false, labels: [] }) : undefined;
 }

@@ -1,3 +1,4 @@
+import { QueryError } from '../../../lake/query-error.js';
 import type { LogExpr } from '../syntax/ast.js';
 import { compilePipeline, stageNames } from '../stages/index.js';
 import type { Category, RowLabels } from '../model/labels.js';
@@ -26,6 +27,9 @@ export interface LogEntry {
   readonly labels: readonly (readonly [name: string, value: string, category: Category])[];
 }
 
+/** Most characters of the lines and labels of an answer. */
+const maxCharacters = 128 * 1024 * 1024;
+
 interface Place {
   readonly time: bigint;
   readonly rowid: bigint;
@@ -53,6 +57,7 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
   const yielder = new Yielder(ctx.signal);
   const lastOfStream = new Map<string, bigint>();
   let place: Place | undefined;
+  let characters = 0;
 
   /** Reads up to `rows` further records of a slice; false when the limit is reached or it has no more. */
   const page = async (within: readonly string[], rows: number | undefined): Promise<boolean> => {
@@ -80,7 +85,15 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
           timeNs,
         };
         if (!run(row) || tooClose(row.labels, timeNs)) continue;
-        entries.push({ timeNs, line: row.line, labels: [...row.labels.entries()] });
+        const entry = { timeNs, line: row.line, labels: [...row.labels.entries()] };
+        characters += entry.labels.reduce((sum, [, value]) => sum + value.length, entry.line.length);
+        if (characters > maxCharacters) {
+          throw new QueryError(
+            'limit',
+            `the lines of the answer have more than ${maxCharacters} characters together; lower "limit"`,
+          );
+        }
+        entries.push(entry);
         if (entries.length >= query.limit) return false;
       }
     }

@@ -7,12 +7,12 @@ import { aliases } from '../model/labels.js';
 import { afterUntil, metadataWindow } from '../plan/range.js';
 import { queryNames } from '../plan/labels-read.js';
 import { pipelineSql, selectorSql } from '../plan/pipeline.js';
+import { rangeAggregation } from '../range/index.js';
 import { definitionOf, stageNames, type Stage } from '../stages/index.js';
 import type { RangeExpr } from '../syntax/ast.js';
 import { aggregateInSql } from './aggregate-in-sql.js';
 import { aggregateRecords } from './aggregate-records.js';
 import { aggregateStreams } from './aggregate-streams.js';
-import { aggregatorOf } from './aggregators.js';
 import type { MetricContext } from './context.js';
 import type { PartialSeries } from './partial-series.js';
 import type { RangeQuery } from './range-query.js';
@@ -105,7 +105,7 @@ async function rangeQuery(
       ...pipeline.conditions,
     ],
     grouping,
-    aggregator: aggregatorOf(expr.op, expr.unwrap !== undefined, expr.parameter),
+    aggregator: rangeAggregation(expr.op).aggregator(expr.unwrap !== undefined, expr.parameter ?? 0),
     window,
     buckets: bucketsOf(expr.range, steps.step, steps.count),
     origin,

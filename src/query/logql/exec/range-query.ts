@@ -4,7 +4,7 @@ import type { MetadataWindow } from '../../sql/metadata.js';
 import type { PipelineSql } from '../pipeline/scope.js';
 import type { Stage } from '../stages/index.js';
 import type { RangeExpr } from '../syntax/ast.js';
-import type { Aggregator } from './aggregators.js';
+import type { Aggregator } from '../range/aggregator.js';
 import type { Buckets } from './windows.js';
 
 /** What a range aggregation reads and makes of it; shared by the way in SQL and the one record by record. */

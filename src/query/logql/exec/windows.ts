@@ -1,5 +1,5 @@
 import type { StepSeries } from '../../series/series.js';
-import type { Aggregator } from './aggregators.js';
+import type { Aggregator } from '../range/aggregator.js';
 
 /**
  * How windows `(step - range, step]` are cut into buckets that none of their edges crosses. Time is counted

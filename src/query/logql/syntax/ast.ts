@@ -12,23 +12,6 @@ export interface LogExpr {
   readonly stages: readonly Stage[];
 }
 
-export type RangeOp =
-  | 'count_over_time'
-  | 'rate'
-  | 'rate_counter'
-  | 'bytes_over_time'
-  | 'bytes_rate'
-  | 'avg_over_time'
-  | 'sum_over_time'
-  | 'min_over_time'
-  | 'max_over_time'
-  | 'stddev_over_time'
-  | 'stdvar_over_time'
-  | 'quantile_over_time'
-  | 'first_over_time'
-  | 'last_over_time'
-  | 'absent_over_time';
-
 export type VectorOp =
   'sum' | 'avg' | 'min' | 'max' | 'count' | 'stddev' | 'stdvar' | 'topk' | 'bottomk' | 'sort' | 'sort_desc';
 
@@ -37,7 +20,8 @@ export type BinaryOp = '+' | '-' | '*' | '/' | '%' | '^' | CompareOp | 'and' | '
 
 export interface RangeExpr {
   readonly kind: 'range';
-  readonly op: RangeOp;
+  /** A name of the registry of range aggregations. */
+  readonly op: string;
   readonly log: LogExpr;
   readonly unwrap?: Unwrap;
   readonly range: number;

@@ -2,26 +2,8 @@ import { QueryError } from '../../../lake/query-error.js';
 import type { Grouping } from '../../series/aggregate.js';
 import { isLabelName } from '../../attributes/label-name.js';
 import { setOperators } from '../../series/operators.js';
-import type { BinaryExpr, LabelReplaceExpr, MetricExpr, RangeExpr, RangeOp, VectorOp } from './ast.js';
-
-const withoutUnwrap: readonly RangeOp[] = [
-  'count_over_time',
-  'rate',
-  'bytes_over_time',
-  'bytes_rate',
-  'absent_over_time',
-];
-const onlyWithoutUnwrap: readonly RangeOp[] = ['count_over_time', 'bytes_over_time', 'bytes_rate'];
-const groupable: readonly RangeOp[] = [
-  'avg_over_time',
-  'min_over_time',
-  'max_over_time',
-  'stddev_over_time',
-  'stdvar_over_time',
-  'quantile_over_time',
-  'first_over_time',
-  'last_over_time',
-];
+import { rangeAggregation } from '../range/index.js';
+import type { BinaryExpr, LabelReplaceExpr, MetricExpr, RangeExpr, VectorOp } from './ast.js';
 
 function bad(message: string): QueryError {
   return new QueryError('bad_data', `parse error: ${message}`);
@@ -33,12 +15,12 @@ export function checkRange(
   grouping: Grouping | undefined,
 ): RangeExpr {
   const { op, unwrap } = range;
-  if (!unwrap && !withoutUnwrap.includes(op)) throw bad(`${op} needs an unwrap stage`);
-  if (unwrap && onlyWithoutUnwrap.includes(op)) throw bad(`${op} can not be used with unwrap`);
-  if (grouping && !groupable.includes(op)) throw bad(`grouping is not allowed for ${op}`);
-  if ((op === 'quantile_over_time') !== (parameter !== undefined)) {
-    throw bad(op === 'quantile_over_time' ? `${op} needs a quantile` : `${op} takes no parameter`);
-  }
+  const definition = rangeAggregation(op);
+  if (!unwrap && definition.over === 'values') throw bad(`${op} needs an unwrap stage`);
+  if (unwrap && definition.over === 'records') throw bad(`${op} can not be used with unwrap`);
+  if (grouping && !definition.grouped) throw bad(`grouping is not allowed for ${op}`);
+  if (definition.parameter && parameter === undefined) throw bad(`${op} needs a quantile`);
+  if (!definition.parameter && parameter !== undefined) throw bad(`${op} takes no parameter`);
   if (range.range <= 0) throw bad('the range of an aggregation must be longer than zero');
   return {
     ...range,

@@ -9,7 +9,7 @@ import { parseTree, type Node } from '../grammar/tree.js';
 import { unquote } from '../grammar/unquote.js';
 import { parseStage, type Stage } from '../stages/index.js';
 import { parseUnwrap } from '../stages/unwrap.js';
-import type { BinaryOp, Expr, LogExpr, MetricExpr, RangeOp, VectorOp } from './ast.js';
+import type { BinaryOp, Expr, LogExpr, MetricExpr, VectorOp } from './ast.js';
 import { checkBinary, checkLabelReplace, checkRange, checkVector } from './check.js';
 
 /** Parses LogQL text. Throws QueryError `bad_data` with a position, or `unsupported` naming the construct. */
@@ -112,11 +112,7 @@ function parameter(node: Node): number | undefined {
 
 function range(node: Node): MetricExpr {
   const body = node.need('LogRangeExpr');
-  return checkRange(
-    { ...rangeSource(body), op: node.need('RangeOp').text as RangeOp },
-    parameter(node),
-    grouping(node),
-  );
+  return checkRange({ ...rangeSource(body), op: node.need('RangeOp').text }, parameter(node), grouping(node));
 }
 
 function rangeSource(node: Node) {
