@@ -164,8 +164,12 @@ describe('resolveConfig', () => {
       [/^an http:/, ['localhost:4318', 'ftp://x', 'http://', '//x', control, '', 5]],
       [/^name=value/, ['novalue', '=x', 'a b=c', 'a=%', control, 5]],
       [/^origins/, ['shop.example', 'https://a/b', ',', control, '', 5]],
+      [
+        /^a DuckLake URI/,
+        ['nonsense', 'ducklake:file.db', 'ducklake:', 'quack:', 'sqlite:x', control, '', 5],
+      ],
       [/^a region$/, ['eu central', '-', control, '', 5]],
-      [/^(?:a file|a folder|a DuckLake URI|a key id|a key$)/, [control, 'a\0b', '', 5, []]],
+      [/^(?:a file|a folder|a key id|a key$)/, [control, 'a\0b', '', 5, []]],
     ];
     for (const name of settingNames) {
       const { env, allowed } = settingDef(name);

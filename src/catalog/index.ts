@@ -5,7 +5,7 @@ import type { QuackTarget } from './tunnel/index.js';
 
 export type { QuackTarget } from './tunnel/index.js';
 
-type CatalogKind = 'local' | 'quack' | 'postgres' | 'other';
+type CatalogKind = 'local' | 'quack' | 'postgres';
 
 /** Which DuckLake catalog a node uses and how it is attached. */
 export interface Catalog {
@@ -64,10 +64,9 @@ export function catalogFrom(config: CatalogConfig): Catalog {
     const attachUri = uri.startsWith('ducklake:') ? uri : `ducklake:${uri}`;
     const target = attachUri.slice('ducklake:'.length);
     const quack = target.startsWith('quack:');
-    const postgres = target.startsWith('postgres:');
     return {
       ...common,
-      kind: quack ? 'quack' : postgres ? 'postgres' : 'other',
+      kind: quack ? 'quack' : 'postgres',
       setting: 'CANARDSTACK_DUCKLAKE_ATTACH_URI',
       attachUri,
       file: null,
@@ -75,7 +74,7 @@ export function catalogFrom(config: CatalogConfig): Catalog {
       extensions: [
         ...storage,
         ...(quack ? [...(data.isLocal ? ['httpfs'] : []), 'quack'] : []),
-        ...(postgres ? ['postgres_scanner'] : []),
+        ...(quack ? [] : ['postgres_scanner']),
         'ducklake',
       ].filter((name, at, all) => all.indexOf(name) === at),
       describe: () => `catalog ${withoutSecrets(target)}`,

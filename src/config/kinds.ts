@@ -168,6 +168,17 @@ export function region() {
   };
 }
 
+/** Of a catalog that a server has; files are named by another setting. */
+export function attachUri() {
+  const error = 'is neither ducklake:quack:host:port nor ducklake:postgres:<connection string>';
+  return {
+    schema: z
+      .string({ error: 'is not a text' })
+      .refine((text) => isPrintable(text) && /^(?:ducklake:)?(?:quack|postgres):./.test(text), { error }),
+    allowed: 'a DuckLake URI of a catalog server (quack) or of PostgreSQL',
+  };
+}
+
 export function postgresDsn() {
   return {
     schema: z.string({ error: 'is not a text' }).superRefine((text, ctx) => {

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import {
   address,
   addressOrOff,
+  attachUri,
   bytes,
   count,
   endpoint,
@@ -147,9 +148,9 @@ const storage = {
   ),
   ducklakeAttachUri: setting(
     'DUCKLAKE_ATTACH_URI',
-    text('a DuckLake URI'),
+    attachUri(),
     undefined,
-    'Attach this catalog instead of a local file: ducklake:quack:host:port, or any DuckLake URI.',
+    'Attach this catalog instead of a local file: ducklake:quack:host:port, or ducklake:postgres:<connection string>.',
     secret,
   ),
   ducklakeQuackToken: setting(

@@ -80,6 +80,7 @@ describe('sealing', () => {
       capacityBytes: config.rawSpoolCapacityBytes,
       segmentBytes: config.rawSpoolSegmentBytes,
       groupCommitMs: 0,
+      setAsideBytes: config.rawSpoolSetAsideBytes,
       telemetry,
     });
     pool = await DecodePool.start({
@@ -230,6 +231,25 @@ describe('sealing', () => {
       poison?.values.reduce((sum, value) => sum + value.value, 0),
       1,
     );
+    await close();
+  });
+
+  it('waits with a payload that can never be committed while no more can be set aside, and loses neither', async () => {
+    await open({ CANARDSTACK_RAW_SPOOL_SET_ASIDE_BYTES: '1' });
+    faulty.fault = (_call, _bytes, rows) =>
+      rows >= 400 ? new CommitError('data', 'these rows can not be stored') : null;
+    await pipeline.intake.submit('logs', payload('first poison', 400));
+    await eventually(async () => ((await spool.setAside.list()).length === 1 ? true : undefined));
+    await pipeline.intake.submit('logs', payload('second poison', 400));
+    const said = await eventually(() => Promise.resolve(pipeline.sealer.unavailable ?? undefined));
+    assert.match(said, /cannot be set aside: .*CANARDSTACK_RAW_SPOOL_SET_ASIDE_BYTES.*spool list/);
+    assert.equal((await pipeline.intake.submit('logs', payload('behind'))).kind, 'accepted');
+    const [first] = await spool.setAside.list();
+    await spool.setAside.remove(first?.name ?? '');
+    await settled();
+    assert.deepEqual(await bodies(), expected('behind'));
+    assert.equal((await spool.setAside.list()).length, 1);
+    assert.equal(pipeline.sealer.unavailable, null);
     await close();
   });
 
