@@ -19,7 +19,17 @@ export async function metadataSource(
   window: MetadataWindow,
   weighed = false,
 ): Promise<string> {
+  return (await keptSource(session, kind, window, weighed)).from;
+}
+
+/** The same; `kept`: from the cache, so that it may be read twice. */
+export async function keptSource(
+  session: ReadSession,
+  kind: MetadataKind,
+  window: MetadataWindow,
+  weighed = false,
+): Promise<{ readonly from: string; readonly kept: boolean }> {
   const { from, until, where } = window;
-  const kept = await session.metadata?.({ kind, from, until, where, weighed });
-  return kept ?? unkept(kind, where);
+  const kept = (await session.metadata?.({ kind, from, until, where, weighed })) ?? null;
+  return { from: kept ?? unkept(kind, where), kept: kept !== null };
 }

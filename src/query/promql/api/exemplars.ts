@@ -3,7 +3,7 @@ import type { QueryContext } from '../../server/guard.js';
 import { labelName } from '../../attributes/label-name.js';
 import { Labels } from '../../series/labels.js';
 import { floatText } from '../../text/numbers.js';
-import { discover, sourcePredicate, streamId } from '../load/discover.js';
+import { discover, sourcePredicate } from '../load/discover.js';
 import { labelMatchers } from '../load/load.js';
 import { compileMatcher, matchesAll } from '../../series/matchers.js';
 import { partSeries } from '../load/samples.js';
@@ -48,14 +48,14 @@ export async function findExemplars(
     for (const source of sourcesFor(compiled)) {
       const part = source.parts.find((candidate) => candidate === 'value' || candidate === 'bucket');
       if (!part) continue;
-      const streams = await discover(ctx, yielder, source, matchers, window, ctx.limits.maxSeries);
+      const { streams, id } = await discover(ctx, yielder, source, matchers, window, ctx.limits.maxSeries);
       if (streams.length === 0) continue;
       const series = new Map(
         streams.map((stream) => [stream.id, { bounds: stream.bounds, labels: partSeries(part, stream) }]),
       );
       const where = sourcePredicate(source, matchers, window);
       const sql =
-        `SELECT ${streamId(source.table, ctx.limits.scopeLabels)}, exemplars_json FROM lake.main.${source.table} ` +
+        `SELECT ${id}, exemplars_json FROM lake.main.${source.table} ` +
         `WHERE ${where.sql} AND exemplars_json IS NOT NULL`;
       for await (const chunk of ctx.session.stream(sql)) {
         for (let row = 0; row < chunk.rowCount; row++) {

@@ -38,7 +38,7 @@ export async function eachSeries(
     const compiled = (selector?.matchers ?? []).map((matcher) => compileMatcher(matcher));
     const matchers = labelMatchers(compiled);
     for (const source of sourcesFor(compiled)) {
-      const streams = await discover(ctx, yielder, source, matchers, window, maxSeries);
+      const { streams } = await discover(ctx, yielder, source, matchers, window, maxSeries);
       if (streams.length > maxSeries) complete = false;
       for (const stream of streams) {
         if (yielder.due) await yielder.pause();

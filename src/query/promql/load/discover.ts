@@ -5,7 +5,7 @@ import type { Window } from '../plan/times.js';
 import { identityColumns, pointLabels } from './identity.js';
 import type { CompiledMatcher } from '../../series/matchers.js';
 import { allOf, type Fragment } from '../../sql/fragment.js';
-import { metadataSource } from '../../sql/metadata.js';
+import { keptSource } from '../../sql/metadata.js';
 import { inWindow, metadataWindow, nameIs, pushedDown } from './predicates.js';
 import { hasTemporality, type MetricTable, type Source } from './sources.js';
 import type { MetricOrigin } from '../../series/samples.js';
@@ -36,9 +36,15 @@ function boundsColumn(table: MetricTable): string | undefined {
   return table === 'metric_summary' ? 'quantiles' : undefined;
 }
 
-/** 53 bits of the hash of the identifying columns: a JS number that is the same in every query. */
-export function streamId(table: MetricTable, scope: boolean): string {
-  return `(hash(${identity(table, scope).join(', ')}) >> 11)::DOUBLE`;
+/** What was found of a source. */
+export interface Discovered {
+  readonly streams: readonly Stream[];
+  /** Of a row, the id of its stream: 53 bits of the hash of the columns that tell these streams apart, a JS number. */
+  readonly id: string;
+}
+
+function hashOf(columns: readonly string[]): string {
+  return columns.length === 0 ? '0::UBIGINT' : `hash(${columns.join(', ')})`;
 }
 
 export function sourcePredicate(
@@ -62,16 +68,18 @@ export async function discover(
   matchers: readonly CompiledMatcher[],
   window: Window,
   limit: number,
-): Promise<Stream[]> {
+): Promise<Discovered> {
   const { table } = source;
   const columns = identity(table, ctx.limits.scopeLabels);
   const where = allOf(seriesPredicates(source, matchers));
-  const from = await metadataSource(ctx.session, table, metadataWindow(window));
+  const { from, kept } = await keptSource(ctx.session, table, metadataWindow(window));
+  const different = kept ? await differentColumns(ctx, from, columns, where) : columns;
+  if (different === null) return { streams: [], id: hashOf([]) };
   const firsts = columns.map((column) => `first(${column})`).join(', ');
   // The spread of the whole hash tells when two identities fall on one id.
   const sql =
     `SELECT (h >> 11)::DOUBLE, min(h) = max(h), ${firsts} FROM ` +
-    `(SELECT hash(${columns.join(', ')}) AS h, ${columns.join(', ')} FROM ${from} WHERE ${where.sql}) ` +
+    `(SELECT ${hashOf(different)} AS h, ${columns.join(', ')} FROM ${from} WHERE ${where.sql}) ` +
     `GROUP BY h >> 11 LIMIT ${limit + 1}`;
   const streams: Stream[] = [];
   for await (const chunk of ctx.session.stream(sql)) {
@@ -90,5 +98,26 @@ export async function discover(
       });
     }
   }
-  return streams;
+  return { streams, id: `(${hashOf(different)} >> 11)::DOUBLE` };
+}
+
+/**
+ * The columns in which the streams differ; null when there are none. All others need not be read again with each sample,
+ * nor hashed.
+ */
+async function differentColumns(
+  ctx: QueryContext,
+  from: string,
+  columns: readonly string[],
+  where: Fragment,
+): Promise<string[] | null> {
+  const differs = columns.map(
+    (column) => `min(${column}) IS DISTINCT FROM max(${column}) OR count(${column}) NOT IN (0, count(*))`,
+  );
+  const [row] = await ctx.session.rows(
+    `SELECT count(*) > 0 AS any, [${differs.join(', ')}] AS differs FROM ${from} WHERE ${where.sql}`,
+  );
+  if (row?.['any'] !== true) return null;
+  const found = row['differs'] as readonly boolean[];
+  return columns.filter((_, i) => found[i] === true);
 }

@@ -4,8 +4,7 @@ import type { SampleRequest } from './request.js';
 
 /** The points of exponential histograms, by stream. */
 export async function exponentialPoints(
-  { ctx, yielder, account }: SampleRequest,
-  id: string,
+  { ctx, yielder, account, id }: SampleRequest,
   stale: string,
   where: Fragment,
 ): Promise<Map<number, ExponentialPoint[]>> {

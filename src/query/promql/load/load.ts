@@ -92,10 +92,10 @@ async function loadSelector(
   const { maxSeries } = ctx.limits;
   const found: SampleSeries[] = [];
   for (const source of sourcesFor(compiled)) {
-    const streams = await discover(ctx, yielder, source, matchers, window, maxSeries);
+    const { streams, id } = await discover(ctx, yielder, source, matchers, window, maxSeries);
     if (streams.length === 0) continue;
     checkSeries(streams.length, maxSeries);
-    const request = { ctx, yielder, account, source, matchers, window };
+    const request = { ctx, yielder, account, source, matchers, window, id };
     for (const part of source.parts) {
       for (const series of await loadPart(request, part, streams)) found.push(series);
       checkSeries(found.length, maxSeries);

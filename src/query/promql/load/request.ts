@@ -14,4 +14,6 @@ export interface SampleRequest {
   readonly source: Source;
   readonly matchers: readonly CompiledMatcher[];
   readonly window: Window;
+  /** Of a row, the id of its stream (`Discovered`). */
+  readonly id: string;
 }

@@ -2,7 +2,7 @@ import type { SqlColumn } from '../../../lake/session.js';
 import { Labels, metricName } from '../../series/labels.js';
 import { plainDecimal } from '../../text/numbers.js';
 import type { Yielder } from '../../series/yielder.js';
-import { sourcePredicate, streamId, type Stream } from './discover.js';
+import { sourcePredicate, type Stream } from './discover.js';
 import { exponentialPoints } from './exponential.js';
 import { bucketBounds, cumulative, exponentialBuckets } from './histogram.js';
 import { IdTable } from '../../series/ids.js';
@@ -47,7 +47,7 @@ export async function loadPart(
   const shown = listed ? `${columns}, ${stale}` : `CASE WHEN ${stale} THEN NULL ELSE ${columns} END`;
   const where = rowPredicate(request, streams, targets.size, exactly(present), targets.keys());
   const sql =
-    `SELECT ${streamId(table, request.ctx.limits.scopeLabels)}, epoch_us(timestamp)::DOUBLE, ${shown} ` +
+    `SELECT ${request.id}, epoch_us(timestamp)::DOUBLE, ${shown} ` +
     `FROM lake.main.${table} WHERE ${where.sql}`;
   const known = new IdTable<Target>(targets);
   for await (const chunk of request.ctx.session.stream(sql)) {
@@ -188,8 +188,7 @@ function rowPredicate(
   if (wanted === streams.length) return rows;
   // One text to cast: a long list of numbers would be slow to parse.
   const list = literal(`[${[...ids].join(',')}]`);
-  const id = streamId(request.source.table, request.ctx.limits.scopeLabels);
-  return allOf([rows, exactly(`${id} IN (SELECT unnest(CAST(${list} AS DOUBLE[])))`)]);
+  return allOf([rows, exactly(`${request.id} IN (SELECT unnest(CAST(${list} AS DOUBLE[])))`)]);
 }
 
 async function loadExponential(
@@ -202,12 +201,7 @@ async function loadExponential(
   if (wanted.length === 0) return [];
   const ids = wanted.map(({ stream }) => stream.id);
   const where = rowPredicate(request, streams, wanted.length, exactly('TRUE'), ids);
-  const byStream = await exponentialPoints(
-    request,
-    streamId(request.source.table, request.ctx.limits.scopeLabels),
-    stale,
-    where,
-  );
+  const byStream = await exponentialPoints(request, stale, where);
   const builders: (SeriesBuilder | null)[] = [];
   const factory = new BuilderFactory(request.matchers);
   for (const { stream, name } of wanted) {

@@ -20,7 +20,7 @@ function resources(where: Fragment): string {
  * `target_info`, value 1, for each resource that sent metrics: one sample a minute in which it did, at the
  * time of its last point. A resource without job and instance, or with no other attribute, has none.
  */
-export async function loadTargetInfo(request: Omit<SampleRequest, 'source'>): Promise<SampleSeries[]> {
+export async function loadTargetInfo(request: Omit<SampleRequest, 'source' | 'id'>): Promise<SampleSeries[]> {
   const { ctx, yielder, account, matchers, window } = request;
   const sql =
     `SELECT epoch_us(max(timestamp))::DOUBLE, ${columns.join(', ')} FROM (${resources(inWindow(window))}) ` +
@@ -46,7 +46,7 @@ export async function loadTargetInfo(request: Omit<SampleRequest, 'source'>): Pr
 
 /** The label sets of `target_info` in the window. */
 export async function targetInfoSeries(
-  request: Omit<SampleRequest, 'source' | 'account'>,
+  request: Omit<SampleRequest, 'source' | 'account' | 'id'>,
 ): Promise<Labels[]> {
   const { ctx, matchers, window } = request;
   const parts: string[] = [];
