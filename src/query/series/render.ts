@@ -90,12 +90,17 @@ export function samplePair(ms: number, text: string): string {
   return `[${ms / 1000},${JSON.stringify(text)}]`;
 }
 
+/** A series as Prometheus and Loki write it; `labels` is what becomes its JSON. */
+export interface MetricSeries extends Pick<ResultSeries, 'points'> {
+  readonly labels: object;
+}
+
 const labelled = {
-  head: (series: ResultSeries) => `"metric":${JSON.stringify(series.labels)}`,
+  head: (series: MetricSeries) => `"metric":${JSON.stringify(series.labels)}`,
   list: 'values',
   sample: (ms: number, value: number) => samplePair(ms, floatText(value)),
-} satisfies SeriesForm<ResultSeries>;
+} satisfies SeriesForm<MetricSeries>;
 
 /** The matrix and vector of Prometheus and Loki. */
-export const matrixForm: SeriesForm<ResultSeries> = labelled;
-export const vectorForm: SeriesForm<ResultSeries> = { ...labelled, single: 'value' };
+export const matrixForm: SeriesForm<MetricSeries> = labelled;
+export const vectorForm: SeriesForm<MetricSeries> = { ...labelled, single: 'value' };

@@ -128,6 +128,20 @@ describe('the Loki API', () => {
       await loki.get('index/volume', { query, targetLabels: 'k8s_pod_name', limit: '2', ...range })
     ).json();
     assert.equal(perPod.data.result.length, 2);
+    const byName = { query, targetLabels: 'k8s_pod_name,nope,service_name', aggregateBy: 'labels', ...range };
+    assert.deepEqual((await loki.get('index/volume', byName)).json().data.result, [
+      { metric: { k8s_pod_name: '' }, value: [Number(end / 1_000_000n) / 1000, String(bytes)] },
+      { metric: { service_name: '' }, value: [Number(end / 1_000_000n) / 1000, String(bytes)] },
+    ]);
+    const rangeByName = (await loki.get('index/volume_range', { ...byName, step: '20s' })).json();
+    assert.deepEqual(
+      rangeByName.data.result.map(({ metric, values }) => [metric, values.length]),
+      [
+        [{ k8s_pod_name: '' }, 3],
+        [{ service_name: '' }, 3],
+      ],
+    );
+    assert.equal((await loki.get('index/volume', { query, aggregateBy: 'x', ...range })).status, 400);
     const steps = (await loki.get('index/volume_range', { query, step: '20s', ...range })).json();
     const total = steps.data.result[0]?.values.reduce((sum, [, value]) => sum + Number(value), 0);
     assert.deepEqual([steps.data.result[0]?.values.length, total], [3, bytes]);

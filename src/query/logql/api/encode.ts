@@ -6,6 +6,7 @@ import {
   renderSeries,
   samplePair,
   vectorForm,
+  type MetricSeries,
   type ResultSeries,
   type SeriesForm,
 } from '../../series/render.js';
@@ -61,12 +62,12 @@ const sample = (ms: number, value: number) => samplePair(Math.trunc(ms), plainDe
 const forms = {
   matrix: { ...matrixForm, sample },
   vector: { ...vectorForm, sample },
-} satisfies Record<string, SeriesForm<ResultSeries>>;
+} satisfies Record<string, SeriesForm<MetricSeries>>;
 
 /** The body of the answer to a metric query, in pieces. */
 export async function* seriesAnswer(
   resultType: keyof typeof forms,
-  series: readonly ResultSeries[],
+  series: readonly MetricSeries[],
   stats?: object,
 ): AsyncGenerator<string> {
   yield `{"status":"success","data":{"resultType":"${resultType}","result":`;

@@ -1,14 +1,17 @@
 import { QueryError } from '../../../lake/query-error.js';
-import type { QueryRequest } from '../../server/endpoint.js';
+import { isLabelName } from '../../attributes/label-name.js';
+import type { ResultSeries } from '../../series/render.js';
+import type { QueryAnswer, QueryRequest } from '../../server/endpoint.js';
 import type { QueryLimits } from '../../server/guard.js';
+import { invalid } from '../../server/params.js';
+import { streamed } from '../../server/reply.js';
+import type { ExecContext } from '../exec/context.js';
 import { evaluate } from '../exec/evaluate.js';
 import { streamColumns, streamSql } from '../model/columns.js';
-import type { LogExpr, MetricExpr } from '../syntax/ast.js';
 import { gridOf, type Steps } from '../plan/steps.js';
-import { instantSeries, matrixSeries, seriesAnswer } from './encode.js';
+import type { LogExpr, MetricExpr } from '../syntax/ast.js';
+import { matrixSeries, seriesAnswer } from './encode.js';
 import { selection, streamSource } from './metadata.js';
-import { invalid as invalidParameter } from '../../server/params.js';
-import { streamed } from '../../server/reply.js';
 import { LokiParams } from './params.js';
 import type { Plan } from './queries.js';
 import { volumeSeries } from './status.js';
@@ -32,37 +35,84 @@ export function indexStats(request: QueryRequest, limits: QueryLimits): Plan {
   };
 }
 
-/** `sum by (labels) (bytes_over_time(selector[range]))`. */
-function volumeExpr(log: LogExpr, params: LokiParams, range: number): { expr: MetricExpr; limit: number } {
+/** Bytes of lines by values of labels, or (`byName`) of the lines that have a label at all. */
+interface VolumeQuery {
+  /** `sum by (labels) (bytes_over_time(selector[range]))` */
+  readonly expr: MetricExpr;
+  readonly labels: readonly string[];
+  readonly byName: boolean;
+  readonly limit: number;
+}
+
+function volumeQuery(log: LogExpr, params: LokiParams, range: number): VolumeQuery {
   const targets = params
     .text('targetLabels')
     ?.split(',')
     .map((name) => name.trim());
-  const invalid = targets?.find((name) => !/^[a-zA-Z_]\w*$/.test(name));
-  if (invalid !== undefined) throw invalidParameter('targetLabels', 'it names no label');
+  if (targets?.some((name) => !isLabelName(name))) throw invalid('targetLabels', 'it names no label');
+  const aggregateBy = params.text('aggregateBy') ?? 'series';
+  if (aggregateBy !== 'series' && aggregateBy !== 'labels') {
+    throw invalid('aggregateBy', 'it must be series or labels');
+  }
+  const byName = aggregateBy === 'labels';
   const matched = [...new Set(log.matchers.map(({ name }) => name))];
-  const labels = targets ?? (matched.length > 0 ? matched : ['service_name']);
+  const labels = targets ?? (matched.length > 0 ? matched : byName ? streamColumns : ['service_name']);
   // Windows leave out their start and hold their end; a nanosecond earlier they are `start <= time < end`.
   const bytes: MetricExpr = { kind: 'range', op: 'bytes_over_time', log, range, offset: 1 };
   return {
     expr: { kind: 'vector', op: 'sum', expr: bytes, grouping: { without: false, labels } },
+    labels,
+    byName,
     limit: params.integer('limit', volumeSeries),
   };
 }
 
-/** GET or POST /loki/api/v1/index/volume: bytes of lines, the largest first. */
+/** The largest volumes first, equal ones in the order of their labels. */
+async function volumeAnswer(
+  resultType: 'vector' | 'matrix',
+  query: VolumeQuery,
+  steps: Steps,
+  ctx: ExecContext,
+): Promise<QueryAnswer> {
+  const series = matrixSeries(await evaluate(query.expr, steps, ctx), gridOf(steps));
+  const shown = query.byName ? volumesByName(query.labels, series) : series;
+  const totals = shown.map((one) => ({ one, total: sum(one.points().values) }));
+  totals.sort((a, b) => b.total - a.total);
+  const largest = totals.slice(0, query.limit).map(({ one }) => one);
+  return streamed(seriesAnswer(resultType, largest));
+}
+
+/** For each label the volume of what has it, whatever its value, which is empty in the answer. */
+function volumesByName(names: readonly string[], series: readonly ResultSeries[]) {
+  return [...names].sort().flatMap((name) => {
+    const having = series.filter(({ labels }) => labels.get(name) !== '');
+    if (having.length === 0) return [];
+    const volumes = new Map<number, number>();
+    for (const one of having) {
+      const { times, values } = one.points();
+      for (let i = 0; i < times.length; i++) {
+        const time = times[i] ?? 0;
+        volumes.set(time, (volumes.get(time) ?? 0) + (values[i] ?? 0));
+      }
+    }
+    const times = [...volumes.keys()].sort((a, b) => a - b);
+    const points = { times, values: times.map((time) => volumes.get(time) ?? 0) };
+    return [{ labels: Object.fromEntries([[name, '']]), points: () => points }];
+  });
+}
+
+function sum(values: ArrayLike<number>): number {
+  return Array.from(values).reduce((total, value) => total + value, 0);
+}
+
+/** GET or POST /loki/api/v1/index/volume: bytes of lines. */
 export function indexVolume(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new LokiParams(request);
   const { log, from, to } = selection(params, limits);
   const range = Number(to - from);
-  if (range === 0) throw invalidParameter('end', 'it must be after "start"');
-  const { expr, limit } = volumeExpr(log, params, range);
-  const steps: Steps = { start: to, step: 1, count: 1 };
-  return async (ctx) => {
-    const sorted: MetricExpr = { kind: 'vector', op: 'sort_desc', expr };
-    const series = instantSeries(await evaluate(sorted, steps, ctx), gridOf(steps), true);
-    return streamed(seriesAnswer('vector', series.slice(0, limit)));
-  };
+  if (range === 0) throw invalid('end', 'it must be after "start"');
+  const query = volumeQuery(log, params, range);
+  return (ctx) => volumeAnswer('vector', query, { start: to, step: 1, count: 1 }, ctx);
 }
 
 /** GET or POST /loki/api/v1/index/volume_range: bytes of lines for each step. */
@@ -70,22 +120,10 @@ export function indexVolumeRange(request: QueryRequest, limits: QueryLimits): Pl
   const params = new LokiParams(request);
   const { log, from, to } = selection(params, limits);
   const step = params.step(from, to);
-  const { expr, limit } = volumeExpr(log, params, step);
+  const query = volumeQuery(log, params, step);
   const count = Math.ceil(Number(to - from) / step);
   if (count > 11_000) throw new QueryError('bad_data', `the query has ${count} steps, at most 11000`);
   // A window ends at its step, so the first one is a step after the start.
   const steps: Steps = { start: from + BigInt(step), step, count: Math.max(1, count) };
-  return async (ctx) => {
-    const series = matrixSeries(await evaluate(expr, steps, ctx), gridOf(steps)).map((one) => ({
-      one,
-      total: Array.from(one.points().values).reduce((sum, value) => sum + value, 0),
-    }));
-    series.sort((a, b) => b.total - a.total);
-    return streamed(
-      seriesAnswer(
-        'matrix',
-        series.slice(0, limit).map(({ one }) => one),
-      ),
-    );
-  };
+  return (ctx) => volumeAnswer('matrix', query, steps, ctx);
 }
