@@ -93,6 +93,7 @@ describe('resolveConfig', () => {
       env: {
         CANARDSTACK_SEAL_INTERVAL_MS: 'abc',
         CANARDSTACK_ROLE: 'reader',
+        CANARDSTACK_DUCKDB_MEMORY_LIMIT: '20MB',
         CANARDSTACK_QUERY_CONCURRENCY: '0',
         CANARDSTACK_RETENTION_DAYS: '1.5',
         CANARDSTACK_BIND: 'ignored:1',
@@ -100,7 +101,7 @@ describe('resolveConfig', () => {
       file: { duckdbThreads: [] },
       fileName: 'c.yaml',
     });
-    assert.equal(found.length, 6);
+    assert.equal(found.length, 7);
     assert.ok(
       found.includes(
         'CANARDSTACK_SEAL_INTERVAL_MS: "abc" is not a number; allowed: a positive integer (milliseconds), or a duration such as 500ms, 30s, 5m; default 1000',
@@ -113,6 +114,7 @@ describe('resolveConfig', () => {
         found.join('\n'),
       );
     match(/^CANARDSTACK_BIND \(--bind\): "localhost" is not host:port; allowed: /);
+    match(/^CANARDSTACK_DUCKDB_MEMORY_LIMIT: "20MB" is below 67108864; /);
     match(/^CANARDSTACK_ROLE: "reader" is not .*; allowed: all, ingest, query; default all$/);
     match(/^CANARDSTACK_QUERY_CONCURRENCY: "0" is below 1; /);
     match(/^CANARDSTACK_RETENTION_DAYS: "1\.5" is not a whole number/);

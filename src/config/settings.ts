@@ -270,7 +270,7 @@ const catalogServer = {
 const resources = {
   duckdbMemoryLimitBytes: setting(
     'DUCKDB_MEMORY_LIMIT',
-    bytes(),
+    bytes({ min: 64 * mebibyte }),
     undefined,
     'DuckDB memory limit (buffers, queries, sealing).',
     { computed: '40 % of memory, at most 4 GiB' },
