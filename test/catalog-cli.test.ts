@@ -100,6 +100,32 @@ describe('canardstack catalog', () => {
     server = await startServer({ dataDir: server.dataDir, env });
   });
 
+  it('names a lost file in queries and in health, and gives it up on a word', async () => {
+    const deep = await canardstack(server, 'verify', '--deep', '--json');
+    assert.equal(deep.code, 1);
+    const [lost] = (JSON.parse(deep.out) as { damaged: { key: string; problem: string }[] }).damaged;
+    assert.equal(lost?.problem, 'missing');
+    const query = encodeURIComponent('{service_name=~".+"}');
+    const answer = await fetch(`${server.url}/loki/api/v1/query_range?query=${query}`);
+    const text = await answer.text();
+    assert.deepEqual([answer.status, text.includes(lost.key)], [500, true], text);
+    const health = await fetch(`${server.url}/api/admin/health/storage`);
+    const { checks } = (await health.json()) as { checks: { name: string; ok: boolean; reason: string }[] };
+    const files = checks.find(({ name }) => name === 'files');
+    assert.deepEqual([health.status, files?.ok, files?.reason.includes(lost.key)], [503, false, true]);
+    assert.equal((await fetch(`${server.url}/readyz`)).status, 200);
+
+    const dry = await canardstack(server, 'forget-file', '--dry-run', lost.key);
+    assert.deepEqual([dry.code, /200 rows would be given up/.test(dry.out)], [0, true], dry.out + dry.err);
+    const unknown = await canardstack(server, 'forget-file', 'main/logs/nothing.parquet');
+    assert.deepEqual([unknown.code, /refused .* no such file/.test(unknown.out)], [1, true], unknown.out);
+    const given = await canardstack(server, 'forget-file', lost.key);
+    assert.deepEqual([given.code, /200 rows given up/.test(given.out)], [0, true], given.out + given.err);
+    assert.equal(await rows(), 0);
+    assert.equal((await canardstack(server, 'verify', '--deep')).code, 0);
+    assert.equal((await fetch(`${server.url}/api/admin/health/storage`)).status, 200);
+  });
+
   it('rebuilds after the loss of the catalog beside a spool that holds what was not committed', async () => {
     await send(server, 300);
     await eventually(async () => {

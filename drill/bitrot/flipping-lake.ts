@@ -130,8 +130,8 @@ export class FlippingLake {
     const second = firstDayMs + dayMs;
     for (let i = 0; i < 4; i++) await commit(rowsADay, [firstDayMs]);
     await commit(rowsADay, [second]);
-    // Left to DuckLake's INSERT, and small enough to be flushed later.
     await commit(rowsADay, [firstDayMs, second]);
+    // Small enough to stay in the catalog until it is flushed.
     await commit(5, [second]);
     await this.checkpoint('ok');
     await this.lake.withConnection((connection) =>

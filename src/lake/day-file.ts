@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { ident, literal } from '../duckdb/index.js';
+import { ident, literal, timestampLiteral } from '../duckdb/index.js';
 import type { TableName } from '../schema/index.js';
 import type { StreamProgress } from './types.js';
 
@@ -14,6 +14,7 @@ export const streamsKey = 'canardstack_streams';
  * Smaller row groups keep the writer's dictionaries in the processor's cache; compaction writes large ones.
  */
 const rowGroupRows = 40_960;
+const dayMs = 86_400_000;
 /** Of strings and values before they are encoded. Bounds the writer's memory where records are large. */
 const rowGroupBytes = 32 * 1024 * 1024;
 /** Columns with more values than this in a row group, as trace ids, are not worth trying a dictionary on. */
@@ -30,7 +31,7 @@ export interface DayFile {
 }
 
 /**
- * The rows of a commit nearly always lie in one day. Written by COPY straight into the day's folder they cost
+ * The rows of a commit nearly always lie in one day, or in a few. Written by COPY straight into the day's folder they cost
  * half of what DuckLake's partitioned INSERT costs, which first copies all rows apart by partition.
  * `day` is a midnight UTC in ms; `dataPath` ends with a slash.
  */
@@ -62,6 +63,11 @@ export function dayFile(
 
 export function insertStatement(table: TableName, columns: readonly string[], select: string): string {
   return `INSERT INTO lake.main.${ident(table)} (${columns.map(ident).join(', ')}) ${select}`;
+}
+
+/** The rows of one day; `day` is a midnight UTC in ms. */
+export function ofDay(select: string, day: number): string {
+  return `SELECT * FROM (${select}) WHERE timestamp >= ${timestampLiteral(day)} AND timestamp < ${timestampLiteral(day + dayMs)}`;
 }
 
 /** Inserts of fewer rows than this stay in the catalog from then on, on this connection. */

@@ -131,6 +131,32 @@ describe('the lake', () => {
     assert.deepEqual(row, { n: 6000n, bodies: 6000n, events: 3000n });
   });
 
+  it('writes rows of several days into a file each, with its checksum in its name', async () => {
+    const dayUs = 86_400_000_000;
+    const midnight = Math.floor((Date.now() * 1000) / dayUs) * dayUs;
+    // A day without rows lies between.
+    const days = [midnight - 3 * dayUs, midnight - dayUs];
+    const rows = days.flatMap((day) =>
+      Array.from({ length: 800 }, (_, i) => ({ timestamp: day + i, span_name: `several days ${day}/${i}` })),
+    );
+    rows.push({ timestamp: midnight - 1, span_name: 'several days, the last' });
+    await lake.commit([columnBatch({ spans: rows })], [{ stream: 'days/spans', position: 1 }]);
+    const files = await rowsOf(
+      lake,
+      `SELECT parse_filename(filename) AS name, count(*)::INTEGER AS n, count(DISTINCT timestamp::DATE)::INTEGER AS days
+       FROM lake.spans WHERE span_name LIKE 'several days%' GROUP BY filename ORDER BY n`,
+    );
+    assert.deepEqual(
+      files.map(({ n, days: distinct }) => [n, distinct]),
+      [
+        [800, 1],
+        [801, 1],
+      ],
+    );
+    for (const { name } of files)
+      assert.match(String(name), /^canardstack-[0-9a-f-]{36}-[0-9a-f]{8}\.parquet$/);
+  });
+
   it('moves watermarks without rows, several streams at once', async () => {
     await lake.commit(
       [],

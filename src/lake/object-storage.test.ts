@@ -98,7 +98,7 @@ describe('a lake in an object store', { skip: skipWithoutS3() }, () => {
     const old = Date.now() - 5 * dayMs;
     await on.commit([logs(0, old)], [{ stream, position: 1 }]);
     for (let i = 1; i <= 5; i++) await on.commit([logs(i)], [{ stream, position: i + 1 }]);
-    // Rows of several days in one commit are left to DuckLake's own INSERT.
+    // Rows of several days in one commit become a file each.
     await on.commit([logs(6), logs(7, Date.now() - dayMs)], [{ stream, position: 7 }]);
     assert.deepEqual(await counts(on), [8 * rows, 8 * rows, 8]);
     assert.ok((await s3.keys(`${prefix}/main/logs/`)).length >= 8);

@@ -90,8 +90,8 @@ export class PendingFiles {
     }
   }
 
-  /** The file is under another name now, which was added. */
-  async renamed(target: string): Promise<void> {
+  /** Nothing lies under this name any more. */
+  async released(target: string): Promise<void> {
     await this.#forget(target);
   }
 

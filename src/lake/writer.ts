@@ -5,14 +5,14 @@ import type { Faults } from '../faults/index.js';
 import { tableDef, type ColumnBatch, type TableName } from '../schema/index.js';
 import { Counter, Histogram, type Registry } from '../telemetry/index.js';
 import type { CommitLock, HeldLock } from './commit-lock.js';
-import { dayFile, inliningSql, insertStatement, type DayFile } from './day-file.js';
+import { dayFile, inliningSql, ofDay, insertStatement, type DayFile } from './day-file.js';
 import type { FileSync } from './durable.js';
 import { daysOf, syncPath } from './durable.js';
 import type { LoadedBatches } from './table-function.js';
 import type { InstanceHost } from './host.js';
 import type { PendingFiles } from './pending-files.js';
 import type { FileStore } from './file-store.js';
-import { finishFile } from './files/finish.js';
+import { writeDayFiles } from './files/write.js';
 import { assertOwned } from './ownership.js';
 import {
   checkProgress,
@@ -190,7 +190,7 @@ export class Writer {
       throw asCommitError(error);
     }
     this.#observe('buffers', begun);
-    const files = new Map<TableName, string>();
+    const files = new Map<TableName, string[]>();
     const targets = new Set<string>();
     const { pending } = this.options;
     const state = { commitSent: false };
@@ -231,31 +231,24 @@ export class Writer {
   async #writeFiles(
     days: DaysOfTables,
     loaded: LoadedBatches,
-    files: Map<TableName, string>,
+    files: Map<TableName, string[]>,
     targets: Set<string>,
     progress: readonly StreamProgress[],
     deadline: number,
   ): Promise<void> {
-    const { fileStore, pending } = this.options;
     const streams = progress.map((entry) => entry.stream);
     const uploads: Promise<void>[] = [];
     let at = performance.now();
     try {
       for (const table of loaded.tables) {
-        const file = this.#dayFileOf(days, table, progress);
-        if (file === null) continue;
-        targets.add(file.path);
-        await pending.add(file.path, streams);
-        const path = await fileStore.begin(file.path);
+        const ofDays = this.#dayFilesOf(days, table, progress);
+        if (ofDays === null) continue;
         const connection =
           this.options.host.current.parquet?.connection ?? (await this.#connection.connected());
-        await this.#connection.bounded(connection, deadline, () => connection.run(file.write(path)));
-        const uploaded = finishFile(this.options, file.path, path, streams, targets).then((named) => {
-          files.set(table.table, file.add(named));
-        });
-        // It is awaited below; until then its failure must not count as unhandled.
-        uploaded.catch(() => undefined);
-        uploads.push(uploaded);
+        const run = (sql: string) =>
+          this.#connection.bounded(connection, deadline, () => connection.run(sql));
+        const adds = await writeDayFiles(this.options, run, ofDays, table.rows, streams, targets, uploads);
+        files.set(table.table, adds);
       }
       await Promise.all(uploads);
       at = this.#observe('files', at);
@@ -301,7 +294,7 @@ export class Writer {
   async #transaction(
     days: DaysOfTables,
     loaded: LoadedBatches,
-    files: ReadonlyMap<TableName, string>,
+    files: ReadonlyMap<TableName, readonly string[]>,
     progress: readonly StreamProgress[],
     deadline: number,
     state: { commitSent: boolean },
@@ -320,8 +313,9 @@ export class Writer {
       );
       refuseStale(progress, current, loaded.tables.length > 0, identity, this.#inherited);
       for (const table of loaded.tables) {
-        const file = files.get(table.table);
-        await (file !== undefined ? run(file) : this.#insert(run, table));
+        const adds = files.get(table.table);
+        if (adds === undefined) await this.#insert(run, table);
+        else for (const add of adds) await run(add);
       }
       at = this.#observe('rows', at);
       for (const statement of progressStatements(progress, current, identity)) await run(statement);
@@ -348,17 +342,19 @@ export class Writer {
     this.#observe('commit', at);
   }
 
-  /** The file to write when the rows are many and all of one day; null leaves them to INSERT. */
-  #dayFileOf(
+  /** The files to write, one for each day, when the rows are many and the days are not; null leaves them to INSERT. */
+  #dayFilesOf(
     daysOfTables: DaysOfTables,
     table: LoadedBatches['tables'][number],
     progress: readonly StreamProgress[],
-  ): DayFile | null {
+  ): DayFile[] | null {
     if (table.rows === 0 || this.#inlined(table)) return null;
-    const days = daysOfTables.get(table.table);
-    const [day] = days ?? [];
-    if (day === undefined || days?.length !== 1) return null;
-    return dayFile(this.options.dataPath, table.table, day, table.select, progress);
+    const days = daysOfTables.get(table.table) ?? [];
+    if (days.length === 0) return null;
+    return days.map((day) => {
+      const select = days.length === 1 ? table.select : ofDay(table.select, day);
+      return dayFile(this.options.dataPath, table.table, day, select, progress);
+    });
   }
 
   #inlined({ rows, textBytes }: LoadedBatches['tables'][number]): boolean {

@@ -268,7 +268,7 @@ describe('recovery', () => {
     assert.deepEqual([report.copies, report.partly, report.failed], [0, 0, []]);
     await open();
     assert.deepEqual(await rowsOf(lake!, digest), before);
-    assert.equal((await lake!.watermarks()).get('n/logs'), 50);
+    assert.equal((await lake!.watermarks()).get('n/logs'), 60);
     assert.equal((await verify()).ok, true);
     await commit(logRows(300, 20));
     await commit(logRows(20, 21));

@@ -1,9 +1,11 @@
-import { LakeError, literal } from '../../duckdb/index.js';
+import { LakeError, literal, qualified } from '../../duckdb/index.js';
 import type { Faults } from '../../faults/index.js';
 import { tables } from '../../schema/index.js';
 import { utc } from '../schema.js';
 import { compact, type CompactionOptions } from './compaction/index.js';
 import type { LakeTime } from '../types.js';
+import { checksumTable } from '../files/checksums.js';
+import { lakeMetadata } from '../files/known-files.js';
 import { damageCure, damageText, type DamagedFile } from '../files/damaged.js';
 import { damagedAmong } from './damage.js';
 import { takeInventory, type LakeFiles } from './inventory.js';
@@ -23,6 +25,8 @@ export interface CheckpointOptions {
 /** Stamps of other nodes' clocks may be ahead by a little. */
 const futureMs = 86_400_000;
 const stampedAtOnce = 500;
+/** Checksums stay in the catalog; those of files that are gone must not gather there for ever. */
+const manyEndedRows = 5000;
 /** In the error. */
 const namedFiles = 3;
 
@@ -73,6 +77,27 @@ function damageError(damaged: readonly DamagedFile[]): LakeError {
   );
 }
 
+/** Rows of a table that are inlined and deleted; DuckLake drops them only when it flushes the table. */
+async function endedRows(task: TaskRun, table: string): Promise<number> {
+  // One statement for each metadata table: a catalog server can't read two in one.
+  const [found] = await task.rows(
+    `SELECT table_id FROM ${qualified(lakeMetadata, 'ducklake_table')}
+     WHERE table_name = ${literal(table)} AND end_snapshot IS NULL`,
+  );
+  const places = await task.rows(
+    `SELECT DISTINCT table_name FROM ${qualified(lakeMetadata, 'ducklake_inlined_data_tables')}
+     WHERE table_id = ${Number(found?.[0] ?? -1)}`,
+  );
+  let ended = 0;
+  for (const [place] of places) {
+    const [count] = await task.rows(
+      `SELECT count(*) FROM ${qualified(lakeMetadata, String(place))} WHERE end_snapshot IS NOT NULL`,
+    );
+    ended += Number(count?.[0]);
+  }
+  return ended;
+}
+
 async function flush(task: TaskRun, lakeFiles: LakeFiles): Promise<void> {
   for (const { name } of tables) await task.rewriting(name, [flushSql(name)]);
   // Every commit updates the watermarks, so this conflicts with any commit beside it. They are few.
@@ -80,6 +105,9 @@ async function flush(task: TaskRun, lakeFiles: LakeFiles): Promise<void> {
   // Not beside commits either: when one comes between, DuckLake 1.0 tries the rewrite's COMMIT again and miscounts
   // the deleted rows, which is a fatal error.
   await task.rewritingExclusively(summary, await flushOfOwn(task, lakeFiles, summary));
+  if ((await endedRows(task, checksumTable)) > manyEndedRows) {
+    await task.rewritingExclusively(checksumTable, await flushOfOwn(task, lakeFiles, checksumTable));
+  }
 }
 
 function flushSql(table: string): string {

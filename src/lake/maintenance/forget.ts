@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { inTransaction, literal, qualified } from '../../duckdb/index.js';
-import { asideSuffix, checkFile, isAside } from '../files/check.js';
+import { asideSuffix, checkFile, isBelow } from '../files/check.js';
 import { lakeMetadata, type KnownFile } from '../files/known-files.js';
 import type { FileProblem } from '../files/damaged.js';
 import type { ForgetResult, ForgottenFile } from '../types.js';
@@ -9,7 +9,7 @@ import { keyOf } from './damage.js';
 import type { TaskRun } from './task.js';
 
 /**
- * Gives up the rows of damaged files: takes them out of the current snapshot, and removes what was set aside of them. Files
+ * Gives up the rows of damaged files: takes them out of the lake, and deletes what is left of them. Files
  * are named by key or path. Nothing is changed when one of them is unknown or whole, or with `dryRun`.
  */
 export async function forgetFiles(
@@ -74,9 +74,9 @@ async function timesOf(task: TaskRun, file: KnownFile): Promise<{ from: string |
 }
 
 /**
- * Ends files in the catalog with a snapshot of their own, as DuckLake does when all rows of a file are deleted: its own
- * DELETE would have to read them. What was set aside of them goes. Between two commits; conflicts are tried again. In this order half of it does no harm: over
- * Quack it is no transaction.
+ * Takes files out of the catalog, from every snapshot, and deletes what is left of them. DuckLake's own DELETE would have to
+ * read them. Between two commits, with a snapshot of its own, so that every node sees it; conflicts are tried again. In
+ * this order half of it does no harm: over Quack it is no transaction.
  */
 export async function dropFiles(
   task: TaskRun,
@@ -95,17 +95,15 @@ export async function dropFiles(
     const next = Number(last) + 1;
     // A catalog server names its own tables.
     const of = (table: string) => (catalogKind === 'quack' ? table : qualified(lakeMetadata, table));
-    const end = (table: string, column: string, which: readonly number[]) =>
-      which.length === 0
-        ? []
-        : [
-            `UPDATE ${of(table)} SET end_snapshot = ${next} WHERE end_snapshot IS NULL AND ${column} IN (${which.join(', ')})`,
-          ];
+    const remove = (table: string, column: string, which: readonly number[]) =>
+      which.length === 0 ? [] : [`DELETE FROM ${of(table)} WHERE ${column} IN (${which.join(', ')})`];
     const changes = tables.map((id) => `deleted_from_table:${id}`).join(',');
     await changeCatalog(connection, catalogKind, [
-      ...end('ducklake_data_file', 'data_file_id', data),
-      ...end('ducklake_delete_file', 'data_file_id', data),
-      ...end('ducklake_delete_file', 'delete_file_id', deletes),
+      ...remove('ducklake_file_column_stats', 'data_file_id', data),
+      ...remove('ducklake_file_partition_value', 'data_file_id', data),
+      ...remove('ducklake_delete_file', 'data_file_id', data),
+      ...remove('ducklake_delete_file', 'delete_file_id', deletes),
+      ...remove('ducklake_data_file', 'data_file_id', data),
       `INSERT INTO ${of('ducklake_snapshot')} (snapshot_id, snapshot_time, schema_version, next_catalog_id, next_file_id)
        VALUES (${next}, now(), ${counters.join(', ')})`,
       `INSERT INTO ${of('ducklake_snapshot_changes')} (snapshot_id, changes_made) VALUES (${next}, ${literal(changes)})`,
@@ -113,7 +111,9 @@ export async function dropFiles(
   });
   for (const { key } of files) {
     damaged.clear(key, 'gone');
-    if (await isAside(storage, key)) await storage.delete(key + asideSuffix);
+    if (!isBelow(key)) continue;
+    await storage.delete(key);
+    await storage.delete(key + asideSuffix);
   }
 }
 
