@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { crc32, deflateRawSync } from 'node:zlib';
@@ -112,8 +112,18 @@ describe('DuckDB extensions', () => {
     );
     Object.assign(process.env, { PIP_NO_INDEX: '1', PIP_FIND_LINKS: wheels });
     const dir = join(folder, 'extensions');
-    const [found] = await installExtensions({ dir, names: ['canard_test'] });
-    assert.equal(found?.source, 'pypi');
+    const before = process.umask(0o077);
+    try {
+      const [found] = await installExtensions({ dir, names: ['canard_test'] });
+      assert.equal(found?.source, 'pypi');
+      // Others may use it, whatever else the process keeps to itself.
+      for (const path of [dir, join(dir, version), join(dir, version, platform)])
+        assert.equal((await stat(path)).mode & 0o777, 0o755, path);
+      assert.equal((await stat(found.path)).mode & 0o777, 0o644);
+      assert.equal((await stat(folder)).mode & 0o077, 0);
+    } finally {
+      process.umask(before);
+    }
     assert.deepEqual(await readdir(join(dir, version, platform)), ['canard_test.duckdb_extension']);
   });
 

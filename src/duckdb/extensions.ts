@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
-import { access, mkdtemp, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, chmod, mkdtemp, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { makeFolder } from '../config/folders.js';
@@ -67,11 +67,12 @@ export async function installExtensions(options: InstallOptions): Promise<Instal
       installed.push({ name, path, source: 'present' });
       continue;
     }
-    await makeFolder(folder);
+    const made = await makeFolder(folder);
     const reasons: string[] = [];
     if (repositoryAnswers) {
       try {
         await fromRepository(options.dir, name);
+        await openToAll(options.dir, folder, path, made);
         log(`${name}: installed from DuckDB's extension repository into ${folder}`);
         installed.push({ name, path, source: 'repository' });
         continue;
@@ -83,6 +84,7 @@ export async function installExtensions(options: InstallOptions): Promise<Instal
     }
     try {
       await fromPypi(name, version.replace(/^v/, ''), path);
+      await openToAll(options.dir, folder, path, made);
       log(`${name}: installed from PyPI into ${folder}`);
       installed.push({ name, path, source: 'pypi' });
     } catch (error) {
@@ -91,6 +93,21 @@ export async function installExtensions(options: InstallOptions): Promise<Instal
     }
   }
   return installed;
+}
+
+/**
+ * What a user installs others may use, a server in a container above all: unlike telemetry it is no secret. Folders that were
+ * there before keep their mode.
+ */
+async function openToAll(dir: string, folder: string, path: string, made: string | undefined): Promise<void> {
+  for (const file of [path, `${path}.info`]) {
+    await chmod(file, 0o644).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+  }
+  if (made === undefined) return;
+  for (let at = resolve(folder); at.startsWith(resolve(dir)) && at.startsWith(made); at = dirname(at))
+    await chmod(at, 0o755);
 }
 
 function missing(name: string, version: string, path: string, reasons: readonly string[]): string {
