@@ -6,7 +6,8 @@
  */
 import { parseArgs } from 'node:util';
 import { Backends, lakeKinds, skipKind, type LakeKind } from '../test/support/lake-kinds.js';
-import { FlippingLake, randomNumbers } from './bitrot/flipping-lake.js';
+import { randomNumbers } from '../test/support/random.js';
+import { FlippingLake } from './bitrot/flipping-lake.js';
 
 const { values: args } = parseArgs({
   options: {

@@ -8,7 +8,7 @@
 import { rm } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { temporaryFolder } from '../test/support/server.js';
-import { seeded } from './crashloop/random.js';
+import { randomNumbers } from '../test/support/random.js';
 import { crashLoop, type Way } from './crashloop/round.js';
 import { memoryGroup } from './memory-group.js';
 
@@ -36,7 +36,7 @@ for (let round = 0; round < Number(args.rounds) && !failed; round++) {
     const result = await crashLoop({
       dataDir,
       prefix: `c${round}`,
-      random: seeded(seed + round),
+      random: randomNumbers(seed + round),
       requests: Number(args.requests),
       poisoned: Number(args.poisoned),
       ways,

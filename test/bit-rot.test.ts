@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { dayMs, firstDayMs, FlippingLake, randomNumbers } from '../drill/bitrot/flipping-lake.js';
+import { dayMs, firstDayMs, FlippingLake } from '../drill/bitrot/flipping-lake.js';
+import { randomNumbers } from './support/random.js';
 import { QueryError } from '../src/lake/query-error.js';
 import { tables } from '../src/schema/index.js';
 import { Backends, skipKind, type LakeKind } from './support/lake-kinds.js';

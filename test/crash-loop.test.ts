@@ -5,7 +5,7 @@ import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { seeded } from '../drill/crashloop/random.js';
+import { randomNumbers } from './support/random.js';
 import { crashLoop } from '../drill/crashloop/round.js';
 import { logsRequest } from './support/otlp.js';
 import { eventually, sql, startServer, temporaryFolder, type TestServer } from './support/server.js';
@@ -209,7 +209,7 @@ describe('a record at which the process dies each time', () => {
 describe('several records at which the process or its database dies', () => {
   it('are set aside one by one, and all others are in the lake once', async () => {
     const seed = Number(process.env['CRASHLOOP_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-    const random = seeded(seed);
+    const random = randomNumbers(seed);
     const ways = ['kill', 'fatal'] as const;
     await crashLoop({ dataDir, prefix: 's', random, requests: 12, poisoned: 2, ways, otherKills: 0 }).catch(
       (error: unknown) => {

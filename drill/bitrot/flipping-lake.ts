@@ -20,18 +20,6 @@ export const dayMs = 86_400_000;
 export const firstDayMs = Math.floor(Date.now() / dayMs) * dayMs - 2 * dayMs;
 const rowsADay = 60;
 
-/** Reproducible numbers in [0, 1) (mulberry32). */
-export function randomNumbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 export interface Flip {
   readonly key: string;
   readonly table: string;

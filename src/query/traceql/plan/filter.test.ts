@@ -5,21 +5,11 @@ import { columnsFor, loadTraces } from '../load/traces.js';
 import { compileExpr, isTrue } from '../exec/evaluate.js';
 import { parseQuery } from '../syntax/parser.js';
 import { fieldsOf } from './fields.js';
+import { randomNumbers } from '../../../../test/support/random.js';
 import { filterSql } from './filter.js';
 import { drawSpans, epoch } from '../trace-text.test.support.js';
 
-/** Same numbers in every run (mulberry32). */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-const next = random(20260302);
+const next = randomNumbers(20260302);
 const pick = <T>(items: readonly T[]): T => items[Math.floor(next() * items.length)] as T;
 
 const attributeValues = [
