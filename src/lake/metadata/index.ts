@@ -100,7 +100,7 @@ export class MetadataCache {
     await run('BEGIN TRANSACTION READ ONLY');
     const [[id] = []] = await run(`SELECT id FROM ducklake_current_snapshot('lake')`);
     const snapshot = BigInt(id as bigint);
-    await this.#lookForDeletions(kept, snapshot, run);
+    await this.#follow(kept, snapshot, run);
     return new MetadataView(run, async (kind) => {
       const files = await this.#live(kept, layoutOf(kind).table, snapshot, run);
       this.#want(kept, kind, files);
@@ -165,27 +165,36 @@ export class MetadataCache {
   }
 
   /**
-   * Single deletions from a data file may be noted in the catalog alone, where the list of files does not show them:
-   * only the catalog's record of changes does.
+   * What changed since the snapshot before: the lists of files of all other tables stay as they are. Single deletions from a
+   * data file may be noted in the catalog alone, where no list of files shows them: only the record of changes does.
    */
-  async #lookForDeletions(kept: Kept, snapshot: bigint, run: RunSql): Promise<void> {
+  async #follow(kept: Kept, snapshot: bigint, run: RunSql): Promise<void> {
     const since = kept.checked;
     if (since !== null && snapshot <= since) return;
-    if (since !== null) {
-      const changes = await run(
-        `SELECT count(*), list(regexp_extract_all(changes_made, 'inlined_delete:(\\d+)', 1)) FILTER (WHERE contains(changes_made, 'inlined_delete'))::VARCHAR
-         FROM __ducklake_metadata_lake.ducklake_snapshot_changes WHERE snapshot_id > ${since} AND snapshot_id <= ${snapshot}`,
-      );
-      const [count, deleted] = changes[0] ?? [];
-      // Of snapshots that have expired meanwhile nothing is known.
-      const unknown = BigInt((count as bigint | undefined) ?? 0) < snapshot - since;
-      const touched = unknown
-        ? [...kept.ids.values()]
-        : ((deleted as string | null) ?? '').match(/\d+/g)?.flatMap((id) => kept.ids.get(id) ?? []);
-      for (const table of touched ?? []) kept.validFrom.set(table, snapshot);
-      if ((touched?.length ?? 0) > 0) this.#forget(kept, new Set(touched));
+    if (since === null) {
+      kept.checked = snapshot;
+      return;
     }
-    kept.checked = snapshot;
+    const [changes = []] = await run(
+      `SELECT count(*), ${idsOf(':')}, ${idsOf('inlined_delete:')} FROM __ducklake_metadata_lake.ducklake_snapshot_changes
+       WHERE snapshot_id > ${since} AND snapshot_id <= ${snapshot}`,
+    );
+    const [count, changed, deleted] = changes as [bigint, string | null, string | null];
+    // Of snapshots that have expired meanwhile nothing is known.
+    const unknown = BigInt(count) < snapshot - since;
+    const named = (ids: string | null) =>
+      new Set(
+        unknown ? kept.ids.values() : (ids ?? '').match(/\d+/g)?.flatMap((id) => kept.ids.get(id) ?? []),
+      );
+    const touched = named(changed);
+    for (const [table, live] of kept.live) {
+      if (live.snapshot === since && !touched.has(table)) kept.live.set(table, { ...live, snapshot });
+    }
+    const lost = named(deleted);
+    for (const table of lost) kept.validFrom.set(table, later(kept.validFrom.get(table), snapshot));
+    if (lost.size > 0) this.#forget(kept, lost);
+    // Only now, as queries beside this one go by it.
+    kept.checked = later(kept.checked, snapshot);
   }
 
   /** They are read again when they are next asked for. */
@@ -288,6 +297,15 @@ export class MetadataCache {
     );
     kept.entries.set(kind, alive);
   }
+}
+
+function later(a: bigint | null | undefined, b: bigint): bigint {
+  return a !== null && a !== undefined && a > b ? a : b;
+}
+
+/** The numbers of tables that changes of a kind name, as text. */
+function idsOf(change: string): string {
+  return `list(DISTINCT regexp_extract_all(changes_made, ${literal(`${change}(\\d+)`)}, 1))::VARCHAR`;
 }
 
 function total(kept: Kept): number {

@@ -1,6 +1,6 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { LogExpr } from '../syntax/ast.js';
-import { compilePipeline, stageNames } from '../stages/index.js';
+import { compilePipeline, definitionOf } from '../stages/index.js';
 import type { Category, RowLabels } from '../model/labels.js';
 import { RecordDecoder, recordColumns } from '../model/record.js';
 import { and, or } from '../../sql/fragment.js';
@@ -121,11 +121,10 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
   return entries;
 }
 
-/** Records of one trace are few, wherever they are. */
-function isRare({ stages, matchers }: LogExpr): boolean {
-  const ids = (names: readonly string[] | undefined) =>
-    names?.some((name) => name === 'trace_id' || name === 'span_id') ?? false;
-  return ids(matchers.map(({ name }) => name)) || stages.some((stage) => ids(stageNames(stage)));
+/** A filter may leave few records, which are found only by reading everything, and in one go that is cheapest. */
+function mayBeRare({ stages, matchers }: LogExpr): boolean {
+  const ofOneTrace = matchers.some(({ name }) => name === 'trace_id' || name === 'span_id');
+  return ofOneTrace || stages.some((stage) => definitionOf(stage).work === 'filters');
 }
 
 const firstSlice = 600_000_000_000n;
@@ -142,7 +141,7 @@ export function slices({
 }: Pick<LogQuery, 'log' | 'from' | 'to' | 'forward'>): { from: bigint; to: bigint }[] {
   const out: { from: bigint; to: bigint }[] = [];
   let [low, high] = [from, to];
-  for (let length = firstSlice; high - low > 2n * length && !isRare(log); length *= 8n) {
+  for (let length = firstSlice; high - low > 2n * length && !mayBeRare(log); length *= 8n) {
     if (forward) {
       out.push({ from: low, to: low + length });
       low += length;
