@@ -175,7 +175,7 @@ describe(`metadata from the cache, TEST_SEED=${seed}`, () => {
   let cached: FastifyInstance;
 
   before(async () => {
-    lake = await testLake();
+    lake = await testLake({}, 'one commit');
     const app = async (guard: TestLake['guard']) => {
       const made = fastify();
       const telemetry = createTelemetry('silent');

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { firstLine, ident, inTransaction, literal, qualified } from '../duckdb/index.js';
+import { firstLine, ident, inTransaction, literal } from '../duckdb/index.js';
 import type { TableDef } from '../schema/index.js';
-import { lakeMetadata } from '../lake/files/known-files.js';
 import type { DataFile } from './data-files.js';
+import { columnNumbers, continueNumbers, readByNumber } from './metadata-edits.js';
 import { internalColumns, type Range, type StreamRange } from './parquet-facts.js';
 import { heldRows, missingRows, rowsOf } from './same-rows.js';
-import { catalogVersion, count } from './table-counts.js';
+import { count } from './table-counts.js';
 
 export interface ImportOptions {
   /** Has the lake attached as `lake`, for writing; nobody else writes it. */
@@ -139,21 +139,6 @@ function numberedAlike(file: DataFile, ids: ReadonlyMap<string, number> | undefi
   return [...file.facts.columns].every(([name, id]) => !known.has(name) || ids?.get(name) === id);
 }
 
-/** The numbers of the tables' top-level columns. */
-async function columnNumbers(connection: DuckDBConnection): Promise<Map<string, Map<string, number>>> {
-  const reader = await connection.runAndReadAll(
-    `SELECT t.table_name, c.column_name, c.column_id
-     FROM ${qualified(lakeMetadata, 'ducklake_column')} c JOIN ${qualified(lakeMetadata, 'ducklake_table')} t USING (table_id)
-     WHERE c.end_snapshot IS NULL AND t.end_snapshot IS NULL AND c.parent_column IS NULL`,
-  );
-  const found = new Map<string, Map<string, number>>();
-  for (const [table, column, id] of reader.getRows()) {
-    const of = found.get(String(table)) ?? new Map<string, number>();
-    found.set(String(table), of.set(String(column), Number(id)));
-  }
-  return found;
-}
-
 async function addTogether(connection: DuckDBConnection, files: readonly DataFile[]): Promise<true> {
   await inTransaction(connection, async () => {
     for (const { table, path } of files) {
@@ -163,57 +148,8 @@ async function addTogether(connection: DuckDBConnection, files: readonly DataFil
       );
     }
   });
-  const numbered = files.filter(lineage);
-  if (numbered.length > 0) await readByNumber(connection, numbered);
+  await readByNumber(connection, files.filter(lineage));
   return true;
-}
-
-/**
- * Files with DuckLake's own columns are entered as DuckLake enters them: columns by number, row ids from the file.
- * By name it would not find its own columns, and every later merge of the file would fail.
- */
-async function readByNumber(connection: DuckDBConnection, files: readonly DataFile[]): Promise<void> {
-  const named = (which: readonly DataFile[]) =>
-    which.map(({ key }) => literal(key.split('/').at(-1) ?? '')).join(', ');
-  const table = qualified(lakeMetadata, 'ducklake_data_file');
-  await connection.run(
-    `UPDATE ${table} SET mapping_id = NULL WHERE parse_filename(path) IN (${named(files)})`,
-  );
-  const withIds = files.filter(({ facts }) => facts.columns.has(internalColumns.row));
-  if (withIds.length === 0) return;
-  await connection.run(
-    `UPDATE ${table} SET row_id_start = NULL WHERE parse_filename(path) IN (${named(withIds)})`,
-  );
-}
-
-/** New snapshots and rows are numbered after those that files remember: DuckLake hides rows of later snapshots. */
-async function continueNumbers(connection: DuckDBConnection, files: readonly DataFile[]): Promise<void> {
-  const of = (table: string) => qualified(lakeMetadata, table);
-  const greatest = Math.max(-1, ...files.map(({ facts }) => facts.maxSnapshot ?? -1));
-  const { snapshotId } = await catalogVersion(connection, lakeMetadata);
-  if (greatest >= snapshotId) {
-    await connection.run(
-      `INSERT INTO ${of('ducklake_snapshot')} (snapshot_id, snapshot_time, schema_version, next_catalog_id, next_file_id)
-       SELECT ${greatest + 1}, now(), schema_version, next_catalog_id, next_file_id
-       FROM ${of('ducklake_snapshot')} WHERE snapshot_id = ${snapshotId}`,
-    );
-    await connection.run(
-      `INSERT INTO ${of('ducklake_snapshot_changes')} (snapshot_id, changes_made) VALUES (${greatest + 1}, '')`,
-    );
-  }
-  for (const name of new Set(files.map(({ table }) => table.name))) {
-    const ids = files.filter(({ table }) => table.name === name).map(({ facts }) => facts.maxRowId ?? -1);
-    const next = Math.max(...ids) + 1;
-    const table = `SELECT max(table_id) FROM ${of('ducklake_table')} WHERE table_name = ${literal(name)} AND end_snapshot IS NULL`;
-    await connection.run(
-      `UPDATE ${of('ducklake_table_stats')} SET next_row_id = greatest(next_row_id, ${next}) WHERE table_id = (${table})`,
-    );
-    await connection.run(
-      `INSERT INTO ${of('ducklake_table_stats')} (table_id, record_count, next_row_id, file_size_bytes)
-       SELECT id, 0, ${next}, 0 FROM (${table}) t(id)
-       WHERE id NOT IN (SELECT table_id FROM ${of('ducklake_table_stats')})`,
-    );
-  }
 }
 
 async function insert(connection: DuckDBConnection, file: DataFile): Promise<void> {

@@ -1,11 +1,12 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { inTransaction, listLiteral, literal, qualified, timestampLiteral } from '../duckdb/index.js';
+import { inTransaction, listLiteral, literal, timestampLiteral } from '../duckdb/index.js';
 import { createTable } from '../lake/schema.js';
 import { tables, type TableDef } from '../schema/index.js';
 import type { Storage } from '../storage/index.js';
 import { importFiles, type ImportReport } from './import-files.js';
 import { knownFiles, lakeMetadata } from '../lake/files/known-files.js';
 import { progressFolder, readDataFiles, type DataFile, type FoundObject } from './data-files.js';
+import { forgetFiles } from './metadata-edits.js';
 import type { SpoolStreams } from './spool-streams.js';
 import { tableCounts } from './table-counts.js';
 
@@ -63,7 +64,7 @@ export async function reconcile(options: ReconcileOptions): Promise<ReconcileRep
   const known = await knownFiles(connection, storage.url);
   const found = new Set(objects.map(({ key }) => key));
   const gone = known.filter(({ key, kind }) => kind !== 'scheduled' && !found.has(key));
-  await forget(connection, gone);
+  await forgetFiles(connection, gone);
   const names = new Map(known.map((file) => [file.key, file]));
   const footers = (step: string, some: readonly FoundObject[]) =>
     readDataFiles(connection, storage.url, some, (done, total) => onProgress(step, done, total));
@@ -105,37 +106,6 @@ export async function reconcile(options: ReconcileOptions): Promise<ReconcileRep
     leftToSpool: leftToSpool.map(({ key }) => key),
     watermarks: Object.fromEntries([...committed].sort()),
   };
-}
-
-/** Takes files that are gone out of the catalog, from every snapshot, with what the catalog notes of them. */
-async function forget(
-  connection: DuckDBConnection,
-  gone: readonly { readonly kind: string; readonly id: number }[],
-): Promise<void> {
-  const of = (table: string) => qualified(lakeMetadata, table);
-  const ids = (kind: string) => listLiteral(gone.filter((file) => file.kind === kind).map(({ id }) => id));
-  if (gone.length === 0) return;
-  await inTransaction(connection, async () => {
-    const lost = `SELECT unnest(${ids('data')}::BIGINT[])`;
-    await connection.run(
-      `UPDATE ${of('ducklake_table_stats')} s
-       SET record_count = record_count - f.rows, file_size_bytes = file_size_bytes - f.bytes
-       FROM (SELECT table_id, sum(record_count)::BIGINT AS rows, sum(file_size_bytes)::BIGINT AS bytes
-             FROM ${of('ducklake_data_file')} WHERE end_snapshot IS NULL AND data_file_id IN (${lost})
-             GROUP BY table_id) f WHERE s.table_id = f.table_id`,
-    );
-    for (const table of [
-      'ducklake_file_column_stats',
-      'ducklake_file_partition_value',
-      'ducklake_delete_file',
-      'ducklake_data_file',
-    ]) {
-      await connection.run(`DELETE FROM ${of(table)} WHERE data_file_id IN (${lost})`);
-    }
-    await connection.run(
-      `DELETE FROM ${of('ducklake_delete_file')} WHERE delete_file_id IN (SELECT unnest(${ids('delete')}::BIGINT[]))`,
-    );
-  });
 }
 
 /**

@@ -1,8 +1,9 @@
 import { catalogFrom } from '../catalog/index.js';
-import { LakeError, literal } from '../duckdb/index.js';
+import { LakeError } from '../duckdb/index.js';
 import { openStorage, type Storage } from '../storage/index.js';
 import { checksum, findBackup, type Manifest } from './manifest.js';
 import { lakeMetadata } from '../lake/files/known-files.js';
+import { setDataPath } from './metadata-edits.js';
 import { listObjects } from './data-files.js';
 import { reconcileStaged, stagedLake, type RebuildOptions } from './rebuild.js';
 import type { ReconcileReport } from './reconcile.js';
@@ -52,10 +53,7 @@ export async function restoreCatalog(options: RestoreOptions): Promise<RestoreRe
     await withCatalogFile(staged.path, config, false, async (connection, database) => {
       const { dataPath } = await catalogVersion(connection, database);
       if (dataPath === catalog.dataPath) return;
-      await connection.run(
-        `UPDATE ${database}.ducklake_metadata SET value = ${literal(catalog.dataPath)}
-         WHERE key = 'data_path' AND scope IS NULL`,
-      );
+      await setDataPath(connection, database, catalog.dataPath);
     });
     const spool = dryRun || !options.import ? SpoolStreams.none : await SpoolStreams.open(config, telemetry);
     const outcome = await stagedLake(staged.path, catalog, options, storage, async (connection) => {

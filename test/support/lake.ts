@@ -2,11 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
+import { inTransaction } from '../../src/duckdb/index.js';
 import { MetadataCache } from '../../src/lake/metadata/index.js';
 import { ConnectionPool } from '../../src/lake/readers.js';
+import { createTable } from '../../src/lake/schema.js';
 import { QueryGuard, type QueryLimits } from '../../src/query/server/guard.js';
 import { tableDef, tables, type TableName } from '../../src/schema/index.js';
 import { createTelemetry } from '../../src/telemetry/index.js';
+import { LakeStates } from './lake-states.js';
 import { extensionDir } from './server.js';
 
 export const testLimits: QueryLimits = {
@@ -41,8 +44,14 @@ function literal(value: unknown): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/** A real DuckLake in a temporary folder with canardstack's tables (attached as `lake`), for query tests without a server. */
-export async function testLake(limits: Partial<QueryLimits> = {}): Promise<TestLake> {
+/**
+ * A real DuckLake in a temporary folder with canardstack's tables (attached as `lake`), for query tests without a server.
+ * `rowsIn`: rows of an insert are spread over the states that rows have in a lake, or come in one commit.
+ */
+export async function testLake(
+  limits: Partial<QueryLimits> = {},
+  rowsIn: 'every state' | 'one commit' = 'every state',
+): Promise<TestLake> {
   const folder = await mkdtemp(join(tmpdir(), 'canardstack-lake-'));
   const instance = await DuckDBInstance.create(':memory:', {
     extension_directory: extensionDir(),
@@ -53,10 +62,10 @@ export async function testLake(limits: Partial<QueryLimits> = {}): Promise<TestL
   await connection.run(
     `ATTACH 'ducklake:${folder}/canardstack.ducklake' AS lake (DATA_PATH '${folder}/data')`,
   );
-  for (const table of tables) {
-    const columns = table.columns.map((column) => `"${column.name}" ${column.type}`).join(', ');
-    await connection.run(`CREATE TABLE lake.main.${table.name} (${columns})`);
-  }
+  await inTransaction(connection, async () => {
+    for (const table of tables) await createTable(connection, table);
+  });
+  const states = new LakeStates(connection, join(folder, 'sort'));
   const pool = new ConnectionPool(instance, 100_000);
   const host = {
     generation: 0,
@@ -78,9 +87,11 @@ export async function testLake(limits: Partial<QueryLimits> = {}): Promise<TestL
         if (unknown) throw new Error(`${table} has no column ${unknown}`);
       }
       const values = rows.map((row) => `(${names.map((name) => literal(row[name])).join(', ')})`);
-      await connection.run(`INSERT INTO lake.main.${table} VALUES ${values.join(', ')}`);
+      if (rowsIn === 'every state') await states.insert(table, values);
+      else await connection.run(`INSERT INTO lake.main.${table} VALUES ${values.join(', ')}`);
     },
     async close() {
+      await states.close();
       pool.close();
       cachedPool.close();
       await cache.close();

@@ -1,0 +1,65 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { ident, inTransaction, literal } from '../../src/duckdb/index.js';
+import { compactedPrefix } from '../../src/lake/maintenance/compaction/groups.js';
+import { Sorter } from '../../src/lake/maintenance/compaction/sorter.js';
+import { tableDef, type TableName } from '../../src/schema/index.js';
+
+/** Puts rows into a table in the states in which users have theirs. */
+export class LakeStates {
+  #sorter: Promise<Sorter> | null = null;
+  #files = 0;
+
+  constructor(
+    private readonly connection: DuckDBConnection,
+    private readonly temporary: string,
+  ) {}
+
+  /**
+   * The first third of the rows (SQL tuples) comes into a file as compaction writes it, the second into one as a commit
+   * does, the rest is inlined in the catalog.
+   */
+  async insert(table: TableName, rows: readonly string[]): Promise<void> {
+    const third = Math.floor(rows.length / 3);
+    await this.#compacted(table, rows.slice(0, third));
+    await this.#insert(table, rows.slice(third, 2 * third), 0);
+    await this.#insert(table, rows.slice(2 * third), 1_000_000);
+    await this.connection.run('RESET SESSION ducklake_default_data_inlining_row_limit');
+  }
+
+  async close(): Promise<void> {
+    (await this.#sorter)?.close();
+  }
+
+  async #insert(table: TableName, rows: readonly string[], inlinedRows: number): Promise<void> {
+    if (rows.length === 0) return;
+    await this.connection.run(`SET SESSION ducklake_default_data_inlining_row_limit = ${inlinedRows}`);
+    await this.connection.run(`INSERT INTO lake.main.${ident(table)} VALUES ${rows.join(', ')}`);
+  }
+
+  async #compacted(table: TableName, rows: readonly string[]): Promise<void> {
+    const before = new Set(await this.#list(table));
+    await this.#insert(table, rows, 0);
+    for (const file of await this.#list(table)) if (!before.has(file)) await this.#compact(table, file);
+  }
+
+  async #list(table: TableName): Promise<string[]> {
+    const found = await this.connection.runAndReadAll(
+      `SELECT data_file FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')`,
+    );
+    return found.getRows().map(([file]) => String(file));
+  }
+
+  async #compact(table: TableName, file: string): Promise<void> {
+    this.#sorter ??= Sorter.open({ memoryLimitBytes: 256 * 1024 * 1024, temporary: this.temporary });
+    const { columns, sortedBy } = tableDef(table);
+    const folder = file.slice(0, file.lastIndexOf('/') + 1);
+    const target = `${folder}${compactedPrefix}${this.#files++}.parquet`;
+    await (await this.#sorter).sort([file], target, columns, sortedBy);
+    await inTransaction(this.connection, async () => {
+      await this.connection.run(`DELETE FROM lake.main.${ident(table)} WHERE filename = ${literal(file)}`);
+      await this.connection.run(
+        `CALL ducklake_add_data_files('lake', ${literal(table)}, ${literal(target)}, schema => 'main', hive_partitioning => true)`,
+      );
+    });
+  }
+}
