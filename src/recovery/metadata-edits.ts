@@ -1,4 +1,4 @@
-/** All that is changed in DuckLake's own tables by hand, as no function of DuckLake does it. Nobody else writes the lake meanwhile. */
+/** What recovery changes in DuckLake's own tables by hand, as no function of DuckLake does it. Nobody else writes the lake meanwhile. */
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { inTransaction, listLiteral, literal, qualified } from '../duckdb/index.js';
 import { lakeMetadata } from '../lake/files/known-files.js';

@@ -1,23 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ColumnBatch, Payload } from '../schema/index.js';
-import { batchBytes, batchRows } from '../schema/index.js';
+import { batchRows, type ColumnBatch } from '../schema/index.js';
 import { isOwnFatal } from '../duckdb/index.js';
 import { CommitError, type Lake, type StreamProgress } from '../lake/types.js';
 import type { Faults } from '../faults/index.js';
 import type { Attempts } from '../spool/attempts.js';
-import type { SpoolEntry } from '../spool/types.js';
 import { traced, type Telemetry } from '../telemetry/index.js';
 import { FreshnessProjection } from './admission.js';
 import type { StreamBacklog } from './backlog.js';
 import { Careful, type Piece } from './careful.js';
+import { commitApart } from './commit-apart.js';
 import { sealMetrics, type SealMetrics } from './metrics.js';
-
-/** Decodes payloads read back from the spool; `decode/`'s pool. */
-type Decode = (
-  signal: StreamBacklog['stream']['signal'],
-  payloads: readonly Payload[],
-  maxBytes: number,
-) => Promise<{ batches: readonly ColumnBatch[]; results: readonly { ok: boolean; message?: string }[] }>;
+import { Portions, type Decode, type Portion } from './portions.js';
 
 export interface SealerOptions {
   readonly lake: Lake;
@@ -32,17 +25,6 @@ export interface SealerOptions {
   readonly faults?: Faults;
 }
 
-/** A stretch of one stream, decoded, that goes into a commit. */
-interface Portion {
-  readonly backlog: StreamBacklog;
-  readonly start: number;
-  readonly end: number;
-  readonly batches: readonly ColumnBatch[];
-  /** Those of them read back from the spool for this commit, so that nobody else holds them. */
-  readonly readBack: readonly ColumnBatch[];
-}
-
-const replayChunkBytes = 8 * 1024 * 1024;
 const maxBackoffMs = 10_000;
 
 /**
@@ -51,24 +33,34 @@ const maxBackoffMs = 10_000;
  * watermarks back before anything is sent again.
  */
 export class Sealer {
-  readonly projection: FreshnessProjection;
+  readonly #projection: FreshnessProjection;
   readonly metrics: SealMetrics;
-  /** Why the lake can't be written at the moment, or null. */
-  unavailable: string | null = null;
-  /** Why this process must take nothing more: another one commits under its node id. */
-  fenced: string | null = null;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
   #running: Promise<void> | null = null;
   #failures = 0;
   #notBefore = 0;
   #commitSince: number | null = null;
+  #unavailable: string | null = null;
+  #fenced: string | null = null;
   readonly #careful: Careful;
+  readonly #portions: Portions;
 
   constructor(private readonly options: SealerOptions) {
-    this.projection = new FreshnessProjection(options.intervalMs / 1000);
+    this.#projection = new FreshnessProjection(options.intervalMs / 1000);
     this.metrics = sealMetrics(options.telemetry.registry, this);
     this.#careful = new Careful(options);
+    this.#portions = new Portions(options, this.#careful, this.metrics);
+  }
+
+  /** Why the lake can't be written at the moment, or null. */
+  get unavailable(): string | null {
+    return this.#unavailable;
+  }
+
+  /** Why this process must take nothing more: another one commits under its node id. */
+  get fenced(): string | null {
+    return this.#fenced;
   }
 
   get backlogs(): readonly StreamBacklog[] {
@@ -89,7 +81,7 @@ export class Sealer {
   }
 
   get projectedSeconds(): number {
-    return this.projection.project(this.backlogBytes);
+    return this.#projection.project(this.backlogBytes);
   }
 
   start(): void {
@@ -134,14 +126,14 @@ export class Sealer {
         const begun = performance.now();
         await this.#careful.prepare();
         const piece = this.#careful.next();
-        const portions = piece ? [await this.#pieceOf(piece)] : await this.#gather();
+        const portions = piece ? [await this.#pieceOf(piece)] : await this.#portions.gather();
         if (portions.length === 0) return;
         this.#commitSince = performance.now();
         await this.#commit(portions).finally(() => (this.#commitSince = null));
         await this.#careful.end();
         const bytes = portions.reduce((sum, portion) => sum + portion.end - portion.start, 0);
         // Small pieces say nothing of how fast commits are.
-        if (!piece) this.projection.observe(bytes, (performance.now() - begun) / 1000);
+        if (!piece) this.#projection.observe(bytes, (performance.now() - begun) / 1000);
         more = piece !== null || this.heldBytes >= this.options.maxBytes || this.#hasGap();
       }
     } catch (error) {
@@ -154,7 +146,7 @@ export class Sealer {
   async #pieceOf({ backlog, start, end, setAside }: Piece): Promise<Portion> {
     if (setAside) return { backlog, start, end, batches: [], readBack: [] };
     await this.#careful.begin([{ stream: backlog.stream.id, start, end }]);
-    return this.#reread(backlog, start, end);
+    return this.#portions.reread(backlog, start, end);
   }
 
   /** True when a stream's next record is not held in memory, that is, must be read back. */
@@ -162,100 +154,6 @@ export class Sealer {
     return this.options.backlogs.some((backlog) => {
       return backlog.bytes > 0 && backlog.firstHeldAfter(backlog.committed) !== backlog.committed;
     });
-  }
-
-  async #gather(): Promise<Portion[]> {
-    const portions: Portion[] = [];
-    let room = this.options.maxBytes;
-    for (const backlog of this.options.backlogs) {
-      if (backlog.bytes <= 0 || room <= 0) continue;
-      const portion = await this.#portion(backlog, room);
-      for (const batch of portion.batches) room -= batchBytes(batch);
-      if (portion.end > portion.start) portions.push(portion);
-    }
-    return portions;
-  }
-
-  /** What comes next in a stream, held or read back in turn, of about `maxBytes` decoded. */
-  async #portion(backlog: StreamBacklog, maxBytes: number): Promise<Portion> {
-    const start = backlog.committed;
-    const batches: ColumnBatch[] = [];
-    const readBack: ColumnBatch[] = [];
-    const limit = this.#careful.limit(backlog);
-    let end = start;
-    let bytes = 0;
-    while (bytes < maxBytes) {
-      const from = end;
-      for (const entry of backlog.contiguousFrom(end, maxBytes - bytes)) {
-        if (entry.end > limit) break;
-        batches.push(entry.batch);
-        bytes += entry.bytes;
-        end = entry.end;
-      }
-      if (bytes >= maxBytes || end >= Math.min(backlog.stream.head, limit)) break;
-      const gap = await this.#readBack(backlog, end, maxBytes - bytes);
-      if (gap !== null) {
-        batches.push(...gap.batches);
-        readBack.push(...gap.batches);
-        for (const batch of gap.batches) bytes += batchBytes(batch);
-        end = gap.end;
-      }
-      if (end === from) break;
-    }
-    return { backlog, start, end, batches, readBack };
-  }
-
-  /** Reads a gap that begins at `start` back from the spool, about `maxRowBytes` of rows; null when nothing lies there. */
-  async #readBack(
-    backlog: StreamBacklog,
-    start: number,
-    maxRowBytes: number,
-  ): Promise<{ end: number; batches: readonly ColumnBatch[] } | null> {
-    const held = backlog.firstHeldAfter(start) ?? backlog.stream.head;
-    const stop = Math.min(held, this.#careful.limit(backlog));
-    const entries: SpoolEntry[] = [];
-    let end = start;
-    let bytes = 0;
-    for await (const entry of backlog.stream.read(start)) {
-      if (entry.start >= stop) break;
-      entries.push(entry);
-      end = entry.end;
-      bytes += entry.end - entry.start;
-      if (bytes >= Math.min(maxRowBytes, replayChunkBytes)) break;
-    }
-    if (entries.length === 0) {
-      // Only damaged records were left before `stop`; they are set aside, so the watermark moves past them.
-      return stop > start ? { end: stop, batches: [] } : null;
-    }
-    await this.#careful.add({ stream: backlog.stream.id, start, end });
-    const { batches, count } = await this.#decodeEntries(backlog, entries, maxRowBytes);
-    this.metrics.replayedPayloads.inc({ signal: backlog.stream.signal }, count);
-    return { end: entries[count - 1]?.end ?? end, batches };
-  }
-
-  async #decodeEntries(
-    backlog: StreamBacklog,
-    entries: readonly SpoolEntry[],
-    maxRowBytes: number,
-  ): Promise<{ batches: readonly ColumnBatch[]; count: number }> {
-    const { batches, results } = await this.options.decode(
-      backlog.stream.signal,
-      entries.map((entry) => entry.payload),
-      maxRowBytes,
-    );
-    for (const [i, result] of results.entries()) {
-      const entry = entries[i];
-      if (!result.ok && entry) await this.#setAside(backlog, entry, result.message ?? 'could not be decoded');
-    }
-    return { batches, count: results.length };
-  }
-
-  async #setAside(backlog: StreamBacklog, entry: SpoolEntry, reason: string): Promise<void> {
-    this.options.telemetry.log.error(
-      { stream: backlog.stream.id, position: entry.start, reason },
-      'a spooled payload is poison and is set aside',
-    );
-    await backlog.stream.setAside(entry, { reason });
   }
 
   async #commit(portions: readonly Portion[]): Promise<void> {
@@ -285,7 +183,7 @@ export class Sealer {
     } catch (error) {
       if (!(error instanceof CommitError)) throw error;
       if (error.kind === 'unavailable' || error.kind === 'fenced') throw error;
-      if (error.kind === 'data') return await this.#commitApart(portions, error);
+      if (error.kind === 'data') return await this.#apart(portions, error.message);
       await this.#settleByWatermark(error).catch((failure: unknown) => {
         // Why the watermarks can't be read matters less than what made it necessary.
         throw isOwnFatal(error) ? error : failure;
@@ -311,10 +209,10 @@ export class Sealer {
     this.metrics.commits.inc({ outcome: 'ok' });
     this.#failures = 0;
     this.#notBefore = 0;
-    this.fenced = null;
+    this.#fenced = null;
     if (this.unavailable !== null) {
       this.options.telemetry.log.info('the lake takes commits again');
-      this.unavailable = null;
+      this.#unavailable = null;
     }
     // Freeing disk is not part of the promise: a failure here only keeps bytes that replay would skip.
     for (const { backlog } of done) await backlog.stream.release(backlog.committed);
@@ -332,54 +230,14 @@ export class Sealer {
     else throw error;
   }
 
-  /** Finds the rows that can never be committed by halving, down to one payload, which is set aside. */
-  async #commitApart(portions: readonly Portion[], error: CommitError): Promise<void> {
+  /** Some rows can never be committed: each portion goes by itself, and one alone in pieces. */
+  async #apart(portions: readonly Portion[], reason: string): Promise<void> {
     this.metrics.commits.inc({ outcome: 'data' });
-    if (portions.length > 1) {
-      for (const portion of portions) await this.#commit([portion]);
-      return;
+    const [portion, ...more] = portions;
+    if (portion && more.length === 0) {
+      return commitApart(portion, reason, this.#portions, (piece) => this.#commit([piece]));
     }
-    const portion = portions[0];
-    if (!portion) return;
-    const entries: { start: number; end: number }[] = [];
-    for await (const entry of portion.backlog.stream.read(portion.start)) {
-      if (entry.start >= portion.end) break;
-      entries.push({ start: entry.start, end: entry.end });
-    }
-    const first = entries[0];
-    if (entries.length <= 1 || !first) {
-      if (first) {
-        for await (const entry of portion.backlog.stream.read(first.start)) {
-          await portion.backlog.stream.setAside(entry, { reason: error.message });
-          break;
-        }
-      }
-      await this.#commit([{ ...portion, batches: [], readBack: [] }]);
-      return;
-    }
-    const middle = entries[Math.floor(entries.length / 2)] as { start: number };
-    await this.#commitAgain(portion.backlog, portion.start, middle.start);
-    await this.#commitAgain(portion.backlog, middle.start, portion.end);
-  }
-
-  /** Reads a stretch back and commits it, in several steps when its rows are many. */
-  async #commitAgain(backlog: StreamBacklog, start: number, end: number): Promise<void> {
-    while (start < end) {
-      const portion = await this.#reread(backlog, start, end);
-      await this.#commit([portion]);
-      start = portion.end;
-    }
-  }
-
-  async #reread(backlog: StreamBacklog, start: number, end: number): Promise<Portion> {
-    const entries: SpoolEntry[] = [];
-    for await (const entry of backlog.stream.read(start)) {
-      if (entry.start >= end) break;
-      entries.push(entry);
-    }
-    const { batches, count } = await this.#decodeEntries(backlog, entries, this.options.maxBytes);
-    const reached = count < entries.length ? (entries[count - 1]?.end ?? end) : end;
-    return { backlog, start, end: reached, batches, readBack: batches };
+    for (const each of portions) await this.#commit([each]);
   }
 
   #failed(error: unknown): void {
@@ -387,8 +245,8 @@ export class Sealer {
     this.#failures++;
     const backoff = Math.min(maxBackoffMs, 100 * 2 ** Math.min(this.#failures, 10));
     this.#notBefore = performance.now() + backoff * (0.5 + Math.random() / 2);
-    this.unavailable = message;
-    if (error instanceof CommitError && error.kind === 'fenced') this.fenced = message;
+    this.#unavailable = message;
+    if (error instanceof CommitError && error.kind === 'fenced') this.#fenced = message;
     this.metrics.commits.inc({ outcome: error instanceof CommitError ? error.kind : 'error' });
     this.options.telemetry.log.error(
       { err: message, failures: this.#failures },
