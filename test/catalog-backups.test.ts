@@ -113,6 +113,7 @@ describe('backups of a served catalog', () => {
     await connection.run('LOAD ducklake');
     let [rows, snapshot] = [0, -1];
     const backups = await good();
+    const seen = JSON.stringify(backups.map(({ name, manifest }) => [name, manifest['tables']]));
     assert.ok(backups.length >= wanted);
     for (const { name, manifest } of backups) {
       await connection.run(
@@ -126,7 +127,7 @@ describe('backups of a served catalog', () => {
       assert.equal(await read(`SELECT max(snapshot_id) FROM b.snapshots()`), manifest['snapshotId'], name);
       // Each commit is whole: requests of 40 records, so never half of one.
       assert.equal((logs?.rows ?? 0) % 40, 0, `${name} has ${logs?.rows} rows`);
-      assert.ok((logs?.rows ?? 0) >= rows && Number(manifest['snapshotId']) >= snapshot, name);
+      assert.ok((logs?.rows ?? 0) >= rows && Number(manifest['snapshotId']) >= snapshot, `${name}: ${seen}`);
       [rows, snapshot] = [logs?.rows ?? 0, Number(manifest['snapshotId'])];
       await connection.run('DETACH b');
     }

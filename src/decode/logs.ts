@@ -67,7 +67,7 @@ export class LogRecords {
     const bytes = source.bytes;
     const view = source.view;
     const text = arena.length;
-    const visit = this.#level.visit;
+    const { visit, lengths } = this.#level;
     this.#level.reset();
     let timeLo = 0;
     let timeHi = 0;
@@ -115,7 +115,7 @@ export class LogRecords {
         case 0x32: {
           const start = source.open(pos, end);
           pos = source.to;
-          attributes.member(start, pos, 0, visit);
+          attributes.member(start, pos, 0, visit, lengths);
           break;
         }
         case 0x38:

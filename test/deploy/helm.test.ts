@@ -90,6 +90,10 @@ const parsed = (rendered: string) =>
     .map((document) => document.toJS() as Manifest | null)
     .filter((manifest) => manifest !== null);
 
+/** What a secret may hold. */
+const secretOf = (name: string) =>
+  name.endsWith('POSTGRES_DSN') ? 'host=db dbname=canardstack' : 'from-a-secret';
+
 const workloads = (manifests: readonly Manifest[]) =>
   manifests.filter(({ kind }) => ['StatefulSet', 'Deployment'].includes(kind));
 const component = (manifest: Manifest) => manifest.metadata.labels['app.kubernetes.io/component'];
@@ -186,7 +190,7 @@ describe('the Helm chart', { skip: skipWithout(helm, 'helm') }, () => {
       for (const workload of workloads(parsed(await render(values)))) {
         for (const container of workload.spec.template.spec.containers) {
           const env = Object.fromEntries(
-            container.env.map((each) => [each.name, each.value ?? 'from-a-secret']),
+            container.env.map((each) => [each.name, each.value ?? secretOf(each.name)]),
           );
           assert.equal(
             Object.keys(env).length,

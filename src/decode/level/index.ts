@@ -40,9 +40,11 @@ export class LevelDetector {
     this.#rank = noRank;
   }
 
+  /** The lengths of keys that `visit` wants, a bit each: most keys have another. */
+  readonly lengths = fieldLengths;
+
   /** An AttributeVisitor. */
   readonly visit = (keyPos: number, keyLength: number, valuePos: number, valueEnd: number): void => {
-    // Most keys have another length than any of a level.
     if (keyLength > 31 || ((fieldLengths >>> keyLength) & 1) === 0) return;
     const rank = fieldRank(this.writer.source.bytes, keyPos, keyLength);
     if (rank > this.#rank || rank === noRank || valuePos < 0) return;

@@ -3,7 +3,11 @@ export const levels = ['unknown', 'trace', 'debug', 'info', 'warn', 'error', 'cr
 
 const [trace, debug, info, warn, error, critical, fatal] = [1, 2, 3, 4, 5, 6, 7] as const;
 
-const spellings = byLength([
+/** Letters of the longest spelling. */
+const longest = 11;
+
+/** By length and first letter, of which each has its own. */
+const spellings = byShape([
   ['trace', trace],
   ['trc', trace],
   ['debug', debug],
@@ -22,10 +26,19 @@ const spellings = byLength([
 
 /** The index in `levels` of a word in any case; 0 when it names none. `ERROR2` to `ERROR4`, OpenTelemetry's short names, count as well. */
 export function levelOf(bytes: Uint8Array, pos: number, length: number): number {
-  const level = find(spellings, bytes, pos, length);
+  const level = spelled(bytes, pos, length);
   if (level !== 0 || length < 5) return level;
   const last = bytes[pos + length - 1]!;
-  return last >= 0x32 && last <= 0x34 ? find(spellings, bytes, pos, length - 1) : 0;
+  return last >= 0x32 && last <= 0x34 ? spelled(bytes, pos, length - 1) : 0;
+}
+
+function spelled(bytes: Uint8Array, pos: number, length: number): number {
+  if (length < 3 || length > longest) return 0;
+  const spelling = spellings[shape(length, bytes[pos]!)];
+  if (spelling === null || spelling === undefined) return 0;
+  const { word } = spelling;
+  for (let i = 0; i < length; i++) if (fold(bytes[pos + i]!) !== word[i]) return 0;
+  return spelling.value;
 }
 
 /** Of a SeverityNumber (OpenTelemetry logs data model, 1 to 24). */
@@ -84,6 +97,18 @@ type Words = readonly (readonly Word[] | undefined)[];
 function byLength(words: readonly (readonly [string, number])[]): Words {
   const out: Word[][] = [];
   for (const [word, value] of words) (out[word.length] ??= []).push({ word: Buffer.from(word), value });
+  return out;
+}
+
+function shape(length: number, letter: number): number {
+  return (length << 5) | (letter & 31);
+}
+
+function byShape(words: readonly (readonly [string, number])[]): readonly (Word | null)[] {
+  const out = Array.from({ length: (longest + 1) << 5 }, (): Word | null => null);
+  for (const [word, value] of words) {
+    out[shape(word.length, word.charCodeAt(0))] = { word: Buffer.from(word), value };
+  }
   return out;
 }
 

@@ -41,9 +41,9 @@ export class AttributeText {
 
   /**
    * One KeyValue message as a member of a JSON object whose text began at the arena's length before the first.
-   * `close` ends the object.
+   * `close` ends the object. `lengths`: a bit for each length of key, modulo 32, that `visit` may want.
    */
-  member(pos: number, end: number, depth: number, visit?: AttributeVisitor): void {
+  member(pos: number, end: number, depth: number, visit?: AttributeVisitor, lengths = ~0): void {
     const source = this.source;
     const bytes = source.bytes;
     const arena = this.arena;
@@ -73,7 +73,7 @@ export class AttributeText {
     arena.byte(0x3a);
     if (valuePos < 0) arena.ascii('null');
     else this.value(valuePos, valueEnd, depth);
-    if (visit) visit(keyPos, keyLength, valuePos, valueEnd);
+    if (visit && ((lengths >>> keyLength) & 1) !== 0) visit(keyPos, keyLength, valuePos, valueEnd);
   }
 
   /** Turns the members since `start` into an object; of members with one key the last stays. */
