@@ -2,6 +2,7 @@ import { PointRecords } from './metric-points.js';
 import type { PayloadContext } from './batch/context.js';
 import type { Int64Builder, ListBuilder } from './batch/columns.js';
 import { truncated } from './wire/source.js';
+import { buckets, exponentialHistogramDataPoint, histogramDataPoint, summaryDataPoint } from './wire/tags.js';
 
 /** Counts are unsigned on the wire and signed in the lake: those beyond its range become its largest. */
 function setCount(column: Int64Builder, row: number, lo: number, hi: number): void {
@@ -40,38 +41,43 @@ export class HistogramPoints extends PointRecords {
       pos = source.tag(pos, end);
       const tag = source.lo;
       switch (tag) {
-        case 0x21:
+        case histogramDataPoint.count:
           countLo = view.getInt32(pos, true);
           countHi = view.getInt32(pos + 4, true);
           pos += 8;
           break;
-        case 0x29:
+        case histogramDataPoint.sum:
           sumPos = pos;
           pos += 8;
           break;
-        case 0x31:
-        case 0x32:
-          pos = this.#readFixed(pos, end, tag === 0x32, this.#bucketCounts);
+        case histogramDataPoint.bucketCounts:
+        case histogramDataPoint.packedBucketCounts:
+          pos = this.#readFixed(pos, end, tag === histogramDataPoint.packedBucketCounts, this.#bucketCounts);
           break;
-        case 0x39:
-        case 0x3a:
-          pos = this.#readFixed(pos, end, tag === 0x3a, this.#explicitBounds);
+        case histogramDataPoint.explicitBounds:
+        case histogramDataPoint.packedExplicitBounds:
+          pos = this.#readFixed(
+            pos,
+            end,
+            tag === histogramDataPoint.packedExplicitBounds,
+            this.#explicitBounds,
+          );
           break;
-        case 0x42:
+        case histogramDataPoint.exemplars:
           pos = this.exemplar(pos, end);
           break;
-        case 0x4a:
+        case histogramDataPoint.attributes:
           pos = this.attribute(pos, end);
           break;
-        case 0x50:
+        case histogramDataPoint.flags:
           pos = source.varint(pos, end);
           this.flags = source.lo;
           break;
-        case 0x59:
+        case histogramDataPoint.min:
           minPos = pos;
           pos += 8;
           break;
-        case 0x61:
+        case histogramDataPoint.max:
           maxPos = pos;
           pos += 8;
           break;
@@ -158,51 +164,51 @@ export class ExponentialHistogramPoints extends PointRecords {
       pos = source.tag(pos, end);
       const tag = source.lo;
       switch (tag) {
-        case 0x0a:
+        case exponentialHistogramDataPoint.attributes:
           pos = this.attribute(pos, end);
           break;
-        case 0x21:
+        case exponentialHistogramDataPoint.count:
           countLo = view.getInt32(pos, true);
           countHi = view.getInt32(pos + 4, true);
           pos += 8;
           break;
-        case 0x29:
+        case exponentialHistogramDataPoint.sum:
           sumPos = pos;
           pos += 8;
           break;
-        case 0x30:
+        case exponentialHistogramDataPoint.scale:
           pos = source.varint(pos, end);
           scale = zigzag(source.lo);
           break;
-        case 0x39:
+        case exponentialHistogramDataPoint.zeroCount:
           zeroLo = view.getInt32(pos, true);
           zeroHi = view.getInt32(pos + 4, true);
           pos += 8;
           break;
-        case 0x42:
+        case exponentialHistogramDataPoint.positive:
           pos = this.#buckets(pos, end, positiveOffset, this.#positiveCounts);
           positiveOffset = this.#offset;
           break;
-        case 0x4a:
+        case exponentialHistogramDataPoint.negative:
           pos = this.#buckets(pos, end, negativeOffset, this.#negativeCounts);
           negativeOffset = this.#offset;
           break;
-        case 0x50:
+        case exponentialHistogramDataPoint.flags:
           pos = source.varint(pos, end);
           this.flags = source.lo;
           break;
-        case 0x5a:
+        case exponentialHistogramDataPoint.exemplars:
           pos = this.exemplar(pos, end);
           break;
-        case 0x61:
+        case exponentialHistogramDataPoint.min:
           minPos = pos;
           pos += 8;
           break;
-        case 0x69:
+        case exponentialHistogramDataPoint.max:
           maxPos = pos;
           pos += 8;
           break;
-        case 0x71:
+        case exponentialHistogramDataPoint.zeroThreshold:
           threshold = view.getFloat64(pos, true);
           pos += 8;
           break;
@@ -240,16 +246,16 @@ export class ExponentialHistogramPoints extends PointRecords {
     while (pos < end) {
       pos = source.tag(pos, end);
       switch (source.lo) {
-        case 0x08:
+        case buckets.offset:
           pos = source.varint(pos, end);
           offset = zigzag(source.lo);
           break;
-        case 0x10:
+        case buckets.bucketCounts:
           pos = source.varint(pos, end);
           this.list(1);
           pushCount(counts, source.lo, source.hi);
           break;
-        case 0x12: {
+        case buckets.packedBucketCounts: {
           pos = source.open(pos, end);
           const to = source.to;
           while (pos < to) {
@@ -291,26 +297,26 @@ export class SummaryPoints extends PointRecords {
       pos = source.tag(pos, end);
       const tag = source.lo;
       switch (tag) {
-        case 0x21:
+        case summaryDataPoint.count:
           countLo = view.getInt32(pos, true);
           countHi = view.getInt32(pos + 4, true);
           pos += 8;
           break;
-        case 0x29:
+        case summaryDataPoint.sum:
           sum = view.getFloat64(pos, true);
           pos += 8;
           break;
-        case 0x32: {
+        case summaryDataPoint.quantileValues: {
           pos = source.open(pos, end);
           const to = source.to;
           this.#quantile(pos, to);
           pos = to;
           break;
         }
-        case 0x3a:
+        case summaryDataPoint.attributes:
           pos = this.attribute(pos, end);
           break;
-        case 0x40:
+        case summaryDataPoint.flags:
           pos = source.varint(pos, end);
           this.flags = source.lo;
           break;

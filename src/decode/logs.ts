@@ -5,6 +5,7 @@ import { ResourceScopeColumns, type SharedAttributes } from './batch/resource-sc
 import { TableBuilder } from './batch/table.js';
 import { writeThousandth } from './batch/time.js';
 import { inlineWords, LevelDetector } from './level/index.js';
+import { logRecord } from './wire/tags.js';
 
 const kindNames = valueKinds.map(inlineWords);
 
@@ -89,54 +90,54 @@ export class LogRecords {
     while (pos < end) {
       const tag = bytes[pos++]!;
       switch (tag) {
-        case 0x09:
+        case logRecord.timeUnixNano:
           timeLo = view.getInt32(pos, true);
           timeHi = view.getInt32(pos + 4, true);
           pos += 8;
           break;
-        case 0x59:
+        case logRecord.observedTimeUnixNano:
           observedLo = view.getInt32(pos, true);
           observedHi = view.getInt32(pos + 4, true);
           pos += 8;
           break;
-        case 0x10:
+        case logRecord.severityNumber:
           pos = source.varint(pos, end);
           severity = source.lo;
           break;
-        case 0x1a:
+        case logRecord.severityText:
           severityPos = source.open(pos, end);
           pos = source.to;
           severityLength = pos - severityPos;
           break;
-        case 0x2a:
+        case logRecord.body:
           bodyPos = source.open(pos, end);
           bodyEnd = pos = source.to;
           break;
-        case 0x32: {
+        case logRecord.attributes: {
           const start = source.open(pos, end);
           pos = source.to;
           attributes.member(start, pos, 0, visit, lengths);
           break;
         }
-        case 0x38:
+        case logRecord.droppedAttributesCount:
           pos = source.varint(pos, end);
           dropped = source.lo;
           break;
-        case 0x45:
+        case logRecord.flags:
           flags = view.getInt32(pos, true);
           pos += 4;
           break;
-        case 0x4a:
+        case logRecord.traceId:
           tracePos = source.open(pos, end);
           pos = source.to;
           traceLength = pos - tracePos;
           break;
-        case 0x52:
+        case logRecord.spanId:
           spanPos = source.open(pos, end);
           pos = source.to;
           spanLength = pos - spanPos;
           break;
-        case 0x62:
+        case logRecord.eventName:
           eventPos = source.open(pos, end);
           pos = source.to;
           eventLength = pos - eventPos;

@@ -7,6 +7,7 @@ import type { PointRecords } from './metric-points.js';
 import { NumberPoints } from './number-points.js';
 import { prometheusName, type MetricKind } from './prometheus-name.js';
 import { truncated } from './wire/source.js';
+import { metricData } from './wire/tags.js';
 
 /** One type of metric: its table's columns that are the same for all points of a metric. */
 class MetricColumns {
@@ -116,18 +117,18 @@ export class MetricRecords {
     while (pos < dataEnd) {
       pos = source.tag(pos, dataEnd);
       switch (source.lo) {
-        case 0x0a: {
+        case metricData.dataPoints: {
           pos = source.open(pos, dataEnd);
           const to = source.to;
           type.points.point(pos, to);
           pos = to;
           break;
         }
-        case 0x10:
+        case metricData.aggregationTemporality:
           pos = source.varint(pos, dataEnd);
           temporality = source.lo;
           break;
-        case 0x18:
+        case metricData.isMonotonic:
           pos = source.varint(pos, dataEnd);
           monotonic = (source.lo | source.hi) !== 0;
           break;

@@ -1,6 +1,7 @@
 import { noRecordedValue, PointRecords } from './metric-points.js';
 import type { PayloadContext } from './batch/context.js';
 import { truncated } from './wire/source.js';
+import { numberDataPoint } from './wire/tags.js';
 
 /** NumberDataPoint messages into rows of `metric_gauge` or `metric_sum`. */
 export class NumberPoints extends PointRecords {
@@ -21,19 +22,19 @@ export class NumberPoints extends PointRecords {
       pos = source.tag(pos, end);
       const tag = source.lo;
       switch (tag) {
-        case 0x21:
-        case 0x31:
-          isInt = tag === 0x31;
+        case numberDataPoint.asDouble:
+        case numberDataPoint.asInt:
+          isInt = tag === numberDataPoint.asInt;
           valuePos = pos;
           pos += 8;
           break;
-        case 0x3a:
+        case numberDataPoint.attributes:
           pos = this.attribute(pos, end);
           break;
-        case 0x2a:
+        case numberDataPoint.exemplars:
           pos = this.exemplar(pos, end);
           break;
-        case 0x40:
+        case numberDataPoint.flags:
           pos = source.varint(pos, end);
           this.flags = source.lo;
           break;

@@ -7,6 +7,7 @@ import { isBefore, writeMillionth, writeThousandth } from './batch/time.js';
 import { NestedText } from './wire/nested.js';
 import { Slices } from './wire/slices.js';
 import { truncated } from './wire/source.js';
+import { span } from './wire/tags.js';
 
 /** Span messages (opentelemetry-proto trace/v1) into rows of `spans`. */
 export class SpanRecords {
@@ -106,78 +107,78 @@ export class SpanRecords {
     while (pos < end) {
       const tag = bytes[pos++]!;
       switch (tag) {
-        case 0x0a:
+        case span.traceId:
           tracePos = source.open(pos, end);
           pos = source.to;
           traceLength = pos - tracePos;
           break;
-        case 0x12:
+        case span.spanId:
           spanPos = source.open(pos, end);
           pos = source.to;
           spanLength = pos - spanPos;
           break;
-        case 0x1a:
+        case span.traceState:
           statePos = source.open(pos, end);
           pos = source.to;
           stateLength = pos - statePos;
           break;
-        case 0x22:
+        case span.parentSpanId:
           parentPos = source.open(pos, end);
           pos = source.to;
           parentLength = pos - parentPos;
           break;
-        case 0x2a:
+        case span.name:
           namePos = source.open(pos, end);
           pos = source.to;
           nameLength = pos - namePos;
           break;
-        case 0x30:
+        case span.kind:
           pos = source.varint(pos, end);
           kind = source.lo;
           break;
-        case 0x39:
+        case span.startTimeUnixNano:
           startLo = view.getInt32(pos, true);
           startHi = view.getInt32(pos + 4, true);
           pos += 8;
           break;
-        case 0x41:
+        case span.endTimeUnixNano:
           endLo = view.getInt32(pos, true);
           endHi = view.getInt32(pos + 4, true);
           pos += 8;
           break;
-        case 0x4a: {
+        case span.attributes: {
           const start = source.open(pos, end);
           pos = source.to;
           attributes.member(start, pos, 0, visit);
           break;
         }
-        case 0x50:
+        case span.droppedAttributesCount:
           pos = source.varint(pos, end);
           droppedAttributes = source.lo;
           break;
-        case 0x5a: {
+        case span.events: {
           const start = source.open(pos, end);
           pos = source.to;
           budget.element();
           this.#events.add(start, pos);
           break;
         }
-        case 0x60:
+        case span.droppedEventsCount:
           pos = source.varint(pos, end);
           droppedEvents = source.lo;
           break;
-        case 0x6a: {
+        case span.links: {
           const start = source.open(pos, end);
           pos = source.to;
           budget.element();
           this.#links.add(start, pos);
           break;
         }
-        case 0x70:
+        case span.droppedLinksCount:
           pos = source.varint(pos, end);
           droppedLinks = source.lo;
           break;
-        case 0x7a: {
+        case span.status: {
           const start = source.open(pos, end);
           pos = source.to;
           this.#readStatus(start, pos);

@@ -3,6 +3,7 @@ import type { PayloadContext } from '../batch/context.js';
 import type { AttributeText } from './attributes.js';
 import type { Slices } from './slices.js';
 import { truncated } from './source.js';
+import { exemplar, spanEvent, spanLink } from './tags.js';
 
 /**
  * A span's events and links and a data point's exemplars as JSON arrays at the end of the arena. A link whose
@@ -56,17 +57,17 @@ export class NestedText {
     while (pos < end) {
       pos = source.tag(pos, end);
       switch (source.lo) {
-        case 0x09:
+        case spanEvent.timeUnixNano:
           timeLo = source.view.getInt32(pos, true);
           timeHi = source.view.getInt32(pos + 4, true);
           pos += 8;
           break;
-        case 0x12:
+        case spanEvent.name:
           namePos = source.open(pos, end);
           pos = source.to;
           nameLength = pos - namePos;
           break;
-        case 0x20:
+        case spanEvent.droppedAttributesCount:
           pos = source.varint(pos, end);
           dropped = source.lo >>> 0;
           break;
@@ -97,26 +98,26 @@ export class NestedText {
     while (pos < end) {
       pos = source.tag(pos, end);
       switch (source.lo) {
-        case 0x0a:
+        case spanLink.traceId:
           tracePos = source.open(pos, end);
           pos = source.to;
           traceLength = pos - tracePos;
           break;
-        case 0x12:
+        case spanLink.spanId:
           spanPos = source.open(pos, end);
           pos = source.to;
           spanLength = pos - spanPos;
           break;
-        case 0x1a:
+        case spanLink.traceState:
           statePos = source.open(pos, end);
           pos = source.to;
           stateLength = pos - statePos;
           break;
-        case 0x28:
+        case spanLink.droppedAttributesCount:
           pos = source.varint(pos, end);
           dropped = source.lo >>> 0;
           break;
-        case 0x35:
+        case spanLink.flags:
           flags = source.view.getUint32(pos, true);
           pos += 4;
           break;
@@ -156,23 +157,23 @@ export class NestedText {
     while (pos < end) {
       pos = source.tag(pos, end);
       switch (source.lo) {
-        case 0x11:
+        case exemplar.timeUnixNano:
           timeLo = source.view.getInt32(pos, true);
           timeHi = source.view.getInt32(pos + 4, true);
           pos += 8;
           break;
-        case 0x19:
-        case 0x31:
-          isInt = source.lo === 0x31;
+        case exemplar.asDouble:
+        case exemplar.asInt:
+          isInt = source.lo === exemplar.asInt;
           valuePos = pos;
           pos += 8;
           break;
-        case 0x22:
+        case exemplar.spanId:
           spanPos = source.open(pos, end);
           pos = source.to;
           spanLength = pos - spanPos;
           break;
-        case 0x2a:
+        case exemplar.traceId:
           tracePos = source.open(pos, end);
           pos = source.to;
           traceLength = pos - tracePos;
