@@ -4,7 +4,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { firstLine, ident, inTransaction, literal } from '../duckdb/index.js';
 import type { TableDef } from '../schema/index.js';
 import type { DataFile } from './data-files.js';
-import { columnNumbers, continueNumbers, readByNumber } from './metadata-edits.js';
+import { columnNumbers, continueNumbers, readByNumber } from '../lake/metadata-edits.js';
 import { internalColumns, type Range, type StreamRange } from './parquet-facts.js';
 import { heldRows, missingRows, rowsOf } from './same-rows.js';
 import { count } from './table-counts.js';
@@ -148,7 +148,9 @@ async function addTogether(connection: DuckDBConnection, files: readonly DataFil
       );
     }
   });
-  await readByNumber(connection, files.filter(lineage));
+  await readByNumber(connection, files.filter(lineage), ({ facts }) =>
+    facts.columns.has(internalColumns.row),
+  );
   return true;
 }
 

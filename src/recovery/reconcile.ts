@@ -6,7 +6,7 @@ import type { Storage } from '../storage/index.js';
 import { importFiles, type ImportReport } from './import-files.js';
 import { knownFiles, lakeMetadata } from '../lake/files/known-files.js';
 import { progressFolder, readDataFiles, type DataFile, type FoundObject } from './data-files.js';
-import { forgetFiles } from './metadata-edits.js';
+import { forgetFiles } from '../lake/metadata-edits.js';
 import type { SpoolStreams } from './spool-streams.js';
 import { tableCounts } from './table-counts.js';
 

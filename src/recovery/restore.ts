@@ -3,7 +3,7 @@ import { LakeError } from '../duckdb/index.js';
 import { openStorage, type Storage } from '../storage/index.js';
 import { checksum, findBackup, type Manifest } from './manifest.js';
 import { lakeMetadata } from '../lake/files/known-files.js';
-import { setDataPath } from './metadata-edits.js';
+import { setDataPath } from '../lake/metadata-edits.js';
 import { listObjects } from './data-files.js';
 import { reconcileStaged, stagedLake, type RebuildOptions } from './rebuild.js';
 import type { ReconcileReport } from './reconcile.js';

@@ -6,6 +6,7 @@ import type { FileProblem } from '../files/damaged.js';
 import type { ForgetResult, ForgottenFile } from '../types.js';
 import { expected, liveFiles, opens, type LakeFiles } from './inventory.js';
 import { keyOf } from './damage.js';
+import { lastSnapshot, removalOf, snapshotAfter } from '../metadata-edits.js';
 import type { TaskRun } from './task.js';
 
 /**
@@ -87,26 +88,13 @@ export async function dropFiles(
   const [data, deletes] = [ids('data'), ids('delete')];
   const tables = [...new Set(files.map(({ tableId }) => tableId))];
   await task.exclusive(async (connection) => {
-    const reader = await connection.runAndReadAll(
-      `SELECT snapshot_id, schema_version, next_catalog_id, next_file_id
-       FROM ${qualified(lakeMetadata, 'ducklake_snapshot')} ORDER BY snapshot_id DESC LIMIT 1`,
-    );
-    const [last, ...counters] = (reader.getRows()[0] ?? []).map(Number);
-    const next = Number(last) + 1;
+    const last = await lastSnapshot(connection);
     // A catalog server names its own tables.
-    const of = (table: string) => (catalogKind === 'quack' ? table : qualified(lakeMetadata, table));
-    const remove = (table: string, column: string, which: readonly number[]) =>
-      which.length === 0 ? [] : [`DELETE FROM ${of(table)} WHERE ${column} IN (${which.join(', ')})`];
+    const of = catalogKind === 'quack' ? (table: string) => table : undefined;
     const changes = tables.map((id) => `deleted_from_table:${id}`).join(',');
     await changeCatalog(connection, catalogKind, [
-      ...remove('ducklake_file_column_stats', 'data_file_id', data),
-      ...remove('ducklake_file_partition_value', 'data_file_id', data),
-      ...remove('ducklake_delete_file', 'data_file_id', data),
-      ...remove('ducklake_delete_file', 'delete_file_id', deletes),
-      ...remove('ducklake_data_file', 'data_file_id', data),
-      `INSERT INTO ${of('ducklake_snapshot')} (snapshot_id, snapshot_time, schema_version, next_catalog_id, next_file_id)
-       VALUES (${next}, now(), ${counters.join(', ')})`,
-      `INSERT INTO ${of('ducklake_snapshot_changes')} (snapshot_id, changes_made) VALUES (${next}, ${literal(changes)})`,
+      ...removalOf(data, deletes, of),
+      ...snapshotAfter(last, last.id + 1, changes, of),
     ]);
   });
   for (const { key } of files) {
