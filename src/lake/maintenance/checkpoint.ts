@@ -99,7 +99,12 @@ async function endedRows(task: TaskRun, table: string): Promise<number> {
 }
 
 async function flush(task: TaskRun, lakeFiles: LakeFiles): Promise<void> {
-  for (const { name } of tables) await task.rewriting(name, [flushSql(name)]);
+  for (const { name } of tables) {
+    // Over Quack the deletion of the inlined rows is no part of the transaction (DuckLake 1.0): a ROLLBACK after a
+    // conflict would lose them.
+    if (lakeFiles.catalogKind === 'quack') await task.rewritingExclusively(name, [flushSql(name)]);
+    else await task.rewriting(name, [flushSql(name)]);
+  }
   // Every commit updates the watermarks, so this conflicts with any commit beside it. They are few.
   await task.rewritingExclusively(progress, await flushOfOwn(task, lakeFiles, progress));
   // Not beside commits either: when one comes between, DuckLake 1.0 tries the rewrite's COMMIT again and miscounts
