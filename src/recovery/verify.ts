@@ -1,8 +1,8 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Storage } from '../storage/index.js';
 import { checkFile, isAside } from '../lake/files/check.js';
-import { expectedChecksum, notedChecksums } from '../lake/files/checksums.js';
-import type { DamagedFile, FileProblem } from '../lake/files/damaged.js';
+import { expected, notedChecksums } from '../lake/files/checksums.js';
+import { damagedFile, type DamagedFile, type FileProblem } from '../lake/files/damaged.js';
 import { knownFiles, lakeMetadata, type KnownFile } from '../lake/files/known-files.js';
 import { listObjects, readDataFiles, type FoundObject } from './data-files.js';
 import { unreadable } from './parquet-facts.js';
@@ -124,7 +124,7 @@ async function damagedFiles(
   const damaged: DamagedFile[] = [];
   for (const [i, file] of known.entries()) {
     if (i % 100 === 0) onProgress('checking files', i, known.length);
-    const { kind, key, size, table } = file;
+    const { kind, key, size } = file;
     // Those that wait for their deletion may be gone already.
     if (kind === 'scheduled') continue;
     let bytes = found.get(key)?.size ?? null;
@@ -133,7 +133,7 @@ async function damagedFiles(
     bytes = (await statOf(storage, key))?.size ?? null;
     if (bytes !== null && bytes === size) continue;
     const problem = bytes !== null ? 'size' : (await isAside(storage, key)) ? 'checksum' : 'missing';
-    damaged.push({ key, kind, table, problem, expectedBytes: size, foundBytes: bytes });
+    damaged.push(damagedFile(file, problem, bytes));
   }
   onProgress('checking files', known.length, known.length);
   return damaged;
@@ -155,9 +155,9 @@ async function readWhole(
   let bytes = 0;
   for (const [i, file] of files.entries()) {
     onProgress('reading files', i, files.length);
-    const crc32c = expectedChecksum(file.key, noted);
-    if (crc32c === null && file.current) withoutChecksum++;
-    const checked = await checkFile(storage, { key: file.key, bytes: file.size, crc32c });
+    const whole = expected(file, noted);
+    if (whole.crc32c === null && file.current) withoutChecksum++;
+    const checked = await checkFile(storage, whole);
     bytes += checked.contents?.bytes ?? 0;
     if (checked.problem !== null)
       found.set(file, { problem: checked.problem, bytes: checked.contents?.bytes ?? null });
@@ -176,9 +176,8 @@ async function readWhole(
   // Reading takes its time: what expired meanwhile is no loss.
   const left = found.size === 0 ? [] : await knownFiles(connection, storage.url);
   const still = new Set(left.filter(({ kind }) => kind !== 'scheduled').map(({ key }) => key));
-  for (const [{ key, kind, table, size }, { problem, bytes: foundBytes }] of found) {
-    if (kind === 'scheduled' || !still.has(key)) continue;
-    damaged.push({ key, kind, table, problem, expectedBytes: size, foundBytes });
+  for (const [file, { problem, bytes: foundBytes }] of found) {
+    if (still.has(file.key)) damaged.push(damagedFile(file, problem, foundBytes));
   }
   return { files: files.length, bytes, withoutChecksum };
 }

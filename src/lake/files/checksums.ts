@@ -2,6 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { literal, messageOf, timestampLiteral } from '../../duckdb/index.js';
 import { withInliningLimit } from '../inlining.js';
 import { checksumInName } from './checksum-name.js';
+import type { KnownFile } from './known-files.js';
 
 /** Checksums of files whose name carries none: those that DuckLake writes, and those of earlier releases. */
 export const checksumTable = 'canardstack_files';
@@ -29,6 +30,11 @@ export async function notedChecksums(connection: DuckDBConnection): Promise<Map<
 /** Null when nobody has noted one yet. */
 export function expectedChecksum(key: string, noted: ReadonlyMap<string, string>): string | null {
   return checksumInName(key) ?? noted.get(key) ?? null;
+}
+
+/** What `checkFile` compares a file with. */
+export function expected(file: Pick<KnownFile, 'key' | 'size'>, noted: ReadonlyMap<string, string>) {
+  return { key: file.key, bytes: file.size, crc32c: expectedChecksum(file.key, noted) };
 }
 
 /**

@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
+import type { KnownFile } from './known-files.js';
 
 /**
  * `missing`: not there; `size`: longer or shorter than the catalog says; `checksum`: other bytes than were written;
@@ -16,6 +17,15 @@ export interface DamagedFile {
   readonly problem: FileProblem;
   readonly expectedBytes: number | null;
   readonly foundBytes: number | null;
+}
+
+export function damagedFile(
+  { key, kind, table, size }: KnownFile,
+  problem: FileProblem,
+  foundBytes: number | null,
+): DamagedFile {
+  const of = kind === 'delete' ? 'delete' : 'data';
+  return { key, kind: of, table, problem, expectedBytes: size, foundBytes };
 }
 
 /** What a person can do, for messages. */

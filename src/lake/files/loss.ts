@@ -3,8 +3,15 @@ import type { Storage } from '../../storage/index.js';
 import type { InstanceHost } from '../host.js';
 import { QueryError } from '../query-error.js';
 import { checkFile } from './check.js';
-import { expectedChecksum, notedChecksums } from './checksums.js';
-import { damageCure, damageText, keyNamedIn, type DamagedFile, type DamagedFiles } from './damaged.js';
+import { expected, notedChecksums } from './checksums.js';
+import {
+  damageCure,
+  damagedFile,
+  damageText,
+  keyNamedIn,
+  type DamagedFile,
+  type DamagedFiles,
+} from './damaged.js';
 import { knownFiles } from './known-files.js';
 
 interface Files {
@@ -40,13 +47,11 @@ async function damageOf({ host, storage }: Files, key: string, error: unknown): 
     const file = (await knownFiles(connection, storage.url)).find((each) => each.current && each.key === key);
     // A query that ran longer than snapshots are kept.
     if (file === undefined || file.kind === 'scheduled') return null;
-    const crc32c = expectedChecksum(key, await notedChecksums(connection));
-    const { problem, contents } = await checkFile(storage, { key, bytes: file.size, crc32c });
-    const unreadable = crc32c === null && !/^(IO|HTTP|Connection) Error/.test(firstLine(error));
+    const whole = expected(file, await notedChecksums(connection));
+    const { problem, contents } = await checkFile(storage, whole);
+    const unreadable = whole.crc32c === null && !/^(IO|HTTP|Connection) Error/.test(firstLine(error));
     const found = problem ?? (unreadable ? 'unreadable' : null);
-    if (found === null) return null;
-    const { kind, table, size: expectedBytes } = file;
-    return { key, kind, table, problem: found, expectedBytes, foundBytes: contents?.bytes ?? null };
+    return found === null ? null : damagedFile(file, found, contents?.bytes ?? null);
   } finally {
     host.release(connection);
   }
@@ -80,8 +85,7 @@ async function lookAgain({ host, storage, damaged }: Files): Promise<void> {
       }
       // Only the one that maintains the lake tries to open it.
       if (problem === 'unreadable' || checked++ >= watchedAtOnce) continue;
-      const crc32c = expectedChecksum(key, noted);
-      const now = await checkFile(storage, { key, bytes: file.size, crc32c });
+      const now = await checkFile(storage, expected(file, noted));
       if (now.problem === null) damaged.clear(key, 'whole');
     }
   } finally {

@@ -1,8 +1,7 @@
 import { fileContents } from '../../storage/index.js';
 import { checkFile } from '../files/check.js';
-import { expectedChecksum } from '../files/checksums.js';
-import { setAside } from '../files/set-aside.js';
-import { expected, found, liveFiles, opens, type LakeFiles } from './inventory.js';
+import { expected, expectedChecksum } from '../files/checksums.js';
+import { liveFiles, noteDamage, opens, type LakeFiles } from './inventory.js';
 import type { TaskRun } from './task.js';
 
 /** The key of a file that the catalog names by its path; the path itself when it lies elsewhere. */
@@ -35,7 +34,7 @@ export async function damagedAmong(
   lakeFiles: LakeFiles,
   paths: readonly string[],
 ): Promise<string[]> {
-  const { storage, damaged } = lakeFiles;
+  const { storage } = lakeFiles;
   const { files, noted } = await liveFiles(task, storage);
   const wanted = new Map(paths.map((path) => [keyOf(lakeFiles, path), path]));
   const bad: string[] = [];
@@ -46,9 +45,7 @@ export async function damagedAmong(
     const checked = await checkFile(storage, expected(file, noted));
     const problem = checked.problem ?? ((await opens(task, path)) ? null : 'unreadable');
     if (problem === null) continue;
-    const damage = found(file, problem, checked.contents?.bytes ?? null);
-    damaged.note(damage);
-    await setAside(task.connection, { storage, damaged }, damage, files.length);
+    await noteDamage(task, lakeFiles, file, problem, checked.contents?.bytes ?? null, files.length);
     bad.push(path);
   }
   return bad;

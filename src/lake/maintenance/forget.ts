@@ -1,10 +1,11 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { inTransaction, literal, qualified } from '../../duckdb/index.js';
 import { asideSuffix, checkFile, isBelow } from '../files/check.js';
+import { expected } from '../files/checksums.js';
 import { lakeMetadata, type KnownFile } from '../files/known-files.js';
 import type { FileProblem } from '../files/damaged.js';
 import type { ForgetResult, ForgottenFile } from '../types.js';
-import { expected, liveFiles, opens, type LakeFiles } from './inventory.js';
+import { liveFiles, opens, type LakeFiles } from './inventory.js';
 import { keyOf } from './damage.js';
 import { lastSnapshot, removalOf, snapshotAfter } from '../metadata-edits.js';
 import type { TaskRun } from './task.js';

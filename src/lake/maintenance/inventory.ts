@@ -1,8 +1,14 @@
 import { inTransaction, literal } from '../../duckdb/index.js';
 import type { Storage } from '../../storage/index.js';
 import { asideSuffix, checkFile, isBelow } from '../files/check.js';
-import { expectedChecksum, noteChecksums, notedChecksums, type NotedChecksum } from '../files/checksums.js';
-import type { DamagedFile, DamagedFiles, FileProblem } from '../files/damaged.js';
+import {
+  expected,
+  expectedChecksum,
+  noteChecksums,
+  notedChecksums,
+  type NotedChecksum,
+} from '../files/checksums.js';
+import { damagedFile, type DamagedFiles, type FileProblem } from '../files/damaged.js';
 import { knownFiles, type KnownFile } from '../files/known-files.js';
 import { setAside } from '../files/set-aside.js';
 import type { TaskRun } from './task.js';
@@ -58,7 +64,9 @@ export async function takeInventory(task: TaskRun, options: LakeFiles): Promise<
     const foundBytes = isBelow(key) ? ((await storage.stat(key))?.size ?? null) : null;
     if (foundBytes === size) continue;
     const aside = foundBytes === null && sizes.has(key + asideSuffix);
-    damaged.note(found(file, foundBytes !== null ? 'size' : aside ? 'checksum' : 'missing', foundBytes));
+    damaged.note(
+      damagedFile(file, foundBytes !== null ? 'size' : aside ? 'checksum' : 'missing', foundBytes),
+    );
   }
   const unnoted = files
     .filter(({ key }) => expectedChecksum(key, noted) === null && damaged.get(key) === undefined)
@@ -78,11 +86,12 @@ export async function takeInventory(task: TaskRun, options: LakeFiles): Promise<
 /** A file that was found damaged and has its size: somebody may have brought it back. */
 async function lookAgain(
   task: TaskRun,
-  { storage, damaged }: LakeFiles,
+  lakeFiles: LakeFiles,
   file: KnownFile,
   noted: ReadonlyMap<string, string>,
   liveFiles: number,
 ): Promise<void> {
+  const { storage, damaged } = lakeFiles;
   const checked = await checkFile(storage, expected(file, noted));
   const readable = checked.problem !== null || (await opens(task, storage.url + file.key));
   const problem = checked.problem ?? (readable ? null : 'unreadable');
@@ -90,9 +99,7 @@ async function lookAgain(
     damaged.clear(file.key, 'whole');
     return;
   }
-  const damage = found(file, problem, checked.contents?.bytes ?? null);
-  damaged.note(damage);
-  await setAside(task.connection, { storage, damaged }, damage, liveFiles);
+  await noteDamage(task, lakeFiles, file, problem, checked.contents?.bytes ?? null, liveFiles);
 }
 
 /**
@@ -107,7 +114,7 @@ export async function firstSight(
   const { problem, contents } = await checkFile(storage, { key: file.key, bytes: file.size, crc32c: null });
   const broken = problem ?? ((await opens(task, storage.url + file.key)) ? null : 'unreadable');
   if (broken === null && contents !== null) return { key: file.key, ...contents };
-  damaged.note(found(file, broken ?? 'missing', contents?.bytes ?? null));
+  damaged.note(damagedFile(file, broken ?? 'missing', contents?.bytes ?? null));
   return null;
 }
 
@@ -122,20 +129,18 @@ export async function writeChecksums(
   );
 }
 
-export function expected(file: KnownFile, noted: ReadonlyMap<string, string>) {
-  return { key: file.key, bytes: file.size, crc32c: expectedChecksum(file.key, noted) };
-}
-
-export function found(file: KnownFile, problem: FileProblem, foundBytes: number | null): DamagedFile {
-  const { key, table, size } = file;
-  return {
-    key,
-    kind: file.kind === 'delete' ? 'delete' : 'data',
-    table,
-    problem,
-    expectedBytes: size,
-    foundBytes,
-  };
+/** Notes a file that is not as it was written, and moves its bytes aside where DuckDB would answer from them. */
+export async function noteDamage(
+  task: TaskRun,
+  { storage, damaged }: LakeFiles,
+  file: KnownFile,
+  problem: FileProblem,
+  foundBytes: number | null,
+  liveFiles: number,
+): Promise<void> {
+  const damage = damagedFile(file, problem, foundBytes);
+  damaged.note(damage);
+  await setAside(task.connection, { storage, damaged }, damage, liveFiles);
 }
 
 /** Its footer can be read. */

@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { inTransaction } from '../../duckdb/index.js';
 import { checkFile } from '../files/check.js';
-import { expectedChecksum, type NotedChecksum } from '../files/checksums.js';
-import { setAside } from '../files/set-aside.js';
+import { expected, expectedChecksum, type NotedChecksum } from '../files/checksums.js';
 import { readMeta, setMeta } from '../schema.js';
 import type { LakeTime, ScrubResult } from '../types.js';
-import { expected, firstSight, found, liveFiles, writeChecksums, type LakeFiles } from './inventory.js';
+import { firstSight, liveFiles, noteDamage, writeChecksums, type LakeFiles } from './inventory.js';
 import type { TaskRun } from './task.js';
 
 export interface ScrubOptions extends LakeFiles {
@@ -60,9 +59,7 @@ export async function scrub(task: TaskRun, options: ScrubOptions): Promise<Scrub
       if (problem === null) damaged.clear(file.key, 'whole');
       else if (await isLive(task, options, file.key)) {
         result.damaged++;
-        const damage = found(file, problem, contents?.bytes ?? null);
-        damaged.note(damage);
-        await setAside(task.connection, { storage, damaged }, damage, files.length);
+        await noteDamage(task, options, file, problem, contents?.bytes ?? null, files.length);
       }
     }
     after = file.key;
