@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { logsRequest, metricsRequest, spansRequest, type Attributes } from '../../test/support/otlp.js';
+import { randomNumbers } from '../../test/support/random.js';
 
 /** How much of each signal, spread evenly over the hours before `end`. */
 export interface Amount {
@@ -49,12 +50,7 @@ const stepSeconds = 15;
 const stepsPerRequest = 40;
 
 /** The same numbers each time. */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
-}
-
-const random = generator(7);
+const random = randomNumbers(7);
 const below = (n: number) => Math.floor(random() * n);
 const pick = <T>(list: readonly T[]): T => list[below(list.length)] as T;
 

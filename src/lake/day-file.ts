@@ -70,11 +70,6 @@ export function ofDay(select: string, day: number): string {
   return `SELECT * FROM (${select}) WHERE timestamp >= ${timestampLiteral(day)} AND timestamp < ${timestampLiteral(day + dayMs)}`;
 }
 
-/** Inserts of fewer rows than this stay in the catalog from then on, on this connection. */
-export function inliningSql(rowLimit: number): string {
-  return `SET SESSION ducklake_default_data_inlining_row_limit = ${rowLimit}`;
-}
-
 /** Nothing when it is not known where the rows of each stream begin. */
 function noteOf(progress: readonly StreamProgress[]): string {
   const streams = progress.flatMap(({ stream, from, position }) =>

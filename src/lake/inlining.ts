@@ -1,6 +1,11 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 
-const setting = 'ducklake_default_data_inlining_row_limit';
+export const inliningSetting = 'ducklake_default_data_inlining_row_limit';
+
+/** Inserts of fewer rows than this stay in the catalog from then on, on this connection. */
+export function inliningSql(rowLimit: number): string {
+  return `SET SESSION ${inliningSetting} = ${rowLimit}`;
+}
 
 /** Runs `work` while rows of inserts and deletions below this number stay in the catalog, whatever the settings say. */
 export async function withInliningLimit<T>(
@@ -8,11 +13,11 @@ export async function withInliningLimit<T>(
   rows: number,
   work: () => Promise<T>,
 ): Promise<T> {
-  const limit = await connection.runAndReadAll(`SELECT current_setting('${setting}')`);
-  await connection.run(`SET SESSION ${setting} = ${rows}`);
+  const limit = await connection.runAndReadAll(`SELECT current_setting('${inliningSetting}')`);
+  await connection.run(inliningSql(rows));
   try {
     return await work();
   } finally {
-    await connection.run(`SET SESSION ${setting} = ${Number(limit.getRows()[0]?.[0])}`);
+    await connection.run(inliningSql(Number(limit.getRows()[0]?.[0])));
   }
 }

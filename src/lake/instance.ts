@@ -11,6 +11,7 @@ import type { StorageSettings } from '../storage/index.js';
 import type { Telemetry } from '../telemetry/index.js';
 import { attach, type Attachment } from './attach.js';
 import { BatchTableFunction } from './table-function.js';
+import { inliningSetting } from './inlining.js';
 import { fileCacheSetting } from './files/set-aside.js';
 import { MemoryReturn } from './memory.js';
 import { ParquetWriter } from './parquet-writer.js';
@@ -198,7 +199,7 @@ async function lockDown(
   temporary: string,
 ): Promise<void> {
   // Not as an option in the catalog: setting that one on a lake with views crashes DuckLake 1.0.
-  await connection.run(`SET ducklake_default_data_inlining_row_limit = ${dataInliningRowLimit}`);
+  await connection.run(`SET ${inliningSetting} = ${dataInliningRowLimit}`);
   // Over Quack the server tries again while the client waits for one answer, and that wait is bounded.
   await connection.run(`SET ducklake_max_retry_count = ${catalog.kind === 'quack' ? 8 : 20}`);
   await connection.run('SET ducklake_retry_wait_ms = 20');
@@ -211,13 +212,7 @@ async function lockDown(
     await connection.run('SET enable_external_access = false');
   }
   // Set for one connection each, by USE and by the writer; the limit is set to what it is, the cache off and on again.
-  const changeable = [
-    'schema',
-    'search_path',
-    'ducklake_default_data_inlining_row_limit',
-    'memory_limit',
-    fileCacheSetting,
-  ];
+  const changeable = ['schema', 'search_path', inliningSetting, 'memory_limit', fileCacheSetting];
   await connection.run(`SET allowed_configs = ${listLiteral(changeable)}`);
   await connection.run('SET lock_configuration = true');
 }

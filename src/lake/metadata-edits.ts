@@ -141,7 +141,6 @@ export async function continueNumbers(
   connection: DuckDBConnection,
   files: readonly EnteredFile[],
 ): Promise<void> {
-  const of = ofLake;
   const greatest = Math.max(-1, ...files.map(({ facts }) => facts.maxSnapshot ?? -1));
   const last = await lastSnapshot(connection);
   if (greatest >= last.id) {
@@ -150,14 +149,14 @@ export async function continueNumbers(
   for (const name of new Set(files.map(({ table }) => table.name))) {
     const ids = files.filter(({ table }) => table.name === name).map(({ facts }) => facts.maxRowId ?? -1);
     const next = Math.max(...ids) + 1;
-    const table = `SELECT max(table_id) FROM ${of('ducklake_table')} WHERE table_name = ${literal(name)} AND end_snapshot IS NULL`;
+    const table = `SELECT max(table_id) FROM ${ofLake('ducklake_table')} WHERE table_name = ${literal(name)} AND end_snapshot IS NULL`;
     await connection.run(
-      `UPDATE ${of('ducklake_table_stats')} SET next_row_id = greatest(next_row_id, ${next}) WHERE table_id = (${table})`,
+      `UPDATE ${ofLake('ducklake_table_stats')} SET next_row_id = greatest(next_row_id, ${next}) WHERE table_id = (${table})`,
     );
     await connection.run(
-      `INSERT INTO ${of('ducklake_table_stats')} (table_id, record_count, next_row_id, file_size_bytes)
+      `INSERT INTO ${ofLake('ducklake_table_stats')} (table_id, record_count, next_row_id, file_size_bytes)
        SELECT id, 0, ${next}, 0 FROM (${table}) t(id)
-       WHERE id NOT IN (SELECT table_id FROM ${of('ducklake_table_stats')})`,
+       WHERE id NOT IN (SELECT table_id FROM ${ofLake('ducklake_table_stats')})`,
     );
   }
 }

@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { ReadSession } from '../lake/session.js';
 import { testLake, type TestLake } from '../../test/support/lake.js';
+import { randomNumbers } from '../../test/support/random.js';
 import { createTelemetry } from '../telemetry/index.js';
 import { lokiApi } from './logql/index.js';
 import { prometheusApi } from './promql/index.js';
@@ -13,8 +14,7 @@ const seed = Number(process.env['TEST_SEED'] ?? randomInt(2 ** 31));
 const begin = Date.parse('2026-03-01T00:00:00Z') / 1000;
 const hours = 7;
 
-let state = seed;
-const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+const random = randomNumbers(seed);
 const below = (n: number) => Math.floor(random() * n);
 const pick = <T>(list: readonly T[]): T => list[below(list.length)] as T;
 

@@ -64,25 +64,29 @@ export interface RejectedRecords {
 export type IdField = 'trace_id' | 'span_id' | 'parent_span_id' | 'exemplar' | 'link';
 export type DroppedIds = Readonly<Partial<Record<IdField, number>>>;
 
+/** What was kept of one payload, and what was not. */
+export interface KeptRecords {
+  readonly rows: number;
+  /** Rejected records (OTLP partial success) and why, a sentence for the client. */
+  readonly rejected: number;
+  readonly reason: string;
+  /** `rejected` by reason; absent when it is 0. */
+  readonly rejections?: RejectionCounts;
+  /** The same by service too, for the operator. */
+  readonly rejectedRecords?: readonly RejectedRecords[];
+  /** What was likely not meant so, though nothing is rejected; for client and operator. */
+  readonly warning?: string;
+  /** Malformed optional identifiers that records were kept without; `warning` names them too. */
+  readonly droppedIds?: DroppedIds;
+}
+
 /** What became of one payload of a decoded group. */
 export type PayloadResult =
-  | {
+  | (KeptRecords & {
       readonly ok: true;
-      readonly rows: number;
-      /** Rejected records (OTLP partial success) and why, a sentence for the client. */
-      readonly rejected: number;
-      readonly reason: string;
-      /** `rejected` by reason; absent when it is 0. */
-      readonly rejections?: RejectionCounts;
-      /** The same by service too, for the operator. */
-      readonly rejectedRecords?: readonly RejectedRecords[];
-      /** What was likely not meant so, though nothing is rejected; for client and operator. */
-      readonly warning?: string;
-      /** Malformed optional identifiers that records were kept without; `warning` names them too. */
-      readonly droppedIds?: DroppedIds;
       /** Decompressed size in bytes. */
       readonly decodedBytes: number;
-    }
+    })
   | {
       readonly ok: false;
       readonly code: PayloadErrorCode;

@@ -1,12 +1,4 @@
-import type {
-  BufferPool,
-  DroppedIds,
-  Payload,
-  PayloadErrorCode,
-  RejectedRecords,
-  RejectionCounts,
-  Signal,
-} from '../schema/index.js';
+import type { BufferPool, KeptRecords, Payload, PayloadErrorCode, Signal } from '../schema/index.js';
 
 /** Why a payload was refused although nothing is wrong with it; the reference's reason codes. */
 export type RefusalReason =
@@ -18,20 +10,8 @@ export type RefusalReason =
   | 'shutting_down';
 
 export type IntakeResult =
-  /** Durable: an fsync that covers the payload has returned. `rejected` of its records were not kept, for `reason`. */
-  | {
-      readonly kind: 'accepted';
-      readonly rows: number;
-      readonly rejected: number;
-      readonly reason: string;
-      /** `rejected` by reason; absent when it is 0. */
-      readonly rejections?: RejectionCounts;
-      /** The same by service too, for the operator. */
-      readonly rejectedRecords?: readonly RejectedRecords[];
-      /** What was likely not meant so, though nothing is rejected; for client and operator. */
-      readonly warning?: string;
-      readonly droppedIds?: DroppedIds;
-    }
+  /** Durable: an fsync that covers the payload has returned. */
+  | (KeptRecords & { readonly kind: 'accepted' })
   /** Nothing was kept; the same payload may be accepted later. */
   | {
       readonly kind: 'refused';
