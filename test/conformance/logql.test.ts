@@ -1,0 +1,4 @@
+import { logql } from './logql.js';
+import { suite } from './suite.js';
+
+suite(logql);

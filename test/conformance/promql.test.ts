@@ -1,0 +1,4 @@
+import { promql } from './promql.js';
+import { suite } from './suite.js';
+
+suite(promql);

@@ -1,0 +1,4 @@
+import { traceql } from './traceql.js';
+import { suite } from './suite.js';
+
+suite(traceql);
