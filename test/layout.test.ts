@@ -53,6 +53,7 @@ const inside: Readonly<Record<string, readonly string[]>> = {
   ],
   logql: [
     'query/logql/index',
+    'query/logql/tail',
     'query/logql/endpoints',
     'query/logql/api',
     'query/logql/exec',

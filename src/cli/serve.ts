@@ -137,7 +137,10 @@ async function open(
     tls,
     ready,
     ingest: otlp ? [otlpHttp(otlp)] : [],
-    query: config.role === 'ingest' ? [] : [prometheusApi(deps), lokiApi(deps), tempoApi(deps)],
+    query:
+      config.role === 'ingest'
+        ? []
+        : [prometheusApi(deps), lokiApi({ ...deps, maxTails: config.queryMaxTails }), tempoApi(deps)],
     admin: [
       adminApi({
         config,

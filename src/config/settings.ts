@@ -426,6 +426,7 @@ const queries = {
   queryMaxRows: setting('QUERY_MAX_ROWS', count(), 100_000, 'Most rows a query returns.'),
   queryMaxSamples: setting('QUERY_MAX_SAMPLES', count(), 20_000_000, 'Most samples a PromQL query loads.'),
   queryMaxSeries: setting('QUERY_MAX_SERIES', count(), 50_000, 'Most series a query handles.'),
+  queryMaxTails: setting('QUERY_MAX_TAILS', count({ max: 1000 }), 10, 'Clients that tail logs at once.'),
   metadataCacheEntries: setting(
     'METADATA_CACHE_ENTRIES',
     count({ min: 0 }),

@@ -3,6 +3,7 @@ import { json } from '../server/reply.js';
 import type { QueryLimits } from '../server/guard.js';
 import { detectedFields, detectedFieldValues, patterns } from './api/discovery.js';
 import { detectedLabels, labels, labelValues, series } from './api/metadata.js';
+import { tailEntries, tailStep } from './api/tail.js';
 import { formatQuery, queryInstant, queryRange, type Plan } from './api/queries.js';
 import { indexStats, indexVolume, indexVolumeRange } from './api/volume.js';
 import { newStats } from './exec/context.js';
@@ -25,6 +26,7 @@ const checks: readonly (readonly [path: string, check: Check])[] = [
   ['detected_field/:name/values', detectedFieldValues],
   ['patterns', patterns],
   ['format_query', formatQuery],
+  [tailStep, tailEntries],
 ];
 
 /** The endpoints of Loki's HTTP API that read the lake or parse a query, by their path below /loki/api/v1. They share `hints`. */

@@ -1,14 +1,18 @@
 import type { FastifyPluginAsync } from 'fastify';
-import { QueryError } from '../../lake/query-error.js';
 import { buildInfo } from '../server/buildinfo.js';
-import { errorForms } from '../server/errors.js';
+import type { Endpoint } from '../server/endpoint.js';
 import type { QueryApiDeps } from '../server/http.js';
+import { errorForms } from '../server/errors.js';
 import { mountQueryApi, type Route } from '../server/mount.js';
 import { drilldownLimits, noRuleGroups, rulerAnswers } from './api/status.js';
+import { tailStep } from './api/tail.js';
 import { logqlEndpoints } from './endpoints.js';
+import { mountTail, type TailDeps } from './tail/index.js';
 
 /** The Loki release whose API this is. */
 const version = '3.0.0';
+/** As many as Loki allows. */
+const defaultTails = 10;
 const root = '/loki/api/v1/';
 const methods: Route['methods'] = ['GET', 'POST'];
 
@@ -16,9 +20,9 @@ const methods: Route['methods'] = ['GET', 'POST'];
  * Loki's HTTP API (/loki/api/v1) over `lake.logs`. Errors are plain text with the status of their kind, as Loki
  * writes them.
  */
-export function lokiApi(deps: QueryApiDeps): FastifyPluginAsync {
+export function lokiApi(deps: Partial<TailDeps> & QueryApiDeps): FastifyPluginAsync {
   return async (app) => {
-    const endpoints = logqlEndpoints();
+    const { [tailStep]: tail, ...endpoints } = logqlEndpoints();
     mountQueryApi(app, deps, {
       language: 'logql',
       endpoints,
@@ -28,19 +32,9 @@ export function lokiApi(deps: QueryApiDeps): FastifyPluginAsync {
         endpoint: path,
         counted: 'loki',
       })),
-      errorAnswer: (error, request) => {
-        // A status of its own: clients take 501 for a server that has no tailing, and poll.
-        const tail = request.url.startsWith(`${root}tail`) && error.kind === 'unsupported';
-        return { status: tail ? 501 : errorForms[error.kind].loki.status, body: error.message };
-      },
+      errorAnswer: (error) => ({ status: errorForms[error.kind].loki.status, body: error.message }),
     });
-    app.route({
-      method: [...methods],
-      url: `${root}tail`,
-      handler: () => {
-        throw new QueryError('unsupported', 'live tailing is not supported; poll query_range instead');
-      },
-    });
+    mountTail(app, `${root}tail`, { ...deps, maxTails: deps.maxTails ?? defaultTails }, tail as Endpoint);
     app.get(`${root}status/buildinfo`, () => buildInfo(version));
     app.get(`${root}drilldown-limits`, () => drilldownLimits(deps.guard.limits, version));
     app.get(`${root}rules`, (_request, reply) => reply.type('application/yaml').send(noRuleGroups));

@@ -277,7 +277,7 @@ describe('the Loki API', () => {
     ['query', { query: '{a="b"}' }, 400, /log queries are not supported as an instant query/],
     ['label/a-b/values', {}, 400, /the label name is not valid/],
     ['labels', { query: 'rate({a="b"}[1m])' }, 400, /a log query \(stream selector\) is required/],
-    ['tail', { query: '{a="b"}' }, 501, /live tailing is not supported/],
+    ['tail', { query: '{a="b"}' }, 400, /a tail needs a WebSocket/],
   ];
   for (const [path, params, status, message] of errors) {
     it(`answers ${status} to ${path} ${JSON.stringify(params).slice(0, 70)}`, async () => {

@@ -29,3 +29,8 @@ export class LokiParams extends Params {
     return Number(step);
   }
 }
+
+/** Structured metadata and parsed labels are to be shown apart from those of the stream. */
+export function wantsCategories({ encodingFlags }: Pick<QueryRequest, 'encodingFlags'>): boolean {
+  return encodingFlags.split(',').some((flag) => flag.trim() === 'categorize-labels');
+}

@@ -12,7 +12,7 @@ import { format } from '../syntax/format.js';
 import { parse } from '../syntax/parse.js';
 import { encodeStats, instantSeries, matrixSeries, scalarSample, seriesAnswer } from './encode.js';
 import { invalid } from '../../server/params.js';
-import { LokiParams } from './params.js';
+import { LokiParams, wantsCategories } from './params.js';
 import { streamsAnswer } from './streams.js';
 import { maxEntries } from './status.js';
 
@@ -24,7 +24,8 @@ const hour = 3_600_000_000_000n;
 /** A request that is checked and can run: gives what becomes JSON, or the answer itself. */
 export type Plan = (ctx: ExecContext) => Promise<object>;
 
-function entryLimit(params: LokiParams, limits: QueryLimits): number {
+/** `limit` of a log query. */
+export function entryLimit(params: LokiParams, limits: QueryLimits): number {
   const most = Math.min(maxEntries, limits.maxRows);
   return params.integer('limit', Math.min(defaultEntries, most), 1, most);
 }
@@ -93,8 +94,7 @@ export function queryRange(request: QueryRequest, limits: QueryLimits): Plan {
     const limit = entryLimit(params, limits);
     const interval = params.duration('interval') ?? 0n;
     if (interval < 0n) throw invalid('interval', 'it must not be negative');
-    const flags = request.encodingFlags.split(',');
-    const categorize = flags.some((flag) => flag.trim() === 'categorize-labels');
+    const categorize = wantsCategories(request);
     return async (ctx) => {
       const begun = performance.now();
       const entries = await runLogs(

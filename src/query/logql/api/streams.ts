@@ -15,7 +15,7 @@ interface Stream {
  * Entries as streams, in the order of their first entry. `categorize`: a stream is its stream labels, and each
  * entry shows its structured metadata and parsed labels apart; otherwise all labels make the stream.
  */
-function streamsOf(entries: readonly LogEntry[], categorize: boolean): Stream[] {
+export function streamsOf(entries: readonly LogEntry[], categorize: boolean): Stream[] {
   const streams = new Map<string, Stream>();
   for (const { timeNs, line, labels } of entries) {
     const shown: [string, string][] = [];

@@ -1,0 +1,38 @@
+import { streamsOf } from '../api/streams.js';
+import type { LogEntry } from '../exec/logs.js';
+
+interface DroppedEntry {
+  /** Nanoseconds since the epoch. */
+  readonly timestamp: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** As many as Loki keeps (pkg/querier/tail). */
+const maxDropped = 1000;
+
+/** The messages of a tail, as Loki writes them. */
+export class Frames {
+  #dropped: DroppedEntry[] = [];
+
+  constructor(private readonly categorize: boolean) {}
+
+  /** These entries will not be sent; the next message names them. */
+  drop(entries: readonly LogEntry[]): void {
+    for (const { timeNs, labels } of entries.slice(0, maxDropped - this.#dropped.length)) {
+      this.#dropped.push({
+        timestamp: String(timeNs),
+        labels: Object.fromEntries(labels.map(([name, value]) => [name, value])),
+      });
+    }
+  }
+
+  frame(entries: readonly LogEntry[]): string {
+    const dropped = this.#dropped;
+    this.#dropped = [];
+    return JSON.stringify({
+      streams: streamsOf(entries, this.categorize),
+      ...(dropped.length > 0 && { dropped_entries: dropped }),
+      ...(this.categorize && { encodingFlags: ['categorize-labels'] }),
+    });
+  }
+}
