@@ -1,6 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { ident, inTransaction, literal } from '../../src/duckdb/index.js';
 import { compactedPrefix } from '../../src/lake/maintenance/compaction/groups.js';
+import { fileLayout } from '../../src/lake/maintenance/compaction/file-layout.js';
 import { Sorter } from '../../src/lake/maintenance/compaction/sorter.js';
 import { tableDef, type TableName } from '../../src/schema/index.js';
 
@@ -51,10 +52,10 @@ export class LakeStates {
 
   async #compact(table: TableName, file: string): Promise<void> {
     this.#sorter ??= Sorter.open({ memoryLimitBytes: 256 * 1024 * 1024, temporary: this.temporary });
-    const { columns, sortedBy } = tableDef(table);
+    const { columns } = tableDef(table);
     const folder = file.slice(0, file.lastIndexOf('/') + 1);
     const target = `${folder}${compactedPrefix}${this.#files++}.parquet`;
-    await (await this.#sorter).sort([file], target, columns, sortedBy);
+    await (await this.#sorter).sort([file], target, columns, fileLayout(table));
     await inTransaction(this.connection, async () => {
       await this.connection.run(`DELETE FROM lake.main.${ident(table)} WHERE filename = ${literal(file)}`);
       await this.connection.run(

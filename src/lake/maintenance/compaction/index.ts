@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { firstLine, ident, inTransaction, literal, timestampLiteral } from '../../../duckdb/index.js';
 import type { Faults } from '../../../faults/index.js';
-import { tableDef, type ColumnDef, type ColumnType, type TableName } from '../../../schema/index.js';
+import type { ColumnDef, ColumnType, TableName } from '../../../schema/index.js';
 import type { Logger } from '../../../telemetry/index.js';
 import type { PendingFiles } from '../../pending-files.js';
 import type { FileStore } from '../../file-store.js';
@@ -13,6 +13,7 @@ import { assertWhole, damagedAmong, keyOf } from '../damage.js';
 import type { LakeFiles } from '../inventory.js';
 import type { TaskRun } from '../task.js';
 import { droppingFiles } from '../whole-files.js';
+import { fileLayout } from './file-layout.js';
 import { compactedPrefix, nextGroup, type DataFile } from './groups.js';
 import { Sorter, type SorterOptions } from './sorter.js';
 
@@ -119,7 +120,7 @@ async function rewrite(
         inputs.map(({ path }) => path),
         written,
         columns,
-        tableDef(table).sortedBy,
+        fileLayout(table),
       );
     } finally {
       for (const input of inputs) await input.release();

@@ -2,6 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { ident, listLiteral, literal, openDatabase } from '../../../duckdb/index.js';
 import type { ColumnDef } from '../../../schema/index.js';
 import { streamsKey } from '../../day-file.js';
+import type { FileLayout } from './file-layout.js';
 
 export interface SorterOptions {
   /** Bytes; what a sort needs beyond goes to `temporary`. */
@@ -9,13 +10,6 @@ export interface SorterOptions {
   /** A folder that nothing else uses; it may not be there yet. */
   readonly temporary: string;
 }
-
-/**
- * Rows of a row group. Few enough that a lookup by a Bloom filter reads little, enough for dictionaries and statistics
- * to pay. The limit of dictionary values lies above it, since DuckDB gives a Bloom filter only to column chunks that
- * are dictionary-encoded: so trace ids get theirs.
- */
-const rowGroupRows = 61_440;
 
 /**
  * A DuckDB of its own that sorts data files into one. Apart from the lake's, because a sort takes all the memory that
@@ -45,14 +39,14 @@ export class Sorter {
   }
 
   /**
-   * Writes the rows of `inputs` (local Parquet files) to `output`, ordered by `sortedBy`, and gives their number.
+   * Writes the rows of `inputs` (local Parquet files) to `output`, laid out as `layout` says, and gives their number.
    * Columns that a file lacks are NULL. Rejects when the output does not hold exactly as many rows as the inputs.
    */
   async sort(
     inputs: readonly string[],
     output: string,
     columns: readonly ColumnDef[],
-    sortedBy: readonly string[],
+    layout: FileLayout,
   ): Promise<number> {
     const source = `read_parquet(${listLiteral(inputs)}, union_by_name => true, hive_partitioning => false)`;
     const present = new Set((await this.#rows(`DESCRIBE FROM ${source}`)).map(([name]) => String(name)));
@@ -65,12 +59,12 @@ export class Sorter {
       'COMPRESSION zstd',
       'COMPRESSION_LEVEL 1',
       'PARQUET_VERSION v2',
-      `ROW_GROUP_SIZE ${rowGroupRows}`,
-      `DICTIONARY_SIZE_LIMIT ${rowGroupRows + 1}`,
+      `ROW_GROUP_SIZE ${layout.rowGroupRows}`,
+      `DICTIONARY_SIZE_LIMIT ${layout.dictionaryLimit}`,
       ...(note === null ? [] : [`KV_METADATA {${streamsKey}: ${literal(note)}}`]),
     ];
     await this.connection.run(
-      `COPY (SELECT ${select.join(', ')} FROM ${source} ORDER BY ${sortedBy.map(ident).join(', ')})
+      `COPY (SELECT ${select.join(', ')} FROM ${source} ORDER BY ${layout.orderBy.join(', ')})
        TO ${literal(output)} (${options.join(', ')})`,
     );
     const [read, written] = [await this.#count(inputs), await this.#count([output])];

@@ -73,13 +73,14 @@ export interface OtlpLink {
 }
 
 /** How far back the passes without a time hint look before the whole lake is read. */
-const recentPasses = [2n * hour, 24n * hour, 72n * hour];
+const recentPasses = [2n * hour, 48n * hour];
+/** A trace whose first span found is nearer than this to where its pass begins may have begun before. */
 const neighbourhood = hour;
 const clockAhead = 900n * second;
 
 /**
  * All spans with this trace id. With a hint only that time is read; without one the newest days come first
- * and only a trace that is not there costs a scan of the whole lake. Null when there is none.
+ * and only a trace that is not there costs a look into the whole lake. Null when there is none.
  */
 export async function loadOtlpTrace(
   ctx: QueryContext,
@@ -87,33 +88,19 @@ export async function loadOtlpTrace(
   hint: TimeRange | null,
   now: bigint,
 ): Promise<OtlpTrace | null> {
-  if (hint) return read(ctx, traceId, hint);
+  if (hint) return traceOf(ctx, traceId, await read(ctx, traceId, hint));
   for (const back of recentPasses) {
-    const pass = { start: now - back, end: now + clockAhead };
-    const found = await extent(ctx, traceId, pass);
-    if (!found) continue;
-    return read(ctx, traceId, { start: found.start - neighbourhood, end: found.end + neighbourhood });
+    const pass = { start: now - back - neighbourhood, end: now + clockAhead };
+    const rows = await read(ctx, traceId, pass);
+    const [first] = rows;
+    if (first && (first.start_time_unix_nano as bigint) >= now - back) return traceOf(ctx, traceId, rows);
   }
-  const found = await extent(ctx, traceId, null);
-  return found && read(ctx, traceId, found);
+  return traceOf(ctx, traceId, await read(ctx, traceId, null));
 }
 
 function whereSql(traceId: string, range: TimeRange | null): string {
   const id = `trace_id = ${literal(traceId)}`;
   return range ? and([id, startsWithin(range).sql]) : id;
-}
-
-async function extent(
-  ctx: QueryContext,
-  traceId: string,
-  range: TimeRange | null,
-): Promise<TimeRange | null> {
-  const [row] = await ctx.session.rows(
-    `SELECT min(start_time_unix_nano) AS first, max(start_time_unix_nano) AS last
-     FROM lake.spans WHERE ${whereSql(traceId, range)}`,
-  );
-  const [first, last] = [row?.['first'], row?.['last']];
-  return typeof first === 'bigint' && typeof last === 'bigint' ? { start: first, end: last + 1n } : null;
 }
 
 const columns = [
@@ -133,19 +120,26 @@ const columns = [
 
 type Row = Record<(typeof columns)[number], unknown>;
 
-async function read(ctx: QueryContext, traceId: string, range: TimeRange): Promise<OtlpTrace | null> {
-  const bound = Math.min(maxSpansPerTrace, ctx.limits.maxRows);
+/** Ordered by start; one more than the bound tells that there are more. */
+async function read(ctx: QueryContext, traceId: string, range: TimeRange | null): Promise<Row[]> {
+  const limit = bound(ctx) + 1;
   const rows = (await ctx.session.rows(
-    `SELECT ${columns.join(', ')} FROM lake.spans WHERE ${whereSql(traceId, range)} LIMIT ${bound + 1}`,
+    `SELECT ${columns.join(', ')} FROM lake.spans WHERE ${whereSql(traceId, range)} LIMIT ${limit}`,
     [],
-    bound + 1,
+    limit,
   )) as Row[];
+  return rows.sort((a, b) => Number((a.start_time_unix_nano as bigint) - (b.start_time_unix_nano as bigint)));
+}
+
+function bound(ctx: QueryContext): number {
+  return Math.min(maxSpansPerTrace, ctx.limits.maxRows);
+}
+
+function traceOf(ctx: QueryContext, traceId: string, rows: readonly Row[]): OtlpTrace | null {
   if (rows.length === 0) return null;
-  const truncated = rows.length > bound;
-  if (truncated) rows.length = bound;
-  rows.sort((a, b) => Number((a.start_time_unix_nano as bigint) - (b.start_time_unix_nano as bigint)));
-  const unique = withoutRepeats(rows, (row) => spanKey(string(row.span_id), integer(row.span_kind)));
-  return { resources: group(unique, traceId), spans: unique.length, truncated };
+  const within = rows.slice(0, bound(ctx));
+  const unique = withoutRepeats(within, (row) => spanKey(string(row.span_id), integer(row.span_kind)));
+  return { resources: group(unique, traceId), spans: unique.length, truncated: rows.length > within.length };
 }
 
 /** Rows share a resource and a scope when all of what describes them is the same text. */

@@ -1,0 +1,33 @@
+import { tableDef, type TableName } from '../../../schema/index.js';
+import { ident } from '../../../duckdb/index.js';
+
+/** How the rows of a compacted file lie. */
+export interface FileLayout {
+  /** SQL expressions over the table's columns. */
+  readonly orderBy: readonly string[];
+  /** Few enough that a lookup by a Bloom filter reads little, enough for dictionaries and statistics to pay. */
+  readonly rowGroupRows: number;
+  /**
+   * Column chunks with more distinct values than this are not dictionary-encoded. DuckDB gives a Bloom filter only to
+   * those that are; but to read one value of a dictionary is to decode all of it.
+   */
+  readonly dictionaryLimit: number;
+}
+
+const rowGroupRows = 61_440;
+
+/** The spans of a trace lie together, within a minute that few row groups hold, so each column of a trace is read in one place. */
+const spans: FileLayout = {
+  orderBy: [`date_trunc('minute', timestamp)`, 'trace_id', 'start_time_unix_nano'],
+  rowGroupRows,
+  dictionaryLimit: rowGroupRows / 2,
+};
+
+export function fileLayout(table: TableName): FileLayout {
+  if (table === 'spans') return spans;
+  return {
+    orderBy: tableDef(table).sortedBy.map(ident),
+    rowGroupRows,
+    dictionaryLimit: rowGroupRows + 1,
+  };
+}
