@@ -14,31 +14,31 @@ import { loadOtlpTrace, type OtlpTrace } from './load/otlp-trace.js';
 import type { AttributeField } from './model/attributes.js';
 import type { Field } from './model/field.js';
 import { display, type Value } from './model/value.js';
-import { parseFieldName, parseQuery } from './syntax/parser.js';
+import { parseFieldName, parseMetricsQuery, parseSpansetQuery } from './syntax/parser.js';
 
 const protobuf = 'application/protobuf';
 const defaultTags = 5000;
-const maxTraces = 10_000;
 
-function trace(answer: (trace: OtlpTrace, protobuf: boolean) => QueryAnswer): Endpoint {
+function trace(answer: (trace: OtlpTrace | null, protobuf: boolean) => QueryAnswer): Endpoint {
   return (request, limits) => {
     const id = traceId(request.params['id'] ?? '');
     const hint = hintedRange(new TempoParams(request), limits);
     return async (ctx) => {
-      const found = await loadOtlpTrace(ctx, id, hint, nowNs());
-      if (!found) throw new QueryError('not_found', 'trace not found');
-      return answer(found, wantsProtobuf(request));
+      return answer(await loadOtlpTrace(ctx, id, hint, nowNs()), wantsProtobuf(request));
     };
   };
 }
 
-const traceV1 = trace((found, binary) =>
-  binary
-    ? { contentType: protobuf, body: traceProtobuf(found) }
-    : json({ batches: found.resources.map(resourceSpansJson) }),
-);
+const traceV1 = trace((found, binary) => {
+  if (!found) throw new QueryError('not_found', 'trace not found');
+  if (binary) return { contentType: protobuf, body: traceProtobuf(found) };
+  return json({ batches: found.resources.map(resourceSpansJson) });
+});
 
+/** Of a trace that is not there, the second version gives an empty one. */
 const traceV2 = trace((found, binary) => {
+  if (!found)
+    return binary ? { contentType: protobuf, body: new Uint8Array(0) } : json({ trace: {}, metrics: {} });
   const message = found.truncated ? `the trace has more spans than the ${found.spans} shown` : '';
   if (binary) return { contentType: protobuf, body: traceByIdProtobuf(found, message) };
   return json({
@@ -56,14 +56,11 @@ const searchTraces: Endpoint = (request, limits) => {
   }
   const options = {
     range: searchRange(params, limits),
-    limit: params.integer('limit', 20, 1, Math.min(maxTraces, limits.maxRows)),
-    spansPerSpanset: params.integer('spss', 3, 0, limits.maxRows),
+    limit: Math.min(params.integer('limit', 20, 1), limits.maxRows),
+    spansPerSpanset: params.integer('spss', 3, 0),
     withSpansets: q !== undefined,
   };
-  const query = q === undefined ? legacyQuery(params, tags) : parseQuery(q);
-  if (query.metrics) {
-    throw new QueryError('bad_data', 'this is a metrics query; send it to /api/metrics/query_range');
-  }
+  const query = q === undefined ? legacyQuery(params, tags) : parseSpansetQuery(q);
   return async (ctx) => json(await search(ctx, query, options));
 };
 
@@ -141,10 +138,7 @@ function metrics(instant: boolean): Endpoint {
     const params = new TempoParams(request);
     const text = params.text('q') ?? params.text('query');
     if (text === undefined) throw invalid('q', 'a TraceQL metrics query is required');
-    const query = parseQuery(text);
-    if (!query.metrics) {
-      throw new QueryError('bad_data', 'this is no metrics query: it needs a function such as | rate()');
-    }
+    const query = parseMetricsQuery(text);
     const range = metricsRange(params, limits, instant);
     const exemplars = instant ? 0 : params.integer('exemplars', 100, 0, 10_000);
     const options = { range, instant, exemplars: Math.min(exemplars || 100, 100) };
@@ -185,7 +179,7 @@ function legacyQuery(params: TempoParams, tags: string | undefined) {
     minDuration,
     maxDuration,
   });
-  return { pipeline, metrics: null, hints: new Map() };
+  return { kind: 'spansets', pipeline, hints: new Map() } as const;
 }
 
 /** The oldest form: without a time, parameters of other names are tags. */

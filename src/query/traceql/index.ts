@@ -1,4 +1,4 @@
-import type { FastifyPluginAsync } from 'fastify';
+import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import { buildInfo } from '../server/buildinfo.js';
 import { errorForms } from '../server/errors.js';
 import type { QueryApiDeps } from '../server/http.js';
@@ -6,12 +6,12 @@ import { mountQueryApi, type Route } from '../server/mount.js';
 import { traceqlEndpoints } from './endpoints.js';
 
 /** The Tempo release whose API this is. */
-const version = '2.9.0';
+const version = '3.1.0';
 
 type Name = keyof typeof traceqlEndpoints;
 
 function route(path: string, endpoint: Name, counted: string): Route<Name> {
-  return { url: `/api/${path}`, methods: ['GET'], endpoint, counted: `tempo_${counted}` };
+  return { url: `/api/${path}`, methods: ['GET', 'POST'], endpoint, counted: `tempo_${counted}` };
 }
 
 const routes: readonly Route<Name>[] = [
@@ -35,7 +35,24 @@ export function tempoApi(deps: QueryApiDeps): FastifyPluginAsync {
       routes,
       errorAnswer: (error) => ({ status: errorForms[error.kind].tempo.status, body: error.message }),
     });
-    app.get('/api/echo', async (_request, reply) => reply.type('text/plain; charset=utf-8').send('echo'));
+    app.get('/status', async (_request, reply) => plain(reply).send(statusPage()));
+    app.get('/status/version', async (_request, reply) => plain(reply).send(versionLine()));
+    // Otherwise taken for a trace id.
+    app.get('/api/v2/traces/diff', async (_request, reply) => plain(reply).code(404).send('not found'));
+    app.get('/api/echo', async (_request, reply) => plain(reply).send('echo'));
     app.get('/api/status/buildinfo', async () => buildInfo(version));
   };
+}
+
+function plain(reply: FastifyReply): FastifyReply {
+  return reply.type('text/plain; charset=utf-8');
+}
+
+function versionLine(): string {
+  return `canardstack, with the API of Tempo ${version}\n`;
+}
+
+function statusPage(): string {
+  const lines = routes.map(({ methods, url }) => `${methods.join(', ')} ${url}`);
+  return `${versionLine()}\nAPI endpoints\n${lines.join('\n')}\n`;
 }

@@ -13,7 +13,7 @@ const spans = drawSpans(`
   trace a
     get svc=web kind=server at=1ms dur=1000ms code=200 http.route=/a
       sql svc=db at=10ms dur=100ms rows=1
-      sql svc=db at=20ms dur=300ms rows=3 status=error
+      sql svc=db at=20ms dur=300ms rows=3 status=error event={"name":"lock","attributes":{"n":1}} event={"name":"wait","attributes":{"n":2}}
     get svc=web kind=server at=59999ms dur=3000ms code=500 status=error
   trace b
     get svc=web kind=server at=120001ms dur=2000ms code=200 http.route=/a
@@ -58,7 +58,6 @@ const cases = `
     {__bucket="0.134217728"} 1 0 0
     {__bucket="0.536870912"} 1 0 2
   { name = "sql" } | histogram_over_time(span.rows)
-    {__bucket="1"} 1 0 0
     {__bucket="4"} 1 0 0
     {__bucket="8"} 0 0 1
   {} | count_over_time() by(name) | topk(1)
@@ -72,6 +71,37 @@ const cases = `
   { nestedSetParent < 0 && true } | rate() by(span.http.route) with(sample=true)
     {span.http.route="/a"} 0.016666666666666666 0 0.016666666666666666
     {span.http.route="nil"} 0.016666666666666666 0 0
+  {} | count_over_time() by(event:name)
+    {event:name="lock"} 1 0 0
+    {event:name="nil"} 3 0 3
+  { event:name = "wait" } | count_over_time() by(event:name, event.n)
+    {event.n="2", event:name="wait"} 1 0 0
+  { event:name = "lock" && event.n = 2 } | count_over_time() by(event:name)
+  { event:name = "lock" && event.n = 1 } | sum_over_time(event.n) by(event:name)
+    {event:name="lock"} 1 - -
+  # arithmetic
+  ({ status = error } | rate()) / ({} | rate())
+    {__name__="(rate / rate)"} 0.5 - 0
+  ({} | count_over_time()) * 60
+    {__name__="count_over_time"} 240 0 180
+  10 - ({} | count_over_time()) / 2
+    {__name__="count_over_time"} 8 10 8.5
+  ({} | rate())
+    {__name__="rate"} 0.06666666666666667 0 0.05
+  ({} | count_over_time() by(name)) / ({} | count_over_time())
+    {name="get"} 0.5 - 0.3333333333333333
+    {name="sql"} 0.5 - 0.6666666666666666
+  ({} | count_over_time() by(name)) + ({ status = error } | count_over_time() by(name))
+    {name="get"} 3 0 1
+    {name="sql"} 3 0 2
+  ({} | count_over_time() by(name)) - ({ name = "get" } | count_over_time() by(name))
+    {name="get"} 0 0 0
+  ({} | count_over_time() by(name) | topk(1)) * 2 > 3
+    {name="get"} 4 - -
+    {name="sql"} - - 4
+  ({} | max_over_time(span.rows)) + ({} | count_over_time())
+    {__name__="(max_over_time + count_over_time)"} 7 0 11
+  ({} | count_over_time() by(name)) + ({} | count_over_time() by(status))
   # evaluated span by span
   { span.rows + 0 > 1 } | count_over_time()
     {__name__="count_over_time"} 1 0 1
@@ -245,8 +275,39 @@ describe('TraceQL metrics', () => {
       '{__meta_type="selection", resource.service.name="db"} 0 1',
       '{__meta_type="baseline", span.code="200"} 0 2',
       '{__meta_type="selection_total", span.rows="nil"} 0 1',
+      '{__meta_type="selection", rootName="get"} 0 2',
+      '{__meta_type="baseline", rootServiceName="web"} 0 5',
+      '{__meta_type="baseline", statusMessage=""} 0 5',
+      '{__meta_type="selection", instrumentation:name=""} 0 2',
+      '{__meta_error="__too_many_values__", kind="nil"} ',
     ]) {
       assert.ok(shown.includes(line), `${line} in\n${shown.join('\n')}`);
     }
+    const total = series.find((one) => shownLabels(one) === '{__meta_type="baseline_total", name="nil"}');
+    assert.deepEqual(total?.exemplars?.[0]?.labels, [
+      { key: 'trace:id', value: { stringValue: 'a'.padStart(32, '0') } },
+    ]);
+  });
+
+  it('compares alike by SQL and span by span', async () => {
+    const shown = async (text: string) => {
+      const series = await query(text, `&start=${start}&end=${start + 180}&step=60s`);
+      return series
+        .map((one) =>
+          [shownLabels(one), ...one.samples.map(({ value }) => value), one.exemplars?.length].join(' '),
+        )
+        .sort();
+    };
+    for (const selection of ['{ status = error }', '{ span.rows > 2 }, 100']) {
+      const bySql = await shown(`{ name != "x" } | compare(${selection})`);
+      assert.ok(bySql.length > 20);
+      assert.deepEqual(await shown(`{ name != "x" && duration * 1 > 0 } | compare(${selection})`), bySql);
+      assert.deepEqual(
+        await shown(`{ name != "x" } | compare(${selection.replace(' }', ' && duration * 1 > 0 }')})`),
+        bySql,
+      );
+    }
+    const below = await shown('{ kind = server } > { name = "sql" } | compare({ status = error })');
+    assert.ok(below.includes('{__meta_type="selection", span.rows="3"} 0 1 0 0 '), below.join('\n'));
   });
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { testLake, type TestLake } from '../../../test/support/lake.js';
 import { filterSql } from './plan/filter.js';
-import { parseQuery } from './syntax/parser.js';
+import { parseSpansetQuery } from './syntax/parser.js';
 import { search } from './api/search.js';
 import { drawSpans, epoch } from './trace-text.test.support.js';
 
@@ -122,6 +122,25 @@ const cases = `
   { span.tags =~ "x|z" }                                => db2
   { span.tags !~ "x|z" }                                =>
 
+  # events and links: all conditions on one of them
+  { event:name = "retry" }                              => step1
+  { event:name = "retry" && event.n = 2 }               => step1
+  { event:name = "retry" && event.n = 1 }               =>
+  { event.n = 1 && event.n = 2 }                        =>
+  { event.n = 1 || event.n = 3 }                        => step1
+  { event:name != "retry" && event:name != "exception" } =>
+  { event:name = "exception" && event.exception.type = nil } =>
+  { event:name = "retry" && event.exception.type = nil } => step1
+  { event.exception.type = nil && name =~ "step." }     => step2
+  { !(event:name = "retry" && event.n = 1) && name = "step1" } => step1
+  { event:name = "retry" && event:timeSinceStart > 55ms } => step1
+  { event:name = "exception" && event:timeSinceStart > 55ms } =>
+  { event:name = "retry" || name = "step2" }            => step1 step2
+  { event.n > 0 && event.n < 0 || name = "flush" }      => flush
+  { link.why = "batch" && link:spanID = "1" }           => step2
+  { link.why = "batch" && link:spanID = "2" }           =>
+  { event:name = "retry" } | { event:name = "exception" } => step1
+
   # absence
   { span.rows != nil }                                  => db1 db2
   { nil != span.rows }                                  => db1 db2
@@ -240,7 +259,7 @@ describe('TraceQL search', () => {
 
   const find = (text: string, limit = 100) =>
     lake.guard.run('test', new AbortController().signal, (ctx) =>
-      search(ctx, parseQuery(text), { range, limit, spansPerSpanset: 0, withSpansets: true }),
+      search(ctx, parseSpansetQuery(text), { range, limit, spansPerSpanset: 0, withSpansets: true }),
     ) as Promise<Found>;
 
   const names = new Map(spans.map((row) => [row['span_id'], row['span_name'] as string]));
@@ -256,7 +275,7 @@ describe('TraceQL search', () => {
   it('gives by SQL alone what the evaluator gives wherever SQL claims to be exact', async () => {
     let exact = 0;
     for (const [query, expected] of expectations(cases)) {
-      const [element, ...more] = parseQuery(query).pipeline.elements;
+      const [element, ...more] = parseSpansetQuery(query).pipeline.elements;
       if (element?.kind !== 'filter' || more.length > 0) continue;
       const filter = filterSql(element.condition);
       const result = await lake.connection.runAndReadAll(
@@ -296,6 +315,50 @@ describe('TraceQL search', () => {
         value: { arrayValue: { values: [{ intValue: '1' }, {}, { stringValue: '{"a":2.5}' }] } },
       },
     ]);
+  });
+
+  it('shows of several events the one that matched', async () => {
+    const shown = async (query: string) => {
+      const { traces } = (await find(query)) as unknown as {
+        traces: { spanSets: { spans: { attributes: unknown }[] }[] }[];
+      };
+      return traces[0]?.spanSets[0]?.spans[0]?.attributes;
+    };
+    const [retry, second] = [
+      { key: 'event:name', value: { stringValue: 'retry' } },
+      { key: 'n', value: { intValue: '2' } },
+    ];
+    assert.deepEqual(await shown('{ event.n = 2 } | select(event:name)'), [second, retry]);
+    assert.deepEqual(await shown('{ event:name = "retry" && event.n > 0 }'), [retry, second]);
+    assert.deepEqual(await shown('{ name = "job" } > { event:name = "retry" } | select(event.n)'), [
+      retry,
+      second,
+    ]);
+  });
+
+  it('finds traces that overlap the window, wherever their matching span lies', async () => {
+    const window = (from: bigint, until: bigint, query: string) =>
+      lake.guard.run('test', new AbortController().signal, (ctx) =>
+        search(ctx, parseSpansetQuery(query), {
+          range: { start: epoch + from * 1_000_000n, end: epoch + until * 1_000_000n },
+          ...{ limit: 20, spansPerSpanset: 0, withSpansets: true },
+        }),
+      ) as Promise<Found>;
+    const ids = async (from: bigint, until: bigint, query: string) =>
+      (await window(from, until, query)).traces.map(({ traceID }) => traceID.slice(-1)).join('');
+    // Trace b lasts from 1000 to 3000 ms, its spans start until 1310 ms; c from 2000 to 2001.
+    for (const query of [
+      '{}',
+      '{ kind = consumer }',
+      '{ name = "flush" }',
+      '{ kind = consumer } > { name = "step1" }',
+    ]) {
+      assert.equal(await ids(2500n, 2600n, query), 'b', query);
+      assert.equal(await ids(500n, 1050n, query), 'b', query);
+      assert.equal(await ids(3001n, 3100n, query), '', query);
+      assert.equal(await ids(500n, 1000n, query), '', query);
+    }
+    assert.equal(await ids(1999n, 2001n, '{}'), 'cb');
   });
 
   it('gives the newest traces first, up to the limit', async () => {

@@ -218,13 +218,25 @@ describe('traces by id', () => {
     assert.equal(response.body.match(/"spanId"/g)?.length, 1);
   });
 
-  it('looks only where the hint says', async () => {
+  it('gives the whole trace, whatever time is named', async () => {
     const seconds = Number(epoch / 1_000_000_000n);
-    const inside = await app.inject({ url: `/api/traces/${id}?start=${seconds - 5}&end=${seconds + 5}` });
-    assert.equal(inside.statusCode, 200);
-    const outside = await app.inject({ url: `/api/traces/${id}?start=${seconds + 5}&end=${seconds + 9}` });
-    assert.equal(outside.statusCode, 404);
-    assert.equal(outside.body, 'trace not found');
+    const whole = await app.inject({ url: `/api/traces/${id}` });
+    for (const [from, until] of [
+      [-5, 5],
+      [5, 9],
+    ] as const) {
+      const url = `/api/traces/${id}?start=${seconds + from}&end=${seconds + until}`;
+      assert.equal((await app.inject({ url })).body, whole.body);
+    }
+    const apart = [0n, 45n, 90n, 135n].map((minutes) =>
+      drawSpans('trace 5e\n part', epoch + minutes * 60_000_000_000n),
+    );
+    await lake.insert(
+      'spans',
+      apart.map(([row], i) => ({ ...row, span_id: `${i}`.padStart(16, '0') })),
+    );
+    const long = await app.inject({ url: `/api/traces/5e?start=${seconds - 5}&end=${seconds + 5}` });
+    assert.equal(long.body.match(/"spanId"/g)?.length, 4);
   });
 
   it('finds traces of the last hours and of long ago', async () => {

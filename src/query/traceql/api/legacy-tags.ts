@@ -4,9 +4,9 @@ import type { IntrinsicName } from '../model/intrinsics.js';
 import type { Value } from '../model/value.js';
 import type { FieldExpr, Pipeline, SpansetExpr } from '../syntax/ast.js';
 
-/** The pairs of a logfmt text: `key=value other="two words"`. */
+/** The pairs of a logfmt text: `key=value other="two words" bare`, of which the last has an empty value. */
 export function parseLogfmt(text: string): Map<string, string> {
-  const pattern = /\s*([^\s="]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))(?=\s|$)/y;
+  const pattern = /\s*([^\s="]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*)))?(?=\s|$)/y;
   const pairs = new Map<string, string>();
   while (/\S/.test(text.slice(pattern.lastIndex))) {
     const at = pattern.lastIndex;

@@ -4,7 +4,7 @@ import type { MetricSeries } from '../exec/metric-series.js';
 import { metricsQuery } from '../exec/metrics.js';
 import type { Label, MetricsOptions } from '../exec/metrics-options.js';
 import { toAnyValue } from '../model/value.js';
-import type { Query } from '../syntax/ast.js';
+import type { MetricsQuery } from '../syntax/ast.js';
 
 type TempoSeries = MetricSeries & Pick<ResultSeries, 'points'>;
 
@@ -14,7 +14,7 @@ const ownLabels: ReadonlySet<string> = new Set(['__name__', '__bucket', '__meta_
 /** Evaluates a metrics query; the body of the answer comes in pieces. Throws QueryError. */
 export async function metricsAnswer(
   ctx: QueryContext,
-  query: Query,
+  query: MetricsQuery,
   options: MetricsOptions,
 ): Promise<AsyncIterable<string>> {
   const { series, grid } = await metricsQuery(ctx, query, options);
@@ -53,7 +53,7 @@ function exemplars(series: MetricSeries, { range, exemplars: most }: MetricsOpti
   const { shown, exemplars: all, values, present } = series;
   const stride = Math.max(1, all.length / Math.max(1, most));
   const out: object[] = [];
-  const group = shown.filter(([name]) => !ownLabels.has(name)).map(attribute);
+  const group = shown.filter(([name, { type }]) => !ownLabels.has(name) && type !== 'nil').map(attribute);
   for (let i = 0; out.length < most && Math.floor(i) < all.length; i += stride) {
     const exemplar = all[Math.floor(i)];
     if (!exemplar) break;

@@ -1,16 +1,16 @@
 import { Yielder } from '../../series/yielder.js';
 import type { QueryContext } from '../../server/guard.js';
-import { compilePipeline, type Spanset } from '../exec/evaluate.js';
+import { compileFocus, compilePipeline, type Spanset } from '../exec/evaluate.js';
 import { candidates, padded } from '../load/candidates.js';
 import { columnsFor, loadTraces } from '../load/traces.js';
-import { fieldValue, isMissing, type Field } from '../model/field.js';
+import { isMissing, singleValue, type Field } from '../model/field.js';
 import { intrinsics } from '../model/intrinsics.js';
-import type { Span, Trace } from '../model/span.js';
+import type { Focus, Span, Trace } from '../model/span.js';
 import type { TimeRange } from '../model/time.js';
 import { toAnyValue } from '../model/value.js';
-import { fieldsOf } from '../plan/fields.js';
+import { conditionsOf, fieldsOf } from '../plan/fields.js';
 import { traceCondition } from '../plan/trace-condition.js';
-import type { Query } from '../syntax/ast.js';
+import type { SpansetQuery } from '../syntax/ast.js';
 
 export interface SearchOptions {
   readonly range: TimeRange;
@@ -29,11 +29,15 @@ const maxInspectedTraces = 100_000;
 const rootMissing = '<root span not yet received>';
 
 /** Tempo's SearchResponse: the newest traces that match, up to the limit. */
-export async function search(ctx: QueryContext, query: Query, options: SearchOptions): Promise<object> {
+export async function search(
+  ctx: QueryContext,
+  query: SpansetQuery,
+  options: SearchOptions,
+): Promise<object> {
   const evaluate = compilePipeline(query.pipeline);
   const fields = fieldsOf(query.pipeline);
   const columns = columnsFor(fields);
-  const shown = shownFields(fields);
+  const shown = { fields: shownFields(fields), focus: compileFocus(conditionsOf(query.pipeline)) };
   const found: { start: bigint; json: object }[] = [];
   const yielder = new Yielder(ctx.signal);
   let [inspectedTraces, inspectedSpans] = [0, 0];
@@ -58,6 +62,7 @@ export async function search(ctx: QueryContext, query: Query, options: SearchOpt
         inspectedTraces++;
         if (yielder.due) await yielder.pause();
         inspectedSpans += trace.spans.length;
+        if (trace.start >= options.range.end || trace.end < options.range.start) continue;
         const spansets = evaluate(trace);
         if (spansets.length === 0) continue;
         found.push({ start: trace.start, json: traceJson(trace, spansets, shown, options) });
@@ -73,6 +78,12 @@ export async function search(ctx: QueryContext, query: Query, options: SearchOpt
   };
 }
 
+interface Shown {
+  readonly fields: ReadonlyMap<string, Field>;
+  /** The event and link that made a span match, whose values are shown. */
+  readonly focus: (span: Span) => Focus;
+}
+
 /** The fields of a query shown on its spans, each once; those with a place of their own are not repeated. */
 function shownFields(fields: readonly Field[]): Map<string, Field> {
   const shown = new Map<string, Field>();
@@ -85,12 +96,7 @@ function shownFields(fields: readonly Field[]): Map<string, Field> {
   return shown;
 }
 
-function traceJson(
-  trace: Trace,
-  spansets: readonly Spanset[],
-  shown: Map<string, Field>,
-  options: SearchOptions,
-): object {
+function traceJson(trace: Trace, spansets: readonly Spanset[], shown: Shown, options: SearchOptions): object {
   const services = new Map<string, { spanCount: number; errorCount: number }>();
   for (const { row } of trace.spans) {
     const name = row.serviceName ?? '';
@@ -121,7 +127,7 @@ function traceJson(
   };
 }
 
-function spansetJson(set: Spanset, shown: Map<string, Field>, limit: number): object {
+function spansetJson(set: Spanset, shown: Shown, limit: number): object {
   const spans = limit > 0 ? set.spans.slice(0, limit) : set.spans;
   const attributes = set.attributes.map(([key, value]) => ({ key, value: toAnyValue(value) }));
   return {
@@ -131,14 +137,13 @@ function spansetJson(set: Spanset, shown: Map<string, Field>, limit: number): ob
   };
 }
 
-function spanJson(span: Span, shown: Map<string, Field>): object {
-  const attributes = [...shown.values()].flatMap((field) => {
-    const value = fieldValue(span, field);
-    if (isMissing(field, value)) return [];
-    // Of several events or links the first stands for all, as consumers expect one value.
-    const one = value.type === 'each' ? value.values[0] : value;
-    return one ? [{ key: field.name, value: toAnyValue(one) }] : [];
-  });
+function spanJson(span: Span, { fields, focus }: Shown): object {
+  const attributes = span.focused(focus(span), () =>
+    [...fields.values()].flatMap((field) => {
+      const value = singleValue(span, field);
+      return isMissing(field, value) ? [] : [{ key: field.name, value: toAnyValue(value) }];
+    }),
+  );
   return {
     spanID: span.row.spanId,
     name: span.row.name || undefined,

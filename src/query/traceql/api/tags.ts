@@ -8,7 +8,7 @@ import { startsWithin, type TimeRange } from '../model/time.js';
 import { display, fromJson, kindNames, statusNames, type Value } from '../model/value.js';
 import { filterSql } from '../plan/filter.js';
 import type { FieldExpr } from '../syntax/ast.js';
-import { parseQuery } from '../syntax/parser.js';
+import { parseSpansetQuery } from '../syntax/parser.js';
 
 export const tagScopes = ['resource', 'span', 'intrinsic', 'event', 'link', 'instrumentation'] as const;
 export type TagScope = (typeof tagScopes)[number];
@@ -172,7 +172,7 @@ export function lenientFilter(text: string | undefined): FieldExpr | null {
 
 function filterOf(text: string): FieldExpr | null {
   try {
-    const [only, ...more] = parseQuery(text).pipeline.elements;
+    const [only, ...more] = parseSpansetQuery(text).pipeline.elements;
     return only?.kind === 'filter' && more.length === 0 ? only.condition : null;
   } catch {
     return null;

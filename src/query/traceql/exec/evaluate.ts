@@ -1,7 +1,8 @@
 import { QueryError } from '../../../lake/query-error.js';
 import { fullMatch } from '../../text/re2.js';
-import { fieldValue, isField, isMissing } from '../model/field.js';
-import type { Span, Trace } from '../model/span.js';
+import type { AttributeMap } from '../../attributes/typed-json.js';
+import { fieldValue, isField, isMissing, type EntryScope } from '../model/field.js';
+import type { Focus, Span, Trace } from '../model/span.js';
 import {
   arithmetic,
   asNumber,
@@ -14,6 +15,7 @@ import {
   yes,
   type Value,
 } from '../model/value.js';
+import { entryScopes, joinedScopes } from '../plan/entries.js';
 import type { FieldExpr, Pipeline, PipelineElement, ScalarExpr, SpansetExpr } from '../syntax/ast.js';
 import { exprText } from '../syntax/print.js';
 import { relate } from './structural.js';
@@ -78,6 +80,46 @@ function compileBinary(expr: Extract<FieldExpr, { kind: 'binary' }>): Evaluator 
   }
 }
 
+/** Prepares the condition of a spanset filter. Its parts that speak of events, or of links, speak of one and the same. */
+export function compileCondition(condition: FieldExpr): (span: Span) => boolean {
+  const evaluate = compileExpr(condition);
+  const scopes = joinedScopes(condition);
+  if (scopes.size === 0) return (span) => isTrue(evaluate(span));
+  return (span) => focusOn(span, scopes, evaluate) !== null;
+}
+
+/** Prepares what tells the event and link of a span by which it fulfilled one of the conditions. */
+export function compileFocus(conditions: readonly FieldExpr[]): (span: Span) => Focus {
+  const parts = conditions
+    .map((condition) => ({ scopes: entryScopes(condition), evaluate: compileExpr(condition) }))
+    .filter(({ scopes }) => scopes.size > 0);
+  return (span) =>
+    parts.reduceRight<Focus>(
+      (focus, { scopes, evaluate }) => ({ ...focus, ...focusOn(span, scopes, evaluate) }),
+      {},
+    );
+}
+
+const maxPairs = 100_000;
+
+/** One event and one link (or none where there are none) with which the expression is true; null when it never is. */
+function focusOn(span: Span, scopes: ReadonlySet<EntryScope>, evaluate: Evaluator): Focus | null {
+  const each = (entries: readonly AttributeMap[]) =>
+    entries.length === 0 ? [[]] : entries.map((entry) => [entry]);
+  const events = scopes.has('event') ? each(span.events) : [null];
+  const links = scopes.has('link') ? each(span.links) : [null];
+  if (events.length * links.length > maxPairs) {
+    throw new QueryError('limit', `a span has more than ${maxPairs} pairs of an event and a link`);
+  }
+  for (const event of events) {
+    for (const link of links) {
+      const focus = { ...(event && { event }), ...(link && { link }) };
+      if (span.focused(focus, () => isTrue(evaluate(span)))) return focus;
+    }
+  }
+  return null;
+}
+
 /** Of an array or of several events one true value will do. */
 export function isTrue(value: Value): boolean {
   return value.type === 'bool' ? value.value : compare('=', value, yes);
@@ -139,9 +181,9 @@ function groupBy(set: Spanset, operand: Evaluator, label: string): Spanset[] {
 /** Each spanset by itself; an operator joins what its two sides make of the same spanset. */
 function compileSpansets(expr: SpansetExpr): (input: Spanset) => readonly Spanset[] {
   if (expr.kind === 'filter') {
-    const condition = compileExpr(expr.condition);
+    const condition = compileCondition(expr.condition);
     return (input) => {
-      const spans = input.spans.filter((span) => isTrue(condition(span)));
+      const spans = input.spans.filter(condition);
       return spans.length === 0 ? [] : [{ ...input, spans }];
     };
   }

@@ -23,30 +23,33 @@ export interface MetricSeries extends StepSeries {
   /** The labels as they are shown, in their order. */
   readonly shown: readonly Label[];
   readonly exemplars: Exemplar[];
+  /** It says something without any sample. */
+  readonly empty?: true;
 }
 
-/** The series of an answer, filled interval by interval. */
+/** What the engine needs to know of the steps of a query. */
+export function seriesContext(
+  query: Pick<QueryContext, 'signal' | 'limits'>,
+  range: MetricsRange,
+): SeriesContext {
+  return {
+    grid: gridOf(range),
+    yielder: new Yielder(query.signal),
+    maxValues: query.limits.maxSamples,
+    warnings: new Set(),
+  };
+}
+
+/** The series of one function, filled interval by interval. */
 export class SeriesSet {
-  #series = new Map<string, MetricSeries>();
-  readonly #ctx: SeriesContext;
+  readonly #series = new Map<string, MetricSeries>();
 
   constructor(
-    private readonly query: Pick<QueryContext, 'signal' | 'limits'>,
-    range: MetricsRange,
+    private readonly ctx: SeriesContext,
+    private readonly maxSeries: number,
     /** An interval without spans holds 0; otherwise nothing. */
     private readonly counting: boolean,
-  ) {
-    this.#ctx = {
-      grid: gridOf(range),
-      yielder: new Yielder(query.signal),
-      maxValues: query.limits.maxSamples,
-      warnings: new Set(),
-    };
-  }
-
-  get grid(): Grid {
-    return this.#ctx.grid;
-  }
+  ) {}
 
   get size(): number {
     return this.#series.size;
@@ -62,47 +65,75 @@ export class SeriesSet {
 
   /** The series with these labels. A new one of counts stands in the answer even when nothing is set in it. Throws QueryError. */
   add(shown: readonly Label[]): MetricSeries {
-    const labels = Labels.of(shown.map(([name, value]) => [name, groupKey(value)]));
+    const labels = labelsOf(shown);
     let series = this.#series.get(labels.key);
     if (!series) {
-      checkSeries(this.#series.size + 1, this.query.limits.maxSeries);
-      checkSize(this.#ctx, this.#series.size + 1);
-      series = { ...emptySeries(labels, this.grid.count), shown, exemplars: [] };
+      checkSeries(this.#series.size + 1, this.maxSeries);
+      checkSize(this.ctx, this.#series.size + 1);
+      series = { ...emptySeries(labels, this.ctx.grid.count), shown, exemplars: [] };
       if (this.counting) series.present.fill(1);
       this.#series.set(labels.key, series);
     }
     return series;
   }
 
-  /** Series in the order of their labels, those without any sample left out. */
+  /** A series that says something by its labels alone. */
+  addEmpty(shown: readonly Label[]): void {
+    const series = this.add(shown);
+    series.present.fill(0);
+    this.#series.set(series.labels.key, { ...series, empty: true });
+  }
+
   get series(): MetricSeries[] {
-    return [...this.#series.values()].filter(anyPresent).sort((a, b) => byLabels(a.shown, b.shown));
+    return [...this.#series.values()];
   }
+}
 
-  /** Ranks and filters by what stands behind the function, each interval by itself. */
-  async apply(stages: readonly SecondStage[]): Promise<void> {
-    for (const stage of stages) {
-      const left = await this.#stage(stage, this.series);
-      this.#series = new Map(
-        left.flatMap(({ labels, values, present }) => {
-          const series = this.#series.get(labels.key);
-          return series ? [[labels.key, { ...series, values, present }] as const] : [];
-        }),
-      );
-    }
-  }
+/** Labels for the engine, of which texts tell the types of their values apart. */
+export function labelsOf(shown: readonly Label[]): Labels {
+  return Labels.of(shown.map(([name, value]) => [name, groupKey(value)]));
+}
 
-  async #stage(stage: SecondStage, series: readonly MetricSeries[]): Promise<readonly StepSeries[]> {
-    const constant = (value: number) => new Float64Array(this.grid.count).fill(value);
-    if (stage.kind !== 'filter') {
-      const group = { labels: Labels.empty, members: [...series] };
-      return choose(this.#ctx, stage.kind, constant(stage.limit), series, [group]);
-    }
-    const operation = { op: stage.op === '=' ? '==' : stage.op, bool: false };
-    const bound = { type: 'scalar', values: constant(stage.value) } as const;
-    const left = await binary(this.#ctx, operation, vector(series), bound);
-    return left.type === 'vector' ? left.series : [];
+/** In the order of their labels, those without any sample left out. */
+export function inOrder(series: readonly MetricSeries[]): MetricSeries[] {
+  return series
+    .filter((one) => one.empty === true || anyPresent(one))
+    .sort((a, b) => byLabels(a.shown, b.shown));
+}
+
+/** Ranks and filters by what stands behind a function, each interval by itself. */
+export async function secondStages(
+  ctx: SeriesContext,
+  all: readonly MetricSeries[],
+  stages: readonly SecondStage[],
+): Promise<MetricSeries[]> {
+  let series = inOrder(all);
+  for (const stage of stages) {
+    const byKey = new Map(series.map((one) => [one.labels.key, one]));
+    const left = await secondStage(ctx, stage, series);
+    series = left.flatMap(({ labels, values, present }) => {
+      const one = byKey.get(labels.key);
+      return one ? [{ ...one, values, present }] : [];
+    });
+    series = inOrder(series);
   }
+  return series;
+}
+
+async function secondStage(
+  ctx: SeriesContext,
+  stage: SecondStage,
+  series: readonly MetricSeries[],
+): Promise<readonly StepSeries[]> {
+  const constant = (value: number) => new Float64Array(ctx.grid.count).fill(value);
+  if (stage.kind !== 'filter') {
+    const group = { labels: Labels.empty, members: [...series] };
+    return choose(ctx, stage.kind, constant(stage.limit), series, [group]);
+  }
+  const operation = { op: stage.op === '=' ? '==' : stage.op, bool: false };
+  const bound = { type: 'scalar', values: constant(stage.value) } as const;
+  const left = await binary(ctx, operation, vector(series), bound);
+  return left.type === 'vector' ? left.series : [];
 }
 
 function byLabels(a: readonly Label[], b: readonly Label[]): number {

@@ -2,9 +2,10 @@ import { parseTypedJson } from '../../attributes/typed-json.js';
 import type { QueryContext } from '../../server/guard.js';
 import { and } from '../../sql/fragment.js';
 import { literal } from '../../sql/literal.js';
-import { fieldName, fieldSource, type Field } from '../model/field.js';
+import { entriesOf, fieldName, fieldSource, type Field } from '../model/field.js';
 import { startsWithin } from '../model/time.js';
 import { fromJson, nil, type Value } from '../model/value.js';
+import { entryScopes } from '../plan/entries.js';
 import { filterSql } from '../plan/filter.js';
 import type { FieldExpr, MetricsAggregate } from '../syntax/ast.js';
 import { bucketLabel, bucketSql, durationScale } from './histogram.js';
@@ -20,22 +21,27 @@ interface GroupColumn {
 /** Aggregates in SQL. False, with nothing done, when SQL cannot say exactly what the query means. */
 export async function sqlMetrics(
   ctx: QueryContext,
-  condition: FieldExpr,
+  filters: readonly FieldExpr[],
   aggregate: MetricsAggregate,
   options: MetricsOptions,
   series: SeriesSet,
 ): Promise<boolean> {
-  const filter = filterSql(condition);
+  const conditions = filters.map(filterSql);
   const groups = aggregate.by.map(groupColumn);
   const operand = aggregate.operand ? numberSql(aggregate.operand) : null;
-  if (!filter.exact || groups.some((group) => group === null)) return false;
+  if (!conditions.every(({ exact }) => exact) || groups.some((group) => group === null)) return false;
+  // Of several events the one counts that fulfils the conditions, which SQL does not tell.
+  const grouped = aggregate.by.map(entriesOf);
+  if (filters.flatMap((filter) => [...entryScopes(filter)]).some((scope) => grouped.includes(scope)))
+    return false;
   if (aggregate.operand && operand === null) return false;
   const columns = groups.filter((group) => group !== null);
 
   const { range } = options;
   const histogram = aggregate.fn === 'histogram_over_time';
   const keys = [`(start_time_unix_nano - ${range.start}) // ${range.step}`, ...columns.map(({ sql }) => sql)];
-  if (histogram && operand) keys.push(bucketSql(operand.sql, operand.scale));
+  const bucket = histogram && operand ? bucketSql(operand.whole, operand.scale) : null;
+  if (bucket) keys.push(bucket);
   const wanted = options.exemplars > 0 && !options.instant;
   const results = [
     aggregateSql(aggregate, operand?.sql ?? ''),
@@ -43,10 +49,10 @@ export async function sqlMetrics(
     wanted ? 'min(start_time_unix_nano)' : 'NULL',
     wanted && operand && !histogram ? `arg_min(${operand.sql}, start_time_unix_nano)` : 'NULL',
   ];
-  const conditions = [startsWithin(range).sql, filter.sql];
-  if (operand) conditions.push(`${operand.sql} IS NOT NULL`);
+  const where = [startsWithin(range).sql, ...conditions.map((condition) => condition.sql)];
+  if (operand) where.push(`${bucket ?? operand.sql} IS NOT NULL`);
   const sql = `SELECT ${[...keys, ...results].join(', ')} FROM lake.spans
-    WHERE ${and(conditions)}
+    WHERE ${and(where)}
     GROUP BY ${keys.map((_, i) => i + 1).join(', ')}`;
 
   const seconds = Number(range.step) / 1e9;
@@ -130,6 +136,11 @@ function groupColumn(field: Field): GroupColumn | null {
         sql: `CAST(nullif(${source.json}, 'null') AS VARCHAR)`,
         read: (raw) => (raw === null ? nil : fromJson(parseTypedJson(raw as string))),
       };
+    case 'each':
+      return {
+        sql: `CAST(list_filter(${source.list}, lambda e: json_type(e) <> 'NULL')[1] AS VARCHAR)`,
+        read: (raw) => (raw === null ? nil : fromJson(parseTypedJson(raw as string))),
+      };
     default:
       return null;
   }
@@ -137,6 +148,8 @@ function groupColumn(field: Field): GroupColumn | null {
 
 interface NumberSql {
   readonly sql: string;
+  /** The same as a whole number in the unit that buckets of histograms count in; NULL where it is none. */
+  readonly whole: string;
   /** How many of what the buckets of histograms count in make one of the result's unit. */
   readonly scale: number;
 }
@@ -144,9 +157,16 @@ interface NumberSql {
 /** Durations in seconds; attributes that are no numbers are NULL. */
 function numberSql(field: Field): NumberSql | null {
   const source = fieldSource(field);
-  if (source.kind === 'number') return { sql: `(${source.column} / 1e9)`, scale: durationScale };
+  if (source.kind === 'number') {
+    return { sql: `(${source.column} / 1e9)`, whole: source.column, scale: durationScale };
+  }
   if (source.kind !== 'json') return null;
   const { json } = source;
-  const sql = `CASE WHEN json_type(${json}) IN ('UBIGINT', 'BIGINT', 'DOUBLE') THEN TRY_CAST(${json}->>'$' AS DOUBLE) END`;
-  return { sql: `(${sql})`, scale: 1 };
+  const as = (type: string, types: string) =>
+    `(CASE WHEN json_type(${json}) IN (${types}) THEN TRY_CAST(${json}->>'$' AS ${type}) END)`;
+  return {
+    sql: as('DOUBLE', "'UBIGINT', 'BIGINT', 'DOUBLE'"),
+    whole: as('BIGINT', "'UBIGINT', 'BIGINT'"),
+    scale: 1,
+  };
 }

@@ -1,10 +1,18 @@
+import type { SeriesContext } from '../../series/context.js';
+import type { Grid } from '../../series/grid.js';
 import type { QueryContext } from '../../server/guard.js';
-import type { FieldExpr, Pipeline, Query } from '../syntax/ast.js';
-import { SeriesSet } from './metric-series.js';
+import type { FieldExpr, MetricsExpr, MetricsQuery, MetricsSeries, Pipeline } from '../syntax/ast.js';
+import { secondStages, seriesContext, SeriesSet, type MetricSeries } from './metric-series.js';
 import { compareMetrics } from './metrics-compare.js';
+import { combine } from './metrics-math.js';
 import { countsSpans, seriesLabels, type MetricsOptions } from './metrics-options.js';
 import { scanMetrics } from './metrics-scan.js';
 import { sqlMetrics } from './metrics-sql.js';
+
+export interface MetricsResult {
+  readonly series: readonly MetricSeries[];
+  readonly grid: Grid;
+}
 
 /**
  * TraceQL metrics: spans counted in the interval in which they start, timestamps at the interval's end.
@@ -13,33 +21,52 @@ import { sqlMetrics } from './metrics-sql.js';
  */
 export async function metricsQuery(
   ctx: QueryContext,
-  query: Query,
+  { metrics }: MetricsQuery,
   options: MetricsOptions,
-): Promise<Pick<SeriesSet, 'series' | 'grid'>> {
-  const { metrics, pipeline } = query;
-  if (!metrics) throw new Error('not a metrics query');
-  const { first } = metrics;
-  const series = new SeriesSet(ctx, options.range, first.kind === 'compare' || countsSpans(first));
-  const single = singleFilter(pipeline);
-  if (first.kind === 'compare') await compareMetrics(ctx, single, first, options.range, series);
-  else if (!single || !(await sqlMetrics(ctx, single, first, options, series))) {
-    await scanMetrics(ctx, pipeline, single, first, options, series);
-  }
-  // Nothing that matches is a count of 0; a group without spans is none.
-  if (first.kind === 'aggregate' && first.operand === null && first.by.length === 0 && series.size === 0) {
-    series.add(seriesLabels(first, []));
-  }
-  await series.apply(metrics.second);
-  return series;
+): Promise<MetricsResult> {
+  const context = seriesContext(ctx, options.range);
+  const evaluate = async (expr: MetricsExpr): Promise<readonly MetricSeries[] | number> => {
+    if (expr.kind === 'number') return expr.value;
+    const series =
+      expr.kind === 'series'
+        ? await firstStage(ctx, context, expr, options)
+        : combine(context, expr.op, await evaluate(expr.left), await evaluate(expr.right));
+    return secondStages(context, series, expr.second);
+  };
+  const series = await evaluate(metrics);
+  if (typeof series === 'number') throw new Error('a number is no metrics query');
+  return { series, grid: context.grid };
 }
 
-/** Consecutive filters are one filter; null for anything more. */
-function singleFilter({ elements }: Pipeline): FieldExpr | null {
+async function firstStage(
+  ctx: QueryContext,
+  context: SeriesContext,
+  { pipeline, first }: MetricsSeries,
+  options: MetricsOptions,
+): Promise<MetricSeries[]> {
+  const { maxSeries } = ctx.limits;
+  const series = new SeriesSet(context, maxSeries, first.kind === 'compare' || countsSpans(first));
+  const conditions = filtersOnly(pipeline);
+  if (first.kind === 'compare') {
+    await compareMetrics(ctx, pipeline, conditions, first, options, series);
+    return series.series;
+  }
+  if (!conditions || !(await sqlMetrics(ctx, conditions, first, options, series))) {
+    await scanMetrics(ctx, pipeline, conditions, first, options, series);
+  }
+  // Nothing that matches is a count of 0; a group without spans is none.
+  if (first.operand === null && first.by.length === 0 && series.size === 0) {
+    series.add(seriesLabels(first, []));
+  }
+  return series.series;
+}
+
+/** The conditions of a pipeline that is nothing but filters, all of which a span must fulfil; null for anything more. */
+function filtersOnly({ elements }: Pipeline): FieldExpr[] | null {
   const conditions: FieldExpr[] = [];
   for (const element of elements) {
     if (element.kind === 'filter') conditions.push(element.condition);
     else if (element.kind !== 'select') return null;
   }
-  const always: FieldExpr = { kind: 'static', value: { type: 'bool', value: true }, at: 0 };
-  return conditions.reduce((left, right) => ({ kind: 'binary', op: '&&', left, right, at: 0 }), always);
+  return conditions;
 }

@@ -25,10 +25,23 @@ const largestPage = 10_000;
 const firstWindow = 300n * second;
 const longestWindow = 24n * hour;
 
+/** A stretch of time in which matching spans are looked for. */
+interface Stretch {
+  readonly window: TimeRange;
+  /** A further condition on the spans. */
+  readonly where: string;
+  /** Whether a trace with such a span may yet lie outside the range: then all of its spans are asked. */
+  readonly mayBeOutside: boolean;
+}
+
+/** Spans that began so long before the range and reach into it are found by their own end. */
+const longestSpan = 24n * hour;
+
 /**
- * Traces that may match, newest first, each once. Looks at the newest minutes before it looks further back,
- * so that a search that fills its limit early reads little; only conditions that several spans of a trace
- * must fulfil together need the whole range at once.
+ * Traces that may match and whose extent, from the first start to the last end of a span, overlaps the range; each once,
+ * the newest first. Looks at the newest minutes before it looks further back, and outside of the range only then, so
+ * that a search that fills its limit early reads little; only conditions that several spans of a trace must fulfil
+ * together need all at once.
  */
 export async function* candidates(
   ctx: QueryContext,
@@ -37,11 +50,11 @@ export async function* candidates(
 ): AsyncGenerator<Candidate[]> {
   const seen = new Set<string>();
   let pageSize = firstPage;
-  for (const window of windows(range, isSingle(condition))) {
+  for (const stretch of isSingle(condition) ? stretches(range) : [aroundRange(range)]) {
     let after: Candidate | null = null;
     for (;;) {
       ctx.signal.throwIfAborted();
-      const page: Candidate[] = await candidatePage(ctx, condition, window, after, pageSize);
+      const page: Candidate[] = await candidatePage(ctx, condition, stretch, range, after, pageSize);
       const fresh = page.filter((candidate) => !seen.has(candidate.traceId));
       for (const candidate of fresh) seen.add(candidate.traceId);
       if (fresh.length > 0) yield fresh;
@@ -53,19 +66,31 @@ export async function* candidates(
   }
 }
 
-function* windows(range: TimeRange, growing: boolean): Generator<TimeRange> {
-  if (!growing) {
-    yield range;
-    return;
-  }
+function aroundRange({ start, end }: TimeRange): Stretch {
+  return {
+    window: { start: start - tracePadding, end: end + tracePadding },
+    where: 'TRUE',
+    mayBeOutside: true,
+  };
+}
+
+function* stretches(range: TimeRange): Generator<Stretch> {
   let { end } = range;
   let width = firstWindow;
   while (end > range.start) {
     const start = end - width > range.start ? end - width : range.start;
-    yield { start, end };
+    yield { window: { start, end }, where: 'TRUE', mayBeOutside: false };
     end = start;
     width = width * 4n < longestWindow ? width * 4n : longestWindow;
   }
+  const { window } = aroundRange(range);
+  const outside = `(start_time_unix_nano < ${range.start} OR start_time_unix_nano >= ${range.end})`;
+  yield { window, where: outside, mayBeOutside: true };
+  yield {
+    window: { start: range.start - longestSpan, end: window.start },
+    where: `end_time_unix_nano >= ${range.start}`,
+    mayBeOutside: false,
+  };
 }
 
 function isSingle(condition: TraceCondition): boolean {
@@ -75,7 +100,8 @@ function isSingle(condition: TraceCondition): boolean {
 async function candidatePage(
   ctx: QueryContext,
   condition: TraceCondition,
-  window: TimeRange,
+  { window, where, mayBeOutside }: Stretch,
+  range: TimeRange,
   after: Candidate | null,
   pageSize: number,
 ): Promise<Candidate[]> {
@@ -85,13 +111,19 @@ async function candidatePage(
   const next = after
     ? `(max(start_time_unix_nano) < ${after.last} OR (max(start_time_unix_nano) = ${after.last} AND trace_id > ${literal(after.traceId)}))`
     : 'TRUE';
-  const rows = await ctx.session.rows(
-    `SELECT trace_id, min(start_time_unix_nano) AS first, max(start_time_unix_nano) AS last
+  const found = `SELECT trace_id, min(start_time_unix_nano) AS first, max(start_time_unix_nano) AS last
      FROM lake.spans
-     WHERE ${startsWithin(window).sql} AND trace_id IS NOT NULL AND (${any})
+     WHERE ${startsWithin(window).sql} AND ${where} AND trace_id IS NOT NULL AND (${any})
      GROUP BY trace_id
-     HAVING ${having} AND ${next}
-     ORDER BY last DESC, trace_id LIMIT ${pageSize}`,
+     HAVING ${having} AND ${next}`;
+  const overlapping = `WITH found AS MATERIALIZED (${found})
+     SELECT * FROM found WHERE trace_id IN (
+       SELECT trace_id FROM lake.spans
+       WHERE ${startsWithin(window).sql} AND trace_id IN (SELECT trace_id FROM found)
+       GROUP BY trace_id
+       HAVING min(start_time_unix_nano) < ${range.end} AND max(end_time_unix_nano) >= ${range.start})`;
+  const rows = await ctx.session.rows(
+    `${mayBeOutside ? overlapping : found} ORDER BY last DESC, trace_id LIMIT ${pageSize}`,
     [],
     pageSize,
   );

@@ -79,7 +79,7 @@ const neighbourhood = hour;
 const clockAhead = 900n * second;
 
 /**
- * All spans with this trace id. With a hint only that time is read; without one the newest days come first
+ * All spans with this trace id. A hint says where to look first, but takes nothing off the trace; then the newest days come,
  * and only a trace that is not there costs a look into the whole lake. Null when there is none.
  */
 export async function loadOtlpTrace(
@@ -88,7 +88,8 @@ export async function loadOtlpTrace(
   hint: TimeRange | null,
   now: bigint,
 ): Promise<OtlpTrace | null> {
-  if (hint) return traceOf(ctx, traceId, await read(ctx, traceId, hint));
+  const hinted = hint && (await readAround(ctx, traceId, hint));
+  if (hinted && hinted.length > 0) return traceOf(ctx, traceId, hinted);
   for (const back of recentPasses) {
     const pass = { start: now - back - neighbourhood, end: now + clockAhead };
     const rows = await read(ctx, traceId, pass);
@@ -96,6 +97,23 @@ export async function loadOtlpTrace(
     if (first && (first.start_time_unix_nano as bigint) >= now - back) return traceOf(ctx, traceId, rows);
   }
   return traceOf(ctx, traceId, await read(ctx, traceId, null));
+}
+
+/** What starts in the range and next to it, and further out until the neighbourhood holds no more of the trace. */
+async function readAround(ctx: QueryContext, traceId: string, range: TimeRange): Promise<Row[]> {
+  for (let known = range; ;) {
+    const around = { start: known.start - neighbourhood, end: known.end + neighbourhood };
+    const rows = await read(ctx, traceId, around);
+    const [first, last] = [rows[0], rows.at(-1)].map(
+      (row) => row?.start_time_unix_nano as bigint | undefined,
+    );
+    if (first === undefined || last === undefined || rows.length > bound(ctx)) return rows;
+    if (first >= known.start && last < known.end) return rows;
+    known = {
+      start: first < known.start ? first : known.start,
+      end: last < known.end ? known.end : last + 1n,
+    };
+  }
 }
 
 function whereSql(traceId: string, range: TimeRange | null): string {

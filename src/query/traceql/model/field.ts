@@ -2,7 +2,7 @@ import { attributeSource, attributeValue, type AttributeField } from './attribut
 import { intrinsics, type IntrinsicName } from './intrinsics.js';
 import type { Source } from './source.js';
 import type { Span } from './span.js';
-import type { Value } from './value.js';
+import { nil, type Value } from './value.js';
 
 interface IntrinsicField {
   readonly kind: 'intrinsic';
@@ -23,6 +23,12 @@ export function fieldValue(span: Span, field: Field): Value {
   return field.kind === 'intrinsic' ? intrinsics[field.name].read(span) : attributeValue(span, field);
 }
 
+/** The one value that answers and groups show: of several events or links the first stands for all. */
+export function singleValue(span: Span, field: Field): Value {
+  const value = fieldValue(span, field);
+  return value.type === 'each' ? (value.values[0] ?? nil) : value;
+}
+
 /** Whether a field has no value: intrinsics of text are then empty in comparisons, and equal to nil as well. */
 export function isMissing(field: Field, value: Value): boolean {
   if (value.type === 'nil') return true;
@@ -34,8 +40,10 @@ export function isField(expr: { readonly kind: string }): expr is Field {
   return expr.kind === 'attribute' || expr.kind === 'intrinsic';
 }
 
+export type EntryScope = 'event' | 'link';
+
 /** Which column of entries a field is looked up in: a span has many of each. */
-export function entriesOf(field: Field): 'event' | 'link' | null {
+export function entriesOf(field: Field): EntryScope | null {
   const scope = field.kind === 'attribute' ? field.scope : field.name.split(':')[0];
   return scope === 'event' || scope === 'link' ? scope : null;
 }

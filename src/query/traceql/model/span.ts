@@ -51,11 +51,18 @@ export class AttributeCache {
   }
 }
 
+/** Which events and links of a span are looked at; all of those that it does not name. */
+export interface Focus {
+  readonly event?: readonly AttributeMap[];
+  readonly link?: readonly AttributeMap[];
+}
+
 /** One span under evaluation; JSON columns are parsed when first asked for. */
 export class Span {
   #attributes: AttributeMap | undefined;
   #events: AttributeMap[] | undefined;
   #links: AttributeMap[] | undefined;
+  #focus: Focus = {};
   trace: Trace | null = null;
 
   constructor(
@@ -67,12 +74,24 @@ export class Span {
     return (this.#attributes ??= parseAttributes(this.row.spanAttributes));
   }
 
-  get events(): AttributeMap[] {
-    return (this.#events ??= parseObjects(this.row.events));
+  /** The events that are looked at: all, unless a focus says otherwise. */
+  get events(): readonly AttributeMap[] {
+    return this.#focus.event ?? (this.#events ??= parseObjects(this.row.events));
   }
 
-  get links(): AttributeMap[] {
-    return (this.#links ??= parseObjects(this.row.links));
+  get links(): readonly AttributeMap[] {
+    return this.#focus.link ?? (this.#links ??= parseObjects(this.row.links));
+  }
+
+  /** Reads the span as if it had no other events and links than the focus names. */
+  focused<T>(focus: Focus, read: () => T): T {
+    const before = this.#focus;
+    this.#focus = { ...before, ...focus };
+    try {
+      return read();
+    } finally {
+      this.#focus = before;
+    }
   }
 
   get parent(): Span | null {
@@ -82,11 +101,19 @@ export class Span {
   /** The resource's attribute; its column has the service's name when the attribute is missing. */
   resource(name: string): TypedJson | undefined {
     if (name === 'service.name' && this.row.serviceName !== null) return this.row.serviceName;
-    return this.cache.parse(this.row.resourceAttributes).get(name);
+    return this.resourceAttributes.get(name);
   }
 
   scope(name: string): TypedJson | undefined {
-    return this.cache.parse(this.row.scopeAttributes).get(name);
+    return this.scopeAttributes.get(name);
+  }
+
+  get resourceAttributes(): AttributeMap {
+    return this.cache.parse(this.row.resourceAttributes);
+  }
+
+  get scopeAttributes(): AttributeMap {
+    return this.cache.parse(this.row.scopeAttributes);
   }
 }
 

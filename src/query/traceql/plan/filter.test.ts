@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { testLake } from '../../../../test/support/lake.js';
 import { columnsFor, loadTraces } from '../load/traces.js';
 import { compileExpr, isTrue } from '../exec/evaluate.js';
-import { parseQuery } from '../syntax/parser.js';
+import { parseSpansetQuery } from '../syntax/parser.js';
 import { fieldsOf } from './fields.js';
 import { randomNumbers } from '../../../../test/support/random.js';
 import { filterSql } from './filter.js';
@@ -89,7 +89,7 @@ function expression(depth: number): string {
 /** Some of what is put together compares, say, a name with a number. */
 function isValid(query: string): boolean {
   try {
-    parseQuery(query);
+    parseSpansetQuery(query);
     return true;
   } catch {
     return false;
@@ -106,13 +106,15 @@ describe('filters in SQL', () => {
         const ids = Array.from({ length: 12 }, (_, i) => (i + 1).toString(16).padStart(32, '0'));
         const range = { start: epoch - 1_000_000n, end: epoch + 1_000_000_000n };
         const columns = columnsFor(
-          fieldsOf(parseQuery('{ .a = 1 && instrumentation.a = 1 && event.a = 1 && link.a = 1 }').pipeline),
+          fieldsOf(
+            parseSpansetQuery('{ .a = 1 && instrumentation.a = 1 && event.a = 1 && link.a = 1 }').pipeline,
+          ),
         );
         const traces = await loadTraces(ctx, ids, range, columns);
         assert.equal(traces.flatMap(({ spans }) => spans).length, 60);
         let [exact, matches] = [0, 0];
         for (const query of queries) {
-          const [element] = parseQuery(query).pipeline.elements;
+          const [element] = parseSpansetQuery(query).pipeline.elements;
           assert.equal(element?.kind, 'filter');
           const evaluate = compileExpr(element.condition);
           const expected = traces

@@ -1,10 +1,11 @@
 import { literal } from '../../sql/literal.js';
 import { atLeast, exactly, and, or, type Fragment } from '../../sql/fragment.js';
 import { sqlRegex } from '../../text/re2.js';
-import { fieldSource, isField, type Field } from '../model/field.js';
+import { entriesOf, fieldSource, isField, type EntryScope, type Field } from '../model/field.js';
 import type { Source } from '../model/source.js';
 import type { ComparisonOp, Value } from '../model/value.js';
 import type { FieldExpr } from '../syntax/ast.js';
+import { joinedScopes } from './entries.js';
 
 const everything = exactly('TRUE');
 const nothing = exactly('FALSE');
@@ -13,6 +14,13 @@ const unknown = atLeast('TRUE');
 
 /** The condition of a spanset filter in SQL, as much of it as SQL can say. Never excludes a matching span. */
 export function filterSql(expr: FieldExpr): Fragment {
+  return conditionSql(expr, joinedScopes(expr));
+}
+
+/** `joined`: the scopes whose parts are asked of one and the same event or link, which SQL does not say. */
+type Joined = ReadonlySet<EntryScope>;
+
+function conditionSql(expr: FieldExpr, joined: Joined): Fragment {
   switch (expr.kind) {
     case 'static': {
       const holds = expr.value.type === 'bool' && expr.value.value;
@@ -20,31 +28,31 @@ export function filterSql(expr: FieldExpr): Fragment {
     }
     case 'attribute':
     case 'intrinsic':
-      return comparison(expr, '=', { type: 'bool', value: true });
+      return comparison(expr, '=', { type: 'bool', value: true }, joined);
     case 'exists':
-      return existence(expr);
+      return existence(expr, joined);
     case 'unary':
-      return expr.op === '!' ? negation(expr.operand) : unknown;
+      return expr.op === '!' ? negation(expr.operand, joined) : unknown;
     case 'binary':
-      return binary(expr);
+      return binary(expr, joined);
   }
 }
 
 /** SQL's NOT of NULL is NULL, so an absent attribute must first become false. */
-function negation(operand: FieldExpr): Fragment {
+function negation(operand: FieldExpr, joined: Joined): Fragment {
   if (isField(operand)) {
-    return comparison(operand, '=', { type: 'bool', value: false });
+    return comparison(operand, '=', { type: 'bool', value: false }, joined);
   }
-  const inner = filterSql(operand);
+  const inner = conditionSql(operand, joined);
   return inner.exact ? exactly(`NOT coalesce((${inner.sql}), false)`) : unknown;
 }
 
-function binary(expr: Extract<FieldExpr, { kind: 'binary' }>): Fragment {
+function binary(expr: Extract<FieldExpr, { kind: 'binary' }>, joined: Joined): Fragment {
   const { op, left, right } = expr;
   switch (op) {
     case '&&':
     case '||': {
-      const parts = operands(expr, op).map(filterSql);
+      const parts = operands(expr, op).map((part) => conditionSql(part, joined));
       const sql = (op === '&&' ? and : or)(parts.map((part) => part.sql));
       return parts.every((part) => part.exact) ? exactly(sql) : atLeast(sql);
     }
@@ -56,9 +64,9 @@ function binary(expr: Extract<FieldExpr, { kind: 'binary' }>): Fragment {
     case '^':
       return unknown;
     default:
-      if (isField(left) && right.kind === 'static') return comparison(left, op, right.value);
+      if (isField(left) && right.kind === 'static') return comparison(left, op, right.value, joined);
       if (isField(right) && left.kind === 'static' && op !== '=~' && op !== '!~') {
-        return comparison(right, flipped[op], left.value);
+        return comparison(right, flipped[op], left.value, joined);
       }
       return unknown;
   }
@@ -78,7 +86,7 @@ export function operands(expr: FieldExpr, op: '&&' | '||'): FieldExpr[] {
 
 const flipped = { '=': '=', '!=': '!=', '<': '>', '<=': '>=', '>': '<', '>=': '<=' } as const;
 
-function existence(expr: Extract<FieldExpr, { kind: 'exists' }>): Fragment {
+function existence(expr: Extract<FieldExpr, { kind: 'exists' }>, joined: Joined): Fragment {
   if (!isField(expr.operand)) return unknown;
   const source = fieldSource(expr.operand);
   const not = expr.negated ? 'NOT ' : '';
@@ -93,14 +101,22 @@ function existence(expr: Extract<FieldExpr, { kind: 'exists' }>): Fragment {
       return exactly(`${source.column} IS ${expr.negated ? '' : 'NOT '}NULL`);
     case 'json':
       return exactly(`${not}coalesce(json_type(${source.json}) <> 'NULL', false)`);
-    case 'each':
-      return exactly(`${not}(${some(source.list, `json_type(e) <> 'NULL'`)})`);
+    case 'each': {
+      const sql = `${not}(${some(source.list, `json_type(e) <> 'NULL'`)})`;
+      if (!isJoined(expr.operand, joined)) return exactly(sql);
+      return expr.negated ? unknown : atLeast(sql);
+    }
     case 'none':
       return unknown;
   }
 }
 
-function comparison(field: Field, op: ComparisonOp, value: Value): Fragment {
+function isJoined(field: Field, joined: Joined): boolean {
+  const scope = entriesOf(field);
+  return scope !== null && joined.has(scope);
+}
+
+function comparison(field: Field, op: ComparisonOp, value: Value, joined: Joined): Fragment {
   const root = nestedSetRoot(field, op, value);
   if (root) return root;
   const source = fieldSource(field);
@@ -122,7 +138,7 @@ function comparison(field: Field, op: ComparisonOp, value: Value): Fragment {
     case 'json':
       return jsonSql(source, op, value);
     case 'each':
-      return exactly(
+      return (isJoined(field, joined) ? atLeast : exactly)(
         `${prefilter([source.text], null, op, value)}${some(source.list, scalarOrArray('e', op, value))}`,
       );
     case 'none':

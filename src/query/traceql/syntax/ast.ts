@@ -130,13 +130,41 @@ export type SecondStage =
   | { readonly kind: 'topk' | 'bottomk'; readonly limit: number }
   | { readonly kind: 'filter'; readonly op: '=' | '!=' | '<' | '<=' | '>' | '>='; readonly value: number };
 
-export interface MetricsStage {
+/** A pipeline with a metrics function behind it. */
+export interface MetricsSeries {
+  readonly kind: 'series';
+  readonly pipeline: Pipeline;
   readonly first: MetricsAggregate | MetricsCompare;
   readonly second: readonly SecondStage[];
 }
 
-export interface Query {
-  readonly pipeline: Pipeline;
-  readonly metrics: MetricsStage | null;
+export type MetricsOp = '+' | '-' | '*' | '/';
+
+/** `(metrics) op (metrics)`; one of the sides may be a number. */
+export interface MetricsMath {
+  readonly kind: 'math';
+  readonly op: MetricsOp;
+  readonly left: MetricsExpr;
+  readonly right: MetricsExpr;
+  readonly second: readonly SecondStage[];
+  readonly at: number;
+}
+
+export type MetricsExpr =
+  MetricsSeries | MetricsMath | { readonly kind: 'number'; readonly value: number; readonly at: number };
+
+interface Hinted {
   readonly hints: ReadonlyMap<string, Value>;
 }
+
+export interface SpansetQuery extends Hinted {
+  readonly kind: 'spansets';
+  readonly pipeline: Pipeline;
+}
+
+export interface MetricsQuery extends Hinted {
+  readonly kind: 'metrics';
+  readonly metrics: MetricsSeries | MetricsMath;
+}
+
+export type Query = SpansetQuery | MetricsQuery;

@@ -1,9 +1,9 @@
 import { QueryError } from '../../../lake/query-error.js';
 import { compileRegex } from '../../text/re2.js';
-import { entriesOf, isField, type Field } from '../model/field.js';
+import { isField, type Field } from '../model/field.js';
 import { intrinsics, type Kind } from '../model/intrinsics.js';
 import type { ValueType } from '../model/value.js';
-import type { BinaryOp, FieldExpr, Pipeline, Query, ScalarExpr, SpansetExpr } from './ast.js';
+import type { BinaryOp, FieldExpr, MetricsExpr, Pipeline, Query, ScalarExpr, SpansetExpr } from './ast.js';
 import { syntaxError } from './errors.js';
 
 const kindOfValue: Record<ValueType, Kind> = {
@@ -20,10 +20,24 @@ export function validate(text: string, query: Query): void {
 class Validator {
   constructor(private readonly text: string) {}
 
-  query({ pipeline, metrics }: Query): void {
-    this.#pipeline(pipeline);
-    if (!metrics) return;
-    const { first } = metrics;
+  query(query: Query): void {
+    if (query.kind === 'spansets') this.#pipeline(query.pipeline);
+    else this.#metrics(query.metrics);
+  }
+
+  #metrics(expr: MetricsExpr): void {
+    if (expr.kind === 'number') return;
+    if (expr.kind === 'math') {
+      for (const side of [expr.left, expr.right]) {
+        if (side.kind === 'series' && side.first.kind === 'compare') {
+          this.#fail(side.first.at, 'compare() cannot be an operand');
+        }
+        this.#metrics(side);
+      }
+      return;
+    }
+    this.#pipeline(expr.pipeline);
+    const { first } = expr;
     if (first.kind === 'compare') {
       this.#filter(first.selection.condition);
       return;
@@ -43,7 +57,7 @@ class Validator {
         this.#kind(element.operand);
         if (!refersToSpan(element.operand)) this.#fail(element.at, 'by() must refer to the span');
       } else if (element.kind === 'select') {
-        for (const field of element.fields) this.#singleValued(field, true);
+        for (const field of element.fields) this.#singleValued(field);
       } else if (element.kind !== 'coalesce') this.#spansets(element);
     }
   }
@@ -89,13 +103,9 @@ class Validator {
     if (kind !== 'number' && kind !== 'any') this.#fail(expr.at, `${where} takes a number, not a ${kind}`);
   }
 
-  #singleValued(field: Field, select = false): void {
-    const kind = this.#kind(field);
-    if (kind === 'parent') this.#fail(field.at, 'parent has no value of its own; use parent.<attribute>');
-    const many = entriesOf(field);
-    if (!select && many !== null) {
-      this.#fail(field.at, `grouping by a field of the span's ${many}s is not supported`);
-    }
+  #singleValued(field: Field): void {
+    if (this.#kind(field) !== 'parent') return;
+    this.#fail(field.at, 'parent has no value of its own; use parent.<attribute>');
   }
 
   #kind(expr: FieldExpr): Kind {

@@ -4,5 +4,8 @@ import { positionOf } from '../../text/positions.js';
 /** A mistake in the query text: 400, with the place where it is. */
 export function syntaxError(text: string, at: number, message: string): QueryError {
   const { line, column } = positionOf(text, at);
-  return new QueryError('bad_data', `invalid TraceQL query: line ${line}, col ${column}: ${message}`);
+  return new QueryError(
+    'bad_data',
+    `invalid TraceQL query: parse error at line ${line}, col ${column}: ${message}`,
+  );
 }

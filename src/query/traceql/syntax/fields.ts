@@ -97,6 +97,8 @@ export function parseStatic(cursor: Cursor): Value | null {
 function keyword(text: string): Value | null {
   if (text === 'true' || text === 'false') return { type: 'bool', value: text === 'true' };
   if (text === 'nil') return { type: 'nil' };
+  if (text === 'minInt') return { type: 'int', value: -(2n ** 63n) };
+  if (text === 'maxInt') return { type: 'int', value: 2n ** 63n - 1n };
   const status = (statusNames as readonly string[]).indexOf(text);
   if (status >= 0) return { type: 'status', value: status };
   const kind = (kindNames as readonly string[]).indexOf(text);

@@ -2,8 +2,12 @@ import type { Field } from '../model/field.js';
 import type {
   MetricsAggregate,
   MetricsCompare,
+  MetricsExpr,
   MetricsFunction,
-  MetricsStage,
+  MetricsMath,
+  MetricsOp,
+  MetricsSeries,
+  Pipeline,
   SecondStage,
   SpansetFilter,
 } from './ast.js';
@@ -26,16 +30,115 @@ export function isMetricsFunction(token: Token): boolean {
   return token.type === 'word' && (functions.has(token.text) || token.text === 'compare');
 }
 
+/** How the parser reads what metrics queries are made of. */
+export interface SpansetParsers {
+  readonly pipeline: (cursor: Cursor) => Pipeline;
+  readonly filter: (cursor: Cursor) => SpansetFilter;
+}
+
+/** Whether a metrics function stands within parentheses: then the query is arithmetic of metrics, or one of them in parentheses. */
+export function isMetricsMath(cursor: Cursor): boolean {
+  let depth = 0;
+  for (let ahead = 0; cursor.peek(ahead).type !== 'end'; ahead++) {
+    const token = cursor.peek(ahead);
+    if (token.type !== 'operator') continue;
+    if (token.text === '(') depth++;
+    else if (token.text === ')') depth--;
+    else if (token.text === '|' && depth > 0 && isMetricsFunction(cursor.peek(ahead + 1))) return true;
+  }
+  return false;
+}
+
+const strengths: Record<MetricsOp, number> = { '+': 1, '-': 1, '*': 2, '/': 2 };
+
+/** `(metrics) op (metrics)` with what ranks and filters the result. */
+export function parseMetricsMath(cursor: Cursor, parsers: SpansetParsers): MetricsSeries | MetricsMath {
+  const { at } = cursor.token;
+  const expr = parseTerms(cursor, parsers, 0);
+  if (expr.kind === 'number') throw cursor.fail('arithmetic needs a metrics query in parentheses', at);
+  return { ...expr, second: [...expr.second, ...parseSecond(cursor)] };
+}
+
+function parseTerms(cursor: Cursor, parsers: SpansetParsers, weakest: number): MetricsExpr {
+  let left = parseTerm(cursor, parsers);
+  for (;;) {
+    const { token } = cursor;
+    const strength =
+      token.type === 'operator' && token.text in strengths ? strengths[token.text as MetricsOp] : 0;
+    if (strength <= weakest) return left;
+    cursor.next();
+    const right = parseTerms(cursor, parsers, strength);
+    const op = token.text as MetricsOp;
+    if (left.kind === 'number' && right.kind === 'number') {
+      left = { kind: 'number', value: calculate(op, left.value, right.value), at: left.at };
+    } else left = { kind: 'math', op, left, right, second: [], at: token.at };
+  }
+}
+
+/** Arithmetic on two samples; divided by 0 there is none. */
+export function calculate(op: MetricsOp, left: number, right: number): number {
+  switch (op) {
+    case '+':
+      return left + right;
+    case '-':
+      return left - right;
+    case '*':
+      return left * right;
+    case '/':
+      return right === 0 ? NaN : left / right;
+  }
+}
+
+function parseTerm(cursor: Cursor, parsers: SpansetParsers): MetricsExpr {
+  const { at } = cursor.token;
+  if (!cursor.take('(')) {
+    const minus = cursor.take('-');
+    const token = cursor.next();
+    if (token.type !== 'int' && token.type !== 'float') {
+      throw cursor.fail('expected a metrics query in parentheses, or a number', token.at);
+    }
+    return { kind: 'number', value: (minus ? -1 : 1) * Number(token.value), at };
+  }
+  const inner = cursor.nested(() => {
+    if (endsInMetrics(cursor)) {
+      const pipeline = parsers.pipeline(cursor);
+      if (!cursor.take('|')) throw cursor.unexpected('expected | and a metrics function');
+      return parseMetrics(cursor, pipeline, parsers);
+    }
+    const terms = parseTerms(cursor, parsers, 0);
+    return terms.kind === 'number' ? terms : { ...terms, second: [...terms.second, ...parseSecond(cursor)] };
+  });
+  cursor.expect(')');
+  return inner;
+}
+
+/** Whether the metrics function of these parentheses stands in them and not in further ones. */
+function endsInMetrics(cursor: Cursor): boolean {
+  let depth = 0;
+  for (let ahead = 0; cursor.peek(ahead).type !== 'end' && depth >= 0; ahead++) {
+    const token = cursor.peek(ahead);
+    if (token.type !== 'operator') continue;
+    if (token.text === '(') depth++;
+    else if (token.text === ')') depth--;
+    else if (token.text === '|' && depth === 0 && isMetricsFunction(cursor.peek(ahead + 1))) return true;
+  }
+  return false;
+}
+
 /** The part of a metrics query after its pipeline. */
-export function parseMetrics(cursor: Cursor, parseFilter: (cursor: Cursor) => SpansetFilter): MetricsStage {
-  const first = cursor.at('compare') ? parseCompare(cursor, parseFilter) : parseAggregate(cursor);
+export function parseMetrics(cursor: Cursor, pipeline: Pipeline, parsers: SpansetParsers): MetricsSeries {
+  const first = cursor.at('compare') ? parseCompare(cursor, parsers.filter) : parseAggregate(cursor);
+  return { kind: 'series', pipeline, first, second: parseSecond(cursor) };
+}
+
+function parseSecond(cursor: Cursor): SecondStage[] {
   const second: SecondStage[] = [];
   for (;;) {
     if (cursor.take('|')) second.push(parseRanking(cursor));
     else if (['=', '!=', '<', '<=', '>', '>='].some((op) => cursor.at(op))) {
       const op = cursor.next().text as '=';
       second.push({ kind: 'filter', op, value: parseNumber(cursor) });
-    } else return { first, second };
+    } else return second;
   }
 }
 

@@ -5,11 +5,11 @@ import { QueryError } from '../../../lake/query-error.js';
 import type { FieldExpr } from './ast.js';
 import { exprText } from './print.js';
 import { parseDuration } from './lexer.js';
-import { parseFieldName, parseQuery } from './parser.js';
+import { parseFieldName, parseQuery, parseSpansetQuery } from './parser.js';
 import { filterSql } from '../plan/filter.js';
 
 function condition(text: string): FieldExpr {
-  const [element] = parseQuery(text).pipeline.elements;
+  const [element] = parseSpansetQuery(text).pipeline.elements;
   assert.equal(element?.kind, 'filter');
   return element.condition;
 }
@@ -59,6 +59,13 @@ describe('TraceQL parser', () => {
     '{} | quantile_over_time(duration, .5, 0.9, 1) by(span.x) > 1.5',
     '{} | histogram_over_time(duration)',
     '{} | compare({ status = error }, 10, 1, 2)',
+    '({} | rate())',
+    '(({} | rate()))',
+    '({ status = error } | rate()) / ({} | rate()) > 0.5 | topk(3) with(sample=true)',
+    '100 * (({ .a } | rate() by(.b) | topk(2)) - -2 / ({ .c } | count() > 1 | rate()))',
+    '({ .a } && ({ .b } | count() > 1)) | rate()',
+    '{ .a = minInt || .a = maxInt }',
+    '{} | rate() by(event:name, link.x)',
     '{ nestedSetParent<0 && true && status=error } | rate()  with(sample=true)',
   ];
   for (const text of valid) it(`accepts ${text}`, () => void parseQuery(text));
@@ -91,7 +98,13 @@ describe('TraceQL parser', () => {
     ['{} | by(1)', /by\(\) must refer to the span/],
     ['3 = 2', /must hold an aggregate/],
     ['{} | quantile_over_time(duration, 2)', /between 0 and 1/],
-    ['{} | rate() by(event.x)', /grouping by a field of the span's events/],
+    ['{} | rate() by(parent)', /parent has no value of its own/],
+    ['({} | rate()) / {}', /expected a metrics query in parentheses, or a number/],
+    ['({} | rate()) % 2', /unexpected %/],
+    ['({} | rate()) + ({})', /expected a metrics query in parentheses, or a number/],
+    ['({} | compare({ status = error })) / ({} | rate())', /compare\(\) cannot be an operand/],
+    ['({} | rate()', /expected "\)"/],
+    ['({} | rate()) * 10s', /or a number/],
     ['{} | rate() | { .a }', /expected topk or bottomk/],
     ['{} | rate() | topk(0)', /whole number above 0/],
     [`{ ${'('.repeat(200)}.a${')'.repeat(200)} }`, /more than 100 levels of nesting/],

@@ -1,6 +1,8 @@
+import { QueryError } from '../../../lake/query-error.js';
 import type { ArithmeticOp, Value } from '../model/value.js';
 import type {
   AggregateOp,
+  MetricsQuery,
   Pipeline,
   PipelineElement,
   Query,
@@ -8,10 +10,17 @@ import type {
   ScalarFilter,
   SpansetExpr,
   SpansetOperation,
+  SpansetQuery,
 } from './ast.js';
 import { Cursor } from './cursor.js';
 import { negate, parseField, parseFieldExpr, parseStatic } from './fields.js';
-import { isMetricsFunction, parseFieldList, parseMetrics } from './metrics.js';
+import {
+  isMetricsFunction,
+  isMetricsMath,
+  parseFieldList,
+  parseMetrics,
+  parseMetricsMath,
+} from './metrics.js';
 import { validate } from './check.js';
 
 const aggregates: ReadonlySet<string> = new Set<AggregateOp>(['count', 'avg', 'max', 'min', 'sum']);
@@ -30,13 +39,34 @@ const scalarPower: Record<ArithmeticOp, number> = { '+': 1, '-': 1, '*': 2, '/':
 export function parseQuery(text: string): Query {
   const cursor = new Cursor(text);
   if (cursor.done) throw cursor.fail('the query is empty');
-  const pipeline = parsePipeline(cursor);
-  const metrics = cursor.take('|') ? parseMetrics(cursor, parseFilter) : null;
+  const body = parseBody(cursor);
   const hints = parseHints(cursor);
   if (!cursor.done) throw cursor.unexpected();
-  const query: Query = { pipeline, metrics, hints };
+  const query: Query = { ...body, hints };
   validate(text, query);
   return query;
+}
+
+/** As `parseQuery`, of a query that finds spans. */
+export function parseSpansetQuery(text: string): SpansetQuery {
+  const query = parseQuery(text);
+  if (query.kind === 'spansets') return query;
+  throw new QueryError('bad_data', 'this is a metrics query; send it to /api/metrics/query_range');
+}
+
+/** As `parseQuery`, of a query that gives series. */
+export function parseMetricsQuery(text: string): MetricsQuery {
+  const query = parseQuery(text);
+  if (query.kind === 'metrics') return query;
+  throw new QueryError('bad_data', 'this is no metrics query: it needs a function such as | rate()');
+}
+
+function parseBody(cursor: Cursor): Omit<SpansetQuery, 'hints'> | Omit<MetricsQuery, 'hints'> {
+  const parsers = { pipeline: parsePipeline, filter: parseFilter };
+  if (isMetricsMath(cursor)) return { kind: 'metrics', metrics: parseMetricsMath(cursor, parsers) };
+  const pipeline = parsePipeline(cursor);
+  if (!cursor.take('|')) return { kind: 'spansets', pipeline };
+  return { kind: 'metrics', metrics: parseMetrics(cursor, pipeline, parsers) };
 }
 
 /** Stops before `| rate()` and the like, which only the outermost pipeline may have. */
