@@ -38,7 +38,7 @@ function form(options: MetricsOptions): SeriesForm<TempoSeries> {
     list: 'samples',
     sample: (ms, value) =>
       instant
-        ? JSON.stringify(value)
+        ? JSON.stringify(Number.isNaN(value) ? 0 : value)
         : `{"timestampMs":"${Math.floor(ms)}","value":${JSON.stringify(value)}}`,
     ...(instant && { single: 'value' }),
     tail: (series) => {
