@@ -95,7 +95,7 @@ export function labelsOf(shown: readonly Label[]): Labels {
 }
 
 /** In the order of their labels, those without any sample left out. */
-export function inOrder(series: readonly MetricSeries[]): MetricSeries[] {
+function inOrder(series: readonly MetricSeries[]): MetricSeries[] {
   return series
     .filter((one) => one.empty === true || anyPresent(one))
     .sort((a, b) => byLabels(a.shown, b.shown));
