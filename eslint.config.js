@@ -6,7 +6,7 @@ export default tseslint.config(
   { ignores: ['.cache/**', 'dist/**', 'dist-*/**', 'node_modules/**', 'canardstack-data/**'] },
   js.configs.recommended,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.{ts,tsx}'],
     extends: [...tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {

@@ -7,6 +7,7 @@ import { test } from './test.mjs';
 const usage = `usage: ./run <command>
 
   start [flags]   set up what is missing, build, and run the server (flags of \`canardstack serve\`)
+  demo [flags]    the same with a small shop's telemetry to look at (flags of \`canardstack demo\`)
   test [options]  set up what is missing, build, and run the tests
       NAME...         only test files whose path contains one of these
       --list          print the files and stop
@@ -19,6 +20,7 @@ const usage = `usage: ./run <command>
 const [command, ...args] = process.argv.slice(2);
 const commands = {
   start: () => start(['serve', ...args]),
+  demo: () => start(['demo', ...args]),
   cli: () => start(args),
   test: () => test(args),
   check: () => check(),

@@ -87,9 +87,9 @@ export async function modules() {
 
 const sourceFolders = ['src', 'test', 'bench', 'drill'];
 
-function newestSource() {
+function newestSource(folders) {
   let newest = 0;
-  for (const folder of sourceFolders) {
+  for (const folder of folders) {
     if (!existsSync(join(root, folder))) continue;
     for (const entry of readdirSync(join(root, folder), { recursive: true, withFileTypes: true })) {
       newest = Math.max(newest, statSync(join(entry.parentPath ?? entry.path, entry.name)).mtimeMs);
@@ -105,7 +105,7 @@ function newestSource() {
 function prune() {
   const dist = join(root, 'dist');
   for (const entry of readdirSync(dist, { recursive: true })) {
-    if (!entry.endsWith('.js')) continue;
+    if (!entry.endsWith('.js') || entry.startsWith('ui')) continue;
     const source = join(root, entry.replace(/\.js$/, '.ts'));
     if (existsSync(source)) continue;
     rmSync(join(dist, entry));
@@ -115,12 +115,20 @@ function prune() {
 
 async function build({ always = false } = {}) {
   const info = join(root, 'dist', '.tsbuildinfo');
-  if (!always && existsSync(info) && statSync(info).mtimeMs > newestSource()) return;
+  if (!always && existsSync(info) && statSync(info).mtimeMs > newestSource(sourceFolders)) return;
   console.error('building');
   await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.']);
   prune();
   // tsc leaves the file alone when nothing it emits changed.
   utimesSync(info, new Date(), new Date());
+}
+
+async function buildUi({ always = false } = {}) {
+  const page = join(root, 'dist', 'ui', 'index.html');
+  if (!always && existsSync(page) && statSync(page).mtimeMs > newestSource(['ui'])) return;
+  console.error('building the web pages');
+  const vite = join(root, 'node_modules/vite/bin/vite.js');
+  await run(process.execPath, [vite, 'build', '--config', 'ui/vite.config.mjs', '--logLevel', 'warn']);
 }
 
 async function duckdbExtensions(names = extensions) {
@@ -211,6 +219,20 @@ async function javaClients() {
   return { path: folder };
 }
 
+/** A browser that plays the pages' reader; its path, or the reason why there is none. */
+function chromium() {
+  const candidates = [
+    process.env['CHROMIUM'],
+    '/usr/bin/chromium',
+    '/usr/bin/chromium-browser',
+    '/usr/bin/google-chrome',
+  ];
+  const path = candidates.find((candidate) => candidate && existsSync(candidate));
+  return path
+    ? { path }
+    : { reason: 'no Chromium is installed (Debian: apt-get install chromium; CHROMIUM names one)' };
+}
+
 /** A virtual environment with `pythonPackages`; its path, or the reason why it can't be made. */
 async function pythonVenv() {
   const venv = join(root, '.cache', 'venv');
@@ -233,11 +255,13 @@ async function pythonVenv() {
 export async function setUp({ forTests = false, alwaysBuild = false }) {
   await modules();
   await build({ always: alwaysBuild });
+  await buildUi({ always: alwaysBuild });
   await duckdbExtensions(forTests ? [...extensions, ...testExtensions] : extensions);
   const tools = {};
   if (!forTests) return tools;
   for (const name of Object.keys(goTools)) tools[name] = await goTool(name);
   for (const name of Object.keys(goClients)) tools[name] = await goClient(name);
+  tools.chromium = chromium();
   tools.java_clients = await javaClients();
   tools.python_venv = await pythonVenv();
   return tools;

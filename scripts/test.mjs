@@ -8,6 +8,9 @@ import { extensionDir, root, setUp } from './setup.mjs';
 /** Bound of one test file, so that a hang ends the run. */
 const fileTimeoutMs = 420_000;
 
+/** Without these a machine without root can run the rest: their tests are skipped, and said to be. */
+const optional = new Set(['chromium']);
+
 function testFiles(names) {
   const all = readdirSync(join(root, 'dist'), { recursive: true })
     .filter((file) => file.endsWith('.test.js'))
@@ -61,7 +64,8 @@ export async function test(args) {
     env[`${name.toUpperCase()}_MISSING`] = reason ?? '';
     if (path === undefined) {
       console.error(`${name}: ${reason}`);
-      if (process.env['CI'] === 'true') return fail(`CI must run the tests that need ${name}`);
+      if (process.env['CI'] === 'true' && !optional.has(name))
+        return fail(`CI must run the tests that need ${name}`);
     }
   }
   if (files.length === 0) return fail(`no test file matches ${positionals.join(' ') || 'dist/**/*.test.js'}`);

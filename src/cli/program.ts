@@ -146,6 +146,29 @@ ${more}`,
       `\nExamples:\n  canardstack top\n  canardstack top --plain --interval 10 --count 6\n\nOn a terminal, q or Ctrl-C quits.\n${more}`,
     );
 
+  define('demo', "Send a small shop's telemetry to look at: the last hours, then live.", demoCommand)
+    .option(
+      '--url <url>',
+      'the server to send to (default: the configured bind, started when none answers there)',
+    )
+    .addOption(new Option('--hours <n>', 'how far back it begins').default(6).argParser(positive))
+    .addOption(new Option('--rate <n>', "visitors' requests a second").default(1).argParser(positive))
+    .addOption(
+      new Option('--seed <n>', 'another shop for another number').default(1).argParser(positiveInteger),
+    )
+    .option('--once', 'end after the past')
+    .addHelpText(
+      'after',
+      `
+It has a slow query and a failing payment to find. A server that it starts itself keeps its data in ./canardstack-demo
+unless --data-dir is given.
+
+Examples:
+  canardstack demo
+  canardstack demo --url http://telemetry.example:4318 --hours 24 --once
+${more}`,
+    );
+
   define('sql', 'Run read-only SQL on the lake.', sqlCommand)
     .argument('<statement>', 'the SQL text, or - to read it from standard input')
     .addOption(
@@ -291,6 +314,19 @@ async function topCommand(options: CommandOptions): Promise<number> {
     ...(process.stdin.isTTY ? { input: process.stdin } : {}),
   });
   return 0;
+}
+
+async function demoCommand(options: CommandOptions): Promise<number> {
+  const { config, sources } = loadConfig(options);
+  const url = typeof options['url'] === 'string' ? (await clientOf(options, config)).url : null;
+  const { runDemo } = await import('./demo-command.js');
+  return await runDemo(config, sources, {
+    url,
+    historyHours: Number(options['hours']),
+    rate: Number(options['rate']),
+    once: options['once'] === true,
+    seed: Number(options['seed']),
+  });
 }
 
 async function sqlCommand(options: CommandOptions, [given = '']: readonly string[]): Promise<number> {

@@ -136,6 +136,7 @@ async function open(
     telemetry,
     tls,
     ready,
+    ui: config.role !== 'ingest',
     ingest: otlp ? [otlpHttp(otlp)] : [],
     query:
       config.role === 'ingest'

@@ -68,25 +68,37 @@ function denied(result: Exclude<KeyCheckResult, 'ok'>): HttpError {
   return new HttpError(401, 'unauthenticated', deniedMessage(result), { 'www-authenticate': 'Bearer' });
 }
 
+/** Whether a request that brings no key may pass all the same; throws an HttpError when it must not. */
+export type SessionCheck = (request: FastifyRequest) => boolean;
+
 type Hook = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void;
 
 /** An onRequest hook: throws a 401 HttpError, which the scope's error handler puts in its protocol's form. */
-export function requireKey(check: KeyCheck): Hook {
-  return (request, _reply, done) => {
-    const result = check(requestCredentials(request));
-    done(result === 'ok' ? undefined : denied(result));
-  };
+export function requireKey(check: KeyCheck, session?: SessionCheck): Hook {
+  return (request, _reply, done) => done(refusal(request, check, session) ?? undefined);
+}
+
+function refusal(request: FastifyRequest, check: KeyCheck, session?: SessionCheck): HttpError | null {
+  const result = check(requestCredentials(request));
+  if (result === 'ok') return null;
+  try {
+    if (result === 'missing' && session?.(request)) return null;
+  } catch (error) {
+    if (error instanceof HttpError) return error;
+    throw error;
+  }
+  return denied(result);
 }
 
 /**
  * The same, but answers by itself in the form that Prometheus's clients read (Loki's and Tempo's show it too),
  * so that it does not depend on what each query API does with foreign errors.
  */
-export function requireQueryKey(check: KeyCheck): Hook {
+export function requireQueryKey(check: KeyCheck, session?: SessionCheck): Hook {
   return (request, reply, done) => {
-    const result = check(requestCredentials(request));
-    if (result === 'ok') return done();
-    const { statusCode, code, message, headers } = denied(result);
+    const refused = refusal(request, check, session);
+    if (refused === null) return done();
+    const { statusCode, code, message, headers } = refused;
     void reply.code(statusCode).headers(headers).send({ status: 'error', errorType: code, error: message });
   };
 }

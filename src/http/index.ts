@@ -1,5 +1,5 @@
 import type { Server as HttpsServer } from 'node:https';
-import Fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyRequest } from 'fastify';
 import type { Config } from '../config/settings.js';
 import { Gauge, type Telemetry } from '../telemetry/index.js';
 import { keyCheck, requireKey, requireQueryKey } from './auth.js';
@@ -9,6 +9,7 @@ import { allowOrigins } from './cors.js';
 import { errorHandler, notFound } from './errors.js';
 import { refuseForeignPages } from './foreign.js';
 import { mountProbes, type Readiness } from './probes.js';
+import { mountUi, Sessions } from './ui/index.js';
 import type { TlsFiles } from '../config/tls-files.js';
 
 export { keyCheck } from './auth.js';
@@ -40,6 +41,8 @@ export interface HttpAppOptions {
   readonly query?: readonly FastifyPluginAsync[];
   readonly admin?: readonly FastifyPluginAsync[];
   readonly timeouts?: Partial<HttpTimeouts>;
+  /** Serves the web pages, whose sessions then stand for keys of queries and administration. */
+  readonly ui?: boolean;
 }
 
 const defaults: HttpTimeouts = { headersMs: 15_000, requestMs: 120_000, keepAliveMs: 75_000, checkMs: 5000 };
@@ -66,18 +69,28 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   connectionGauge(app, telemetry);
 
   const key = keyCheck(config.apiKey);
-  mountProbes(app, telemetry, options.ready, keyCheck(config.apiKey, config.apiKey && config.adminApiKey));
+  const sessions = new Sessions(config);
+  const session = (role: 'query' | 'admin') => (request: FastifyRequest) => sessions.allows(request, role);
+  const metricsKey = keyCheck(config.apiKey, config.apiKey && config.adminApiKey);
+  mountProbes(app, telemetry, options.ready, metricsKey, session('query'));
+  if (options.ui) await mountUi(app, sessions, telemetry);
   await mount(app, options.ingest, config.corsAllowedOrigins, requireKey(key));
   const trusted = config.apiKey !== undefined || config.allowUnauthenticated === true;
   const open = !trusted && isLoopback(parseBind(config.bind).host);
-  await mount(app, options.query, undefined, ...(open ? [refuseForeignPages] : []), requireQueryKey(key));
+  await mount(
+    app,
+    options.query,
+    undefined,
+    ...(open ? [refuseForeignPages] : []),
+    requireQueryKey(key, session('query')),
+  );
   const adminOpen = open && config.adminApiKey === undefined;
   await mount(
     app,
     options.admin,
     undefined,
     ...(adminOpen ? [refuseForeignPages] : []),
-    requireKey(keyCheck(config.adminApiKey ?? config.apiKey)),
+    requireKey(keyCheck(config.adminApiKey ?? config.apiKey), session('admin')),
   );
   return app;
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Telemetry } from '../telemetry/index.js';
 import { within } from '../timeout/index.js';
-import { requireKey, type KeyCheck } from './auth.js';
+import { requireKey, type KeyCheck, type SessionCheck } from './auth.js';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -15,6 +15,7 @@ export function mountProbes(
   telemetry: Telemetry,
   ready: () => Promise<Readiness>,
   metricsCheck: KeyCheck,
+  session?: SessionCheck,
   readyTimeoutMs = 5000,
 ): void {
   app.get('/healthz', (_request, reply) => reply.header('cache-control', 'no-store').send({ status: 'ok' }));
@@ -40,7 +41,7 @@ export function mountProbes(
   // Loki's and Tempo's.
   readyText('/ready', 'ready\n');
 
-  app.get('/metrics', { onRequest: requireKey(metricsCheck) }, async (_request, reply) => {
+  app.get('/metrics', { onRequest: requireKey(metricsCheck, session) }, async (_request, reply) => {
     return reply.type(telemetry.registry.contentType).send(await telemetry.registry.metrics());
   });
 }

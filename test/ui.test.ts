@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { noBrowser, openBrowser, seriousFindings } from './support/browser.js';
+import { eventually, startServer, type TestServer } from './support/server.js';
+
+const main = fileURLToPath(new URL('../src/cli/bin.cjs', import.meta.url));
+const log = (body: string, service = 'hello') => ({
+  resourceLogs: [
+    {
+      resource: { attributes: [{ key: 'service.name', value: { stringValue: service } }] },
+      scopeLogs: [
+        {
+          logRecords: [
+            {
+              timeUnixNano: `${Date.now()}000000`,
+              severityNumber: 17,
+              severityText: 'ERROR',
+              body: { stringValue: body },
+            },
+          ],
+        },
+      ],
+    },
+  ],
+});
+
+async function send(url: string, path: string, body: object, headers = {}): Promise<void> {
+  const response = await fetch(url + path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+  assert.equal(response.status, 200, await response.text());
+}
+
+describe('the web pages', { skip: noBrowser }, () => {
+  let server: TestServer;
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  /** What the browser complained of: the content policy, faults of scripts. */
+  const complaints: string[] = [];
+
+  before(async () => {
+    [server, browser] = await Promise.all([
+      startServer({ env: { CANARDSTACK_SEAL_INTERVAL_MS: '200' } }),
+      openBrowser(),
+    ]);
+    context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+    context.setDefaultTimeout(20_000);
+    page = await context.newPage();
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+    });
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  const shows = (text: string | RegExp) => page.getByText(text).first().waitFor();
+  const open = (path: string) => page.goto(server.url + path);
+
+  it('say how to send something while the lake is empty, and show the first record when it comes', async () => {
+    await open('/');
+    await page.getByRole('heading', { name: 'Send something' }).waitFor();
+    await shows(`OTEL_EXPORTER_OTLP_ENDPOINT=${server.url}`);
+    assert.deepEqual(await seriousFindings(page), []);
+    const hostile = '<img src=x onerror="document.title=\'owned\'"><script>document.title="owned"</script>';
+    await send(server.url, '/v1/logs', log(hostile));
+    await shows(hostile);
+    assert.equal(await page.locator('main img').count(), 0);
+    assert.equal(await page.title(), 'canardstack');
+  });
+
+  it('show the failing service of the demo first, and its errors', async () => {
+    await promisify(execFile)(process.execPath, [
+      ...[main, 'demo', '--url', server.url, '--once', '--hours', '1', '--rate', '0.6'],
+    ]);
+    const now = Math.ceil(Date.now() / 1000);
+    const mails = `q=${encodeURIComponent('{ name = "process orders" }')}&start=${now - 600}&end=${now}`;
+    await eventually(async () => {
+      const found = (await (await fetch(`${server.url}/api/search?${mails}`)).json()) as {
+        traces?: unknown[];
+      };
+      return found.traces?.length ? true : undefined;
+    });
+    await open('/');
+    await shows('charge failed: NordBank did not answer within 3000 ms');
+    await page.getByRole('row', { name: /^payment/ }).waitFor();
+    const services = await page.getByRole('rowheader').allTextContents();
+    assert.deepEqual(services.slice(0, 2).sort(), ['checkout', 'payment']);
+    assert.ok(services.includes('mailer'), services.join());
+    assert.deepEqual(await seriousFindings(page), []);
+  });
+
+  it('keep the time range in the address', async () => {
+    await page.getByRole('button', { name: 'Time range' }).or(page.getByTitle('Time range')).first().click();
+    await page.getByRole('button', { name: 'last 3 hours' }).click();
+    assert.equal(new URL(page.url()).searchParams.get('from'), 'now-3h');
+    await page.goBack();
+    assert.equal(new URL(page.url()).searchParams.get('from'), null);
+    await page.keyboard.press('?');
+    await page.getByRole('heading', { name: 'Keyboard' }).waitFor();
+    await page.keyboard.press('Escape');
+  });
+
+  it('break no rule of their content policy and have no fault', () => {
+    assert.deepEqual(complaints, []);
+  });
+});
+
+describe('the files of the web pages', { skip: noBrowser }, () => {
+  let server: TestServer;
+  const keys = { CANARDSTACK_API_KEY: 'reader-key', CANARDSTACK_ADMIN_API_KEY: 'admin-key' };
+  before(async () => {
+    server = await startServer({ env: keys });
+  });
+  after(async () => {
+    await server?.stop();
+  });
+  const get = (path: string, headers: Record<string, string> = {}) => fetch(server.url + path, { headers });
+
+  it('are compressed, cached by their names, and under a strict policy', async () => {
+    const index = await get('/', { 'accept-encoding': 'br' });
+    assert.equal(index.headers.get('content-encoding'), 'br');
+    assert.equal(index.headers.get('cache-control'), 'no-cache');
+    assert.match(
+      index.headers.get('content-security-policy') ?? '',
+      /default-src 'none'; script-src 'self';/,
+    );
+    const html = await index.text();
+    assert.equal(
+      (await get('/', { 'if-none-match': index.headers.get('etag') ?? '', 'accept-encoding': 'br' })).status,
+      304,
+    );
+    const [script = ''] = /\/ui\/assets\/[^"]+\.js/.exec(html) ?? [];
+    const asset = await get(script, { 'accept-encoding': 'gzip, br;q=0' });
+    assert.equal(asset.headers.get('content-encoding'), 'gzip');
+    assert.match(asset.headers.get('cache-control') ?? '', /immutable/);
+    assert.equal(await (await get('/ui/logs', { 'accept-encoding': 'identity' })).text(), html);
+    assert.deepEqual(
+      [(await get('/ui/assets/no.js')).status, (await get('/ui/../package.json')).status],
+      [404, 404],
+    );
+    assert.deepEqual(
+      ((await (await get('/nothing')).json()) as { error: { code: string } }).error.code,
+      'not_found',
+    );
+  });
+
+  it('need a session, or a key, for telemetry; a session needs its token for a change', async () => {
+    const query = '/loki/api/v1/labels';
+    const admin = { method: 'POST', body: JSON.stringify({ sql: 'SELECT 1' }) };
+    const json = { 'content-type': 'application/json' };
+    const signIn = (key: string, headers = {}) =>
+      fetch(`${server.url}/ui/session`, {
+        method: 'POST',
+        headers: { ...json, ...headers },
+        body: JSON.stringify({ key }),
+      });
+    assert.equal((await get(query)).status, 401);
+    assert.equal((await signIn('reader-key', { 'sec-fetch-site': 'cross-site' })).status, 403);
+
+    const reader = await signIn('reader-key');
+    const set = reader.headers.get('set-cookie') ?? '';
+    assert.match(set, /^canardstack_session=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200$/);
+    const cookie = { cookie: set.split(';', 1)[0] ?? '' };
+    assert.equal((await get(query, cookie)).status, 200);
+    assert.equal((await get('/metrics', cookie)).status, 200);
+    assert.equal((await get('/api/admin/config', cookie)).status, 401);
+    const { csrf } = (await reader.json()) as { csrf: string };
+    assert.equal(
+      (await fetch(`${server.url}/v1/logs`, { ...admin, headers: { ...json, ...cookie } })).status,
+      401,
+    );
+
+    const asAdmin = await signIn('admin-key');
+    const adminCookie = { cookie: (asAdmin.headers.get('set-cookie') ?? '').split(';', 1)[0] ?? '' };
+    const token = ((await asAdmin.json()) as { csrf: string }).csrf;
+    const ask = (headers: Record<string, string>) =>
+      fetch(`${server.url}/api/admin/sql`, { ...admin, headers: { ...json, ...adminCookie, ...headers } });
+    assert.equal((await ask({})).status, 403);
+    assert.equal((await ask({ 'x-canardstack-csrf': csrf })).status, 403);
+    assert.equal((await ask({ 'x-canardstack-csrf': token, 'sec-fetch-site': 'cross-site' })).status, 403);
+    assert.equal((await ask({ 'x-canardstack-csrf': token })).status, 200);
+
+    const out = { method: 'DELETE', headers: { ...adminCookie, 'x-canardstack-csrf': token } };
+    assert.equal((await fetch(`${server.url}/ui/session`, out)).status, 200);
+    assert.equal((await get('/api/admin/config', adminCookie)).status, 401);
+  });
+
+  it('take only so many wrong keys from an address', async () => {
+    const statuses: number[] = [];
+    for (let i = 0; i < 11; i++) {
+      const response = await fetch(`${server.url}/ui/session`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ key: `wrong-${i}` }),
+      });
+      statuses.push(response.status);
+    }
+    assert.deepEqual(statuses, [...Array<number>(10).fill(401), 429]);
+    assert.match(await server.logs(), /"outcome":"wrong_key".*"sign-in"/);
+    assert.doesNotMatch(await server.logs(), /wrong-3|reader-key/);
+  });
+});

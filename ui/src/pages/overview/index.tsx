@@ -1,0 +1,224 @@
+import { useEffect, useState } from 'preact/hooks';
+import { useQuery, type QueryState } from '../../api/use-query';
+import { Sparkline } from '../../charts/sparkline';
+import { Link } from '../../app/link';
+import { linkTo } from '../../app/location';
+import { setRange, useRange } from '../../app/range';
+import { useAccess } from '../../app/session';
+import { Empty, Shown } from '../../app/states';
+import { formatTime } from '../../app/time';
+import { formatAgo, formatNumber, formatPercent, formatSeconds } from '../../format/numbers';
+import { grouped, loadErrors, type Errors } from './errors';
+import { SendSomething } from './send-something';
+import { loadServices, type Service } from './services';
+import { loadSignals, recordsTaken, type Signals } from './signals';
+import '../../style/overview.css';
+
+const waitMs = 2000;
+
+/** What came in, which services there are and how they do, and what went wrong last. */
+export default function Overview() {
+  const range = useRange();
+  const { session } = useAccess();
+  const key = `${range.startMs}-${range.endMs}`;
+  const signals = useQuery(key, (signal) => loadSignals(range, signal));
+  const services = useQuery(key, (signal) => loadServices(range, signal));
+  const errors = useQuery(key, (signal) => loadErrors(range, signal));
+  const empty =
+    signals.data !== undefined && services.data !== undefined && isEmpty(signals.data, services.data);
+  const taken = useTaken(empty, range.refresh);
+  if (empty && taken === 0) return <SendSomething keyed={session.keyNeeded.query} />;
+  return (
+    <>
+      <h1 class="visually-hidden">Overview</h1>
+      {empty && (
+        <Empty>
+          <p>Nothing in this time range.</p>
+          <button type="button" onClick={() => setRange('now-24h', 'now')}>
+            Look at the last 24 hours
+          </button>
+        </Empty>
+      )}
+      <SignalCards signals={signals} seconds={(range.endMs - range.startMs) / 1000} />
+      <section class="card" aria-labelledby="services">
+        <h2 id="services">Services</h2>
+        <Shown query={services} what="Reading spans">
+          {(data) => <Services services={data} />}
+        </Shown>
+      </section>
+      <section class="card" aria-labelledby="errors">
+        <h2 id="errors">Newest errors</h2>
+        <Shown query={errors} what="Looking for errors">
+          {(data) => <NewestErrors errors={data} />}
+        </Shown>
+      </section>
+    </>
+  );
+}
+
+function isEmpty(signals: Signals, services: readonly Service[]): boolean {
+  const none = (values: readonly number[]) => values.every((value) => value === 0);
+  return none(signals.logs) && services.length === 0 && signals.metricNames === 0;
+}
+
+/** While nothing is to be seen: how many records the server has taken; looks again when there are more. */
+function useTaken(empty: boolean, refresh: () => void): number | null {
+  const [tick, setTick] = useState(0);
+  const taken = useQuery(empty ? `taken ${tick}` : null, recordsTaken);
+  const count =
+    taken.data === undefined ? null : [...taken.data.values()].reduce((sum, value) => sum + value, 0);
+  useEffect(() => {
+    if (!empty) return;
+    const timer = setTimeout(() => {
+      setTick((value) => value + 1);
+      // What was taken is visible after the next commit.
+      if (count !== null && count > 0 && tick < 15) refresh();
+    }, waitMs);
+    return () => clearTimeout(timer);
+  }, [empty, tick]);
+  return empty ? (count ?? 0) : null;
+}
+
+function SignalCards({
+  signals,
+  seconds,
+}: {
+  readonly signals: QueryState<Signals>;
+  readonly seconds: number;
+}) {
+  const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
+  return (
+    <Shown query={signals} what="Counting what came in">
+      {({ logs, spans, metricNames, logServices }) => (
+        <div class="signals">
+          <div class="card signal">
+            <h2>Logs</h2>
+            <span class="big">{formatNumber(total(logs))}</span>
+            <span class="faint">
+              {formatNumber(total(logs) / seconds)}/s from {logServices.length} services
+            </span>
+            <Sparkline values={logs} label="Log lines over time" />
+          </div>
+          <div class="card signal">
+            <h2>Spans</h2>
+            <span class="big">{formatNumber(total(spans))}</span>
+            <span class="faint">{formatNumber(total(spans) / seconds)}/s</span>
+            <Sparkline values={spans} label="Spans over time" />
+          </div>
+          <div class="card signal">
+            <h2>Metrics</h2>
+            <span class="big">{formatNumber(metricNames)}</span>
+            <span class="faint">names</span>
+          </div>
+        </div>
+      )}
+    </Shown>
+  );
+}
+
+function Services({ services }: { readonly services: readonly Service[] }) {
+  if (services.length === 0) return <Empty>No spans in this time range.</Empty>;
+  return (
+    <div class="scroll">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Service</th>
+            <th scope="col" colSpan={2}>
+              Requests
+            </th>
+            <th scope="col" colSpan={2}>
+              Errors
+            </th>
+            <th scope="col" class="number">
+              p50
+            </th>
+            <th scope="col" class="number">
+              p95
+            </th>
+            <th scope="col" class="number">
+              p99
+            </th>
+            <th scope="col">p95 over time</th>
+          </tr>
+        </thead>
+        <tbody>
+          {services.map((service) => (
+            <ServiceRow key={service.name} service={service} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function ServiceRow({ service }: { readonly service: Service }) {
+  const { name, rate, rates, errorRate, errors, p50, p95, p99, p95s, served } = service;
+  const failing = errorRate > 0.01;
+  return (
+    <tr>
+      <th scope="row" class="service">
+        {name}
+      </th>
+      <td class="number">
+        {formatNumber(rate)}
+        <span class="faint">{served ? '/s' : ' spans/s'}</span>
+      </td>
+      <td>
+        <Sparkline values={rates} label={`Requests of ${name} over time`} />
+      </td>
+      <td class={`number ${failing ? 'bad-text' : ''}`}>{formatPercent(errorRate)}</td>
+      <td>
+        {errorRate > 0 && <Sparkline values={errors} label={`Errors of ${name} over time`} tone="bad" />}
+      </td>
+      <td class="number">{formatSeconds(p50)}</td>
+      <td class="number">{formatSeconds(p95)}</td>
+      <td class="number">{formatSeconds(p99)}</td>
+      <td>
+        <Sparkline values={p95s} label={`p95 of ${name} over time`} />
+      </td>
+    </tr>
+  );
+}
+
+function NewestErrors({ errors: { logs, traces } }: { readonly errors: Errors }) {
+  const { utc } = useRange();
+  const now = Date.now();
+  if (logs.length === 0 && traces.length === 0) return <p class="good-text">No errors in this time range.</p>;
+  return (
+    <div class="errors">
+      <div>
+        <h3>In logs</h3>
+        {logs.length === 0 && <p class="faint">none</p>}
+        <ul class="plain-list">
+          {grouped(logs).map((group) => (
+            <li key={`${group.service} ${group.line}`}>
+              <span class="faint" title={formatTime(group.lastMs, utc)}>
+                {formatAgo(group.lastMs, now)}
+              </span>{' '}
+              <strong>{group.service}</strong> {group.count > 1 && <span class="count">{group.count} ×</span>}{' '}
+              <span class="mono">{group.line}</span>
+            </li>
+          ))}
+        </ul>
+      </div>
+      <div>
+        <h3>In traces</h3>
+        {traces.length === 0 && <p class="faint">none</p>}
+        <ul class="plain-list">
+          {traces.map((trace) => (
+            <li key={trace.traceID}>
+              <span class="faint" title={formatTime(Number(trace.startTimeUnixNano) / 1e6, utc)}>
+                {formatAgo(Number(trace.startTimeUnixNano) / 1e6, now)}
+              </span>{' '}
+              <Link to={linkTo(`trace/${trace.traceID}`)}>
+                {trace.rootServiceName ?? ''} {trace.rootTraceName ?? trace.traceID}
+              </Link>{' '}
+              <span class="faint">{formatSeconds((trace.durationMs ?? 0) / 1000)}</span>
+            </li>
+          ))}
+        </ul>
+      </div>
+    </div>
+  );
+}

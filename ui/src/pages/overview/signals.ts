@@ -1,0 +1,47 @@
+import { getJson, getText } from '../../api/client';
+import { labelValues, logMetrics } from '../../api/loki';
+import { seconds, traceMetrics } from '../../api/tempo';
+import { stepSeconds } from '../../app/time';
+
+export interface Signals {
+  /** Log lines and spans of each step of the range. */
+  readonly logs: readonly number[];
+  readonly spans: readonly number[];
+  /** Names of metrics with samples in the range. */
+  readonly metricNames: number;
+  readonly logServices: readonly string[];
+}
+
+interface Window {
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+export async function loadSignals(range: Window, signal: AbortSignal): Promise<Signals> {
+  const step = stepSeconds(range.endMs - range.startMs, 30);
+  const [logs, spans, names, logServices] = await Promise.all([
+    logMetrics(`sum(count_over_time({service_name=~".+"}[${step}s]))`, range, step, signal),
+    traceMetrics('{ } | count_over_time()', range, step, signal),
+    getJson<{ data: string[] }>('/api/v1/label/__name__/values', seconds(range), signal),
+    labelValues('service_name', range, signal),
+  ]);
+  return {
+    logs: (logs[0]?.points ?? []).map(([, value]) => value),
+    spans: (spans[0]?.points ?? []).map(([, value]) => value),
+    metricNames: names.data.length,
+    logServices,
+  };
+}
+
+/** Records taken since the server started, by signal, from its own metrics. */
+export async function recordsTaken(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+  const text = await getText('/metrics', {}, signal);
+  const found = new Map<string, number>();
+  for (const line of text.split('\n')) {
+    if (!line.startsWith('canardstack_otlp_records_total{')) continue;
+    if (!line.includes('outcome="accepted"')) continue;
+    const name = /signal="([a-z]+)"/.exec(line)?.[1];
+    if (name !== undefined) found.set(name, (found.get(name) ?? 0) + Number(line.split(' ').at(-1)));
+  }
+  return found;
+}
