@@ -1,38 +1,37 @@
 import { valueKinds } from './wire/attributes.js';
+import { TableRecords } from './records.js';
 import { truncated } from './wire/source.js';
 import type { PayloadContext } from './batch/context.js';
-import { ResourceScopeColumns, type SharedAttributes } from './batch/resource-scope.js';
+import type { SharedAttributes } from './batch/resource-scope.js';
 import { TableBuilder } from './batch/table.js';
 import { writeThousandth } from './batch/time.js';
 import { inlineWords, LevelDetector } from './level/index.js';
-import { logRecord } from './wire/tags.js';
+import { LogRecordTag } from './wire/tags.js';
 
 const kindNames = valueKinds.map(inlineWords);
 
 /** LogRecord messages (opentelemetry-proto logs/v1) into rows of `logs`. */
-export class LogRecords {
-  readonly tables: readonly TableBuilder[];
-  readonly resourceScopes: readonly ResourceScopeColumns[];
-  readonly #table = new TableBuilder('logs', ['observed_time_unix_nano']);
-  readonly #timestamp = this.#table.int64('timestamp');
-  readonly #time = this.#table.int64('time_unix_nano');
-  readonly #observed = this.#table.int64('observed_time_unix_nano');
-  readonly #traceId = this.#table.string('trace_id');
-  readonly #spanId = this.#table.string('span_id');
-  readonly #severityNumber = this.#table.int32('severity_number');
-  readonly #severityText = this.#table.string('severity_text');
-  readonly #detectedLevel = this.#table.string('detected_level');
-  readonly #eventName = this.#table.string('event_name');
-  readonly #body = this.#table.string('body');
-  readonly #bodyType = this.#table.string('body_type');
-  readonly #attributes = this.#table.string('log_attributes');
-  readonly #dropped = this.#table.int64('dropped_attributes_count');
-  readonly #flags = this.#table.int64('flags');
+export class LogRecords extends TableRecords {
+  readonly #timestamp = this.table.int64('timestamp');
+  readonly #time = this.table.int64('time_unix_nano');
+  readonly #observed = this.table.int64('observed_time_unix_nano');
+  readonly #traceId = this.table.string('trace_id');
+  readonly #spanId = this.table.string('span_id');
+  readonly #severityNumber = this.table.int32('severity_number');
+  readonly #severityText = this.table.string('severity_text');
+  readonly #detectedLevel = this.table.string('detected_level');
+  readonly #eventName = this.table.string('event_name');
+  readonly #body = this.table.string('body');
+  readonly #bodyType = this.table.string('body_type');
+  readonly #attributes = this.table.string('log_attributes');
+  readonly #dropped = this.table.int64('dropped_attributes_count');
+  readonly #flags = this.table.int64('flags');
 
   readonly #level: LevelDetector;
   readonly shared: SharedAttributes;
 
-  constructor(private readonly context: PayloadContext) {
+  constructor(context: PayloadContext) {
+    super(context, new TableBuilder('logs', ['observed_time_unix_nano']));
     const level = new LevelDetector(context.writer, context.attributes);
     this.#level = level;
     this.shared = {
@@ -40,29 +39,10 @@ export class LogRecords {
       visit: level.visit,
       write: (from, to) => level.writeShared(this.#detectedLevel, this.#severityNumber.values, from, to),
     };
-    this.tables = [this.#table];
-    this.resourceScopes = [new ResourceScopeColumns(this.#table)];
   }
 
-  /** One record; adds a row or a rejection. */
-  record(pos: number, end: number): void {
-    const { context } = this;
-    const { arena } = context.writer;
-    const text = context.beginRecord();
-    const row = this.#table.rows;
-    try {
-      this.#read(pos, end);
-      arena.check();
-    } catch (error) {
-      context.rejectOverLimit(error);
-      this.#table.truncate(row);
-      arena.length = text;
-    }
-    if (this.#table.rows > row) context.budget.charge(arena.length - text + this.#table.rowBytes);
-  }
-
-  #read(pos: number, end: number): void {
-    this.#table.reserve(1);
+  protected read(pos: number, end: number): void {
+    this.table.reserve(1);
     const { writer, attributes } = this.context;
     const { source, arena } = writer;
     const bytes = source.bytes;
@@ -90,54 +70,54 @@ export class LogRecords {
     while (pos < end) {
       const tag = bytes[pos++]!;
       switch (tag) {
-        case logRecord.timeUnixNano:
+        case LogRecordTag.timeUnixNano:
           timeLo = view.getInt32(pos, true);
           timeHi = view.getInt32(pos + 4, true);
           pos += 8;
           break;
-        case logRecord.observedTimeUnixNano:
+        case LogRecordTag.observedTimeUnixNano:
           observedLo = view.getInt32(pos, true);
           observedHi = view.getInt32(pos + 4, true);
           pos += 8;
           break;
-        case logRecord.severityNumber:
+        case LogRecordTag.severityNumber:
           pos = source.varint(pos, end);
           severity = source.lo;
           break;
-        case logRecord.severityText:
+        case LogRecordTag.severityText:
           severityPos = source.open(pos, end);
           pos = source.to;
           severityLength = pos - severityPos;
           break;
-        case logRecord.body:
+        case LogRecordTag.body:
           bodyPos = source.open(pos, end);
           bodyEnd = pos = source.to;
           break;
-        case logRecord.attributes: {
+        case LogRecordTag.attributes: {
           const start = source.open(pos, end);
           pos = source.to;
           attributes.member(start, pos, 0, visit, lengths);
           break;
         }
-        case logRecord.droppedAttributesCount:
+        case LogRecordTag.droppedAttributesCount:
           pos = source.varint(pos, end);
           dropped = source.lo;
           break;
-        case logRecord.flags:
+        case LogRecordTag.flags:
           flags = view.getInt32(pos, true);
           pos += 4;
           break;
-        case logRecord.traceId:
+        case LogRecordTag.traceId:
           tracePos = source.open(pos, end);
           pos = source.to;
           traceLength = pos - tracePos;
           break;
-        case logRecord.spanId:
+        case LogRecordTag.spanId:
           spanPos = source.open(pos, end);
           pos = source.to;
           spanLength = pos - spanPos;
           break;
-        case logRecord.eventName:
+        case LogRecordTag.eventName:
           eventPos = source.open(pos, end);
           pos = source.to;
           eventLength = pos - eventPos;
@@ -162,7 +142,7 @@ export class LogRecords {
       return;
     }
 
-    const row = this.#table.rows++;
+    const row = this.table.rows++;
     if (arena.length > text) {
       attributes.close(text);
       writer.fromArena(this.#attributes, row, text);
@@ -196,7 +176,7 @@ export class LogRecords {
       return;
     }
     this.#bodyType.set(row, kindNames[attributes.kind]!);
-    if (attributes.kind === 0) {
+    if (attributes.isText) {
       const { valuePos, valueEnd } = attributes;
       writer.text(this.#body, row, valuePos, valueEnd - valuePos);
       if (level) {

@@ -5,6 +5,8 @@ import { TableBuilder } from './batch/table.js';
 import { writeMillionth, writeThousandth } from './batch/time.js';
 import { NestedText } from './wire/nested.js';
 import { Slices } from './wire/slices.js';
+import { truncated } from './wire/source.js';
+import { DataPointTag } from './wire/tags.js';
 
 /** DataPointFlags.NO_RECORDED_VALUE_MASK. */
 export const noRecordedValue = 1;
@@ -85,22 +87,29 @@ export abstract class PointRecords {
     this.listed += count;
   }
 
-  /**
-   * Reads fields 2 (start time) and 3 (time), which all points have alike; -1 when `tag`, just read, is neither.
-   */
-  protected readTime(tag: number, pos: number): number {
-    const view = this.context.writer.source.view;
-    if (tag === 0x19) {
-      this.timeLo = view.getInt32(pos, true);
-      this.timeHi = view.getInt32(pos + 4, true);
-      return pos + 8;
+  /** Reads a field that all points have alike, or skips it; `tag` was just read. Gives where it ends. */
+  protected field(tag: number, pos: number, end: number): number {
+    const { source } = this.context.writer;
+    const { view } = source;
+    switch (tag) {
+      case DataPointTag.timeUnixNano:
+        this.timeLo = view.getInt32(pos, true);
+        this.timeHi = view.getInt32(pos + 4, true);
+        return pos + 8;
+      case DataPointTag.startTimeUnixNano:
+        this.startLo = view.getInt32(pos, true);
+        this.startHi = view.getInt32(pos + 4, true);
+        return pos + 8;
+      default:
+        return source.skip(pos, end, tag);
     }
-    if (tag === 0x11) {
-      this.startLo = view.getInt32(pos, true);
-      this.startHi = view.getInt32(pos + 4, true);
-      return pos + 8;
-    }
-    return -1;
+  }
+
+  protected readFlags(pos: number, end: number): number {
+    const { source } = this.context.writer;
+    const to = source.varint(pos, end);
+    this.flags = source.lo;
+    return to;
   }
 
   protected attribute(pos: number, end: number): number {
@@ -119,8 +128,12 @@ export abstract class PointRecords {
     return source.to;
   }
 
-  /** The row to write the point's own columns to, or -1 when it is rejected. */
-  protected commit(): number {
+  /**
+   * The row to write the point's own columns to, or -1 when it is rejected; `pos` is where reading ended, which must be the
+   * message's end.
+   */
+  protected commit(pos: number, end: number): number {
+    if (pos !== end) throw truncated(pos);
     const { writer, attributes } = this.context;
     const { arena } = writer;
     if ((this.timeLo | this.timeHi) === 0) {

@@ -2,12 +2,14 @@ import type { PayloadContext } from './batch/context.js';
 import { entryBytes } from './batch/budget.js';
 import type { ResourceScopeColumns } from './batch/resource-scope.js';
 import type { TableBuilder } from './batch/table.js';
-import { ExponentialHistogramPoints, HistogramPoints, SummaryPoints } from './histogram-points.js';
+import { ExponentialHistogramPoints } from './exponential-histogram-points.js';
+import { HistogramPoints } from './histogram-points.js';
 import type { PointRecords } from './metric-points.js';
 import { NumberPoints } from './number-points.js';
+import { SummaryPoints } from './summary-points.js';
 import { prometheusName, type MetricKind } from './prometheus-name.js';
 import { truncated } from './wire/source.js';
-import { metricData } from './wire/tags.js';
+import { MetricDataTag, MetricTag } from './wire/tags.js';
 
 /** One type of metric: its table's columns that are the same for all points of a metric. */
 class MetricColumns {
@@ -117,18 +119,18 @@ export class MetricRecords {
     while (pos < dataEnd) {
       pos = source.tag(pos, dataEnd);
       switch (source.lo) {
-        case metricData.dataPoints: {
+        case MetricDataTag.dataPoints: {
           pos = source.open(pos, dataEnd);
           const to = source.to;
           type.points.point(pos, to);
           pos = to;
           break;
         }
-        case metricData.aggregationTemporality:
+        case MetricDataTag.aggregationTemporality:
           pos = source.varint(pos, dataEnd);
           temporality = source.lo;
           break;
-        case metricData.isMonotonic:
+        case MetricDataTag.isMonotonic:
           pos = source.varint(pos, dataEnd);
           monotonic = (source.lo | source.hi) !== 0;
           break;
@@ -151,7 +153,7 @@ export class MetricRecords {
     writer.textWords(words, 0, unitPos, unitLength);
     type.units.fill(first, rows, words, 0);
     const text = writer.arena.length;
-    attributes.object(start, end, 0x62);
+    attributes.object(start, end, MetricTag.metadata);
     writer.arenaWords(words, 0, text);
     type.metadata.fill(first, rows, words, 0);
     const kind = type.kind === 'counter' && !monotonic ? 'other' : type.kind;
@@ -174,8 +176,8 @@ export class MetricRecords {
     const key = `${kind}/${source.key(unitPos, unitLength)}/${source.key(namePos, nameLength)}`;
     let name = this.#names.get(key);
     if (name === undefined) {
-      const [unit, metric] = [source.text(unitPos, unitLength), source.text(namePos, nameLength)];
-      name = Buffer.from(prometheusName(metric, unit, kind), 'ascii');
+      const [unit, plain] = [source.text(unitPos, unitLength), source.text(namePos, nameLength)];
+      name = Buffer.from(prometheusName(plain, unit, kind), 'ascii');
       if (this.#names.size >= maxCachedNames) this.#names.clear();
       if (key.length <= maxCachedLength) this.#names.set(key, name);
     }

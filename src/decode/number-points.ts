@@ -1,7 +1,6 @@
 import { noRecordedValue, PointRecords } from './metric-points.js';
 import type { PayloadContext } from './batch/context.js';
-import { truncated } from './wire/source.js';
-import { numberDataPoint } from './wire/tags.js';
+import { DataPointTag, NumberDataPointTag } from './wire/tags.js';
 
 /** NumberDataPoint messages into rows of `metric_gauge` or `metric_sum`. */
 export class NumberPoints extends PointRecords {
@@ -22,30 +21,36 @@ export class NumberPoints extends PointRecords {
       pos = source.tag(pos, end);
       const tag = source.lo;
       switch (tag) {
-        case numberDataPoint.asDouble:
-        case numberDataPoint.asInt:
-          isInt = tag === numberDataPoint.asInt;
+        case NumberDataPointTag.asDouble:
+        case NumberDataPointTag.asInt:
+          isInt = tag === NumberDataPointTag.asInt;
           valuePos = pos;
           pos += 8;
           break;
-        case numberDataPoint.attributes:
+        case DataPointTag.timeUnixNano:
+          this.timeLo = view.getInt32(pos, true);
+          this.timeHi = view.getInt32(pos + 4, true);
+          pos += 8;
+          break;
+        case DataPointTag.startTimeUnixNano:
+          this.startLo = view.getInt32(pos, true);
+          this.startHi = view.getInt32(pos + 4, true);
+          pos += 8;
+          break;
+        case NumberDataPointTag.attributes:
           pos = this.attribute(pos, end);
           break;
-        case numberDataPoint.exemplars:
+        case NumberDataPointTag.exemplars:
           pos = this.exemplar(pos, end);
           break;
-        case numberDataPoint.flags:
-          pos = source.varint(pos, end);
-          this.flags = source.lo;
+        case NumberDataPointTag.flags:
+          pos = this.readFlags(pos, end);
           break;
-        default: {
-          const next = this.readTime(tag, pos);
-          pos = next >= 0 ? next : source.skip(pos, end, tag);
-        }
+        default:
+          pos = this.field(tag, pos, end);
       }
     }
-    if (pos !== end) throw truncated(pos);
-    const row = this.commit();
+    const row = this.commit(pos, end);
     if (row < 0 || valuePos < 0 || (this.flags & noRecordedValue) !== 0) return;
     if (isInt) {
       const lo = view.getInt32(valuePos, true);

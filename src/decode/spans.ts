@@ -1,44 +1,41 @@
 import { promotedColumns } from '../schema/index.js';
 import type { PayloadContext } from './batch/context.js';
-import { ResourceScopeColumns } from './batch/resource-scope.js';
 import { PromotedValues } from './batch/promoted-values.js';
 import { TableBuilder } from './batch/table.js';
 import { isBefore, writeMillionth, writeThousandth } from './batch/time.js';
 import { NestedText } from './wire/nested.js';
 import { Slices } from './wire/slices.js';
+import { TableRecords } from './records.js';
 import { truncated } from './wire/source.js';
-import { span } from './wire/tags.js';
+import { SpanStatusTag, SpanTag } from './wire/tags.js';
 
 /** Span messages (opentelemetry-proto trace/v1) into rows of `spans`. */
-export class SpanRecords {
-  readonly tables: readonly TableBuilder[];
-  readonly resourceScopes: readonly ResourceScopeColumns[];
-  readonly #table = new TableBuilder('spans', []);
-  readonly #timestamp = this.#table.int64('timestamp');
-  readonly #startTime = this.#table.int64('start_time_unix_nano');
-  readonly #endTimestamp = this.#table.int64('end_timestamp');
-  readonly #endTime = this.#table.int64('end_time_unix_nano');
-  readonly #duration = this.#table.int64('duration');
-  readonly #durationNano = this.#table.int64('duration_nano');
-  readonly #traceId = this.#table.string('trace_id');
-  readonly #spanId = this.#table.string('span_id');
-  readonly #parentSpanId = this.#table.string('parent_span_id');
-  readonly #traceState = this.#table.string('trace_state');
-  readonly #name = this.#table.string('span_name');
-  readonly #kind = this.#table.int32('span_kind');
-  readonly #statusCode = this.#table.int32('status_code');
-  readonly #statusMessage = this.#table.string('status_message');
-  readonly #attributes = this.#table.string('span_attributes');
-  readonly #eventsJson = this.#table.string('events_json');
-  readonly #linksJson = this.#table.string('links_json');
-  readonly #droppedAttributes = this.#table.int64('dropped_attributes_count');
-  readonly #droppedEvents = this.#table.int64('dropped_events_count');
-  readonly #droppedLinks = this.#table.int64('dropped_links_count');
-  readonly #flags = this.#table.int64('flags');
+export class SpanRecords extends TableRecords {
+  readonly #timestamp = this.table.int64('timestamp');
+  readonly #startTime = this.table.int64('start_time_unix_nano');
+  readonly #endTimestamp = this.table.int64('end_timestamp');
+  readonly #endTime = this.table.int64('end_time_unix_nano');
+  readonly #duration = this.table.int64('duration');
+  readonly #durationNano = this.table.int64('duration_nano');
+  readonly #traceId = this.table.string('trace_id');
+  readonly #spanId = this.table.string('span_id');
+  readonly #parentSpanId = this.table.string('parent_span_id');
+  readonly #traceState = this.table.string('trace_state');
+  readonly #name = this.table.string('span_name');
+  readonly #kind = this.table.int32('span_kind');
+  readonly #statusCode = this.table.int32('status_code');
+  readonly #statusMessage = this.table.string('status_message');
+  readonly #attributes = this.table.string('span_attributes');
+  readonly #eventsJson = this.table.string('events_json');
+  readonly #linksJson = this.table.string('links_json');
+  readonly #droppedAttributes = this.table.int64('dropped_attributes_count');
+  readonly #droppedEvents = this.table.int64('dropped_events_count');
+  readonly #droppedLinks = this.table.int64('dropped_links_count');
+  readonly #flags = this.table.int64('flags');
 
   readonly #promotedAttributes = promotedColumns('traces').filter((attribute) => attribute.from === 'record');
   readonly #promotedColumns = this.#promotedAttributes.map((attribute) =>
-    this.#table.string(attribute.column),
+    this.table.string(attribute.column),
   );
   readonly #promoted: PromotedValues;
   readonly #nested: NestedText;
@@ -48,32 +45,14 @@ export class SpanRecords {
   #messagePos = 0;
   #messageLength = 0;
 
-  constructor(private readonly context: PayloadContext) {
-    this.tables = [this.#table];
-    this.resourceScopes = [new ResourceScopeColumns(this.#table)];
+  constructor(context: PayloadContext) {
+    super(context, new TableBuilder('spans', []));
     this.#promoted = new PromotedValues(context.writer, this.#promotedAttributes);
     this.#nested = new NestedText(context);
   }
 
-  /** One span; adds a row or a rejection. */
-  record(pos: number, end: number): void {
-    const { context } = this;
-    const { arena } = context.writer;
-    const text = context.beginRecord();
-    const row = this.#table.rows;
-    try {
-      this.#read(pos, end);
-      arena.check();
-    } catch (error) {
-      context.rejectOverLimit(error);
-      this.#table.truncate(row);
-      arena.length = text;
-    }
-    if (this.#table.rows > row) context.budget.charge(arena.length - text + this.#table.rowBytes);
-  }
-
-  #read(pos: number, end: number): void {
-    this.#table.reserve(1);
+  protected read(pos: number, end: number): void {
+    this.table.reserve(1);
     const { writer, attributes, budget } = this.context;
     const { source, arena } = writer;
     const bytes = source.bytes;
@@ -107,78 +86,78 @@ export class SpanRecords {
     while (pos < end) {
       const tag = bytes[pos++]!;
       switch (tag) {
-        case span.traceId:
+        case SpanTag.traceId:
           tracePos = source.open(pos, end);
           pos = source.to;
           traceLength = pos - tracePos;
           break;
-        case span.spanId:
+        case SpanTag.spanId:
           spanPos = source.open(pos, end);
           pos = source.to;
           spanLength = pos - spanPos;
           break;
-        case span.traceState:
+        case SpanTag.traceState:
           statePos = source.open(pos, end);
           pos = source.to;
           stateLength = pos - statePos;
           break;
-        case span.parentSpanId:
+        case SpanTag.parentSpanId:
           parentPos = source.open(pos, end);
           pos = source.to;
           parentLength = pos - parentPos;
           break;
-        case span.name:
+        case SpanTag.name:
           namePos = source.open(pos, end);
           pos = source.to;
           nameLength = pos - namePos;
           break;
-        case span.kind:
+        case SpanTag.kind:
           pos = source.varint(pos, end);
           kind = source.lo;
           break;
-        case span.startTimeUnixNano:
+        case SpanTag.startTimeUnixNano:
           startLo = view.getInt32(pos, true);
           startHi = view.getInt32(pos + 4, true);
           pos += 8;
           break;
-        case span.endTimeUnixNano:
+        case SpanTag.endTimeUnixNano:
           endLo = view.getInt32(pos, true);
           endHi = view.getInt32(pos + 4, true);
           pos += 8;
           break;
-        case span.attributes: {
+        case SpanTag.attributes: {
           const start = source.open(pos, end);
           pos = source.to;
           attributes.member(start, pos, 0, visit);
           break;
         }
-        case span.droppedAttributesCount:
+        case SpanTag.droppedAttributesCount:
           pos = source.varint(pos, end);
           droppedAttributes = source.lo;
           break;
-        case span.events: {
+        case SpanTag.events: {
           const start = source.open(pos, end);
           pos = source.to;
           budget.element();
           this.#events.add(start, pos);
           break;
         }
-        case span.droppedEventsCount:
+        case SpanTag.droppedEventsCount:
           pos = source.varint(pos, end);
           droppedEvents = source.lo;
           break;
-        case span.links: {
+        case SpanTag.links: {
           const start = source.open(pos, end);
           pos = source.to;
           budget.element();
           this.#links.add(start, pos);
           break;
         }
-        case span.droppedLinksCount:
+        case SpanTag.droppedLinksCount:
           pos = source.varint(pos, end);
           droppedLinks = source.lo;
           break;
-        case span.status: {
+        case SpanTag.status: {
           const start = source.open(pos, end);
           pos = source.to;
           this.#readStatus(start, pos);
@@ -186,7 +165,7 @@ export class SpanRecords {
         }
         default:
           pos = source.tag(pos - 1, end);
-          if (source.lo === 0x85) {
+          if (source.lo === SpanTag.flags) {
             flags = view.getInt32(pos, true);
             pos += 4;
           } else {
@@ -214,7 +193,7 @@ export class SpanRecords {
     const links = arena.length;
     if (this.#links.length > 0) this.#nested.links(this.#links);
 
-    const row = this.#table.rows++;
+    const row = this.table.rows++;
     writer.arenaRange(this.#attributes, row, text, events);
     writer.arenaRange(this.#eventsJson, row, events, links);
     writer.arenaRange(this.#linksJson, row, links, arena.length);
@@ -253,11 +232,11 @@ export class SpanRecords {
     const source = this.context.writer.source;
     while (pos < end) {
       pos = source.tag(pos, end);
-      if (source.lo === 0x12) {
+      if (source.lo === SpanStatusTag.message) {
         this.#messagePos = source.open(pos, end);
         pos = source.to;
         this.#messageLength = pos - this.#messagePos;
-      } else if (source.lo === 0x18) {
+      } else if (source.lo === SpanStatusTag.code) {
         pos = source.varint(pos, end);
         this.#status = source.lo;
       } else {
@@ -269,20 +248,8 @@ export class SpanRecords {
 
   #writePromoted(row: number): void {
     const { writer, attributes } = this.context;
-    const { positions, ends } = this.#promoted;
-    for (let slot = 0; slot < positions.length; slot++) {
-      const pos = positions[slot]!;
-      if (pos < 0) continue;
-      attributes.find(pos, ends[slot]!);
-      if (attributes.valuePos < 0) continue;
-      const column = this.#promotedColumns[slot]!;
-      if (attributes.kind === 0) {
-        writer.text(column, row, attributes.valuePos, attributes.valueEnd - attributes.valuePos);
-        continue;
-      }
-      const start = writer.arena.length;
-      attributes.plainText();
-      writer.fromArena(column, row, start);
+    for (let slot = 0; slot < this.#promoted.slots; slot++) {
+      if (this.#promoted.find(slot, attributes)) writer.value(this.#promotedColumns[slot]!, row, attributes);
     }
   }
 }

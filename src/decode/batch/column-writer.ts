@@ -1,3 +1,4 @@
+import type { AttributeText } from '../wire/attributes.js';
 import type { Source } from '../wire/source.js';
 import type { StringBuilder } from './columns.js';
 import type { StringArena } from './string-arena.js';
@@ -25,36 +26,14 @@ export class ColumnWriter {
   /** A string field of the payload. */
   text(column: StringBuilder, row: number, pos: number, length: number): void {
     if (length === 0) return;
-    const source = this.source;
-    if (source.careful) {
-      this.arena.fits(length);
-      pos = source.repair(pos, length);
-      length = source.to - pos;
-    }
-    const view = source.view;
-    const refs = column.refs;
-    const at = row * 4;
     column.count++;
-    refs[at] = length;
-    if (length > 12) {
-      if ((source.bytes[pos]! & 0xc0) === 0x80) this.suspect = true;
-      refs[at + 1] = view.getInt32(pos, true);
-      refs[at + 2] = this.arena.length;
-      this.arena.copy(source, pos, length);
-      return;
-    }
-    const mask = length * 3;
-    const a = view.getInt32(pos, true) & inlineMasks[mask]!;
-    const b = view.getInt32(pos + 4, true) & inlineMasks[mask + 1]!;
-    const c = view.getInt32(pos + 8, true) & inlineMasks[mask + 2]!;
-    refs[at + 1] = a;
-    refs[at + 2] = b;
-    refs[at + 3] = c;
-    if (((a | b | c) & highBits) !== 0) {
-      // Left in the arena as well, so that the check of the arena covers it.
-      if ((a & 0xc0) === 0x80) this.suspect = true;
-      this.arena.copy(source, pos, length);
-    }
+    this.textWords(column.refs, row * 4, pos, length);
+  }
+
+  /** The value that `attributes` found, as a column's text. */
+  value(column: StringBuilder, row: number, attributes: AttributeText): void {
+    this.valueWords(column.refs, row * 4, attributes);
+    if (column.refs[row * 4] !== 0) column.count++;
   }
 
   /** An identifier's bytes as hex digits; all zeros are NULL. */
@@ -87,8 +66,44 @@ export class ColumnWriter {
 
   /** Like `text`, into four words that `StringBuilder.fill` takes. */
   textWords(words: Uint32Array, at: number, pos: number, length: number): void {
+    const source = this.source;
+    if (source.careful) {
+      this.arena.fits(length);
+      pos = source.repair(pos, length);
+      length = source.to - pos;
+    }
+    const view = source.view;
+    words[at] = length;
+    if (length > 12) {
+      if ((source.bytes[pos]! & 0xc0) === 0x80) this.suspect = true;
+      words[at + 1] = view.getInt32(pos, true);
+      words[at + 2] = this.arena.length;
+      words[at + 3] = 0;
+      this.arena.copy(source, pos, length);
+      return;
+    }
+    const mask = length * 3;
+    const a = view.getInt32(pos, true) & inlineMasks[mask]!;
+    const b = view.getInt32(pos + 4, true) & inlineMasks[mask + 1]!;
+    const c = view.getInt32(pos + 8, true) & inlineMasks[mask + 2]!;
+    words[at + 1] = a;
+    words[at + 2] = b;
+    words[at + 3] = c;
+    if (((a | b | c) & highBits) !== 0) {
+      // Left in the arena as well, so that the check of the arena covers it.
+      if ((a & 0xc0) === 0x80) this.suspect = true;
+      this.arena.copy(source, pos, length);
+    }
+  }
+
+  /** Like `value`, into such words. */
+  valueWords(words: Uint32Array, at: number, attributes: AttributeText): void {
+    if (attributes.isText) {
+      this.textWords(words, at, attributes.valuePos, attributes.valueEnd - attributes.valuePos);
+      return;
+    }
     const start = this.arena.length;
-    this.textAtEnd(pos, length);
+    attributes.plainText();
     this.arenaWords(words, at, start);
   }
 

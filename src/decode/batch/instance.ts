@@ -1,3 +1,4 @@
+import { Char } from '../characters.js';
 import type { AttributeText } from '../wire/attributes.js';
 import type { ColumnWriter } from './column-writer.js';
 import { PromotedValues } from './promoted-values.js';
@@ -14,7 +15,6 @@ const attributesInOrder = [
   { keys: ['process.pid'] },
 ];
 const [ownSlot, placeSlot] = [0, 1];
-const colon = 0x3a;
 
 /**
  * The label `instance` of metrics whose resource has no service.instance.id: `<host>:<container>:<process>` of what
@@ -50,7 +50,7 @@ export class InstanceValue {
     let place = 0;
     for (let slot = placeSlot; slot < attributesInOrder.length; slot++) {
       const before = arena.length;
-      if (before > start) arena.byte(colon);
+      if (before > start) arena.byte(Char.colon);
       if (!this.#append(slot)) arena.length = before;
       if (slot === placeSlot) place = arena.length - start;
     }
@@ -59,15 +59,11 @@ export class InstanceValue {
   }
 
   #append(slot: number): boolean {
-    const pos = this.#values.positions[slot]!;
-    if (pos < 0) return false;
     const { attributes, writer } = this;
     const { arena } = writer;
     const before = arena.length;
-    attributes.find(pos, this.#values.ends[slot]!);
-    if (attributes.valuePos < 0) return false;
-    if (attributes.kind === 0)
-      writer.textAtEnd(attributes.valuePos, attributes.valueEnd - attributes.valuePos);
+    if (!this.#values.find(slot, attributes)) return false;
+    if (attributes.isText) writer.textAtEnd(attributes.valuePos, attributes.valueEnd - attributes.valuePos);
     else attributes.plainText();
     return arena.length > before;
   }

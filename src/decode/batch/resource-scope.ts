@@ -1,6 +1,7 @@
 import { promotedColumns, type Signal } from '../../schema/index.js';
 import type { AttributeText, AttributeVisitor } from '../wire/attributes.js';
 import { truncated } from '../wire/source.js';
+import { ResourceTag, ScopeTag } from '../wire/tags.js';
 import { entryBytes, type Budget } from './budget.js';
 import type { ColumnWriter } from './column-writer.js';
 import type { Int64Builder, StringBuilder } from './columns.js';
@@ -108,15 +109,14 @@ export class ResourceScopeWriter {
     const start = writer.arena.begin();
     this.#dropped = 0;
     for (let i = 0; i < parts.length; i += 2) {
-      attributes.members(parts[i]!, parts[i + 1]!, 0x0a, 0, visit);
-      this.#readDropped(parts[i]!, parts[i + 1]!, 0x10);
+      attributes.members(parts[i]!, parts[i + 1]!, ResourceTag.attributes, 0, visit);
+      this.#readDropped(parts[i]!, parts[i + 1]!, ResourceTag.droppedAttributesCount);
     }
     if (writer.arena.length > start) attributes.close(start);
     writer.arenaWords(words, 0, start);
     writer.textWords(words, 4, urlPos, urlLength);
-    for (let slot = 0; slot < this.#promoted.positions.length; slot++) {
-      const pos = this.#promoted.positions[slot]!;
-      if (pos >= 0) promotedWords(writer, attributes, words, 8 + slot * 4, pos, this.#promoted.ends[slot]!);
+    for (let slot = 0; slot < this.#promoted.slots; slot++) {
+      if (this.#promoted.find(slot, attributes)) writer.valueWords(words, 8 + slot * 4, attributes);
     }
     this.#charge(from, start, words);
     for (const [i, columns] of this.columns.entries()) {
@@ -162,16 +162,16 @@ export class ResourceScopeWriter {
     for (let i = 0; i < parts.length; i += 2) {
       let pos = parts[i]!;
       const end = parts[i + 1]!;
-      attributes.members(pos, end, 0x1a, 0, this.shared?.visit);
-      this.#readDropped(pos, end, 0x20);
+      attributes.members(pos, end, ScopeTag.attributes, 0, this.shared?.visit);
+      this.#readDropped(pos, end, ScopeTag.droppedAttributesCount);
       while (pos < end) {
         pos = source.tag(pos, end);
         const tag = source.lo;
-        if (tag === 0x0a) {
+        if (tag === ScopeTag.name) {
           namePos = source.open(pos, end);
           nameLength = source.to - namePos;
           pos = source.to;
-        } else if (tag === 0x12) {
+        } else if (tag === ScopeTag.version) {
           versionPos = source.open(pos, end);
           versionLength = source.to - versionPos;
           pos = source.to;
@@ -235,24 +235,4 @@ export class ResourceScopeWriter {
     }
     if (pos !== end) throw truncated(pos);
   }
-}
-
-/** An AnyValue as a column's text. */
-function promotedWords(
-  writer: ColumnWriter,
-  attributes: AttributeText,
-  words: Uint32Array,
-  at: number,
-  pos: number,
-  end: number,
-): void {
-  attributes.find(pos, end);
-  if (attributes.valuePos < 0) return;
-  if (attributes.kind === 0) {
-    writer.textWords(words, at, attributes.valuePos, attributes.valueEnd - attributes.valuePos);
-    return;
-  }
-  const start = writer.arena.length;
-  attributes.plainText();
-  writer.arenaWords(words, at, start);
 }

@@ -1,3 +1,4 @@
+import { Char } from '../characters.js';
 import { freeMemory, Held, type Memory } from '../memory.js';
 import type { Budget } from './budget.js';
 import type { Source } from '../wire/source.js';
@@ -133,14 +134,14 @@ export class StringArena {
       pos = source.repair(pos, length);
       length = source.to - pos;
     }
-    this.byte(0x22);
+    this.byte(Char.quote);
     while (length > chunkBytes) {
       this.#escaped(source, pos, chunkBytes);
       pos += chunkBytes;
       length -= chunkBytes;
     }
     this.#escaped(source, pos, length);
-    this.bytes[this.length++] = 0x22;
+    this.bytes[this.length++] = Char.quote;
   }
 
   /** Leaves room for one byte more. */
@@ -182,7 +183,7 @@ export class StringArena {
       if (escape === 0) {
         bytes[out++] = byte;
       } else {
-        bytes[out++] = 0x5c;
+        bytes[out++] = Char.backslash;
         bytes[out++] = escape;
         if (escape === 0x75) {
           bytes[out++] = 0x30;
@@ -204,7 +205,7 @@ export class StringArena {
   /** Decimal digits of a signed 64-bit integer. */
   int64(lo: number, hi: number): void {
     if (hi < 0) {
-      this.byte(0x2d);
+      this.byte(Char.minus);
       lo = -lo | 0;
       hi = lo === 0 ? -hi | 0 : ~hi;
     }
@@ -271,7 +272,7 @@ export class StringArena {
       this.#uint32(whole);
     }
     if (fraction === 0) return;
-    this.byte(0x2e);
+    this.byte(Char.point);
     this.reserve(3);
     this.#digits(fraction, 3);
     while (this.bytes[this.length - 1] === 0x30) this.length--;
@@ -283,7 +284,7 @@ export class StringArena {
     const thousandths = Math.round(magnitude * 1000);
     // A decimal of at most 15 digits that gives back the value is the shortest text for it.
     if (thousandths < 1e15 && thousandths / 1000 === magnitude && !Object.is(value, -0)) {
-      if (value < 0) this.byte(0x2d);
+      if (value < 0) this.byte(Char.minus);
       this.#thousandths(thousandths);
     } else if (Number.isFinite(value)) this.ascii(Object.is(value, -0) ? '-0' : String(value));
     else this.ascii(quote + String(value) + quote);

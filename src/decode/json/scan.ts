@@ -1,3 +1,4 @@
+import { Char } from '../characters.js';
 import { malformed, PayloadError } from '../errors.js';
 
 /** An AnyValue level takes up to five levels of JSON, and 64 of them are allowed. */
@@ -8,8 +9,6 @@ const nodeBytes = 48;
 const wireBytes = 12;
 /** Integers with more digits lose some of them as JS numbers. */
 const maxExactDigits = 15;
-
-const [quote, backslash, comma, colon, minus] = Buffer.from('"\\,:-') as unknown as number[];
 
 /**
  * Checks the size of what parsing JSON text would build, without building it, and gives the text to parse:
@@ -22,18 +21,18 @@ export function scanJson(bytes: Uint8Array, maxBytes: number, take: (bytes: numb
   let quoted: number[] | null = null;
   for (let pos = 0; pos < bytes.length;) {
     const byte = bytes[pos]!;
-    if (byte === quote) {
+    if (byte === Char.quote) {
       pos = endOfString(bytes, pos);
       continue;
     }
-    if (byte === 0x7b || byte === 0x5b) {
+    if (byte === Char.openBrace || byte === Char.openBracket) {
       if (++depth > maxDepth) throw malformed(`the JSON is nested deeper than ${maxDepth} levels`);
       nodes++;
-    } else if (byte === 0x7d || byte === 0x5d) {
+    } else if (byte === Char.closeBrace || byte === Char.closeBracket) {
       depth--;
-    } else if (byte === comma || byte === colon) {
+    } else if (byte === Char.comma || byte === Char.colon) {
       nodes++;
-    } else if (byte === minus || isDigit(byte)) {
+    } else if (byte === Char.minus || isDigit(byte)) {
       const end = endOfNumber(bytes, pos);
       if (end - pos > maxExactDigits && isInteger(bytes, pos, end)) (quoted ??= []).push(pos, end);
       pos = end;
@@ -68,8 +67,8 @@ function withQuotes(text: Buffer, ranges: readonly number[]): string {
 
 function endOfString(bytes: Uint8Array, pos: number): number {
   for (pos++; pos < bytes.length; pos++) {
-    if (bytes[pos] === backslash) pos++;
-    else if (bytes[pos] === quote) return pos + 1;
+    if (bytes[pos] === Char.backslash) pos++;
+    else if (bytes[pos] === Char.quote) return pos + 1;
   }
   return pos;
 }
@@ -78,17 +77,25 @@ function endOfNumber(bytes: Uint8Array, pos: number): number {
   while (pos < bytes.length) {
     const byte = bytes[pos]!;
     // Digits, sign, point and exponent.
-    if (!isDigit(byte) && byte !== minus && byte !== 0x2b && byte !== 0x2e && (byte | 0x20) !== 0x65) break;
+    if (
+      !isDigit(byte) &&
+      byte !== Char.minus &&
+      byte !== Char.plus &&
+      byte !== Char.point &&
+      byte !== Char.smallE &&
+      byte !== Char.largeE
+    )
+      break;
     pos++;
   }
   return pos;
 }
 
 function isInteger(bytes: Uint8Array, pos: number, end: number): boolean {
-  for (let i = bytes[pos] === minus ? pos + 1 : pos; i < end; i++) if (!isDigit(bytes[i]!)) return false;
+  for (let i = bytes[pos] === Char.minus ? pos + 1 : pos; i < end; i++) if (!isDigit(bytes[i]!)) return false;
   return true;
 }
 
 function isDigit(byte: number): boolean {
-  return byte >= 0x30 && byte <= 0x39;
+  return byte >= Char.zero && byte <= Char.nine;
 }

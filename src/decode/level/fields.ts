@@ -1,8 +1,8 @@
+import { Char } from '../characters.js';
 import { fieldRank, foldedRank, noRank } from './names.js';
 
 /** Levels of objects in which a level is looked for. */
 const maxDepth = 2;
-const [quote, backslash, equalSign] = [0x22, 0x5c, 0x3d];
 
 /** Finds the value of a field that names the level, in a JSON object or a logfmt line. */
 export class LevelField {
@@ -24,14 +24,14 @@ export class LevelField {
   #object(pos: number, depth: number): number {
     const bytes = this.#bytes;
     pos = this.#space(pos + 1);
-    while (bytes[pos] === quote) {
+    while (bytes[pos] === Char.quote) {
       const keyEnd = this.#string(pos);
       if (keyEnd < 0) return -1;
-      const colon = this.#space(keyEnd + 1);
-      if (bytes[colon] !== 0x3a) return -1;
-      const value = this.#space(colon + 1);
+      const after = this.#space(keyEnd + 1);
+      if (bytes[after] !== Char.colon) return -1;
+      const value = this.#space(after + 1);
       let next: number;
-      if (bytes[value] === quote) {
+      if (bytes[value] === Char.quote) {
         const valueEnd = this.#string(value);
         if (valueEnd < 0) return -1;
         // What a sender detected is no field of a line.
@@ -41,18 +41,18 @@ export class LevelField {
           return -1;
         }
         next = valueEnd + 1;
-      } else if (bytes[value] === 0x7b && depth < maxDepth) next = this.#object(value, depth + 1);
+      } else if (bytes[value] === Char.openBrace && depth < maxDepth) next = this.#object(value, depth + 1);
       else next = this.#skip(value);
       if (next < 0) return -1;
       pos = this.#space(next);
-      if (bytes[pos] !== 0x2c) break;
+      if (bytes[pos] !== Char.comma) break;
       pos = this.#space(pos + 1);
     }
-    return bytes[pos] === 0x7d ? pos + 1 : -1;
+    return bytes[pos] === Char.closeBrace ? pos + 1 : -1;
   }
 
   #space(pos: number): number {
-    while (pos < this.#end && this.#bytes[pos]! <= 0x20) pos++;
+    while (pos < this.#end && this.#bytes[pos]! <= Char.space) pos++;
     return pos < this.#end ? pos : this.#end;
   }
 
@@ -60,8 +60,8 @@ export class LevelField {
   #string(pos: number): number {
     const bytes = this.#bytes;
     for (let i = pos + 1; i < this.#end; i++) {
-      if (bytes[i] === backslash) i++;
-      else if (bytes[i] === quote) return i;
+      if (bytes[i] === Char.backslash) i++;
+      else if (bytes[i] === Char.quote) return i;
     }
     return -1;
   }
@@ -72,14 +72,14 @@ export class LevelField {
     let depth = 0;
     for (; pos < this.#end; pos++) {
       const byte = bytes[pos]!;
-      if (byte === quote) {
+      if (byte === Char.quote) {
         pos = this.#string(pos);
         if (pos < 0) return -1;
-      } else if (byte === 0x7b || byte === 0x5b) depth++;
-      else if (byte === 0x7d || byte === 0x5d) {
+      } else if (byte === Char.openBrace || byte === Char.openBracket) depth++;
+      else if (byte === Char.closeBrace || byte === Char.closeBracket) {
         if (depth === 0) return pos;
         depth--;
-      } else if (byte === 0x2c && depth === 0) return pos;
+      } else if (byte === Char.comma && depth === 0) return pos;
     }
     return -1;
   }
@@ -91,27 +91,33 @@ export class LevelField {
     this.#end = end;
     let best = noRank;
     while (pos < end) {
-      if (bytes[pos]! <= 0x20) {
+      if (bytes[pos]! <= Char.space) {
         pos++;
         continue;
       }
       const key = pos;
-      while (pos < end && bytes[pos]! > 0x20 && bytes[pos] !== equalSign && bytes[pos] !== quote) pos++;
-      if (bytes[pos] !== equalSign || pos >= end) {
+      while (
+        pos < end &&
+        bytes[pos]! > Char.space &&
+        bytes[pos] !== Char.equalSign &&
+        bytes[pos] !== Char.quote
+      )
+        pos++;
+      if (bytes[pos] !== Char.equalSign || pos >= end) {
         // A key without a value, or none at all.
-        while (pos < end && bytes[pos]! > 0x20) pos++;
+        while (pos < end && bytes[pos]! > Char.space) pos++;
         continue;
       }
       const keyEnd = pos++;
       let from = pos;
       let to: number;
-      if (pos < end && bytes[pos] === quote) {
+      if (pos < end && bytes[pos] === Char.quote) {
         to = this.#string(pos);
         if (to < 0) return;
         from++;
         pos = to + 1;
       } else {
-        while (pos < end && bytes[pos]! > 0x20) pos++;
+        while (pos < end && bytes[pos]! > Char.space) pos++;
         to = pos;
       }
       const rank = foldedRank(bytes, key, keyEnd - key);

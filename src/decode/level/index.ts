@@ -1,3 +1,4 @@
+import { Char } from '../characters.js';
 import type { ColumnWriter } from '../batch/column-writer.js';
 import type { StringBuilder } from '../batch/columns.js';
 import type { AttributeText } from '../wire/attributes.js';
@@ -81,16 +82,11 @@ export class LevelDetector {
     attributes.find(this.#pos, this.#end);
     if (attributes.valuePos < 0) return false;
     const length = attributes.valueEnd - attributes.valuePos;
-    const isText = attributes.kind === 0;
+    const { isText } = attributes;
     if (isText && length === 0) return false;
     const level = (isText ? levelOf(writer.source.bytes, attributes.valuePos, length) : 0) || known;
     if (level !== 0) this.#set(column, row, level);
-    else if (isText) writer.text(column, row, attributes.valuePos, length);
-    else {
-      const start = writer.arena.length;
-      attributes.plainText();
-      writer.fromArena(column, row, start);
-    }
+    else writer.value(column, row, attributes);
     return true;
   }
 
@@ -102,18 +98,12 @@ export class LevelDetector {
     const { attributes, writer } = this;
     if (this.#rank === noRank) return 0;
     attributes.find(this.#pos, this.#end);
-    const { valuePos, valueEnd } = attributes;
-    const isText = attributes.kind === 0;
+    const { valuePos, valueEnd, isText } = attributes;
     if (valuePos < 0 || (isText && valueEnd === valuePos)) return 0;
     const own = isText ? levelOf(writer.source.bytes, valuePos, valueEnd - valuePos) : 0;
     const words = this.#shared;
     if (own !== 0) words.set(levelWords[own]!);
-    else if (isText) writer.textWords(words, 0, valuePos, valueEnd - valuePos);
-    else {
-      const start = writer.arena.length;
-      attributes.plainText();
-      writer.arenaWords(words, 0, start);
-    }
+    else writer.valueWords(words, 0, attributes);
     for (let row = from; row < to; row++) {
       if (this.#ranks[row]! <= this.#rank) continue;
       const known = own === 0 && numbers[row] !== 0 ? levelOfNumber(numbers[row]!) : 0;
@@ -129,9 +119,9 @@ export class LevelDetector {
   }
 
   #line(bytes: Uint8Array, pos: number, end: number): number {
-    while (pos < end && bytes[pos]! <= 0x20) pos++;
-    while (pos < end && bytes[end - 1]! <= 0x20) end--;
-    const isJson = bytes[pos] === 0x7b && end - pos > 1 && bytes[end - 1] === 0x7d;
+    while (pos < end && bytes[pos]! <= Char.space) pos++;
+    while (pos < end && bytes[end - 1]! <= Char.space) end--;
+    const isJson = bytes[pos] === Char.openBrace && end - pos > 1 && bytes[end - 1] === Char.closeBrace;
     if (isJson) {
       this.#field.json(bytes, pos, end);
       const level = this.#fieldLevel(bytes);

@@ -1,11 +1,12 @@
+import { Char } from '../characters.js';
 import { malformed } from '../errors.js';
 import type { Budget } from '../batch/budget.js';
 import type { StringArena } from '../batch/string-arena.js';
 import { dropRepeated, RepeatedKeys } from './repeated-keys.js';
 import { truncated, type Source } from './source.js';
+import { AnyValueTag, KeyValueTag, ListTag } from './tags.js';
 
 const maxDepth = 64;
-const comma = 0x2c;
 
 /** Called for each attribute of a list with where its key and value (an AnyValue) lie; `valuePos` is -1 without one. */
 export type AttributeVisitor = (
@@ -53,10 +54,10 @@ export class AttributeText {
     let valueEnd = end;
     // The shape that nearly every attribute has: a short key, then a short value, and nothing else.
     if (
-      bytes[pos] !== 0x0a ||
+      bytes[pos] !== KeyValueTag.key ||
       keyLength > 127 ||
       valuePos > end ||
-      bytes[valuePos - 2] !== 0x12 ||
+      bytes[valuePos - 2] !== KeyValueTag.value ||
       bytes[valuePos - 1] !== end - valuePos ||
       end - valuePos > 127
     ) {
@@ -68,9 +69,9 @@ export class AttributeText {
     }
     this.budget.element();
     this.#keys.note(source, keyPos, keyLength, depth);
-    arena.byte(comma);
+    arena.byte(Char.comma);
     arena.jsonString(source, keyPos, keyLength);
-    arena.byte(0x3a);
+    arena.byte(Char.colon);
     if (valuePos < 0) arena.ascii('null');
     else this.value(valuePos, valueEnd, depth);
     if (visit && ((lengths >>> keyLength) & 1) !== 0) visit(keyPos, keyLength, valuePos, valueEnd);
@@ -80,8 +81,8 @@ export class AttributeText {
   close(start: number, depth = 0): void {
     const arena = this.arena;
     if (this.#keys.mayRepeat(depth)) dropRepeated(arena, start);
-    arena.byte(0x7d);
-    arena.bytes[start] = 0x7b;
+    arena.byte(Char.closeBrace);
+    arena.bytes[start] = Char.openBrace;
   }
 
   /** All KeyValue fields with `tag` of a message as one object; nothing at all when there is none. */
@@ -112,13 +113,13 @@ export class AttributeText {
     const arena = this.arena;
     const first = source.bytes[pos]!;
     // The common shapes, without looking for further fields: a short string alone, an int alone.
-    if (first === 0x0a && pos + 1 < end) {
+    if (first === AnyValueTag.stringValue && pos + 1 < end) {
       const length = source.bytes[pos + 1]!;
       if (length < 128 && pos + 2 + length === end) {
         arena.jsonString(source, pos + 2, length);
         return;
       }
-    } else if (first === 0x18 && pos + 1 < end && source.varint(pos + 1, end) === end) {
+    } else if (first === AnyValueTag.intValue && pos + 1 < end && source.varint(pos + 1, end) === end) {
       arena.int64(source.lo, source.hi);
       return;
     }
@@ -127,12 +128,12 @@ export class AttributeText {
       arena.ascii('null');
       return;
     }
-    if (this.kind === 0) {
+    if (this.isText) {
       arena.jsonString(source, this.valuePos, this.valueEnd - this.valuePos);
     } else if (this.kind === 6) {
-      arena.byte(0x22);
+      arena.byte(Char.quote);
       arena.base64(source, this.valuePos, this.valueEnd - this.valuePos);
-      arena.byte(0x22);
+      arena.byte(Char.quote);
     } else {
       this.#scalarOrNested(depth, '"');
     }
@@ -169,8 +170,8 @@ export class AttributeText {
       case 5: {
         this.#checkDepth(depth + 1);
         const start = arena.length;
-        this.members(pos, this.valueEnd, 0x0a, depth + 1);
-        if (arena.length === start) arena.byte(0x7b);
+        this.members(pos, this.valueEnd, ListTag.values, depth + 1);
+        if (arena.length === start) arena.byte(Char.openBrace);
         this.close(start, depth + 1);
         return;
       }
@@ -184,24 +185,29 @@ export class AttributeText {
     const start = arena.length;
     while (pos < end) {
       pos = source.tag(pos, end);
-      if (source.lo === 0x0a) {
+      if (source.lo === ListTag.values) {
         pos = source.open(pos, end);
         const to = source.to;
         this.budget.element();
-        arena.byte(comma);
+        arena.byte(Char.comma);
         this.value(pos, to, depth);
         pos = to;
       } else {
         pos = source.skip(pos, end, source.lo);
       }
     }
-    if (arena.length === start) arena.byte(0x5b);
-    arena.byte(0x5d);
-    arena.bytes[start] = 0x5b;
+    if (arena.length === start) arena.byte(Char.openBracket);
+    arena.byte(Char.closeBracket);
+    arena.bytes[start] = Char.openBracket;
   }
 
   #checkDepth(depth: number): void {
     if (depth > maxDepth) throw malformed(`attribute values are nested deeper than ${maxDepth} levels`);
+  }
+
+  /** `find` found a string. */
+  get isText(): boolean {
+    return this.kind === 0;
   }
 
   /** Finds which member of AnyValue's oneof is set; the last one counts. */
@@ -238,11 +244,11 @@ export class AttributeText {
     while (pos < end) {
       pos = source.tag(pos, end);
       const tag = source.lo;
-      if (tag === 0x0a) {
+      if (tag === KeyValueTag.key) {
         this.#keyPos = source.open(pos, end);
         pos = source.to;
         this.#keyLength = pos - this.#keyPos;
-      } else if (tag === 0x12) {
+      } else if (tag === KeyValueTag.value) {
         this.#valuePos = source.open(pos, end);
         this.#valueEnd = pos = source.to;
       } else {

@@ -1,9 +1,10 @@
+import { Char } from '../characters.js';
 import type { ColumnWriter } from '../batch/column-writer.js';
 import type { PayloadContext } from '../batch/context.js';
 import type { AttributeText } from './attributes.js';
 import type { Slices } from './slices.js';
 import { truncated } from './source.js';
-import { exemplar, spanEvent, spanLink } from './tags.js';
+import { ExemplarTag, SpanEventTag, SpanLinkTag } from './tags.js';
 
 /**
  * A span's events and links and a data point's exemplars as JSON arrays at the end of the arena. A link whose
@@ -38,12 +39,12 @@ export class NestedText {
     const start = arena.length;
     for (let i = 0; i < slices.length; i++) {
       const before = arena.length;
-      arena.byte(before === start ? 0x5b : 0x2c);
+      arena.byte(before === start ? Char.openBracket : Char.comma);
       write(slices.start(i), slices.end(i));
       // Nothing was written: it is left out.
       if (arena.length === before + 1) arena.length = before;
     }
-    if (arena.length > start) arena.byte(0x5d);
+    if (arena.length > start) arena.byte(Char.closeBracket);
   }
 
   #event(start: number, end: number): void {
@@ -57,17 +58,17 @@ export class NestedText {
     while (pos < end) {
       pos = source.tag(pos, end);
       switch (source.lo) {
-        case spanEvent.timeUnixNano:
+        case SpanEventTag.timeUnixNano:
           timeLo = source.view.getInt32(pos, true);
           timeHi = source.view.getInt32(pos + 4, true);
           pos += 8;
           break;
-        case spanEvent.name:
+        case SpanEventTag.name:
           namePos = source.open(pos, end);
           pos = source.to;
           nameLength = pos - namePos;
           break;
-        case spanEvent.droppedAttributesCount:
+        case SpanEventTag.droppedAttributesCount:
           pos = source.varint(pos, end);
           dropped = source.lo >>> 0;
           break;
@@ -79,9 +80,9 @@ export class NestedText {
     arena.ascii('{"name":');
     arena.jsonString(source, namePos, nameLength);
     this.#time(',"time_unix_nano":"', timeLo, timeHi);
-    this.#attributes('attributes', start, end, 0x1a);
+    this.#attributes('attributes', start, end, SpanEventTag.attributes);
     if (dropped !== 0) this.#number('dropped_attributes_count', dropped);
-    arena.byte(0x7d);
+    arena.byte(Char.closeBrace);
   }
 
   #link(start: number, end: number): void {
@@ -98,26 +99,26 @@ export class NestedText {
     while (pos < end) {
       pos = source.tag(pos, end);
       switch (source.lo) {
-        case spanLink.traceId:
+        case SpanLinkTag.traceId:
           tracePos = source.open(pos, end);
           pos = source.to;
           traceLength = pos - tracePos;
           break;
-        case spanLink.spanId:
+        case SpanLinkTag.spanId:
           spanPos = source.open(pos, end);
           pos = source.to;
           spanLength = pos - spanPos;
           break;
-        case spanLink.traceState:
+        case SpanLinkTag.traceState:
           statePos = source.open(pos, end);
           pos = source.to;
           stateLength = pos - statePos;
           break;
-        case spanLink.droppedAttributesCount:
+        case SpanLinkTag.droppedAttributesCount:
           pos = source.varint(pos, end);
           dropped = source.lo >>> 0;
           break;
-        case spanLink.flags:
+        case SpanLinkTag.flags:
           flags = source.view.getUint32(pos, true);
           pos += 4;
           break;
@@ -132,15 +133,15 @@ export class NestedText {
     this.#id(tracePos, traceLength);
     arena.ascii('","span_id":"');
     this.#id(spanPos, spanLength);
-    arena.byte(0x22);
+    arena.byte(Char.quote);
     if (stateLength > 0) {
       arena.ascii(',"trace_state":');
       arena.jsonString(source, statePos, stateLength);
     }
-    this.#attributes('attributes', start, end, 0x22);
+    this.#attributes('attributes', start, end, SpanLinkTag.attributes);
     if (dropped !== 0) this.#number('dropped_attributes_count', dropped);
     if (flags !== 0) this.#number('flags', flags);
-    arena.byte(0x7d);
+    arena.byte(Char.closeBrace);
   }
 
   #exemplar(start: number, end: number): void {
@@ -157,23 +158,23 @@ export class NestedText {
     while (pos < end) {
       pos = source.tag(pos, end);
       switch (source.lo) {
-        case exemplar.timeUnixNano:
+        case ExemplarTag.timeUnixNano:
           timeLo = source.view.getInt32(pos, true);
           timeHi = source.view.getInt32(pos + 4, true);
           pos += 8;
           break;
-        case exemplar.asDouble:
-        case exemplar.asInt:
-          isInt = source.lo === exemplar.asInt;
+        case ExemplarTag.asDouble:
+        case ExemplarTag.asInt:
+          isInt = source.lo === ExemplarTag.asInt;
           valuePos = pos;
           pos += 8;
           break;
-        case exemplar.spanId:
+        case ExemplarTag.spanId:
           spanPos = source.open(pos, end);
           pos = source.to;
           spanLength = pos - spanPos;
           break;
-        case exemplar.traceId:
+        case ExemplarTag.traceId:
           tracePos = source.open(pos, end);
           pos = source.to;
           traceLength = pos - tracePos;
@@ -192,21 +193,21 @@ export class NestedText {
     if (traceLength > 0 && this.context.isGoodId(traceLength, 16, 'exemplar')) {
       arena.ascii(',"trace_id":"');
       this.#id(tracePos, traceLength);
-      arena.byte(0x22);
+      arena.byte(Char.quote);
     }
     if (spanLength > 0 && this.context.isGoodId(spanLength, 8, 'exemplar')) {
       arena.ascii(',"span_id":"');
       this.#id(spanPos, spanLength);
-      arena.byte(0x22);
+      arena.byte(Char.quote);
     }
-    this.#attributes('filtered_attributes', start, end, 0x3a);
-    arena.byte(0x7d);
+    this.#attributes('filtered_attributes', start, end, ExemplarTag.filteredAttributes);
+    arena.byte(Char.closeBrace);
   }
 
   #time(before: string, lo: number, hi: number): void {
     this.writer.arena.ascii(before);
     this.writer.arena.uint64(lo, hi);
-    this.writer.arena.byte(0x22);
+    this.writer.arena.byte(Char.quote);
   }
 
   #number(name: string, value: number): void {

@@ -1,3 +1,4 @@
+import { Char } from '../characters.js';
 import type { StringArena } from '../batch/string-arena.js';
 import type { Source } from './source.js';
 
@@ -59,8 +60,6 @@ function hash(source: Source, pos: number, length: number): number {
   return mixed ^ (mixed >>> 17);
 }
 
-const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
-
 /** Takes members out whose key comes again later; the arena holds `,"key":value` of each from `start` on. */
 export function dropRepeated(arena: StringArena, start: number): void {
   const { bytes } = arena;
@@ -87,7 +86,7 @@ export function dropRepeated(arena: StringArena, start: number): void {
 
 /** After the closing quote of the string at `pos`. */
 function endOfString(bytes: Uint8Array, pos: number): number {
-  for (pos++; bytes[pos] !== quote; pos++) if (bytes[pos] === backslash) pos++;
+  for (pos++; bytes[pos] !== Char.quote; pos++) if (bytes[pos] === Char.backslash) pos++;
   return pos + 1;
 }
 
@@ -96,13 +95,13 @@ function endOfValue(bytes: Uint8Array, pos: number, end: number): number {
   let depth = 0;
   while (pos < end) {
     const byte = bytes[pos]!;
-    if (byte === quote) {
+    if (byte === Char.quote) {
       pos = endOfString(bytes, pos);
       continue;
     }
-    if (byte === 0x7b || byte === 0x5b) depth++;
-    else if (byte === 0x7d || byte === 0x5d) depth--;
-    else if (byte === comma && depth === 0) return pos;
+    if (byte === Char.openBrace || byte === Char.openBracket) depth++;
+    else if (byte === Char.closeBrace || byte === Char.closeBracket) depth--;
+    else if (byte === Char.comma && depth === 0) return pos;
     pos++;
   }
   return end;

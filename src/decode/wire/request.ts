@@ -3,6 +3,7 @@ import { entryBytes, type Budget } from '../batch/budget.js';
 import type { ResourceScopeWriter } from '../batch/resource-scope.js';
 import type { Rejections } from '../batch/rejections.js';
 import { serviceName } from './service-name.js';
+import { EntryTag, ExportRequestTag } from './tags.js';
 
 /** Takes the innermost messages: LogRecord, Span or Metric. */
 export interface RecordWriter {
@@ -30,7 +31,7 @@ export class RequestWalker {
     let pos = 0;
     while (pos < end) {
       pos = source.tag(pos, end);
-      if (source.lo === 0x0a) {
+      if (source.lo === ExportRequestTag.entries) {
         pos = source.open(pos, end);
         const to = source.to;
         this.#level(pos, to, true);
@@ -52,18 +53,18 @@ export class RequestWalker {
     while (pos < end) {
       pos = source.tag(pos, end);
       const tag = source.lo;
-      if (tag === 0x12) {
+      if (tag === EntryTag.members) {
         pos = source.open(pos, end);
         const to = source.to;
         if (outer) this.#level(pos, to, false);
         else this.records.record(pos, to);
         pos = to;
-      } else if (tag === 0x0a) {
+      } else if (tag === EntryTag.owner) {
         pos = source.open(pos, end);
         if (parts.length > 0) this.budget.charge(entryBytes);
         parts.push(pos, source.to);
         pos = source.to;
-      } else if (tag === 0x1a) {
+      } else if (tag === EntryTag.schemaUrl) {
         urlPos = source.open(pos, end);
         pos = source.to;
         urlLength = pos - urlPos;

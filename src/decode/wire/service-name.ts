@@ -1,4 +1,5 @@
 import type { Source } from './source.js';
+import { AnyValueTag, KeyValueTag, ResourceTag } from './tags.js';
 
 const key = Buffer.from('service.name');
 const longest = 200;
@@ -10,7 +11,7 @@ export function serviceName(source: Source, parts: readonly number[]): string {
     const end = parts[i + 1]!;
     for (let pos = parts[i]!; pos < end;) {
       pos = source.tag(pos, end);
-      if (source.lo !== 0x0a) {
+      if (source.lo !== ResourceTag.attributes) {
         pos = source.skip(pos, end, source.lo);
         continue;
       }
@@ -30,14 +31,14 @@ function stringOf(source: Source, pos: number, end: number): string | null {
   while (pos < end) {
     pos = source.tag(pos, end);
     const tag = source.lo;
-    if (tag !== 0x0a && tag !== 0x12) {
+    if (tag !== KeyValueTag.key && tag !== KeyValueTag.value) {
       pos = source.skip(pos, end, tag);
       continue;
     }
     const start = source.open(pos, end);
     pos = source.to;
-    if (tag === 0x0a) named = key.equals(source.bytes.subarray(start, pos));
-    else if (source.bytes[start] === 0x0a) {
+    if (tag === KeyValueTag.key) named = key.equals(source.bytes.subarray(start, pos));
+    else if (source.bytes[start] === AnyValueTag.stringValue) {
       const text = source.open(start + 1, pos);
       value = source.text(text, Math.min(longest, source.to - text));
     }

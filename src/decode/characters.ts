@@ -1,0 +1,20 @@
+/** ASCII characters that mean something in JSON, logfmt and numbers, as bytes. */
+export const enum Char {
+  space = 0x20,
+  quote = 0x22,
+  plus = 0x2b,
+  comma = 0x2c,
+  minus = 0x2d,
+  point = 0x2e,
+  zero = 0x30,
+  nine = 0x39,
+  colon = 0x3a,
+  equalSign = 0x3d,
+  largeE = 0x45,
+  openBracket = 0x5b,
+  backslash = 0x5c,
+  closeBracket = 0x5d,
+  smallE = 0x65,
+  openBrace = 0x7b,
+  closeBrace = 0x7d,
+}
