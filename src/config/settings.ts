@@ -433,6 +433,12 @@ const queries = {
     1_000_000,
     'Label sets and attribute keys, by data file and hour, kept in memory for label lookups: some 100 bytes each. 0 keeps none, and every lookup reads the files.',
   ),
+  sampleCacheBytes: setting(
+    'SAMPLE_CACHE_MEMORY',
+    bytes({ min: 0 }),
+    256 * mebibyte,
+    'Memory for samples of gauges and sums that PromQL queries read before, 12 bytes each. 0 keeps none, and every query reads the files. Needs CANARDSTACK_METADATA_CACHE_ENTRIES.',
+  ),
   queryScopeLabels: setting(
     'QUERY_SCOPE_LABELS',
     flag(),

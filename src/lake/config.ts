@@ -11,5 +11,7 @@ export type LakeConfig = Pick<
   Partial<Pick<Config, 'retentionMaxSharePercent' | 'clockToleranceSecs' | 'scrubBytesPerDay'>> &
   CatalogConfig &
   InstanceConfig &
-  Partial<Pick<Config, 'catalogWaitSecs' | 'queryMemoryLimitBytes' | 'metadataCacheEntries'>> &
+  Partial<
+    Pick<Config, 'catalogWaitSecs' | 'queryMemoryLimitBytes' | 'metadataCacheEntries' | 'sampleCacheBytes'>
+  > &
   OwnershipConfig;

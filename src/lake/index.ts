@@ -108,7 +108,12 @@ async function openOwned(
   const metadata =
     readOnly || !config.metadataCacheEntries
       ? null
-      : new MetadataCache({ host, maxEntries: config.metadataCacheEntries, telemetry });
+      : new MetadataCache({
+          host,
+          maxEntries: config.metadataCacheEntries,
+          maxSampleBytes: config.sampleCacheBytes ?? 0,
+          telemetry,
+        });
   const damaged = new DamagedFiles(telemetry);
   const files = { host, storage: data.storage, damaged };
   const watch = watchDamage(files);

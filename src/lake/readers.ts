@@ -5,6 +5,7 @@ import type { MetadataCache, MetadataView } from './metadata/index.js';
 import { QueryError } from './query-error.js';
 import type { QueryMemory } from './query-memory.js';
 import { rawChunk } from './raw-chunk.js';
+import type { SharedUnit } from './samples/unit.js';
 import {
   RowCollector,
   type MetadataRequest,
@@ -13,6 +14,9 @@ import {
   type ReadPool,
   type ReadSession,
   type ResultChunk,
+  type SamplesRequest,
+  type SeriesRequest,
+  type SeriesView,
   type SqlValue,
 } from './session.js';
 
@@ -242,6 +246,30 @@ class Session implements ReadSession {
       await this.end();
       return null;
     }
+  }
+
+  async series(request: SeriesRequest): Promise<SeriesView | null> {
+    const { cache } = this;
+    if (cache === null) return null;
+    try {
+      const whole = this.#view === null ? await cache.series(request, (sql) => this.#values(sql)) : null;
+      if (whole !== null) return whole;
+      if (this.#view === null) {
+        await this.end();
+        this.#view = await cache.view((sql) => this.#values(sql));
+      }
+      if (this.#view === null) return null;
+      return { epoch: this.#view.epoch, tables: await this.#view.series(request) };
+    } catch (error) {
+      this.signal.throwIfAborted();
+      cache.failed(error);
+      await this.end();
+      return null;
+    }
+  }
+
+  async samples(request: SamplesRequest): Promise<readonly SharedUnit[] | null> {
+    return (await this.cache?.samples(request)) ?? null;
   }
 
   /** Ends the transaction, if there is one. False when that failed. */

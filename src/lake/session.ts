@@ -1,6 +1,7 @@
 /** What the query languages need from the lake. Implemented by `lake/`; SQL is read-only. */
 import type { MetadataKind } from './metadata/layout.js';
 import { QueryError } from './query-error.js';
+import type { SharedUnit } from './samples/unit.js';
 
 export type SqlValue = string | number | bigint | boolean | null;
 
@@ -63,6 +64,39 @@ export interface MetadataRequest {
   readonly cheaply?: boolean;
 }
 
+/** Which series have rows in a window. */
+export interface SeriesRequest {
+  readonly kinds: readonly MetadataKind[];
+  /** Nanoseconds since the epoch: from (included) and until (not included). */
+  readonly from: bigint;
+  readonly until: bigint;
+  /** Their samples are read too, for which very small files count as rest. */
+  readonly samples: boolean;
+}
+
+export interface SeriesFiles {
+  readonly kind: MetadataKind;
+  /** Numbers of the files with rows in or about the window whose series are kept (`metadata/store`). */
+  readonly files: readonly number[];
+  /** A condition on the table's rows that are in no file whose series are kept; null when there are none. */
+  readonly rest: string | null;
+}
+
+export interface SeriesView {
+  /** Numbers of files and label sets mean the same as long as it is the same. */
+  readonly epoch: string;
+  readonly tables: readonly SeriesFiles[];
+}
+
+export interface SamplesRequest {
+  readonly epoch: string;
+  readonly kind: MetadataKind;
+  readonly name: string;
+  readonly files: readonly number[];
+  /** At most so many are in them. */
+  readonly samples: number;
+}
+
 export interface ReadSession {
   /** All rows at once, column names as keys; refuses with a QueryLimitError beyond `maxRows` (default from settings). */
   rows(sql: string, params?: readonly SqlValue[], maxRows?: number): Promise<Record<string, unknown>[]>;
@@ -75,6 +109,10 @@ export interface ReadSession {
    * after it reads the same snapshot.
    */
   metadata?(request: MetadataRequest): Promise<string | null>;
+  /** Which files' series are kept; null when they have to be found in the tables. */
+  series?(request: SeriesRequest): Promise<SeriesView | null>;
+  /** The samples of a metric in files of that view, in their order; null when they are to be read from the table. */
+  samples?(request: SamplesRequest): Promise<readonly SharedUnit[] | null>;
 }
 
 export interface RawResult {

@@ -40,24 +40,36 @@ export class LakeStates {
   async #compacted(table: TableName, rows: readonly string[]): Promise<void> {
     const before = new Set(await this.#list(table));
     await this.#insert(table, rows, 0);
-    for (const file of await this.#list(table)) if (!before.has(file)) await this.#compact(table, file);
+    for (const file of await this.#list(table)) if (!before.has(file)) await this.#rewrite(table, [file]);
+  }
+
+  /** All files of a day become one, as compaction writes it. */
+  async compact(table: TableName): Promise<void> {
+    const days = new Map<string, string[]>();
+    for (const file of await this.#list(table)) {
+      const folder = file.slice(0, file.lastIndexOf('/') + 1);
+      days.set(folder, [...(days.get(folder) ?? []), file]);
+    }
+    for (const files of days.values()) await this.#rewrite(table, files);
   }
 
   async #list(table: TableName): Promise<string[]> {
     const found = await this.connection.runAndReadAll(
-      `SELECT data_file FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')`,
+      `SELECT data_file FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main') WHERE delete_file IS NULL`,
     );
     return found.getRows().map(([file]) => String(file));
   }
 
-  async #compact(table: TableName, file: string): Promise<void> {
+  async #rewrite(table: TableName, files: readonly string[]): Promise<void> {
+    const [first = ''] = files;
     this.#sorter ??= Sorter.open({ memoryLimitBytes: 256 * 1024 * 1024, temporary: this.temporary });
     const { columns } = tableDef(table);
-    const folder = file.slice(0, file.lastIndexOf('/') + 1);
+    const folder = first.slice(0, first.lastIndexOf('/') + 1);
     const target = `${folder}${compactedPrefix}${this.#files++}.parquet`;
-    await (await this.#sorter).sort([file], target, columns, fileLayout(table));
+    await (await this.#sorter).sort(files, target, columns, fileLayout(table));
     await inTransaction(this.connection, async () => {
-      await this.connection.run(`DELETE FROM lake.main.${ident(table)} WHERE filename = ${literal(file)}`);
+      const names = files.map(literal).join(', ');
+      await this.connection.run(`DELETE FROM lake.main.${ident(table)} WHERE filename IN (${names})`);
       await this.connection.run(
         `CALL ducklake_add_data_files('lake', ${literal(table)}, ${literal(target)}, schema => 'main', hive_partitioning => true)`,
       );

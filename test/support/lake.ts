@@ -32,6 +32,8 @@ export interface TestLake {
   readonly cache: MetadataCache;
   /** Inserts rows; columns left out are NULL. Values are SQL literals made from JS values. */
   insert(table: TableName, rows: readonly Record<string, unknown>[]): Promise<void>;
+  /** Rewrites the files of a table that have no deletions, a day's as one. */
+  compact(table: TableName): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -72,7 +74,13 @@ export async function testLake(
     acquire: () => instance.connect(),
     release: (used: DuckDBConnection) => used.closeSync(),
   };
-  const cache = new MetadataCache({ host, maxEntries: 100_000, telemetry: createTelemetry('silent') });
+  const cache = new MetadataCache({
+    host,
+    maxEntries: 100_000,
+    maxSampleBytes: 64 * 1024 * 1024,
+    smallestSampleFile: 0,
+    telemetry: createTelemetry('silent'),
+  });
   const cachedPool = new ConnectionPool(instance, 100_000, null, cache);
   return {
     connection,
@@ -90,6 +98,7 @@ export async function testLake(
       if (rowsIn === 'every state') await states.insert(table, values);
       else await connection.run(`INSERT INTO lake.main.${table} VALUES ${values.join(', ')}`);
     },
+    compact: (table) => states.compact(table),
     async close() {
       await states.close();
       pool.close();

@@ -1,11 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { firstLine, ident, literal } from '../../duckdb/index.js';
 import type { TableName } from '../../schema/index.js';
 import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
+import { SampleCache } from '../samples/index.js';
+import type { SharedUnit } from '../samples/unit.js';
+import type { SamplesRequest, SeriesFiles, SeriesRequest, SeriesView } from '../session.js';
 import { layoutOf, metadataKinds, type MetadataKind } from './layout.js';
 import { addFile, createTables, keepOnly, TooMany } from './store.js';
-import { MetadataView, type LiveFiles, type RunSql } from './view.js';
+import { MetadataView, seriesFiles, type FileTimes, type LiveFiles, type RunSql } from './view.js';
 
 export type { MetadataView } from './view.js';
 
@@ -20,17 +24,21 @@ export interface MetadataCacheOptions {
   readonly host: MetadataHost;
   /** Label sets and keys by file and hour, all files together; 0 keeps nothing. */
   readonly maxEntries: number;
+  /** Of samples; 0 keeps none. */
+  readonly maxSampleBytes?: number;
+  /** Samples of smaller files are not kept. */
+  readonly smallestSampleFile?: number;
   readonly telemetry: Telemetry;
 }
 
-interface KeptFile {
-  readonly file: number;
+interface KeptFile extends FileTimes {
   readonly entries: number;
 }
 
 /** What is known of one DuckDB instance's tables in memory. */
 interface Kept {
   readonly generation: number;
+  readonly epoch: string;
   readonly ready: Promise<void>;
   /** Of the lake's tables. */
   readonly ids: Map<string, TableName>;
@@ -43,6 +51,8 @@ interface Kept {
   readonly refused: Map<MetadataKind, Set<string>>;
   /** Entries, those of files that are no longer kept included. */
   readonly entries: Map<MetadataKind, number>;
+  /** The highest number that a label set may have. */
+  readonly lastIds: Map<MetadataKind, number>;
 }
 
 /** Dead entries are not worth new tables before they are this many. */
@@ -60,8 +70,11 @@ export class MetadataCache {
   readonly #closing = new AbortController();
   readonly #wanted = new Map<MetadataKind, readonly string[]>();
   readonly #failures: Counter;
+  readonly #samples: SampleCache;
 
   constructor(private readonly options: MetadataCacheOptions) {
+    const { host, maxSampleBytes = 0, telemetry } = options;
+    this.#samples = new SampleCache({ host, maxBytes: maxSampleBytes, telemetry });
     const registers = [options.telemetry.registry];
     const entries = () => (this.#kept ? total(this.#kept) : 0);
     const files = () => [...(this.#kept?.files.values() ?? [])].reduce((sum, { size }) => sum + size, 0);
@@ -101,11 +114,53 @@ export class MetadataCache {
     const [[id] = []] = await run(`SELECT id FROM ducklake_current_snapshot('lake')`);
     const snapshot = BigInt(id as bigint);
     await this.#follow(kept, snapshot, run);
-    return new MetadataView(run, async (kind) => {
+    const live = async (kind: MetadataKind) => {
       const files = await this.#live(kept, layoutOf(kind).table, snapshot, run);
       this.#want(kept, kind, files);
       return files;
-    });
+    };
+    return new MetadataView(run, live, kept.epoch, this.options.smallestSampleFile);
+  }
+
+  /**
+   * Which series the current snapshot has, without a transaction: null unless all of them are kept, so that no rows are
+   * read beside.
+   */
+  async series(request: SeriesRequest, run: RunSql): Promise<SeriesView | null> {
+    if (this.options.maxEntries === 0 || this.#closing.signal.aborted) return null;
+    const kept = this.#current();
+    await kept.ready;
+    const [[id] = []] = await run('SELECT max(snapshot_id) FROM __ducklake_metadata_lake.ducklake_snapshot');
+    const snapshot = BigInt(id as bigint);
+    await this.#follow(kept, snapshot, run);
+    const tables: SeriesFiles[] = [];
+    for (const kind of request.kinds) {
+      const live = kept.live.get(layoutOf(kind).table);
+      if (live?.snapshot !== snapshot) return null;
+      const files = kept.files.get(kind) ?? new Map<string, KeptFile>();
+      const table = seriesFiles(kind, live.files, files, request, this.options.smallestSampleFile);
+      if (table.rest !== null) return null;
+      tables.push(table);
+    }
+    return { epoch: kept.epoch, tables };
+  }
+
+  /** Null when some of the files' samples are not to be had so. */
+  async samples({ epoch, kind, name, files, samples }: SamplesRequest): Promise<SharedUnit[] | null> {
+    const kept = this.#kept;
+    if (kept?.epoch !== epoch) return null;
+    const byNumber = new Map(
+      [...(kept.files.get(kind) ?? [])].map(([path, file]) => [file.file, { path, ...file }]),
+    );
+    if (!files.every((file) => this.#samples.has(file, name)) && !this.#samples.takes(samples)) return null;
+    const units: SharedUnit[] = [];
+    for (const number of files) {
+      const file = byNumber.get(number);
+      const unit = file ? await this.#samples.unit({ kind, ...file }, name) : null;
+      if (unit === null) return null;
+      units.push(unit);
+    }
+    return units;
   }
 
   /** An error of a query's own statements, after which it reads the lake itself. */
@@ -123,6 +178,7 @@ export class MetadataCache {
     this.#wanted.clear();
     this.#closing.abort();
     await this.#working;
+    await this.#samples.close();
   }
 
   #current(): Kept {
@@ -131,6 +187,7 @@ export class MetadataCache {
       const ids = new Map<string, TableName>();
       this.#kept = {
         generation,
+        epoch: randomUUID(),
         ids,
         ready: this.#prepare(ids),
         checked: null,
@@ -139,6 +196,7 @@ export class MetadataCache {
         files: new Map(metadataKinds.map((kind) => [kind, new Map<string, KeptFile>()])),
         refused: new Map(metadataKinds.map((kind) => [kind, new Set<string>()])),
         entries: new Map(),
+        lastIds: new Map(),
       };
       this.#kept.ready.catch(() => (this.#kept = null));
     }
@@ -271,9 +329,14 @@ export class MetadataCache {
     const refused = kept.refused.get(kind);
     try {
       await this.#clear(kept, connection, kind);
-      const entries = await addFile(connection, { kind, path, file }, this.options.maxEntries - total(kept));
-      files?.set(path, { file, entries });
-      kept.entries.set(kind, (kept.entries.get(kind) ?? 0) + entries);
+      const lastId = kept.lastIds.get(kind) ?? 0;
+      const most = this.options.maxEntries - total(kept);
+      const { snapshot, ...added } = await addFile(connection, { kind, path, file, lastId }, most);
+      kept.lastIds.set(kind, lastId + added.entries);
+      // Rows were deleted meanwhile: it is read once more.
+      if (snapshot < (kept.validFrom.get(layoutOf(kind).table) ?? 0n)) return;
+      files?.set(path, { file, ...added });
+      kept.entries.set(kind, (kept.entries.get(kind) ?? 0) + added.entries);
     } catch (error) {
       refused?.add(path);
       if (error instanceof TooMany) this.#failures.inc({ reason: 'too_many' });

@@ -129,6 +129,13 @@ export function layoutOf(kind: MetadataKind): MetadataLayout {
   return layouts[kind];
 }
 
+const descriptive = new Set(['metric_description', 'metric_unit', 'resource_attributes', 'is_monotonic']);
+
+/** The columns of a kind of metrics that tell its series apart. */
+export function seriesIdentity(kind: MetadataKind): string[] {
+  return layouts[kind].columns.map(({ name }) => name).filter((name) => !descriptive.has(name));
+}
+
 export function metadataColumns(kind: MetadataKind): ReadonlySet<string> {
   return new Set(layouts[kind].columns.map(({ name }) => name));
 }

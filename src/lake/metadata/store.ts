@@ -18,6 +18,17 @@ export interface FileToKeep {
   readonly kind: MetadataKind;
   readonly path: string;
   readonly file: number;
+  /** New label sets get higher numbers. */
+  readonly lastId: number;
+}
+
+export interface AddedFile {
+  readonly entries: number;
+  /** It is as of this one, or a later one. */
+  readonly snapshot: bigint;
+  /** Nanoseconds since the epoch; 1 and 0 for a file of no rows. */
+  readonly first: bigint;
+  readonly last: bigint;
 }
 
 /** The file has more than there is place for: queries go on reading it. */
@@ -40,12 +51,12 @@ export async function createTables(connection: DuckDBConnection): Promise<void> 
   }
 }
 
-/** Reads a file and keeps its metadata. Gives how many entries they are; throws TooMany for more than `maxEntries`. */
+/** Reads a file and keeps its metadata; throws TooMany for more than `maxEntries` of them. */
 export async function addFile(
   connection: DuckDBConnection,
-  { kind, path, file }: FileToKeep,
+  { kind, path, file, lastId }: FileToKeep,
   maxEntries: number,
-): Promise<number> {
+): Promise<AddedFile> {
   const names = layoutOf(kind)
     .columns.map(({ name }) => ident(name))
     .join(', ');
@@ -58,7 +69,7 @@ export async function addFile(
     await inTransaction(connection, async () => {
       await connection.run(
         `INSERT INTO ${setsTable(kind)}
-         SELECT (SELECT coalesce(max(id), 0) FROM ${setsTable(kind)}) + row_number() OVER (), digest, ${names}
+         SELECT ${lastId} + row_number() OVER (), digest, ${names}
          FROM (SELECT DISTINCT ON (digest) digest, ${names} FROM metadata_stage
                WHERE digest NOT IN (SELECT digest FROM ${setsTable(kind)}))`,
       );
@@ -71,7 +82,8 @@ export async function addFile(
            coalesce(min(first), 1), coalesce(max(last), 0) FROM metadata_stage`,
       );
     });
-    return entries;
+    const [first, last] = await edges(connection, file);
+    return { entries, snapshot: BigInt(snapshot), first, last };
   } finally {
     await connection.run('DROP TABLE IF EXISTS metadata_stage').catch(() => undefined);
   }
@@ -108,6 +120,11 @@ export async function keepOnly(
     }
     await connection.run(`DELETE FROM ${filesTable} WHERE kind = ${literal(kind)} AND file NOT IN ${list}`);
   });
+}
+
+async function edges(connection: DuckDBConnection, file: number): Promise<[bigint, bigint]> {
+  const reader = await connection.runAndReadAll(`SELECT first, last FROM ${filesTable} WHERE file = ${file}`);
+  return reader.getRows()[0] as [bigint, bigint];
 }
 
 async function only(connection: DuckDBConnection, sql: string): Promise<number> {

@@ -1,5 +1,5 @@
 import { literal } from '../../duckdb/index.js';
-import type { MetadataRequest } from '../session.js';
+import type { MetadataRequest, SeriesFiles, SeriesRequest } from '../session.js';
 import { layoutOf, type MetadataKind } from './layout.js';
 import { filesTable, hourNs, seenTable, setsTable } from './store.js';
 
@@ -18,11 +18,15 @@ export interface LiveFiles {
   readonly validFrom: bigint;
 }
 
-interface KeptFile {
+export interface FileTimes {
   readonly file: number;
-  readonly path: string;
+  /** Nanoseconds since the epoch, of its first and last row. */
   readonly first: bigint;
   readonly last: bigint;
+}
+
+interface KeptFile extends FileTimes {
+  readonly path: string;
 }
 
 /** DuckLake's virtual column tells where a row is; of rows in the catalog it has the name of a table. */
@@ -36,6 +40,32 @@ function isCheap({ sizes, inlined }: LiveFiles, unread: readonly string[]): bool
   return inlined <= cheapRows && bytes <= cheapBytes;
 }
 
+/** Samples of smaller files are read with those of files that are not kept. */
+const smallBytes = 64 * 1024;
+
+/** What a view of series says of one table. */
+export function seriesFiles(
+  kind: MetadataKind,
+  live: LiveFiles,
+  kept: ReadonlyMap<string, FileTimes>,
+  { from, until, samples }: SeriesRequest,
+  smallest = smallBytes,
+): SeriesFiles {
+  const files: number[] = [];
+  const unread: string[] = [];
+  for (const [path, bytes] of live.sizes) {
+    const file = live.touched.has(path) ? undefined : kept.get(path);
+    if (file !== undefined && (file.last < from || file.first >= until)) continue;
+    if (file === undefined || (samples && bytes < smallest)) unread.push(path);
+    else files.push(file.file);
+  }
+  const rest = [
+    ...(unread.length > 0 ? [`filename IN ${textList(unread)}`] : []),
+    ...(live.inlined > 0 ? [isInlined] : []),
+  ];
+  return { kind, files, rest: rest.length === 0 ? null : rest.join(' OR ') };
+}
+
 /** The metadata of one snapshot: what is kept of its files, and which of them must be read. */
 export class MetadataView {
   readonly #kept = new Map<MetadataKind, ReadonlyMap<string, KeptFile>>();
@@ -43,6 +73,8 @@ export class MetadataView {
   constructor(
     private readonly run: RunSql,
     private readonly live: (kind: MetadataKind) => Promise<LiveFiles>,
+    readonly epoch: string,
+    private readonly smallest?: number,
   ) {}
 
   /** Something to select from, as `unkept` gives it; null when nothing is kept yet. */
@@ -68,6 +100,16 @@ export class MetadataView {
     if (unread.length > 0) parts.push(rows(request, `filename IN ${textList(unread)}`));
     if (live.inlined > 0) parts.push(rows(request, isInlined));
     return parts.length === 0 ? nothing(kind) : `(${parts.join(' UNION ALL ')})`;
+  }
+
+  async series(request: SeriesRequest): Promise<SeriesFiles[]> {
+    const tables: SeriesFiles[] = [];
+    for (const kind of request.kinds) {
+      const live = await this.live(kind);
+      const kept = await this.#keptFiles(kind, live.validFrom);
+      tables.push(seriesFiles(kind, live, kept, request, this.smallest));
+    }
+    return tables;
   }
 
   async #keptFiles(kind: MetadataKind, validFrom: bigint): Promise<ReadonlyMap<string, KeptFile>> {

@@ -1,10 +1,25 @@
 import type { QueryError } from '../../lake/query-error.js';
-import type { MetadataRequest, RawChunk, SqlValue } from '../../lake/session.js';
+import type {
+  MetadataRequest,
+  RawChunk,
+  ReadSession,
+  SamplesRequest,
+  SeriesRequest,
+  SqlValue,
+} from '../../lake/session.js';
 import type { Job } from '../server/endpoint.js';
 import type { QueryLimits } from '../server/guard.js';
 
 /** The chunk itself stays behind, referenced, until the thread has read the batch. */
 export type SentChunk = Omit<RawChunk, 'hold'>;
+
+/** What a thread asks for besides rows: a method of the read session, and its argument. */
+export type Question =
+  | { readonly of: 'metadata'; readonly request: MetadataRequest }
+  | { readonly of: 'series'; readonly request: SeriesRequest }
+  | { readonly of: 'samples'; readonly request: SamplesRequest };
+
+export type Told = Awaited<ReturnType<NonNullable<ReadSession[Question['of']]>>>;
 
 export type ToThread =
   | { readonly type: 'run'; readonly query: number; readonly job: Job; readonly limits: QueryLimits }
@@ -22,13 +37,8 @@ export type ToThread =
       readonly batch: number;
       readonly chunks: readonly SentChunk[];
     }
-  /** Answers 'metadata'. */
-  | {
-      readonly type: 'source';
-      readonly query: number;
-      readonly statement: number;
-      readonly source: string | null;
-    }
+  /** Answers 'ask'. */
+  | { readonly type: 'told'; readonly query: number; readonly statement: number; readonly told: Told }
   | { readonly type: 'end'; readonly query: number; readonly statement: number; readonly failed: boolean }
   /** The client takes more of the answer. */
   | { readonly type: 'more'; readonly query: number }
@@ -43,12 +53,7 @@ export type FromThread =
       readonly sql: string;
       readonly params: readonly SqlValue[];
     }
-  | {
-      readonly type: 'metadata';
-      readonly query: number;
-      readonly statement: number;
-      readonly request: MetadataRequest;
-    }
+  | { readonly type: 'ask'; readonly query: number; readonly statement: number; readonly question: Question }
   /** Every value of the batch was read. */
   | { readonly type: 'read'; readonly query: number; readonly statement: number; readonly batch: number }
   /** No more rows are wanted. */

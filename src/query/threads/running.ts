@@ -2,7 +2,7 @@ import { QueryError } from '../../lake/query-error.js';
 import type { QueryAnswer } from '../server/endpoint.js';
 import type { QueryContext } from '../server/guard.js';
 import { AnswerPieces } from './answer.js';
-import type { FromThread, SentError, ToThread } from './protocol.js';
+import type { FromThread, Question, SentError, Told, ToThread } from './protocol.js';
 import { StatementRows } from './statement.js';
 
 /** The main thread's side of one query that a query thread evaluates. */
@@ -35,8 +35,8 @@ export class RunningQuery {
       case 'sql':
         this.#start(message);
         return false;
-      case 'metadata':
-        void this.#metadata(message);
+      case 'ask':
+        void this.#answer(message);
         return false;
       case 'read':
         this.#statements.get(message.statement)?.read(message.batch);
@@ -70,10 +70,22 @@ export class RunningQuery {
   }
 
   /** Whatever goes wrong here, the statement that reads the table itself will tell. */
-  async #metadata({ statement, request }: Extract<FromThread, { readonly type: 'metadata' }>): Promise<void> {
-    const found = this.#ended || this.#pieces ? undefined : this.ctx.session.metadata?.(request);
-    const source = (await found?.catch(() => null)) ?? null;
-    if (!this.#ended) this.post({ type: 'source', query: this.id, statement, source });
+  async #answer({ statement, question }: Extract<FromThread, { readonly type: 'ask' }>): Promise<void> {
+    const found = this.#ended || this.#pieces ? undefined : this.#ask(question);
+    const told = (await found?.catch(() => null)) ?? null;
+    if (!this.#ended) this.post({ type: 'told', query: this.id, statement, told });
+  }
+
+  #ask(question: Question): Promise<Told> | undefined {
+    const { session } = this.ctx;
+    switch (question.of) {
+      case 'metadata':
+        return session.metadata?.(question.request);
+      case 'series':
+        return session.series?.(question.request);
+      case 'samples':
+        return session.samples?.(question.request);
+    }
   }
 
   #piece({ contentType, bytes, last }: Extract<FromThread, { readonly type: 'piece' }>): void {

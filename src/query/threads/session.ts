@@ -4,9 +4,13 @@ import {
   type MetadataRequest,
   type ReadSession,
   type ResultChunk,
+  type SamplesRequest,
+  type SeriesRequest,
+  type SeriesView,
   type SqlValue,
 } from '../../lake/session.js';
-import type { FromThread, SentChunk, ToThread } from './protocol.js';
+import type { SharedUnit } from '../../lake/samples/unit.js';
+import type { FromThread, Question, SentChunk, Told, ToThread } from './protocol.js';
 
 interface Batch {
   readonly batch: number;
@@ -46,7 +50,7 @@ class Statement {
 /** The read session of one query in a query thread: SQL runs in the main thread, which sends the raw chunks. */
 export class ThreadSession implements ReadSession {
   readonly #statements = new Map<number, Statement>();
-  readonly #requests = new Map<number, (source: string | null) => void>();
+  readonly #requests = new Map<number, (told: Told) => void>();
   #next = 1;
 
   constructor(
@@ -63,7 +67,7 @@ export class ThreadSession implements ReadSession {
   }
 
   receive(message: Extract<ToThread, { readonly statement: number }>): void {
-    if (message.type === 'source') return this.#requests.get(message.statement)?.(message.source);
+    if (message.type === 'told') return this.#requests.get(message.statement)?.(message.told);
     const statement = this.#statements.get(message.statement);
     if (!statement) return;
     if (message.type === 'started') statement.names = message.names;
@@ -87,13 +91,26 @@ export class ThreadSession implements ReadSession {
     for await (const { chunk } of this.#read(sql, params)) yield chunk;
   }
 
-  async metadata(request: MetadataRequest): Promise<string | null> {
+  metadata(request: MetadataRequest): Promise<string | null> {
+    return this.#ask({ of: 'metadata', request });
+  }
+
+  series(request: SeriesRequest): Promise<SeriesView | null> {
+    return this.#ask({ of: 'series', request });
+  }
+
+  samples(request: SamplesRequest): Promise<readonly SharedUnit[] | null> {
+    return this.#ask({ of: 'samples', request });
+  }
+
+  /** The answer is of the kind that was asked for. */
+  async #ask<T extends Told>(question: Question): Promise<T> {
     this.signal.throwIfAborted();
     const id = this.#next++;
     try {
-      return await new Promise((resolve) => {
-        this.#requests.set(id, resolve);
-        this.post({ type: 'metadata', query: this.query, statement: id, request });
+      return await new Promise<T>((resolve) => {
+        this.#requests.set(id, resolve as (told: Told) => void);
+        this.post({ type: 'ask', query: this.query, statement: id, question });
       });
     } finally {
       this.#requests.delete(id);

@@ -6,7 +6,7 @@ import { floatText } from '../../text/numbers.js';
 import { discover, sourcePredicate } from '../load/discover.js';
 import { labelMatchers } from '../load/load.js';
 import { compileMatcher, matchesAll } from '../../series/matchers.js';
-import { partSeries } from '../load/samples.js';
+import { partSeries } from '../load/streams.js';
 import { sourcesFor } from '../load/sources.js';
 import { Yielder } from '../../series/yielder.js';
 import { selectors, type Expr } from '../syntax/ast.js';

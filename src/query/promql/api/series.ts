@@ -3,20 +3,18 @@ import { metricName, type Labels } from '../../series/labels.js';
 import { discover } from '../load/discover.js';
 import { checkSeries } from '../../series/context.js';
 import { labelMatchers } from '../load/load.js';
-import { compileMatcher, matchesAll } from '../../series/matchers.js';
-import { metadataSource } from '../../sql/metadata.js';
-import { metadataWindow } from '../load/predicates.js';
-import { partSeries } from '../load/samples.js';
+import { compileMatcher, matchesAll, type CompiledMatcher } from '../../series/matchers.js';
 import {
-  metricTables,
-  partsOf,
-  sourcesFor,
-  suffixes,
-  targetInfo,
-  wantsTargetInfo,
-  type Part,
-} from '../load/sources.js';
-import { targetInfoSeries } from '../load/target.js';
+  isMeant,
+  knownTables,
+  metricNamesOf,
+  microsOf,
+  presentIn,
+  type KnownTables,
+} from '../load/known-series.js';
+import { partSeries } from '../load/streams.js';
+import { metricTables, partsOf, sourcesFor, suffixes, wantsTargetInfo, type Part } from '../load/sources.js';
+import { targetInfoSeries, targetRows, type Rows } from '../load/target.js';
 import { Yielder } from '../../series/yielder.js';
 import type { VectorSelector } from '../syntax/ast.js';
 import type { Window } from '../plan/times.js';
@@ -33,12 +31,24 @@ export async function eachSeries(
 ): Promise<boolean> {
   const yielder = new Yielder(ctx.signal);
   const { maxSeries } = ctx.limits;
+  const known = await knownTables(ctx, yielder, metricTables, window, false);
   let complete = true;
   for (const selector of selectors.length > 0 ? selectors : [undefined]) {
     const compiled = (selector?.matchers ?? []).map((matcher) => compileMatcher(matcher));
     const matchers = labelMatchers(compiled);
     for (const source of sourcesFor(compiled)) {
-      const { streams } = await discover(ctx, yielder, source, matchers, window, maxSeries);
+      const table = await known(source.table);
+      const present = table && presentIn(table, metricNamesOf(table, source), microsOf(window));
+      for (const stream of present?.streams ?? []) {
+        if (yielder.due) await yielder.pause();
+        if (!isMeant(source, stream.stream)) continue;
+        for (const part of source.parts) {
+          for (const labels of stream.series(part)) if (matchesAll(labels, matchers)) each(labels);
+        }
+      }
+      if (present && table?.rest === null) continue;
+      const rest = present ? (table?.rest ?? undefined) : undefined;
+      const { streams } = await discover(ctx, yielder, source, matchers, window, maxSeries, rest);
       if (streams.length > maxSeries) complete = false;
       for (const stream of streams) {
         if (yielder.due) await yielder.pause();
@@ -48,9 +58,31 @@ export async function eachSeries(
       }
     }
     if (!wantsTargetInfo(compiled)) continue;
-    for (const labels of await targetInfoSeries({ ctx, yielder, matchers, window })) each(labels);
+    for (const labels of await targets(ctx, yielder, known, matchers, window)) each(labels);
   }
   return complete;
+}
+
+/** The label sets of `target_info` in the window. */
+async function targets(
+  ctx: QueryContext,
+  yielder: Yielder,
+  known: KnownTables,
+  matchers: readonly CompiledMatcher[],
+  window: Window,
+): Promise<Labels[]> {
+  const found: Labels[] = [];
+  const unknown: Rows[] = [];
+  for (const table of metricTables) {
+    const own = await known(table);
+    const present = own && presentIn(own, own.index.names, microsOf(window));
+    for (const labels of present?.targets ?? []) if (matchesAll(labels, matchers)) found.push(labels);
+    if (!present) unknown.push({ table });
+    else if (own?.rest) unknown.push({ table, rest: own.rest });
+  }
+  if (unknown.length > 0)
+    found.push(...(await targetInfoSeries({ ctx, yielder, matchers, window }, unknown)));
+  return found;
 }
 
 /** The distinct label sets. Throws QueryError `limit` beyond the limit of series. */
@@ -68,24 +100,23 @@ export async function findSeries(
   return [...found.values()].sort((a, b) => a.compare(b));
 }
 
-/** Metric names in the window; reads the name column alone. */
+/** Metric names in the window; of rows, the name column alone is read. */
 export async function metricNames(ctx: QueryContext, window: Window): Promise<string[]> {
+  const yielder = new Yielder(ctx.signal);
   const names = new Set<string>();
+  const known = await knownTables(ctx, yielder, metricTables, window, false);
   for (const table of metricTables) {
-    const from = await metadataSource(ctx.session, table, metadataWindow(window));
+    const add = (name: string) => partsOf[table].forEach((part: Part) => names.add(name + suffixes[part]));
+    const own = await known(table);
+    const present = own && presentIn(own, own.index.names, microsOf(window));
+    for (const { stream } of present?.streams ?? []) if (stream.name !== '') add(stream.name);
+    if (present && own?.rest === null) continue;
+    const from = await targetRows(ctx, window, present && own?.rest ? { table, rest: own.rest } : { table });
     const sql = `SELECT DISTINCT prometheus_name FROM ${from} WHERE prometheus_name IS NOT NULL`;
     for await (const chunk of ctx.session.stream(sql)) {
-      for (const name of chunk.columns[0] ?? []) {
-        partsOf[table].forEach((part: Part) => names.add((name as string) + suffixes[part]));
-      }
+      for (const name of chunk.columns[0] ?? []) add(name as string);
     }
   }
-  const target: VectorSelector = {
-    kind: 'selector',
-    matchers: [{ name: metricName, op: '=', value: targetInfo }],
-    from: 0,
-    to: 0,
-  };
-  await eachSeries(ctx, [target], window, (labels) => names.add(labels.get(metricName)));
+  for (const labels of await targets(ctx, yielder, known, [], window)) names.add(labels.get(metricName));
   return [...names].sort();
 }

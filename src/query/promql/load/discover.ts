@@ -2,39 +2,13 @@ import { QueryError } from '../../../lake/query-error.js';
 import type { QueryContext } from '../../server/guard.js';
 import type { Yielder } from '../../series/yielder.js';
 import type { Window } from '../plan/times.js';
-import { identityColumns, pointLabels } from './identity.js';
 import type { CompiledMatcher } from '../../series/matchers.js';
-import { allOf, type Fragment } from '../../sql/fragment.js';
+import { allOf, and, type Fragment } from '../../sql/fragment.js';
+import { unkept } from '../../../lake/metadata/layout.js';
 import { keptSource } from '../../sql/metadata.js';
 import { inWindow, metadataWindow, nameIs, pushedDown } from './predicates.js';
-import { hasTemporality, type MetricTable, type Source } from './sources.js';
-import type { MetricOrigin } from '../../series/samples.js';
-
-/** A set of data points that share all identifying columns; a histogram's bounds are among them. */
-export interface Stream {
-  readonly id: number;
-  readonly name: string;
-  /** The OpenTelemetry name and the type of the metric. */
-  readonly metric: MetricOrigin;
-  /** Labels without the name. */
-  readonly labels: readonly (readonly [string, string])[];
-  readonly delta: boolean;
-  /** Histogram bounds or summary quantiles. */
-  readonly bounds: readonly number[];
-}
-
-const aggregationTemporalityDelta = 1;
-
-function identity(table: MetricTable, scope: boolean): string[] {
-  const extra = hasTemporality(table) ? ['aggregation_temporality'] : [];
-  const bounds = boundsColumn(table);
-  return [...identityColumns(scope), ...extra, ...(bounds ? [bounds] : [])];
-}
-
-function boundsColumn(table: MetricTable): string | undefined {
-  if (table === 'metric_histogram') return 'explicit_bounds';
-  return table === 'metric_summary' ? 'quantiles' : undefined;
-}
+import type { Source } from './sources.js';
+import { streamColumns, streamOf, type Stream } from './streams.js';
 
 /** What was found of a source. */
 export interface Discovered {
@@ -60,7 +34,7 @@ function seriesPredicates(source: Source, matchers: readonly CompiledMatcher[]):
   return [...(name ? [name] : []), ...pushedDown(matchers)];
 }
 
-/** The streams of a source that have points in the window. At most `limit + 1` are read, so callers can tell that there are more. */
+/** The streams of a source that have points in the window; `rest`: in these rows of the table alone. At most `limit + 1` are read, so callers can tell that there are more. */
 export async function discover(
   ctx: QueryContext,
   yielder: Yielder,
@@ -68,11 +42,16 @@ export async function discover(
   matchers: readonly CompiledMatcher[],
   window: Window,
   limit: number,
+  rest?: string,
 ): Promise<Discovered> {
   const { table } = source;
-  const columns = identity(table, ctx.limits.scopeLabels);
+  const columns = streamColumns(table, ctx.limits.scopeLabels);
   const where = allOf(seriesPredicates(source, matchers));
-  const { from, kept } = await keptSource(ctx.session, table, metadataWindow(window));
+  const within = metadataWindow(window);
+  const { from, kept } =
+    rest === undefined
+      ? await keptSource(ctx.session, table, within)
+      : { from: unkept(table, and([within.where, rest])), kept: false };
   const different = kept ? await differentColumns(ctx, from, columns, where) : columns;
   if (different === null) return { streams: [], id: hashOf([]) };
   const firsts = columns.map((column) => `first(${column})`).join(', ');
@@ -88,14 +67,7 @@ export async function discover(
       if (yielder.due) await yielder.pause();
       const cell = (column: string): unknown => chunk.columns[at.get(column) ?? -1]?.[row] ?? null;
       if (chunk.columns[1]?.[row] !== true) throw new QueryError('internal', 'two series have the same hash');
-      streams.push({
-        id: chunk.columns[0]?.[row] as number,
-        name: (cell('prometheus_name') as string | null) ?? '',
-        metric: { name: (cell('metric_name') as string | null) ?? '', type: table.slice('metric_'.length) },
-        labels: pointLabels((column) => cell(column) as string | null),
-        delta: cell('aggregation_temporality') === aggregationTemporalityDelta,
-        bounds: (cell(boundsColumn(table) ?? '') as number[] | null) ?? [],
-      });
+      streams.push(streamOf(table, chunk.columns[0]?.[row] as number, cell));
     }
   }
   return { streams, id: `(${hashOf(different)} >> 11)::DOUBLE` };

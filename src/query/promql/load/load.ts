@@ -8,13 +8,15 @@ import { metricName } from '../../series/labels.js';
 import type { VectorSelector } from '../syntax/ast.js';
 import type { Window } from '../plan/times.js';
 import { discover } from './discover.js';
+import { keptSamples } from './kept-samples.js';
+import { knownTables, matching, metricNamesOf, type KnownTable, type KnownTables } from './known-series.js';
 import { compileMatcher, matchesAll, type CompiledMatcher } from '../../series/matchers.js';
 import { conflictLabels, mergeSeries, type SampleSeries } from '../../series/samples.js';
 import { metadataSource } from '../../sql/metadata.js';
 import { metadataWindow } from './predicates.js';
-import type { Account } from './request.js';
+import type { Account, SampleRequest } from './request.js';
 import { loadPart } from './samples.js';
-import { isOriginalName, sourcesFor, wantsTargetInfo } from './sources.js';
+import { isOriginalName, sourcesFor, wantsTargetInfo, type MetricTable } from './sources.js';
 import { loadTargetInfo } from './target.js';
 
 export type LoadedSeries = ReadonlyMap<VectorSelector, readonly SampleSeries[]>;
@@ -43,9 +45,13 @@ export async function load(
   };
   const out = new Map<VectorSelector, readonly SampleSeries[]>();
   let seriesCount = 0;
-  for (const { selectors, window } of joined(windows)) {
-    const read = { from: readFrom(window.from, window.to, ctx.limits), to: window.to };
-    const series = await loadSelector(ctx, yielder, account, selectors[0] as VectorSelector, read);
+  const loads = joined(windows).map(({ selectors, window }) => ({
+    selectors,
+    window: { from: readFrom(window.from, window.to, ctx.limits), to: window.to },
+  }));
+  const known = await knownOf(ctx, yielder, loads);
+  for (const { selectors, window } of loads) {
+    const series = await loadSelector(ctx, yielder, account, known, selectors[0] as VectorSelector, window);
     seriesCount += series.length;
     checkSeries(seriesCount, maxSeries);
     for (const selector of selectors) out.set(selector, series);
@@ -74,6 +80,24 @@ function joined(windows: ReadonlyMap<VectorSelector, Window>): Load[] {
   });
 }
 
+/** What is known of all the tables that the selectors look at. */
+async function knownOf(ctx: QueryContext, yielder: Yielder, loads: readonly Load[]): Promise<KnownTables> {
+  const tables = new Set<MetricTable>();
+  for (const { selectors } of loads) {
+    for (const { table } of sourcesFor(
+      (selectors[0]?.matchers ?? []).map((matcher) => compileMatcher(matcher)),
+    )) {
+      tables.add(table);
+    }
+  }
+  const window = {
+    from: loads.reduce((from, load) => Math.min(from, load.window.from), Infinity),
+    to: loads.reduce((to, load) => Math.max(to, load.window.to), -Infinity),
+  };
+  if (tables.size === 0 || !(window.from < window.to)) return () => Promise.resolve(null);
+  return knownTables(ctx, yielder, [...tables], window, true);
+}
+
 /** Matchers as they apply to labels: an OpenTelemetry name is looked up by its column instead. */
 export function labelMatchers(matchers: readonly CompiledMatcher[]): CompiledMatcher[] {
   return matchers.filter((m) => !(m.name === metricName && m.op === '=' && isOriginalName(m.value)));
@@ -83,6 +107,7 @@ async function loadSelector(
   ctx: QueryContext,
   yielder: Yielder,
   account: Account,
+  known: KnownTables,
   selector: VectorSelector,
   window: Window,
 ): Promise<SampleSeries[]> {
@@ -92,12 +117,19 @@ async function loadSelector(
   const { maxSeries } = ctx.limits;
   const found: SampleSeries[] = [];
   for (const source of sourcesFor(compiled)) {
-    const { streams, id } = await discover(ctx, yielder, source, matchers, window, maxSeries);
+    const request = { ctx, yielder, account, source, matchers, window };
+    const table = await known(source.table);
+    const kept = table && (await withoutRows(request, table));
+    for (const series of kept ?? []) found.push(series);
+    checkSeries(found.length, maxSeries);
+    if (kept !== null && table?.rest === null) continue;
+    const rest = kept === null ? undefined : (table?.rest ?? undefined);
+    const { streams, id } = await discover(ctx, yielder, source, matchers, window, maxSeries, rest);
     if (streams.length === 0) continue;
     checkSeries(streams.length, maxSeries);
-    const request = { ctx, yielder, account, source, matchers, window, id };
     for (const part of source.parts) {
-      for (const series of await loadPart(request, part, streams)) found.push(series);
+      const rows = { ...request, id, ...(rest === undefined ? {} : { rest }) };
+      for (const series of await loadPart(rows, part, streams)) found.push(series);
       checkSeries(found.length, maxSeries);
     }
   }
@@ -106,6 +138,19 @@ async function loadSelector(
   if (found.length === 0) await refuseNativeHistogram(ctx, compiled, window);
   const merged = mergeSeries(found);
   return conflicts.length === 0 ? merged : merged.filter(({ labels }) => matchesAll(labels, conflicts));
+}
+
+/** The series of all files that are known; null when rows have to be read for them. */
+async function withoutRows(
+  request: Omit<SampleRequest, 'id'>,
+  table: KnownTable,
+): Promise<SampleSeries[] | null> {
+  const { source } = request;
+  // Which buckets an exponential histogram has, only its points tell.
+  const matchers = request.matchers.filter(({ name }) => name !== 'le' && name !== 'quantile');
+  if (source.table === 'metric_gauge' || source.table === 'metric_sum') return keptSamples(request, table);
+  const any = metricNamesOf(table, source).some((name) => matching(table, source, name, matchers).length > 0);
+  return any ? null : [];
 }
 
 /** The bare name of an exponential histogram would stand for native histogram samples; saying so beats an empty answer. */

@@ -16,4 +16,6 @@ export interface SampleRequest {
   readonly window: Window;
   /** Of a row, the id of its stream (`Discovered`). */
   readonly id: string;
+  /** A condition on the only rows of the table to read. */
+  readonly rest?: string;
 }

@@ -1,16 +1,15 @@
 import type { SqlColumn } from '../../../lake/session.js';
-import { Labels, metricName } from '../../series/labels.js';
-import { plainDecimal } from '../../text/numbers.js';
 import type { Yielder } from '../../series/yielder.js';
-import { sourcePredicate, type Stream } from './discover.js';
+import { sourcePredicate } from './discover.js';
 import { exponentialPoints } from './exponential.js';
-import { bucketBounds, cumulative, exponentialBuckets } from './histogram.js';
+import { cumulative, exponentialBuckets } from './histogram.js';
 import { IdTable } from '../../series/ids.js';
 import { matchesAll, type CompiledMatcher } from '../../series/matchers.js';
 import { allOf, exactly, type Fragment } from '../../sql/fragment.js';
 import { literal } from '../../sql/literal.js';
 import type { SampleRequest } from './request.js';
 import { suffixes, type MetricTable, type Part } from './sources.js';
+import { partLabels, seriesLabels, type Stream } from './streams.js';
 import { SeriesBuilder, type SampleSeries } from '../../series/samples.js';
 
 /** OTLP data point flag "no recorded value": the series ends here. */
@@ -141,13 +140,6 @@ function pushLists(
   });
 }
 
-/** The label that tells the series of one stream apart. */
-function partLabels(part: Part, stream: Stream): readonly (readonly [string, string] | null)[] {
-  if (part === 'bucket') return bucketBounds(stream.bounds).map((bound) => ['le', bound]);
-  if (part === 'quantile') return stream.bounds.map((quantile) => ['quantile', plainDecimal(quantile)]);
-  return [null];
-}
-
 /** Makes the builders of one part. */
 class BuilderFactory {
   readonly #deltas = new Map<string, SeriesBuilder>();
@@ -168,15 +160,6 @@ class BuilderFactory {
   }
 }
 
-function seriesLabels(stream: Stream, name: string, extra: readonly [string, string] | null): Labels {
-  return Labels.of([...stream.labels, ...(extra ? [extra] : []), [metricName, name]]);
-}
-
-/** Which label sets a part of a stream has, without reading samples; an exponential histogram's bounds are not known then. */
-export function partSeries(part: Part, stream: Stream): Labels[] {
-  return partLabels(part, stream).map((extra) => seriesLabels(stream, stream.name + suffixes[part], extra));
-}
-
 function rowPredicate(
   request: SampleRequest,
   streams: readonly Stream[],
@@ -184,7 +167,8 @@ function rowPredicate(
   present: Fragment,
   ids: Iterable<number>,
 ): Fragment {
-  const rows = allOf([sourcePredicate(request.source, request.matchers, request.window), present]);
+  const rest = request.rest === undefined ? [] : [exactly(request.rest)];
+  const rows = allOf([sourcePredicate(request.source, request.matchers, request.window), ...rest, present]);
   if (wanted === streams.length) return rows;
   // One text to cast: a long list of numbers would be slow to parse.
   const list = literal(`[${[...ids].join(',')}]`);

@@ -1,14 +1,18 @@
+import { unkept } from '../../../lake/metadata/layout.js';
+import type { QueryContext } from '../../server/guard.js';
 import type { Labels } from '../../series/labels.js';
-import { resourceColumns, targetInfoLabels } from './identity.js';
+import type { Window } from '../plan/times.js';
+import { targetInfoLabels } from './identity.js';
 import { matchesAll } from '../../series/matchers.js';
-import type { Fragment } from '../../sql/fragment.js';
+import { and, type Fragment } from '../../sql/fragment.js';
 import { metadataSource } from '../../sql/metadata.js';
 import { inWindow, metadataWindow } from './predicates.js';
 import type { SampleRequest } from './request.js';
-import { metricTables } from './sources.js';
+import { metricTables, type MetricTable } from './sources.js';
+import { targetColumns } from './target-columns.js';
 import { SeriesBuilder, type SampleSeries } from '../../series/samples.js';
 
-const columns = [...resourceColumns, 'resource_attributes'];
+const columns = targetColumns;
 
 function resources(where: Fragment): string {
   return metricTables
@@ -44,15 +48,29 @@ export async function loadTargetInfo(request: Omit<SampleRequest, 'source' | 'id
   return [...builders.values()].flatMap((builder) => builder?.finish() ?? []);
 }
 
-/** The label sets of `target_info` in the window. */
+/** Rows of a table: all, or those that `rest` selects. */
+export interface Rows {
+  readonly table: MetricTable;
+  readonly rest?: string;
+}
+
+/** What to select the label sets of these rows in the window from. */
+export async function targetRows(ctx: QueryContext, window: Window, { table, rest }: Rows): Promise<string> {
+  const within = metadataWindow(window);
+  return rest === undefined
+    ? metadataSource(ctx.session, table, within)
+    : unkept(table, and([within.where, rest]));
+}
+
+/** The label sets of `target_info` that rows in the window have. */
 export async function targetInfoSeries(
   request: Omit<SampleRequest, 'source' | 'account' | 'id'>,
+  rows: readonly Rows[],
 ): Promise<Labels[]> {
   const { ctx, matchers, window } = request;
   const parts: string[] = [];
-  for (const table of metricTables) {
-    const from = await metadataSource(ctx.session, table, metadataWindow(window));
-    parts.push(`SELECT DISTINCT ${columns.join(', ')} FROM ${from}`);
+  for (const some of rows) {
+    parts.push(`SELECT DISTINCT ${columns.join(', ')} FROM ${await targetRows(ctx, window, some)}`);
   }
   const sql = parts.join(' UNION ');
   const found = new Map<string, Labels>();

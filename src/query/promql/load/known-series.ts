@@ -1,0 +1,135 @@
+import type { ReadSession } from '../../../lake/session.js';
+import type { QueryContext } from '../../server/guard.js';
+import type { Labels } from '../../series/labels.js';
+import { matchesAll, type CompiledMatcher } from '../../series/matchers.js';
+import type { Yielder } from '../../series/yielder.js';
+import type { Window } from '../plan/times.js';
+import { metadataWindow } from './predicates.js';
+import { indexOf, type FileMetric, type KnownStream, type SeriesIndex } from './series-index.js';
+import type { MetricTable, Source } from './sources.js';
+import type { Stream } from './streams.js';
+
+/** What is known of a table in the window of a query without reading its rows. */
+export interface KnownTable {
+  readonly epoch: string;
+  readonly index: SeriesIndex;
+  /** Numbers of files. */
+  readonly files: readonly number[];
+  /** A condition on rows that are in none of them; null when there are none. */
+  readonly rest: string | null;
+}
+
+/** Null for a table whose rows have to be asked. */
+export type KnownTables = (table: MetricTable) => Promise<KnownTable | null>;
+
+const none: KnownTables = () => Promise.resolve(null);
+
+/** Asks for all tables at once, so that they are of one snapshot, and learns the series of those that are used. */
+export async function knownTables(
+  ctx: QueryContext,
+  yielder: Yielder,
+  tables: readonly MetricTable[],
+  window: Window,
+  samples: boolean,
+): Promise<KnownTables> {
+  const { from, until } = metadataWindow(window);
+  const view = await ctx.session.series?.({ kinds: tables, from, until, samples });
+  if (!view) return none;
+  const { epoch } = view;
+  return async (table) => {
+    const found = view.tables.find(({ kind }) => kind === table);
+    if (!found) return null;
+    const { files, rest } = found;
+    const index = indexOf(epoch, table, ctx.limits.scopeLabels);
+    return (await learned(index, ctx.session, yielder, files)) ? { epoch, index, files, rest } : null;
+  };
+}
+
+/** An error of it is no reason to fail: the table itself tells. */
+async function learned(
+  index: SeriesIndex,
+  session: ReadSession,
+  yielder: Yielder,
+  files: readonly number[],
+): Promise<boolean> {
+  try {
+    return await index.update(session, yielder, files);
+  } catch {
+    await yielder.pause();
+    return false;
+  }
+}
+
+/** Names of the metrics that a source may mean. */
+export function metricNamesOf({ index }: KnownTable, source: Source): readonly string[] {
+  if (source.baseNames === null) return index.names;
+  if (!source.original) return source.baseNames;
+  const wanted = new Set(source.baseNames);
+  return index.names.filter((name) => index.named(name).some(({ stream }) => wanted.has(stream.metric.name)));
+}
+
+/** Its streams that have a series which the matchers let through. */
+export function matching(
+  { index }: KnownTable,
+  source: Source,
+  name: string,
+  matchers: readonly CompiledMatcher[],
+): KnownStream[] {
+  return index.named(name).filter((known) => {
+    if (!isMeant(source, known.stream)) return false;
+    return source.parts.some((part) => known.series(part).some((labels) => matchesAll(labels, matchers)));
+  });
+}
+
+/** Whether a stream of the right Prometheus name is the metric that a source means. */
+export function isMeant(source: Source, stream: Stream): boolean {
+  return !source.original || (source.baseNames ?? []).includes(stream.metric.name);
+}
+
+interface Micros {
+  readonly from: number;
+  readonly until: number;
+}
+
+export function microsOf(window: Window): Micros {
+  return { from: Math.floor(window.from + 1) * 1000, until: Math.floor(window.to + 1) * 1000 };
+}
+
+/** Whether one of the streams may have a row in the window. */
+export function mayHave(
+  metric: FileMetric,
+  wanted: ReadonlySet<KnownStream>,
+  { from, until }: Micros,
+): boolean {
+  const { sets, first, last } = metric;
+  for (let i = 0; i < sets.length; i++) {
+    const set = sets[i];
+    if (set && (last[i] ?? 0) >= from && (first[i] ?? 0) < until && wanted.has(set.known)) return true;
+  }
+  return false;
+}
+
+/** Streams and resources with a row in the window; null where hours alone don't tell. */
+export function presentIn(
+  { index, files }: KnownTable,
+  names: readonly string[],
+  { from, until }: Micros,
+): { streams: Set<KnownStream>; targets: Set<Labels> } | null {
+  const streams = new Set<KnownStream>();
+  const targets = new Set<Labels>();
+  for (const file of files) {
+    const metrics = index.file(file);
+    for (const name of names) {
+      const metric = metrics.get(name);
+      if (!metric) continue;
+      for (const [i, set] of metric.sets.entries()) {
+        const [first, last] = [metric.first[i] ?? 0, metric.last[i] ?? 0];
+        if (last < from || first >= until) continue;
+        if (first < from && last >= until) return null;
+        streams.add(set.known);
+        if (set.targetInfo) targets.add(set.targetInfo);
+      }
+    }
+  }
+  return { streams, targets };
+}

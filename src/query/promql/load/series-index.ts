@@ -1,0 +1,204 @@
+import { seenTable, setsTable } from '../../../lake/metadata/store.js';
+import type { ReadSession } from '../../../lake/session.js';
+import type { Labels } from '../../series/labels.js';
+import type { Yielder } from '../../series/yielder.js';
+import type { MetricTable, Part } from './sources.js';
+import { partSeries, streamColumns, streamOf, type Stream } from './streams.js';
+import { targetColumns } from './target-columns.js';
+import { targetInfoLabels } from './identity.js';
+
+/** More label sets than this are looked for in the tables, by each query. */
+const mostSets = 300_000;
+const mostFiles = 4000;
+
+/** A stream that some file has, with what was made of it once. */
+export class KnownStream {
+  readonly #parts = new Map<Part, readonly Labels[]>();
+
+  constructor(readonly stream: Stream) {}
+
+  series(part: Part): readonly Labels[] {
+    let labels = this.#parts.get(part);
+    if (labels === undefined) {
+      labels = partSeries(part, this.stream);
+      this.#parts.set(part, labels);
+    }
+    return labels;
+  }
+}
+
+/** A label set as the metadata cache numbers it: that of a stream, with its resource. */
+interface KnownSet {
+  readonly known: KnownStream;
+  /** Of its resource; null for none. */
+  readonly targetInfo: Labels | null;
+}
+
+/** Which label sets of one metric a file has, hour by hour. */
+export interface FileMetric {
+  readonly sets: KnownSet[];
+  /** Microseconds since the epoch of the first and last row of that hour. */
+  readonly first: number[];
+  readonly last: number[];
+  records: number;
+}
+
+/** By Prometheus name. */
+type FileSeries = Map<string, FileMetric>;
+
+/**
+ * The series of one table as the metadata cache keeps them, as objects: read once by each thread, and then only what is
+ * new.
+ */
+export class SeriesIndex {
+  readonly #sets = new Map<number, KnownSet>();
+  readonly #streams = new Map<string, KnownStream>();
+  readonly #targets = new Map<string, Labels | null>();
+  readonly #byName = new Map<string, KnownStream[]>();
+  readonly #files = new Map<number, FileSeries>();
+  #lastId = 0;
+  #updating: Promise<boolean> = Promise.resolve(true);
+
+  constructor(
+    private readonly table: MetricTable,
+    private readonly scope: boolean,
+  ) {}
+
+  /** Learns what the files have. False when that is too much to keep. */
+  update(session: ReadSession, yielder: Yielder, files: readonly number[]): Promise<boolean> {
+    const missing = () => files.filter((file) => !this.#files.has(file));
+    const updating = this.#updating
+      .catch(() => false)
+      .then(async () => missing().length === 0 || (await this.#learn(session, yielder, missing(), files)));
+    this.#updating = updating;
+    return updating;
+  }
+
+  get names(): readonly string[] {
+    return [...this.#byName.keys()];
+  }
+
+  named(name: string): readonly KnownStream[] {
+    return this.#byName.get(name) ?? [];
+  }
+
+  file(file: number): ReadonlyMap<string, FileMetric> {
+    return this.#files.get(file) ?? new Map<string, FileMetric>();
+  }
+
+  streamOf(set: number): KnownStream | undefined {
+    return this.#sets.get(set)?.known;
+  }
+
+  async #learn(
+    session: ReadSession,
+    yielder: Yielder,
+    missing: readonly number[],
+    wanted: readonly number[],
+  ): Promise<boolean> {
+    await this.#learnSets(session, yielder);
+    if (this.#sets.size > mostSets) {
+      // Most of them may be of files that are gone.
+      this.#forget();
+      await this.#learnSets(session, yielder);
+      if (this.#sets.size > mostSets) return false;
+      missing = wanted;
+    }
+    if (this.#files.size + missing.length > mostFiles) {
+      const keep = new Set(wanted);
+      for (const file of this.#files.keys()) if (!keep.has(file)) this.#files.delete(file);
+    }
+    const found = new Map(missing.map((file): [number, FileSeries] => [file, new Map<string, FileMetric>()]));
+    const sql =
+      `SELECT file, id, first::DOUBLE / 1000, last::DOUBLE / 1000, records::DOUBLE FROM ${seenTable(this.table)} ` +
+      `WHERE file IN (${missing.join(', ')})`;
+    for await (const { columns, rowCount } of session.stream(sql)) {
+      for (let row = 0; row < rowCount; row++) {
+        const [file = 0, id = 0, first = 0, last = 0, records = 0] = columns.map(
+          (column) => column[row] as number,
+        );
+        const set = this.#sets.get(id);
+        const metrics = found.get(file);
+        if (!set || !metrics) continue;
+        const { name } = set.known.stream;
+        let metric = metrics.get(name);
+        if (!metric) {
+          metric = { sets: [], first: [], last: [], records: 0 };
+          metrics.set(name, metric);
+        }
+        metric.sets.push(set);
+        metric.first.push(first);
+        metric.last.push(last);
+        metric.records += records;
+      }
+      if (yielder.due) await yielder.pause();
+    }
+    for (const [file, metrics] of found) this.#files.set(file, metrics);
+    return true;
+  }
+
+  async #learnSets(session: ReadSession, yielder: Yielder): Promise<void> {
+    const identity = streamColumns(this.table, this.scope);
+    const columns = [...new Set([...identity, ...targetColumns])];
+    const sql =
+      `SELECT id, ${columns.join(', ')} FROM ${setsTable(this.table)} WHERE id > ${this.#lastId} ` +
+      `LIMIT ${mostSets + 1}`;
+    let last = this.#lastId;
+    for await (const chunk of session.stream(sql)) {
+      for (let row = 0; row < chunk.rowCount; row++) {
+        const cell = (column: string) => chunk.columns[columns.indexOf(column) + 1]?.[row] ?? null;
+        const id = chunk.columns[0]?.[row] as number;
+        const key = JSON.stringify(identity.map(cell));
+        let known = this.#streams.get(key);
+        if (!known) {
+          known = new KnownStream(streamOf(this.table, id, cell));
+          this.#streams.set(key, known);
+          const { name } = known.stream;
+          const same = this.#byName.get(name);
+          if (same) same.push(known);
+          else this.#byName.set(name, [known]);
+        }
+        this.#sets.set(id, { known, targetInfo: this.#target(cell) });
+        last = Math.max(last, id);
+        if (yielder.due) await yielder.pause();
+      }
+    }
+    this.#lastId = last;
+  }
+
+  #target(cell: (column: string) => unknown): Labels | null {
+    const key = JSON.stringify(targetColumns.map(cell));
+    let labels = this.#targets.get(key);
+    if (labels === undefined) {
+      labels = targetInfoLabels((column) => cell(column) as string | null);
+      this.#targets.set(key, labels);
+    }
+    return labels;
+  }
+
+  #forget(): void {
+    for (const kept of [this.#sets, this.#streams, this.#targets, this.#byName, this.#files]) kept.clear();
+    this.#lastId = 0;
+  }
+}
+
+/** By what its numbers mean, and then by table. */
+const indexes = new Map<string, Map<MetricTable, SeriesIndex>>();
+const mostEpochs = 2;
+
+/** This thread's index of a table. */
+export function indexOf(epoch: string, table: MetricTable, scope: boolean): SeriesIndex {
+  const key = `${epoch} ${scope}`;
+  let tables = indexes.get(key);
+  if (!tables) {
+    tables = new Map();
+    indexes.set(key, tables);
+    if (indexes.size > mostEpochs) indexes.delete([...indexes.keys()][0] ?? '');
+  }
+  let index = tables.get(table);
+  if (!index) {
+    index = new SeriesIndex(table, scope);
+    tables.set(table, index);
+  }
+  return index;
+}
