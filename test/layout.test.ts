@@ -23,6 +23,7 @@ const order = [
   'config',
   'telemetry',
   'faults',
+  'durable',
   'timeout',
   'schema',
 ];

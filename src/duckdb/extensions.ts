@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
-import { access, chmod, mkdtemp, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, chmod, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { makeFolder } from '../config/folders.js';
+import { writeSynced } from '../durable/index.js';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { LakeError, messageOf } from './errors.js';
 import { ident, literal } from './sql.js';
@@ -168,13 +169,7 @@ async function fromPypi(name: string, version: string, path: string): Promise<vo
     const bytes = zipMember(await readFile(join(folder, wheel)), member, maxExtensionBytes);
     if (!bytes) throw new Error(`${wheel} holds no ${member}`);
     const partial = `${path}.${randomUUID()}.partial`;
-    const file = await open(partial, 'w');
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await writeSynced(partial, bytes, 0o644);
     await rename(partial, path);
   } finally {
     await rm(folder, { recursive: true, force: true });

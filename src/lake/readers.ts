@@ -1,24 +1,10 @@
-import type { DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
-import { ResultReturnType, type DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { LakeError, firstLine, isFatal } from '../duckdb/index.js';
-import type { MetadataCache, MetadataView } from './metadata/index.js';
+import type { MetadataCache } from './metadata/index.js';
 import { QueryError } from './query-error.js';
 import type { QueryMemory } from './query-memory.js';
-import { rawChunk } from './raw-chunk.js';
-import type { SharedUnit } from './samples/unit.js';
-import {
-  RowCollector,
-  type MetadataRequest,
-  type RawChunk,
-  type RawResult,
-  type ReadPool,
-  type ReadSession,
-  type ResultChunk,
-  type SamplesRequest,
-  type SeriesRequest,
-  type SeriesView,
-  type SqlValue,
-} from './session.js';
+import { ConnectionSession } from './connection-session.js';
+import type { ReadPool, ReadSession } from './session.js';
 
 /** Where read connections come from: a DuckDB instance, or the lake's instance host. */
 export interface ConnectionSource {
@@ -72,8 +58,8 @@ export class ConnectionPool implements ReadPool {
   ): Promise<T> {
     const epoch = this.#epoch;
     const connection = this.#idle.pop() ?? (await this.#unlessLate(this.#connect(), late));
-    const session = new Session(connection, this.maxRows, signal, this.metadata);
-    // A query that starts after the abort is stopped by Session's own check.
+    const session = new ConnectionSession(connection, this.maxRows, signal, this.metadata);
+    // A query that starts after the abort is stopped by the session's own check.
     const interrupt = () => connection.interrupt();
     signal.addEventListener('abort', interrupt, { once: true });
     let failed = true;
@@ -206,167 +192,4 @@ function mapped(error: unknown): unknown {
     return new QueryError('unavailable', 'the lake could not be read at the moment', 1);
   }
   return error;
-}
-
-class Session implements ReadSession {
-  #running = new Set<Promise<unknown>>();
-  #view: MetadataView | null = null;
-  /** A transaction was begun for the metadata. */
-  #pinned = false;
-  /** Its statement was interrupted for its memory. */
-  stopped = false;
-
-  constructor(
-    private readonly connection: DuckDBConnection,
-    private readonly maxRows: number,
-    private readonly signal: AbortSignal,
-    private readonly cache: MetadataCache | null,
-  ) {}
-
-  get running(): number {
-    return this.#running.size;
-  }
-
-  /** Resolves when nothing runs on the connection any more. */
-  async idle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.allSettled([...this.#running]);
-  }
-
-  async metadata(request: MetadataRequest): Promise<string | null> {
-    if (this.cache === null) return null;
-    try {
-      if (this.#view === null) {
-        await this.end();
-        this.#view = await this.cache.view((sql) => this.#values(sql));
-      }
-      return (await this.#view?.source(request)) ?? null;
-    } catch (error) {
-      this.signal.throwIfAborted();
-      this.cache.failed(error);
-      await this.end();
-      return null;
-    }
-  }
-
-  async series(request: SeriesRequest): Promise<SeriesView | null> {
-    const { cache } = this;
-    if (cache === null) return null;
-    try {
-      const whole = this.#view === null ? await cache.series(request, (sql) => this.#values(sql)) : null;
-      if (whole !== null) return whole;
-      if (this.#view === null) {
-        await this.end();
-        this.#view = await cache.view((sql) => this.#values(sql));
-      }
-      if (this.#view === null) return null;
-      return { epoch: this.#view.epoch, tables: await this.#view.series(request) };
-    } catch (error) {
-      this.signal.throwIfAborted();
-      cache.failed(error);
-      await this.end();
-      return null;
-    }
-  }
-
-  async samples(request: SamplesRequest): Promise<readonly SharedUnit[] | null> {
-    return (await this.cache?.samples(request)) ?? null;
-  }
-
-  /** Ends the transaction, if there is one. False when that failed. */
-  async end(): Promise<boolean> {
-    this.#view = null;
-    if (!this.#pinned) return true;
-    this.#pinned = false;
-    return this.#track(this.connection.run('ROLLBACK')).then(
-      () => true,
-      () => false,
-    );
-  }
-
-  async #values(sql: string): Promise<unknown[][]> {
-    this.signal.throwIfAborted();
-    this.#pinned ||= sql.startsWith('BEGIN');
-    const reader = await this.#track(this.connection.runAndReadAll(sql));
-    return reader.getRows().map((row) => row.map(plain));
-  }
-
-  async rows(
-    sql: string,
-    params: readonly SqlValue[] = [],
-    maxRows = this.maxRows,
-  ): Promise<Record<string, unknown>[]> {
-    const collected = new RowCollector(maxRows);
-    const result = await this.#start(sql, params);
-    const names = result.deduplicatedColumnNames();
-    for await (const chunk of this.#chunks(result, sql, params)) collected.add(names, chunk);
-    return collected.rows;
-  }
-
-  async *stream(sql: string, params: readonly SqlValue[] = []): AsyncIterable<ResultChunk> {
-    yield* this.#chunks(await this.#start(sql, params), sql, params);
-  }
-
-  async raw(sql: string, params: readonly SqlValue[] = []): Promise<RawResult> {
-    const result = await this.#start(sql, params);
-    return { names: result.deduplicatedColumnNames(), chunks: this.#raw(result, sql, params) };
-  }
-
-  async *#raw(result: DuckDBResult, sql: string, params: readonly SqlValue[]): AsyncIterable<RawChunk> {
-    const types = result.columnTypes();
-    for await (const chunk of this.#fetched(result, sql, params)) yield rawChunk(chunk, types);
-  }
-
-  #start(sql: string, params: readonly SqlValue[]): Promise<DuckDBResult> {
-    this.signal.throwIfAborted();
-    return this.#track(this.connection.stream(sql, [...params]));
-  }
-
-  async *#chunks(result: DuckDBResult, sql: string, params: readonly SqlValue[]): AsyncIterable<ResultChunk> {
-    for await (const chunk of this.#fetched(result, sql, params)) {
-      const columns: unknown[][] = [];
-      for (let c = 0; c < chunk.columnCount; c++) {
-        columns.push(chunk.getColumnValues(c).map(plain));
-      }
-      yield { rowCount: chunk.rowCount, columns };
-    }
-  }
-
-  async *#fetched(
-    result: DuckDBResult,
-    sql: string,
-    params: readonly SqlValue[],
-  ): AsyncIterable<DuckDBDataChunk> {
-    for (;;) {
-      this.signal.throwIfAborted();
-      const chunk = await this.#track(result.fetchChunk());
-      if (chunk && chunk.rowCount > 0) {
-        yield chunk;
-        continue;
-      }
-      // A failure while rows are streamed looks like their end; only the result's type tells it from one.
-      this.signal.throwIfAborted();
-      if (result.returnType !== ResultReturnType.INVALID) return;
-      // DuckDB tells why only when the statement is run as a whole.
-      const failed = new QueryError('unavailable', 'the query failed while its rows were read', 1);
-      if (!this.stopped) {
-        const whole = this.#track(this.connection.run(sql, [...params]));
-        await whole.catch((error: unknown) => (failed.cause = error));
-      }
-      throw failed;
-    }
-  }
-
-  #track<T>(work: Promise<T>): Promise<T> {
-    const settled = work.catch(() => undefined).finally(() => this.#running.delete(settled));
-    this.#running.add(settled);
-    return work;
-  }
-}
-
-/** LIST values come as objects with `items`; everything else is passed on as it is. */
-function plain(value: unknown): unknown {
-  if (typeof value === 'object' && value !== null && 'items' in value) {
-    return (value as { items: readonly unknown[] }).items;
-  }
-  return value;
 }

@@ -1,13 +1,13 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { CatalogOwnership } from '../catalog/lease/index.js';
 import { LakeError, firstLine, isDataError } from '../duckdb/index.js';
+import { syncPath } from '../durable/index.js';
 import type { Faults } from '../faults/index.js';
 import { tableDef, type ColumnBatch, type TableName } from '../schema/index.js';
 import { Counter, Histogram, type Registry } from '../telemetry/index.js';
 import type { CommitLock, HeldLock } from './commit-lock.js';
 import { dayFile, ofDay, insertStatement, type DayFile } from './day-file.js';
-import type { FileSync } from './durable.js';
-import { daysOf, syncPath } from './durable.js';
+import { daysOf, type FileSync } from './file-sync.js';
 import type { LoadedBatches } from './table-function.js';
 import type { InstanceHost } from './host.js';
 import { inliningSql } from './inlining.js';
@@ -333,7 +333,7 @@ export class Writer {
       state.commitSent = true;
       await run('COMMIT');
       // DuckDB makes its WAL anew after each checkpoint; the name must be as durable as the contents.
-      if (this.options.catalogFolder !== null) await syncPath(this.options.catalogFolder, false);
+      if (this.options.catalogFolder !== null) await syncPath(this.options.catalogFolder);
       assertOwned(this.options.ownership);
     } catch (error) {
       await this.#connection.abandon(connection, error);

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FileSync } from '../lake/durable.js';
+import { FileSync } from '../lake/file-sync.js';
 import { ensureSchema } from '../lake/schema.js';
 import { openStorage, type Storage } from '../storage/index.js';
 import { tables } from '../schema/index.js';

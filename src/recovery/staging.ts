@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { makeFolder } from '../config/folders.js';
+import { syncPath } from '../durable/index.js';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Catalog } from '../catalog/index.js';
 import { defaultExtensionDir, installExtensions, LakeError, literal, openDatabase } from '../duckdb/index.js';
@@ -94,8 +95,7 @@ export async function withCatalogFile<T>(
  * given back; null when there was nothing.
  */
 export async function publish(staged: string, target: string): Promise<string | null> {
-  const handle = await open(staged, 'r+');
-  await handle.sync().finally(() => handle.close());
+  await syncPath(staged);
   await makeFolder(dirname(target));
   const stamp = new Date().toISOString().replaceAll(/[-:.]/g, '');
   const aside = join(dirname(target), `${basename(target)}.replaced-${stamp}`);
@@ -104,8 +104,7 @@ export async function publish(staged: string, target: string): Promise<string | 
   // A log belongs to the file that it was written for; to the new one it would be foreign.
   if (await exists(`${target}.wal`)) await rename(`${target}.wal`, `${aside}.wal`);
   await rename(staged, target);
-  const folder = await open(dirname(target), 'r');
-  await folder.sync().finally(() => folder.close());
+  await syncPath(dirname(target));
   return replaced;
 }
 

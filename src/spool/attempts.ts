@@ -1,8 +1,8 @@
-import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, readFile, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32c } from '@node-rs/crc32';
 import { Counter, type Logger, type Registry } from '../telemetry/index.js';
-import { syncFolder } from './segment.js';
+import { syncPath, writeAside } from '../durable/index.js';
 import type { SpoolRange } from './range.js';
 
 /** A stretch of one stream that is being decoded or committed. */
@@ -146,16 +146,9 @@ export class Attempts {
     if (this.#suspects.length === 0) {
       await rm(path, { force: true });
     } else {
-      const handle = await open(`${path}.tmp`, 'w', 0o600);
-      try {
-        await handle.writeFile(`${JSON.stringify(this.#suspects, null, 2)}\n`);
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-      await rename(`${path}.tmp`, path);
+      await writeAside(path, `${JSON.stringify(this.#suspects, null, 2)}\n`, 0o600);
     }
-    await syncFolder(this.folder);
+    await syncPath(this.folder);
   }
 }
 

@@ -13,7 +13,7 @@ import { spoolMetrics } from './metrics.js';
 import { nodeIdOf } from './node-id.js';
 import { streamSeed } from './record.js';
 import { recoverSegments } from './recover.js';
-import { syncFolder } from './segment.js';
+import { syncPath } from '../durable/index.js';
 import { SetAside } from './set-aside.js';
 import { SegmentedStream } from './stream.js';
 import { SpoolOpenError, type Spool } from './types.js';
@@ -145,7 +145,7 @@ async function prepareFolders(dir: string): Promise<void> {
     // Asks the kernel instead of writing, so that a full disk can still be opened and drained.
     for (const name of ['', ...signals])
       await access(join(dir, name), constants.R_OK | constants.W_OK | constants.X_OK);
-    await syncFolder(dir);
+    await syncPath(dir);
   } catch (error) {
     throw openError(dir, error);
   }

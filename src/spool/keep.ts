@@ -1,7 +1,7 @@
-import { link, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { link, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder } from '../config/folders.js';
-import { syncFolder } from './segment.js';
+import { syncPath, writeAside, type FileData } from '../durable/index.js';
 
 export interface KeepOptions {
   readonly folder: string;
@@ -35,11 +35,7 @@ export class KeepFolder {
   }
 
   /** Replaces a file of the same name. Throws KeepFullError. */
-  async write(
-    name: string,
-    data: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-    about: object,
-  ): Promise<void> {
+  async write(name: string, data: FileData, about: object): Promise<void> {
     const { folder, maxBytes, onRemoved } = this.options;
     await makeFolder(folder);
     if (!onRemoved) {
@@ -49,7 +45,7 @@ export class KeepFolder {
       );
       if (bytes >= maxBytes) throw new KeepFullError(folder, bytes, maxBytes);
     }
-    await this.#file(name, data);
+    await writeAside(join(folder, name), data);
     await this.#finish(name, about);
   }
 
@@ -61,31 +57,13 @@ export class KeepFolder {
       if (error.code !== 'EEXIST') throw error;
     });
     // The link itself is what matters; on a full disk the note beside it may be missing.
-    await this.#finish(name, about).catch(() => syncFolder(folder));
+    await this.#finish(name, about).catch(() => syncPath(folder));
   }
 
   async #finish(name: string, about: object): Promise<void> {
-    await this.#file(`${name}.json`, [Buffer.from(`${JSON.stringify(about, null, 2)}\n`)]);
-    await syncFolder(this.options.folder);
+    await writeAside(join(this.options.folder, `${name}.json`), `${JSON.stringify(about, null, 2)}\n`);
+    await syncPath(this.options.folder);
     await this.#prune(name);
-  }
-
-  async #file(name: string, data: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
-    const path = join(this.options.folder, name);
-    const temporary = `${path}.tmp`;
-    try {
-      const handle = await open(temporary, 'w', 0o640);
-      try {
-        await writeFile(handle, data);
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-      await rename(temporary, path);
-    } catch (error) {
-      await rm(temporary, { force: true }).catch(() => undefined);
-      throw error;
-    }
   }
 
   async #files(): Promise<{ name: string; bytes: number; at: number }[]> {

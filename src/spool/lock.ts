@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { link, open, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
+import { syncPath } from '../durable/index.js';
 import { SpoolInUseError, SpoolOpenError } from './types.js';
 
 const heldHere = new Set<string>();
@@ -45,8 +46,7 @@ async function createWhole(folder: string, path: string): Promise<void> {
   const temporary = join(folder, `lock-${randomUUID()}.tmp`);
   try {
     (await openDatabase(temporary)).closeSync();
-    const handle = await open(temporary, 'r+');
-    await handle.sync().finally(() => handle.close());
+    await syncPath(temporary);
     await link(temporary, path).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;
     });

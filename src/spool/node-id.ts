@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { listSegments, readSegmentHeader, syncFolder } from './segment.js';
+import { replaceDurably } from '../durable/index.js';
+import { listSegments, readSegmentHeader } from './segment.js';
 import { SpoolOpenError } from './types.js';
 
 const pattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -22,7 +23,7 @@ export async function nodeIdOf(folder: string, streamFolders: readonly string[])
   if (text !== null && named === null)
     throw new SpoolOpenError(`${path} holds no node id (a lower-case UUID), and no segment names one`);
   const id = named ?? randomUUID();
-  await writeDurably(folder, path, `${id}\n`);
+  await replaceDurably(path, `${id}\n`);
   return id;
 }
 
@@ -36,18 +37,4 @@ async function idInSegments(streamFolders: readonly string[]): Promise<string | 
     }
   }
   return null;
-}
-
-async function writeDurably(folder: string, path: string, text: string): Promise<void> {
-  const temporary = `${path}.tmp`;
-  await rm(temporary, { force: true });
-  const handle = await open(temporary, 'wx', 0o640);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, path);
-  await syncFolder(folder);
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncFolder } from './segment.js';
+import { replaceDurably } from '../durable/index.js';
 
 /** Far more starts than lie between two commits of a node. */
 const kept = 1000;
@@ -25,16 +25,6 @@ export async function beginRun(folder: string): Promise<RunId> {
   });
   const before = text.split('\n').filter((line) => line !== '');
   const id = randomUUID();
-  const temporary = `${path}.tmp`;
-  await rm(temporary, { force: true });
-  const handle = await open(temporary, 'wx', 0o640);
-  try {
-    await handle.writeFile([...before.slice(-kept), id, ''].join('\n'));
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, path);
-  await syncFolder(folder);
+  await replaceDurably(path, [...before.slice(-kept), id, ''].join('\n'));
   return { id, predecessors: new Set(before) };
 }

@@ -10,6 +10,7 @@
 import { open, readdir, rename, rm, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32c } from '@node-rs/crc32';
+import { syncPath, writeSynced } from '../durable/index.js';
 
 export const segmentHeaderBytes = 128;
 const magic = Buffer.from('CNDSPOOL');
@@ -37,16 +38,6 @@ export function segmentOffset(segment: { readonly start: number }, position: num
 
 export function segmentPath(folder: string, start: number): string {
   return join(folder, `${String(start).padStart(20, '0')}.seg`);
-}
-
-/** Makes a folder's entries durable after a create, rename or unlink. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** Segments of a folder by start position; removes files of creations that were cut short. */
@@ -79,7 +70,7 @@ export async function createSegment(
     await handle.sync();
     await rename(temporary, path);
     at = path;
-    await syncFolder(folder);
+    await syncPath(folder);
     return { path, handle };
   } catch (error) {
     await handle.close().catch(() => undefined);
@@ -94,13 +85,7 @@ export async function writeSegment(
   header: SegmentHeader,
   record: readonly Uint8Array[],
 ): Promise<void> {
-  const handle = await open(path, 'w', 0o600);
-  try {
-    await handle.writeFile(Buffer.concat([encodeSegmentHeader(header), ...record]));
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await writeSynced(path, Buffer.concat([encodeSegmentHeader(header), ...record]), 0o600);
 }
 
 function encodeSegmentHeader(header: SegmentHeader): Buffer {

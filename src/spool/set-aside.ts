@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Counter, Gauge, type Registry } from '../telemetry/index.js';
 import type { ContentEncoding, DecodeLimits, Payload, PayloadFormat, Signal } from '../schema/index.js';
 import { KeepFullError, type KeepFolder } from './keep.js';
-import { syncFolder } from './segment.js';
+import { syncPath } from '../durable/index.js';
 import type { SpoolEntry } from './range.js';
 
 /** `poison`: can't be decoded or committed; `crash`: the process, or its database, died at it. */
@@ -256,15 +256,15 @@ export class SetAside {
 
   /** The staged segment is whole: from now on it alone is the record. */
   async staged(name: string): Promise<void> {
-    await syncFolder(this.folder);
+    await syncPath(this.folder);
     await rm(join(this.folder, name), { force: true });
-    await syncFolder(this.folder);
+    await syncPath(this.folder);
   }
 
   /** The staged segment is in the stream. */
   async returned(name: string): Promise<void> {
     await rm(join(this.folder, `${name}.json`), { force: true });
-    await syncFolder(this.folder).catch(() => undefined);
+    await syncPath(this.folder).catch(() => undefined);
     await this.count();
   }
 
@@ -273,7 +273,7 @@ export class SetAside {
     if (!isSetAsideName(name)) return;
     for (const suffix of ['', returning, '.json'])
       await rm(join(this.folder, name + suffix), { force: true });
-    await syncFolder(this.folder);
+    await syncPath(this.folder);
     await this.count();
   }
 

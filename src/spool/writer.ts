@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { rename, rm, truncate, unlink } from 'node:fs/promises';
+import { syncPath } from '../durable/index.js';
 import type { Faults } from '../faults/index.js';
 import type { SpoolMetrics, SpoolOperation } from './metrics.js';
 import { placeFrame, type Frame } from './record.js';
@@ -8,7 +9,6 @@ import {
   segmentHeaderBytes,
   segmentOffset,
   segmentPath,
-  syncFolder,
   writeSegment,
   type Segment,
 } from './segment.js';
@@ -156,7 +156,7 @@ export class SegmentWriter {
   }
 
   async syncFolder(): Promise<void> {
-    await this.#counted('release', syncFolder(this.options.folder));
+    await this.#counted('release', syncPath(this.options.folder));
   }
 
   async close(): Promise<void> {

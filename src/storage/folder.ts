@@ -4,6 +4,7 @@ import { open, readdir, readFile, rename, rm, stat, copyFile } from 'node:fs/pro
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { makeFolder } from '../config/folders.js';
+import { syncPath } from '../durable/index.js';
 import { fileContents, type Contents } from './contents.js';
 import { StorageError, fromFsError } from './errors.js';
 import type { Storage, StoredObject } from './types.js';
@@ -141,9 +142,4 @@ export async function replaceFile(path: string, write: (temporary: string) => Pr
     at = dirname(at);
     await syncPath(at);
   }
-}
-
-async function syncPath(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  await handle.sync().finally(() => handle.close());
 }

@@ -1,7 +1,8 @@
 import { lstatSync, readlinkSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { copyFile, open, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { syncFolder, type LeaseFiles, type LeaseRecord } from './record.js';
+import { syncIfThere, syncPathNow } from '../../durable/index.js';
+import type { LeaseFiles, LeaseRecord } from './record.js';
 
 /** What DuckDB keeps beside a database file: its log, and two more around a checkpoint. */
 const companions = ['.wal', '.wal.checkpoint', '.wal.recovery'] as const;
@@ -62,7 +63,7 @@ export async function copyCatalog(source: string, target: string): Promise<boole
     }
   }
   for (const suffix of ['', ...companions]) await syncIfThere(`${target}${suffix}`);
-  syncFolder(dirname(target));
+  syncPathNow(dirname(target));
   return true;
 }
 
@@ -76,7 +77,7 @@ export function linkTo(catalog: string, target: string): void {
   } finally {
     rmSync(temporary, { force: true });
   }
-  syncFolder(dirname(catalog));
+  syncPathNow(dirname(catalog));
 }
 
 /** Removes what former epochs left: their leases, their catalog files but the one in use, unfinished writes. */
@@ -136,16 +137,6 @@ async function fingerprint(file: string): Promise<string | null> {
 
 async function copyIfThere(from: string, to: string): Promise<void> {
   await copyFile(from, to).catch(ignoreMissing);
-}
-
-async function syncIfThere(path: string): Promise<void> {
-  const handle = await open(path, 'r+').catch(ignoreMissing);
-  if (handle === undefined) return;
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): undefined {

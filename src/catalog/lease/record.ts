@@ -1,16 +1,7 @@
-import {
-  closeSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, linkSync, openSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
+import { syncPathNow, writeSyncedNow } from '../../durable/index.js';
 
 const recordSchema = z.object({
   holder: z.string(),
@@ -124,14 +115,14 @@ export class LeaseFiles {
     } finally {
       rmSync(temporary, { force: true });
     }
-    syncFolder(this.folder);
+    syncPathNow(this.folder);
     return true;
   }
 
   /** Replaces the record of an epoch that is one's own. */
   replace(record: LeaseRecord): void {
     renameSync(this.#writeTemporary(record), this.path(record.epoch));
-    syncFolder(this.folder);
+    syncPathNow(this.folder);
   }
 
   remove(epoch: number): void {
@@ -151,13 +142,7 @@ export class LeaseFiles {
 
   #writeTemporary(record: LeaseRecord): string {
     const path = join(this.folder, `${this.#prefix}${record.epoch}.${record.holder}.tmp`);
-    const fd = openSync(path, 'w', 0o644);
-    try {
-      writeFileSync(fd, text(record));
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
+    writeSyncedNow(path, text(record), 'w');
     return path;
   }
 }
@@ -175,27 +160,11 @@ function parse(content: string): LeaseRecord | null {
 }
 
 function createExclusively(path: string, content: string): boolean {
-  let fd: number;
   try {
-    fd = openSync(path, 'wx', 0o644);
+    writeSyncedNow(path, content, 'wx');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   }
-  try {
-    writeFileSync(fd, content);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
   return true;
-}
-
-export function syncFolder(folder: string): void {
-  const fd = openSync(folder, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

@@ -3,7 +3,7 @@ import type { Faults } from '../../faults/index.js';
 import { traced, type Telemetry } from '../../telemetry/index.js';
 import type { CommitLock } from '../commit-lock.js';
 import type { Writer } from '../writer.js';
-import type { FileSync } from '../durable.js';
+import type { FileSync } from '../file-sync.js';
 import type { InstanceHost } from '../host.js';
 import { tables } from '../../schema/index.js';
 import { tableSizes } from '../stats.js';

@@ -3,7 +3,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { inTransaction, LakeError, messageOf } from '../../duckdb/index.js';
 import type { CommitLock } from '../commit-lock.js';
 import type { Writer } from '../writer.js';
-import type { FileSync } from '../durable.js';
+import type { FileSync } from '../file-sync.js';
 import { isConflict } from '../retry.js';
 
 const attempts = 6;

@@ -1,5 +1,6 @@
-import { open, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { syncIfThere, syncPath } from '../durable/index.js';
 import type { ColumnBatch, TableBatch, TableName } from '../schema/index.js';
 
 const dayMs = 86_400_000;
@@ -48,14 +49,14 @@ export class FileSync {
     const known = this.#synced.get(folder);
     const fresh = known ? names.filter((name) => !known.has(name)) : names;
     if (fresh.length === 0) return 0;
-    for (const name of fresh) await syncPath(join(folder, name), true);
-    await syncPath(folder, false);
+    for (const name of fresh) await syncIfThere(join(folder, name));
+    await syncPath(folder);
     if (!known) {
       for (let at = folder; at !== root && at !== dirname(at);) {
         at = dirname(at);
-        await syncPath(at, false);
+        await syncPath(at);
       }
-      await syncPath(dirname(root), false);
+      await syncPath(dirname(root));
     }
     // What was cleaned up meanwhile is forgotten with the old set.
     this.#synced.set(folder, new Set(names));
@@ -69,22 +70,6 @@ async function list(folder: string) {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
-  }
-}
-
-/** fsync of a file or folder; a file that was removed meanwhile needs none. */
-export async function syncPath(path: string, mayBeGone: boolean): Promise<void> {
-  let handle;
-  try {
-    handle = await open(path, 'r');
-  } catch (error) {
-    if (mayBeGone && (error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
-  }
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { columnBatch } from '../../test/support/batch.js';
 import { temporaryFolder } from '../../test/support/server.js';
-import { FileSync, daysOf } from './durable.js';
+import { FileSync, daysOf } from './file-sync.js';
 
 const day = 86_400_000;
 const midnight = Date.UTC(2025, 10, 24);

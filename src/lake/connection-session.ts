@@ -1,0 +1,190 @@
+import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
+import { ResultReturnType } from '@duckdb/node-api';
+import type { MetadataCache, MetadataView } from './metadata/index.js';
+import { QueryError } from './query-error.js';
+import { rawChunk } from './raw-chunk.js';
+import type { SharedUnit } from './samples/unit.js';
+import {
+  RowCollector,
+  type MetadataRequest,
+  type RawChunk,
+  type RawResult,
+  type ReadSession,
+  type ResultChunk,
+  type SamplesRequest,
+  type SeriesRequest,
+  type SeriesView,
+  type SqlValue,
+} from './session.js';
+
+/** One that runs, and what it takes to run it again. */
+interface Statement {
+  readonly sql: string;
+  readonly params: readonly SqlValue[];
+  readonly result: DuckDBResult;
+}
+
+/** A read session on one connection, and what its pool has to know of it. */
+export class ConnectionSession implements ReadSession {
+  #running = new Set<Promise<unknown>>();
+  #view: MetadataView | null = null;
+  /** A transaction was begun for the metadata. */
+  #pinned = false;
+  /** Its statement was interrupted for its memory. */
+  stopped = false;
+
+  constructor(
+    private readonly connection: DuckDBConnection,
+    private readonly maxRows: number,
+    private readonly signal: AbortSignal,
+    private readonly cache: MetadataCache | null,
+  ) {}
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Resolves when nothing runs on the connection any more. */
+  async idle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled([...this.#running]);
+  }
+
+  async metadata(request: MetadataRequest): Promise<string | null> {
+    if (this.cache === null) return null;
+    try {
+      if (this.#view === null) {
+        await this.end();
+        this.#view = await this.cache.view((sql) => this.#values(sql));
+      }
+      return (await this.#view?.source(request)) ?? null;
+    } catch (error) {
+      this.signal.throwIfAborted();
+      this.cache.failed(error);
+      await this.end();
+      return null;
+    }
+  }
+
+  async series(request: SeriesRequest): Promise<SeriesView | null> {
+    const { cache } = this;
+    if (cache === null) return null;
+    try {
+      const whole = this.#view === null ? await cache.series(request, (sql) => this.#values(sql)) : null;
+      if (whole !== null) return whole;
+      if (this.#view === null) {
+        await this.end();
+        this.#view = await cache.view((sql) => this.#values(sql));
+      }
+      if (this.#view === null) return null;
+      return { epoch: this.#view.epoch, tables: await this.#view.series(request) };
+    } catch (error) {
+      this.signal.throwIfAborted();
+      cache.failed(error);
+      await this.end();
+      return null;
+    }
+  }
+
+  async samples(request: SamplesRequest): Promise<readonly SharedUnit[] | null> {
+    return (await this.cache?.samples(request)) ?? null;
+  }
+
+  /** Ends the transaction, if there is one. False when that failed. */
+  async end(): Promise<boolean> {
+    this.#view = null;
+    if (!this.#pinned) return true;
+    this.#pinned = false;
+    return this.#track(this.connection.run('ROLLBACK')).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #values(sql: string): Promise<unknown[][]> {
+    this.signal.throwIfAborted();
+    this.#pinned ||= sql.startsWith('BEGIN');
+    const reader = await this.#track(this.connection.runAndReadAll(sql));
+    return reader.getRows().map((row) => row.map(plain));
+  }
+
+  async rows(
+    sql: string,
+    params: readonly SqlValue[] = [],
+    maxRows = this.maxRows,
+  ): Promise<Record<string, unknown>[]> {
+    const collected = new RowCollector(maxRows);
+    const statement = await this.#start(sql, params);
+    const names = statement.result.deduplicatedColumnNames();
+    for await (const chunk of this.#chunks(statement)) collected.add(names, chunk);
+    return collected.rows;
+  }
+
+  async *stream(sql: string, params: readonly SqlValue[] = []): AsyncIterable<ResultChunk> {
+    yield* this.#chunks(await this.#start(sql, params));
+  }
+
+  async raw(sql: string, params: readonly SqlValue[] = []): Promise<RawResult> {
+    const statement = await this.#start(sql, params);
+    return { names: statement.result.deduplicatedColumnNames(), chunks: this.#raw(statement) };
+  }
+
+  async *#raw(statement: Statement): AsyncIterable<RawChunk> {
+    const types = statement.result.columnTypes();
+    for await (const chunk of this.#fetched(statement)) yield rawChunk(chunk, types);
+  }
+
+  async #start(sql: string, params: readonly SqlValue[]): Promise<Statement> {
+    this.signal.throwIfAborted();
+    return { sql, params, result: await this.#track(this.connection.stream(sql, [...params])) };
+  }
+
+  async *#chunks(statement: Statement): AsyncIterable<ResultChunk> {
+    for await (const chunk of this.#fetched(statement)) {
+      const columns: unknown[][] = [];
+      for (let c = 0; c < chunk.columnCount; c++) {
+        columns.push(chunk.getColumnValues(c).map(plain));
+      }
+      yield { rowCount: chunk.rowCount, columns };
+    }
+  }
+
+  async *#fetched(statement: Statement): AsyncIterable<DuckDBDataChunk> {
+    const { result } = statement;
+    for (;;) {
+      this.signal.throwIfAborted();
+      const chunk = await this.#track(result.fetchChunk());
+      if (chunk && chunk.rowCount > 0) {
+        yield chunk;
+        continue;
+      }
+      // A failure while rows are streamed looks like their end; only the result's type tells it from one.
+      this.signal.throwIfAborted();
+      if (result.returnType !== ResultReturnType.INVALID) return;
+      throw await this.#failure(statement);
+    }
+  }
+
+  /** DuckDB tells why only when the statement is run as a whole. */
+  async #failure({ sql, params }: Statement): Promise<QueryError> {
+    const failed = new QueryError('unavailable', 'the query failed while its rows were read', 1);
+    if (!this.stopped) {
+      const whole = this.#track(this.connection.run(sql, [...params]));
+      await whole.catch((error: unknown) => (failed.cause = error));
+    }
+    return failed;
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    const settled = work.catch(() => undefined).finally(() => this.#running.delete(settled));
+    this.#running.add(settled);
+    return work;
+  }
+}
+
+/** LIST values come as objects with `items`; everything else is passed on as it is. */
+function plain(value: unknown): unknown {
+  if (typeof value === 'object' && value !== null && 'items' in value) {
+    return (value as { items: readonly unknown[] }).items;
+  }
+  return value;
+}

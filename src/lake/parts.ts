@@ -1,0 +1,143 @@
+import { dirname, join, resolve } from 'node:path';
+import type { Catalog } from '../catalog/index.js';
+import type { CatalogOwnership } from '../catalog/lease/index.js';
+import type { LakeParts } from './assembled.js';
+import { LakeClock } from './clock/index.js';
+import type { LakeData } from './data.js';
+import { FileSync } from './file-sync.js';
+import type { DamagedFiles } from './files/damaged.js';
+import { lossBehind } from './files/loss.js';
+import type { InstanceHost } from './host.js';
+import type { LakeLocks } from './locks.js';
+import { LakeMaintenance } from './maintenance/index.js';
+import { MetadataCache } from './metadata/index.js';
+import type { OpenLakeOptions } from './options.js';
+import { ownerLock } from './ownership.js';
+import { QueryMemory } from './query-memory.js';
+import { ConnectionPool } from './readers.js';
+import { Writer } from './writer.js';
+
+const defaultToleranceSecs = 3600;
+const commitTimeoutMs = 120_000;
+const settleTimeoutMs = 60_000;
+/** What compaction sorts in memory; more goes to disk. */
+const sorterMemoryBytes = 512 * 1024 * 1024;
+
+/** What the parts of a lake are made of. */
+export interface Opened {
+  readonly options: OpenLakeOptions;
+  readonly catalog: Catalog;
+  readonly ownership: CatalogOwnership | null;
+  readonly data: LakeData;
+  readonly host: InstanceHost;
+  readonly locks: LakeLocks;
+}
+
+export function writerOf({ options, catalog, ownership, data, host, locks }: Opened): Writer {
+  const { config, telemetry, nodeId, runId } = options;
+  return new Writer({
+    host,
+    identity: { nodeId, writer: runId?.id ?? nodeId, predecessors: runId?.predecessors ?? null },
+    lock: locks.commit,
+    registry: telemetry.registry,
+    faults: options.faults,
+    files: fileSync(catalog),
+    dataPath: catalog.dataPath,
+    fileStore: data.fileStore,
+    pending: data.pending,
+    dataInliningRowLimit: config.dataInliningRowLimit,
+    catalogFolder: catalog.file === null ? null : dirname(catalog.file),
+    timeoutMs: options.commitTimeoutMs ?? commitTimeoutMs,
+    ownership,
+  });
+}
+
+/** Each writer has its own, which knows only that writer's files. */
+function fileSync(catalog: Catalog): FileSync | null {
+  return catalog.dataIsLocal ? new FileSync(catalog.dataPath) : null;
+}
+
+/** Null when it is turned off, or the lake is open for reading only. */
+export function metadataCacheOf({ options, host }: Opened): MetadataCache | null {
+  const { config, telemetry, readOnly = false } = options;
+  if (readOnly || !config.metadataCacheEntries) return null;
+  return new MetadataCache({
+    host,
+    maxEntries: config.metadataCacheEntries,
+    maxSampleBytes: config.sampleCacheBytes ?? 0,
+    telemetry,
+  });
+}
+
+export function readersOf(
+  { options, data, host }: Opened,
+  damaged: DamagedFiles,
+  metadata: MetadataCache | null,
+): ConnectionPool {
+  const { config } = options;
+  const source = {
+    connect: () => host.acquire(),
+    release: (connection: Parameters<InstanceHost['release']>[0]) => host.release(connection),
+    notice: (error: unknown) => host.notice(error),
+    loss: (error: unknown) => lossBehind({ host, storage: data.storage, damaged }, error),
+  };
+  const memory =
+    config.queryMemoryLimitBytes === undefined
+      ? null
+      : new QueryMemory(config.queryMemoryLimitBytes, source.connect, source.release);
+  const readers = new ConnectionPool(source, config.queryMaxRows, memory, metadata);
+  host.onReplace(() => readers.renew());
+  return readers;
+}
+
+export function clockOf({ options, ownership, host }: Opened, writer: Writer): LakeClock {
+  const { config, telemetry, nodeId, readOnly = false, clocks } = options;
+  return new LakeClock({
+    host,
+    writer,
+    telemetry,
+    nodeId,
+    toleranceMs: (config.clockToleranceSecs ?? defaultToleranceSecs) * 1000,
+    shared: ownership === null,
+    readOnly,
+    clocks,
+  });
+}
+
+export function maintenanceOf(
+  { options, catalog, ownership, data, host, locks }: Opened,
+  { writer, time, damaged }: { writer: Writer; time: LakeClock; damaged: DamagedFiles },
+): Pick<LakeParts, 'maintenance' | 'maintenanceLock'> {
+  const { config, telemetry, faults, readOnly = false } = options;
+  const maintenanceLock = ownership === null ? locks.maintenance : ownerLock(ownership);
+  const maintenance = new LakeMaintenance({
+    time,
+    host,
+    writer,
+    files: fileSync(catalog),
+    config,
+    compaction: () => ({
+      sorter: {
+        memoryLimitBytes: sorterMemoryBytes,
+        temporary: join(resolve(config.dataDir), 'tmp', `duckdb-${process.pid}-sort`),
+      },
+      fileStore: data.fileStore,
+      pending: data.pending,
+    }),
+    lakeFiles: { storage: data.storage, damaged, catalogKind: catalog.kind },
+    telemetry,
+    faults,
+    readOnly,
+    lock: maintenanceLock,
+    commitLock: locks.commit,
+  });
+  return { maintenance, maintenanceLock };
+}
+
+/** Begins to clear away the files of commits that failed before the process ended. */
+export function settleFormer({ options, data }: Opened, writer: Writer): void {
+  if (options.readOnly || data.pending.size === 0) return;
+  void writer
+    .exclusive(settleTimeoutMs, (connection) => data.pending.settle(connection))
+    .catch(() => undefined);
+}
