@@ -14,6 +14,8 @@ export const faultPoints = [
   'lake.before_commit',
   /** The transaction is committed, the spool does not know yet. */
   'lake.committed',
+  /** Inlined rows are in a file, and out of the catalog, in an open transaction. */
+  'maintenance.flushed',
   /** CHECKPOINT is running. */
   'maintenance.checkpoint',
   /** Compaction has written its file, the catalog does not know it yet. */

@@ -11,7 +11,7 @@ import {
 import type { Telemetry } from '../telemetry/index.js';
 import { within } from '../timeout/index.js';
 import { PendingFiles } from './pending-files.js';
-import { localFileStore, remoteFileStore, type FileStore } from './file-store.js';
+import { localFileStore, remoteFileStore, uploadFolder, type FileStore } from './file-store.js';
 
 export interface OpenDataOptions {
   readonly catalog: Catalog;
@@ -42,9 +42,9 @@ export async function openData(options: OpenDataOptions): Promise<LakeData> {
   const storage = open(catalog, config, telemetry);
   try {
     if (!catalog.dataIsLocal && !readOnly) await probe(storage, telemetry);
-    // Kept apart from DuckDB's own files, and emptied like these by the next start.
-    const scratch = join(resolve(config.dataDir), 'tmp', `duckdb-${process.pid}-upload`);
-    const fileStore = catalog.dataIsLocal ? localFileStore(storage) : remoteFileStore(storage, scratch);
+    const fileStore = catalog.dataIsLocal
+      ? localFileStore(storage)
+      : remoteFileStore(storage, uploadFolder(config));
     const pending = await PendingFiles.open({
       folder: join(resolve(config.dataDir), 'pending-files'),
       fileStore,

@@ -42,23 +42,39 @@ export function dayFile(
   select: string,
   progress: readonly StreamProgress[],
 ): DayFile {
-  const date = new Date(day);
-  const parts = [
-    'main',
-    table,
-    `year=${date.getUTCFullYear()}`,
-    `month=${date.getUTCMonth() + 1}`,
-    `day=${date.getUTCDate()}`,
-  ];
+  const options = `ROW_GROUP_SIZE_BYTES ${rowGroupBytes}${noteOf(progress)}`;
+  return tableFile(dataPath, { table, day, prefix: 'canardstack-', select, options });
+}
+
+/** A file of any table; `day` null: in the table's own folder, for tables without partitions. */
+export function tableFile(
+  dataPath: string,
+  file: {
+    readonly table: string;
+    readonly day: number | null;
+    readonly prefix: string;
+    readonly select: string;
+    /** More of COPY's. */
+    readonly options?: string;
+  },
+): DayFile {
+  const { table, day, select } = file;
+  const parts = ['main', table, ...(day === null ? [] : dayFolders(day))];
   const folder = dataPath.includes('://') ? dataPath + parts.join('/') : join(dataPath, ...parts);
-  const path = `${folder}/canardstack-${randomUUID()}.parquet`;
-  const options = `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, ROW_GROUP_SIZE ${rowGroupRows}, ROW_GROUP_SIZE_BYTES ${rowGroupBytes}, DICTIONARY_SIZE_LIMIT ${dictionaryValues}${noteOf(progress)}`;
+  const path = `${folder}/${file.prefix}${randomUUID()}.parquet`;
+  const more = file.options === undefined ? '' : `, ${file.options}`;
+  const options = `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, ROW_GROUP_SIZE ${rowGroupRows}, DICTIONARY_SIZE_LIMIT ${dictionaryValues}${more}`;
   return {
     path,
     write: (to) => `COPY (${select}) TO ${literal(to)} (${options})`,
     add: (at) =>
-      `CALL ducklake_add_data_files('lake', ${literal(table)}, ${literal(at)}, schema => 'main', hive_partitioning => true)`,
+      `CALL ducklake_add_data_files('lake', ${literal(table)}, ${literal(at)}, schema => 'main', hive_partitioning => ${day !== null})`,
   };
+}
+
+function dayFolders(day: number): string[] {
+  const date = new Date(day);
+  return [`year=${date.getUTCFullYear()}`, `month=${date.getUTCMonth() + 1}`, `day=${date.getUTCDate()}`];
 }
 
 export function insertStatement(table: TableName, columns: readonly string[], select: string): string {

@@ -1,8 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { makeFolder } from '../config/folders.js';
 import type { Storage } from '../storage/index.js';
+
+/** Kept apart from DuckDB's own files, and emptied like these by the next start. */
+export function uploadFolder({ dataDir }: { readonly dataDir: string }): string {
+  return join(resolve(dataDir), 'tmp', `duckdb-${process.pid}-upload`);
+}
 
 /** Gets a commit's Parquet files to where the lake reads them. */
 export interface FileStore {

@@ -13,6 +13,7 @@ import { attach, type Attachment } from './attach.js';
 import { BatchTableFunction } from './table-function.js';
 import { inliningSetting } from './inlining.js';
 import { fileCacheSetting } from './files/set-aside.js';
+import { uploadFolder } from './file-store.js';
 import { MemoryReturn } from './memory.js';
 import { ParquetWriter } from './parquet-writer.js';
 import { StorageSecret } from './storage-secret.js';
@@ -205,7 +206,7 @@ async function lockDown(
   await connection.run('SET ducklake_retry_wait_ms = 20');
   await connection.run('SET ducklake_retry_backoff = 1.5');
   if (catalog.kind === 'local' || catalog.kind === 'quack') {
-    const folders = [catalog.dataPath, `${temporary}/`];
+    const folders = [catalog.dataPath, `${temporary}/`, `${uploadFolder(config)}/`];
     const files = catalog.file === null ? [] : [catalog.file, `${catalog.file}.wal`];
     await connection.run(`SET allowed_directories = ${listLiteral(folders)}`);
     await connection.run(`SET allowed_paths = ${listLiteral(files)}`);

@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { ident, inTransaction, literal } from '../../src/duckdb/index.js';
-import { compactedPrefix } from '../../src/lake/maintenance/compaction/groups.js';
 import { fileLayout } from '../../src/lake/maintenance/compaction/file-layout.js';
+import { compactedPrefix } from '../../src/lake/maintenance/moved.js';
 import { Sorter } from '../../src/lake/maintenance/compaction/sorter.js';
 import { tableDef, type TableName } from '../../src/schema/index.js';
 

@@ -169,10 +169,12 @@ export class QuackBackend {
 /**
  * What a client may send. A batch that begins with a snapshot is a commit made by the client's own DuckLake, statement
  * by statement: a crash between two of them would leave half of it. Commits by `ducklake_commit` are one transaction.
- * Only beginnings are looked at: what follows may hold anybody's data.
+ * Only beginnings are looked at: what follows may hold anybody's data. DuckLake's own flush takes inlined rows out at once,
+ * whatever becomes of its commit: nodes flush otherwise (docs/decisions/0018-flush-over-quack.md).
  */
 const gateMacro = `CREATE MACRO gate.main.allow(session, statement) AS (
   NOT starts_with(ltrim(statement), 'INSERT INTO "main".ducklake_snapshot')
+  AND NOT regexp_matches(statement[1:400], '^\\s*DELETE FROM "main"\\.ducklake_inlined_(data|delete)_\\d')
   AND NOT regexp_matches(lower(statement[1:400]),
     '^\\s*(attach|detach|install|load|copy|export|import|set|reset|pragma|force|checkpoint|drop\\s+database)\\b|quack_(serve|stop|identify)\\s*\\(')
 )`;

@@ -1,6 +1,7 @@
 import { ident, inTransaction, literal } from '../../duckdb/index.js';
 import { tableDef, type Signal, type TableName } from '../../schema/index.js';
 import { readMeta, setMeta } from '../schema.js';
+import { compactedPrefix, flushedPrefix } from './moved.js';
 import type { TaskRun } from './task.js';
 
 /** Values kept per name and day; a label with more of them is no good for a drop-down anyway. */
@@ -45,16 +46,20 @@ const sources: readonly Source[] = [
   source('metric_summary', [], 'summary'),
 ];
 
+/** Rows that maintenance has moved to another file since they were counted. */
+const moved = `regexp_matches(filename, '/(${[compactedPrefix, flushedPrefix].join('|')})[^/]*$')`;
+
 /**
  * Brings `metadata_summary` up to the current snapshot: aggregates only rows of snapshots since the last
  * refresh and folds them into the rows of the days they touch. Off the commit path; commits don't touch it.
+ * Gives the snapshot: rows of later ones must not be moved before they are counted.
  */
-export async function refreshSummary(task: TaskRun): Promise<void> {
+export async function refreshSummary(task: TaskRun): Promise<number> {
   const meta = await task.retried(() => readMeta(task.connection));
   const from = Number(meta.get(snapshotKey) ?? 0);
   const [current] = await task.rows(`SELECT id FROM ducklake_current_snapshot('lake')`);
   const to = Number(current?.[0]);
-  if (to <= from) return;
+  if (to <= from) return to;
   await task.run(`CREATE OR REPLACE TEMP TABLE summary_delta AS FROM lake.main.metadata_summary WHERE false`);
   try {
     for (const each of sources) {
@@ -66,6 +71,7 @@ export async function refreshSummary(task: TaskRun): Promise<void> {
   } finally {
     await task.connection.run('DROP TABLE IF EXISTS temp.main.summary_delta').catch(() => undefined);
   }
+  return to;
 }
 
 async function fold(task: TaskRun, to: number): Promise<void> {
@@ -97,7 +103,7 @@ function aggregates({ table, signal, labels, metricType }: Source, from: number,
   const rows =
     `FROM lake.main.${ident(table)} WHERE timestamp IS NOT NULL ` +
     `AND snapshot_id > ${from} AND snapshot_id <= ${to}`;
-  const facts = `count(*) AS row_count, min(timestamp) AS first_seen, max(timestamp) AS last_seen`;
+  const facts = `count(*) FILTER (WHERE NOT ${moved}) AS row_count, min(timestamp) AS first_seen, max(timestamp) AS last_seen`;
   const head = `${literal(signal)} AS signal, timestamp::DATE AS day`;
   const kind = literal(signal === 'traces' ? 'tag_value' : 'label_value');
   const name = labels.map((label) => `WHEN grouping(${ident(label)}) = 0 THEN ${literal(label)}`).join(' ');

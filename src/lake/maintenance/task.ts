@@ -28,26 +28,33 @@ export class TaskRun {
 
   /** A statement beside commits; conflicts with them are retried with growing pauses. */
   async run(sql: string): Promise<void> {
-    await this.retried(() => this.#bounded(() => this.connection.run(sql)));
+    await this.retried(() => this.bounded(this.connection, () => this.connection.run(sql)));
   }
 
   /**
    * Statements that write Parquet files of `table`, in one transaction: these are durable before the catalog names them.
    * Beside commits, and between two of them when those don't let it through.
    */
-  async rewriting(table: string, statements: readonly string[]): Promise<void> {
+  async rewriting(table: string, statements: readonly string[], beforeCommit = () => {}): Promise<void> {
+    const committing = (commit: () => Promise<unknown>) => () => {
+      beforeCommit();
+      return commit();
+    };
+    const beside = committing(() => this.commit(this.connection));
     try {
       await this.retried(
-        () =>
-          this.#bounded(() =>
-            this.#synced(this.connection, table, statements, () => this.commit(this.connection)),
-          ),
+        () => this.bounded(this.connection, () => this.#synced(this.connection, table, statements, beside)),
         attemptsBesideCommits,
       );
     } catch (error) {
       if (!collided(error)) throw error;
       await this.exclusive((connection) =>
-        this.#synced(connection, table, statements, () => connection.run('COMMIT')),
+        this.#synced(
+          connection,
+          table,
+          statements,
+          committing(() => connection.run('COMMIT')),
+        ),
       );
     }
   }
@@ -97,7 +104,10 @@ export class TaskRun {
   /** Rows of a query, column-major names dropped: `rows[r][c]`. */
   async rows(sql: string): Promise<unknown[][]> {
     return this.retried(() =>
-      this.#bounded(async () => (await this.connection.runAndReadAll(sql)).getRows() as unknown[][]),
+      this.bounded(
+        this.connection,
+        async () => (await this.connection.runAndReadAll(sql)).getRows() as unknown[][],
+      ),
     );
   }
 
@@ -118,9 +128,10 @@ export class TaskRun {
     }
   }
 
-  async #bounded<T>(work: () => Promise<T>): Promise<T> {
+  /** Interrupts `connection` when `work` on it takes too long, or the run is to stop. */
+  async bounded<T>(connection: DuckDBConnection, work: () => Promise<T>): Promise<T> {
     let late = false;
-    const interrupt = () => this.connection.interrupt();
+    const interrupt = () => connection.interrupt();
     const timer = setTimeout(() => {
       late = true;
       interrupt();

@@ -1,3 +1,5 @@
+import { compactedPrefix, hasPrefix } from '../moved.js';
+
 /** A live data file of a table. */
 export interface DataFile {
   /** As the catalog names it. */
@@ -23,9 +25,6 @@ const sizeClasses = [
   { min: 4 * MiB, below: fullBytes },
 ];
 const enough = 4;
-
-/** Marks the files that compaction has written, which are sorted and have Bloom filters. */
-export const compactedPrefix = 'canardstack-compacted-';
 
 /**
  * The files of one day that are to be rewritten as one next, or null. `files` come in the order of their commits;
@@ -60,7 +59,7 @@ export function nextGroup(
 }
 
 function isCompacted({ path }: DataFile): boolean {
-  return path.slice(path.lastIndexOf('/') + 1).startsWith(compactedPrefix);
+  return hasPrefix(path, compactedPrefix);
 }
 
 /** Not for the sake of a few late rows: the largest file is rewritten for others of a quarter of its size at least. */

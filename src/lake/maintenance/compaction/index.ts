@@ -11,10 +11,11 @@ import { finishFile } from '../../files/finish.js';
 import { notedChecksums } from '../../files/checksums.js';
 import { assertWhole, damagedAmong, keyOf } from '../damage.js';
 import type { LakeFiles } from '../inventory.js';
+import { compactedPrefix, flushedPrefix, hasPrefix, rewrittenPrefix } from '../moved.js';
 import type { TaskRun } from '../task.js';
 import { droppingFiles } from '../whole-files.js';
 import { fileLayout } from './file-layout.js';
-import { compactedPrefix, nextGroup, type DataFile } from './groups.js';
+import { nextGroup, type DataFile } from './groups.js';
 import { Sorter, type SorterOptions } from './sorter.js';
 
 export interface CompactionOptions {
@@ -24,6 +25,8 @@ export interface CompactionOptions {
   readonly pending: PendingFiles;
   readonly faults: Faults;
   readonly log: Logger;
+  /** Files of commits after this snapshot are not yet counted in the summary, and wait; null: all are taken. */
+  readonly until: number | null;
   /** Starts no further group after this (`performance.now()`); the next run goes on. */
   readonly deadline: number;
   /** Pauses after each group for as long as it took, so that commits catch up. */
@@ -55,11 +58,14 @@ export async function compact(
   try {
     for (const table of tables) {
       const failed = new Set<string>();
+      const counted = await countedFiles(task, table, options.until);
       while (performance.now() < options.deadline) {
         task.signal.throwIfAborted();
         const live = await liveFiles(task, table);
         const { damaged } = options.lakeFiles;
-        const whole = live.filter(({ path }) => damaged.get(keyOf(options.lakeFiles, path)) === undefined);
+        const whole = live.filter(
+          ({ path }) => counted(path) && damaged.get(keyOf(options.lakeFiles, path)) === undefined,
+        );
         const group = nextGroup(whole, failed);
         if (group === null) break;
         const begun = performance.now();
@@ -91,6 +97,20 @@ async function liveFiles(task: TaskRun, table: TableName): Promise<DataFile[]> {
      WHERE delete_file IS NULL`,
   );
   return rows.map(([path, bytes]) => ({ path: String(path), bytes: Number(bytes) }));
+}
+
+async function countedFiles(
+  task: TaskRun,
+  table: TableName,
+  until: number | null,
+): Promise<(path: string) => boolean> {
+  if (until === null) return () => true;
+  const rows = await task.rows(
+    `SELECT data_file FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main', snapshot_version => ${until})`,
+  );
+  const known = new Set(rows.map(([path]) => String(path)));
+  const moved = [compactedPrefix, flushedPrefix, rewrittenPrefix];
+  return (path) => known.has(path) || moved.some((prefix) => hasPrefix(path, prefix));
 }
 
 async function rewrite(

@@ -1,0 +1,69 @@
+import { literal } from '../../duckdb/index.js';
+import { tables } from '../../schema/index.js';
+import { knownFiles } from '../files/known-files.js';
+import { damagedAmong } from './damage.js';
+import type { LakeFiles } from './inventory.js';
+import { atServer } from './metadata.js';
+import type { TaskRun } from './task.js';
+
+/** Files without the rows that a person deleted: compaction leaves files with deletions alone. */
+export async function rewriteDeletions(task: TaskRun, lakeFiles: LakeFiles): Promise<void> {
+  for (const { name } of tables) {
+    if ((await deletionsOf(task, lakeFiles, name)) === 'whole') {
+      await task.rewritingExclusively(name, [rewriteSql(name)]);
+    }
+  }
+}
+
+/** Whether rows are deleted from files of the table, and those files are whole: what is damaged would get a new, valid checksum. */
+export async function deletionsOf(
+  task: TaskRun,
+  lakeFiles: LakeFiles,
+  table: string,
+): Promise<'none' | 'whole' | 'damaged'> {
+  const files = await filesWithDeletions(task, lakeFiles, table);
+  if (files.length === 0) return 'none';
+  return (await damagedAmong(task, lakeFiles, files)).length === 0 ? 'whole' : 'damaged';
+}
+
+/** Files without the rows deleted from them; those without any row left are dropped. */
+export function rewriteSql(table: string): string {
+  return `CALL ducklake_rewrite_data_files('lake', ${literal(table)}, schema => 'main', delete_threshold => 0.0)`;
+}
+
+/** The files from which rows are deleted, and the lists of those rows. */
+async function filesWithDeletions(task: TaskRun, lakeFiles: LakeFiles, table: string): Promise<string[]> {
+  const rows = await task.rows(
+    `SELECT data_file, delete_file FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')
+     WHERE delete_file IS NOT NULL`,
+  );
+  return [...rows.flat().map(String), ...(await withInlinedDeletions(task, lakeFiles, table))];
+}
+
+/**
+ * Files with deletions that only the catalog notes, on a catalog server. On other catalogs the flush has made lists of
+ * them.
+ */
+async function withInlinedDeletions(task: TaskRun, lakeFiles: LakeFiles, table: string): Promise<string[]> {
+  if (lakeFiles.catalogKind !== 'quack') return [];
+  const [found] = await task.rows(
+    atServer(
+      `SELECT t.table_id, EXISTS (FROM duckdb_tables() WHERE table_name = 'ducklake_inlined_delete_' || t.table_id)
+       FROM ducklake_table t WHERE t.table_name = ${literal(table)} AND t.end_snapshot IS NULL`,
+    ),
+  );
+  if (found?.[1] !== true) return [];
+  const rows = await task.rows(
+    atServer(
+      `SELECT DISTINCT data_file_id FROM ducklake_inlined_delete_${Number(found[0])} d
+       JOIN ducklake_data_file f ON f.data_file_id = d.file_id WHERE f.end_snapshot IS NULL`,
+    ),
+  );
+  if (rows.length === 0) return [];
+  const ids = new Set(rows.map(([id]) => Number(id)));
+  const { storage } = lakeFiles;
+  const known = await task.retried(() => knownFiles(task.connection, storage.url));
+  return known
+    .filter(({ kind, id }) => kind === 'data' && ids.has(id))
+    .map(({ key }) => (key.startsWith('/') || key.includes('://') ? key : storage.url + key));
+}

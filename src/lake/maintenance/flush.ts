@@ -1,0 +1,223 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { ident, inTransaction, literal, timestampLiteral } from '../../duckdb/index.js';
+import type { Faults } from '../../faults/index.js';
+import { tableDef, tables, type TableName } from '../../schema/index.js';
+import { tableFile, type DayFile } from '../day-file.js';
+import { writeDayFiles } from '../files/write.js';
+import type { FileStore } from '../file-store.js';
+import type { PendingFiles } from '../pending-files.js';
+import { deletionsOf, rewriteSql } from './deletions.js';
+import type { LakeFiles } from './inventory.js';
+import { atServer } from './metadata.js';
+import { flushedPrefix } from './moved.js';
+import type { TaskRun } from './task.js';
+
+export interface FlushOptions {
+  readonly lakeFiles: LakeFiles;
+  readonly fileStore: FileStore;
+  readonly pending: PendingFiles;
+  readonly faults: Faults;
+  /** Called with the error of a table or day that keeps its inlined rows for now; the others go on. */
+  readonly failed: (error: unknown) => void;
+}
+
+const progress = 'canardstack_progress';
+const summary = 'metadata_summary';
+const inlined = `starts_with(filename, 'ducklake_inlined_data_')`;
+/** A catalog server is told each deleted row in a statement of its own: this bounds how long commits wait. */
+const rowsAtOnce = 5000;
+const dayMs = 86_400_000;
+
+/** Inlined rows to Parquet, table by table, on a catalog that DuckLake itself flushes in one transaction. */
+export async function flush(task: TaskRun, options: FlushOptions): Promise<void> {
+  const beforeCommit = () => options.faults?.('maintenance.flushed');
+  for (const { name } of tables) await task.rewriting(name, [flushSql(name)], beforeCommit);
+  // Every commit updates the watermarks, so this conflicts with any commit beside it. They are few.
+  await flushOfOwn(task, options, progress);
+  // Not beside commits either: when one comes between, DuckLake 1.0 tries the rewrite's COMMIT again and miscounts
+  // the deleted rows, which is a fatal error.
+  await flushOfOwn(task, options, summary);
+}
+
+function flushSql(table: string): string {
+  return `CALL ducklake_flush_inlined_data('lake', schema_name => 'main', table_name => ${literal(table)})`;
+}
+
+/** Of a table of our own, whose files are rewritten in each run. */
+async function flushOfOwn(task: TaskRun, { lakeFiles }: FlushOptions, table: string): Promise<void> {
+  const damaged = (await deletionsOf(task, lakeFiles, table)) === 'damaged';
+  await task.rewritingExclusively(table, [flushSql(table), ...(damaged ? [] : [rewriteSql(table)])]);
+}
+
+/**
+ * The watermarks to Parquet, on a catalog server, and the snapshot that they tell of: a catalog that is made anew finds
+ * rows up to there in files once `flushRows` has been.
+ */
+export async function flushWatermarks(task: TaskRun, options: FlushOptions): Promise<number> {
+  for (const table of [progress, summary]) {
+    if ((await deletionsOf(task, options.lakeFiles, table)) === 'whole') {
+      await task.rewritingExclusively(table, [rewriteSql(table)]);
+    }
+  }
+  return task.exclusive(async (connection) => {
+    const [[snapshot] = []] = await task.rows(`SELECT id FROM ducklake_current_snapshot('lake')`);
+    const rows = (await inlinedRows(task, progress, Number(snapshot))).reduce(
+      (sum, each) => sum + each.rows,
+      0,
+    );
+    if (rows > 0) {
+      const file = tableFile(options.lakeFiles.storage.url, {
+        table: progress,
+        day: null,
+        prefix: flushedPrefix,
+        select: `SELECT * FROM lake.main.${progress} WHERE ${inlined}`,
+      });
+      const part = { table: progress, where: inlined, file, rows };
+      await move(task, options, connection, part, (work) => work(connection));
+    }
+    return Number(snapshot);
+  });
+}
+
+/**
+ * Inlined rows of snapshots up to `until` to Parquet, on a catalog server. DuckLake's own flush takes them out of the
+ * catalog before its file is in it, statement by statement, and its ROLLBACK does not bring them back; and whoever is
+ * reading at an older snapshot finds them in neither. So the file is written first, then one transaction deletes these
+ * very rows and adds the file: at each snapshot they are in one place (docs/decisions/0018-flush-over-quack.md).
+ */
+export async function flushRows(task: TaskRun, options: FlushOptions, until: number): Promise<void> {
+  for (const { name } of tables) {
+    try {
+      for (const part of parts(name, await inlinedRows(task, name, until), options)) {
+        task.signal.throwIfAborted();
+        await move(task, options, task.connection, part, (work) => task.exclusive(work));
+      }
+    } catch (error) {
+      // A damaged file of the day, which DuckDB opens first, must not keep other tables from it.
+      task.signal.throwIfAborted();
+      options.failed(error);
+    }
+  }
+}
+
+/** Rows of one commit and day. */
+interface Inlined {
+  readonly snapshot: number;
+  /** Midnight UTC, ms; null where rows have no timestamp, or the table has none. */
+  readonly day: number | null;
+  readonly rows: number;
+}
+
+/** Asked of the server alone: no data file is opened for it. */
+async function inlinedRows(task: TaskRun, table: string, until: number): Promise<Inlined[]> {
+  const places = await task.rows(
+    atServer(
+      `SELECT DISTINCT i.table_name FROM ducklake_inlined_data_tables i JOIN ducklake_table t USING (table_id)
+       WHERE t.table_name = ${literal(table)} AND t.end_snapshot IS NULL`,
+    ),
+  );
+  const day = table === progress ? 'NULL' : 'epoch_ms(date_trunc(\'day\', "timestamp"))';
+  const found: Inlined[] = [];
+  for (const [place] of places) {
+    const rows = await task.rows(
+      atServer(
+        `SELECT begin_snapshot, ${day} AS day, count(*) FROM ${ident(String(place))}
+         WHERE end_snapshot IS NULL AND begin_snapshot <= ${until} GROUP BY ALL`,
+      ),
+    );
+    for (const [snapshot, ms, count] of rows) {
+      const at = ms === null ? null : Number(ms);
+      found.push({ snapshot: Number(snapshot), day: at, rows: Number(count) });
+    }
+  }
+  return found.sort((a, b) => (a.day ?? 0) - (b.day ?? 0) || a.snapshot - b.snapshot);
+}
+
+/** Rows that go into one file, in one transaction. */
+interface Part {
+  readonly table: string;
+  /** Which rows they are. */
+  readonly where: string;
+  readonly file: DayFile;
+  readonly rows: number;
+}
+
+/** `found` is ordered by day, then by snapshot. Rows without a time are in no partition, and stay. */
+function parts(table: TableName, found: readonly Inlined[], { lakeFiles }: FlushOptions): Part[] {
+  const groups: { day: number; from: number; to: number; rows: number }[] = [];
+  for (const { day, snapshot, rows } of found) {
+    if (day === null) continue;
+    const last = groups.at(-1);
+    if (last?.day === day && (last.to === snapshot || last.rows + rows <= rowsAtOnce)) {
+      groups[groups.length - 1] = { ...last, to: snapshot, rows: last.rows + rows };
+    } else {
+      groups.push({ day, from: snapshot, to: snapshot, rows });
+    }
+  }
+  return groups.map(({ day, from, to, rows }) => {
+    const where =
+      `${inlined} AND snapshot_id BETWEEN ${from} AND ${to} ` +
+      `AND timestamp >= ${timestampLiteral(day)} AND timestamp < ${timestampLiteral(day + dayMs)}`;
+    const order = tableDef(table).sortedBy.map(ident).join(', ');
+    const select = `SELECT * FROM lake.main.${ident(table)} WHERE ${where} ORDER BY ${order}`;
+    return {
+      table,
+      where,
+      file: tableFile(lakeFiles.storage.url, { table, day, prefix: flushedPrefix, select }),
+      rows,
+    };
+  });
+}
+
+/** Writes the file of a part, then makes it the lake's in the rows' stead, as `alone` lets it. */
+async function move(
+  task: TaskRun,
+  options: FlushOptions,
+  reader: DuckDBConnection,
+  part: Part,
+  alone: (work: (connection: DuckDBConnection) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const { pending } = options;
+  const targets = new Set<string>();
+  const uploads: Promise<void>[] = [];
+  const state = { commitSent: false };
+  try {
+    const run = (sql: string) => task.bounded(reader, () => reader.run(sql));
+    const adds = await writeDayFiles(options, run, [part.file], part.rows, [], targets, uploads);
+    await Promise.all(uploads);
+    await task.syncFiles(part.table);
+    await alone((connection) => swap(connection, part, adds, options.faults, state));
+    await pending.committed([...targets]);
+  } catch (error) {
+    await Promise.allSettled(uploads);
+    // Once a COMMIT was sent, only the catalog tells whether the file is the lake's.
+    if (state.commitSent) pending.unknown([...targets]);
+    else await pending.failed([...targets]);
+    throw error;
+  }
+}
+
+async function swap(
+  connection: DuckDBConnection,
+  { table, where, rows }: Part,
+  adds: readonly string[],
+  faults: Faults,
+  state: { commitSent: boolean },
+): Promise<void> {
+  await inTransaction(
+    connection,
+    async () => {
+      const deleted = await connection.run(`DELETE FROM lake.main.${ident(table)} WHERE ${where}`);
+      // Fewer when someone deleted rows meanwhile, which the file would bring back.
+      if (deleted.rowsChanged !== rows) {
+        throw new Error(`${deleted.rowsChanged} of ${rows} inlined rows of ${table} are still there`);
+      }
+      for (const add of adds) await connection.run(add);
+    },
+    () => {
+      faults?.('maintenance.flushed');
+      state.commitSent = true;
+      return connection.run('COMMIT');
+    },
+  );
+}

@@ -1,0 +1,41 @@
+import { literal, qualified } from '../../duckdb/index.js';
+import { lakeMetadata } from '../files/known-files.js';
+import type { LakeFiles } from './inventory.js';
+import type { TaskRun } from './task.js';
+
+/** A query that a catalog server runs as one statement, so that it sees one state of the catalog. */
+export function atServer(sql: string): string {
+  return `FROM quack_query_by_name(${literal(lakeMetadata)}, ${literal(sql)})`;
+}
+
+/**
+ * Deletes what DuckLake 1.0 leaves in the catalog though no snapshot shows it any more: inlined rows that were deleted,
+ * unless it flushes their table itself, and, on a catalog server, inlined deletions from files that are gone. Each is one
+ * statement.
+ */
+export async function removeDead(task: TaskRun, { catalogKind }: LakeFiles): Promise<void> {
+  const [oldest] = await task.rows(
+    `SELECT min(snapshot_id) FROM ${qualified(lakeMetadata, 'ducklake_snapshot')}`,
+  );
+  const places = await task.rows(
+    `SELECT DISTINCT table_name FROM ${qualified(lakeMetadata, 'ducklake_inlined_data_tables')}`,
+  );
+  const remove = (place: string, condition: string) => {
+    const from = (table: string) => `DELETE FROM ${table} WHERE ${condition}`;
+    return task.run(
+      catalogKind === 'quack'
+        ? `CALL quack_query_by_name(${literal(lakeMetadata)}, ${literal(from(place))})`
+        : from(qualified(lakeMetadata, place)),
+    );
+  };
+  for (const [place] of places) await remove(String(place), `end_snapshot <= ${Number(oldest?.[0])}`);
+  if (catalogKind !== 'quack') return;
+  const deletions = await task.rows(
+    atServer(
+      `SELECT table_name FROM duckdb_tables() WHERE regexp_matches(table_name, '^ducklake_inlined_delete_[0-9]+$')`,
+    ),
+  );
+  for (const [place] of deletions) {
+    await remove(String(place), 'file_id NOT IN (SELECT data_file_id FROM ducklake_data_file)');
+  }
+}
