@@ -110,6 +110,55 @@ describe('the web pages', { skip: noBrowser }, () => {
     await page.keyboard.press('Escape');
   });
 
+  it('show logs by level, filter by a click, and open the trace of a line', async () => {
+    await open('/ui/logs?from=now-3h');
+    await page.getByRole('button', { name: 'error', exact: true }).click();
+    await page
+      .getByRole('button', { name: /charge failed/ })
+      .first()
+      .click();
+    await shows('com.shop.payment.IssuerTimeoutException');
+    assert.match(new URL(page.url()).searchParams.get('q') ?? '', /level=~"error"/);
+    await page.getByRole('button', { name: 'Only payment_bank NordBank' }).click();
+    await shows('payment_bank = NordBank ✕');
+    await page
+      .getByRole('button', { name: /not placed/ })
+      .first()
+      .waitFor({ state: 'detached' });
+    await page
+      .getByRole('button', { name: /charge failed/ })
+      .first()
+      .waitFor();
+    assert.deepEqual(await seriousFindings(page), []);
+    await page.getByRole('link', { name: 'Show the trace' }).click();
+    await page.getByRole('button', { name: 'Show where it failed: payment POST' }).click();
+    await shows('NordBank did not answer within 3000 ms');
+    assert.deepEqual(await seriousFindings(page), []);
+    await page.getByRole('button', { name: /^Logs \(/ }).click();
+    await page.getByRole('button', { name: /charge failed/ }).waitFor();
+  });
+
+  it('search traces by form and text, draw who calls whom, and compare two traces', async () => {
+    await open('/ui/traces?from=now-3h');
+    await page.getByLabel('Duration').selectOption('longer than 1s');
+    await page.getByLabel('Service', { exact: true }).selectOption('catalog');
+    await page.getByRole('link', { name: 'web GET /search' }).first().waitFor();
+    assert.equal(
+      new URL(page.url()).searchParams.get('q'),
+      '{ resource.service.name = "catalog" && duration > 1s }',
+    );
+    assert.deepEqual(await seriousFindings(page), []);
+    await page.getByRole('checkbox').nth(0).check();
+    await page.getByRole('checkbox').nth(1).check();
+    await page.getByRole('link', { name: 'Compare the two' }).click();
+    await page.getByRole('rowheader', { name: 'catalog SELECT' }).waitFor();
+    assert.deepEqual(await seriousFindings(page), []);
+    await open('/ui/traces?view=map&from=now-3h');
+    await page.locator('.map .node', { hasText: 'postgresql' }).waitFor();
+    await page.locator('.map .node', { hasText: 'payment' }).click();
+    await page.getByRole('link', { name: 'web POST /checkout' }).first().waitFor();
+  });
+
   it('break no rule of their content policy and have no fault', () => {
     assert.deepEqual(complaints, []);
   });

@@ -32,6 +32,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: 'es2022',
+    chunkSizeWarningLimit: 700,
   },
   plugins: [compressed],
   server: { proxy: { '^/(api|loki|metrics|readyz|ui/session)': 'http://127.0.0.1:4318' } },

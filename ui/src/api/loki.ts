@@ -77,3 +77,28 @@ export async function labelValues(
   const path = `${root}/label/${encodeURIComponent(name)}/values`;
   return (await getJson<Envelope<string[] | undefined>>(path, params, signal)).data ?? [];
 }
+
+export interface Pattern {
+  readonly pattern: string;
+  readonly level: string;
+  readonly count: number;
+}
+
+/** What lines of a selector have in common, the most frequent first. */
+export async function patterns(
+  query: string,
+  { startMs, endMs }: Window,
+  signal: AbortSignal,
+): Promise<Pattern[]> {
+  const params = { query, start: `${startMs}000000`, end: `${endMs}000000` };
+  const { data } = await getJson<
+    Envelope<readonly { pattern: string; level?: string; samples: readonly (readonly [number, number])[] }[]>
+  >(`${root}/patterns`, params, signal);
+  return data
+    .map(({ pattern, level = '', samples }) => ({
+      pattern,
+      level,
+      count: samples.reduce((sum, [, value]) => sum + value, 0),
+    }))
+    .sort((a, b) => b.count - a.count);
+}

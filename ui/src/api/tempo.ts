@@ -97,3 +97,19 @@ export async function searchTraces(
   const { traces = [] } = await getJson<{ traces?: FoundTrace[] }>('/api/search', params, signal);
   return traces;
 }
+
+/** Values of an attribute or intrinsic, of spans that a filter selects. */
+export async function tagValues(
+  tag: string,
+  q: string,
+  range: Window,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const path = `/api/v2/search/tag/${encodeURIComponent(tag)}/values`;
+  const body = await getJson<{ tagValues?: readonly { value: string }[] }>(
+    path,
+    { q, ...seconds(range) },
+    signal,
+  );
+  return (body.tagValues ?? []).map(({ value }) => value).sort();
+}

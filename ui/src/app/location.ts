@@ -1,4 +1,4 @@
-import { useSyncExternalStore } from 'preact/compat';
+import { useCallback, useSyncExternalStore } from 'preact/compat';
 
 /** Where the page is: `path` below `/ui/` ('' is the overview), and its parameters. */
 export interface Location {
@@ -71,4 +71,14 @@ export function go(href: string, replace = false): void {
 export function setParams(changes: Changes, replace = false): void {
   const href = url(current.path, applied(new URLSearchParams(current.params), changes));
   if (href !== url(current.path, current.params)) go(href, replace);
+}
+
+/** A parameter of the address as state; the fallback is not written into the address. */
+export function useParam(name: string, fallback = ''): [string, (value: string, replace?: boolean) => void] {
+  const value = useLocation().params.get(name) ?? fallback;
+  const set = useCallback(
+    (next: string, replace = false) => setParams({ [name]: next === fallback ? null : next }, replace),
+    [name, fallback],
+  );
+  return [value, set];
 }

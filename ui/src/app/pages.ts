@@ -16,9 +16,17 @@ export interface Page {
 /** In the order of the menu. */
 export const pages: readonly Page[] = [
   { path: '', title: 'Overview', key: 'o', timed: true, load: () => import('../pages/overview') },
+  { path: 'logs', title: 'Logs', key: 'l', timed: true, load: () => import('../pages/logs') },
+  { path: 'traces', title: 'Traces', key: 't', timed: true, load: () => import('../pages/traces') },
+];
+
+/** Reached from others. */
+const further: readonly Page[] = [
+  { path: 'trace', title: 'Trace', key: '', timed: false, load: () => import('../pages/trace') },
+  { path: 'compare', title: 'Compare', key: '', timed: false, load: () => import('../pages/compare') },
 ];
 
 export function pageOf(path: string): Page | undefined {
   const [first = ''] = path.split('/');
-  return pages.find((page) => page.path === first);
+  return [...pages, ...further].find((page) => page.path === first);
 }

@@ -96,3 +96,11 @@ export function stepSeconds(spanMs: number, points: number): number {
   const wanted = spanMs / 1000 / points;
   return steps.find((step) => step >= wanted) ?? Math.ceil(wanted / 86_400) * 86_400;
 }
+
+/** Of an axis: the day only where the span has several. */
+export function formatTick(ms: number, spanMs: number, utc: boolean): string {
+  const { date, time } = parts(ms, utc);
+  if (spanMs > 3 * 86_400_000) return date.slice(5);
+  if (spanMs > 86_400_000) return `${date.slice(5)} ${time.slice(0, 5)}`;
+  return spanMs > 600_000 ? time.slice(0, 5) : time;
+}

@@ -30,6 +30,7 @@ export interface ErrorGroup {
   readonly count: number;
   readonly lastMs: number;
   readonly traceId: string | undefined;
+  readonly spanId: string | undefined;
 }
 
 /** Lines that differ only in numbers and ids are one, newest first. */
@@ -46,6 +47,7 @@ export function grouped(rows: readonly LogRow[]): ErrorGroup[] {
       count: (known?.count ?? 0) + 1,
       lastMs: known?.lastMs ?? row.ms,
       traceId: known?.traceId ?? row.labels.get('trace_id'),
+      spanId: known ? known.spanId : row.labels.get('span_id'),
     });
   }
   return [...groups.values()];

@@ -92,7 +92,9 @@ function SignalCards({
       {({ logs, spans, metricNames, logServices }) => (
         <div class="signals">
           <div class="card signal">
-            <h2>Logs</h2>
+            <h2>
+              <Link to={linkTo('logs')}>Logs</Link>
+            </h2>
             <span class="big">{formatNumber(total(logs))}</span>
             <span class="faint">
               {formatNumber(total(logs) / seconds)}/s from {logServices.length} services
@@ -100,7 +102,9 @@ function SignalCards({
             <Sparkline values={logs} label="Log lines over time" />
           </div>
           <div class="card signal">
-            <h2>Spans</h2>
+            <h2>
+              <Link to={linkTo('traces')}>Spans</Link>
+            </h2>
             <span class="big">{formatNumber(total(spans))}</span>
             <span class="faint">{formatNumber(total(spans) / seconds)}/s</span>
             <Sparkline values={spans} label="Spans over time" />
@@ -158,7 +162,14 @@ function ServiceRow({ service }: { readonly service: Service }) {
   return (
     <tr>
       <th scope="row" class="service">
-        {name}
+        <Link
+          to={linkTo('traces', {
+            q: `{ resource.service.name = ${JSON.stringify(name)}${failing ? ' && status = error' : ''} }`,
+          })}
+          title={failing ? 'Its failed traces' : 'Its traces'}
+        >
+          {name}
+        </Link>
       </th>
       <td class="number">
         {formatNumber(rate)}
@@ -197,7 +208,18 @@ function NewestErrors({ errors: { logs, traces } }: { readonly errors: Errors })
                 {formatAgo(group.lastMs, now)}
               </span>{' '}
               <strong>{group.service}</strong> {group.count > 1 && <span class="count">{group.count} ×</span>}{' '}
-              <span class="mono">{group.line}</span>
+              <Link
+                to={
+                  group.traceId === undefined
+                    ? linkTo('logs', {
+                        q: `{service_name=${JSON.stringify(group.service)}, level=~"error|critical|fatal"}`,
+                      })
+                    : linkTo(`trace/${group.traceId}`, { span: group.spanId })
+                }
+                class="mono"
+              >
+                {group.line}
+              </Link>
             </li>
           ))}
         </ul>

@@ -1,0 +1,142 @@
+import type { LogRow } from '../../api/loki';
+import { useQuery } from '../../api/use-query';
+import { useParam } from '../../app/location';
+import { setRange, useRange } from '../../app/range';
+import { Empty, ErrorBox, Shown } from '../../app/states';
+import { stepSeconds } from '../../app/time';
+import { Bars } from '../../charts/bars';
+import { download, toCsv } from '../../format/download';
+import { everything, withFilter, type Filter } from './builder';
+import { Fields } from './fields';
+import { jsonOf, Lines, type View } from './lines';
+import { useLive } from './live';
+import { loadHistogram, loadLines } from './load';
+import { Patterns } from './patterns';
+import { QueryBar } from './query-bar';
+import '../../style/logs.css';
+
+const limits = ['1000', '5000', '10000'];
+
+export default function Logs() {
+  const range = useRange();
+  const [query, setQuery] = useParam('q', everything);
+  const [view, setView] = useParam('view', 'lines');
+  const [limit, setLimit] = useParam('limit', '1000');
+  const [columnText, setColumnText] = useParam('columns', 'service_name');
+  const [live, setLive] = useParam('live');
+  const columns = columnText.split(',').filter(Boolean);
+  const key = `${query} ${range.startMs} ${range.endMs}`;
+  const step = stepSeconds(range.endMs - range.startMs, 80);
+  const isLive = live === 'on';
+  const histogram = useQuery(isLive ? null : key, (signal) => loadHistogram(query, range, step, signal));
+  const lines = useQuery(isLive || view === 'patterns' ? null : `${key} ${limit}`, (signal) =>
+    loadLines(query, range, Math.min(10_000, Number(limit) || 1000), signal),
+  );
+  const tail = useLive(query, isLive);
+  const filter = (one: Filter) => setQuery(withFilter(query, one));
+  const rows = isLive ? tail.rows : (lines.data ?? []);
+  const showRows = (shown: readonly LogRow[]) => (
+    <div class="logs-body">
+      <Fields
+        rows={shown}
+        columns={columns}
+        filter={filter}
+        setColumns={(names) => setColumnText(names.join(','))}
+      />
+      <Lines rows={shown} view={view as View} columns={columns} filter={filter} />
+    </div>
+  );
+  return (
+    <>
+      <h1 class="visually-hidden">Logs</h1>
+      <QueryBar query={query} run={(text) => setQuery(text.trim() || everything)} />
+      {!isLive && (
+        <div class="card">
+          <Shown query={histogram} what="Counting lines">
+            {(stacks) => <Bars stacks={stacks} stepMs={step * 1000} label="Lines by level over time" />}
+          </Shown>
+        </div>
+      )}
+      <div class="row">
+        <div class="row" role="group" aria-label="View">
+          {(['lines', 'table', 'json', 'patterns'] as const).map((name) => (
+            <button key={name} type="button" aria-pressed={view === name} onClick={() => setView(name)}>
+              {name === 'json' ? 'JSON' : name}
+            </button>
+          ))}
+        </div>
+        <button type="button" aria-pressed={isLive} onClick={() => setLive(isLive ? '' : 'on')}>
+          {isLive ? '■ Stop' : '▶ Live'}
+        </button>
+        <span class="faint" role="status">
+          {rows.length} lines{!isLive && rows.length >= Number(limit) ? ', the newest' : ''}
+        </span>
+        <span class="grow" />
+        <label>
+          At most{' '}
+          <select value={limit} onChange={(event) => setLimit(event.currentTarget.value)}>
+            {limits.map((value) => (
+              <option key={value}>{value}</option>
+            ))}
+          </select>
+        </label>
+        <button
+          type="button"
+          disabled={rows.length === 0}
+          onClick={() => download('logs.jsonl', 'application/x-ndjson', rows.map(jsonOf).join('\n') + '\n')}
+        >
+          JSON lines
+        </button>
+        <button
+          type="button"
+          disabled={rows.length === 0}
+          onClick={() => download('logs.csv', 'text/csv', csvOf(rows))}
+        >
+          CSV
+        </button>
+      </div>
+      {isLive ? (
+        <>
+          {tail.problem !== '' && <p class="bad-text">{tail.problem}</p>}
+          {rows.length === 0 ? <Empty>Waiting for lines…</Empty> : showRows(rows)}
+        </>
+      ) : view === 'patterns' ? (
+        <Patterns query={query} />
+      ) : lines.error && lines.data === undefined ? (
+        <ErrorBox error={lines.error} retry={lines.retry} />
+      ) : (
+        <Shown query={lines} what="Reading lines">
+          {(found) =>
+            found.length === 0 ? (
+              <Empty>
+                <p>No lines match in this time range.</p>
+                <p class="row center">
+                  <button type="button" onClick={() => setRange('now-24h', 'now')}>
+                    Look at the last 24 hours
+                  </button>
+                  <button type="button" onClick={() => setQuery(everything)}>
+                    Show every line
+                  </button>
+                </p>
+              </Empty>
+            ) : (
+              showRows(found)
+            )
+          }
+        </Shown>
+      )}
+    </>
+  );
+}
+
+function csvOf(rows: readonly LogRow[]): string {
+  const names = [...new Set(rows.flatMap(({ labels }) => [...labels.keys()]))].sort();
+  return toCsv(
+    ['timestamp', 'line', ...names],
+    rows.map(({ ms, line, labels }) => [
+      new Date(ms).toISOString(),
+      line,
+      ...names.map((name) => labels.get(name)),
+    ]),
+  );
+}

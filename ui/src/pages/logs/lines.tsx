@@ -1,0 +1,158 @@
+import { useRef, useState } from 'preact/hooks';
+import type { LogRow } from '../../api/loki';
+import { Link } from '../../app/link';
+import { linkTo } from '../../app/location';
+import { useRange } from '../../app/range';
+import { formatTime } from '../../app/time';
+import { useVirtual } from '../../table/virtual';
+import '../../style/logs.css';
+import type { Filter } from './builder';
+import { levelOf } from './levels';
+import { rowKey } from './load';
+
+export type View = 'lines' | 'table' | 'json';
+
+interface Props {
+  readonly rows: readonly LogRow[];
+  readonly view: View;
+  readonly columns: readonly string[];
+  readonly filter?: (filter: Filter) => void;
+}
+
+/** Lines, each opened by a click; only those in sight are in the page. */
+export function Lines({ rows, view, columns, filter }: Props) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const [open, setOpen] = useState<string>();
+  const { utc } = useRange();
+  const virtual = useVirtual({ count: rows.length, scroller, rowHeight: 24 });
+  const shown = view === 'table' ? columns : [];
+  return (
+    <div class="card lines" ref={scroller} tabIndex={0} role="log" aria-live="off" aria-label="Log lines">
+      <div style={{ height: `${virtual.totalHeight}px`, position: 'relative' }}>
+        {virtual.items.map(({ index, start }) => {
+          const row = rows[index];
+          if (!row) return null;
+          const key = rowKey(row);
+          const level = levelOf(row);
+          return (
+            <div
+              key={key + index}
+              ref={virtual.measure}
+              data-index={index}
+              class={`line level-${level}`}
+              style={{ transform: `translateY(${start}px)` }}
+            >
+              <button
+                type="button"
+                class="line-text"
+                aria-expanded={open === key}
+                onClick={() => setOpen(open === key ? undefined : key)}
+              >
+                <span class="time">{formatTime(row.ms, utc)}</span>
+                <span class="level">{level}</span>
+                {view !== 'table' && <span class="service">{row.labels.get('service_name')}</span>}
+                {shown.map((name) => (
+                  <span key={name} class="cell" title={name}>
+                    {row.labels.get(name) ?? ''}
+                  </span>
+                ))}
+                <span class="text">{view === 'json' ? jsonOf(row) : row.line.split('\n', 1)[0]}</span>
+              </button>
+              {open === key && <Detail row={row} {...(filter ? { filter } : {})} />}
+            </div>
+          );
+        })}
+      </div>
+    </div>
+  );
+}
+
+export function jsonOf(row: LogRow): string {
+  return JSON.stringify({
+    timestamp: new Date(row.ms).toISOString(),
+    line: row.line,
+    ...Object.fromEntries(row.labels),
+  });
+}
+
+/** The JSON value that a line is, put in order; else the line. */
+function readable(line: string): string {
+  if (!/^\s*[{[]/.test(line)) return line;
+  try {
+    return JSON.stringify(JSON.parse(line), null, 2);
+  } catch {
+    return line;
+  }
+}
+
+const contextMs = 30_000;
+
+function Detail({ row, filter }: { readonly row: LogRow; readonly filter?: (filter: Filter) => void }) {
+  const traceId = row.labels.get('trace_id');
+  const service = row.labels.get('service_name');
+  const [copied, setCopied] = useState(false);
+  return (
+    <div class="detail">
+      <pre>{readable(row.line)}</pre>
+      <div class="row">
+        {traceId && (
+          <Link to={linkTo(`trace/${traceId}`, { span: row.labels.get('span_id') })} class="button">
+            Show the trace
+          </Link>
+        )}
+        {service !== undefined && (
+          <Link
+            to={linkTo('logs', {
+              q: `{service_name=${JSON.stringify(service)}}`,
+              from: String(row.ms - contextMs),
+              to: String(row.ms + contextMs),
+            })}
+            class="button"
+          >
+            Lines around it
+          </Link>
+        )}
+        <button
+          type="button"
+          onClick={() => void navigator.clipboard.writeText(jsonOf(row)).then(() => setCopied(true))}
+        >
+          {copied ? 'Copied' : 'Copy as JSON'}
+        </button>
+      </div>
+      <table>
+        <tbody>
+          {[...row.labels].sort().map(([name, value]) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              <td class="mono">
+                <pre>{value}</pre>
+              </td>
+              <td class="number">
+                {filter && (
+                  <>
+                    <button
+                      type="button"
+                      title="Only these"
+                      aria-label={`Only ${name} ${value}`}
+                      onClick={() => filter({ name, op: '=', value })}
+                    >
+                      +
+                    </button>{' '}
+                    <button
+                      type="button"
+                      title="Without these"
+                      aria-label={`Without ${name} ${value}`}
+                      onClick={() => filter({ name, op: '!=', value })}
+                    >
+                      −
+                    </button>
+                  </>
+                )}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
