@@ -138,24 +138,18 @@ export class ChunkFiller {
 
   #strings(vector: duckdb.Vector, column: StringColumn, arena: LoadedArena, from: number, n: number): void {
     const words = this.#words;
-    const refs = column.refs;
+    words.set(column.refs.subarray(from * 4, (from + n) * 4));
     const low = Number(arena.address & 0xffff_ffffn);
     const high = Number(arena.address >> 32n);
-    let at = from * 4;
-    for (let to = 0; to < n * 4; to += 4, at += 4) {
-      const length = refs[at] as number;
-      words[to] = length;
-      words[to + 1] = refs[at + 1] as number;
-      if (length <= inlineBytes) {
-        words[to + 2] = refs[at + 2] as number;
-        words[to + 3] = refs[at + 3] as number;
-        continue;
-      }
-      const offset = refs[at + 2] as number;
+    // Short strings lie in their row; of the long ones the offset becomes an address.
+    for (let at = 0; at < n * 4; at += 4) {
+      const length = words[at] as number;
+      if (length <= inlineBytes) continue;
+      const offset = words[at + 2] as number;
       if (offset + length > arena.length) throw new TypeError(`${badBatch}: a string lies outside the arena`);
       const address = low + offset;
-      words[to + 2] = address;
-      words[to + 3] = address > 0xffff_ffff ? high + 1 : high;
+      words[at + 2] = address;
+      words[at + 3] = address > 0xffff_ffff ? high + 1 : high;
     }
     duckdb.copy_data_to_vector(vector, 0, words.buffer, 0, n * 16);
   }

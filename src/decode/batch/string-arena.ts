@@ -18,6 +18,8 @@ for (const [char, letter] of ['\bb', '\tt', '\nn', '\ff', '\rr', '""', '\\\\']) 
 const hexDigits = Uint8Array.from('0123456789abcdef', (c) => c.charCodeAt(0));
 /** Two lower-case hex digits for each byte, as a little-endian u16. */
 const hexPairs = Uint16Array.from({ length: 256 }, (_, b) => hexDigits[b >> 4]! | (hexDigits[b & 15]! << 8));
+const commaQuote = Char.comma | (Char.quote << 8);
+const quoteColon = Char.quote | (Char.colon << 8);
 /** Keeps the first n bytes of a little-endian word. */
 const keep = Int32Array.of(0, 0xff, 0xffff, 0xffffff);
 const filler = Int32Array.of(0x61616161, 0x61616100, 0x61610000, 0x61000000);
@@ -136,20 +138,41 @@ export class StringArena {
     }
     this.byte(Char.quote);
     while (length > chunkBytes) {
-      this.#escaped(source, pos, chunkBytes);
+      this.reserve(chunkBytes * 6);
+      this.length = this.#escaped(source, pos, chunkBytes, this.length);
       pos += chunkBytes;
       length -= chunkBytes;
     }
-    this.#escaped(source, pos, length);
-    this.bytes[this.length++] = Char.quote;
+    this.reserve(length * 6 + 1);
+    const end = this.#escaped(source, pos, length, this.length);
+    this.bytes[end] = Char.quote;
+    this.length = end + 1;
   }
 
-  /** Leaves room for one byte more. */
-  #escaped(source: Source, pos: number, length: number): void {
-    this.reserve(length * 6 + 1);
+  /** `,"key":` of a short key. */
+  memberName(source: Source, pos: number, length: number): void {
+    this.reserve(length * 6 + 4);
+    const start = this.length;
+    this.view.setUint16(start, commaQuote, true);
+    const end = this.#escaped(source, pos, length, start + 2);
+    this.view.setUint16(end, quoteColon, true);
+    this.length = end + 2;
+  }
+
+  /** A short JSON string. */
+  shortString(source: Source, pos: number, length: number): void {
+    this.reserve(length * 6 + 2);
+    const start = this.length;
+    this.bytes[start] = Char.quote;
+    const end = this.#escaped(source, pos, length, start + 1);
+    this.bytes[end] = Char.quote;
+    this.length = end + 1;
+  }
+
+  /** Into room made before, six bytes for each; gives the end. */
+  #escaped(source: Source, pos: number, length: number, out: number): number {
     const from = source.view;
     const to = this.view;
-    let out = this.length;
     const stop = pos + length;
     const words = stop - 3;
     while (pos < words) {
@@ -172,7 +195,7 @@ export class StringArena {
         out += rest;
       }
     }
-    this.length = out;
+    return out;
   }
 
   #escapeBytes(word: number, count: number, out: number): number {

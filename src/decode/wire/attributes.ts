@@ -53,14 +53,14 @@ export class AttributeText {
     let valuePos = keyPos + keyLength + 2;
     let valueEnd = end;
     // The shape that nearly every attribute has: a short key, then a short value, and nothing else.
-    if (
-      bytes[pos] !== KeyValueTag.key ||
-      keyLength > 127 ||
-      valuePos > end ||
-      bytes[valuePos - 2] !== KeyValueTag.value ||
-      bytes[valuePos - 1] !== end - valuePos ||
-      end - valuePos > 127
-    ) {
+    const usual =
+      bytes[pos] === KeyValueTag.key &&
+      keyLength <= 127 &&
+      valuePos <= end &&
+      bytes[valuePos - 2] === KeyValueTag.value &&
+      bytes[valuePos - 1] === end - valuePos &&
+      end - valuePos <= 127;
+    if (!usual) {
       this.#keyValue(pos, end);
       keyPos = this.#keyPos;
       keyLength = this.#keyLength;
@@ -69,11 +69,18 @@ export class AttributeText {
     }
     this.budget.element();
     this.#keys.note(source, keyPos, keyLength, depth);
-    arena.byte(Char.comma);
-    arena.jsonString(source, keyPos, keyLength);
-    arena.byte(Char.colon);
-    if (valuePos < 0) arena.ascii('null');
-    else this.value(valuePos, valueEnd, depth);
+    if (usual && !source.careful) {
+      arena.memberName(source, keyPos, keyLength);
+      if (bytes[valuePos] === AnyValueTag.stringValue && bytes[valuePos + 1] === end - valuePos - 2)
+        arena.shortString(source, valuePos + 2, end - valuePos - 2);
+      else this.value(valuePos, end, depth);
+    } else {
+      arena.byte(Char.comma);
+      arena.jsonString(source, keyPos, keyLength);
+      arena.byte(Char.colon);
+      if (valuePos < 0) arena.ascii('null');
+      else this.value(valuePos, valueEnd, depth);
+    }
     if (visit && ((lengths >>> keyLength) & 1) !== 0) visit(keyPos, keyLength, valuePos, valueEnd);
   }
 
