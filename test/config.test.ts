@@ -165,6 +165,7 @@ describe('resolveConfig', () => {
       ],
       [/^an http:/, ['localhost:4318', 'ftp://x', 'http://', '//x', control, '', 5]],
       [/^name=value/, ['novalue', '=x', 'a b=c', 'a=%', control, 5]],
+      [/^attribute keys/, ['a b', 'a,,b', ',', 'a"b', 'x'.repeat(101), control, '', 5]],
       [/^origins/, ['shop.example', 'https://a/b', ',', control, '', 5]],
       [
         /^a DuckLake URI/,

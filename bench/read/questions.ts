@@ -116,6 +116,76 @@ export function logQuestions({ start, end }: Span, { traceOfLog, order }: Needle
       },
     },
     {
+      name: 'a pattern, 6 h',
+      path: lines('{service_name="payment"} |~ "amount.:8[0-9]{2}"', end - 6 * 3600),
+      peers: {
+        'plain DuckDB': newest(
+          `service_name = 'payment' AND regexp_matches(body, 'amount.:8[0-9]{2}')`,
+          end - 6 * 3600,
+        ),
+        VictoriaLogs: found('{service.name="payment"} ~"amount.:8[0-9]{2}"', end - 6 * 3600),
+      },
+    },
+    {
+      name: 'count of words by service, 6 h',
+      path: url(range, {
+        query: `sum by (service_name) (count_over_time(${all} |= "reset by peer" [1m]))`,
+        start: end - 6 * 3600,
+        end,
+        step: 60,
+      }),
+      peers: {
+        VictoriaLogs: url('/select/logsql/stats_query_range', {
+          query: '"reset by peer" | stats by (service.name) count() n',
+          start: end - 6 * 3600,
+          end,
+          step: '1m',
+        }),
+      },
+    },
+    {
+      name: 'average of a JSON field, 6 h',
+      path: url(range, {
+        query:
+          'avg by (currency) (avg_over_time({service_name="payment"} |= "payment authorised" | json | unwrap amount [5m]))',
+        start: end - 6 * 3600,
+        end,
+        step: 300,
+      }),
+      peers: {
+        VictoriaLogs: url('/select/logsql/stats_query_range', {
+          query:
+            '{service.name="payment"} "payment authorised" | unpack_json fields (amount, currency) | stats by (currency) avg(amount) a',
+          start: end - 6 * 3600,
+          end,
+          step: '5m',
+        }),
+      },
+    },
+    {
+      name: 'p99 of an attribute, 1 h',
+      path: counts(
+        'quantile_over_time(0.99, {service_name="checkout"} | unwrap duration_ms [1h]) by (http_route)',
+        3600,
+      ),
+      peers: {
+        VictoriaLogs: stats(
+          '{service.name="checkout"} | stats by (http.route) quantile(0.99, duration_ms) p',
+          '1h',
+        ),
+      },
+    },
+    {
+      name: 'ten users with most lines',
+      path: url('/loki/api/v1/query', {
+        query: `topk(10, sum by (user_id) (count_over_time(${all}[${Math.round((end - start) / 3600)}h])))`,
+        time: end,
+      }),
+      peers: {
+        VictoriaLogs: found('* | stats by (user.id) count() n | sort by (n) desc | limit 10'),
+      },
+    },
+    {
       name: 'values of service_name',
       path: url('/loki/api/v1/label/service_name/values', { start, end }),
       peers: {

@@ -233,6 +233,19 @@ export function parseHeaderList(list: string): Record<string, string> {
   return out;
 }
 
+/** Attribute keys that may stand in a list and in a JSON path as they are. */
+export function keyList() {
+  return {
+    schema: z
+      .string({ error: 'is not a text' })
+      .regex(/^[A-Za-z0-9_.\-/]{1,100}(,[A-Za-z0-9_.\-/]{1,100})*$/, {
+        error: 'is not a list of attribute keys',
+      }),
+    allowed:
+      'attribute keys of letters, digits, "_", ".", "-" and "/", at most 100 characters each, with commas between',
+  };
+}
+
 export function originList() {
   return {
     schema: z.string({ error: 'is not a text' }).superRefine((list, ctx) => {

@@ -12,6 +12,14 @@ export type LakeConfig = Pick<
   CatalogConfig &
   InstanceConfig &
   Partial<
-    Pick<Config, 'catalogWaitSecs' | 'queryMemoryLimitBytes' | 'metadataCacheEntries' | 'sampleCacheBytes'>
+    Pick<
+      Config,
+      | 'catalogWaitSecs'
+      | 'queryMemoryLimitBytes'
+      | 'metadataCacheEntries'
+      | 'sampleCacheBytes'
+      | 'attributeColumns'
+      | 'attributeColumnsMax'
+    >
   > &
   OwnershipConfig;

@@ -11,6 +11,7 @@ import {
   type RawResult,
   type ReadSession,
   type ResultChunk,
+  type RowsRequest,
   type SamplesRequest,
   type SeriesRequest,
   type SeriesView,
@@ -50,13 +51,21 @@ export class ConnectionSession implements ReadSession {
   }
 
   async metadata(request: MetadataRequest): Promise<string | null> {
+    return this.#kept((view) => view.source(request));
+  }
+
+  async rowsOf(request: RowsRequest): Promise<string | null> {
+    return this.#kept((view) => view.rowsOf(request));
+  }
+
+  async #kept(ask: (view: MetadataView) => Promise<string | null>): Promise<string | null> {
     if (this.cache === null) return null;
     try {
       if (this.#view === null) {
         await this.end();
         this.#view = await this.cache.view((sql) => this.#values(sql));
       }
-      return (await this.#view?.source(request)) ?? null;
+      return this.#view === null ? null : await ask(this.#view);
     } catch (error) {
       this.signal.throwIfAborted();
       this.cache.failed(error);

@@ -3,6 +3,7 @@ import { firstLine, defaultExtensionDir, installExtensions } from '../duckdb/ind
 import { catalogFrom, type Catalog } from '../catalog/index.js';
 import type { CatalogOwnership } from '../catalog/lease/index.js';
 import { assembled } from './assembled.js';
+import { AskedKeys } from './attribute-columns/index.js';
 import { openData } from './data.js';
 import { DamagedFiles } from './files/damaged.js';
 import { watchDamage } from './files/loss.js';
@@ -61,7 +62,8 @@ async function openOwned(
   const { data, host } = opened;
   const { telemetry, readOnly = false } = options;
   const writer = writerOf(opened);
-  const metadata = metadataCacheOf(opened);
+  const asked = new AskedKeys();
+  const metadata = metadataCacheOf(opened, asked);
   const damaged = new DamagedFiles(telemetry);
   const watch = watchDamage({ host, storage: data.storage, damaged });
   const readers = readersOf(opened, damaged, metadata);
@@ -70,7 +72,7 @@ async function openOwned(
   await time.look().catch((error: unknown) => {
     telemetry.log.warn({ err: firstLine(error) }, "the lake's time could not be read");
   });
-  const maintained = maintenanceOf(opened, { writer, time, damaged });
+  const maintained = maintenanceOf(opened, { writer, time, damaged, asked });
   settleFormer(opened, writer);
   return assembled({
     ...{ catalog, ownership, readOnly, data, host },

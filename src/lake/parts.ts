@@ -2,6 +2,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { Catalog } from '../catalog/index.js';
 import type { CatalogOwnership } from '../catalog/lease/index.js';
 import type { LakeParts } from './assembled.js';
+import type { AskedKeys } from './attribute-columns/index.js';
 import { LakeClock } from './clock/index.js';
 import type { LakeData } from './data.js';
 import { FileSync } from './file-sync.js';
@@ -17,6 +18,7 @@ import { QueryMemory } from './query-memory.js';
 import { ConnectionPool } from './readers.js';
 import { Writer } from './writer.js';
 
+const defaultAttributeColumns = 12;
 const defaultToleranceSecs = 3600;
 const commitTimeoutMs = 120_000;
 const settleTimeoutMs = 60_000;
@@ -58,7 +60,7 @@ function fileSync(catalog: Catalog): FileSync | null {
 }
 
 /** Null when it is turned off, or the lake is open for reading only. */
-export function metadataCacheOf({ options, host }: Opened): MetadataCache | null {
+export function metadataCacheOf({ options, host }: Opened, asked: AskedKeys): MetadataCache | null {
   const { config, telemetry, readOnly = false } = options;
   if (readOnly || !config.metadataCacheEntries) return null;
   return new MetadataCache({
@@ -66,6 +68,7 @@ export function metadataCacheOf({ options, host }: Opened): MetadataCache | null
     maxEntries: config.metadataCacheEntries,
     maxSampleBytes: config.sampleCacheBytes ?? 0,
     telemetry,
+    asked,
   });
 }
 
@@ -106,7 +109,12 @@ export function clockOf({ options, ownership, host }: Opened, writer: Writer): L
 
 export function maintenanceOf(
   { options, catalog, ownership, data, host, locks }: Opened,
-  { writer, time, damaged }: { writer: Writer; time: LakeClock; damaged: DamagedFiles },
+  {
+    writer,
+    time,
+    damaged,
+    asked,
+  }: { writer: Writer; time: LakeClock; damaged: DamagedFiles; asked: AskedKeys },
 ): Pick<LakeParts, 'maintenance' | 'maintenanceLock'> {
   const { config, telemetry, faults, readOnly = false } = options;
   const maintenanceLock = ownership === null ? locks.maintenance : ownerLock(ownership);
@@ -123,6 +131,11 @@ export function maintenanceOf(
       },
       fileStore: data.fileStore,
       pending: data.pending,
+      columns: (table) => ({
+        most: config.attributeColumnsMax ?? defaultAttributeColumns,
+        pinned: config.attributeColumns?.split(',') ?? [],
+        asked: asked.of(table),
+      }),
     }),
     lakeFiles: { storage: data.storage, damaged, catalogKind: catalog.kind },
     telemetry,

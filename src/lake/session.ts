@@ -1,5 +1,6 @@
 /** What the query languages need from the lake. Implemented by `lake/`; SQL is read-only. */
 import type { MetadataKind } from './metadata/layout.js';
+import type { TableName } from '../schema/index.js';
 import { QueryError } from './query-error.js';
 import type { SharedUnit } from './samples/unit.js';
 
@@ -64,6 +65,16 @@ export interface MetadataRequest {
   readonly cheaply?: boolean;
 }
 
+/** Rows of a table of a window, with attributes of theirs as columns (`lake/direct`). */
+export interface RowsRequest {
+  readonly table: TableName;
+  /** Nanoseconds since the epoch: from (included) and until (not included). No more than these rows are asked for. */
+  readonly from: bigint;
+  readonly until: bigint;
+  /** Keys of attributes, as the records have them. */
+  readonly keys: readonly string[];
+}
+
 /** Which series have rows in a window. */
 export interface SeriesRequest {
   readonly kinds: readonly MetadataKind[];
@@ -113,6 +124,13 @@ export interface ReadSession {
   series?(request: SeriesRequest): Promise<SeriesView | null>;
   /** The samples of a metric in files of that view, in their order; null when they are to be read from the table. */
   samples?(request: SamplesRequest): Promise<readonly SharedUnit[] | null>;
+  /**
+   * What to select rows from in place of the table: its columns, `rowid`, and for the attribute of number i `attribute_i`
+   * (VARCHAR: its value), `number_i` (DOUBLE: the same as a number), `faulty_i` (it has a value that is no number),
+   * `empty_i` (the value is empty) and `text_i` (VARCHAR: JSON text that holds the value, NULL where there is none to
+   * search). Null: only the table itself has them. Every statement after it reads the same snapshot.
+   */
+  rowsOf?(request: RowsRequest): Promise<string | null>;
 }
 
 export interface RawResult {

@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { ident, inTransaction, literal } from '../../src/duckdb/index.js';
+import { attributeOrigins } from '../../src/lake/attribute-columns/index.js';
 import { fileLayout } from '../../src/lake/maintenance/compaction/file-layout.js';
 import { compactedPrefix } from '../../src/lake/maintenance/moved.js';
 import { Sorter } from '../../src/lake/maintenance/compaction/sorter.js';
@@ -66,12 +67,15 @@ export class LakeStates {
     const { columns } = tableDef(table);
     const folder = first.slice(0, first.lastIndexOf('/') + 1);
     const target = `${folder}${compactedPrefix}${this.#files++}.parquet`;
-    await (await this.#sorter).sort(files, target, columns, fileLayout(table));
+    const origin = attributeOrigins.get(table);
+    const attributes = origin === undefined ? null : { origin, most: 12, pinned: [], asked: [] };
+    await (await this.#sorter).sort(files, target, columns, fileLayout(table), attributes);
     await inTransaction(this.connection, async () => {
       const names = files.map(literal).join(', ');
       await this.connection.run(`DELETE FROM lake.main.${ident(table)} WHERE filename IN (${names})`);
       await this.connection.run(
-        `CALL ducklake_add_data_files('lake', ${literal(table)}, ${literal(target)}, schema => 'main', hive_partitioning => true)`,
+        `CALL ducklake_add_data_files('lake', ${literal(table)}, ${literal(target)}, schema => 'main', hive_partitioning => true,
+           ignore_extra_columns => true)`,
       );
     });
   }

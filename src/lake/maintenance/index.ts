@@ -54,7 +54,7 @@ export interface MaintenanceOptions {
     readonly scrubBytesPerDay?: number;
   };
   /** What compaction needs of the lake. */
-  readonly compaction: () => Pick<CompactionOptions, 'sorter' | 'fileStore' | 'pending'>;
+  readonly compaction: () => Pick<CompactionOptions, 'sorter' | 'fileStore' | 'pending' | 'columns'>;
   readonly lakeFiles: LakeFiles;
   readonly telemetry: Telemetry;
   readonly faults: Faults;

@@ -4,12 +4,16 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { firstLine, ident, literal } from '../../duckdb/index.js';
 import type { TableName } from '../../schema/index.js';
 import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
+import type { AskedKeys } from '../attribute-columns/index.js';
+import { DirectFiles } from '../direct/files.js';
+import { rowsSql } from '../direct/rows.js';
+import type { LiveFiles } from '../files/live-files.js';
 import { SampleCache } from '../samples/index.js';
 import type { SharedUnit } from '../samples/unit.js';
-import type { SamplesRequest, SeriesFiles, SeriesRequest, SeriesView } from '../session.js';
+import type { RowsRequest, SamplesRequest, SeriesFiles, SeriesRequest, SeriesView } from '../session.js';
 import { layoutOf, metadataKinds, type MetadataKind } from './layout.js';
 import { addFile, createTables, keepOnly, TooMany } from './store.js';
-import { MetadataView, seriesFiles, type FileTimes, type LiveFiles, type RunSql } from './view.js';
+import { MetadataView, seriesFiles, type FileTimes, type RunSql } from './view.js';
 
 export type { MetadataView } from './view.js';
 
@@ -29,6 +33,8 @@ export interface MetadataCacheOptions {
   /** Samples of smaller files are not kept. */
   readonly smallestSampleFile?: number;
   readonly telemetry: Telemetry;
+  /** Is told which attributes queries ask for. */
+  readonly asked?: AskedKeys;
 }
 
 interface KeptFile extends FileTimes {
@@ -71,9 +77,11 @@ export class MetadataCache {
   readonly #wanted = new Map<MetadataKind, readonly string[]>();
   readonly #failures: Counter;
   readonly #samples: SampleCache;
+  readonly #direct: DirectFiles;
 
   constructor(private readonly options: MetadataCacheOptions) {
     const { host, maxSampleBytes = 0, telemetry } = options;
+    this.#direct = new DirectFiles(host, telemetry);
     this.#samples = new SampleCache({ host, maxBytes: maxSampleBytes, telemetry });
     const registers = [options.telemetry.registry];
     const entries = () => (this.#kept ? total(this.#kept) : 0);
@@ -119,7 +127,15 @@ export class MetadataCache {
       this.#want(kept, kind, files);
       return files;
     };
-    return new MetadataView(run, live, kept.epoch, this.options.smallestSampleFile);
+    const rowsOf = (request: RowsRequest) => this.#rowsOf(kept, request, snapshot, run);
+    return new MetadataView(run, live, rowsOf, kept.epoch, this.options.smallestSampleFile);
+  }
+
+  async #rowsOf(kept: Kept, request: RowsRequest, snapshot: bigint, run: RunSql): Promise<string | null> {
+    this.options.asked?.note(request.table, request.keys);
+    const files = await this.#live(kept, request.table, snapshot, run);
+    this.#direct.keep(files.sizes);
+    return rowsSql(request, files, (path) => this.#direct.get(request.table, path, files.validFrom));
   }
 
   /**
@@ -172,6 +188,7 @@ export class MetadataCache {
   /** Resolves when every file that was asked for is kept, or refused. */
   async settled(): Promise<void> {
     while (this.#working) await this.#working;
+    await this.#direct.settled();
   }
 
   async close(): Promise<void> {
@@ -179,6 +196,7 @@ export class MetadataCache {
     this.#closing.abort();
     await this.#working;
     await this.#samples.close();
+    await this.#direct.close();
   }
 
   #current(): Kept {

@@ -1,22 +1,11 @@
 import { literal } from '../../duckdb/index.js';
-import type { MetadataRequest, SeriesFiles, SeriesRequest } from '../session.js';
+import type { LiveFiles } from '../files/live-files.js';
+import type { MetadataRequest, RowsRequest, SeriesFiles, SeriesRequest } from '../session.js';
 import { layoutOf, type MetadataKind } from './layout.js';
 import { filesTable, hourNs, seenTable, setsTable } from './store.js';
 
 /** Runs SQL in the transaction of one query; rows as arrays. */
 export type RunSql = (sql: string) => Promise<unknown[][]>;
-
-/** The files of a table at one snapshot. */
-export interface LiveFiles {
-  /** By path, bytes. */
-  readonly sizes: ReadonlyMap<string, number>;
-  /** Those that have a file of deletions beside them, which is not looked into. */
-  readonly touched: ReadonlySet<string>;
-  /** Rows that are in the catalog. */
-  readonly inlined: number;
-  /** What was kept before this snapshot may still have rows that were deleted since. */
-  readonly validFrom: bigint;
-}
 
 export interface FileTimes {
   readonly file: number;
@@ -73,6 +62,8 @@ export class MetadataView {
   constructor(
     private readonly run: RunSql,
     private readonly live: (kind: MetadataKind) => Promise<LiveFiles>,
+    /** As `ReadSession.rowsOf` tells. */
+    readonly rowsOf: (request: RowsRequest) => Promise<string | null>,
     readonly epoch: string,
     private readonly smallest?: number,
   ) {}

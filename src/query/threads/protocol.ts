@@ -3,6 +3,7 @@ import type {
   MetadataRequest,
   RawChunk,
   ReadSession,
+  RowsRequest,
   SamplesRequest,
   SeriesRequest,
   SqlValue,
@@ -16,6 +17,7 @@ export type SentChunk = Omit<RawChunk, 'hold'>;
 /** What a thread asks for besides rows: a method of the read session, and its argument. */
 export type Question =
   | { readonly of: 'metadata'; readonly request: MetadataRequest }
+  | { readonly of: 'rowsOf'; readonly request: RowsRequest }
   | { readonly of: 'series'; readonly request: SeriesRequest }
   | { readonly of: 'samples'; readonly request: SamplesRequest };
 

@@ -4,6 +4,7 @@ import {
   type MetadataRequest,
   type ReadSession,
   type ResultChunk,
+  type RowsRequest,
   type SamplesRequest,
   type SeriesRequest,
   type SeriesView,
@@ -93,6 +94,10 @@ export class ThreadSession implements ReadSession {
 
   metadata(request: MetadataRequest): Promise<string | null> {
     return this.#ask({ of: 'metadata', request });
+  }
+
+  rowsOf(request: RowsRequest): Promise<string | null> {
+    return this.#ask({ of: 'rowsOf', request });
   }
 
   series(request: SeriesRequest): Promise<SeriesView | null> {

@@ -117,6 +117,55 @@ describe('compaction', () => {
     });
   });
 
+  it('gives frequent attributes columns in the file, of which the table does not know', async () => {
+    await withLake(async (lake) => {
+      const attributes = (n: number, i: number): Record<string, unknown> => ({
+        'http.route': i % 3 === 0 ? '/a"b' : '/c',
+        'duration.ms': (n * 1e6 + i) / 7,
+        mixed: i % 2 === 0 ? i : `t${i}`,
+        ...(i % 100 === 0 && { rare: 'x' }),
+        'a b': 'no plain key',
+        'HTTP.ROUTE': 'the same to DuckDB',
+      });
+      for (let n = 0; n < 4; n++) {
+        const made = rows(n).map((row, i) => ({ ...row, log_attributes: JSON.stringify(attributes(n, i)) }));
+        await lake.commit([columnBatch({ logs: made })], [{ stream: 'a/logs', position: n + 1 }]);
+      }
+      assert.equal((await lake.maintenance.checkpoint()).status, 'ok');
+      const [file] = await live(lake);
+      const path = String(file?.['data_file']);
+      const described = await rowsOf(
+        lake,
+        `SELECT column_name AS name, column_type AS type FROM (DESCRIBE FROM '${path}')
+         WHERE contains(column_name, ':') ORDER BY ALL`,
+      );
+      assert.deepEqual(
+        described.map(({ name, type }) => `${String(name)} ${String(type)}`),
+        [
+          'number:log_attributes:duration.ms DOUBLE',
+          'text:log_attributes:HTTP.ROUTE VARCHAR',
+          'text:log_attributes:mixed VARCHAR',
+        ],
+      );
+      assert.deepEqual(
+        await rowsOf(
+          lake,
+          `SELECT count(*) n FROM '${path}' WHERE
+             "text:log_attributes:mixed" IS DISTINCT FROM log_attributes ->> '$.mixed' OR
+             "number:log_attributes:duration.ms" IS DISTINCT FROM (log_attributes ->> '$."duration.ms"')::DOUBLE`,
+        ),
+        [{ n: 0n }],
+      );
+      assert.deepEqual(
+        await rowsOf(
+          lake,
+          `SELECT count(*) n FROM duckdb_columns() WHERE database_name = 'lake' AND contains(column_name, ':')`,
+        ),
+        [{ n: 0n }],
+      );
+    });
+  });
+
   it('gives its file up when rows were deleted while it was written, and brings none back', async () => {
     let deleting: Promise<unknown> | undefined;
     let remove: () => Promise<unknown> = () => Promise.resolve();

@@ -8,6 +8,7 @@ import type { Logger } from '../../../telemetry/index.js';
 import type { PendingFiles } from '../../pending-files.js';
 import type { FileStore } from '../../file-store.js';
 import { finishFile } from '../../files/finish.js';
+import { attributeOrigins, type ColumnChoice } from '../../attribute-columns/index.js';
 import { notedChecksums } from '../../files/checksums.js';
 import { assertWhole, damagedAmong, keyOf } from '../damage.js';
 import type { LakeFiles } from '../inventory.js';
@@ -23,6 +24,8 @@ export interface CompactionOptions {
   readonly sorter: SorterOptions;
   readonly fileStore: FileStore;
   readonly pending: PendingFiles;
+  /** Which attributes get columns of their own. */
+  readonly columns: (table: TableName) => ColumnChoice;
   readonly faults: Faults;
   readonly log: Logger;
   /** Files of commits after this snapshot are not yet counted in the summary, and wait; null: all are taken. */
@@ -126,6 +129,7 @@ async function rewrite(
   const target = `${first.path.slice(0, first.path.lastIndexOf('/') + 1)}${compactedPrefix}${randomUUID()}.parquet`;
   const paths = group.map(({ path }) => path);
   const columns = await columnsOf(task, table);
+  const origin = attributeOrigins.get(table);
   const targets = new Set([target]);
   await pending.add(target, []);
   const state = { commitSent: false };
@@ -141,6 +145,7 @@ async function rewrite(
         written,
         columns,
         fileLayout(table),
+        origin === undefined ? null : { origin, ...options.columns(table) },
       );
     } finally {
       for (const input of inputs) await input.release();
@@ -224,7 +229,8 @@ async function swap(
         throw new SwapRefused(`${deleted.rowsChanged} of ${rows} rows are still there`);
       }
       await connection.run(
-        `CALL ducklake_add_data_files('lake', ${literal(table)}, ${literal(target)}, schema => 'main', hive_partitioning => true)`,
+        `CALL ducklake_add_data_files('lake', ${literal(table)}, ${literal(target)}, schema => 'main', hive_partitioning => true,
+           ignore_extra_columns => true)`,
       );
     },
     commit,

@@ -1,6 +1,14 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { ident, listLiteral, literal, openDatabase } from '../../../duckdb/index.js';
 import type { ColumnDef } from '../../../schema/index.js';
+import {
+  chooseColumns,
+  columnsSql,
+  sampleSql,
+  valuesSql,
+  type AttributeColumn,
+  type ColumnChoice,
+} from '../../attribute-columns/index.js';
 import { streamsKey } from '../../day-file.js';
 import type { FileLayout } from './file-layout.js';
 
@@ -10,6 +18,14 @@ export interface SorterOptions {
   /** A folder that nothing else uses; it may not be there yet. */
   readonly temporary: string;
 }
+
+/** Which attributes of a column of JSON text get columns of their own. */
+export interface AttributeChoice extends ColumnChoice {
+  readonly origin: string;
+}
+
+/** No table has a column of this name. */
+const attributeValues = 'canardstack_attribute_values';
 
 /**
  * A DuckDB of its own that sorts data files into one. Apart from the lake's, because a sort takes all the memory that
@@ -40,19 +56,28 @@ export class Sorter {
 
   /**
    * Writes the rows of `inputs` (local Parquet files) to `output`, laid out as `layout` says, and gives their number.
-   * Columns that a file lacks are NULL. Rejects when the output does not hold exactly as many rows as the inputs.
+   * Columns that a file lacks are NULL. `attributes`: what gets columns beside those of the table. Rejects when the output
+   * does not hold exactly as many rows as the inputs.
    */
   async sort(
     inputs: readonly string[],
     output: string,
     columns: readonly ColumnDef[],
     layout: FileLayout,
+    attributes: AttributeChoice | null = null,
   ): Promise<number> {
     const source = `read_parquet(${listLiteral(inputs)}, union_by_name => true, hive_partitioning => false)`;
     const present = new Set((await this.#rows(`DESCRIBE FROM ${source}`)).map(([name]) => String(name)));
     const select = columns.map(({ name, type }) =>
       present.has(name) ? ident(name) : `NULL::${type} AS ${ident(name)}`,
     );
+    const chosen =
+      attributes !== null && present.has(attributes.origin) ? await this.#chosen(inputs, attributes) : [];
+    const from =
+      attributes === null || chosen.length === 0
+        ? source
+        : `(SELECT *, ${valuesSql(attributes.origin, chosen)} AS ${attributeValues} FROM ${source})`;
+    select.push(...columnsSql(chosen, attributeValues));
     const note = await this.#streams(inputs);
     const options = [
       'FORMAT parquet',
@@ -64,7 +89,7 @@ export class Sorter {
       ...(note === null ? [] : [`KV_METADATA {${streamsKey}: ${literal(note)}}`]),
     ];
     await this.connection.run(
-      `COPY (SELECT ${select.join(', ')} FROM ${source} ORDER BY ${layout.orderBy.join(', ')})
+      `COPY (SELECT ${select.join(', ')} FROM ${from} ORDER BY ${layout.orderBy.join(', ')})
        TO ${literal(output)} (${options.join(', ')})`,
     );
     const [read, written] = [await this.#count(inputs), await this.#count([output])];
@@ -79,6 +104,22 @@ export class Sorter {
   close(): void {
     this.connection.closeSync();
     this.shut();
+  }
+
+  async #chosen(
+    inputs: readonly string[],
+    { origin, ...choice }: AttributeChoice,
+  ): Promise<AttributeColumn[]> {
+    if (choice.most === 0) return [];
+    const rows = await this.#rows(sampleSql(inputs, origin));
+    const facts = rows.map(([, key, records, distinct, numeric, length]) => ({
+      key: String(key),
+      records: Number(records),
+      distinct: Number(distinct),
+      numeric: numeric === true,
+      length: Number(length),
+    }));
+    return chooseColumns(origin, Number(rows[0]?.[0] ?? 0), facts, choice);
   }
 
   async #count(files: readonly string[]): Promise<number> {

@@ -40,7 +40,7 @@ export async function aggregateRecords(query: RangeQuery, ctx: MetricContext): P
     `(time_unix_nano - ${origin})::DOUBLE`,
     needsTime ? 'time_unix_nano' : '0::BIGINT',
     needsLine ? 'body' : 'NULL::VARCHAR',
-    ...(names ? names.map((name) => ownSql(name, ctx.keys)) : recordColumns),
+    ...(names ? names.map((name) => ownSql(name, query.keys)) : recordColumns),
   ];
   const sql =
     `SELECT ${columns.join(', ')} FROM ${query.pipeline.source()} WHERE ${and(query.where)}` +

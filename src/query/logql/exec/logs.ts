@@ -1,6 +1,7 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { LogExpr } from '../syntax/ast.js';
 import { compilePipeline, definitionOf } from '../stages/index.js';
+import type { AttributeKeys } from '../model/attributes.js';
 import type { Category, RowLabels } from '../model/labels.js';
 import { RecordDecoder, recordColumns } from '../model/record.js';
 import { and, or } from '../../sql/fragment.js';
@@ -35,13 +36,16 @@ interface Place {
   readonly rowid: bigint;
 }
 
-/** The conditions on records that a log query's SQL has, time included. */
+/** The conditions on records of the table that a log query's SQL has, time included. */
 export async function logConditions(query: Pick<LogQuery, 'log' | 'from' | 'to'>, ctx: ExecContext) {
-  const { log, from, to } = query;
-  const time = fromBefore(from, to);
-  await ctx.keys.learn(ctx.session, queryNames(log), metadataWindow(from, to));
-  const pipeline = pipelineSql(log.stages, ctx.keys);
-  return { pipeline, where: [...time, ...selectorSql(log.matchers, ctx.keys), ...pipeline.conditions] };
+  await ctx.keys.learn(ctx.session, queryNames(query.log), metadataWindow(query.from, query.to));
+  return conditions(query, ctx.keys);
+}
+
+function conditions({ log, from, to }: Pick<LogQuery, 'log' | 'from' | 'to'>, keys: AttributeKeys) {
+  const pipeline = pipelineSql(log.stages, keys);
+  const where = [...fromBefore(from, to), ...selectorSql(log.matchers, keys), ...pipeline.conditions];
+  return { pipeline, where };
 }
 
 /**
@@ -51,7 +55,9 @@ export async function logConditions(query: Pick<LogQuery, 'log' | 'from' | 'to'>
  */
 export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEntry[]> {
   const run = compilePipeline(query.log.stages);
-  const { pipeline, where } = await logConditions(query, ctx);
+  const [names, window] = [queryNames(query.log), metadataWindow(query.from, query.to)];
+  await ctx.keys.learn(ctx.session, names, window);
+  const { pipeline, where } = conditions(query, await ctx.keys.over(ctx.session, names, window));
   const entries: LogEntry[] = [];
   const decoder = new RecordDecoder();
   const yielder = new Yielder(ctx.signal);

@@ -90,18 +90,21 @@ async function rangeQuery(
   const end = steps.start - offset + BigInt(steps.step) * BigInt(steps.count - 1);
   const time = afterUntil(origin, end);
   const window = metadataWindow(origin + 1n, end + 1n);
-  await ctx.keys.learn(ctx.session, queryNames(expr.log, expr.unwrap, by ?? []), window);
+  const names = queryNames(expr.log, expr.unwrap, by ?? []);
+  await ctx.keys.learn(ctx.session, names, window);
+  const keys = await ctx.keys.over(ctx.session, names, window);
   const stages = usefulStages(expr, grouping);
-  const pipeline = pipelineSql(stages, ctx.keys);
+  const pipeline = pipelineSql(stages, keys);
   const gap = steps.count > 1 && steps.step > expr.range;
   return {
     expr,
     stages,
+    keys,
     pipeline,
     where: [
       ...time,
       ...(gap ? [`(time_unix_nano - ${origin} - 1) % ${steps.step} < ${expr.range}`] : []),
-      ...selectorSql(expr.log.matchers, ctx.keys),
+      ...selectorSql(expr.log.matchers, keys),
       ...pipeline.conditions,
     ],
     grouping,

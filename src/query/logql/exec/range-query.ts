@@ -1,6 +1,7 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { Grouping } from '../../series/aggregate.js';
 import type { MetadataWindow } from '../../sql/metadata.js';
+import type { AttributeKeys } from '../model/attributes.js';
 import type { PipelineSql } from '../pipeline/scope.js';
 import type { Stage } from '../stages/index.js';
 import type { RangeExpr } from '../syntax/ast.js';
@@ -11,6 +12,8 @@ import type { Buckets } from './windows.js';
 export interface RangeQuery {
   readonly expr: RangeExpr;
   readonly stages: readonly Stage[];
+  /** Of the rows that are read. */
+  readonly keys: AttributeKeys;
   readonly pipeline: PipelineSql;
   /** Conditions on records, time included. */
   readonly where: readonly string[];

@@ -6,6 +6,10 @@ import { attributeColumns, columnKeys, streamColumns, type AttributeColumn } fro
 import { literal as text } from '../../sql/literal.js';
 import type { MetadataWindow } from '../../sql/metadata.js';
 
+const table = { from: 'lake.logs', columns: new Map<string, number>() } as const;
+const plainPath = /^\$\."([A-Za-z0-9_.\-/]{1,100})"$/;
+/** Most attributes that one query reads from columns. */
+const maxColumns = 32;
 const maxKeys = 20_000;
 const sampleRows = 1000;
 const sampleEveryMs = 30_000;
@@ -79,7 +83,59 @@ export class AttributeKeys {
   /** By column, the paths of each label name. Null: not known. */
   #all: ReadonlyMap<AttributeColumn, KnownKeys> | null | undefined;
 
-  constructor(private readonly hints: KeyHints) {}
+  constructor(
+    private readonly hints: KeyHints,
+    /** What SQL selects from, and the numbers of attributes that are columns there, by their path. */
+    private readonly rows: { readonly from: string; readonly columns: ReadonlyMap<string, number> } = table,
+  ) {}
+
+  /** What to select from. */
+  get from(): string {
+    return this.rows.from;
+  }
+
+  /** All columns of it. */
+  get all(): string {
+    return this.rows === table ? '*, rowid' : '*';
+  }
+
+  /**
+   * The same for rows of the window from wherever they are read fastest, of which attributes of these names may be columns.
+   * After `learn`, as only keys that are all known are asked for.
+   */
+  async over(session: ReadSession, names: readonly string[], window: MetadataWindow): Promise<AttributeKeys> {
+    const keys = new Map<string, number>();
+    for (const name of new Set(names)) {
+      const paths = this.paths(name, 'log_attributes') ?? [];
+      const key = paths.length === 1 ? plainPath.exec(paths[0] ?? '')?.[1] : undefined;
+      if (key !== undefined && keys.size < maxColumns) keys.set(key, keys.size);
+    }
+    const request = {
+      table: 'logs',
+      from: window.from,
+      until: window.until,
+      keys: [...keys.keys()],
+    } as const;
+    const from = (await session.rowsOf?.(request)) ?? null;
+    if (from === null) return this;
+    const columns = new Map([...keys].map(([key, i]) => [jsonPath([key]), i]));
+    const over = new AttributeKeys(this.hints, { from, columns });
+    over.#all = this.#all;
+    return over;
+  }
+
+  /** The attribute at a path, nullable VARCHAR. */
+  value(column: AttributeColumn, path: string): string {
+    const i = column === 'log_attributes' ? this.rows.columns.get(path) : undefined;
+    return i === undefined ? `json_extract_string(${column}, ${text(path)})` : `attribute_${i}`;
+  }
+
+  /** What to search for a text before the value at the only path of this name is taken out of it. */
+  texts(name: string, column: AttributeColumn): string {
+    const path = this.paths(name, column)?.[0];
+    const i = path === undefined || column !== 'log_attributes' ? undefined : this.rows.columns.get(path);
+    return i === undefined ? column : `text_${i}`;
+  }
 
   /** Before SQL about these names is made; of several windows in one query, all of them. */
   async learn(session: ReadSession, names: readonly string[], window: MetadataWindow): Promise<void> {
@@ -169,7 +225,7 @@ export function attributeSql(
     const paths = known.paths(name, column);
     // Of two keys that become one name a record shows the one that it has first.
     if (paths !== undefined && paths.length < 2) {
-      return paths.map((path) => `json_extract_string(${column}, ${text(path)})`);
+      return paths.map((path) => known.value(column, path));
     }
     const shown = keys.filter((key) => column !== 'resource_attributes' || !columnPaths.has(key));
     const direct = shown.map((key) => `json_extract_string(${column}, ${text(key)})`);
@@ -192,6 +248,21 @@ export function attributeSql(
     return [...direct, other];
   });
   return firstOf(parts);
+}
+
+/** A label as a number: its value, whether it has one that is none, and whether that is the empty text. */
+export interface NumberSql {
+  readonly value: string;
+  readonly faulty: string;
+  readonly empty: string;
+}
+
+/** `label`: a nullable VARCHAR expression. */
+export function numberSql(label: string): NumberSql {
+  const i = /^attribute_(\d+)$/.exec(label)?.[1];
+  if (i !== undefined) return { value: `number_${i}`, faulty: `faulty_${i}`, empty: `empty_${i}` };
+  const value = `try_cast(${label} AS DOUBLE)`;
+  return { value, faulty: `(${label} IS NOT NULL AND ${value} IS NULL)`, empty: `${label} = ''` };
 }
 
 const missing = 'NULL::VARCHAR';

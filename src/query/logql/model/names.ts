@@ -1,12 +1,6 @@
 import { aliases, extractedSuffix } from './labels.js';
 import { attributeSql, firstOf, type AttributeKeys } from './attributes.js';
-import {
-  attributeColumns,
-  metadataColumns,
-  streamColumns,
-  streamSql,
-  type AttributeColumn,
-} from './columns.js';
+import { attributeColumns, metadataColumns, streamColumns, streamSql } from './columns.js';
 
 const metadata = new Map(metadataColumns.map(({ name, sql }) => [name, sql]));
 
@@ -41,10 +35,12 @@ export function labelSql(name: string, keys: AttributeKeys): string {
  * The columns in whose JSON text a label's value can be found; undefined for labels that are also elsewhere, or
  * whose key is not known to be in one of few.
  */
-export function attributeTexts(name: string, keys: AttributeKeys): readonly AttributeColumn[] | undefined {
+export function attributeTexts(name: string, keys: AttributeKeys): readonly string[] | undefined {
   const elsewhere = isStreamLabel(name) || metadata.has(name) || aliases.has(name);
   if (elsewhere || name.endsWith(extractedSuffix)) return undefined;
-  return attributeColumns.filter((column) => keys.paths(name, column)?.length !== 0);
+  return attributeColumns
+    .filter((column) => keys.paths(name, column)?.length !== 0)
+    .map((column) => keys.texts(name, column));
 }
 
 /** A selector's label of this name, and the level, are columns of the streams' metadata. */

@@ -54,7 +54,13 @@ export function bodyContains(value: string): string {
 export function withTexts(sql: string, { op, value }: Matcher, texts?: readonly string[]): string {
   const part = op === '=' ? verbatimPart(value) : undefined;
   if (part === undefined || texts === undefined || texts.length === 0) return sql;
-  return and([or(texts.map((column) => `contains(${column}, ${literal(part)})`)), sql]);
+  return and([or(texts.map((column) => textHas(column, part))), sql]);
+}
+
+/** An attribute that is a column of its own has no text to be searched. */
+function textHas(column: string, part: string): string {
+  const has = `contains(${column}, ${literal(part)})`;
+  return column.startsWith('text_') ? `coalesce(${has}, TRUE)` : has;
 }
 
 /** A part of a value that JSON holds as it is, without escapes; none of a number that could be written in another way. */

@@ -16,6 +16,9 @@ export interface Meaning {
   readonly texts?: readonly string[] | undefined;
 }
 
+/** What records are selected from, and all columns of it. */
+export type Rows = Pick<AttributeKeys, 'from' | 'all'>;
+
 /** The fields that a parser finds in the body, as SQL. */
 export interface BodyFields {
   /** The field that becomes the label of this name: a nullable VARCHAR expression. Undefined: SQL can't tell. */
@@ -24,8 +27,8 @@ export interface BodyFields {
   readonly failed: string;
   /** The outcome for this body only the parser itself knows. */
   readonly unresolved: string;
-  /** What to select from in place of `lake.logs`, for all fields asked for so far. */
-  source(): string;
+  /** What to select from in place of `rows`, for all fields asked for so far. */
+  source(rows: Rows): string;
 }
 
 /** A pipeline as SQL, as far as it can be. */
@@ -179,7 +182,7 @@ export class Scope {
         return found && found.unlessLineHasIt === undefined ? found.sql : undefined;
       },
       unresolved: fields?.unresolved,
-      source: () => fields?.source() ?? 'lake.logs',
+      source: () => fields?.source(this.keys) ?? this.keys.from,
     };
   }
 }

@@ -1,7 +1,7 @@
 import { JsonSyntaxError } from '../../attributes/json-scanner.js';
 import { literal } from '../../sql/literal.js';
 import { extractedSuffix } from '../model/labels.js';
-import type { BodyFields } from '../pipeline/scope.js';
+import type { BodyFields, Rows } from '../pipeline/scope.js';
 import { noLabels, type StageDefinition, type StageFn } from '../pipeline/stage.js';
 import { formatExtractions, parseExtractions, type Extraction } from './extraction.js';
 import { flattenJson, jsonError, notAnObject, startsWith } from './json-line.js';
@@ -72,13 +72,13 @@ class JsonFields implements BodyFields {
     return `json_like AND json_body IS NULL`;
   }
 
-  /** What to select from in place of `lake.logs`, for all fields asked for so far. */
-  source(): string {
+  /** What to select from in place of `rows`, for all fields asked for so far. */
+  source({ from, all }: Rows): string {
     const like = `coalesce(left(ltrim(body, E' \\t\\r\\n'), 1) IN (${this.#fields ? "'{', '['" : "'{'"}), FALSE)`;
     const paths = this.#paths.length > 0 ? this.#paths : ['$'];
     return (
-      `(SELECT *, rowid, ${like} AS json_like, CASE WHEN json_like AND json_valid(body) THEN body END AS json_body, ` +
-      `json_extract(json_body, [${paths.map((path) => literal(path)).join(', ')}]) AS json_fields FROM lake.logs)`
+      `(SELECT ${all}, ${like} AS json_like, CASE WHEN json_like AND json_valid(body) THEN body END AS json_body, ` +
+      `json_extract(json_body, [${paths.map((path) => literal(path)).join(', ')}]) AS json_fields FROM ${from})`
     );
   }
 }

@@ -10,6 +10,7 @@ import { climb, type Operator } from '../grammar/precedence.js';
 import type { Node } from '../grammar/tree.js';
 import { formatDuration, parseBytes, parseDuration, parseNumber } from '../grammar/units.js';
 import { unquote } from '../grammar/unquote.js';
+import { numberSql } from '../model/attributes.js';
 import { errorLabel, type RowLabels } from '../model/labels.js';
 import {
   bodyContains,
@@ -166,11 +167,10 @@ function labelCondition(filter: LabelFilter, meaning: (name: string) => Meaning 
     case 'number': {
       const known = meaning(filter.name);
       if (!known) return everything;
-      const number = `try_cast(${known.sql} AS DOUBLE)`;
+      const { value: number, faulty: error } = numberSql(known.sql);
       const op = filter.op === '==' ? '=' : filter.op;
-      const error = `${known.sql} IS NOT NULL AND ${number} IS NULL`;
       // What is no number is kept, as an error.
-      const own = `coalesce(${number} ${op} ${filter.value}::DOUBLE, ${known.sql} IS NOT NULL)`;
+      const own = `coalesce(${number} ${op} ${filter.value}::DOUBLE, ${error})`;
       if (known.unlessLineHasIt === undefined) return { sql: own, exact: true, errors: [error] };
       return {
         ...everything,

@@ -1,5 +1,6 @@
 import { and, or } from '../../sql/fragment.js';
 import type { Node } from '../grammar/tree.js';
+import { numberSql } from '../model/attributes.js';
 import { parseBytes, parseDuration, parseNumber } from '../grammar/units.js';
 import type { PipelineSql } from '../pipeline/scope.js';
 import type { Row } from '../pipeline/stage.js';
@@ -63,11 +64,11 @@ export function sampleSql(unwrap: Unwrap | undefined, pipeline: PipelineSql): Sa
   const skipsErrors = unwrap.filters.length > 0;
   const others = unwrap.filters.some((filter) => errorTest(filter) !== 'none');
   if (label === undefined || unwrap.conversion || others) return undefined;
-  const value = `try_cast(${label} AS DOUBLE)`;
-  const wanted = [`${label} IS NOT NULL`, `${label} <> ''`];
-  if (!skipsErrors) return { value, where: wanted, errors: [...pipeline.errors, `${value} IS NULL`] };
+  const { value, faulty, empty } = numberSql(label);
+  const wanted = or([`${value} IS NOT NULL`, `${faulty} AND NOT (${empty})`]);
+  if (!skipsErrors) return { value, where: [wanted], errors: [...pipeline.errors, faulty] };
   const valid = [`${value} IS NOT NULL`, `NOT coalesce(${or(pipeline.errors)}, FALSE)`];
-  return { value, where: [and([...wanted, ...valid])], errors: [] };
+  return { value, where: [and(valid)], errors: [] };
 }
 
 const conversions = {

@@ -1,0 +1,166 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { firstLine, ident, literal } from '../../duckdb/index.js';
+import { tableDef, type TableName } from '../../schema/index.js';
+import type { Telemetry } from '../../telemetry/index.js';
+import { columnName, parseColumnName, type AttributeColumn } from '../attribute-columns/index.js';
+import { compactedPrefix, hasPrefix } from '../maintenance/moved.js';
+
+/** The instance's connections, of which one is taken while files are looked at. */
+export interface DirectHost {
+  readonly generation: number;
+  acquire(): Promise<DuckDBConnection>;
+  release(connection: DuckDBConnection): void;
+}
+
+/** A data file that may be read without DuckLake: it has every column of the table, and no row of it is deleted. */
+export interface DirectFile {
+  readonly path: string;
+  /** Found so at this snapshot. */
+  readonly snapshot: bigint;
+  /** `rowid` of its first row. */
+  readonly firstRow: bigint;
+  /** Nanoseconds since the epoch, of the first and the last record. */
+  readonly first: bigint;
+  readonly last: bigint;
+  /** By `<origin> <key>`. Columns of numbers have no value in them that is none. */
+  readonly attributes: ReadonlyMap<string, AttributeColumn>;
+}
+
+export function attributeId(origin: string, key: string): string {
+  return `${origin} ${key}`;
+}
+
+/** It is not looked at again. */
+const never = 2n ** 63n;
+
+const timeColumns = new Map<TableName, string>([['logs', 'time_unix_nano']]);
+
+/**
+ * The data files that may be read straight, of those that compaction has written. Each is looked at once, in the background, after a query could have
+ * used it; until then, and where something is amiss, it is read through DuckLake.
+ */
+export class DirectFiles {
+  #generation = -1;
+  /** Null: it is to be read through DuckLake, as of this snapshot. */
+  readonly #known = new Map<string, DirectFile | { readonly snapshot: bigint; readonly path: null }>();
+  readonly #wanted = new Map<string, TableName>();
+  #working: Promise<void> | null = null;
+  readonly #closing = new AbortController();
+
+  constructor(
+    private readonly host: DirectHost,
+    private readonly telemetry: Telemetry,
+  ) {}
+
+  /**
+   * A live file of the table, if it is known that it may be read straight, found after `validFrom`, the snapshot of the last
+   * deletion of single rows.
+   */
+  get(table: TableName, path: string, validFrom: bigint): DirectFile | null {
+    if (!timeColumns.has(table) || !hasPrefix(path, compactedPrefix)) return null;
+    if (this.#generation !== this.host.generation) {
+      this.#known.clear();
+      this.#generation = this.host.generation;
+    }
+    const known = this.#known.get(path);
+    if (known !== undefined && known.snapshot >= validFrom) return known.path === null ? null : known;
+    this.#wanted.set(path, table);
+    this.#start();
+    return null;
+  }
+
+  /** Forgets those of a table's files that are no longer among `live`. */
+  keep(live: ReadonlyMap<string, unknown>): void {
+    if (this.#known.size <= 2 * live.size + 100) return;
+    for (const path of this.#known.keys()) if (!live.has(path)) this.#known.delete(path);
+  }
+
+  /** Resolves when every file that was asked for is known. */
+  async settled(): Promise<void> {
+    while (this.#working) await this.#working;
+  }
+
+  async close(): Promise<void> {
+    this.#wanted.clear();
+    this.#closing.abort();
+    await this.#working;
+  }
+
+  #start(): void {
+    if (this.#working || this.#closing.signal.aborted) return;
+    this.#working = this.#work()
+      .catch((error: unknown) => this.#failed(error))
+      .finally(() => (this.#working = null));
+  }
+
+  #failed(error: unknown): void {
+    this.telemetry.log.debug({ err: firstLine(error) }, 'a data file could not be looked at');
+  }
+
+  async #work(): Promise<void> {
+    const { signal } = this.#closing;
+    const { generation } = this.host;
+    const connection = await this.host.acquire();
+    const interrupt = () => connection.interrupt();
+    signal.addEventListener('abort', interrupt, { once: true });
+    try {
+      for (const [path, table] of this.#wanted) {
+        if (signal.aborted || generation !== this.host.generation) break;
+        const begun = performance.now();
+        const layout = await readFile(connection, table, path).catch((error: unknown) => {
+          this.#failed(error);
+          return { snapshot: never, path: null };
+        });
+        if (generation === this.host.generation) this.#known.set(path, layout);
+        this.#wanted.delete(path);
+        await sleep(Math.min(1000, performance.now() - begun), undefined, { signal }).catch(() => undefined);
+      }
+    } finally {
+      signal.removeEventListener('abort', interrupt);
+      this.host.release(connection);
+    }
+  }
+}
+
+async function readFile(
+  connection: DuckDBConnection,
+  table: TableName,
+  path: string,
+): Promise<DirectFile | { readonly snapshot: bigint; readonly path: null }> {
+  const rows = async (sql: string) => (await connection.runAndReadAll(sql)).getRows();
+  // Of before the look: a deletion that comes during it makes it old.
+  const [[id] = []] = await rows(`SELECT id FROM ducklake_current_snapshot('lake')`);
+  const snapshot = BigInt(id as bigint);
+  const time = ident(timeColumns.get(table) ?? '');
+  const names = (await rows(`SELECT name FROM parquet_schema(${literal(path)})`)).map(([name]) =>
+    String(name),
+  );
+  const present = new Set(names);
+  const [[stored] = []] = await rows(`SELECT num_rows FROM parquet_file_metadata(${literal(path)})`);
+  const starts = await rows(
+    `SELECT (rowid - file_row_number)::BIGINT, count(*)::BIGINT, min(${time}), max(${time}), count(${time})::BIGINT
+     FROM lake.main.${ident(table)} WHERE filename = ${literal(path)} GROUP BY 1`,
+  );
+  const [[firstRow, count, first, last, timed] = []] = starts as bigint[][];
+  const whole = starts.length === 1 && count === stored && timed === count;
+  const complete = tableDef(table).columns.every(({ name }) => present.has(name));
+  if (!whole || !complete || firstRow === undefined || first === undefined || last === undefined) {
+    return { snapshot, path: null };
+  }
+  const attributes = new Map<string, AttributeColumn>();
+  const columns = names.flatMap((name) => parseColumnName(name) ?? []);
+  const numbers = columns.filter(({ kind }) => kind === 'number');
+  const [mixed = []] =
+    numbers.length === 0
+      ? []
+      : await rows(
+          `SELECT ${numbers.map((column) => `bool_or(isnan(${ident(columnName(column))}))`).join(', ')}
+           FROM read_parquet(${literal(path)}, hive_partitioning => false)`,
+        );
+  for (const column of columns) {
+    const at = numbers.indexOf(column);
+    if (at < 0 || mixed[at] !== true) attributes.set(attributeId(column.origin, column.key), column);
+  }
+  return { path, snapshot, firstRow, first, last, attributes };
+}
