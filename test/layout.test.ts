@@ -69,6 +69,7 @@ const inside: Readonly<Record<string, readonly string[]>> = {
   ],
   traceql: [
     'query/traceql/index',
+    'query/traceql/streaming',
     'query/traceql/endpoints',
     'query/traceql/api',
     'query/traceql/exec',

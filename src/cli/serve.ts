@@ -27,7 +27,7 @@ import { QueryGuard } from '../query/server/guard.js';
 import { lokiApi } from '../query/logql/index.js';
 import { prometheusApi } from '../query/promql/index.js';
 import { QueryThreads } from '../query/threads/index.js';
-import { tempoApi } from '../query/traceql/index.js';
+import { tempoApi, tempoStreaming } from '../query/traceql/index.js';
 import { CatalogMaintenance } from '../recovery/index.js';
 import { openPipeline, type Pipeline } from '../seal/index.js';
 import { beginRun, openSpool, SpoolInUseError, type Spool } from '../spool/index.js';
@@ -131,12 +131,14 @@ async function open(
   };
   const ready = () => readiness(lake, ingest, state);
   const serving = async () => (await ready()).ready;
+  const methods = config.role === 'ingest' ? undefined : tempoStreaming(deps);
   const app = await createHttpApp({
     config,
     telemetry,
     tls,
     ready,
     ui: config.role !== 'ingest',
+    ...(methods && { grpc: methods }),
     ingest: otlp ? [otlpHttp(otlp)] : [],
     query:
       config.role === 'ingest'
@@ -158,7 +160,11 @@ async function open(
   opened.push(() => app.close());
   const grpc =
     otlp && config.grpcBind !== 'off'
-      ? await startOtlpGrpc({ ...otlp, bind: config.grpcBind, apiKey: config.apiKey, tls, serving })
+      ? await startOtlpGrpc({
+          ...otlp,
+          ...{ bind: config.grpcBind, apiKey: config.apiKey, tls, serving },
+          ...(methods && { methods }),
+        })
       : null;
   if (grpc) opened.push(() => grpc.close(0));
   const url = await listen(app, config.bind);

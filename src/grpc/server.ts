@@ -8,8 +8,10 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
+  type ServerOptions,
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { parseBind } from '../config/address.js';
 import type { TlsFiles } from '../config/tls-files.js';
 import { Gauge, type Telemetry } from '../telemetry/index.js';
@@ -19,11 +21,8 @@ import { status } from './status.js';
 /** Must end the call; a rejection ends it with INTERNAL and is logged. */
 export type GrpcHandler = (call: GrpcCall) => Promise<void>;
 
-export interface GrpcServerOptions {
-  /** `host:port`. */
-  readonly bind: string;
+export interface GrpcServiceOptions {
   readonly telemetry: Telemetry;
-  readonly tls?: TlsFiles | undefined;
   /** Handlers by `/package.Service/Method`. */
   readonly methods: ReadonlyMap<string, GrpcHandler>;
   /** Calls under way on one connection; more wait at the client. */
@@ -31,6 +30,12 @@ export interface GrpcServerOptions {
   /** A connection is asked for a sign of life after `keepaliveMs`, and cut when none comes in `keepaliveTimeoutMs`. */
   readonly keepaliveMs?: number;
   readonly keepaliveTimeoutMs?: number;
+}
+
+export interface GrpcServerOptions extends GrpcServiceOptions {
+  /** `host:port`. */
+  readonly bind: string;
+  readonly tls?: TlsFiles | undefined;
 }
 
 export interface GrpcServer {
@@ -47,32 +52,14 @@ const connectionWindowBytes = 4 * 1024 * 1024;
 /** gRPC over HTTP/2 (grpc/doc/PROTOCOL-HTTP2.md). Rejects when the address cannot be bound. */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { tls, telemetry } = options;
-  const http2 = {
-    settings: {
-      maxConcurrentStreams: options.maxConcurrentStreams ?? 256,
-      initialWindowSize: streamWindowBytes,
-      enablePush: false,
-    },
-    // In megabytes: answers waiting to be sent, and headers.
-    maxSessionMemory: 64,
-  };
+  const http2 = serverOptions(options);
   const server = tls
     ? createSecureServer({ ...http2, ...tls.current, minVersion: 'TLSv1.2' })
     : createServer(http2);
   const unfollow = tls?.onChange((pair) =>
     (server as Http2SecureServer).setSecureContext({ ...pair, minVersion: 'TLSv1.2' }),
   );
-  const sessions = new Set<ServerHttp2Session>();
-  server.on('session', (session: ServerHttp2Session) => {
-    sessions.add(session);
-    keepAlive(session, options.keepaliveMs ?? 60_000, options.keepaliveTimeoutMs ?? 20_000);
-    session.setLocalWindowSize(connectionWindowBytes);
-    session.on('error', ignore).once('close', () => sessions.delete(session));
-  });
-  server.on('sessionError', ignore);
-  server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =>
-    dispatch(stream, headers, options),
-  );
+  const sessions = serveCalls(server, options);
   new Gauge({
     name: 'canardstack_grpc_connections',
     help: 'Open gRPC connections.',
@@ -98,6 +85,61 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   };
 }
 
+export interface GrpcConnections {
+  /** Serves a connection that began elsewhere, and of which nothing is read yet or what was read is put back. */
+  take(socket: Duplex): void;
+  /** Takes no new calls on any connection, and after `graceMs` cuts what is left. */
+  close(graceMs: number): void;
+}
+
+/** gRPC without a port of its own, with prior knowledge (RFC 9113, section 3.3). */
+export function grpcConnections(options: GrpcServiceOptions): GrpcConnections {
+  const server = createServer(serverOptions(options));
+  const sessions = serveCalls(server, options);
+  return {
+    take(socket) {
+      server.emit('connection', socket);
+    },
+    close(graceMs) {
+      for (const session of sessions) session.close();
+      setTimeout(() => {
+        for (const session of sessions) session.destroy();
+      }, graceMs).unref();
+    },
+  };
+}
+
+function serverOptions({ maxConcurrentStreams }: GrpcServiceOptions): ServerOptions {
+  return {
+    settings: {
+      maxConcurrentStreams: maxConcurrentStreams ?? 256,
+      initialWindowSize: streamWindowBytes,
+      enablePush: false,
+    },
+    // In megabytes: answers waiting to be sent, and headers.
+    maxSessionMemory: 64,
+  };
+}
+
+/** The sessions that are open at any time. */
+function serveCalls(
+  server: Http2Server | Http2SecureServer,
+  options: GrpcServiceOptions,
+): ReadonlySet<ServerHttp2Session> {
+  const sessions = new Set<ServerHttp2Session>();
+  server.on('session', (session: ServerHttp2Session) => {
+    sessions.add(session);
+    keepAlive(session, options.keepaliveMs ?? 60_000, options.keepaliveTimeoutMs ?? 20_000);
+    session.setLocalWindowSize(connectionWindowBytes);
+    session.on('error', ignore).once('close', () => sessions.delete(session));
+  });
+  server.on('sessionError', ignore);
+  server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =>
+    dispatch(stream, headers, options),
+  );
+  return sessions;
+}
+
 async function listen(server: Http2Server | Http2SecureServer, bind: string): Promise<number> {
   const { host, port } = parseBind(bind);
   const failed = new AbortController();
@@ -110,7 +152,11 @@ async function listen(server: Http2Server | Http2SecureServer, bind: string): Pr
   return (server.address() as AddressInfo).port;
 }
 
-function dispatch(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: GrpcServerOptions): void {
+function dispatch(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  options: GrpcServiceOptions,
+): void {
   const refusal = notGrpc(headers);
   if (refusal) {
     stream.on('error', ignore);

@@ -8,6 +8,7 @@ import { answerClientError } from './client-error.js';
 import { allowOrigins } from './cors.js';
 import { errorHandler, notFound } from './errors.js';
 import { refuseForeignPages } from './foreign.js';
+import { serveH2c, withKey, type GrpcMethods } from './h2c.js';
 import { mountProbes, type Readiness } from './probes.js';
 import { mountUi, Sessions } from './ui/index.js';
 import type { TlsFiles } from '../config/tls-files.js';
@@ -15,6 +16,7 @@ import type { TlsFiles } from '../config/tls-files.js';
 export { keyCheck } from './auth.js';
 export { assertBindable, assertBindAllowed, parseBind } from './bind.js';
 export { HttpError } from './errors.js';
+export { withKey, type GrpcMethods } from './h2c.js';
 export type { Readiness } from './probes.js';
 export { openTls, TlsFiles } from '../config/tls-files.js';
 
@@ -40,6 +42,8 @@ export interface HttpAppOptions {
   readonly ingest?: readonly FastifyPluginAsync[];
   readonly query?: readonly FastifyPluginAsync[];
   readonly admin?: readonly FastifyPluginAsync[];
+  /** gRPC on the same port, for callers with the key of queries; not with TLS. */
+  readonly grpc?: GrpcMethods;
   readonly timeouts?: Partial<HttpTimeouts>;
   /** Serves the web pages, whose sessions then stand for keys of queries and administration. */
   readonly ui?: boolean;
@@ -84,6 +88,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
     ...(open ? [refuseForeignPages] : []),
     requireQueryKey(key, session('query')),
   );
+  if (options.grpc && !tls) serveH2c(app, withKey(key, options.grpc), telemetry, timeouts.headersMs);
   const adminOpen = open && config.adminApiKey === undefined;
   await mount(
     app,

@@ -1,5 +1,5 @@
 import { deniedMessage, type KeyCheck } from '../http/auth.js';
-import { keyCheck, type TlsFiles } from '../http/index.js';
+import { keyCheck, withKey, type GrpcMethods, type TlsFiles } from '../http/index.js';
 import {
   encodings,
   healthService,
@@ -24,6 +24,8 @@ export interface OtlpGrpcOptions extends OtlpOptions {
   /** undefined: anyone may call. Not optional, so that forgetting it cannot open the server. */
   readonly apiKey: string | undefined;
   readonly tls?: TlsFiles | undefined;
+  /** Further methods, for callers with the key. */
+  readonly methods?: GrpcMethods;
   /** What the health service tells. */
   readonly serving?: () => Promise<boolean>;
   /** From a call's headers to the end of its message. */
@@ -53,6 +55,9 @@ export async function startOtlpGrpc(options: OtlpGrpcOptions): Promise<OtlpGrpcS
   const methods = new Map<string, GrpcHandler>(health.methods);
   for (const [signal, service] of Object.entries(services) as [Signal, string][]) {
     methods.set(`/${service}/Export`, (call) => receiver.receive(signal, call));
+  }
+  for (const [path, handler] of withKey(keyCheck(options.apiKey), options.methods ?? new Map())) {
+    methods.set(path, handler);
   }
   const { bind, tls, telemetry } = options;
   const server = await startGrpcServer({ bind, tls, telemetry, methods });

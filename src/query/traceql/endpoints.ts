@@ -4,7 +4,8 @@ import type { QueryContext, QueryLimits } from '../server/guard.js';
 import { invalid } from '../server/params.js';
 import { json, streamed } from '../server/reply.js';
 import { legacyPipeline, parseLogfmt } from './api/legacy-tags.js';
-import { metricsAnswer } from './api/metrics.js';
+import { scopesProtobuf, searchProtobuf, textsProtobuf, valuesProtobuf } from './api/answers-protobuf.js';
+import { metricsAnswer, metricsMessage } from './api/metrics.js';
 import { resourceSpansJson } from './api/otlp-json.js';
 import { traceByIdProtobuf, traceProtobuf } from './api/otlp-protobuf.js';
 import { hintedRange, keptRange, metricsRange, nowNs, searchRange, TempoParams } from './api/params.js';
@@ -29,18 +30,17 @@ function trace(answer: (trace: OtlpTrace | null, protobuf: boolean) => QueryAnsw
   };
 }
 
-const traceV1 = trace((found, binary) => {
+const traceV1 = trace((found, asMessage) => {
   if (!found) throw new QueryError('not_found', 'trace not found');
-  if (binary) return { contentType: protobuf, body: traceProtobuf(found) };
+  if (asMessage) return binary(traceProtobuf(found));
   return json({ batches: found.resources.map(resourceSpansJson) });
 });
 
 /** Of a trace that is not there, the second version gives an empty one. */
-const traceV2 = trace((found, binary) => {
-  if (!found)
-    return binary ? { contentType: protobuf, body: new Uint8Array(0) } : json({ trace: {}, metrics: {} });
+const traceV2 = trace((found, asMessage) => {
+  if (!found) return asMessage ? binary(new Uint8Array(0)) : json({ trace: {}, metrics: {} });
   const message = found.truncated ? `the trace has more spans than the ${found.spans} shown` : '';
-  if (binary) return { contentType: protobuf, body: traceByIdProtobuf(found, message) };
+  if (asMessage) return binary(traceByIdProtobuf(found, message));
   return json({
     trace: { resourceSpans: found.resources.map(resourceSpansJson) },
     metrics: {},
@@ -61,7 +61,10 @@ const searchTraces: Endpoint = (request, limits) => {
     withSpansets: q !== undefined,
   };
   const query = q === undefined ? legacyQuery(params, tags) : parseSpansetQuery(q);
-  return async (ctx) => json(await search(ctx, query, options));
+  return async (ctx) => {
+    const found = await search(ctx, query, options);
+    return wantsProtobuf(request) ? binary(searchProtobuf(found)) : json(found);
+  };
 };
 
 function tagOptions(params: TempoParams, limits: QueryLimits) {
@@ -77,18 +80,16 @@ interface ScopeTags {
   readonly tags: string[];
 }
 
-function tags(answer: (scopes: readonly ScopeTags[], request: QueryRequest) => object): Endpoint {
+function tags(answer: (scopes: readonly ScopeTags[], request: QueryRequest) => QueryAnswer): Endpoint {
   return (request, limits) => {
     const options = tagOptions(new TempoParams(request), limits);
     const scopes = scopesOf(new TempoParams(request).text('scope'));
     return async (ctx) => {
       const found: ScopeTags[] = [];
       for (const name of scopes) found.push({ name, tags: await tagNames(ctx, name, options) });
-      return json(
-        answer(
-          found.filter(({ tags }) => tags.length > 0),
-          request,
-        ),
+      return answer(
+        found.filter(({ tags }) => tags.length > 0),
+        request,
       );
     };
   };
@@ -97,16 +98,26 @@ function tags(answer: (scopes: readonly ScopeTags[], request: QueryRequest) => o
 const tagsV1 = tags((scopes, request) => {
   const given = new TempoParams(request).text('scope') !== undefined;
   const shown = given ? scopes : scopes.filter(({ name }) => name === 'resource' || name === 'span');
-  return { tagNames: [...new Set(shown.flatMap(({ tags }) => tags))].sort(), metrics: {} };
+  const tagNames = [...new Set(shown.flatMap(({ tags }) => tags))].sort();
+  return wantsProtobuf(request) ? binary(textsProtobuf(tagNames)) : json({ tagNames, metrics: {} });
 });
 
-const tagsV2 = tags((scopes) => ({ scopes, metrics: {} }));
+const tagsV2 = tags((scopes, request) =>
+  wantsProtobuf(request) ? binary(scopesProtobuf(scopes)) : json({ scopes, metrics: {} }),
+);
 
-function values(fieldOf: (name: string) => Field, answer: (found: readonly Value[]) => object): Endpoint {
+function values<T>(
+  fieldOf: (name: string) => Field,
+  shown: (value: Value) => T,
+  message: (values: readonly T[]) => Uint8Array,
+): Endpoint {
   return (request, limits) => {
     const field = fieldOf(tagName(request));
     const options = tagOptions(new TempoParams(request), limits);
-    return async (ctx: QueryContext) => json(answer(await tagValues(ctx, field, options)));
+    return async (ctx: QueryContext) => {
+      const found = (await tagValues(ctx, field, options)).map(shown);
+      return wantsProtobuf(request) ? binary(message(found)) : json({ tagValues: found, metrics: {} });
+    };
   };
 }
 
@@ -115,7 +126,8 @@ const valuesV1 = values(
     const plain: AttributeField = { kind: 'attribute', scope: 'none', name, parent: false, at: 0 };
     return parseFieldName(name) ?? plain;
   },
-  (found) => ({ tagValues: found.map(display), metrics: {} }),
+  display,
+  textsProtobuf,
 );
 
 const valuesV2 = values(
@@ -127,10 +139,8 @@ const valuesV2 = values(
       `${JSON.stringify(name)} is no TraceQL field; attributes are .x, span.x, resource.x`,
     );
   },
-  (found) => ({
-    tagValues: found.map((value) => ({ type: tagValueType(value), value: display(value) })),
-    metrics: {},
-  }),
+  (value) => ({ type: tagValueType(value), value: display(value) }),
+  valuesProtobuf,
 );
 
 function metrics(instant: boolean): Endpoint {
@@ -142,7 +152,10 @@ function metrics(instant: boolean): Endpoint {
     const range = metricsRange(params, limits, instant);
     const exemplars = instant ? 0 : params.integer('exemplars', 100, 0, 10_000);
     const options = { range, instant, exemplars: Math.min(exemplars || 100, 100) };
-    return async (ctx) => streamed(await metricsAnswer(ctx, query, options));
+    return async (ctx) =>
+      wantsProtobuf(request)
+        ? binary(await metricsMessage(ctx, query, options))
+        : streamed(await metricsAnswer(ctx, query, options));
   };
 }
 
@@ -163,6 +176,10 @@ export const traceqlEndpoints = {
 function traceId(text: string): string {
   if (!/^[0-9a-fA-F]{1,32}$/.test(text)) throw invalid('trace id', 'must be up to 32 hexadecimal digits');
   return text.toLowerCase().padStart(32, '0');
+}
+
+function binary(body: Uint8Array): QueryAnswer {
+  return { contentType: protobuf, body };
 }
 
 function wantsProtobuf(request: QueryRequest): boolean {

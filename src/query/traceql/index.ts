@@ -5,6 +5,8 @@ import type { QueryApiDeps } from '../server/http.js';
 import { mountQueryApi, type Route } from '../server/mount.js';
 import { traceqlEndpoints } from './endpoints.js';
 
+export { tempoStreaming } from './streaming.js';
+
 /** The Tempo release whose API this is. */
 const version = '3.1.0';
 

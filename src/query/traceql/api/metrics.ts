@@ -5,11 +5,33 @@ import { metricsQuery } from '../exec/metrics.js';
 import type { Label, MetricsOptions } from '../exec/metrics-options.js';
 import { toAnyValue } from '../model/value.js';
 import type { MetricsQuery } from '../syntax/ast.js';
+import {
+  instantProtobuf,
+  rangeProtobuf,
+  type ExemplarMessage,
+  type KeyValueJson,
+  type SeriesMessage,
+} from './answers-protobuf.js';
 
 type TempoSeries = MetricSeries & Pick<ResultSeries, 'points'>;
 
 /** Labels that a function gives its series, and no field of a span. */
 const ownLabels: ReadonlySet<string> = new Set(['__name__', '__bucket', '__meta_type', 'p']);
+
+/** The same as one message of Tempo's: QueryRangeResponse or QueryInstantResponse. */
+export async function metricsMessage(
+  ctx: QueryContext,
+  query: MetricsQuery,
+  options: MetricsOptions,
+): Promise<Uint8Array> {
+  const { series, grid } = await metricsQuery(ctx, query, options);
+  const answers = series.map((one): SeriesMessage => {
+    const { times, values } = atSteps(one, grid).points();
+    const shown = options.instant ? [] : exemplars(one, options);
+    return { labels: one.shown.map(attribute), times, values, exemplars: shown };
+  });
+  return options.instant ? instantProtobuf(answers) : rangeProtobuf(answers);
+}
 
 /** Evaluates a metrics query; the body of the answer comes in pieces. Throws QueryError. */
 export async function metricsAnswer(
@@ -49,10 +71,10 @@ function form(options: MetricsOptions): SeriesForm<TempoSeries> {
 }
 
 /** Of all those of a series some, evenly spread. */
-function exemplars(series: MetricSeries, { range, exemplars: most }: MetricsOptions): object[] {
+function exemplars(series: MetricSeries, { range, exemplars: most }: MetricsOptions): ExemplarMessage[] {
   const { shown, exemplars: all, values, present } = series;
   const stride = Math.max(1, all.length / Math.max(1, most));
-  const out: object[] = [];
+  const out: ExemplarMessage[] = [];
   const group = shown.filter(([name, { type }]) => !ownLabels.has(name) && type !== 'nil').map(attribute);
   for (let i = 0; out.length < most && Math.floor(i) < all.length; i += stride) {
     const exemplar = all[Math.floor(i)];
@@ -61,13 +83,13 @@ function exemplars(series: MetricSeries, { range, exemplars: most }: MetricsOpti
     if (!present[interval]) continue;
     out.push({
       labels: [...group, { key: 'trace:id', value: { stringValue: exemplar.traceId } }],
-      value: exemplar.value ?? values[interval],
+      value: exemplar.value ?? values[interval] ?? 0,
       timestampMs: String(exemplar.time / 1_000_000n),
     });
   }
   return out;
 }
 
-function attribute([key, value]: Label): object {
+function attribute([key, value]: Label): KeyValueJson {
   return { key, value: toAnyValue(value) };
 }

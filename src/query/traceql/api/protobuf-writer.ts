@@ -36,6 +36,10 @@ export class ProtobufWriter {
     this.#varint(value);
   }
 
+  uint64(field: number, value: bigint): void {
+    if (value !== 0n) this.int64(field, value);
+  }
+
   bool(field: number, value: boolean): void {
     this.#tag(field, 0);
     this.#varint(value ? 1 : 0);

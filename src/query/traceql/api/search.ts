@@ -7,7 +7,7 @@ import { isMissing, singleValue, type Field } from '../model/field.js';
 import { intrinsics } from '../model/intrinsics.js';
 import type { Focus, Span, Trace } from '../model/span.js';
 import type { TimeRange } from '../model/time.js';
-import { toAnyValue } from '../model/value.js';
+import { toAnyValue, type AnyValueJson } from '../model/value.js';
 import { conditionsOf, fieldsOf } from '../plan/fields.js';
 import { traceCondition } from '../plan/trace-condition.js';
 import type { SpansetQuery } from '../syntax/ast.js';
@@ -19,6 +19,41 @@ export interface SearchOptions {
   readonly spansPerSpanset: number;
   /** Legacy searches by tags answer with traces alone. */
   readonly withSpansets: boolean;
+}
+
+interface Shared {
+  readonly attributes?: readonly { readonly key: string; readonly value: AnyValueJson }[];
+}
+
+interface FoundSpan extends Shared {
+  readonly spanID: string;
+  readonly name: string | undefined;
+  readonly startTimeUnixNano: string;
+  readonly durationNanos: string;
+}
+
+interface FoundSpanset extends Shared {
+  readonly spans: readonly FoundSpan[];
+  readonly matched: number;
+}
+
+interface FoundTrace {
+  readonly traceID: string;
+  readonly rootServiceName: string;
+  readonly rootTraceName: string | undefined;
+  readonly startTimeUnixNano: string;
+  readonly durationMs: number;
+  readonly spanSet: FoundSpanset | undefined;
+  readonly spanSets: readonly FoundSpanset[] | undefined;
+  readonly serviceStats: Readonly<
+    Record<string, { readonly spanCount: number; readonly errorCount?: number }>
+  >;
+}
+
+/** Tempo's SearchResponse in protobuf's JSON mapping: 64-bit numbers are strings. */
+export interface SearchAnswer {
+  readonly traces: readonly FoundTrace[];
+  readonly metrics: { readonly inspectedTraces: number; readonly inspectedSpans: string };
 }
 
 /** Traces whose spans are loaded and evaluated together: more each time, as more were in vain. */
@@ -33,12 +68,12 @@ export async function search(
   ctx: QueryContext,
   query: SpansetQuery,
   options: SearchOptions,
-): Promise<object> {
+): Promise<SearchAnswer> {
   const evaluate = compilePipeline(query.pipeline);
   const fields = fieldsOf(query.pipeline);
   const columns = columnsFor(fields);
   const shown = { fields: shownFields(fields), focus: compileFocus(conditionsOf(query.pipeline)) };
-  const found: { start: bigint; json: object }[] = [];
+  const found: { start: bigint; json: FoundTrace }[] = [];
   const yielder = new Yielder(ctx.signal);
   let [inspectedTraces, inspectedSpans] = [0, 0];
 
@@ -96,7 +131,12 @@ function shownFields(fields: readonly Field[]): Map<string, Field> {
   return shown;
 }
 
-function traceJson(trace: Trace, spansets: readonly Spanset[], shown: Shown, options: SearchOptions): object {
+function traceJson(
+  trace: Trace,
+  spansets: readonly Spanset[],
+  shown: Shown,
+  options: SearchOptions,
+): FoundTrace {
   const services = new Map<string, { spanCount: number; errorCount: number }>();
   for (const { row } of trace.spans) {
     const name = row.serviceName ?? '';
@@ -127,7 +167,7 @@ function traceJson(trace: Trace, spansets: readonly Spanset[], shown: Shown, opt
   };
 }
 
-function spansetJson(set: Spanset, shown: Shown, limit: number): object {
+function spansetJson(set: Spanset, shown: Shown, limit: number): FoundSpanset {
   const spans = limit > 0 ? set.spans.slice(0, limit) : set.spans;
   const attributes = set.attributes.map(([key, value]) => ({ key, value: toAnyValue(value) }));
   return {
@@ -137,7 +177,7 @@ function spansetJson(set: Spanset, shown: Shown, limit: number): object {
   };
 }
 
-function spanJson(span: Span, { fields, focus }: Shown): object {
+function spanJson(span: Span, { fields, focus }: Shown): FoundSpan {
   const attributes = span.focused(focus(span), () =>
     [...fields.values()].flatMap((field) => {
       const value = singleValue(span, field);

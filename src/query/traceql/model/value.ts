@@ -203,8 +203,17 @@ export function displayDuration(nanoseconds: bigint): string {
   return minutes > 0n ? `${minutes}m${tail}` : tail;
 }
 
+/** OTLP's AnyValue in protobuf's JSON mapping; without a member there is no value. */
+export interface AnyValueJson {
+  readonly stringValue?: string;
+  readonly intValue?: string;
+  readonly doubleValue?: number | string;
+  readonly boolValue?: boolean;
+  readonly arrayValue?: { readonly values: readonly AnyValueJson[] };
+}
+
 /** The OTLP JSON form of a value; a map as its JSON text, which clients of a search can show. */
-export function toAnyValue(value: Value): Record<string, unknown> {
+export function toAnyValue(value: Value): AnyValueJson {
   switch (value.type) {
     case 'int':
       return { intValue: String(value.value) };
