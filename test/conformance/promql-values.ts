@@ -135,7 +135,8 @@ function answer(histogram: HistogramValue): AnsweredHistogram {
     const index = histogram.offset + i;
     return bucket(0, edge(index - 1), edge(index), count);
   });
-  const zero = bucket(3, -histogram.zeroThreshold, histogram.zeroThreshold, histogram.zeroCount);
+  const width = histogram.zeroThreshold > 0 ? histogram.zeroThreshold : 1e-128;
+  const zero = bucket(3, -width, width, histogram.zeroCount);
   return {
     count: String(histogram.count),
     sum: String(histogram.sum),

@@ -9,7 +9,7 @@ import { readScripts, type Case } from './script.js';
 /** Runs every script of the language against one server. */
 export function suite(language: Language): void {
   const scripts = readScripts(language.name);
-  describe(`${language.title} conformance`, () => {
+  describe(`${language.title} conformance`, { concurrency: 4 }, () => {
     let server: TestServer;
     before(async () => {
       server = await filledServer(language, scripts);

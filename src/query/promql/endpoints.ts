@@ -20,11 +20,11 @@ function query(prepare: (params: Params) => PreparedQuery): Endpoint {
     const prepared = prepare(params);
     const limit = params.limit();
     return async (ctx) => {
-      const result = await execute(ctx, prepared.expr, prepared.times);
+      const result = await execute(ctx, prepared.expr, prepared.times, prepared.source);
       const cut = 'series' in result && result.series.length > limit;
       const limited = cut ? { ...result, series: result.series.slice(0, limit) } : result;
       const warnings = cut ? [...result.warnings, truncated] : result.warnings;
-      return streamed(renderResult(limited, warnings));
+      return streamed(renderResult(limited, { warnings, infos: result.infos }));
     };
   };
 }

@@ -1,8 +1,9 @@
 import { plainDecimal } from '../text/numbers.js';
 import { checkSize, type SeriesContext } from './context.js';
+import { histogramText } from './histograms/json.js';
 import { checkLabel } from './label-replace.js';
 import { metricName, type Labels } from './labels.js';
-import { emptySeries, type StepSeries } from './series.js';
+import { emptySeries, histogramAt, type StepSeries } from './series.js';
 import { mean, Sum, variance } from './statistics.js';
 
 /** `by (…)` or `without (…)`. */
@@ -67,12 +68,6 @@ export async function aggregate(
   return out;
 }
 
-/** Adds a warning for a quantile that is none. */
-export function warnQuantiles(ctx: SeriesContext, quantiles: Float64Array): void {
-  const bad = quantiles.find((q) => !(q >= 0 && q <= 1));
-  if (bad !== undefined) ctx.warnings.add(`quantile value should be between 0 and 1, got ${bad}`);
-}
-
 async function reduceGroup(
   ctx: SeriesContext,
   { labels, members }: SeriesGroup,
@@ -91,6 +86,11 @@ async function reduceGroup(
   return result;
 }
 
+function countedValue(series: StepSeries, step: number): string {
+  const histogram = histogramAt(series, step);
+  return histogram ? histogramText(histogram) : plainDecimal(series.values[step] ?? NaN);
+}
+
 /** count_values: a series for each value, which becomes the label of this name. Throws QueryError. */
 export async function countValues(
   ctx: SeriesContext,
@@ -104,7 +104,7 @@ export async function countValues(
       if (ctx.yielder.due) await ctx.yielder.pause();
       for (let k = 0; k < ctx.grid.count; k++) {
         if (!member.present[k]) continue;
-        const own = labels.with(label, plainDecimal(member.values[k] ?? NaN));
+        const own = labels.with(label, countedValue(member, k));
         let series = counted.get(own.key);
         if (!series) {
           series = emptySeries(own, ctx.grid.count);

@@ -3,29 +3,36 @@ import { matchVectors } from './matching.js';
 import {
   arithmetic,
   comparisons,
+  keepsName,
   pairFunction,
   setOperators,
+  trimOperators,
   type Arithmetic,
+  type NativePair,
   type Operation,
 } from './operators.js';
 import {
   anyPresent,
-  emptySeries,
   mapValues,
   mergeEqual,
+  MixedSeries,
   vector,
   type StepSeries,
   type Value,
 } from './series.js';
 import { setOperation } from './sets.js';
 
-/** Any binary operation but one on strings. `rules`: what a language's arithmetic gives. Throws QueryError. */
+/**
+ * Any binary operation but one on strings. `rules`: what a language's arithmetic gives; `native`: what it does where
+ * native histograms are. Throws QueryError.
+ */
 export async function binary(
   ctx: SeriesContext,
   operation: Operation,
   left: Value,
   right: Value,
   rules: Arithmetic = arithmetic,
+  native: NativePair = () => undefined,
 ): Promise<Value> {
   if (left.type === 'scalar' && right.type === 'scalar') {
     const apply = rules.get(operation.op);
@@ -40,14 +47,21 @@ export async function binary(
     return vector(
       setOperators.has(operation.op)
         ? await setOperation(ctx, operation, left.series, right.series)
-        : await matchVectors(ctx, operation, left.series, right.series, pairFunction(operation, rules)),
+        : await matchVectors(
+            ctx,
+            operation,
+            left.series,
+            right.series,
+            pairFunction(operation, rules),
+            native,
+          ),
     );
   }
   if (left.type === 'vector' && right.type === 'scalar') {
-    return vector(await withScalar(ctx, operation, rules, left.series, right.values, false));
+    return vector(await withScalar(ctx, operation, rules, left.series, right.values, false, native));
   }
   if (left.type === 'scalar' && right.type === 'vector') {
-    return vector(await withScalar(ctx, operation, rules, right.series, left.values, true));
+    return vector(await withScalar(ctx, operation, rules, right.series, left.values, true, native));
   }
   throw new Error('binary operation on a string');
 }
@@ -60,11 +74,12 @@ async function withScalar(
   series: readonly StepSeries[],
   scalar: Float64Array,
   scalarFirst: boolean,
+  native: NativePair,
 ): Promise<StepSeries[]> {
   const test = operation.bool ? undefined : comparisons.get(operation.op);
+  const pair = pairFunction(operation, rules);
   if (ctx.yielder.due) await ctx.yielder.pause();
-  if (!test) {
-    const pair = pairFunction(operation, rules);
+  if (!test && !trimOperators.has(operation.op) && !series.some(({ histograms }) => histograms)) {
     return mapValues(ctx.yielder, series, (value, k) => {
       const other = scalar[k] ?? NaN;
       return (scalarFirst ? pair(other, value) : pair(value, other)) ?? NaN;
@@ -73,15 +88,25 @@ async function withScalar(
   const out: StepSeries[] = [];
   for (const one of series) {
     if (ctx.yielder.due) await ctx.yielder.pause();
-    const result = emptySeries(one.labels, one.values.length);
+    const labels = keepsName(operation) ? one.labels : one.labels.withoutName();
+    const result = new MixedSeries(labels, one.values.length);
     for (let k = 0; k < one.values.length; k++) {
-      const value = one.values[k] ?? NaN;
+      if (!one.present[k]) continue;
       const other = scalar[k] ?? NaN;
-      if (!one.present[k] || !(scalarFirst ? test(other, value) : test(value, other))) continue;
-      result.values[k] = value;
-      result.present[k] = 1;
+      const histogram = one.histograms?.[k];
+      const sides = (own: number) => (scalarFirst ? ([other, own] as const) : ([own, other] as const));
+      const value = one.values[k] ?? NaN;
+      if (histogram) {
+        const found = scalarFirst ? native(other, histogram) : native(histogram, other);
+        if (found !== undefined) result.set(k, found);
+      } else if (test) {
+        if (test(...sides(value))) result.set(k, value);
+      } else {
+        const found = pair(...sides(value));
+        if (found !== undefined) result.set(k, found);
+      }
     }
-    if (anyPresent(result)) out.push(result);
+    if (anyPresent(result.series)) out.push(result.series);
   }
   return mergeEqual(out);
 }

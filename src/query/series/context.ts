@@ -9,8 +9,17 @@ export interface SeriesContext {
   /** Most values (series times steps) that one node may hold. */
   readonly maxValues: number;
   /** Told to the client with the answer, where its API has a place for them. */
-  readonly warnings: Set<string>;
+  readonly notes: Notes;
 }
+
+/** Remarks about a query; `at` is the character offset of what they are about. */
+export interface Notes {
+  warn(text: string, at: number): void;
+  info(text: string, at: number): void;
+}
+
+/** For languages whose answers have no place for remarks. */
+export const noNotes: Notes = { warn: () => undefined, info: () => undefined };
 
 /** Refuses a node whose result would not fit into the query's memory. Throws QueryError `limit`. */
 export function checkSize(ctx: Pick<SeriesContext, 'grid' | 'maxValues'>, series: number): void {

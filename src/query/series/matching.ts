@@ -1,7 +1,7 @@
 import { checkSize, evaluationError, type SeriesContext } from './context.js';
 import { Labels, metricName } from './labels.js';
-import { comparisons, type Matching, type Operation, type PairFunction } from './operators.js';
-import { anyPresent, emptySeries, mergeEqual, type StepSeries } from './series.js';
+import { keepsName, type Matching, type NativePair, type Operation, type PairFunction } from './operators.js';
+import { anyPresent, emptySeries, mergeEqual, MixedSeries, type StepSeries } from './series.js';
 
 const allLabels: Matching = { on: false, labels: [], cardinality: 'one-to-one', include: [] };
 
@@ -29,6 +29,7 @@ export async function matchVectors(
   left: readonly StepSeries[],
   right: readonly StepSeries[],
   pair: PairFunction,
+  native: NativePair = () => undefined,
 ): Promise<StepSeries[]> {
   const matching = operation.matching ?? allLabels;
   const swapped = matching.cardinality === 'one-to-many';
@@ -36,7 +37,9 @@ export async function matchVectors(
   const fill = swapped
     ? { many: matching.fillRight, one: matching.fillLeft }
     : { many: matching.fillLeft, one: matching.fillRight };
-  const apply: PairFunction = swapped ? (a, b) => pair(b, a) : pair;
+  const apply: Pairs = swapped
+    ? { number: (a, b) => pair(b, a), native: (a, b) => native(b, a) }
+    : { number: pair, native };
   const labelsOf = resultLabels(operation, matching);
   const steps = ctx.grid.count;
   const manyAny = stepsWithAny(many, steps);
@@ -134,7 +137,7 @@ function withFill(
 
 /** Result labels: those of the "many" side, reduced to the matching ones when one-to-one, plus the included ones. */
 function resultLabels(operation: Operation, matching: Matching): (many: Labels, one: Labels) => Labels {
-  const dropName = operation.bool || !comparisons.has(operation.op);
+  const dropName = !keepsName(operation);
   const listed = new Set(matching.labels);
   return (many, one) => {
     let labels = dropName ? many.withoutName() : many;
@@ -148,13 +151,18 @@ function resultLabels(operation: Operation, matching: Matching): (many: Labels, 
   };
 }
 
+interface Pairs {
+  readonly number: PairFunction;
+  readonly native: NativePair;
+}
+
 /** Results of one signature by their labels; a step can hold each label set once. */
 class Results {
-  readonly #byKey = new Map<string, { series: StepSeries; taken: Uint8Array }>();
+  readonly #byKey = new Map<string, { series: MixedSeries; taken: Uint8Array }>();
 
   constructor(private readonly matching: Matching) {}
 
-  add(labels: Labels, a: StepSeries, b: StepSeries, apply: PairFunction, matched: Uint8Array): void {
+  add(labels: Labels, a: StepSeries, b: StepSeries, apply: Pairs, matched: Uint8Array): void {
     const steps = matched.length;
     let entry = this.#byKey.get(labels.key);
     for (let k = 0; k < steps; k++) {
@@ -168,21 +176,24 @@ class Results {
         matched[k] = 1;
       }
       if (!entry) {
-        entry = { series: emptySeries(labels, steps), taken: new Uint8Array(steps) };
+        entry = { series: new MixedSeries(labels, steps), taken: new Uint8Array(steps) };
         this.#byKey.set(labels.key, entry);
       }
       if (entry.taken[k]) {
         throw evaluationError('multiple matches for labels: grouping labels must ensure unique matches');
       }
       entry.taken[k] = 1;
-      const value = apply(a.values[k] ?? NaN, b.values[k] ?? NaN);
-      if (value === undefined) continue;
-      entry.series.values[k] = value;
-      entry.series.present[k] = 1;
+      const left = a.histograms?.[k] ?? a.values[k] ?? NaN;
+      const right = b.histograms?.[k] ?? b.values[k] ?? NaN;
+      const value =
+        typeof left === 'number' && typeof right === 'number'
+          ? apply.number(left, right)
+          : apply.native(left, right);
+      if (value !== undefined) entry.series.set(k, value);
     }
   }
 
   series(): StepSeries[] {
-    return [...this.#byKey.values()].map((entry) => entry.series).filter(anyPresent);
+    return [...this.#byKey.values()].map((entry) => entry.series.series).filter(anyPresent);
   }
 }

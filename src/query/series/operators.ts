@@ -1,3 +1,5 @@
+import type { Histogram } from './histograms/histogram.js';
+
 /** Arithmetic on two samples. */
 export type Arithmetic = ReadonlyMap<string, (left: number, right: number) => number>;
 
@@ -21,6 +23,14 @@ export const comparisons: ReadonlyMap<string, (left: number, right: number) => b
   ['<=', (a: number, b: number) => a <= b],
 ]);
 
+/** Cut a native histogram off above or below a number. */
+export const trimOperators: ReadonlySet<string> = new Set(['</', '>/']);
+
+/** Whether the result of an operation is still a sample of the metric itself. */
+export function keepsName({ op, bool }: Pick<Operation, 'op' | 'bool'>): boolean {
+  return !bool && (comparisons.has(op) || trimOperators.has(op));
+}
+
 export const setOperators: ReadonlySet<string> = new Set(['and', 'or', 'unless']);
 
 /** C's pow, where JavaScript differs: 1 to any power is 1, and -1 to an infinite power too. */
@@ -38,6 +48,8 @@ export const precedence: ReadonlyMap<string, number> = new Map([
   ['==', 3],
   ['!=', 3],
   ['<=', 3],
+  ['</', 3],
+  ['>/', 3],
   ['<', 3],
   ['>=', 3],
   ['>', 3],
@@ -71,6 +83,12 @@ export interface Operation {
   readonly bool: boolean;
   readonly matching?: Matching;
 }
+
+/** The same where one of the samples, or both, are native histograms. */
+export type NativePair = (
+  left: number | Histogram,
+  right: number | Histogram,
+) => number | Histogram | undefined;
 
 /** Gives the result of one pair of samples, or undefined when a comparison filters it out. */
 export type PairFunction = (left: number, right: number) => number | undefined;

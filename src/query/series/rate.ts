@@ -28,19 +28,33 @@ export function extrapolated(counter: boolean, perSecond: boolean): RangeKernel 
       for (let r = firstReset; r < resets.length && (resets[r] ?? 0) <= last; r++) {
         change += values[(resets[r] ?? 0) - 1] ?? 0;
       }
-      const sampled = ((times[last] ?? 0) - (times[low] ?? 0)) / 1000;
-      const distance = sampled / (last - low);
-      const near = distance * 1.1;
-      let toStart = ((times[low] ?? 0) - view.start) / 1000;
-      let toEnd = (view.end - (times[last] ?? 0)) / 1000;
-      if (toStart >= near) toStart = distance / 2;
-      if (counter && change > 0 && firstValue >= 0)
-        toStart = Math.min(toStart, sampled * (firstValue / change));
-      if (toEnd >= near) toEnd = distance / 2;
-      const factor = (sampled + toStart + toEnd) / sampled;
+      const share = counter && change > 0 && firstValue >= 0 ? firstValue / change : Infinity;
+      const factor = extrapolation(times, low, last, view, share);
       return perSecond ? (change * factor) / ((view.end - view.start) / 1000) : change * factor;
     };
   };
+}
+
+/**
+ * How much more than between the first and the last sample of the window happens in all of it. `zeroShare`: how far
+ * before the first sample, in parts of the samples' span, the counter was 0.
+ */
+export function extrapolation(
+  times: Float64Array,
+  first: number,
+  last: number,
+  view: WindowView,
+  zeroShare: number,
+): number {
+  const sampled = ((times[last] ?? 0) - (times[first] ?? 0)) / 1000;
+  const distance = sampled / (last - first);
+  const near = distance * 1.1;
+  let toStart = ((times[first] ?? 0) - view.start) / 1000;
+  let toEnd = (view.end - (times[last] ?? 0)) / 1000;
+  if (toStart >= near) toStart = distance / 2;
+  toStart = Math.min(toStart, sampled * zeroShare);
+  if (toEnd >= near) toEnd = distance / 2;
+  return (sampled + toStart + toEnd) / sampled;
 }
 
 /**
@@ -79,6 +93,7 @@ export function transitions(happens: (before: number, value: number) => boolean)
   };
 }
 
+/** No value at this step. */
 export function none(view: WindowView): number {
   view.absent = true;
   return NaN;

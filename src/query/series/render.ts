@@ -1,6 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { floatText } from '../text/numbers.js';
 import { timeAt, type Grid } from './grid.js';
+import { histogramJson } from './histograms/json.js';
+import type { Histogram } from './histograms/histogram.js';
 import type { Labels } from './labels.js';
 import type { StepSeries } from './series.js';
 
@@ -8,6 +10,8 @@ import type { StepSeries } from './series.js';
 interface Points {
   readonly times: ArrayLike<number>;
   readonly values: ArrayLike<number>;
+  /** Samples that are native histograms, and their times. */
+  readonly histograms?: readonly (readonly [ms: number, histogram: Histogram])[];
 }
 
 /** One series of an answer; its points are made when they are written, and not kept. */
@@ -21,16 +25,23 @@ export function atSteps(series: StepSeries, grid: Grid): ResultSeries {
   return { labels: series.labels, points: () => presentPoints(series, grid) };
 }
 
-function presentPoints({ values, present }: StepSeries, grid: Grid): Points {
+function presentPoints({ values, present, histograms: native }: StepSeries, grid: Grid): Points {
   let count = 0;
+  const histograms: [number, Histogram][] = [];
   const outTimes = new Float64Array(values.length);
   const outValues = new Float64Array(values.length);
   for (let k = 0; k < values.length; k++) {
     if (!present[k]) continue;
+    const histogram = native?.[k];
+    if (histogram) {
+      histograms.push([timeAt(grid, k), histogram]);
+      continue;
+    }
     outTimes[count] = timeAt(grid, k);
     outValues[count++] = values[k] ?? NaN;
   }
-  return { times: outTimes.subarray(0, count), values: outValues.subarray(0, count) };
+  const points = { times: outTimes.subarray(0, count), values: outValues.subarray(0, count) };
+  return native ? { ...points, histograms } : points;
 }
 
 /** How an API writes series. Each function gives JSON text. */
@@ -61,14 +72,28 @@ export async function* renderSeries<S extends Pick<ResultSeries, 'points'>>(
   for (const series of all) {
     text += `${first ? '' : ','}{${form.head(series)},`;
     first = false;
-    const { times, values } = series.points();
+    const { times, values, histograms = [] } = series.points();
+    const [histogram] = histograms;
     if (form.single !== undefined) {
-      text += `"${form.single}":${form.sample(times[0] ?? 0, values[0] ?? NaN)}`;
-    } else {
+      text += histogram
+        ? `"histogram":${histogramPair(histogram)}`
+        : `"${form.single}":${form.sample(times[0] ?? 0, values[0] ?? NaN)}`;
+    } else if (times.length > 0 || histograms.length === 0) {
       text += `"${form.list}":[`;
       for (let i = 0; i < times.length; i++) {
         if (i > 0) text += ',';
         text += form.sample(times[i] ?? 0, values[i] ?? NaN);
+        if (text.length < pieceLength) continue;
+        yield text;
+        text = '';
+        await setImmediate();
+      }
+      text += ']';
+    }
+    if (form.single === undefined && histograms.length > 0) {
+      text += `${times.length > 0 ? ',' : ''}"histograms":[`;
+      for (const [i, pair] of histograms.entries()) {
+        text += (i > 0 ? ',' : '') + histogramPair(pair);
         if (text.length < pieceLength) continue;
         yield text;
         text = '';
@@ -83,6 +108,10 @@ export async function* renderSeries<S extends Pick<ResultSeries, 'points'>>(
     await setImmediate();
   }
   yield `${text}]`;
+}
+
+function histogramPair([ms, histogram]: readonly [number, Histogram]): string {
+  return `[${ms / 1000},${histogramJson(histogram)}]`;
 }
 
 /** `[seconds, "value"]` as Prometheus and Loki write a sample; times have milliseconds. */

@@ -1,3 +1,4 @@
+import type { Histogram } from './histograms/histogram.js';
 import type { Labels } from './labels.js';
 import { sortedByTime } from './sorted-by-time.js';
 
@@ -7,6 +8,8 @@ export interface SampleSeries {
   /** Unix milliseconds. */
   readonly times: Float64Array;
   readonly values: Float64Array;
+  /** Samples that are native histograms; their `values` mean nothing. Absent where there is none. */
+  readonly histograms?: readonly (Histogram | undefined)[];
   /** Times at which the series was marked as ended (OTLP's "no recorded value"); null when never. */
   readonly staleTimes: Float64Array | null;
   /** Delta temporality: values are running totals of increments that are all known, from zero on. */
@@ -153,10 +156,30 @@ function labelled(series: SampleSeries, among: readonly SampleSeries[]): SampleS
 function join(parts: readonly SampleSeries[]): SampleSeries {
   const [first] = parts as [SampleSeries];
   if (parts.length === 1) return first;
+  if (parts.some(({ histograms }) => histograms)) return joinNative(first, parts);
   const builder = new SeriesBuilder(first.labels, false, first.metric);
   for (const part of parts) {
     part.times.forEach((time, i) => builder.push(time * 1000, part.values[i] ?? NaN));
     part.staleTimes?.forEach((time) => builder.push(time * 1000, null));
   }
   return builder.finish();
+}
+
+/** Of samples at one time the last part's is taken. */
+function joinNative(first: SampleSeries, parts: readonly SampleSeries[]): SampleSeries {
+  const samples = parts.flatMap(({ times, values, histograms }) =>
+    Array.from(times, (time, i) => ({ time, value: values[i] ?? NaN, histogram: histograms?.[i] })),
+  );
+  const sorted = samples
+    .sort((a, b) => a.time - b.time)
+    .filter(({ time }, i) => samples[i + 1]?.time !== time);
+  const stale = parts.flatMap(({ staleTimes }) => [...(staleTimes ?? [])]);
+  return {
+    labels: first.labels,
+    times: Float64Array.from(sorted, ({ time }) => time),
+    values: Float64Array.from(sorted, ({ value }) => value),
+    histograms: sorted.map(({ histogram }) => histogram),
+    staleTimes: stale.length > 0 ? Float64Array.from(stale).sort() : null,
+    ...(first.metric ? { metric: first.metric } : {}),
+  };
 }

@@ -1,8 +1,9 @@
 import { checkSize, evaluationError, type SeriesContext } from './context.js';
 import { timeAt, type Grid } from './grid.js';
+import type { Histogram } from './histograms/histogram.js';
 import type { Labels } from './labels.js';
 import type { SampleSeries } from './samples.js';
-import { anyPresent, emptySeries, type StepSeries } from './series.js';
+import { anyPresent, MixedSeries, type StepSeries } from './series.js';
 
 /** A range vector: for step k of the grid each series' samples after `at(k) - rangeMs`, up to `at(k)`. */
 export interface RangeVector {
@@ -23,7 +24,7 @@ export interface WindowView {
   absent: boolean;
 }
 
-export type RangeFunction = (low: number, high: number, view: WindowView) => number;
+export type RangeFunction = (low: number, high: number, view: WindowView) => number | Histogram;
 /** Prepares one series (counter resets found once, say) and gives the function for its windows. */
 export type RangeKernel = (series: SampleSeries) => RangeFunction;
 
@@ -55,7 +56,7 @@ async function slide(
   labels: Labels,
 ): Promise<StepSeries> {
   const { times } = series;
-  const result = emptySeries(labels, grid.count);
+  const result = new MixedSeries(labels, grid.count);
   const view: WindowView = { step: 0, start: 0, end: 0, now: 0, absent: false };
   let low = 0;
   let high = 0;
@@ -70,9 +71,7 @@ async function slide(
     while (low < high && (times[low] ?? 0) <= view.start) low++;
     if (low === high) continue;
     const value = apply(low, high, view);
-    if (view.absent) continue;
-    result.values[k] = value;
-    result.present[k] = 1;
+    if (!view.absent) result.set(k, value);
   }
-  return result;
+  return result.series;
 }

@@ -22,3 +22,11 @@ export function floatText(value: number): string {
   const text = String(value);
   return text.includes('e') ? text.replace(/e([+-])(\d)$/, 'e$10$2') : text;
 }
+
+/** A number in a message, as Go's %g has it: shortest digits, an exponent below 1e-4 and from a million on. */
+export function shortG(value: number): string {
+  if (!Number.isFinite(value) || value === 0) return floatText(value);
+  const size = Math.abs(value);
+  const text = size < 1e-4 || size >= 1e6 ? value.toExponential() : String(value);
+  return text.replace(/e([+-])(\d)$/, 'e$10$2');
+}

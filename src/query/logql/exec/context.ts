@@ -1,4 +1,4 @@
-import type { SeriesContext } from '../../series/context.js';
+import { noNotes, type SeriesContext } from '../../series/context.js';
 import { Yielder } from '../../series/yielder.js';
 import type { QueryContext } from '../../server/guard.js';
 import type { AttributeKeys } from '../model/attributes.js';
@@ -36,6 +36,6 @@ export function atSteps(ctx: ExecContext, steps: Steps): MetricContext {
     grid: gridOf(steps),
     yielder: new Yielder(ctx.signal),
     maxValues: ctx.limits.maxSamples,
-    warnings: new Set(),
+    notes: noNotes,
   };
 }

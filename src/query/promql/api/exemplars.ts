@@ -46,7 +46,8 @@ export async function findExemplars(
     const compiled = selector.matchers.map((matcher) => compileMatcher(matcher));
     const matchers = labelMatchers(compiled);
     for (const source of sourcesFor(compiled)) {
-      const part = source.parts.find((candidate) => candidate === 'value' || candidate === 'bucket');
+      // By the plain name of a histogram its exemplars belong to the native one.
+      const part = (['value', 'bucket', 'native'] as const).find((one) => source.parts.includes(one));
       if (!part) continue;
       const { streams, id } = await discover(ctx, yielder, source, matchers, window, ctx.limits.maxSeries);
       if (streams.length === 0) continue;

@@ -8,6 +8,8 @@ import { invalid, type Params } from '../../server/params.js';
 export interface PreparedQuery {
   readonly expr: Expr;
   readonly times: QueryTimes;
+  /** The query's text. */
+  readonly source: string;
 }
 
 /** Most steps of a range query, as Prometheus allows. */
@@ -16,7 +18,7 @@ const defaultLookback = 5 * 60_000;
 
 export function instantQuery(params: Params): PreparedQuery {
   const at = params.timeMs('time') ?? Date.now();
-  return { expr: expression(params), times: { start: at, end: at, step: 0, lookback: lookback(params) } };
+  return prepared(params, { start: at, end: at, step: 0, lookback: lookback(params) });
 }
 
 export function rangeQuery(params: Params): PreparedQuery {
@@ -36,7 +38,11 @@ export function rangeQuery(params: Params): PreparedQuery {
       `exceeded maximum resolution of ${mostSteps} points per timeseries; take a longer step (?step=XX)`,
     );
   }
-  return { expr: expression(params), times: { start, end, step, lookback: lookback(params) } };
+  return prepared(params, { start, end, step, lookback: lookback(params) });
+}
+
+function prepared(params: Params, times: QueryTimes): PreparedQuery {
+  return { expr: expression(params), times, source: params.required('query') };
 }
 
 /** The query of the request in canonical form. */

@@ -5,7 +5,7 @@ import type { QueryResult } from '../exec/engine.js';
 /** The JSON body of a query's answer, in pieces. */
 export async function* renderResult(
   result: QueryResult,
-  warnings: readonly string[],
+  { warnings, infos }: { readonly warnings: readonly string[]; readonly infos: readonly string[] },
 ): AsyncGenerator<string> {
   yield `{"status":"success","data":{"resultType":"${result.type}","result":`;
   if (result.type === 'scalar') yield samplePair(result.time, floatText(result.value));
@@ -13,5 +13,6 @@ export async function* renderResult(
   else yield* renderSeries(result.series, result.type === 'vector' ? vectorForm : matrixForm);
   yield '}';
   if (warnings.length > 0) yield `,"warnings":${JSON.stringify(warnings)}`;
+  if (infos.length > 0) yield `,"infos":${JSON.stringify(infos)}`;
   yield '}';
 }

@@ -13,7 +13,15 @@ import {
   type KnownTables,
 } from '../load/known-series.js';
 import { partSeries } from '../load/streams.js';
-import { metricTables, partsOf, sourcesFor, suffixes, wantsTargetInfo, type Part } from '../load/sources.js';
+import {
+  metricTables,
+  partsOf,
+  selects,
+  sourcesFor,
+  suffixes,
+  wantsTargetInfo,
+  type Part,
+} from '../load/sources.js';
 import { targetInfoSeries, targetRows, type Rows } from '../load/target.js';
 import { Yielder } from '../../series/yielder.js';
 import type { VectorSelector } from '../syntax/ast.js';
@@ -43,6 +51,7 @@ export async function eachSeries(
         if (yielder.due) await yielder.pause();
         if (!isMeant(source, stream.stream)) continue;
         for (const part of source.parts) {
+          if (!selects(source, part, stream.stream.name, compiled)) continue;
           for (const labels of stream.series(part)) if (matchesAll(labels, matchers)) each(labels);
         }
       }
@@ -53,6 +62,7 @@ export async function eachSeries(
       for (const stream of streams) {
         if (yielder.due) await yielder.pause();
         for (const part of source.parts) {
+          if (!selects(source, part, stream.name, compiled)) continue;
           for (const labels of partSeries(part, stream)) if (matchesAll(labels, matchers)) each(labels);
         }
       }

@@ -1,41 +1,51 @@
 import { QueryError } from '../../../lake/query-error.js';
-import {
-  aggregate,
-  countValues,
-  groupSeries,
-  reductions,
-  warnQuantiles,
-  type Reduce,
-} from '../../series/aggregate.js';
+import { aggregate, countValues, groupSeries, reductions, type Reduce } from '../../series/aggregate.js';
 import { choose } from '../../series/rank.js';
 import type { StepSeries, Value } from '../../series/series.js';
 import { quantile } from '../../series/statistics.js';
+import { Remarks } from '../functions/remarks.js';
 import type { Aggregation } from '../syntax/ast.js';
 import type { EvalContext } from './context.js';
+import { aggregateMixed, rankable } from './native-aggregation.js';
 
 /** An aggregation over the series of its operand; `param` is the value of its parameter. */
 export async function aggregation(
   ctx: EvalContext,
-  { op, grouping }: Aggregation,
+  expr: Aggregation,
   series: readonly StepSeries[],
   param: Value | undefined,
 ): Promise<StepSeries[]> {
-  const groups = groupSeries(series, grouping);
+  const { op, grouping } = expr;
   const numbers = param?.type === 'scalar' ? param.values : new Float64Array();
   switch (op) {
     case 'topk':
-    case 'bottomk':
+    case 'bottomk': {
+      const ranked = rankable(ctx, expr, series);
+      return choose(ctx, op, numbers, ranked, groupSeries(ranked, grouping));
+    }
     case 'limitk':
-      return choose(ctx, op, numbers, series, groups);
+      return choose(ctx, op, numbers, series, groupSeries(series, grouping));
     case 'count_values':
-      return countValues(ctx, param?.type === 'string' ? param.text : '', groups);
+      return countValues(ctx, param?.type === 'string' ? param.text : '', groupSeries(series, grouping));
     case 'quantile':
-      warnQuantiles(ctx, numbers);
-      return aggregate(ctx, groups, (values, step) => quantile(numbers[step] ?? NaN, values));
+      new Remarks(ctx.notes, expr.param?.from ?? expr.from).quantiles(numbers);
+      return reduced(ctx, expr, series, (values, step) => quantile(numbers[step] ?? NaN, values));
     default: {
       const reduce: Reduce | undefined = reductions.get(op);
       if (!reduce) throw new QueryError('unsupported', `the aggregation ${op} is not supported`);
-      return aggregate(ctx, groups, reduce);
+      return reduced(ctx, expr, series, reduce);
     }
   }
+}
+
+function reduced(
+  ctx: EvalContext,
+  expr: Aggregation,
+  series: readonly StepSeries[],
+  reduce: Reduce,
+): Promise<StepSeries[]> {
+  const groups = groupSeries(series, expr.grouping);
+  return series.some(({ histograms }) => histograms)
+    ? aggregateMixed(ctx, expr, groups, reduce)
+    : aggregate(ctx, groups, reduce);
 }

@@ -29,6 +29,10 @@ class CallArguments implements Arguments {
     return this.exprs.length;
   }
 
+  position(i: number): number {
+    return this.exprs[i]?.from ?? 0;
+  }
+
   async vector(i: number): Promise<readonly StepSeries[]> {
     return (await this.#value(i, 'vector')).series;
   }

@@ -1,5 +1,6 @@
 import { QueryError } from '../../../lake/query-error.js';
 import { checkSeries } from '../../series/context.js';
+import type { Histogram } from '../../series/histograms/histogram.js';
 import { Labels } from '../../series/labels.js';
 import { atSteps, type ResultSeries } from '../../series/render.js';
 import { anyPresent, type StepSeries } from '../../series/series.js';
@@ -12,34 +13,34 @@ import { gridOf, type QueryTimes } from '../plan/times.js';
 import { unwrap, type Expr, type MatrixSelector, type Subquery } from '../syntax/ast.js';
 import type { EvalContext } from './context.js';
 import { evaluate } from './evaluate.js';
+import { QueryNotes } from './notes.js';
 import { rangeVector } from './range-vector.js';
 
 export type QueryResult =
-  | {
-      readonly type: 'matrix' | 'vector';
-      readonly series: readonly ResultSeries[];
-      readonly warnings: readonly string[];
-    }
-  | {
-      readonly type: 'scalar';
-      readonly time: number;
-      readonly value: number;
-      readonly warnings: readonly string[];
-    }
-  | {
-      readonly type: 'string';
-      readonly time: number;
-      readonly text: string;
-      readonly warnings: readonly string[];
-    };
+  | (Told & { readonly type: 'matrix' | 'vector'; readonly series: readonly ResultSeries[] })
+  | (Told & { readonly type: 'scalar'; readonly time: number; readonly value: number })
+  | (Told & { readonly type: 'string'; readonly time: number; readonly text: string });
 
-/** Loads what the expression selects and evaluates it at all times at once. An instant query has step 0. */
-export async function execute(ctx: QueryContext, expr: Expr, times: QueryTimes): Promise<QueryResult> {
+interface Told {
+  readonly warnings: readonly string[];
+  readonly infos: readonly string[];
+}
+
+/**
+ * Loads what the expression selects and evaluates it at all times at once. An instant query has step 0; `source` is the
+ * query's text, for positions in what is told of it.
+ */
+export async function execute(
+  ctx: QueryContext,
+  expr: Expr,
+  times: QueryTimes,
+  source = '',
+): Promise<QueryResult> {
   const yielder = new Yielder(ctx.signal);
   const loaded = await load(ctx, yielder, plan(expr, times));
-  const warnings = new Set<string>();
+  const notes = new QueryNotes(source);
   const maxValues = ctx.limits.maxSamples;
-  const evalCtx: EvalContext = { grid: gridOf(times), times, loaded, yielder, maxValues, warnings };
+  const evalCtx: EvalContext = { grid: gridOf(times), times, loaded, yielder, maxValues, notes };
   const instant = times.step === 0;
   if (typeOf(expr) === 'matrix') {
     if (!instant)
@@ -48,7 +49,7 @@ export async function execute(ctx: QueryContext, expr: Expr, times: QueryTimes):
         'invalid expression type "range vector" for range query, must be scalar or instant vector',
       );
     const series = await rawSamples(evalCtx, unwrap(expr) as MatrixSelector | Subquery);
-    return { type: 'matrix', series, warnings: [...warnings] };
+    return { type: 'matrix', series, ...told(notes) };
   }
   const value = await evaluate(evalCtx, expr);
   if (value.type === 'string') {
@@ -57,16 +58,20 @@ export async function execute(ctx: QueryContext, expr: Expr, times: QueryTimes):
         'bad_data',
         'invalid expression type "string" for range query, must be scalar or instant vector',
       );
-    return { type: 'string', time: times.start, text: value.text, warnings: [...warnings] };
+    return { type: 'string', time: times.start, text: value.text, ...told(notes) };
   }
   if (value.type === 'scalar' && instant) {
-    return { type: 'scalar', time: times.start, value: value.values[0] ?? NaN, warnings: [...warnings] };
+    return { type: 'scalar', time: times.start, value: value.values[0] ?? NaN, ...told(notes) };
   }
   const series = value.type === 'scalar' ? [scalarSeries(value.values)] : value.series.filter(anyPresent);
   checkSeries(series.length, ctx.limits.maxSeries);
   const results = series.map((one) => atSteps(one, evalCtx.grid));
   if (!instant) results.sort((a, b) => a.labels.compare(b.labels));
-  return { type: instant ? 'vector' : 'matrix', series: results, warnings: [...warnings] };
+  return { type: instant ? 'vector' : 'matrix', series: results, ...told(notes) };
+}
+
+function told({ warnings, infos }: QueryNotes): Told {
+  return { warnings, infos };
 }
 
 function scalarSeries(values: Float64Array): StepSeries {
@@ -77,13 +82,21 @@ function scalarSeries(values: Float64Array): StepSeries {
 async function rawSamples(ctx: EvalContext, expr: MatrixSelector | Subquery): Promise<ResultSeries[]> {
   const { series, grid, rangeMs } = await rangeVector(ctx, expr, evaluate);
   return series
-    .map(({ labels, times, values }) => {
+    .map(({ labels, times, values, histograms }) => {
       const inside = [...times.keys()].filter(
         (i) => (times[i] ?? 0) > grid.start - rangeMs && (times[i] ?? 0) <= grid.start,
       );
-      const points = { times: inside.map((i) => times[i] ?? 0), values: inside.map((i) => values[i] ?? NaN) };
+      const floats = inside.filter((i) => !histograms?.[i]);
+      const points = {
+        times: floats.map((i) => times[i] ?? 0),
+        values: floats.map((i) => values[i] ?? NaN),
+        histograms: inside.flatMap((i): [number, Histogram][] => {
+          const histogram = histograms?.[i];
+          return histogram ? [[times[i] ?? 0, histogram]] : [];
+        }),
+      };
       return { labels, points };
     })
-    .filter(({ points }) => points.times.length > 0)
+    .filter(({ points }) => points.times.length + points.histograms.length > 0)
     .map(({ labels, points }): ResultSeries => ({ labels, points: () => points }));
 }

@@ -1,10 +1,22 @@
 import { binary } from '../../series/binary.js';
-import { mapValues, vector, type Value } from '../../series/series.js';
+import {
+  anyPresent,
+  floatsOnly,
+  mapHistograms,
+  mapValues,
+  mergeEqual,
+  vector,
+  type Value,
+} from '../../series/series.js';
+import { arithmetic } from '../../series/operators.js';
+import type { Histogram } from '../../series/histograms/histogram.js';
+import { scaled } from '../../series/histograms/arithmetic.js';
 import { computesOnce } from '../plan/invariant.js';
 import type { Aggregation, Expr } from '../syntax/ast.js';
 import { aggregation } from './aggregation.js';
 import { call } from './call.js';
 import { withGrid, type EvalContext } from './context.js';
+import { nativePair } from './native-pair.js';
 import { select } from './select.js';
 
 /** Evaluates an expression (no bare range vector) over all steps of the grid. Throws QueryError. */
@@ -35,7 +47,8 @@ async function node(ctx: EvalContext, expr: Expr): Promise<Value> {
       return aggregated(ctx, expr);
     case 'binary': {
       const left = await evaluate(ctx, expr.left);
-      return binary(ctx, expr, left, await evaluate(ctx, expr.right));
+      const right = await evaluate(ctx, expr.right);
+      return binary(ctx, expr, left, right, arithmetic, nativePair(ctx.notes, expr));
     }
     case 'matrix':
     case 'subquery':
@@ -53,7 +66,10 @@ async function aggregated(ctx: EvalContext, expr: Aggregation): Promise<Value> {
 async function unary(ctx: EvalContext, op: '+' | '-', value: Value): Promise<Value> {
   if (op === '+' || value.type === 'string') return value;
   if (value.type === 'scalar') return { type: 'scalar', values: value.values.map((v) => -v) };
-  return vector(await mapValues(ctx.yielder, value.series, (v) => -v));
+  const numbers = await mapValues(ctx.yielder, value.series.map(floatsOnly), (v) => -v);
+  if (!value.series.some(({ histograms }) => histograms)) return vector(numbers);
+  const native = value.series.map((one) => mapHistograms(one, (histogram) => scaled(histogram, -1)));
+  return vector(mergeEqual([...numbers, ...native].filter(anyPresent)));
 }
 
 /** One step's result for all steps. */
@@ -63,10 +79,11 @@ function repeated(value: Value, steps: number): Value {
     return { type: 'scalar', values: new Float64Array(steps).fill(value.values[0] ?? NaN) };
   }
   return vector(
-    value.series.map(({ labels, values, present }) => ({
+    value.series.map(({ labels, values, present, histograms }) => ({
       labels,
       values: new Float64Array(steps).fill(values[0] ?? NaN),
       present: new Uint8Array(steps).fill(present[0] ?? 0),
+      ...(histograms && { histograms: new Array<Histogram | undefined>(steps).fill(histograms[0]) }),
     })),
   );
 }

@@ -30,10 +30,12 @@ export async function rangeVector(
 
 function asSamples(series: StepSeries, grid: Grid): SampleSeries {
   const steps = [...series.present.keys()].filter((k) => series.present[k]);
+  const { histograms } = series;
   return {
     labels: series.labels,
     times: Float64Array.from(steps, (k) => timeAt(grid, k)),
     values: Float64Array.from(steps, (k) => series.values[k] ?? NaN),
+    ...(histograms && { histograms: steps.map((k) => histograms[k]) }),
     staleTimes: null,
   };
 }

@@ -4,7 +4,7 @@ import { shifted } from '../plan/times.js';
 import { checkSize } from '../../series/context.js';
 import { timeAt, type Grid } from '../../series/grid.js';
 import type { EvalContext } from './context.js';
-import { emptySeries, type StepSeries } from '../../series/series.js';
+import { anyPresent, MixedSeries, type StepSeries } from '../../series/series.js';
 
 /** An instant vector: at each step the last sample within the lookback, unless the series ended since. */
 export async function select(
@@ -30,11 +30,10 @@ function lastSamples(
   lookback: number,
   give: 'value' | 'time',
 ): StepSeries | undefined {
-  const { times, values, staleTimes } = series;
-  const result = emptySeries(series.labels, grid.count);
+  const { times, values, histograms, staleTimes } = series;
+  const result = new MixedSeries(series.labels, grid.count);
   let next = 0;
   let nextStale = 0;
-  let any = false;
   for (let k = 0; k < grid.count; k++) {
     const at = timeAt(grid, k);
     while (next < times.length && (times[next] ?? 0) <= at) next++;
@@ -45,9 +44,8 @@ function lastSamples(
       while (nextStale < staleTimes.length && (staleTimes[nextStale] ?? 0) <= at) nextStale++;
       if (nextStale > 0 && (staleTimes[nextStale - 1] ?? 0) >= time) continue;
     }
-    result.values[k] = give === 'value' ? (values[next - 1] ?? NaN) : time / 1000;
-    result.present[k] = 1;
-    any = true;
+    result.set(k, give === 'value' ? (histograms?.[next - 1] ?? values[next - 1] ?? NaN) : time / 1000);
   }
-  return any ? result : undefined;
+  const { series: steps } = result;
+  return anyPresent(steps) ? steps : undefined;
 }

@@ -1,6 +1,13 @@
 import { timeAt } from '../../series/grid.js';
 import { Labels } from '../../series/labels.js';
-import { emptySeries, mapValues, vector, type StepSeries, type Value } from '../../series/series.js';
+import {
+  emptySeries,
+  mapSteps,
+  mapValues,
+  vector,
+  type StepSeries,
+  type Value,
+} from '../../series/series.js';
 import { define, type Entry, type FunctionContext } from './function.js';
 
 const dayMs = 86_400_000;
@@ -70,7 +77,7 @@ export const dateFunctions: readonly Entry[] = [
       return vector(
         times
           ? await mapValues(ctx.yielder, times, (value) => value)
-          : await mapValues(ctx.yielder, await args.vector(0), (_value, k) => timeAt(ctx.grid, k) / 1000),
+          : await mapSteps(ctx.yielder, await args.vector(0), (k) => timeAt(ctx.grid, k) / 1000),
       );
     },
     { timeDependent: true },

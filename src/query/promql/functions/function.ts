@@ -1,4 +1,4 @@
-import type { SeriesContext } from '../../series/context.js';
+import type { Notes, SeriesContext } from '../../series/context.js';
 import type { Matcher } from '../../series/matchers.js';
 import type { StepSeries, Value } from '../../series/series.js';
 import type { RangeVector } from '../../series/windows.js';
@@ -13,11 +13,34 @@ export interface EvaluationTimes {
 
 export interface FunctionContext extends SeriesContext {
   readonly times: EvaluationTimes;
+  readonly notes: FunctionNotes;
+}
+
+export interface FunctionNotes extends Notes {
+  /** Cumulative counts of a classic histogram fell from one bucket to the next, and were mended. */
+  repaired(repair: Repair): void;
+}
+
+/** Repairs of one argument: at one step, or at several put together. */
+export interface Repair {
+  /** Character offset of the argument. */
+  readonly at: number;
+  /** Upper bounds of the buckets between which counts fell. */
+  readonly lowest: number;
+  readonly highest: number;
+  /** The largest fall. */
+  readonly most: number;
+  /** Unix milliseconds. */
+  readonly from: number;
+  readonly to: number;
+  readonly count: number;
 }
 
 /** The arguments of one call, evaluated when asked for; `i` counts from 0. */
 export interface Arguments {
   readonly count: number;
+  /** The argument's character offset in the query. */
+  position(i: number): number;
   vector(i: number): Promise<readonly StepSeries[]>;
   /** One value a step. */
   scalar(i: number): Promise<Float64Array>;

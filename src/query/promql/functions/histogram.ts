@@ -1,14 +1,21 @@
-import { warnQuantiles } from '../../series/aggregate.js';
-import { metricName, type Labels } from '../../series/labels.js';
-import { anyPresent, emptySeries, mergeEqual, vector, type StepSeries } from '../../series/series.js';
-import { plainDecimal } from '../../text/numbers.js';
+import type { Histogram } from '../../series/histograms/histogram.js';
+import { fractionOf, quantileOf, varianceOf, type Judged } from '../../series/histograms/statistics.js';
+import { timeAt } from '../../series/grid.js';
+import type { Labels } from '../../series/labels.js';
+import {
+  anyPresent,
+  emptySeries,
+  floatsOnly,
+  histogramAt,
+  mapHistograms,
+  mergeEqual,
+  vector,
+  type StepSeries,
+} from '../../series/series.js';
+import { shortG } from '../../text/numbers.js';
+import { bucketFraction, bucketQuantile, leBound, type Buckets, type Fall } from './classic-buckets.js';
 import { define, type Entry, type FunctionContext } from './function.js';
-
-/** Cumulative counts by upper bound, rising, of one histogram at one step. */
-interface Buckets {
-  readonly bounds: number[];
-  readonly counts: number[];
-}
+import { Remarks } from './remarks.js';
 
 interface Group {
   readonly labels: Labels;
@@ -16,47 +23,48 @@ interface Group {
 }
 
 const le: ReadonlySet<string> = new Set(['le']);
-/** Relative difference up to which a falling count is taken for floating-point noise. */
-const tolerance = 1e-12;
 
-/** Puts the `le` series of each classic histogram together and reduces them to one value a step. */
-async function overBuckets(
+/** How a function reduces a histogram of either form to one value a step. */
+interface Reduction {
+  readonly classic: (buckets: Buckets, step: number) => number;
+  readonly native: (histogram: Histogram, step: number) => Judged;
+}
+
+/** Classic histograms (series with an `le` label, put together) and native ones, each reduced to one value a step. */
+async function overHistograms(
   ctx: FunctionContext,
   series: readonly StepSeries[],
-  reduce: (buckets: Buckets, step: number) => number,
+  remarks: Remarks,
+  reduce: Reduction,
 ): Promise<StepSeries[]> {
-  const groups = new Map<string, Group>();
-  for (const one of series) {
-    const bound = upperBound(one.labels.get('le'));
-    if (bound === undefined) {
-      ctx.warnings.add(`a series of ${JSON.stringify(one.labels.get(metricName))} has no usable le label`);
-      continue;
-    }
-    const labels = one.labels.without(le);
-    const group = groups.get(labels.key) ?? { labels, buckets: [] };
-    group.buckets.push({ bound, series: one });
-    groups.set(labels.key, group);
-  }
+  const groups = classicGroups(series, remarks);
+  const native = series.filter(({ histograms }) => histograms);
+  const conflicts = new Map<string, StepSeries>();
+  for (const one of native) if (groups.has(one.labels.key)) conflicts.set(one.labels.key, one);
   const out: StepSeries[] = [];
-  for (const { labels, buckets } of groups.values()) {
+  for (const one of native) {
+    if (ctx.yielder.due) await ctx.yielder.pause();
+    const group = groups.get(one.labels.key);
+    const result = mapHistograms(one, (histogram, k) => {
+      if (group?.buckets.some((bucket) => bucket.series.present[k])) {
+        remarks.classicAndNative();
+        return undefined;
+      }
+      const { value, remark } = reduce.native(histogram, k);
+      if (remark) remarks.nan(remark, one.labels);
+      return value;
+    });
+    if (anyPresent(result)) out.push(result);
+  }
+  for (const [key, { labels, buckets }] of groups) {
+    const other = conflicts.get(key);
     buckets.sort((a, b) => a.bound - b.bound);
     const result = emptySeries(labels.withoutName(), ctx.grid.count);
     for (let k = 0; k < ctx.grid.count; k++) {
       if (ctx.yielder.due) await ctx.yielder.pause();
-      const bounds: number[] = [];
-      const counts: number[] = [];
-      for (const { bound, series: one } of buckets) {
-        if (!one.present[k]) continue;
-        const value = one.values[k] ?? NaN;
-        // Bounds written in two ways (0.5 and 0.50) are one bucket.
-        if (bounds.at(-1) === bound) counts[counts.length - 1] = (counts.at(-1) ?? 0) + value;
-        else {
-          bounds.push(bound);
-          counts.push(value);
-        }
-      }
-      if (bounds.length === 0) continue;
-      result.values[k] = reduce({ bounds, counts }, k);
+      const found = bucketsAt(buckets, k);
+      if (found.bounds.length === 0 || (other && histogramAt(other, k))) continue;
+      result.values[k] = reduce.classic(found, k);
       result.present[k] = 1;
     }
     if (anyPresent(result)) out.push(result);
@@ -64,106 +72,92 @@ async function overBuckets(
   return mergeEqual(out);
 }
 
-function upperBound(text: string): number | undefined {
-  if (/^\+?inf$/i.test(text)) return Infinity;
-  if (/^-inf$/i.test(text)) return -Infinity;
-  const value = text.trim() === '' ? NaN : Number(text);
-  return Number.isNaN(value) ? undefined : value;
-}
-
-/** Whether counts do not fall; makes them so. */
-function ensureMonotonic(counts: number[]): void {
-  let before = counts[0] ?? 0;
-  for (let i = 1; i < counts.length; i++) {
-    const count = counts[i] ?? 0;
-    if (
-      count < before ||
-      Math.abs(count - before) < tolerance * Math.min(Math.abs(count) + Math.abs(before), Number.MAX_VALUE)
-    ) {
-      counts[i] = before;
-    } else before = count;
+function classicGroups(series: readonly StepSeries[], remarks: Remarks): Map<string, Group> {
+  const groups = new Map<string, Group>();
+  for (const each of series) {
+    const one = floatsOnly(each);
+    if (one !== each && !anyPresent(one)) continue;
+    const bound = leBound(one.labels.get('le'));
+    if (bound === undefined) {
+      remarks.badBucket(one.labels);
+      continue;
+    }
+    const labels = one.labels.without(le);
+    const group = groups.get(labels.key) ?? { labels, buckets: [] };
+    group.buckets.push({ bound, series: one });
+    groups.set(labels.key, group);
   }
+  return groups;
 }
 
-/** histogram_quantile of classic buckets: linear within a bucket; the lowest starts at 0 when its bound is positive. */
-function bucketQuantile(q: number, { bounds, counts }: Buckets): number {
-  if (Number.isNaN(q)) return NaN;
-  if (q < 0) return -Infinity;
-  if (q > 1) return Infinity;
-  const last = bounds.length - 1;
-  if (bounds[last] !== Infinity || last < 1) return NaN;
-  ensureMonotonic(counts);
-  const observations = counts[last] ?? 0;
-  if (observations === 0 || Number.isNaN(observations)) return NaN;
-  const rank = q * observations;
-  let at = counts.findIndex((count) => count >= rank);
-  if (at < 0 || at > last) at = last;
-  if (at === last) return bounds[last - 1] ?? NaN;
-  const upper = bounds[at] ?? NaN;
-  if (at === 0 && upper <= 0) return upper;
-  const lower = at === 0 ? 0 : (bounds[at - 1] ?? NaN);
-  const below = at === 0 ? 0 : (counts[at - 1] ?? NaN);
-  return lower + (upper - lower) * ((rank - below) / ((counts[at] ?? NaN) - below));
-}
-
-/** histogram_fraction of classic buckets: the share of observations between two values. */
-function bucketFraction(lower: number, upper: number, { bounds, counts }: Buckets): number {
-  const last = bounds.length - 1;
-  if (bounds[last] !== Infinity) return NaN;
-  const total = counts[last] ?? NaN;
-  if (total === 0 || Number.isNaN(total) || Number.isNaN(lower) || Number.isNaN(upper)) return NaN;
-  if (lower >= upper) return 0;
-  const rank = (value: number) => Math.min(total, rankOf(value, bounds, counts));
-  return (rank(upper) - rank(lower)) / total;
-}
-
-/** Observations below the value, linear within its bucket. */
-function rankOf(value: number, bounds: readonly number[], counts: readonly number[]): number {
-  for (let i = 0; i < bounds.length; i++) {
-    const low = i > 0 ? (bounds[i - 1] ?? NaN) : (bounds[0] ?? 0) <= 0 ? -Infinity : 0;
-    const below = i > 0 ? (counts[i - 1] ?? 0) : 0;
-    const high = bounds[i] ?? NaN;
-    const count = counts[i] ?? 0;
-    if (low >= value) return below;
-    if (high <= value) continue;
-    if (low === -Infinity) return count;
-    if (high === Infinity) return below;
-    return below + ((count - below) * (value - low)) / (high - low);
+function bucketsAt(all: Group['buckets'], step: number): Buckets {
+  const bounds: number[] = [];
+  const counts: number[] = [];
+  for (const { bound, series } of all) {
+    if (!series.present[step]) continue;
+    const value = series.values[step] ?? NaN;
+    // Bounds written in two ways (0.5 and 0.50) are one bucket.
+    if (bounds.at(-1) === bound) counts[counts.length - 1] = (counts.at(-1) ?? 0) + value;
+    else {
+      bounds.push(bound);
+      counts.push(value);
+    }
   }
-  return counts.at(-1) ?? 0;
+  return { bounds, counts };
 }
 
-/** Native histograms are never loaded as such, so nothing is left of any vector. */
-function nothing(name: string): Entry {
-  return define(name, ['vector'], async (_ctx, args) => {
-    await args.vector(0);
-    return vector([]);
+/** Quantiles of either form; `at` is the position of the argument with the histograms. */
+function quantiles(
+  ctx: FunctionContext,
+  series: readonly StepSeries[],
+  values: Float64Array,
+  at: number,
+): Promise<StepSeries[]> {
+  const fell = (step: number) => (fall: Fall) => {
+    const time = timeAt(ctx.grid, step);
+    ctx.notes.repaired({ ...fall, at, from: time, to: time, count: 1 });
+  };
+  return overHistograms(ctx, series, new Remarks(ctx.notes, at), {
+    classic: (buckets, k) => bucketQuantile(values[k] ?? NaN, buckets, fell(k)),
+    native: (histogram, k) => quantileOf(histogram, values[k] ?? NaN),
   });
 }
 
-/** Functions of histograms: of the classic buckets of one, in series with an `le` label. */
+/** A number as OpenMetrics has it in labels: with a point, so that 1 is `1.0`. */
+function openMetricsNumber(value: number): string {
+  const text = shortG(value);
+  return Number.isFinite(value) && !/[.e]/.test(text) ? `${text}.0` : text;
+}
+
+/** A figure of each native histogram; numbers are left out. */
+function figure(name: string, of: (histogram: Histogram) => number): Entry {
+  return define(name, ['vector'], async (_ctx, args) => {
+    const series = await args.vector(0);
+    return vector(mergeEqual(series.map((one) => mapHistograms(one, of)).filter(anyPresent)));
+  });
+}
+
+/** Functions of histograms: of native ones, and of the classic buckets of one, in series with an `le` label. */
 export const histogramFunctions: readonly Entry[] = [
-  nothing('histogram_avg'),
-  nothing('histogram_count'),
-  nothing('histogram_stddev'),
-  nothing('histogram_stdvar'),
-  nothing('histogram_sum'),
+  figure('histogram_avg', ({ sum, count }) => sum / count),
+  figure('histogram_count', ({ count }) => count),
+  figure('histogram_stddev', (histogram) => Math.sqrt(varianceOf(histogram))),
+  figure('histogram_stdvar', varianceOf),
+  figure('histogram_sum', ({ sum }) => sum),
   define('histogram_fraction', ['scalar', 'scalar', 'vector'], async (ctx, args) => {
     const [lower, upper] = [await args.scalar(0), await args.scalar(1)];
+    const bounds = (k: number) => [lower[k] ?? NaN, upper[k] ?? NaN] as const;
     return vector(
-      await overBuckets(ctx, await args.vector(2), (buckets, k) =>
-        bucketFraction(lower[k] ?? NaN, upper[k] ?? NaN, buckets),
-      ),
+      await overHistograms(ctx, await args.vector(2), new Remarks(ctx.notes, args.position(2)), {
+        classic: (buckets, k) => bucketFraction(...bounds(k), buckets),
+        native: (histogram, k) => fractionOf(histogram, ...bounds(k)),
+      }),
     );
   }),
   define('histogram_quantile', ['scalar', 'vector'], async (ctx, args) => {
-    const quantiles = await args.scalar(0);
-    warnQuantiles(ctx, quantiles);
-    return vector(
-      await overBuckets(ctx, await args.vector(1), (buckets, k) =>
-        bucketQuantile(quantiles[k] ?? NaN, buckets),
-      ),
-    );
+    const values = await args.scalar(0);
+    new Remarks(ctx.notes, args.position(0)).quantiles(values);
+    return vector(await quantiles(ctx, await args.vector(1), values, args.position(1)));
   }),
   define(
     'histogram_quantiles',
@@ -172,13 +166,11 @@ export const histogramFunctions: readonly Entry[] = [
       const [series, label] = [await args.vector(0), await args.text(1)];
       const out: StepSeries[] = [];
       for (let i = 2; i < args.count; i++) {
-        const quantiles = await args.scalar(i);
-        warnQuantiles(ctx, quantiles);
-        const values = await overBuckets(ctx, series, (buckets, k) =>
-          bucketQuantile(quantiles[k] ?? NaN, buckets),
-        );
-        const name = plainDecimal(quantiles[0] ?? NaN);
-        out.push(...values.map((one) => ({ ...one, labels: one.labels.with(label, name) })));
+        const values = await args.scalar(i);
+        new Remarks(ctx.notes, args.position(i)).quantiles(values);
+        const found = await quantiles(ctx, series, values, args.position(0));
+        const name = openMetricsNumber(values[0] ?? NaN);
+        out.push(...found.map((one) => ({ ...one, labels: one.labels.with(label, name) })));
       }
       return vector(mergeEqual(out));
     },

@@ -1,12 +1,24 @@
 import { absent } from '../../series/absent.js';
-import { warnQuantiles } from '../../series/aggregate.js';
 import { evaluationError } from '../../series/context.js';
 import { extremum } from '../../series/extremum.js';
+import { metricName } from '../../series/labels.js';
 import { extrapolated, instant, none, transitions } from '../../series/rate.js';
+import type { SampleSeries } from '../../series/samples.js';
 import { vector } from '../../series/series.js';
 import { mean, quantile, regression, Sum, variance } from '../../series/statistics.js';
 import { overWindows, type RangeKernel } from '../../series/windows.js';
 import { define, type Entry, type PromFunction } from './function.js';
+import {
+  eitherKind,
+  extrapolatedHistograms,
+  ignoringHistograms,
+  instantHistograms,
+  nativeTransitions,
+  sampleAt,
+  sumOrMean,
+  type NativeKernel,
+} from './native-range.js';
+import { Remarks } from './remarks.js';
 
 /** The value of a scalar argument at a step. */
 type Scalars = (argument: number, step: number) => number;
@@ -18,6 +30,10 @@ interface RangeOptions {
   /** The result is a sample of the metric itself, so it keeps its name. */
   readonly keepsName?: boolean;
   readonly timeDependent?: boolean;
+  /** What it does with native histograms; without this it looks at numbers alone. */
+  readonly native?: NativeKernel | 'as numbers';
+  /** It is meant for counters. */
+  readonly ofCounters?: boolean;
 }
 
 /** A function from a range vector to an instant vector. */
@@ -30,21 +46,74 @@ function ranged(name: string, kernel: (scalars: Scalars) => RangeKernel, options
       const range = await args.range(at);
       const scalars = new Map<number, Float64Array>();
       for (let i = 0; i < args.count; i++) if (i !== at) scalars.set(i, await args.scalar(i));
-      if (name === 'quantile_over_time') warnQuantiles(ctx, scalars.get(0) ?? new Float64Array());
+      if (name === 'quantile_over_time') {
+        new Remarks(ctx.notes, args.position(0)).quantiles(scalars.get(0) ?? new Float64Array());
+      }
       const of = kernel((argument, step) => scalars.get(argument)?.[step] ?? NaN);
-      return vector(await overWindows(ctx, range, of, keepsName ? 'keep' : 'drop'));
+      const remarks = new Remarks(ctx.notes, args.position(at));
+      const { native = ignoringHistograms(of) } = options;
+      const both: RangeKernel = (series) =>
+        series.histograms && native !== 'as numbers'
+          ? native({ ...series, histograms: series.histograms }, remarks)
+          : of(series);
+      const watched = options.ofCounters ? toldOfGauges(both, remarks) : both;
+      return vector(await overWindows(ctx, range, watched, keepsName ? 'keep' : 'drop'));
     },
     { timeDependent },
   );
+}
+
+const counterName = /_(total|sum|count|bucket)$/;
+
+/** Tells of metrics that give a number and, by their names, may be no counters. */
+function toldOfGauges(kernel: RangeKernel, remarks: Remarks): RangeKernel {
+  return (series) => {
+    const of = kernel(series);
+    const name = series.labels.get(metricName);
+    if (name === '' || counterName.test(name)) return of;
+    return (low, high, view) => {
+      const value = of(low, high, view);
+      if (!view.absent && typeof value === 'number') remarks.maybeNoCounter(series.labels);
+      return value;
+    };
+  };
 }
 
 function plain(name: string, kernel: RangeKernel, options?: RangeOptions): Entry {
   return ranged(name, () => kernel, options);
 }
 
-const variances: RangeKernel =
+function rates(name: string, counter: boolean, perSecond: boolean): Entry {
+  const kernel = extrapolated(counter, perSecond);
+  const native = eitherKind(kernel, extrapolatedHistograms(counter, perSecond));
+  return plain(name, kernel, { native, ofCounters: counter });
+}
+
+function instants(name: string, counter: boolean): Entry {
+  const kernel = instant(counter);
+  return plain(name, kernel, { native: instantHistograms(kernel, counter) });
+}
+
+function counted(name: 'changes' | 'resets', happens: (before: number, value: number) => boolean): Entry {
+  return plain(name, transitions(happens), { native: nativeTransitions(happens, name) });
+}
+
+const sums: RangeKernel =
+  ({ values }) =>
+  (low, high) => {
+    const sum = new Sum();
+    for (let i = low; i < high; i++) sum.add(values[i] ?? NaN);
+    return sum.value;
+  };
+
+const means: RangeKernel =
   ({ values }) =>
   (low, high) =>
+    mean(high - low, (i) => values[low + i] ?? NaN);
+
+const variances =
+  ({ values }: SampleSeries) =>
+  (low: number, high: number) =>
     variance(high - low, (i) => values[low + i] ?? NaN);
 
 /** Functions from range vectors to instant vectors. */
@@ -53,19 +122,13 @@ export const rangeFunctions: readonly Entry[] = [
     const present = await overWindows(ctx, await args.range(0), () => () => 1, 'keep');
     return vector(absent(ctx, args.matchers(0), present));
   }),
-  plain('rate', extrapolated(true, true)),
-  plain('increase', extrapolated(true, false)),
-  plain('delta', extrapolated(false, false)),
-  plain('irate', instant(true)),
-  plain('idelta', instant(false)),
-  plain(
-    'resets',
-    transitions((before, value) => value < before),
-  ),
-  plain(
-    'changes',
-    transitions((before, value) => value !== before && !(Number.isNaN(value) && Number.isNaN(before))),
-  ),
+  rates('rate', true, true),
+  rates('increase', true, false),
+  rates('delta', false, false),
+  instants('irate', true),
+  instants('idelta', false),
+  counted('resets', (before, value) => value < before),
+  counted('changes', (before, value) => value !== before && !(Number.isNaN(value) && Number.isNaN(before))),
   plain('deriv', ({ times, values }) => (low, high, view) => {
     if (high - low < 2) return none(view);
     return regression(times, values, low, high, times[low] ?? 0).slope;
@@ -81,19 +144,10 @@ export const rangeFunctions: readonly Entry[] = [
       },
     { args: ['matrix', 'scalar'], timeDependent: true },
   ),
-  plain('count_over_time', () => (low, high) => high - low),
-  plain('present_over_time', () => () => 1),
-  plain('sum_over_time', ({ values }) => (low, high) => {
-    const sum = new Sum();
-    for (let i = low; i < high; i++) sum.add(values[i] ?? NaN);
-    return sum.value;
-  }),
-  plain(
-    'avg_over_time',
-    ({ values }) =>
-      (low, high) =>
-        mean(high - low, (i) => values[low + i] ?? NaN),
-  ),
+  plain('count_over_time', () => (low, high) => high - low, { native: 'as numbers' }),
+  plain('present_over_time', () => () => 1, { native: 'as numbers' }),
+  plain('sum_over_time', sums, { native: eitherKind(sums, sumOrMean('sum')) }),
+  plain('avg_over_time', means, { native: eitherKind(means, sumOrMean('mean')) }),
   plain('min_over_time', extremum('min', 'value')),
   plain('max_over_time', extremum('max', 'value')),
   plain('ts_of_min_over_time', extremum('min', 'time')),
@@ -103,31 +157,33 @@ export const rangeFunctions: readonly Entry[] = [
     ({ values }) =>
       (low) =>
         values[low] ?? NaN,
-    { keepsName: true },
+    { keepsName: true, native: sampleAt((low) => low) },
   ),
   plain(
     'last_over_time',
     ({ values }) =>
       (_low, high) =>
         values[high - 1] ?? NaN,
-    { keepsName: true },
+    { keepsName: true, native: sampleAt((_low, high) => high - 1) },
   ),
   plain(
     'ts_of_first_over_time',
     ({ times }) =>
       (low) =>
         (times[low] ?? NaN) / 1000,
+    { native: 'as numbers' },
   ),
   plain(
     'ts_of_last_over_time',
     ({ times }) =>
       (_low, high) =>
         (times[high - 1] ?? NaN) / 1000,
+    { native: 'as numbers' },
   ),
   plain('stdvar_over_time', variances),
   plain('stddev_over_time', (series) => {
     const of = variances(series);
-    return (low, high, view) => Math.sqrt(of(low, high, view));
+    return (low, high) => Math.sqrt(of(low, high));
   }),
   ranged(
     'quantile_over_time',

@@ -10,7 +10,7 @@ export async function exponentialPoints(
 ): Promise<Map<number, ExponentialPoint[]>> {
   const sql =
     `SELECT ${id}, epoch_us(timestamp)::DOUBLE, ${stale}, count::DOUBLE, coalesce(scale, 0), ` +
-    `coalesce(zero_count, 0)::DOUBLE, coalesce(zero_threshold, 0), coalesce(positive_offset, 0), ` +
+    `coalesce(sum, 0), coalesce(zero_count, 0)::DOUBLE, coalesce(zero_threshold, 0), coalesce(positive_offset, 0), ` +
     `positive_bucket_counts::DOUBLE[], coalesce(negative_offset, 0), negative_bucket_counts::DOUBLE[] ` +
     `FROM lake.main.metric_exponential_histogram WHERE ${where.sql}`;
   const byStream = new Map<number, ExponentialPoint[]>();
@@ -24,12 +24,13 @@ export async function exponentialPoints(
         stale: cell(2) === true,
         count: number(3),
         scale: number(4),
-        zeroCount: number(5),
-        zeroThreshold: number(6),
-        positiveOffset: number(7),
-        positive: list(8),
-        negativeOffset: number(9),
-        negative: list(10),
+        sum: number(5),
+        zeroCount: number(6),
+        zeroThreshold: number(7),
+        positiveOffset: number(8),
+        positive: list(9),
+        negativeOffset: number(10),
+        negative: list(11),
       };
       const known = byStream.get(number(0));
       if (known) known.push(point);

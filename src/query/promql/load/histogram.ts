@@ -22,6 +22,7 @@ export interface ExponentialPoint {
   readonly micros: number;
   readonly stale: boolean;
   readonly count: number;
+  readonly sum: number;
   readonly scale: number;
   readonly zeroCount: number;
   readonly zeroThreshold: number;

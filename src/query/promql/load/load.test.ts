@@ -351,7 +351,7 @@ describe('histograms and summaries', () => {
     ]);
     assert.deepEqual(await instant(lake, 'h_count + h_sum', 0), ['{path="/"} 9']);
     assert.deepEqual(await instant(lake, 'histogram_quantile(0.5, h_bucket)', 0), ['{path="/"} 1']);
-    assert.deepEqual(await instant(lake, 'h', 0), []);
+    assert.deepEqual(await instant(lake, 'histogram_quantile(0.5, h)', 0), ['{path="/"} 1']);
   });
 
   it('without buckets have the infinite one, without sum no sum', async () => {
@@ -430,11 +430,11 @@ describe('histograms and summaries', () => {
     assert.deepEqual(await instant(lake, 'e_count - e_sum', 0), ['{} -11']);
   });
 
-  it('of exponential buckets are refused under their bare name', async () => {
-    await assert.rejects(instant(lake, 'histogram_quantile(0.9, rate(e[5m]))', minute), {
-      kind: 'unsupported',
-      message: /native histogram samples are not supported: e is an exponential histogram, query e_bucket/,
-    });
+  it('of exponential buckets are native histograms under their bare name', async () => {
+    assert.deepEqual(await instant(lake, 'histogram_count(e) - on () e_count', minute), ['{} 0']);
+    assert.deepEqual(await instant(lake, 'count by (__name__) ({__name__=~"e|e_.+"})', minute), [
+      '{__name__="e"} 1',
+    ]);
   });
 });
 

@@ -1,6 +1,5 @@
 import { QueryError } from '../../../lake/query-error.js';
 import { checkSeries } from '../../series/context.js';
-import { literal } from '../../sql/literal.js';
 import type { QueryContext } from '../../server/guard.js';
 import { readFrom } from '../../server/range.js';
 import type { Yielder } from '../../series/yielder.js';
@@ -12,11 +11,9 @@ import { keptSamples } from './kept-samples.js';
 import { knownTables, matching, metricNamesOf, type KnownTable, type KnownTables } from './known-series.js';
 import { compileMatcher, matchesAll, type CompiledMatcher } from '../../series/matchers.js';
 import { conflictLabels, mergeSeries, type SampleSeries } from '../../series/samples.js';
-import { metadataSource } from '../../sql/metadata.js';
-import { metadataWindow } from './predicates.js';
 import type { Account, SampleRequest } from './request.js';
 import { loadPart } from './samples.js';
-import { isOriginalName, sourcesFor, wantsTargetInfo, type MetricTable } from './sources.js';
+import { isOriginalName, selects, sourcesFor, wantsTargetInfo, type MetricTable } from './sources.js';
 import { loadTargetInfo } from './target.js';
 
 export type LoadedSeries = ReadonlyMap<VectorSelector, readonly SampleSeries[]>;
@@ -129,13 +126,13 @@ async function loadSelector(
     checkSeries(streams.length, maxSeries);
     for (const part of source.parts) {
       const rows = { ...request, id, ...(rest === undefined ? {} : { rest }) };
-      for (const series of await loadPart(rows, part, streams)) found.push(series);
+      const selected = streams.filter(({ name }) => selects(source, part, name, compiled));
+      for (const series of await loadPart(rows, part, selected)) found.push(series);
       checkSeries(found.length, maxSeries);
     }
   }
   if (wantsTargetInfo(compiled))
     found.push(...(await loadTargetInfo({ ctx, yielder, account, matchers, window })));
-  if (found.length === 0) await refuseNativeHistogram(ctx, compiled, window);
   const merged = mergeSeries(found);
   return conflicts.length === 0 ? merged : merged.filter(({ labels }) => matchesAll(labels, conflicts));
 }
@@ -151,22 +148,4 @@ async function withoutRows(
   if (source.table === 'metric_gauge' || source.table === 'metric_sum') return keptSamples(request, table);
   const any = metricNamesOf(table, source).some((name) => matching(table, source, name, matchers).length > 0);
   return any ? null : [];
-}
-
-/** The bare name of an exponential histogram would stand for native histogram samples; saying so beats an empty answer. */
-async function refuseNativeHistogram(
-  ctx: QueryContext,
-  compiled: readonly CompiledMatcher[],
-  window: Window,
-): Promise<void> {
-  const name = compiled.find((m) => m.name === metricName && m.op === '=')?.value;
-  if (name === undefined) return;
-  const from = await metadataSource(ctx.session, 'metric_exponential_histogram', metadataWindow(window));
-  const sql = `SELECT 1 FROM ${from} WHERE prometheus_name = ${literal(name)} LIMIT 1`;
-  if ((await ctx.session.rows(sql)).length === 0) return;
-  throw new QueryError(
-    'unsupported',
-    `native histogram samples are not supported: ${name} is an exponential histogram, ` +
-      `query ${name}_bucket (classic buckets with its exact bounds), ${name}_count or ${name}_sum`,
-  );
 }

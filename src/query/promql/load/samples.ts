@@ -1,21 +1,18 @@
 import type { SqlColumn } from '../../../lake/session.js';
 import type { Yielder } from '../../series/yielder.js';
-import { sourcePredicate } from './discover.js';
 import { exponentialPoints } from './exponential.js';
 import { cumulative, exponentialBuckets } from './histogram.js';
 import { IdTable } from '../../series/ids.js';
 import { matchesAll, type CompiledMatcher } from '../../series/matchers.js';
-import { allOf, exactly, type Fragment } from '../../sql/fragment.js';
-import { literal } from '../../sql/literal.js';
+import { exactly } from '../../sql/fragment.js';
+import { loadNative } from './native.js';
 import type { SampleRequest } from './request.js';
+import { rowPredicate, stale } from './rows.js';
 import { suffixes, type MetricTable, type Part } from './sources.js';
 import { partLabels, seriesLabels, type Stream } from './streams.js';
 import { SeriesBuilder, type SampleSeries } from '../../series/samples.js';
 
-/** OTLP data point flag "no recorded value": the series ends here. */
-const stale = '(coalesce(flags, 0) & 1) = 1';
-
-const points: Record<Part, Partial<Record<MetricTable, string>>> = {
+const points: Record<Exclude<Part, 'native'>, Partial<Record<MetricTable, string>>> = {
   value: { metric_gauge: 'value', metric_sum: 'value' },
   sum: { metric_histogram: 'sum', metric_exponential_histogram: 'sum', metric_summary: 'sum' },
   count: {
@@ -35,7 +32,9 @@ export async function loadPart(
 ): Promise<SampleSeries[]> {
   const { table } = request.source;
   const named = streams.map((stream) => ({ stream, name: stream.name + suffixes[part] }));
+  if (named.length === 0) return [];
   if (part === 'bucket' && table === 'metric_exponential_histogram') return loadExponential(request, named);
+  if (part === 'native') return loadNative(request, named);
   const targets = targetsOf(part, named, request.matchers);
   if (targets.size === 0) return [];
   const listed = isListed(part);
@@ -158,21 +157,6 @@ class BuilderFactory {
     if (!known) this.#deltas.set(key, builder);
     return builder;
   }
-}
-
-function rowPredicate(
-  request: SampleRequest,
-  streams: readonly Stream[],
-  wanted: number,
-  present: Fragment,
-  ids: Iterable<number>,
-): Fragment {
-  const rest = request.rest === undefined ? [] : [exactly(request.rest)];
-  const rows = allOf([sourcePredicate(request.source, request.matchers, request.window), ...rest, present]);
-  if (wanted === streams.length) return rows;
-  // One text to cast: a long list of numbers would be slow to parse.
-  const list = literal(`[${[...ids].join(',')}]`);
-  return allOf([rows, exactly(`${request.id} IN (SELECT unnest(CAST(${list} AS DOUBLE[])))`)]);
 }
 
 async function loadExponential(

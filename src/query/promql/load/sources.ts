@@ -2,11 +2,12 @@ import { tableDef, type TableName } from '../../../schema/index.js';
 import { metricName } from '../../series/labels.js';
 import type { CompiledMatcher } from '../../series/matchers.js';
 
-/** Which series of a data point: its value, or the classic parts of a histogram or summary. */
-export type Part = 'value' | 'bucket' | 'sum' | 'count' | 'quantile';
+/** Which series of a data point: its value, the native histogram, or the classic parts of a histogram or summary. */
+export type Part = 'value' | 'native' | 'bucket' | 'sum' | 'count' | 'quantile';
 
 export const suffixes: Readonly<Record<Part, string>> = {
   value: '',
+  native: '',
   quantile: '',
   bucket: '_bucket',
   sum: '_sum',
@@ -17,7 +18,7 @@ export const partsOf = {
   metric_gauge: ['value'],
   metric_sum: ['value'],
   metric_histogram: ['bucket', 'sum', 'count'],
-  metric_exponential_histogram: ['bucket', 'sum', 'count'],
+  metric_exponential_histogram: ['native', 'bucket', 'sum', 'count'],
   metric_summary: ['quantile', 'sum', 'count'],
 } as const satisfies Partial<Record<TableName, readonly Part[]>>;
 
@@ -40,13 +41,15 @@ export function sourcesFor(matchers: readonly CompiledMatcher[]): Source[] {
   const exact = matchers.find((m) => m.name === metricName && m.op === '=');
   return metricTables.flatMap((table): Source[] => {
     if (!exact) return [{ table, parts: partsOf[table], baseNames: null, original: false }];
-    const all: readonly Part[] = partsOf[table];
+    // By its plain name, which has no samples otherwise, a histogram with explicit bounds is a native one as well.
+    const all: readonly Part[] =
+      table === 'metric_histogram' ? ['native', ...partsOf[table]] : partsOf[table];
     const parts = all.filter((part) => exact.value.endsWith(suffixes[part]));
     const base = (part: Part) => exact.value.slice(0, exact.value.length - suffixes[part].length);
     if (isOriginalName(exact.value)) {
       // Labels do not hold this name, so it cannot be checked afterwards which part it belongs to. The metric's own
       // name stands for all its series, with a suffix for those of the one part.
-      const whole = { table, parts: all, baseNames: [exact.value], original: true };
+      const whole = { table, parts: wholeParts(table), baseNames: [exact.value], original: true };
       const single = parts
         .filter((part) => suffixes[part] !== '')
         .map((part) => ({ table, parts: [part], baseNames: [base(part)], original: true }));
@@ -55,6 +58,25 @@ export function sourcesFor(matchers: readonly CompiledMatcher[]): Source[] {
     if (parts.length === 0) return [];
     return [{ table, parts, baseNames: [...new Set(parts.map(base))], original: false }];
   });
+}
+
+/** The series that a metric has in Prometheus by itself. */
+function wholeParts(table: MetricTable): readonly Part[] {
+  return table === 'metric_exponential_histogram' ? ['native'] : partsOf[table];
+}
+
+/**
+ * Whether a part of a metric is selected: where the plain name of an exponential histogram is (a pattern fits it, or no
+ * name is asked for), it stands for its classic parts, which would count the same observations once more.
+ */
+export function selects(
+  source: Source,
+  part: Part,
+  name: string,
+  matchers: readonly CompiledMatcher[],
+): boolean {
+  if (source.table !== 'metric_exponential_histogram' || source.baseNames || part === 'native') return true;
+  return !matchers.every((matcher) => matcher.name !== metricName || matcher.matches(name));
 }
 
 export function wantsTargetInfo(matchers: readonly CompiledMatcher[]): boolean {

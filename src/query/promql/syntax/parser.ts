@@ -131,7 +131,6 @@ class Converter {
 
   #operator(node: SyntaxNode, modifiers: readonly SyntaxNode[]): Operator {
     const op = this.#text(node).toLowerCase();
-    if (op === '</' || op === '>/') throw unsupported(`the histogram trim operator ${op}`);
     const bool = modifiers.some((m) => m.name === 'BoolModifier');
     const match = matching(
       modifiers,

@@ -1,5 +1,5 @@
 import { binary } from '../../series/binary.js';
-import { checkSeries, checkSize, type SeriesContext } from '../../series/context.js';
+import { checkSeries, checkSize, noNotes, type SeriesContext } from '../../series/context.js';
 import type { Grid } from '../../series/grid.js';
 import { Labels } from '../../series/labels.js';
 import { choose } from '../../series/rank.js';
@@ -36,7 +36,7 @@ export function seriesContext(
     grid: gridOf(range),
     yielder: new Yielder(query.signal),
     maxValues: query.limits.maxSamples,
-    warnings: new Set(),
+    notes: noNotes,
   };
 }
 

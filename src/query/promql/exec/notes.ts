@@ -1,0 +1,77 @@
+import { shortG } from '../../text/numbers.js';
+import type { FunctionNotes, Repair } from '../functions/function.js';
+import { positionOf } from '../../text/positions.js';
+
+/** As many of each kind as Prometheus' API tells. */
+const mostTold = 10;
+
+/**
+ * The annotations of a query. Equal ones are one, with the position of the last; `source` is the query, '' when
+ * positions are not to be told.
+ */
+export class QueryNotes implements FunctionNotes {
+  readonly #warnings = new Map<string, number>();
+  readonly #infos = new Map<string, number>();
+  readonly #repairs = new Map<string, Repair>();
+
+  constructor(private readonly source: string) {}
+
+  warn(text: string, at: number): void {
+    this.#warnings.set(text, at);
+  }
+
+  info(text: string, at: number): void {
+    this.#infos.set(text, at);
+  }
+
+  /** Buckets of a classic histogram whose counts fell, at one step. */
+  repaired(repair: Repair): void {
+    const key = String(repair.at);
+    const known = this.#repairs.get(key);
+    this.#repairs.set(key, known ? joined(known, repair) : repair);
+  }
+
+  get warnings(): string[] {
+    return this.#told('warning', this.#warnings);
+  }
+
+  get infos(): string[] {
+    const all = new Map(this.#infos);
+    for (const repair of this.#repairs.values()) all.set(repairText(repair), repair.at);
+    return this.#told('info', all);
+  }
+
+  #told(kind: 'warning' | 'info', all: ReadonlyMap<string, number>): string[] {
+    const texts = [...all].map(([text, at]) => `PromQL ${kind}: ${text}${this.#position(at)}`);
+    if (texts.length <= mostTold) return texts;
+    return [...texts.slice(0, mostTold), `${texts.length - mostTold} more ${kind} annotations omitted`];
+  }
+
+  #position(at: number): string {
+    if (this.source === '') return '';
+    const { line, column } = positionOf(this.source, at);
+    return ` (${line}:${column})`;
+  }
+}
+
+function joined(a: Repair, b: Repair): Repair {
+  return {
+    at: b.at,
+    lowest: Math.min(a.lowest, b.lowest),
+    highest: Math.max(a.highest, b.highest),
+    most: Math.max(a.most, b.most),
+    from: Math.min(a.from, b.from),
+    to: Math.max(a.to, b.to),
+    count: a.count + b.count,
+  };
+}
+
+function repairText({ lowest, highest, most, from, to, count }: Repair): string {
+  const time = (ms: number) => new Date(ms).toISOString().replace(/\.\d+Z/, 'Z');
+  return (
+    'input to histogram_quantile needed to be fixed for monotonicity (see ' +
+    'https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile), ' +
+    `from buckets ${shortG(lowest)} to ${shortG(highest)}, with a max diff of ${shortG(Number(most.toPrecision(2)))}, ` +
+    `over ${count} samples from ${time(from)} to ${time(to)}`
+  );
+}

@@ -1,0 +1,155 @@
+import { combined, reduced } from '../../series/histograms/arithmetic.js';
+import { fromDense } from '../../series/histograms/buckets.js';
+import {
+  bucketCount,
+  customHistogram,
+  defaultZeroThreshold,
+  finestSchema,
+  type Histogram,
+} from '../../series/histograms/histogram.js';
+import type { Labels } from '../../series/labels.js';
+import { matchesAll } from '../../series/matchers.js';
+import type { SampleSeries } from '../../series/samples.js';
+import { exactly, type Fragment } from '../../sql/fragment.js';
+import { exponentialPoints } from './exponential.js';
+import type { ExponentialPoint } from './histogram.js';
+import type { SampleRequest } from './request.js';
+import { rowPredicate, stale } from './rows.js';
+import { seriesLabels, type Stream } from './streams.js';
+
+interface Point {
+  readonly micros: number;
+  /** Null: the series ended. */
+  readonly histogram: Histogram | null;
+}
+
+interface Found {
+  readonly labels: Labels;
+  readonly stream: Stream;
+  readonly points: Point[];
+}
+
+type Named = readonly { readonly stream: Stream; readonly name: string }[];
+/** Native histogram samples: of exponential histograms, and with custom buckets of those with explicit bounds. */
+export async function loadNative(request: SampleRequest, named: Named): Promise<SampleSeries[]> {
+  const wanted = named
+    .map(({ stream, name }) => ({ stream, labels: seriesLabels(stream, name, null) }))
+    .filter(({ labels }) => matchesAll(labels, request.matchers));
+  if (wanted.length === 0) return [];
+  const streams = named.map(({ stream }) => stream);
+  const ids = wanted.map(({ stream }) => stream.id);
+  const where = rowPredicate(request, streams, wanted.length, exactly('TRUE'), ids);
+  const byStream = new Map(wanted.map(({ stream }) => [stream.id, stream]));
+  const points =
+    request.source.table === 'metric_histogram'
+      ? await explicitPoints(request, where, byStream)
+      : await nativePoints(request, where);
+  const found = new Map<string, Found>();
+  for (const { stream, labels } of wanted) {
+    // Streams that differ in their bounds, or increments of one running total, are one series.
+    const key = JSON.stringify([labels.key, stream.metric.name, stream.delta]);
+    const known = found.get(key) ?? { labels, stream, points: [] };
+    found.set(key, known);
+    for (const point of points.get(stream.id) ?? []) known.points.push(point);
+  }
+  const out: SampleSeries[] = [];
+  for (const one of found.values()) {
+    if (request.yielder.due) await request.yielder.pause();
+    if (one.points.length > 0) out.push(finished(one));
+  }
+  return out;
+}
+
+async function nativePoints(request: SampleRequest, where: Fragment): Promise<Map<number, Point[]>> {
+  const out = new Map<number, Point[]>();
+  for (const [id, points] of await exponentialPoints(request, stale, where)) {
+    const made: Point[] = [];
+    for (const point of points) {
+      if (request.yielder.due) await request.yielder.pause();
+      const histogram = point.stale ? null : nativeHistogram(point);
+      if (histogram) request.account(bucketCount(histogram));
+      made.push({ micros: point.micros, histogram });
+    }
+    out.set(id, made);
+  }
+  return out;
+}
+
+/** Bucket i of OTLP is (base^i, base^(i+1)], Prometheus counts by the upper bound. */
+function nativeHistogram(point: ExponentialPoint): Histogram {
+  const histogram: Histogram = {
+    schema: point.scale,
+    count: point.count,
+    sum: point.sum,
+    zeroThreshold: point.zeroThreshold > 0 ? point.zeroThreshold : defaultZeroThreshold,
+    zeroCount: point.zeroCount,
+    positive: fromDense(point.positiveOffset + 1, point.positive),
+    negative: fromDense(point.negativeOffset + 1, point.negative),
+    bounds: [],
+    gauge: false,
+  };
+  return reduced(histogram, finestSchema);
+}
+
+async function explicitPoints(
+  { ctx, yielder, account, id }: SampleRequest,
+  where: Fragment,
+  streams: ReadonlyMap<number, Stream>,
+): Promise<Map<number, Point[]>> {
+  const sql =
+    `SELECT ${id}, epoch_us(timestamp)::DOUBLE, ${stale}, count::DOUBLE, coalesce(sum, 0), ` +
+    `bucket_counts::DOUBLE[] FROM lake.main.metric_histogram WHERE ${where.sql}`;
+  const out = new Map<number, Point[]>();
+  for await (const chunk of ctx.session.stream(sql)) {
+    for (let row = 0; row < chunk.rowCount; row++) {
+      const cell = (column: number): unknown => chunk.columns[column]?.[row] ?? null;
+      const stream = streams.get(cell(0) as number);
+      if (!stream) continue;
+      const counts = (cell(5) as number[] | null) ?? [];
+      const buckets = fromDense(0, counts.length > 0 ? counts : [cell(3) as number]);
+      const histogram =
+        cell(2) === true
+          ? null
+          : customHistogram(stream.bounds, buckets, cell(3) as number, cell(4) as number);
+      const points = out.get(stream.id) ?? [];
+      out.set(stream.id, points);
+      points.push({ micros: cell(1) as number, histogram });
+      account(1 + counts.length);
+    }
+    if (yielder.due) await yielder.pause();
+  }
+  return out;
+}
+
+/** Samples in time order, one a millisecond; increments become a running total, as those of numbers do. */
+function finished({ labels, stream, points }: Found): SampleSeries {
+  const times: number[] = [];
+  const histograms: Histogram[] = [];
+  const staleTimes: number[] = [];
+  let total: Histogram | null = null;
+  let last: Point | null = null;
+  for (const point of points.sort((a, b) => a.micros - b.micros)) {
+    const ms = Math.floor(point.micros / 1000);
+    if (!point.histogram) {
+      staleTimes.push(ms);
+      continue;
+    }
+    if (stream.delta && last?.micros === point.micros && last.histogram?.sum === point.histogram.sum)
+      continue;
+    last = point;
+    if (stream.delta)
+      total = total ? (combined(total, point.histogram, 1)?.histogram ?? total) : point.histogram;
+    const at = times.at(-1) === ms ? times.length - 1 : times.length;
+    times[at] = ms;
+    histograms[at] = total ?? point.histogram;
+  }
+  return {
+    labels,
+    times: Float64Array.from(times),
+    values: new Float64Array(times.length),
+    histograms,
+    staleTimes: staleTimes.length > 0 ? Float64Array.from(staleTimes).sort() : null,
+    ...(stream.delta ? { delta: true } : {}),
+    metric: stream.metric,
+  };
+}
