@@ -80,7 +80,7 @@ describe('the web pages', { skip: noBrowser }, () => {
 
   it('show the failing service of the demo first, and its errors', async () => {
     await promisify(execFile)(process.execPath, [
-      ...[main, 'demo', '--url', server.url, '--once', '--hours', '1', '--rate', '0.6'],
+      ...[main, 'demo', '--url', server.url, '--once', '--hours', '1', '--rate', '0.4'],
     ]);
     const now = Math.ceil(Date.now() / 1000);
     const mails = `q=${encodeURIComponent('{ name = "process orders" }')}&start=${now - 600}&end=${now}`;
@@ -157,6 +157,62 @@ describe('the web pages', { skip: noBrowser }, () => {
     await page.locator('.map .node', { hasText: 'postgresql' }).waitFor();
     await page.locator('.map .node', { hasText: 'payment' }).click();
     await page.getByRole('link', { name: 'web POST /checkout' }).first().waitFor();
+  });
+
+  it('draw a metric that is chosen by its name, its buckets as a heatmap, and its values', async () => {
+    await open('/ui/metrics?from=now-3h');
+    await page.getByRole('button', { name: 'http_server_request_duration_seconds', exact: true }).click();
+    await page.getByRole('button', { name: /service_name="payment"/ }).waitFor();
+    await shows('exemplars: a click on one opens its trace');
+    assert.deepEqual(await seriousFindings(page), []);
+    await page.getByRole('button', { name: 'table', exact: true }).click();
+    await page.getByRole('cell', { name: /service_name="checkout"/ }).waitFor();
+    await open(
+      '/ui/metrics?from=now-3h&as=heatmap&q=sum by (le) (rate(http_server_request_duration_seconds_bucket[5m]))',
+    );
+    await page.locator('.heatmap rect').first().waitFor();
+  });
+
+  it('run SQL, show the schema, and draw a result', async () => {
+    await open('/ui/sql');
+    await page.getByRole('button', { name: /^Run an example/ }).click();
+    await page.getByRole('cell', { name: 'inventory' }).waitFor();
+    await page.getByRole('button', { name: 'Chart' }).click();
+    assert.ok((await page.locator('.bar-cell').count()) > 5);
+    await page.getByText('v_logs', { exact: true }).waitFor();
+    assert.deepEqual(await seriousFindings(page), []);
+  });
+
+  it('show what the node does, and what a retention would do before it does it', async () => {
+    await open('/ui/system');
+    await page.getByRole('region', { name: 'storage' }).getByText('ok').waitFor();
+    await page.getByRole('row', { name: /^spans/ }).waitFor();
+    assert.deepEqual(await seriousFindings(page), []);
+    await page.getByRole('button', { name: 'Verify', exact: true }).click();
+    await shows('Verify: done');
+    await page.getByRole('button', { name: 'Retention' }).click();
+    await shows('Retention would do this');
+    await page.getByRole('button', { name: 'Do it: Retention' }).waitFor();
+    await page.getByRole('button', { name: 'Leave it' }).click();
+  });
+
+  it('fit a narrow screen, and come back by themselves after the server was away', async () => {
+    const own = await browser.newContext({ viewport: { width: 360, height: 740 } });
+    const narrow = await own.newPage();
+    for (const path of ['', 'ui/logs', 'ui/traces', 'ui/metrics', 'ui/sql', 'ui/system']) {
+      await narrow.goto(`${server.url}/${path}?from=now-3h`);
+      await narrow.locator('main > *').nth(1).waitFor();
+      const width = await narrow.evaluate('document.documentElement.scrollWidth');
+      assert.ok(Number(width) <= 360, `/${path} is ${String(width)} pixels wide`);
+    }
+    await narrow.goto(`${server.url}/?from=now-3h`);
+    await narrow.getByRole('link', { name: 'payment' }).waitFor();
+    await own.setOffline(true);
+    await narrow.getByRole('button', { name: 'Refresh', exact: true }).click();
+    await narrow.getByText('The server does not answer.').first().waitFor();
+    await own.setOffline(false);
+    await narrow.getByText('The server does not answer.').first().waitFor({ state: 'detached' });
+    await own.close();
   });
 
   it('break no rule of their content policy and have no fault', () => {
@@ -244,6 +300,34 @@ describe('the files of the web pages', { skip: noBrowser }, () => {
     assert.equal((await get('/api/admin/config', adminCookie)).status, 401);
   });
 
+  it('ask for the key, and for the admin key where it is needed', async () => {
+    const browser = await openBrowser();
+    try {
+      const page = await browser.newPage();
+      page.setDefaultTimeout(20_000);
+      const enter = async (key: string) => {
+        await page.getByLabel('API key').fill(key);
+        await page.getByRole('button', { name: 'Sign in' }).click();
+      };
+      await page.goto(`${server.url}/ui/logs?from=now-3h`);
+      await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+      assert.deepEqual(await seriousFindings(page), []);
+      await enter('not-the-key');
+      await page.getByText('the API key is not valid').waitFor();
+      await enter('reader-key');
+      await page.getByText('No lines match in this time range.').waitFor();
+      await page.getByRole('link', { name: 'SQL' }).click();
+      await page.getByText('This page needs the admin key.').waitFor();
+      await enter('admin-key');
+      await page.getByText('v_logs', { exact: true }).waitFor();
+      assert.equal(await page.evaluate('document.cookie'), '');
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await page.getByText('This server asks for a key.').waitFor();
+    } finally {
+      await browser.close();
+    }
+  });
+
   it('take only so many wrong keys from an address', async () => {
     const statuses: number[] = [];
     for (let i = 0; i < 11; i++) {
@@ -254,7 +338,7 @@ describe('the files of the web pages', { skip: noBrowser }, () => {
       });
       statuses.push(response.status);
     }
-    assert.deepEqual(statuses, [...Array<number>(10).fill(401), 429]);
+    assert.deepEqual(statuses, [...Array<number>(9).fill(401), 429, 429]);
     assert.match(await server.logs(), /"outcome":"wrong_key".*"sign-in"/);
     assert.doesNotMatch(await server.logs(), /wrong-3|reader-key/);
   });

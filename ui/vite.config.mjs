@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gzip } from 'node:zlib';
 import { defineConfig } from 'vite';
 
 const outDir = join(import.meta.dirname, '..', 'dist', 'ui');
@@ -9,15 +10,19 @@ const outDir = join(import.meta.dirname, '..', 'dist', 'ui');
 const compressed = {
   name: 'compressed',
   apply: 'build',
-  closeBundle() {
-    for (const name of readdirSync(outDir, { recursive: true })) {
-      if (!/\.(js|css|html|svg)$/.test(name)) continue;
-      const content = readFileSync(join(outDir, name));
-      if (content.length < 512) continue;
-      const params = { [constants.BROTLI_PARAM_QUALITY]: 11 };
-      writeFileSync(join(outDir, `${name}.br`), brotliCompressSync(content, { params }));
-      writeFileSync(join(outDir, `${name}.gz`), gzipSync(content, { level: 9 }));
-    }
+  async closeBundle() {
+    const names = readdirSync(outDir, { recursive: true }).filter((name) =>
+      /\.(js|css|html|svg)$/.test(name),
+    );
+    const params = { [constants.BROTLI_PARAM_QUALITY]: 11 };
+    await Promise.all(
+      names.map(async (name) => {
+        const content = readFileSync(join(outDir, name));
+        if (content.length < 512) return;
+        writeFileSync(join(outDir, `${name}.br`), await promisify(brotliCompress)(content, { params }));
+        writeFileSync(join(outDir, `${name}.gz`), await promisify(gzip)(content, { level: 9 }));
+      }),
+    );
   },
 };
 
@@ -33,6 +38,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: 'es2022',
     chunkSizeWarningLimit: 700,
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
   plugins: [compressed],
   server: { proxy: { '^/(api|loki|metrics|readyz|ui/session)': 'http://127.0.0.1:4318' } },

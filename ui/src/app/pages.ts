@@ -18,6 +18,16 @@ export const pages: readonly Page[] = [
   { path: '', title: 'Overview', key: 'o', timed: true, load: () => import('../pages/overview') },
   { path: 'logs', title: 'Logs', key: 'l', timed: true, load: () => import('../pages/logs') },
   { path: 'traces', title: 'Traces', key: 't', timed: true, load: () => import('../pages/traces') },
+  { path: 'metrics', title: 'Metrics', key: 'm', timed: true, load: () => import('../pages/metrics') },
+  { path: 'sql', title: 'SQL', key: 's', admin: true, timed: false, load: () => import('../pages/sql') },
+  {
+    path: 'system',
+    title: 'System',
+    key: 'y',
+    admin: true,
+    timed: false,
+    load: () => import('../pages/system'),
+  },
 ];
 
 /** Reached from others. */

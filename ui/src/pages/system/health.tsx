@@ -1,0 +1,62 @@
+import { ApiError, getJson } from '../../api/client';
+import { useQuery } from '../../api/use-query';
+import { Shown } from '../../app/states';
+
+interface Report {
+  readonly status: 'ok' | 'degraded' | 'page';
+  readonly checks: readonly {
+    readonly name: string;
+    readonly ok: boolean;
+    readonly value: number | string | null;
+    readonly limit: number | string | null;
+    readonly reason: string;
+  }[];
+}
+
+const subjects = ['storage', 'ingest', 'maintenance', 'queries'] as const;
+
+async function readReport(subject: string, signal: AbortSignal): Promise<Report> {
+  const path = `/api/admin/health/${subject}`;
+  // A report that pages is a 503 with the same body.
+  const response = await fetch(path, { signal, credentials: 'same-origin' });
+  if (response.status === 200 || response.status === 503) return (await response.json()) as Report;
+  if (response.status === 401) return await getJson<Report>(path, {}, signal);
+  throw new ApiError('server', response.status, `${path} answered ${response.status}`);
+}
+
+/** The four health reports. */
+export function Health({ tick }: { readonly tick: number }) {
+  const reports = useQuery(`health ${tick}`, (signal) =>
+    Promise.all(subjects.map(async (subject) => ({ subject, ...(await readReport(subject, signal)) }))),
+  );
+  return (
+    <Shown query={reports} what="Asking how it does">
+      {(all) => (
+        <div class="signals">
+          {all.map(({ subject, status, checks }) => (
+            <section key={subject} class="card" aria-label={subject}>
+              <h2>
+                {subject}{' '}
+                <span class={status === 'ok' ? 'good-text' : 'bad-text'}>
+                  {status === 'page' ? 'needs somebody' : status}
+                </span>
+              </h2>
+              <ul class="plain-list">
+                {checks.map(({ name, ok, value, limit, reason }) => (
+                  <li key={name}>
+                    <span class={ok ? 'good-text' : 'bad-text'}>{ok ? '✔' : '✖'}</span> {name}{' '}
+                    <span class="faint">
+                      {value}
+                      {limit !== null && ` of ${limit}`}
+                    </span>
+                    {reason !== '' && <p>{reason}</p>}
+                  </li>
+                ))}
+              </ul>
+            </section>
+          ))}
+        </div>
+      )}
+    </Shown>
+  );
+}
