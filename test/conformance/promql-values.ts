@@ -1,3 +1,5 @@
+import { floatText } from '../../src/query/text/numbers.js';
+
 /** A native histogram as scripts write it. */
 export interface HistogramValue {
   readonly schema: number;
@@ -126,7 +128,7 @@ export function histogramText(histogram: HistogramValue | AnsweredHistogram): st
 function answer(histogram: HistogramValue): AnsweredHistogram {
   const edge = (index: number) => 2 ** (index * 2 ** -histogram.schema);
   const bucket = (rule: number, low: number, high: number, count: number) =>
-    [rule, String(low), String(high), String(count)] as const;
+    [rule, floatText(low), floatText(high), floatText(count)] as const;
   const negative = histogram.negativeBuckets.map((count, i) => {
     const index = histogram.negativeOffset + i;
     return bucket(1, -edge(index), -edge(index - 1), count);
@@ -138,8 +140,10 @@ function answer(histogram: HistogramValue): AnsweredHistogram {
   const width = histogram.zeroThreshold > 0 ? histogram.zeroThreshold : 1e-128;
   const zero = bucket(3, -width, width, histogram.zeroCount);
   return {
-    count: String(histogram.count),
-    sum: String(histogram.sum),
-    buckets: [...negative.reverse(), zero, ...positive].filter(([, , , count]) => Number(count) !== 0),
+    count: floatText(histogram.count),
+    sum: floatText(histogram.sum),
+    buckets: [...negative.reverse(), ...(histogram.zeroCount > 0 ? [zero] : []), ...positive].filter(
+      ([, , , count]) => Number(count) !== 0,
+    ),
   };
 }

@@ -1,3 +1,4 @@
+import { floatText } from '../../src/query/text/numbers.js';
 import type { Export, Language, Outcome } from './language.js';
 import { attributes, nanos, pairs } from './otlp-json.js';
 import { milliseconds } from './times.js';
@@ -84,7 +85,7 @@ async function ask(url: string, args: string, origin: number): Promise<Outcome> 
   return {
     status: answer.status,
     error: body.error ?? '',
-    rows: body.data ? [...rows(body.data, origin + start, step), ...notes(body)] : [],
+    rows: body.data ? [...rows(body.data, origin + start, step), ...notes(body, origin)] : [],
   };
 }
 
@@ -127,8 +128,12 @@ function rows(data: NonNullable<Body['data']>, start: number, step: number): str
   });
 }
 
-function notes({ warnings = [], infos = [] }: Body): string[] {
-  return [...warnings.map((text) => `warn: ${text}`), ...infos.map((text) => `info: ${text}`)];
+/** Times in them are written as seconds after time 0. */
+function notes({ warnings = [], infos = [] }: Body, origin: number): string[] {
+  const all = [...warnings.map((text) => `warn: ${text}`), ...infos.map((text) => `info: ${text}`)];
+  return all.map((text) =>
+    text.replace(/\d{4}-\d\d-\d\dT[\d:]+Z/g, (time) => `$T0+${(Date.parse(time) - origin) / 1000}`),
+  );
 }
 
 function row(labels: Readonly<Record<string, string>>, points: readonly string[]): string {
@@ -162,11 +167,6 @@ function expectedRow(line: string): string {
   );
   while (points.at(-1) === '_') points.pop();
   return row(Object.fromEntries(labels) as Record<string, string>, points);
-}
-
-function floatText(value: number): string {
-  if (Number.isFinite(value)) return String(value);
-  return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf';
 }
 
 export const promql: Language = {

@@ -108,7 +108,7 @@ function refuseDuplicates(
         const both = [before.labels.toString(), series.labels.toString()].sort().join(', ');
         throw evaluationError(
           `found duplicate series for the match group ${group.toString()} on the ${side} hand-side of the operation: ` +
-            `[${both}]; many-to-many matching not allowed: matching labels must be unique on one side`,
+            `[${both}];many-to-many matching not allowed: matching labels must be unique on one side`,
         );
       }
       owner[k] = i;

@@ -1,5 +1,6 @@
 import type { SeriesGroup } from './aggregate.js';
 import { evaluationError, type SeriesContext } from './context.js';
+import { shortG } from '../text/numbers.js';
 import { anyPresent, type StepSeries } from './series.js';
 
 /**
@@ -13,12 +14,13 @@ export async function choose(
   series: readonly StepSeries[],
   groups: readonly SeriesGroup[],
 ): Promise<StepSeries[]> {
+  for (const count of counts) wholeCount(count);
   const chosen = new Map<StepSeries, Uint8Array>();
   const ranked: StepSeries[] = [];
   for (const { members } of groups) {
     for (let k = 0; k < ctx.grid.count; k++) {
       if (ctx.yielder.due) await ctx.yielder.pause();
-      const count = wholeCount(counts[k] ?? NaN, op);
+      const count = wholeCount(counts[k] ?? NaN);
       if (count < 1) continue;
       const candidates = members.filter((member) => member.present[k]);
       if (op !== 'limitk') candidates.sort((a, b) => rank(op, a.values[k] ?? NaN, b.values[k] ?? NaN));
@@ -34,8 +36,9 @@ export async function choose(
   return order.map((one) => ({ ...one, present: chosen.get(one) ?? one.present })).filter(anyPresent);
 }
 
-function wholeCount(value: number, op: string): number {
-  if (Number.isNaN(value)) throw evaluationError(`the parameter of ${op} is NaN`);
+function wholeCount(value: number): number {
+  if (Number.isNaN(value)) throw evaluationError('Parameter value is NaN');
+  if (Math.abs(value) >= 2 ** 63) throw evaluationError(`Scalar value ${shortG(value)} overflows int64`);
   return Math.trunc(value);
 }
 

@@ -10,6 +10,8 @@ export interface RangeVector {
   readonly series: readonly SampleSeries[];
   readonly grid: Grid;
   readonly rangeMs: number;
+  /** What is beyond the ends counts, so far (milliseconds); `smoothed`: at the end too. */
+  readonly beyond?: { readonly ms: number; readonly how: 'anchored' | 'smoothed' };
 }
 
 /** What a range function sees at one step: samples `low` to `high - 1` of its series, at least one. */
@@ -50,7 +52,7 @@ export async function overWindows(
 
 async function slide(
   ctx: SeriesContext,
-  { grid, rangeMs }: RangeVector,
+  { grid, rangeMs, beyond }: RangeVector,
   series: SampleSeries,
   apply: RangeFunction,
   labels: Labels,
@@ -69,7 +71,7 @@ async function slide(
     view.absent = false;
     while (high < times.length && (times[high] ?? 0) <= view.end) high++;
     while (low < high && (times[low] ?? 0) <= view.start) low++;
-    if (low === high) continue;
+    if (low === high && beyond?.how !== 'smoothed') continue;
     const value = apply(low, high, view);
     if (!view.absent) result.set(k, value);
   }

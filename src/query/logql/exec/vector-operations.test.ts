@@ -71,7 +71,7 @@ const instants: readonly (readonly [query: string, ...series: string[]])[] = [
   ],
   [
     'C / on (service_name) C',
-    '400 found duplicate series for the match group {service_name="cart"} on the right hand-side of the operation: [{k8s_pod_name="pod-0", service_name="cart"}, {k8s_pod_name="pod-1", service_name="cart"}]; many-to-many matching not allowed: matching labels must be unique on one side',
+    '400 found duplicate series for the match group {service_name="cart"} on the right hand-side of the operation: [{k8s_pod_name="pod-0", service_name="cart"}, {k8s_pod_name="pod-1", service_name="cart"}];many-to-many matching not allowed: matching labels must be unique on one side',
   ],
   [
     'label_replace(C, "k8s_pod_name", "", "k8s_pod_name", ".*") + label_replace(C, "k8s_pod_name", "", "k8s_pod_name", ".*")',

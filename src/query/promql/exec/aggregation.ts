@@ -6,6 +6,7 @@ import { quantile } from '../../series/statistics.js';
 import { Remarks } from '../functions/remarks.js';
 import type { Aggregation } from '../syntax/ast.js';
 import type { EvalContext } from './context.js';
+import { limitRatio } from './limit-ratio.js';
 import { aggregateMixed, rankable } from './native-aggregation.js';
 
 /** An aggregation over the series of its operand; `param` is the value of its parameter. */
@@ -25,6 +26,8 @@ export async function aggregation(
     }
     case 'limitk':
       return choose(ctx, op, numbers, series, groupSeries(series, grouping));
+    case 'limit_ratio':
+      return limitRatio(ctx, expr, numbers, series);
     case 'count_values':
       return countValues(ctx, param?.type === 'string' ? param.text : '', groupSeries(series, grouping));
     case 'quantile':

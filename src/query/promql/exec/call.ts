@@ -1,11 +1,13 @@
 import { QueryError } from '../../../lake/query-error.js';
+import { evaluationError } from '../../series/context.js';
 import type { Matcher } from '../../series/matchers.js';
 import type { StepSeries, Value } from '../../series/series.js';
 import type { RangeVector } from '../../series/windows.js';
 import type { Arguments } from '../functions/function.js';
 import { functions } from '../functions/index.js';
-import { unwrap, type Call, type Expr } from '../syntax/ast.js';
+import { unwrap, type Call, type Expr, type Extension } from '../syntax/ast.js';
 import type { EvalContext } from './context.js';
+import { infoSelector } from '../plan/info.js';
 import { rangeVector } from './range-vector.js';
 import { select } from './select.js';
 
@@ -15,22 +17,34 @@ type Evaluate = (ctx: EvalContext, expr: Expr) => Promise<Value>;
 export async function call(ctx: EvalContext, expr: Call, evaluate: Evaluate): Promise<Value> {
   const run = functions.get(expr.name)?.run;
   if (!run) throw new QueryError('unsupported', `the function ${expr.name} is not supported`);
-  return run(ctx, new CallArguments(ctx, expr.args, evaluate));
+  return run(ctx, new CallArguments(ctx, expr, evaluate));
 }
+
+/** Which functions know what to do with samples beyond a range. */
+const extendedFunctions: Readonly<Record<Extension, readonly string[]>> = {
+  anchored: ['changes', 'delta', 'increase', 'rate', 'resets'],
+  smoothed: ['delta', 'increase', 'rate'],
+};
 
 class CallArguments implements Arguments {
   constructor(
     private readonly ctx: EvalContext,
-    private readonly exprs: readonly Expr[],
+    private readonly call: Call,
     private readonly evaluate: Evaluate,
   ) {}
 
   get count(): number {
-    return this.exprs.length;
+    return this.call.args.length;
+  }
+
+  get start(): number {
+    return this.call.from;
   }
 
   position(i: number): number {
-    return this.exprs[i]?.from ?? 0;
+    const arg = this.call.args[i];
+    // Prometheus has the start of the query for what a subquery gives.
+    return !arg || unwrap(arg).kind === 'subquery' ? 0 : arg.from;
   }
 
   async vector(i: number): Promise<readonly StepSeries[]> {
@@ -48,12 +62,24 @@ class CallArguments implements Arguments {
   range(i: number): Promise<RangeVector> {
     const expr = this.#expr(i);
     if (expr.kind !== 'matrix' && expr.kind !== 'subquery') throw new Error('a range vector was expected');
+    const extension = expr.kind === 'matrix' ? expr.selector.extension : undefined;
+    if (extension && !extendedFunctions[extension].includes(this.call.name)) {
+      throw evaluationError(
+        `${extension} modifier can only be used with: ${extendedFunctions[extension].join(', ')} - not with ${this.call.name}`,
+      );
+    }
     return rangeVector(this.ctx, expr, this.evaluate);
   }
 
   async sampleTimes(i: number): Promise<readonly StepSeries[] | undefined> {
     const expr = this.#expr(i);
     return expr.kind === 'selector' ? select(this.ctx, expr, 'time') : undefined;
+  }
+
+  async infoSeries(): Promise<{ series: readonly StepSeries[]; times: readonly StepSeries[] }> {
+    const selector = infoSelector(this.call);
+    if (!selector) return { series: [], times: [] };
+    return { series: await select(this.ctx, selector), times: await select(this.ctx, selector, 'time') };
   }
 
   matchers(i: number): readonly Matcher[] {
@@ -63,7 +89,7 @@ class CallArguments implements Arguments {
   }
 
   #expr(i: number): Expr {
-    const expr = this.exprs[i];
+    const expr = this.call.args[i];
     if (!expr) throw new Error('an argument is missing');
     return unwrap(expr);
   }

@@ -14,6 +14,7 @@ import { unwrap, type Expr, type MatrixSelector, type Subquery } from '../syntax
 import type { EvalContext } from './context.js';
 import { evaluate } from './evaluate.js';
 import { QueryNotes } from './notes.js';
+import { withBounds } from '../functions/extended.js';
 import { rangeVector } from './range-vector.js';
 
 export type QueryResult =
@@ -80,11 +81,15 @@ function scalarSeries(values: Float64Array): StepSeries {
 
 /** The samples in the window of a range selector, as they are. */
 async function rawSamples(ctx: EvalContext, expr: MatrixSelector | Subquery): Promise<ResultSeries[]> {
-  const { series, grid, rangeMs } = await rangeVector(ctx, expr, evaluate);
-  return series
+  const { series, grid, rangeMs, beyond } = await rangeVector(ctx, expr, evaluate);
+  const shown = beyond
+    ? series.map((one) => withBounds(one, grid.start - rangeMs, grid.start, beyond))
+    : series;
+  const first = beyond ? grid.start - rangeMs - 1 : grid.start - rangeMs;
+  return shown
     .map(({ labels, times, values, histograms }) => {
       const inside = [...times.keys()].filter(
-        (i) => (times[i] ?? 0) > grid.start - rangeMs && (times[i] ?? 0) <= grid.start,
+        (i) => (times[i] ?? 0) > first && (times[i] ?? 0) <= grid.start,
       );
       const floats = inside.filter((i) => !histograms?.[i]);
       const points = {

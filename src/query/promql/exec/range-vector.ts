@@ -16,7 +16,9 @@ export async function rangeVector(
   const rangeMs = positiveMs(expr.range, ctx.times);
   if (expr.kind === 'matrix') {
     const grid = shifted(expr.selector, ctx.grid, ctx.times);
-    return { series: ctx.loaded.get(expr.selector) ?? [], grid, rangeMs };
+    const { extension: how } = expr.selector;
+    const beyond = how ? { beyond: { ms: ctx.times.lookback, how } } : {};
+    return { series: ctx.loaded.get(expr.selector) ?? [], grid, rangeMs, ...beyond };
   }
   const grid = shifted(expr, ctx.grid, ctx.times);
   const step = expr.step ? positiveMs(expr.step, ctx.times) : defaultSubqueryStep;

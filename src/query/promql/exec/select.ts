@@ -4,6 +4,8 @@ import { shifted } from '../plan/times.js';
 import { checkSize } from '../../series/context.js';
 import { timeAt, type Grid } from '../../series/grid.js';
 import type { EvalContext } from './context.js';
+import { Remarks } from '../functions/remarks.js';
+import { interpolated } from './interpolated.js';
 import { anyPresent, MixedSeries, type StepSeries } from '../../series/series.js';
 
 /** An instant vector: at each step the last sample within the lookback, unless the series ended since. */
@@ -18,7 +20,10 @@ export async function select(
   const out: StepSeries[] = [];
   for (const series of loaded) {
     if (ctx.yielder.due) await ctx.yielder.pause();
-    const steps = lastSamples(series, grid, ctx.times.lookback, give);
+    const steps =
+      selector.extension === 'smoothed' && give === 'value'
+        ? interpolated(series, grid, ctx.times.lookback, new Remarks(ctx.notes, selector.from))
+        : lastSamples(series, grid, ctx.times.lookback, give);
     if (steps) out.push(steps);
   }
   return out;

@@ -39,6 +39,8 @@ export interface Repair {
 /** The arguments of one call, evaluated when asked for; `i` counts from 0. */
 export interface Arguments {
   readonly count: number;
+  /** The call's character offset in the query. */
+  readonly start: number;
   /** The argument's character offset in the query. */
   position(i: number): number;
   vector(i: number): Promise<readonly StepSeries[]>;
@@ -48,6 +50,8 @@ export interface Arguments {
   range(i: number): Promise<RangeVector>;
   /** The times (unix seconds) of the samples that a selector gives; undefined for any other expression. */
   sampleTimes(i: number): Promise<readonly StepSeries[] | undefined>;
+  /** The info series of a call of `info`, and the times (unix seconds) of their samples. */
+  infoSeries(): Promise<{ series: readonly StepSeries[]; times: readonly StepSeries[] }>;
   /** The matchers of a selector or range selector; none for any other expression. */
   matchers(i: number): readonly Matcher[];
 }

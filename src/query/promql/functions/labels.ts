@@ -1,7 +1,9 @@
+import { QueryError } from '../../../lake/query-error.js';
+import { evaluationError } from '../../series/context.js';
 import { labelJoin, labelReplace } from '../../series/label-replace.js';
 import { rank } from '../../series/rank.js';
-import { vector, type StepSeries } from '../../series/series.js';
-import { define, type Arguments, type Entry } from './function.js';
+import { anyPresent, floatsOnly, vector, type StepSeries } from '../../series/series.js';
+import { define, type Arguments, type Entry, type FunctionContext } from './function.js';
 
 const natural = new Intl.Collator('en', { numeric: true, sensitivity: 'variant', caseFirst: 'upper' });
 
@@ -22,19 +24,43 @@ function byLabels(names: readonly string[], direction: 1 | -1): (a: StepSeries, 
   };
 }
 
+/** The series of a range query are in the order of their labels, whatever is done. */
+function isIneffective({ times, notes }: FunctionContext, args: Arguments): boolean {
+  if (times.step === 0) return false;
+  notes.warn('sort is ineffective for range queries since results are always ordered by labels', args.start);
+  return true;
+}
+
 function sorted(name: string, op: 'topk' | 'bottomk'): Entry {
-  return define(name, ['vector'], async (_ctx, args) =>
-    vector([...(await args.vector(0))].sort((a, b) => rank(op, a.values[0] ?? NaN, b.values[0] ?? NaN))),
-  );
+  return define(name, ['vector'], async (ctx, args) => {
+    const series = await args.vector(0);
+    if (isIneffective(ctx, args)) return vector(series);
+    const numbers = series.map(floatsOnly).filter(anyPresent);
+    return vector(numbers.sort((a, b) => rank(op, a.values[0] ?? NaN, b.values[0] ?? NaN)));
+  });
 }
 
 function sortedByLabel(name: string, direction: 1 | -1): Entry {
   return define(
     name,
     ['vector', 'string'],
-    async (_ctx, args) => vector([...(await args.vector(0))].sort(byLabels(await texts(args, 1), direction))),
+    async (ctx, args) => {
+      const series = await args.vector(0);
+      if (isIneffective(ctx, args)) return vector(series);
+      return vector([...series].sort(byLabels(await texts(args, 1), direction)));
+    },
     { optional: 1, repeated: true },
   );
+}
+
+/** Texts are looked at when the query runs, so what is wrong with them is an error of its execution. */
+function evaluated(run: () => StepSeries[]): StepSeries[] {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof QueryError && error.kind === 'bad_data') throw evaluationError(error.message);
+    throw error;
+  }
 }
 
 /** Functions that change or order by labels. */
@@ -42,12 +68,16 @@ export const labelFunctions: readonly Entry[] = [
   define(
     'label_join',
     ['vector', 'string', 'string', 'string'],
-    async (_ctx, args) => vector(labelJoin(await args.vector(0), await texts(args, 1))),
+    async (_ctx, args) => {
+      const [series, given] = [await args.vector(0), await texts(args, 1)];
+      return vector(evaluated(() => labelJoin(series, given)));
+    },
     { optional: 1, repeated: true },
   ),
-  define('label_replace', ['vector', 'string', 'string', 'string', 'string'], async (_ctx, args) =>
-    vector(labelReplace(await args.vector(0), await texts(args, 1))),
-  ),
+  define('label_replace', ['vector', 'string', 'string', 'string', 'string'], async (_ctx, args) => {
+    const [series, given] = [await args.vector(0), await texts(args, 1)];
+    return vector(evaluated(() => labelReplace(series, given)));
+  }),
   sorted('sort', 'bottomk'),
   sorted('sort_desc', 'topk'),
   sortedByLabel('sort_by_label', 1),

@@ -18,6 +18,8 @@ import {
   sumOrMean,
   type NativeKernel,
 } from './native-range.js';
+import { extendedRate, withAnchor, type Beyond } from './extended.js';
+import { integral } from './integral.js';
 import { Remarks } from './remarks.js';
 
 /** The value of a scalar argument at a step. */
@@ -32,6 +34,8 @@ interface RangeOptions {
   readonly timeDependent?: boolean;
   /** What it does with native histograms; without this it looks at numbers alone. */
   readonly native?: NativeKernel | 'as numbers';
+  /** What it does with an anchored or smoothed range. */
+  readonly extended?: (beyond: Beyond, remarks: Remarks) => RangeKernel;
   /** It is meant for counters. */
   readonly ofCounters?: boolean;
 }
@@ -51,6 +55,11 @@ function ranged(name: string, kernel: (scalars: Scalars) => RangeKernel, options
       }
       const of = kernel((argument, step) => scalars.get(argument)?.[step] ?? NaN);
       const remarks = new Remarks(ctx.notes, args.position(at));
+      if (range.beyond && options.extended) {
+        const kernel = options.extended(range.beyond, remarks);
+        const watched = options.ofCounters ? toldOfGauges(kernel, remarks) : kernel;
+        return vector(await overWindows(ctx, range, watched));
+      }
       const { native = ignoringHistograms(of) } = options;
       const both: RangeKernel = (series) =>
         series.histograms && native !== 'as numbers'
@@ -86,7 +95,8 @@ function plain(name: string, kernel: RangeKernel, options?: RangeOptions): Entry
 function rates(name: string, counter: boolean, perSecond: boolean): Entry {
   const kernel = extrapolated(counter, perSecond);
   const native = eitherKind(kernel, extrapolatedHistograms(counter, perSecond));
-  return plain(name, kernel, { native, ofCounters: counter });
+  const extended = (beyond: Beyond, remarks: Remarks) => extendedRate(beyond, counter, perSecond, remarks);
+  return plain(name, kernel, { native, extended, ofCounters: counter });
 }
 
 function instants(name: string, counter: boolean): Entry {
@@ -95,7 +105,14 @@ function instants(name: string, counter: boolean): Entry {
 }
 
 function counted(name: 'changes' | 'resets', happens: (before: number, value: number) => boolean): Entry {
-  return plain(name, transitions(happens), { native: nativeTransitions(happens, name) });
+  const native = nativeTransitions(happens, name);
+  const extended = (beyond: Beyond, remarks: Remarks): RangeKernel =>
+    withAnchor(beyond, (series) =>
+      series.histograms
+        ? native({ ...series, histograms: series.histograms }, remarks)
+        : transitions(happens)(series),
+    );
+  return plain(name, transitions(happens), { native, extended });
 }
 
 const sums: RangeKernel =
@@ -148,6 +165,7 @@ export const rangeFunctions: readonly Entry[] = [
   plain('present_over_time', () => () => 1, { native: 'as numbers' }),
   plain('sum_over_time', sums, { native: eitherKind(sums, sumOrMean('sum')) }),
   plain('avg_over_time', means, { native: eitherKind(means, sumOrMean('mean')) }),
+  integral,
   plain('min_over_time', extremum('min', 'value')),
   plain('max_over_time', extremum('max', 'value')),
   plain('ts_of_min_over_time', extremum('min', 'time')),

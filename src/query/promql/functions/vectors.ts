@@ -2,6 +2,20 @@ import { absent } from '../../series/absent.js';
 import { Labels } from '../../series/labels.js';
 import { emptySeries, vector } from '../../series/series.js';
 import { define, type Entry } from './function.js';
+import { info } from './info.js';
+
+/** The smaller or the larger of two scalars. */
+function extreme(name: string, of: (a: number, b: number) => number): Entry {
+  return define(
+    name,
+    ['scalar', 'scalar'],
+    async (_ctx, args) => {
+      const [a, b] = [await args.scalar(0), await args.scalar(1)];
+      return { type: 'scalar', values: a.map((value, k) => of(value, b[k] ?? NaN)) };
+    },
+    { returns: 'scalar' },
+  );
+}
 
 /** Between scalars and instant vectors. */
 export const vectorFunctions: readonly Entry[] = [
@@ -16,7 +30,7 @@ export const vectorFunctions: readonly Entry[] = [
       const values = new Float64Array(ctx.grid.count).fill(NaN);
       for (let k = 0; k < values.length; k++) {
         if (ctx.yielder.due) await ctx.yielder.pause();
-        const present = series.filter((one) => one.present[k]);
+        const present = series.filter((one) => one.present[k] && !one.histograms?.[k]);
         if (present.length === 1) values[k] = present[0]?.values[k] ?? NaN;
       }
       return { type: 'scalar', values };
@@ -29,6 +43,8 @@ export const vectorFunctions: readonly Entry[] = [
     series.present.fill(1);
     return vector([series]);
   }),
-  define('info', ['vector', 'vector'], null, { optional: 1 }),
+  info,
+  extreme('min_of', Math.min),
+  extreme('max_of', Math.max),
   define('start_timestamp', ['vector'], null),
 ];

@@ -1,7 +1,14 @@
 import { compileMatcher } from '../../series/matchers.js';
 import { comparisons, setOperators } from '../../series/operators.js';
 import { functions } from '../functions/index.js';
-import type { Aggregation, Binary, Call, Expr, ValueType } from '../syntax/ast.js';
+import {
+  unwrap,
+  type Aggregation,
+  type Binary,
+  type Call,
+  type Expr,
+  type ValueType,
+} from '../syntax/ast.js';
 import { parseError, unsupported } from '../syntax/errors.js';
 
 const typeNames: Record<ValueType, string> = {
@@ -79,7 +86,6 @@ export function check(expr: Expr, source: string): void {
 type Expect = (child: Expr, wanted: ValueType, where: string) => void;
 
 function checkAggregation(expr: Aggregation, source: string, expect: Expect): void {
-  if (expr.op === 'limit_ratio') throw unsupported('limit_ratio');
   check(expr.expr, source);
   expect(expr.expr, 'vector', 'aggregation expression');
   if (!expr.param) return;
@@ -105,10 +111,24 @@ function checkCall(expr: Call, source: string, expect: Expect): void {
     throw parseError(source, expr.from, message);
   }
   expr.args.forEach((arg, i) => {
+    if (expr.name === 'info' && i === 1) return checkLabelSelector(arg, source);
     check(arg, source);
     const wanted = args[Math.min(i, args.length - 1)];
     if (wanted) expect(arg, wanted, `call to function ${JSON.stringify(expr.name)}`);
   });
+}
+
+/** The second argument of `info` has matchers alone, which may let everything through. */
+function checkLabelSelector(arg: Expr, source: string): void {
+  const selector = unwrap(arg);
+  if (selector.kind !== 'selector') {
+    throw parseError(
+      source,
+      arg.from,
+      `expected label selectors only, got ${typeNames[typeOf(arg)]} expression`,
+    );
+  }
+  for (const matcher of selector.matchers) compileMatcher(matcher);
 }
 
 function checkBinary(expr: Binary, source: string): void {

@@ -1,5 +1,6 @@
 import { gridEnd, type Grid } from '../../series/grid.js';
 import type { Expr, VectorSelector } from '../syntax/ast.js';
+import { infoSelector } from './info.js';
 import {
   defaultSubqueryStep,
   gridOf,
@@ -16,7 +17,7 @@ export function plan(expr: Expr, times: QueryTimes): Map<VectorSelector, Window>
   const visit = (node: Expr, grid: Grid): void => {
     switch (node.kind) {
       case 'selector':
-        return look(node, shifted(node, grid, times), times.lookback);
+        return look(node, shifted(node, grid, times), node.extension ? 0 : times.lookback);
       case 'matrix':
         return look(node.selector, shifted(node.selector, grid, times), positiveMs(node.range, times));
       case 'subquery': {
@@ -29,8 +30,14 @@ export function plan(expr: Expr, times: QueryTimes): Map<VectorSelector, Window>
       case 'unary':
       case 'paren':
         return visit(node.expr, grid);
-      case 'call':
-        return node.args.forEach((arg) => visit(arg, grid));
+      case 'call': {
+        node.args.forEach((arg, i) => {
+          if (node.name !== 'info' || i === 0) visit(arg, grid);
+        });
+        const info = infoSelector(node);
+        if (info) look(info, shifted(info, grid, times), times.lookback);
+        return;
+      }
       case 'aggregation':
         if (node.param) visit(node.param, grid);
         return visit(node.expr, grid);
@@ -41,7 +48,9 @@ export function plan(expr: Expr, times: QueryTimes): Map<VectorSelector, Window>
     }
   };
   const look = (selector: VectorSelector, grid: Grid, back: number) => {
-    windows.set(selector, { from: grid.start - back, to: gridEnd(grid) });
+    const before = back + (selector.extension ? times.lookback : 0);
+    const after = selector.extension === 'smoothed' ? times.lookback : 0;
+    windows.set(selector, { from: grid.start - before, to: gridEnd(grid) + after });
   };
   visit(expr, gridOf(times));
   return windows;

@@ -42,8 +42,12 @@ interface TextLiteral extends Span {
   readonly value: string;
 }
 
+/** What is beyond the ends of a range counts: the sample before it, or values interpolated at its bounds. */
+export type Extension = 'anchored' | 'smoothed';
+
 export interface VectorSelector extends Span, Modifiers {
   readonly kind: 'selector';
+  readonly extension?: Extension;
   readonly matchers: readonly Matcher[];
 }
 

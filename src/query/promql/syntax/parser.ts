@@ -8,13 +8,13 @@ import type { Matcher, MatchOp } from '../../series/matchers.js';
 import { parseTree, withPlainNames } from '../../text/lezer.js';
 import { checkShape, type ShapeLimits } from '../../text/shape.js';
 import { unquote } from '../../text/unquote.js';
-import { children, type At, type Expr } from './ast.js';
+import { children, type At, type Expr, type Extension } from './ast.js';
 import { childNodes, duration } from './durations.js';
-import { parseError, unsupported } from './errors.js';
+import { parseError } from './errors.js';
 import { climb, type Item, type Operator } from './precedence.js';
 import { literalNumber } from './literals.js';
 import { matching } from './matching.js';
-import { withoutTrailingDots } from './trailing-dots.js';
+import { withKnownFunctions, withoutTrailingDots } from './readable.js';
 
 const parser = withPlainNames(promqlParser);
 const maxDepth = 500;
@@ -28,14 +28,18 @@ const shape: ShapeLimits = {
 export function parseExpr(source: string): Expr {
   if (source.trim() === '') throw parseError(source, 0, 'no expression found in input');
   checkShape(source, shape);
-  const readable = withoutTrailingDots(source);
-  const tree = parseTree(parser, readable);
+  let readable = withoutTrailingDots(source);
+  let tree = parseTree(parser, readable);
   const fault = firstFault(tree.topNode);
-  if (fault) throw syntaxError(source, fault);
+  if (fault) {
+    readable = withKnownFunctions(readable);
+    tree = parseTree(parser, readable);
+    if (firstFault(tree.topNode)) throw syntaxError(source, fault);
+  }
   const [root] = childNodes(tree.topNode);
   if (!root) throw parseError(source, 0, 'no expression found in input');
   try {
-    const expr = new Converter(readable).expr(root);
+    const expr = new Converter(readable, source).expr(root);
     if (depth(expr) > maxDepth) throw new RangeError();
     return expr;
   } catch (error) {
@@ -78,7 +82,11 @@ function syntaxError(source: string, fault: SyntaxNode): QueryError {
  * (`a + b offset 5m` comes as `(a + b) offset 5m`). So operators are flattened and put together again.
  */
 class Converter {
-  constructor(private readonly source: string) {}
+  constructor(
+    private readonly source: string,
+    /** As written; `source` has stand-ins of the same length. */
+    private readonly written: string,
+  ) {}
 
   expr(node: SyntaxNode): Expr {
     const items: Item[] = [];
@@ -103,7 +111,12 @@ class Converter {
       this.#flatten(last, items);
     } else if (node.name === 'NumberDurationLiteral') {
       this.#number(node, items);
-    } else if (/^(OffsetExpr|StepInvariantExpr|MatrixSelector|SubqueryExpr)$/.test(node.name) && first) {
+    } else if (
+      /^(OffsetExpr|StepInvariantExpr|MatrixSelector|SubqueryExpr|AnchoredExpr|SmoothedExpr)$/.test(
+        node.name,
+      ) &&
+      first
+    ) {
       this.#flatten(first, items);
       const operand = items.at(-1);
       if (operand?.kind !== 'operand') throw parseError(this.source, node.from, 'unexpected modifier');
@@ -162,6 +175,9 @@ class Converter {
         ...span,
       };
     }
+    if (node.name === 'AnchoredExpr' || node.name === 'SmoothedExpr') {
+      return this.#extended(inner, node.name === 'AnchoredExpr' ? 'anchored' : 'smoothed', span);
+    }
     const modifier = node.name === 'OffsetExpr' ? 'offset' : '@';
     const target = inner.kind === 'matrix' ? inner.selector : inner;
     if (target.kind !== 'selector' && target.kind !== 'subquery') {
@@ -177,6 +193,19 @@ class Converter {
         : { at: this.#at(parts.at(-1) ?? node) };
     if (inner.kind === 'matrix') return { ...inner, ...span, selector: { ...inner.selector, ...added } };
     return { ...target, ...span, ...added };
+  }
+
+  #extended(inner: Expr, extension: Extension, span: { from: number; to: number }): Expr {
+    const selector = inner.kind === 'matrix' ? inner.selector : inner;
+    if (selector.kind !== 'selector') {
+      const why = inner.kind === 'subquery' ? 'is not supported for subqueries' : 'not implemented';
+      throw parseError(this.source, inner.from, `${extension} modifier ${why}`);
+    }
+    if (selector.extension && selector.extension !== extension) {
+      throw parseError(this.source, inner.from, 'anchored and smoothed modifiers cannot be used together');
+    }
+    const extended = { ...selector, extension };
+    return inner.kind === 'matrix' ? { ...inner, ...span, selector: extended } : { ...extended, ...span };
   }
 
   #at(node: SyntaxNode): At {
@@ -203,13 +232,11 @@ class Converter {
         return { kind: 'selector', matchers: this.#matchers(parts), ...span };
       case 'FunctionCall': {
         const args = parts[1] ? childNodes(parts[1]).map((arg) => this.expr(arg)) : [];
-        return { kind: 'call', name: this.#text(parts[0] ?? node), args, ...span };
+        const { from, to } = parts[0] ?? node;
+        return { kind: 'call', name: this.written.slice(from, to), args, ...span };
       }
       case 'AggregateExpr':
         return this.#aggregation(node, parts);
-      case 'AnchoredExpr':
-      case 'SmoothedExpr':
-        throw unsupported(`the ${node.name === 'AnchoredExpr' ? 'anchored' : 'smoothed'} modifier`);
       default:
         throw parseError(this.source, node.from, `unexpected ${JSON.stringify(this.#text(node))}`);
     }

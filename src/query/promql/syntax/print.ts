@@ -15,9 +15,9 @@ export function print(expr: Expr): string {
     case 'unary':
       return expr.op + print(expr.expr);
     case 'selector':
-      return selector(expr) + modifiers(expr);
+      return selector(expr) + extension(expr) + modifiers(expr);
     case 'matrix':
-      return `${selector(expr.selector)}[${expr.range.text}]${modifiers(expr.selector)}`;
+      return `${selector(expr.selector)}[${expr.range.text}]${extension(expr.selector)}${modifiers(expr.selector)}`;
     case 'subquery':
       return `${print(expr.expr)}[${expr.range.text}:${expr.step?.text ?? ''}]${modifiers(expr)}`;
     case 'call':
@@ -46,6 +46,10 @@ function selector({ matchers }: VectorSelector): string {
     .map((m) => `${m.name}${m.op}${JSON.stringify(m.value)}`)
     .join(', ');
   return (named?.value ?? '') + (rest || !named ? `{${rest}}` : '');
+}
+
+function extension({ extension: how }: VectorSelector): string {
+  return how ? ` ${how}` : '';
 }
 
 function modifiers({ at, offset }: Modifiers): string {

@@ -1,0 +1,58 @@
+import { shortG } from '../../text/numbers.js';
+import { vector } from '../../series/series.js';
+import { Sum } from '../../series/statistics.js';
+import { overWindows, type RangeKernel } from '../../series/windows.js';
+import { define, type Entry } from './function.js';
+import { ignoringHistograms } from './native-range.js';
+import { Remarks } from './remarks.js';
+
+/** Which of two neighbouring samples stands for the time between: the left, the right, or the mean of both. */
+type Strategy = 0 | 1 | 2;
+
+function area(strategies: (step: number) => Strategy): RangeKernel {
+  return ({ times, values }) =>
+    (low, high, view) => {
+      const strategy = strategies(view.step);
+      const sum = new Sum();
+      for (let i = low + 1; i < high; i++) {
+        const seconds = ((times[i] ?? 0) - (times[i - 1] ?? 0)) / 1000;
+        const [left, right] = [zeroForNaN(values[i - 1] ?? 0), zeroForNaN(values[i] ?? 0)];
+        if (strategy === 0) sum.add(left * seconds);
+        else if (strategy === 1) sum.add(right * seconds);
+        else {
+          sum.add((left / 2) * seconds);
+          sum.add((right / 2) * seconds);
+        }
+      }
+      return sum.value;
+    };
+}
+
+function zeroForNaN(value: number): number {
+  return Number.isNaN(value) ? 0 : value;
+}
+
+export const integral: Entry = define(
+  'integral',
+  ['matrix', 'scalar'],
+  async (ctx, args) => {
+    const range = await args.range(0);
+    const given = args.count > 1 ? await args.scalar(1) : undefined;
+    const bad = given?.find((value) => value !== 0 && value !== 1 && value !== 2);
+    if (bad !== undefined) {
+      const text = `strategy should be 0, 1, or 2 (default), using 2, got ${shortG(bad)}`;
+      ctx.notes.warn(text, args.position(1));
+    }
+    const kernel = area((step) => {
+      const value = given?.[step] ?? 2;
+      return value === 0 || value === 1 ? value : 2;
+    });
+    const remarks = new Remarks(ctx.notes, args.position(0));
+    const both: RangeKernel = (series) =>
+      series.histograms
+        ? ignoringHistograms(kernel)({ ...series, histograms: series.histograms }, remarks)
+        : kernel(series);
+    return vector(await overWindows(ctx, range, both));
+  },
+  { optional: 1 },
+);
