@@ -183,7 +183,7 @@ describe('the Prometheus HTTP API', () => {
         query('temperature + on() temperature'),
         /found duplicate series for the match group \{\} on the right/,
       ],
-      [query('info(temperature)'), /the function info is not supported/],
+      [query('start_timestamp(temperature)'), /the function start_timestamp is not supported/],
     ] as const) {
       const body = await get(url, 422);
       assert.equal(body.errorType, 'execution');
