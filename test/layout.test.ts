@@ -70,6 +70,8 @@ const inside: Readonly<Record<string, readonly string[]>> = {
   traceql: [
     'query/traceql/index',
     'query/traceql/streaming',
+    'query/traceql/jaeger',
+    'query/traceql/jaeger-endpoints',
     'query/traceql/endpoints',
     'query/traceql/api',
     'query/traceql/exec',

@@ -27,6 +27,7 @@ import { QueryGuard } from '../query/server/guard.js';
 import { lokiApi } from '../query/logql/index.js';
 import { prometheusApi } from '../query/promql/index.js';
 import { QueryThreads } from '../query/threads/index.js';
+import { jaegerApi } from '../query/traceql/jaeger.js';
 import { tempoApi, tempoStreaming } from '../query/traceql/index.js';
 import { CatalogMaintenance } from '../recovery/index.js';
 import { openPipeline, type Pipeline } from '../seal/index.js';
@@ -143,7 +144,12 @@ async function open(
     query:
       config.role === 'ingest'
         ? []
-        : [prometheusApi(deps), lokiApi({ ...deps, maxTails: config.queryMaxTails }), tempoApi(deps)],
+        : [
+            prometheusApi(deps),
+            lokiApi({ ...deps, maxTails: config.queryMaxTails }),
+            tempoApi(deps),
+            jaegerApi(deps),
+          ],
     admin: [
       adminApi({
         config,
