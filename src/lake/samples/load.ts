@@ -68,7 +68,7 @@ export async function loadUnit(
        FROM (SELECT ${hash} AS h, timestamp, value, flags FROM lake.main.${layoutOf(kind).table}
              WHERE filename = ${literal(path)} AND prometheus_name = ${literal(name)}
                AND timestamp IS NOT NULL AND (value IS NOT NULL OR ${stale}))
-       JOIN temp.sample_runs USING (h)`,
+       JOIN temp.sample_runs USING (h) ORDER BY run, timestamp`,
     );
     return await sortedRuns(await chunksOf(result, maxSamples), numbers, base);
   } finally {

@@ -76,7 +76,12 @@ async function reduceGroup(
   const result = emptySeries(labels, ctx.grid.count);
   const values = new Float64Array(members.length);
   for (let k = 0; k < ctx.grid.count; k++) {
-    if (ctx.yielder.due) await ctx.yielder.pause();
+    if (members.length > 16) {
+      if (ctx.yielder.due) await ctx.yielder.pause();
+    } else {
+      const pause = ctx.yielder.tick();
+      if (pause) await pause;
+    }
     let n = 0;
     for (const member of members) if (member.present[k]) values[n++] = member.values[k] ?? NaN;
     if (n === 0) continue;

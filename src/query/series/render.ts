@@ -119,6 +119,20 @@ export function samplePair(ms: number, text: string): string {
   return `[${ms / 1000},${JSON.stringify(text)}]`;
 }
 
+/** The series of an answer have their samples at the same times, so their texts are worth keeping. */
+const secondsTexts = new Map<number, string>();
+const mostTexts = 20_000;
+
+function secondsText(ms: number): string {
+  let text = secondsTexts.get(ms);
+  if (text === undefined) {
+    if (secondsTexts.size === mostTexts) secondsTexts.clear();
+    text = `${ms / 1000}`;
+    secondsTexts.set(ms, text);
+  }
+  return text;
+}
+
 /** A series as Prometheus and Loki write it; `labels` is what becomes its JSON. */
 export interface MetricSeries extends Pick<ResultSeries, 'points'> {
   readonly labels: object;
@@ -127,7 +141,7 @@ export interface MetricSeries extends Pick<ResultSeries, 'points'> {
 const labelled = {
   head: (series: MetricSeries) => `"metric":${JSON.stringify(series.labels)}`,
   list: 'values',
-  sample: (ms: number, value: number) => samplePair(ms, floatText(value)),
+  sample: (ms: number, value: number) => `[${secondsText(ms)},"${floatText(value)}"]`,
 } satisfies SeriesForm<MetricSeries>;
 
 /** The matrix and vector of Prometheus and Loki. */

@@ -63,7 +63,8 @@ async function slide(
   let low = 0;
   let high = 0;
   for (let k = 0; k < grid.count; k++) {
-    if (ctx.yielder.due) await ctx.yielder.pause();
+    const pause = ctx.yielder.tick();
+    if (pause) await pause;
     view.step = k;
     view.end = grid.start + k * grid.step;
     view.start = view.end - rangeMs;

@@ -23,8 +23,20 @@ const spans: FileLayout = {
   dictionaryLimit: rowGroupRows / 2,
 };
 
+/**
+ * The points of a series lie together, so that what tells series apart is one run of a dictionary, times and values are close to
+ * those before them, and one series is in one or two row groups. Nothing is looked up by a Bloom filter, and dictionaries of
+ * as many values as rows take more than the values.
+ */
+const points: FileLayout = {
+  orderBy: ['prometheus_name', 'service_name', 'service_instance_id', 'metric_attributes', 'timestamp'],
+  rowGroupRows,
+  dictionaryLimit: rowGroupRows / 10,
+};
+
 export function fileLayout(table: TableName): FileLayout {
   if (table === 'spans') return spans;
+  if (tableDef(table).signal === 'metrics') return points;
   return {
     orderBy: tableDef(table).sortedBy.map(ident),
     rowGroupRows,

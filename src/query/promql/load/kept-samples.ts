@@ -58,6 +58,8 @@ export async function keptSamples(
   return out;
 }
 
+const noEnds = new Uint32Array();
+
 /** Gives how many samples they are. */
 function addSegments(
   segments: Map<KnownStream, Segment[]>,
@@ -75,9 +77,13 @@ function addSegments(
     const [start, end] = [starts[run] ?? 0, untils[run] ?? 0];
     const from = lowerBound(times, start, end, fromMs - base);
     const until = lowerBound(times, from, end, untilMs - base);
-    const ends = endTimes
-      .subarray(endStarts[run], endStarts[run + 1])
-      .filter((time) => time + base >= fromMs && time + base < untilMs);
+    const [firstEnd, lastEnd] = [endStarts[run] ?? 0, endStarts[run + 1] ?? 0];
+    const ends =
+      firstEnd === lastEnd
+        ? noEnds
+        : endTimes
+            .subarray(firstEnd, lastEnd)
+            .filter((time) => time + base >= fromMs && time + base < untilMs);
     if (from === until && ends.length === 0) continue;
     count += until - from + ends.length;
     const segment = { unit, from, until, ends };
@@ -101,6 +107,13 @@ function lowerBound(times: Uint32Array, from: number, until: number, time: numbe
 
 function seriesOf(known: KnownStream, labels: Labels, parts: readonly Segment[]): SampleSeries {
   const { metric } = known.stream;
+  const [only] = parts;
+  if (only && parts.length === 1 && only.ends.length === 0) {
+    const { unit, from, until } = only;
+    const times = new Float64Array(until - from);
+    for (let i = from; i < until; i++) times[i - from] = unit.base + (unit.times[i] ?? 0);
+    return { labels, times, values: unit.values.subarray(from, until), staleTimes: null, metric };
+  }
   const first = ({ unit, from }: Segment) => unit.base + (unit.times[from] ?? 0);
   const last = ({ unit, until }: Segment) => unit.base + (unit.times[until - 1] ?? 0);
   const full = parts.filter(({ from, until }) => until > from).sort((a, b) => first(a) - first(b));

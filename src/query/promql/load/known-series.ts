@@ -5,7 +5,13 @@ import { matchesAll, type CompiledMatcher } from '../../series/matchers.js';
 import type { Yielder } from '../../series/yielder.js';
 import type { Window } from '../plan/times.js';
 import { metadataWindow } from './predicates.js';
-import { indexOf, type FileMetric, type KnownStream, type SeriesIndex } from './series-index.js';
+import {
+  indexOf,
+  type FileMetric,
+  type KnownSet,
+  type KnownStream,
+  type SeriesIndex,
+} from './series-index.js';
 import type { MetricTable, Source } from './sources.js';
 import type { Stream } from './streams.js';
 
@@ -102,6 +108,7 @@ export function mayHave(
   { from, until }: Micros,
 ): boolean {
   const { sets, first, last } = metric;
+  if (metric.end < from || metric.begin >= until) return false;
   for (let i = 0; i < sets.length; i++) {
     const set = sets[i];
     if (set && (last[i] ?? 0) >= from && (first[i] ?? 0) < until && wanted.has(set.known)) return true;
@@ -117,17 +124,24 @@ export function presentIn(
 ): { streams: Set<KnownStream>; targets: Set<Labels> } | null {
   const streams = new Set<KnownStream>();
   const targets = new Set<Labels>();
+  const add = ({ known, targetInfo }: KnownSet) => {
+    streams.add(known);
+    if (targetInfo) targets.add(targetInfo);
+  };
   for (const file of files) {
     const metrics = index.file(file);
     for (const name of names) {
       const metric = metrics.get(name);
-      if (!metric) continue;
+      if (!metric || metric.end < from || metric.begin >= until) continue;
+      if (metric.begin >= from && metric.end < until) {
+        for (const set of metric.distinct) add(set);
+        continue;
+      }
       for (const [i, set] of metric.sets.entries()) {
         const [first, last] = [metric.first[i] ?? 0, metric.last[i] ?? 0];
         if (last < from || first >= until) continue;
         if (first < from && last >= until) return null;
-        streams.add(set.known);
-        if (set.targetInfo) targets.add(set.targetInfo);
+        add(set);
       }
     }
   }

@@ -28,19 +28,24 @@ export class KnownStream {
 }
 
 /** A label set as the metadata cache numbers it: that of a stream, with its resource. */
-interface KnownSet {
+export interface KnownSet {
   readonly known: KnownStream;
   /** Of its resource; null for none. */
   readonly targetInfo: Labels | null;
 }
 
-/** Which label sets of one metric a file has, hour by hour. */
+/** Which label sets of one metric a file has, hour by hour. Times are microseconds since the epoch. */
 export interface FileMetric {
+  /** Each once. */
+  readonly distinct: Set<KnownSet>;
+  /** Of all of them. */
+  begin: number;
+  end: number;
+  records: number;
   readonly sets: KnownSet[];
-  /** Microseconds since the epoch of the first and last row of that hour. */
+  /** The first and last row of that hour. */
   readonly first: number[];
   readonly last: number[];
-  records: number;
 }
 
 /** By Prometheus name. */
@@ -123,12 +128,18 @@ export class SeriesIndex {
         const { name } = set.known.stream;
         let metric = metrics.get(name);
         if (!metric) {
-          metric = { sets: [], first: [], last: [], records: 0 };
+          metric = {
+            ...{ distinct: new Set(), begin: Infinity, end: -Infinity, records: 0 },
+            ...{ sets: [], first: [], last: [] },
+          };
           metrics.set(name, metric);
         }
         metric.sets.push(set);
         metric.first.push(first);
         metric.last.push(last);
+        metric.distinct.add(set);
+        metric.begin = Math.min(metric.begin, first);
+        metric.end = Math.max(metric.end, last);
         metric.records += records;
       }
       if (yielder.due) await yielder.pause();
@@ -143,10 +154,11 @@ export class SeriesIndex {
     const sql =
       `SELECT id, ${columns.join(', ')} FROM ${setsTable(this.table)} WHERE id > ${this.#lastId} ` +
       `LIMIT ${mostSets + 1}`;
+    const at = new Map(columns.map((column, i) => [column, i + 1]));
     let last = this.#lastId;
     for await (const chunk of session.stream(sql)) {
       for (let row = 0; row < chunk.rowCount; row++) {
-        const cell = (column: string) => chunk.columns[columns.indexOf(column) + 1]?.[row] ?? null;
+        const cell = (column: string) => chunk.columns[at.get(column) ?? -1]?.[row] ?? null;
         const id = chunk.columns[0]?.[row] as number;
         const key = JSON.stringify(identity.map(cell));
         let known = this.#streams.get(key);
