@@ -27,11 +27,11 @@ class MetricColumns {
   ) {
     const { table } = points;
     const has = (name: string) => table.def.columns.some((column) => column.name === name);
-    this.names = table.string('metric_name');
-    this.prometheus = table.string('prometheus_name');
-    this.descriptions = table.string('metric_description');
-    this.units = table.string('metric_unit');
-    this.metadata = table.string('metric_metadata');
+    this.names = table.stretches('metric_name');
+    this.prometheus = table.stretches('prometheus_name');
+    this.descriptions = table.stretches('metric_description');
+    this.units = table.stretches('metric_unit');
+    this.metadata = table.stretches('metric_metadata');
     this.temporality = has('aggregation_temporality') ? table.int32('aggregation_temporality') : null;
     this.monotonic = has('is_monotonic') ? table.boolean('is_monotonic') : null;
   }

@@ -5,6 +5,7 @@ import {
   type Column,
   type ColumnType,
   type ListColumn,
+  type StretchColumn,
   type StringColumn,
   type TableBatch,
   type TableDef,
@@ -21,7 +22,9 @@ const mostSpare = 256;
 /** A batch's arena in DuckDB's memory. The chunk owns the bytes: they live as long as this object, or until `free`. */
 export interface LoadedArena {
   readonly chunk: duckdb.DataChunk | null;
-  readonly address: bigint;
+  /** Low and high half of the address. */
+  readonly low: number;
+  readonly high: number;
   readonly length: number;
 }
 
@@ -32,14 +35,15 @@ export class StringArenaLoader {
 
   load(arena: Uint8Array): LoadedArena {
     // A value of up to 12 bytes lies in the vector itself, and no long string can point into it.
-    if (arena.byteLength <= inlineBytes) return { chunk: null, address: 0n, length: 0 };
+    if (arena.byteLength <= inlineBytes) return { chunk: null, low: 0, high: 0, length: 0 };
     const chunk =
       this.#spare.pop() ?? duckdb.create_data_chunk([duckdb.create_logical_type(duckdb.Type.BLOB)]);
     const vector = duckdb.data_chunk_get_vector(chunk, 0);
     duckdb.vector_assign_string_element_len(vector, 0, arena);
     const value = duckdb.vector_get_data(vector, 16);
     const address = new DataView(value.buffer, value.byteOffset, 16).getBigUint64(8, true);
-    return { chunk, address, length: arena.byteLength };
+    const [low, high] = [Number(address & 0xffff_ffffn), Number(address >> 32n)];
+    return { chunk, low, high, length: arena.byteLength };
   }
 
   /** Gives the bytes back. No statement may read them any more. */
@@ -104,6 +108,8 @@ export class ChunkFiller {
         this.#list(vector, column, from, n);
       } else if (column.validity === 'none') {
         continue;
+      } else if (column.kind === 'stretches') {
+        this.#stretches(vector, column, arena, from, n);
       } else if (column.kind === 'string') {
         this.#strings(vector, column, arena, from, n);
       } else {
@@ -139,17 +145,31 @@ export class ChunkFiller {
   #strings(vector: duckdb.Vector, column: StringColumn, arena: LoadedArena, from: number, n: number): void {
     const words = this.#words;
     words.set(column.refs.subarray(from * 4, (from + n) * 4));
-    const low = Number(arena.address & 0xffff_ffffn);
-    const high = Number(arena.address >> 32n);
-    // Short strings lie in their row; of the long ones the offset becomes an address.
-    for (let at = 0; at < n * 4; at += 4) {
-      const length = words[at] as number;
-      if (length <= inlineBytes) continue;
-      const offset = words[at + 2] as number;
-      if (offset + length > arena.length) throw new TypeError(`${badBatch}: a string lies outside the arena`);
-      const address = low + offset;
-      words[at + 2] = address;
-      words[at + 3] = address > 0xffff_ffff ? high + 1 : high;
+    for (let at = 0; at < n * 4; at += 4) address(words, at, arena);
+    duckdb.copy_data_to_vector(vector, 0, words.buffer, 0, n * 16);
+  }
+
+  #stretches(
+    vector: duckdb.Vector,
+    column: StretchColumn,
+    arena: LoadedArena,
+    from: number,
+    n: number,
+  ): void {
+    const words = this.#words;
+    const { ends, refs } = column;
+    const to = from + n;
+    let at = from;
+    for (let i = firstEndingAfter(ends, from); at < to; i++) {
+      const [first, end] = [(at - from) * 4, (Math.min(ends[i] as number, to) - from) * 4];
+      for (let word = 0; word < 4; word++) words[first + word] = refs[i * 4 + word] as number;
+      address(words, first, arena);
+      for (let done = first + 4; done < end;) {
+        const size = Math.min(done - first, end - done);
+        words.copyWithin(done, first, first + size);
+        done += size;
+      }
+      at = from + end / 4;
     }
     duckdb.copy_data_to_vector(vector, 0, words.buffer, 0, n * 16);
   }
@@ -180,10 +200,33 @@ export class ChunkFiller {
   }
 }
 
+/** Of a short string all bytes lie in its words; of a long one the offset becomes an address. */
+function address(words: Uint32Array, at: number, { low, high, length: bytes }: LoadedArena): void {
+  const length = words[at] as number;
+  if (length <= inlineBytes) return;
+  const offset = words[at + 2] as number;
+  if (offset + length > bytes) throw new TypeError(`${badBatch}: a string lies outside the arena`);
+  const lower = low + offset;
+  words[at + 2] = lower;
+  words[at + 3] = lower > 0xffff_ffff ? high + 1 : high;
+}
+
+/** The first of the stretches that has rows behind `row`. */
+function firstEndingAfter(ends: Uint32Array, row: number): number {
+  let low = 0;
+  for (let high = ends.length; low < high;) {
+    const middle = (low + high) >>> 1;
+    if ((ends[middle] as number) <= row) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 function fits(type: ColumnType, column: Column, rows: number): boolean {
   const { validity } = column;
   if (typeof validity !== 'string' && validity.length * 32 < rows) return false;
   if (type === 'VARCHAR') {
+    if (column.kind === 'stretches') return validity === 'none' || coverAll(column, rows);
     return column.kind === 'string' && (validity === 'none' || column.refs.length >= rows * 4);
   }
   if (type === 'BIGINT[]' || type === 'DOUBLE[]') {
@@ -205,4 +248,11 @@ function fits(type: ColumnType, column: Column, rows: number): boolean {
     BOOLEAN: Uint8Array,
   }[type];
   return column.values instanceof right && (validity === 'none' || column.values.length >= rows);
+}
+
+/** Whether the stretches follow one another up to the last row. */
+function coverAll({ ends, refs }: StretchColumn, rows: number): boolean {
+  if (refs.length < ends.length * 4) return false;
+  for (let i = 1; i < ends.length; i++) if ((ends[i] as number) <= (ends[i - 1] as number)) return false;
+  return (ends.at(-1) ?? 0) >= rows;
 }

@@ -144,7 +144,15 @@ export class BatchTableFunction {
 function stringBytes({ columns, rows }: TableBatch): number {
   let bytes = 0;
   for (const column of columns) {
-    if (column.kind !== 'string' || column.validity === 'none') continue;
+    if (column.validity === 'none') continue;
+    if (column.kind === 'stretches') {
+      let from = 0;
+      for (const [i, end] of column.ends.entries()) {
+        bytes += (column.refs[i * 4] ?? 0) * (Math.min(end, rows) - from);
+        from = Math.min(end, rows);
+      }
+    }
+    if (column.kind !== 'string') continue;
     for (let i = 0; i < rows; i++) bytes += column.refs[i * 4] ?? 0;
   }
   return bytes;

@@ -17,6 +17,17 @@ export interface StringColumn {
   readonly validity: Validity;
 }
 
+/**
+ * A VARCHAR column of the same strings for stretches of rows, as a resource's are: stretch i has the four words at `4 * i` of
+ * `refs`, as in StringColumn, and ends before row `ends[i]`. Stretches follow one another and cover all rows.
+ */
+export interface StretchColumn {
+  readonly kind: 'stretches';
+  readonly ends: Uint32Array;
+  readonly refs: Uint32Array;
+  readonly validity: Validity;
+}
+
 /** Fixed-width values. TIMESTAMP is microseconds since the epoch; BOOLEAN is one byte a row. */
 export interface FixedColumn {
   readonly kind: 'fixed';
@@ -35,7 +46,7 @@ export interface ListColumn {
 /** `all`: no NULLs; `none`: every row NULL (buffers may then be empty); else bit i of word i>>5 is 1 when row i is set. */
 export type Validity = 'all' | 'none' | Uint32Array;
 
-export type Column = StringColumn | FixedColumn | ListColumn;
+export type Column = StringColumn | StretchColumn | FixedColumn | ListColumn;
 
 export interface TableBatch {
   readonly table: TableName;
@@ -56,6 +67,7 @@ export function batchBytes(batch: ColumnBatch): number {
   for (const table of batch.tables) {
     for (const column of table.columns) {
       if (column.kind === 'string') bytes += column.refs.byteLength;
+      else if (column.kind === 'stretches') bytes += column.refs.byteLength + column.ends.byteLength;
       else if (column.kind === 'fixed') bytes += column.values.byteLength;
       else bytes += column.offsets.byteLength + column.child.byteLength;
     }

@@ -6,6 +6,7 @@ import {
   tableDef,
   type Column,
   type ColumnBatch,
+  type StretchColumn,
   type TableBatch,
   type TableName,
   type Validity,
@@ -26,9 +27,23 @@ function stringBytes(batch: ColumnBatch, refs: Uint32Array, row: number): Uint8A
   return batch.arena.subarray(offset, offset + length);
 }
 
+/** The first rows of a column of stretches, four words for each. */
+function rowWise({ ends, refs }: StretchColumn, rows: number): { refs: Uint32Array } {
+  const all = new Uint32Array(rows * 4);
+  let from = 0;
+  for (const [i, end] of ends.entries()) {
+    for (; from < Math.min(end, rows); from++) all.set(refs.subarray(i * 4, i * 4 + 4), from * 4);
+  }
+  return { refs: all };
+}
+
 function cell(batch: ColumnBatch, column: Column, row: number): unknown {
   if (!isSet(column.validity, row)) return null;
   if (column.kind === 'string') return Buffer.from(stringBytes(batch, column.refs, row)).toString('utf8');
+  if (column.kind === 'stretches') {
+    const { refs } = rowWise(column, row + 1);
+    return Buffer.from(stringBytes(batch, refs, row)).toString('utf8');
+  }
   if (column.kind === 'fixed') return column.values[row];
   return [...column.child.subarray(column.offsets[row], column.offsets[row + 1])];
 }
@@ -56,10 +71,20 @@ function checkTable(batch: ColumnBatch, table: TableBatch): void {
   for (const [i, { name, type }] of def.columns.entries()) {
     const column = table.columns[i]!;
     const label = `${table.table}.${name}`;
-    assert.equal(column.kind, type === 'VARCHAR' ? 'string' : type.endsWith('[]') ? 'list' : 'fixed', label);
+    const text = column.kind === 'stretches' ? 'stretches' : 'string';
+    assert.equal(column.kind, type === 'VARCHAR' ? text : type.endsWith('[]') ? 'list' : 'fixed', label);
     if (typeof column.validity !== 'string') assert.ok(column.validity.length * 32 >= table.rows, label);
     if (column.kind === 'string') checkStrings(batch, table, column.refs, column.validity, label);
-    else if (column.kind === 'fixed') {
+    else if (column.kind === 'stretches') {
+      if (column.validity === 'none') continue;
+      const ends = [...column.ends];
+      assert.ok(
+        ends.every((end, i) => end > (ends[i - 1] ?? 0)),
+        `${label}: stretches go back`,
+      );
+      assert.equal(ends.at(-1), table.rows, label);
+      checkStrings(batch, table, rowWise(column, table.rows).refs, column.validity, label);
+    } else if (column.kind === 'fixed') {
       if (column.validity !== 'none') assert.ok(column.values.length >= table.rows, label);
       assert.equal(column.values.constructor, arrayTypes[type], label);
     } else {

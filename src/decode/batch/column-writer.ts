@@ -64,7 +64,7 @@ export class ColumnWriter {
     this.#ref(column.refs, row * 4, start, length);
   }
 
-  /** Like `text`, into four words that `StringBuilder.fill` takes. */
+  /** Like `text`, into four words that `StretchBuilder.fill` takes. */
   textWords(words: Uint32Array, at: number, pos: number, length: number): void {
     const source = this.source;
     if (source.careful) {
@@ -119,7 +119,7 @@ export class ColumnWriter {
     this.arena.copy(source, pos, length);
   }
 
-  /** Like `fromArena`, into four words that `StringBuilder.fill` takes. */
+  /** Like `fromArena`, into four words that `StretchBuilder.fill` takes. */
   arenaWords(words: Uint32Array, at: number, start: number): void {
     this.#ref(words, at, start, this.arena.length - start);
   }

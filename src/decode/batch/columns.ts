@@ -18,7 +18,7 @@ export interface ColumnBuilder {
 
 const none = { refs: new Uint32Array(0), int64: new BigInt64Array(0), bytes: new Uint8Array(0) };
 
-function bitWords(rows: number): number {
+export function bitWords(rows: number): number {
   return (rows + 31) >>> 5;
 }
 
@@ -29,7 +29,7 @@ interface Numbers {
 }
 
 /** `to` with as much of `from` as fits. */
-function resized<T extends Numbers>(from: T, to: T): T {
+export function resized<T extends Numbers>(from: T, to: T): T {
   to.set(from.length <= to.length ? from : from.subarray(0, to.length));
   return to;
 }
@@ -65,29 +65,6 @@ export class StringBuilder implements ColumnBuilder {
   replace(row: number, words: Uint32Array): void {
     if (this.refs[row * 4] !== 0) this.count--;
     this.set(row, words);
-  }
-
-  /** The same string for rows `from` to `to`; four words as in StringColumn. */
-  fill(from: number, to: number, words: Uint32Array, at: number): void {
-    if (words[at] === 0 || from === to) return;
-    this.count += to - from;
-    const refs = this.refs;
-    const first = from * 4;
-    const end = to * 4;
-    const [a, b, c, d] = [words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!];
-    let done = first;
-    // Short stretches are common with metrics, and a call of the engine's copy costs as much as a few rows.
-    for (const stop = Math.min(end, first + 64); done < stop; done += 4) {
-      refs[done] = a;
-      refs[done + 1] = b;
-      refs[done + 2] = c;
-      refs[done + 3] = d;
-    }
-    while (done < end) {
-      const size = Math.min(done - first, end - done);
-      refs.copyWithin(done, first, first + size);
-      done += size;
-    }
   }
 
   packedBytes(rows: number): number {

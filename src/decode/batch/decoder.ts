@@ -220,7 +220,7 @@ export class BatchDecoder {
   #pack(buffer: SharedArrayBuffer | null): ColumnBatch {
     const tables = this.#writer.tables.filter((table) => table.rows > 0);
     const total = this.#batchBytes();
-    const takes = tables.reduce((sum, table) => sum + table.def.columns.length * 2, 1);
+    const takes = tables.reduce((sum, table) => sum + table.def.columns.length * 3, 1);
     const memory = new BatchMemory(total, takes, buffer);
     const arena = memory.bytes(this.#arena.length);
     arena.set(this.#arena.bytes.subarray(0, this.#arena.length));

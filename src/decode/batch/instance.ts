@@ -39,7 +39,7 @@ export class InstanceValue {
     this.#values.visit(keyPos, keyLength, valuePos, valueEnd);
   };
 
-  /** Into four words that `StringBuilder.fill` takes; they stay as they are when there is nothing. */
+  /** Into four words that `StretchBuilder.fill` takes; they stay as they are when there is nothing. */
   write(words: Uint32Array): void {
     const { arena } = this.writer;
     const start = arena.length;

@@ -4,7 +4,8 @@ import { truncated } from '../wire/source.js';
 import { ResourceTag, ScopeTag } from '../wire/tags.js';
 import { entryBytes, type Budget } from './budget.js';
 import type { ColumnWriter } from './column-writer.js';
-import type { Int64Builder, StringBuilder } from './columns.js';
+import type { Int64Builder } from './columns.js';
+import type { StretchBuilder } from './stretches.js';
 import { InstanceValue } from './instance.js';
 import { PromotedValues } from './promoted-values.js';
 import type { TableBuilder } from './table.js';
@@ -24,23 +25,23 @@ const ownColumns = ['service_name', 'service_namespace', 'service_instance_id'] 
 
 /** The columns of one table that say where its rows come from. */
 export class ResourceScopeColumns {
-  readonly resource: readonly StringBuilder[];
-  readonly scope: readonly StringBuilder[];
+  readonly resource: readonly StretchBuilder[];
+  readonly scope: readonly StretchBuilder[];
   readonly resourceDropped: Int64Builder;
   readonly scopeDropped: Int64Builder;
   readonly ingestedAt: Int64Builder;
-  readonly sourceFormat: StringBuilder;
+  readonly sourceFormat: StretchBuilder;
   /** Of metrics alone. */
-  readonly instance: StringBuilder | null;
+  readonly instance: StretchBuilder | null;
 
   constructor(readonly table: TableBuilder) {
-    this.resource = resourceColumns(table.def.signal).map((name) => table.string(name));
-    this.scope = scopeColumns.map((name) => table.string(name));
+    this.resource = resourceColumns(table.def.signal).map((name) => table.stretches(name));
+    this.scope = scopeColumns.map((name) => table.stretches(name));
     this.resourceDropped = table.int64('resource_dropped_attributes_count');
     this.scopeDropped = table.int64('scope_dropped_attributes_count');
     this.ingestedAt = table.int64('ingested_at');
-    this.sourceFormat = table.string('source_format');
-    this.instance = table.def.signal === 'metrics' ? table.string('derived_instance_id') : null;
+    this.sourceFormat = table.stretches('source_format');
+    this.instance = table.def.signal === 'metrics' ? table.stretches('derived_instance_id') : null;
   }
 }
 

@@ -1,6 +1,7 @@
 import { tableDef, type TableBatch, type TableDef, type TableName } from '../../schema/index.js';
 import { freeMemory, Held, type Memory } from '../memory.js';
 import type { BatchMemory } from './batch-memory.js';
+import { StretchBuilder } from './stretches.js';
 import {
   BooleanBuilder,
   DoubleBuilder,
@@ -91,6 +92,14 @@ export class TableBuilder {
 
   string(name: string): StringBuilder {
     return this.#get(name, StringBuilder);
+  }
+
+  /** A VARCHAR column that is filled by stretches of rows from now on. */
+  stretches(name: string): StretchBuilder {
+    this.#get(name, StringBuilder);
+    const column = new StretchBuilder();
+    this.#columns.set(name, column);
+    return column;
   }
 
   int64(name: string): Int64Builder {
