@@ -69,8 +69,9 @@ function rows({ resultType, result }: { resultType: string; result: unknown }, o
   return (result as Found[]).flatMap((one) => {
     const labels = labelText(Object.entries(one.stream ?? one.metric ?? {}));
     if (one.stream)
-      return (one.values ?? []).map(
-        ([time, line]) => `${Number(BigInt(time) / 1_000_000n - BigInt(origin)) / 1000} ${labels} ${line}`,
+      return (one.values ?? []).map(([time, line]) =>
+        // Scripts have no blanks at the end of a line.
+        `${Number(BigInt(time) / 1_000_000n - BigInt(origin)) / 1000} ${labels} ${line}`.trimEnd(),
       );
     if (one.value) return [`${labels} ${one.value[1]}`];
     const points = (one.values ?? []).map(([time, value]) => `${Number(time) - origin / 1000}=${value}`);

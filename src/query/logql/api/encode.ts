@@ -14,18 +14,39 @@ import type { StepSeries, Value } from '../../series/series.js';
 import { plainDecimal } from '../../text/numbers.js';
 import type { ExecStats } from '../exec/context.js';
 
-/** Loki's `stats` object. Only what is measured is filled in; bytes are not. */
+/** Loki's `stats` object, of which what has no meaning here is left at 0. */
 export function encodeStats(stats: ExecStats, seconds: number, returned: number) {
+  const perSecond = (amount: number) => (seconds > 0 ? Math.round(amount / seconds) : 0);
   return {
     summary: {
-      bytesProcessedPerSecond: 0,
-      linesProcessedPerSecond: seconds > 0 ? Math.round(stats.records / seconds) : 0,
-      totalBytesProcessed: 0,
+      bytesProcessedPerSecond: perSecond(stats.bytes),
+      linesProcessedPerSecond: perSecond(stats.records),
+      totalBytesProcessed: stats.bytes,
       totalLinesProcessed: stats.records,
       execTime: seconds,
       queueTime: 0,
       subqueries: stats.statements,
       totalEntriesReturned: returned,
+      splits: 0,
+      shards: 0,
+      totalPostFilterLines: stats.kept,
+      totalStructuredMetadataBytesProcessed: 0,
+    },
+    querier: {
+      store: {
+        totalChunksRef: 0,
+        totalChunksDownloaded: 0,
+        chunksDownloadTime: 0,
+        chunk: {
+          headChunkBytes: 0,
+          headChunkLines: 0,
+          decompressedBytes: stats.bytes,
+          decompressedLines: stats.records,
+          compressedBytes: 0,
+          totalDuplicates: 0,
+          postFilterLines: stats.kept,
+        },
+      },
     },
   };
 }

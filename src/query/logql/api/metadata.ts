@@ -110,11 +110,12 @@ export function series(request: QueryRequest, limits: QueryLimits): Plan {
   const matches = given.length === 0 ? [everything] : given.map((text) => selector(text));
   if (matches.length > 50) throw new QueryError('limit', 'parameter "match[]" is given more than 50 times');
   return async (ctx) => {
+    const names = [...streamColumns, 'level'];
     const sources: Source[] = [];
     for (const log of matches) {
-      sources.push(await streamSource({ log, from: start, to: end }, streamColumns, ctx));
+      sources.push(await streamSource({ log, from: start, to: end }, names, ctx));
     }
-    const columns = streamColumns.map((name) => `${streamSql(name)} AS ${name}`).join(', ');
+    const columns = names.map((name) => `${labelSql(name, ctx.keys)} AS ${name}`).join(', ');
     const rows = await ctx.session.rows(
       sources
         .map(({ from, where }) => `SELECT DISTINCT ${columns} FROM ${from} WHERE ${where}`)

@@ -1,6 +1,7 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { QueryRequest } from '../../server/endpoint.js';
-import { invalid, Params } from '../../server/params.js';
+import { formatDuration } from '../grammar/units.js';
+import { Params } from '../../server/params.js';
 
 const second = 1_000_000_000n;
 
@@ -14,9 +15,16 @@ export class LokiParams extends Params {
   range(defaultSince: bigint, maxRangeMs: number): { start: bigint; end: bigint } {
     const end = this.time('end') ?? BigInt(Date.now()) * 1_000_000n;
     const start = this.time('start') ?? end - (this.duration('since') ?? defaultSince);
-    if (end < start) throw invalid('end', 'it must not be before "start"');
+    if (end < start) {
+      throw new QueryError('bad_data', 'end timestamp must not be before or equal to start time');
+    }
     if (end - start > BigInt(maxRangeMs) * 1_000_000n) {
-      throw new QueryError('limit', `the time range is longer than ${maxRangeMs / 3_600_000} h`);
+      const length = formatDuration(Number(end - start));
+      const limit = formatDuration(maxRangeMs * 1e6);
+      throw new QueryError(
+        'limit',
+        `the query time range exceeds the limit (query length: ${length}, limit: ${limit})`,
+      );
     }
     return { start, end };
   }
@@ -25,7 +33,12 @@ export class LokiParams extends Params {
   step(start: bigint, end: bigint): number {
     const step = this.duration('step');
     if (step === undefined) return Math.max(1, Math.floor(Number((end - start) / second) / 250)) * 1e9;
-    if (step <= 0n) throw invalid('step', 'it must be longer than zero');
+    if (step <= 0n) {
+      throw new QueryError(
+        'bad_data',
+        'zero or negative query resolution step widths are not accepted. Try a positive integer',
+      );
+    }
     return Number(step);
   }
 }

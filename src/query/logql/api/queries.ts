@@ -12,6 +12,8 @@ import { format } from '../syntax/format.js';
 import { parse } from '../syntax/parse.js';
 import { encodeStats, instantSeries, matrixSeries, scalarSample, seriesAnswer } from './encode.js';
 import { invalid } from '../../server/params.js';
+import { compileMatcher, type Matcher } from '../../series/matchers.js';
+import { noMatcher } from '../grammar/tree.js';
 import { LokiParams, wantsCategories } from './params.js';
 import { streamsAnswer } from './streams.js';
 import { maxEntries } from './status.js';
@@ -27,13 +29,27 @@ export type Plan = (ctx: ExecContext) => Promise<object>;
 /** `limit` of a log query. */
 export function entryLimit(params: LokiParams, limits: QueryLimits): number {
   const most = Math.min(maxEntries, limits.maxRows);
-  return params.integer('limit', Math.min(defaultEntries, most), 1, most);
+  const limit = params.integer('limit', Math.min(defaultEntries, most));
+  if (limit < 1) throw new QueryError('bad_data', 'limit must be a positive value');
+  if (limit > most) {
+    throw new QueryError(
+      'bad_data',
+      `max entries limit per query exceeded, limit > max_entries_limit_per_query (${limit} > ${most})`,
+    );
+  }
+  return limit;
+}
+
+/** An absent label does not fulfil it. */
+function isSelective(matcher: Matcher): boolean {
+  return (matcher.op === '=' || matcher.op === '=~') && !compileMatcher(matcher).matches('');
 }
 
 /** Compiles all patterns and templates, so that a query that can't run is refused before it takes a place. */
-function check(expr: Expr): void {
+export function check(expr: Expr): void {
   switch (expr.kind) {
     case 'log':
+      if (!expr.matchers.some(isSelective)) throw noMatcher();
       compilePipeline(expr.stages);
       break;
     case 'range':
@@ -89,7 +105,10 @@ export function queryRange(request: QueryRequest, limits: QueryLimits): Plan {
   if (expr.kind === 'log') {
     const direction = params.text('direction')?.toLowerCase() ?? 'backward';
     if (direction !== 'forward' && direction !== 'backward') {
-      throw invalid('direction', 'it must be forward or backward');
+      throw invalid(
+        'direction',
+        `it must be forward or backward, invalid direction '${direction.slice(0, 100)}'`,
+      );
     }
     const limit = entryLimit(params, limits);
     const interval = params.duration('interval') ?? 0n;
@@ -116,7 +135,7 @@ export function queryRange(request: QueryRequest, limits: QueryLimits): Plan {
   if (count > maxSteps) {
     throw new QueryError(
       'bad_data',
-      `the query has ${count} steps, at most ${maxSteps}; use a longer "step"`,
+      'exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter',
     );
   }
   checkLookback(expr, limits.maxRangeMs);
@@ -142,7 +161,7 @@ export function queryInstant(request: QueryRequest, limits: QueryLimits): Plan {
   if (expr.kind === 'log') {
     throw new QueryError(
       'bad_data',
-      'log queries are not supported as an instant query; use query_range, or a metric query',
+      'log queries are not supported as an instant query type, please change your query to a range query type',
     );
   }
   const time = params.time('time') ?? BigInt(Date.now()) * 1_000_000n;
@@ -155,7 +174,7 @@ export function queryInstant(request: QueryRequest, limits: QueryLimits): Plan {
     if (value.type === 'scalar') {
       return respond({ resultType: 'scalar', result: scalarSample(value.values, grid) }, ctx, begun, 1);
     }
-    const ordered = expr.kind === 'vector' && /^(sort|topk|bottomk)/.test(expr.op);
+    const ordered = expr.kind === 'vector' && /^(sort|topk|bottomk|approx_topk)/.test(expr.op);
     const series = instantSeries(value, grid, ordered);
     return streamed(seriesAnswer('vector', series, statsOf(ctx, begun, series.length)));
   };

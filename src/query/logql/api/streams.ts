@@ -1,4 +1,3 @@
-import { Labels } from '../../series/labels.js';
 import { inPieces } from '../../server/reply.js';
 import type { LogEntry } from '../exec/logs.js';
 
@@ -7,7 +6,7 @@ type Entry =
   | [time: string, line: string, categories: { structuredMetadata?: object; parsed?: object }];
 
 interface Stream {
-  readonly stream: Labels;
+  readonly stream: Readonly<Record<string, string>>;
   readonly values: Entry[];
 }
 
@@ -26,9 +25,10 @@ export function streamsOf(entries: readonly LogEntry[], categorize: boolean): St
         !categorize || category === 'stream' ? shown : category === 'metadata' ? metadata : parsed;
       target.push([name, value]);
     }
-    const own = Labels.of(shown);
-    let stream = streams.get(own.key);
-    if (!stream) streams.set(own.key, (stream = { stream: own, values: [] }));
+    shown.sort(byName);
+    const key = JSON.stringify(shown);
+    let stream = streams.get(key);
+    if (!stream) streams.set(key, (stream = { stream: Object.fromEntries(shown), values: [] }));
     const time = String(timeNs);
     stream.values.push(
       categorize
@@ -54,6 +54,9 @@ export function streamsAnswer(
 ): AsyncGenerator<string> {
   return inPieces(texts(streamsOf(entries, categorize), categorize, stats));
 }
+
+const byName = ([a]: readonly [string, string], [b]: readonly [string, string]) =>
+  a < b ? -1 : a > b ? 1 : 0;
 
 function* texts(streams: readonly Stream[], categorize: boolean, stats: object): Generator<string> {
   const flags = categorize ? '"encodingFlags":["categorize-labels"],' : '';

@@ -3,10 +3,9 @@ import type { QueryLimits } from '../../server/guard.js';
 import { arrivals, lastRow, type Arrivals } from '../exec/arrivals.js';
 import { runLogs, type LogEntry } from '../exec/logs.js';
 import type { Category } from '../model/labels.js';
-import { compilePipeline } from '../stages/index.js';
 import { parseLog } from '../syntax/parse.js';
 import { LokiParams } from './params.js';
-import { entryLimit, type Plan } from './queries.js';
+import { check, entryLimit, type Plan } from './queries.js';
 
 /** The endpoint of a step of a tail, which has no path of its own. */
 export const tailStep = 'tail step';
@@ -35,7 +34,7 @@ interface WireArrivals {
 export function tailEntries(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new LokiParams(request);
   const log = parseLog(params.required('query'));
-  compilePipeline(log.stages);
+  check(log);
   const limit = entryLimit(params, limits);
   const { start, end } = params.range(3600n * second, limits.maxRangeMs);
   const after = params.text('after');

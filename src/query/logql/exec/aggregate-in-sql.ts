@@ -1,8 +1,10 @@
 import type { ResultChunk } from '../../../lake/session.js';
 import { Labels } from '../../series/labels.js';
 import { and, or } from '../../sql/fragment.js';
+import { isBesideItsAlias } from '../model/labels.js';
 import { RecordDecoder, recordColumns } from '../model/record.js';
 import { compilePipeline, definitionOf, type Stage } from '../stages/index.js';
+import { rangeAggregation } from '../range/index.js';
 import { sampleSql } from '../stages/unwrap.js';
 import type { MetricContext } from './context.js';
 import { PartialSeries, valuesKey } from './partial-series.js';
@@ -24,7 +26,9 @@ function groupsOf(query: RangeQuery): Groups | undefined {
   const { grouping, pipeline, stages, expr } = query;
   if (grouping && !grouping.without) {
     const names = grouping.labels;
-    const columns = names.map((name) => pipeline.meaning(name));
+    const columns = names.map((name) =>
+      pipeline.meaning(name, isBesideItsAlias(name, names) ? 'itself' : 'any'),
+    );
     if (!columns.every((sql) => sql !== undefined)) return undefined;
     return {
       columns: columns.map((sql) => `coalesce(${sql}, '')`),
@@ -61,7 +65,7 @@ export async function aggregateInSql(
   query: RangeQuery,
   ctx: MetricContext,
 ): Promise<PartialSeries | undefined> {
-  const { expr, pipeline, aggregator, buckets, origin } = query;
+  const { expr, stages, pipeline, aggregator, buckets, origin } = query;
   if (!pipeline.exact) return undefined;
   const sample = sampleSql(expr.unwrap, pipeline);
   if (!sample) return undefined;
@@ -85,22 +89,33 @@ export async function aggregateInSql(
     'rowid',
     `coalesce(${or(unsettled)}, FALSE) AS unsettled`,
   ];
+  const readsLine =
+    rangeAggregation(expr.op).sumOf === 'bytes' ||
+    stages.some((stage) => definitionOf(stage).line !== 'unused');
+  const bytes = readsLine ? "sum(strlen(coalesce(line, '')))::DOUBLE" : '0::DOUBLE';
+  const figures = ['bool_or(unsettled)', 'count(*)::DOUBLE', bytes];
   const sql =
-    `SELECT ${[...names, 'bucket', 'bool_or(unsettled)', ...aggregator.sql].join(', ')} ` +
+    `SELECT ${[...names, 'bucket', ...figures, ...aggregator.sql].join(', ')} ` +
     `FROM (SELECT ${inner.join(', ')} FROM ${pipeline.source()} WHERE ${and(where)}) ` +
     `GROUP BY ${[...names, 'bucket'].join(', ')}`;
   const found = new PartialSeries(query, ctx.maxValues);
   const at = names.length;
   ctx.stats.statements++;
+  const statsBefore = { ...ctx.stats };
   for await (const chunk of ctx.session.stream(sql)) {
     for (let r = 0; r < chunk.rowCount; r++) {
       const pause = ctx.yielder.tick();
       if (pause) await pause;
-      ctx.stats.records++;
       const column = (i: number) => chunk.columns[at + i]?.[r];
       // An error is the pipeline's to report; it stops at the first.
-      if (column(1) === true) return undefined;
-      const partial = aggregator.fromSql(aggregator.sql.map((_, i) => column(2 + i)));
+      if (column(1) === true) {
+        Object.assign(ctx.stats, statsBefore);
+        return undefined;
+      }
+      const partial = aggregator.fromSql(aggregator.sql.map((_, i) => column(1 + figures.length + i)));
+      ctx.stats.records += column(2) as number;
+      ctx.stats.kept += column(2) as number;
+      ctx.stats.bytes += column(3) as number;
       found.merge(groups.find(found, chunk, r), column(0) as number, partial);
     }
   }

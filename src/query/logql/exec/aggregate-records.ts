@@ -6,7 +6,7 @@ import { rangeAggregation } from '../range/index.js';
 import { compilePipeline, definitionOf, type Stage } from '../stages/index.js';
 import { bodyCondition } from '../stages/line-filter.js';
 import { compileUnwrap } from '../stages/unwrap.js';
-import { errorDetailsLabel, errorLabel, type RowLabels } from '../model/labels.js';
+import { errorLabel, isBesideItsAlias, type RowLabels } from '../model/labels.js';
 import type { Row } from '../pipeline/stage.js';
 import { neededLabels, readLabels } from '../plan/labels-read.js';
 import type { MetricContext } from './context.js';
@@ -51,9 +51,10 @@ export async function aggregateRecords(query: RangeQuery, ctx: MetricContext): P
   const found = new PartialSeries(query, ctx.maxValues);
   const valueOf = unwrap && compileUnwrap(unwrap);
   const removed = new Set([...(grouping?.without ? grouping.labels : []), ...(unwrap ? [unwrap.name] : [])]);
+  const apart = new Set(by?.filter((name) => isBesideItsAlias(name, by)));
   const seriesOf = (labels: RowLabels) => {
     if (by) {
-      const values = by.map((name) => labels.get(name) ?? '');
+      const values = by.map((name) => (apart.has(name) ? labels.own(name) : labels.get(name)) ?? '');
       return found.series(valuesKey(values), () => Labels.of(by.map((name, i) => [name, values[i] ?? ''])));
     }
     const own = labels.toLabels(removed);
@@ -73,13 +74,22 @@ export async function aggregateRecords(query: RangeQuery, ctx: MetricContext): P
         labels,
         timeNs: timeNs[r] as bigint,
       };
+      if (needsLine) ctx.stats.bytes += Buffer.byteLength(row.line);
       if (!run(row)) continue;
+      ctx.stats.kept++;
       const value = valueOf ? valueOf(row) : ofBytes ? Buffer.byteLength(row.line) : 1;
       if (value === undefined) continue;
       if (labels.error && !(asked && labels.error.endsWith('ParserErr')))
-        throw pipelineFailed(labels.error, labels.get(errorDetailsLabel));
+        throw pipelineFailed(labels.error, seriesText(labels));
       found.add(seriesOf(labels), bucket[r] as number, value, time[r] as number);
     }
   }
   return found;
+}
+
+function seriesText(labels: RowLabels): string {
+  const shown = [...labels.entries()].map(
+    ([name, value]) => `${name}=${JSON.stringify(value.slice(0, 200))}`,
+  );
+  return `{${shown.sort().slice(0, 100).join(', ')}}`;
 }

@@ -1,7 +1,8 @@
 import { Labels } from '../../series/labels.js';
 import { and } from '../../sql/fragment.js';
 import { metadataSource } from '../../sql/metadata.js';
-import { isOfStreams, labelSql } from '../model/names.js';
+import { isBesideItsAlias } from '../model/labels.js';
+import { isOfStreams, labelSql, ownSql } from '../model/names.js';
 import { selectorSql } from '../plan/pipeline.js';
 import { rangeAggregation } from '../range/index.js';
 import type { MetricContext } from './context.js';
@@ -23,15 +24,20 @@ export async function aggregateStreams(
   const { matchers } = expr.log;
   if (!names || !isOfStreams(names, matchers, ctx.keys)) return undefined;
   const from = await metadataSource(ctx.session, 'log_streams', window, true);
-  const columns = names.map((name, i) => `coalesce(${labelSql(name, ctx.keys)}, '') AS g${i}`);
+  const columns = names.map((name, i) => {
+    const value = isBesideItsAlias(name, names) ? ownSql(name, ctx.keys) : labelSql(name, ctx.keys);
+    return `coalesce(${value}, '') AS g${i}`;
+  });
   const sql =
-    `SELECT ${[...columns, `sum(${what})::DOUBLE`].join(', ')} FROM ${from} ` +
+    `SELECT ${[...columns, `sum(${what})::DOUBLE`, 'sum(records)::DOUBLE'].join(', ')} FROM ${from} ` +
     `WHERE ${and(selectorSql(matchers, ctx.keys))} GROUP BY ALL HAVING sum(records) > 0 ORDER BY ALL`;
   const found = new PartialSeries(query, ctx.maxValues);
   ctx.stats.statements++;
   for await (const chunk of ctx.session.stream(sql)) {
     for (let r = 0; r < chunk.rowCount; r++) {
-      ctx.stats.records++;
+      const records = chunk.columns[names.length + 1]?.[r] as number;
+      ctx.stats.records += records;
+      ctx.stats.kept += records;
       const values = names.map((_, i) => chunk.columns[i]?.[r] as string);
       const series = found.series(valuesKey(values), () =>
         Labels.of(names.map((name, i) => [name, values[i] ?? ''])),

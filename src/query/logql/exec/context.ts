@@ -12,8 +12,12 @@ export interface ExecContext extends QueryContext {
 }
 
 export interface ExecStats {
-  /** Records that came out of SQL, before the pipeline. */
+  /** Records that were read, those left out by conditions in SQL not among them. */
   records: number;
+  /** Of their lines, where these were read. */
+  bytes: number;
+  /** Records that the pipeline kept. */
+  kept: number;
   /** Records or samples in the answer. */
   returned: number;
   /** SQL statements run. */
@@ -21,7 +25,7 @@ export interface ExecStats {
 }
 
 export function newStats(): ExecStats {
-  return { records: 0, returned: 0, statements: 0 };
+  return { records: 0, bytes: 0, kept: 0, returned: 0, statements: 0 };
 }
 
 /** What the evaluation of a metric query needs besides. */

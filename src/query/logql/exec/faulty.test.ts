@@ -47,7 +47,7 @@ describe('LogQL on lines with faults and names that meet', () => {
     const query = `count_over_time(${checkout} | json [10m])`;
     const answer = await loki.get('query', { query, time: String(start + 600_000_000_000n) });
     assert.equal(answer.status, 400);
-    assert.match(answer.body, /pipeline error JSONParserErr/);
+    assert.match(answer.body, /^pipeline error: 'JSONParserErr' for series: '\{__error__="JSONParserErr", /);
   });
 
   it('filters by what was parsed beside a label of the record', async () => {

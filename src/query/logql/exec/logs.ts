@@ -90,6 +90,7 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
           labels: decoder.labels(chunk, r, 3),
           timeNs,
         };
+        ctx.stats.bytes += Buffer.byteLength(row.line);
         if (!run(row) || tooClose(row.labels, timeNs)) continue;
         const entry = { timeNs, line: row.line, labels: [...row.labels.entries()] };
         characters += entry.labels.reduce((sum, [, value]) => sum + value.length, entry.line.length);
@@ -124,6 +125,7 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
     if (entries.length >= query.limit) break;
   }
   ctx.stats.returned += entries.length;
+  ctx.stats.kept += entries.length;
   return entries;
 }
 

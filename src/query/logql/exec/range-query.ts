@@ -28,9 +28,13 @@ export interface RangeQuery {
   readonly maxSeries: number;
 }
 
-export function pipelineFailed(error: string, details: string | undefined): QueryError {
+/** A metric query does not skip records with errors by itself. In the words of Loki. */
+export function pipelineFailed(error: string, series: string): QueryError {
   return new QueryError(
     'bad_data',
-    `pipeline error ${error}${details ? ` (${details})` : ''}: a metric query does not skip records with errors by itself; add | __error__="" to skip them`,
+    `pipeline error: '${error}' for series: '${series}'.\n` +
+      `Use a label filter to intentionally skip this error. (e.g | __error__!="${error}").\n` +
+      'To skip all potential errors you can match empty errors.(e.g __error__="")\n' +
+      'The label filter can also be specified after unwrap. (e.g | unwrap latency | __error__="" )\n',
   );
 }

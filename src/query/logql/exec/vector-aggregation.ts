@@ -8,7 +8,7 @@ import type { VectorExpr } from '../syntax/ast.js';
 /** Aggregates across series, step by step. */
 export async function aggregation(
   ctx: SeriesContext,
-  { op, grouping, parameter }: VectorExpr,
+  { op, grouping, parameter }: Pick<VectorExpr, 'op' | 'grouping' | 'parameter'>,
   series: readonly StepSeries[],
 ): Promise<readonly StepSeries[]> {
   switch (op) {
@@ -16,6 +16,11 @@ export async function aggregation(
       return sorted(ctx, 'bottomk', series);
     case 'sort_desc':
       return sorted(ctx, 'topk', series);
+    case 'approx_topk':
+      if (ctx.grid.count > 1) {
+        throw new QueryError('bad_data', 'approx_topk is only supported for instant queries');
+      }
+      return aggregation(ctx, { op: 'topk', parameter: parameter ?? 1 }, series);
     case 'topk':
     case 'bottomk': {
       // Equal values are taken in the order of their labels.

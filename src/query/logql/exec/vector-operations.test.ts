@@ -78,10 +78,10 @@ const instants: readonly (readonly [query: string, ...series: string[]])[] = [
     '400 vector cannot contain metrics with the same labelset',
   ],
   ['1 ^ (0 / 0)', '{} 0=1'],
-  ['C and on (service_name) group_left C', '400 parse error: and can not be used with group_left'],
+  ['C and on (service_name) group_left C', '400 parse error : and can not be used with group_left'],
   [
     'label_replace(C, "a b", "", "k8s_pod_name", ".*")',
-    '400 parse error: label_replace: a b is not a label name',
+    '400 parse error : label_replace: a b is not a label name',
   ],
   ['1 and C', '400 and works on vectors only'],
   ['sum(1)', '400 sum works on vectors only'],

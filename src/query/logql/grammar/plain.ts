@@ -15,22 +15,29 @@ export interface PlainQuery {
   readonly text: string;
   /** What was left out behind a range, as it is written without blanks (`-5m`), by where the range ends. */
   readonly offsets: ReadonlyMap<number, string>;
+  /** Where `topk` stands for `approx_topk`. */
+  readonly approximate: ReadonlySet<number>;
 }
 
 /**
- * Loki reads more than the grammar: `(selector | ... | unwrap x)[5m]`, an offset behind any range, and label filters one
+ * Loki reads more than the grammar: `approx_topk`, `(selector | ... | unwrap x)[5m]`, an offset behind any range, and label filters one
  * after the other without a comma (pkg/logql/syntax/syntax.y).
  */
 export function plainSyntax(query: string): PlainQuery {
   const all = [...tokens(query)];
   const solid = all.filter(({ text }) => !blank.test(text));
   const { offsets, cuts } = rangeOffsets(solid);
-  const changes = [...cuts, ...rangeParentheses(solid), ...missingCommas(solid, query)];
-  if (changes.length === 0) return { text: query, offsets };
+  const approximate = solid.filter(
+    ({ text }, i) => text === 'approx_topk' && /^(\(|by|without)$/.test(solid[i + 1]?.text ?? ''),
+  );
+  const exact = approximate.map(({ at, text }) => ({ at, text: 'topk'.padEnd(text.length) }));
+  const changes = [...cuts, ...exact, ...rangeParentheses(solid), ...missingCommas(solid, query)];
+  const places = new Set(approximate.map(({ at }) => at));
+  if (changes.length === 0) return { text: query, offsets, approximate: places };
   // By UTF-16 units, as the positions are.
   const units = query.split('');
   for (const { at, text } of changes) units.splice(at, text.length, ...text.split(''));
-  return { text: units.join(''), offsets };
+  return { text: units.join(''), offsets, approximate: places };
 }
 
 function rangeOffsets(solid: readonly Token[]): { offsets: Map<number, string>; cuts: Token[] } {

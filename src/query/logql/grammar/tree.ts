@@ -34,6 +34,11 @@ export class Node {
     return this.source.text.slice(this.node.from, this.node.to);
   }
 
+  /** Its name is written with `approx_` in front. */
+  get approximate(): boolean {
+    return this.source.approximate.has(this.node.from);
+  }
+
   /** The offset that is written behind this range. */
   get offset(): string | undefined {
     return this.source.offsets.get(this.node.to);
@@ -76,16 +81,49 @@ export class Node {
   }
 }
 
+/** A selector needs a matcher that an absent label does not fulfil. */
+export function noMatcher(): QueryError {
+  return new QueryError(
+    'bad_data',
+    'parse error : queries require at least one regexp or equality matcher that does not have an empty-compatible value. ' +
+      'For instance, app=~".*" does not meet this requirement, but app=~".+" will',
+  );
+}
+
+/** What is wrong with a token, in the words of Loki's parser. */
+function problem(word: string): string {
+  if (/^["`]/.test(word) && (word.length < 2 || !word.endsWith(word.charAt(0))))
+    return 'literal not terminated';
+  if (word === '') return 'syntax error: unexpected $end';
+  const kind = /^["`]/.test(word)
+    ? 'STRING'
+    : /^\d+(\.\d+)?$/.test(word)
+      ? 'NUMBER'
+      : /^[a-zA-Z_]/.test(word) && !keywords.has(word)
+        ? 'IDENTIFIER'
+        : word.slice(0, 40);
+  return `syntax error: unexpected ${kind}`;
+}
+
+const keywords: ReadonlySet<string> = new Set(
+  (
+    'and or unless by without bool on ignoring group_left group_right offset json logfmt regexp pattern unpack ' +
+    'line_format label_format decolorize drop keep unwrap sum avg min max count stddev stdvar topk bottomk sort sort_desc ' +
+    'vector label_replace rate ip'
+  ).split(' '),
+);
+
 /** Parses, or throws `bad_data` with the line and column of the first token that does not fit. */
 export function parseTree(query: string): Node {
   checkShape(query, shape);
-  if (query.trim() === '') throw new QueryError('bad_data', 'parse error: the query is empty');
+  if (query.trim() === '')
+    throw new QueryError('bad_data', 'parse error at line 1, col 1: syntax error: unexpected $end');
   const plain = plainSyntax(query);
   const tree = parseGrammar(parser, plain.text);
   let depth = 0;
   tree.iterate({
     enter(node) {
-      if (node.type.isError) throw syntaxError(query, node.from, node.to);
+      if (node.type.isError) throw syntaxError(query, node.from);
       if (++depth > maxDepth)
         throw new QueryError('bad_data', `the query is nested or chained deeper than ${maxDepth / 3} levels`);
     },
@@ -96,13 +134,14 @@ export function parseTree(query: string): Node {
   return new Node(tree.topNode, plain);
 }
 
-function syntaxError(query: string, from: number, to: number): QueryError {
+function syntaxError(query: string, from: number): QueryError {
   const at = query.slice(from).search(/\S/);
   const start = at < 0 ? query.length : from + at;
   const before = query.slice(0, start).split('\n');
   const column = (before.at(-1)?.length ?? 0) + 1;
   const word =
-    to > from ? query.slice(start, to) : (/^("(\\.|[^"])*"|\w+|\S)/.exec(query.slice(start))?.[0] ?? '');
-  const unexpected = word ? `unexpected ${word.slice(0, 40)}` : 'unexpected end of the query';
-  return new QueryError('bad_data', `parse error at line ${before.length}, col ${column}: ${unexpected}`);
+    /^("(\\.|[^"\\])*"?|`[^`]*`?|[\w.]+|\|[=~>]|[!=]~|[!=<>]=|\S)/.exec(query.slice(start))?.[0] ?? '';
+  if (word === '}' && /\{\s*$/.test(query.slice(0, start))) return noMatcher();
+  const place = `parse error at line ${before.length}, col ${column}`;
+  return new QueryError('bad_data', `${place}: ${problem(word)}`);
 }

@@ -9,6 +9,12 @@ export const aliases: ReadonlyMap<string, string> = new Map([
   ['deployment_environment', 'deployment_environment_name'],
 ]);
 
+/** Of names beside each other each is itself alone. */
+export function isBesideItsAlias(name: string, names: readonly string[]): boolean {
+  const alias = aliases.get(name);
+  return alias !== undefined && names.includes(alias);
+}
+
 /**
  * What LogQL appends to a label whose name a stream label or structured metadata has already. Attributes follow the
  * same rule for stream labels, so that a filter on one reads its column only.
@@ -31,13 +37,14 @@ export class RowLabels {
 
   /** The value, or undefined when the row has no such label. */
   get(name: string): string | undefined {
-    const own = this.#own(name);
+    const own = this.own(name);
     if (own !== undefined) return own;
     const alias = aliases.get(name);
-    return alias === undefined || this.#removed.has(name) ? undefined : this.#own(alias);
+    return alias === undefined || this.#removed.has(name) ? undefined : this.own(alias);
   }
 
-  #own(name: string): string | undefined {
+  /** As `get`, but not what the name stands for. */
+  own(name: string): string | undefined {
     const parsed = this.#parsed.get(name);
     if (parsed !== undefined || this.#removed.has(name)) return parsed;
     return this.metadata.get(name) ?? this.stream.get(name);
@@ -45,7 +52,7 @@ export class RowLabels {
 
   /** Whether the row has a label of this very name, not one that the name stands for. */
   has(name: string): boolean {
-    return this.#own(name) !== undefined;
+    return this.own(name) !== undefined;
   }
 
   /**

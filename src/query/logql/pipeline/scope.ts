@@ -19,6 +19,9 @@ export interface Meaning {
 /** What records are selected from, and all columns of it. */
 export type Rows = Pick<AttributeKeys, 'from' | 'all'>;
 
+/** `itself`: not what the name stands for. */
+export type NameForm = 'itself' | 'any';
+
 /** The fields that a parser finds in the body, as SQL. */
 export interface BodyFields {
   /** The field that becomes the label of this name: a nullable VARCHAR expression. Undefined: SQL can't tell. */
@@ -40,7 +43,7 @@ export interface PipelineSql {
   /** Conditions under which a kept record carries `__error__`. */
   readonly errors: readonly string[];
   /** What a label means after the pipeline; undefined when SQL can't tell. */
-  readonly meaning: (name: string) => string | undefined;
+  readonly meaning: (name: string, form?: NameForm) => string | undefined;
   /** Rows of which only the pipeline itself can tell the outcome, although the rest is exact. */
   readonly unresolved: string | undefined;
   /** What to select from, once every meaning has been asked for. */
@@ -73,17 +76,17 @@ export class Scope {
   }
 
   /** What a name means here; undefined when SQL can't tell. */
-  meaning(name: string): Meaning | undefined {
+  meaning(name: string, form: NameForm = 'any'): Meaning | undefined {
     if (name === errorLabel || name === errorDetailsLabel)
-      return this.#mayFail ? undefined : { sql: nothing };
+      return this.#mayFail || this.#errors.length > 0 ? undefined : { sql: nothing };
     if (this.#assigned.has(name)) {
       const sql = this.#assigned.get(name);
       return sql === undefined ? undefined : this.#fixed(sql);
     }
     if (this.#kept && !this.#kept.has(name)) return this.#fixed(nothing);
-    const alias = aliases.get(name);
+    const alias = form === 'any' ? aliases.get(name) : undefined;
     if (alias !== undefined && (this.#assigned.has(alias) || this.#kept)) return undefined;
-    const sql = labelSql(name, this.keys);
+    const sql = form === 'any' ? labelSql(name, this.keys) : ownSql(name, this.keys);
     const texts = attributeTexts(name, this.keys);
     if (always.has(name) || !this.#anyParser) return { sql, texts };
     // A parsed label of this name goes before the label that the name stands for, but not before the record's own.
@@ -177,8 +180,8 @@ export class Scope {
       conditions: this.#conditions,
       exact: this.#exact && this.#lineIsBody,
       errors: this.#errors,
-      meaning: (name) => {
-        const found = this.meaning(name);
+      meaning: (name, form) => {
+        const found = this.meaning(name, form);
         return found && found.unlessLineHasIt === undefined ? found.sql : undefined;
       },
       unresolved: fields?.unresolved,

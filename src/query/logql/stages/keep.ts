@@ -7,9 +7,9 @@ export interface KeepStage {
   readonly items: readonly LabelItem[];
 }
 
-/** Keeping a name keeps what it stands for. */
+/** Keeping a name keeps what it stands for, but for the level, of which Loki has the one beside the other. */
 function withAlias(name: string): string[] {
-  return [name, aliases.get(name) ?? name];
+  return name === 'level' ? [name] : [name, aliases.get(name) ?? name];
 }
 
 /** `| keep a, b="x"` */
@@ -31,9 +31,8 @@ export const keep: StageDefinition<KeepStage> = {
   },
   compile({ items }) {
     const tests = itemTests(items);
-    for (const [name, target] of aliases) {
-      const matches = tests.get(name);
-      if (matches && !tests.has(target)) tests.set(target, matches);
+    for (const [name, matches] of [...tests]) {
+      for (const target of withAlias(name)) if (!tests.has(target)) tests.set(target, matches);
     }
     return ({ labels }) => {
       for (const [name] of [...labels.entries()]) {

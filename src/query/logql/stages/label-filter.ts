@@ -79,10 +79,13 @@ export function errorTest(filter: LabelFilter): 'none' | 'some' | undefined {
   return op === '=' ? 'none' : op === '!=' ? 'some' : undefined;
 }
 
-/** The grammar nests and/or/comma by position; precedence is settled here. A comma is an `and` that binds last. */
+/**
+ * The grammar nests and/or/comma by position; precedence is settled here. A comma is an `and` of what stands right before
+ * it with all that follows, as the precedence of Loki's grammar has it (pkg/logql/syntax/syntax.y).
+ */
 export function parseLabelFilter(node: Node): LabelFilter {
   const operands: LabelFilter[] = [];
-  const operators: Operator<'and' | 'or'>[] = [];
+  const operators: Operator<'and' | 'or' | 'comma'>[] = [];
   const collect = (part: Node) => {
     const children = part.children();
     const nested = children.filter((child) => child.name === 'LabelFilter');
@@ -90,14 +93,35 @@ export function parseLabelFilter(node: Node): LabelFilter {
     else if (nested.length === 1) operands.push(parseLabelFilter(nested[0] as Node));
     else {
       collect(nested[0] as Node);
-      const op = part.child('Or') ? 'or' : 'and';
-      const precedence = op === 'or' ? 2 : part.child('And') ? 3 : 1;
-      operators.push({ op, precedence, right: false });
+      const op = part.child('Or') ? 'or' : part.child('And') ? 'and' : 'comma';
+      operators.push({ op, precedence: op === 'or' ? 1 : 2, right: false });
       collect(nested[1] as Node);
     }
   };
   collect(node);
-  return climb(operands, operators, (kind, left, right): LabelFilter => ({ kind, left, right }));
+  return joined(operands, operators);
+}
+
+function joined(
+  operands: readonly LabelFilter[],
+  operators: readonly Operator<'and' | 'or' | 'comma'>[],
+): LabelFilter {
+  let rest = operands.at(-1) as LabelFilter;
+  let end = operators.length;
+  const part = (begin: number, until: number, last: LabelFilter) =>
+    climb([...operands.slice(begin, until), last], operators.slice(begin, until), (op, left, right) => ({
+      kind: op === 'or' ? op : ('and' as const),
+      left,
+      right,
+    }));
+  // From the last comma to the first: what is behind one is whole before what is in front of it takes part.
+  for (let at = end - 1; at >= 0; at--) {
+    if (operators[at]?.op !== 'comma') continue;
+    const right = part(at + 1, end, rest);
+    rest = { kind: 'and', left: operands[at] as LabelFilter, right };
+    end = at;
+  }
+  return part(0, end, rest);
 }
 
 function simpleFilter(node: Node): LabelFilter {

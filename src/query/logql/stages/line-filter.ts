@@ -1,3 +1,4 @@
+import { QueryError } from '../../../lake/query-error.js';
 import { compileRegex } from '../../text/re2.js';
 import { and, or } from '../../sql/fragment.js';
 import { quote } from '../../text/unquote.js';
@@ -32,7 +33,11 @@ export const lineFilter: StageDefinition<LineFilter> = {
       }
     };
     collect(node);
-    return { kind: 'line', op: node.need('Filter').text as LineFilterOp, any };
+    const op = node.need('Filter').text as LineFilterOp;
+    if (op !== '|=' && op !== '!=' && any.some(({ ip }) => ip)) {
+      throw new QueryError('bad_data', `parse error : ip: invalid operation: ${op} takes no ip()`);
+    }
+    return { kind: 'line', op, any };
   },
   format({ op, any }) {
     return `${op} ${any.map(({ value, ip }) => (ip ? `ip(${quote(value)})` : quote(value))).join(' or ')}`;

@@ -4,6 +4,28 @@ import { itGives, itRefuses } from './cases.test.support.js';
 describe('LogQL line_format', () => {
   itGives([
     [
+      '| line_format `{{define "t"}}<{{.app}}{{.nope}} {{$.env}}>{{end}}{{template "t" .}}{{template "t" $}}`',
+      'x',
+      { line: '<a prod><a prod>' },
+    ],
+    ['| line_format `{{block "b" .app}}[{{.}}]{{end}}{{template "b" .env}}`', 'x', { line: '[a][prod]' }],
+    [
+      '| line_format `{{define "n"}}{{with .}}y{{else}}nil{{end}}{{end}}{{template "n"}}`',
+      'x',
+      { line: 'nil' },
+    ],
+    [
+      '| line_format `{{define "a"}}{{$x := 1}}{{$x}}{{end}}{{$x := 2}}{{template "a" .}}{{$x}}`',
+      'x',
+      { line: '12' },
+    ],
+    [
+      '| line_format `{{define "r"}}{{template "r" .}}{{end}}{{template "r" .}}`',
+      'x',
+      { labels: { __error__: 'TemplateFormatErr' } },
+    ],
+    ['| line_format `{{template "nope" .}}`', 'x', { labels: { __error__: 'TemplateFormatErr' } }],
+    [
       '| line_format `{{ html "<a b=\'1\'>&" }} {{ js "a\'b<\\n" 1 2 }} {{ urlquery "a b&" 1 }}`',
       'x',
       { line: "&lt;a b=&#39;1&#39;&gt;&amp; a\\'b\\u003C\\u000A1 2 a+b%261" },
@@ -155,6 +177,9 @@ describe('LogQL line_format', () => {
     ],
   ]);
   itRefuses([
+    ['| line_format `{{if .app}}{{define "x"}}{{end}}{{end}}`', /unexpected \{\{define\}\}/],
+    ['| line_format `{{template x}}`', /unexpected x in template clause/],
+    ['| line_format `{{define "x"}}`', /unclosed/],
     ['| line_format "{{ .app | foo }}"', /parse error: invalid template: function "foo" is not defined/],
     ['| line_format "{{ .app }} {{ if }}"', /parse error: invalid template: missing value for command/],
     ['| line_format "{{ end }}"', /parse error: invalid template: unexpected \{\{end\}\}/],

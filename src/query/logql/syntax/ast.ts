@@ -13,7 +13,18 @@ export interface LogExpr {
 }
 
 export type VectorOp =
-  'sum' | 'avg' | 'min' | 'max' | 'count' | 'stddev' | 'stdvar' | 'topk' | 'bottomk' | 'sort' | 'sort_desc';
+  | 'sum'
+  | 'avg'
+  | 'min'
+  | 'max'
+  | 'count'
+  | 'stddev'
+  | 'stdvar'
+  | 'topk'
+  | 'bottomk'
+  | 'approx_topk'
+  | 'sort'
+  | 'sort_desc';
 
 type CompareOp = '==' | '!=' | '>' | '>=' | '<' | '<=';
 export type BinaryOp = '+' | '-' | '*' | '/' | '%' | '^' | CompareOp | 'and' | 'or' | 'unless';
@@ -35,7 +46,7 @@ export interface VectorExpr {
   readonly kind: 'vector';
   readonly op: VectorOp;
   readonly expr: MetricExpr;
-  /** The k of topk and bottomk. */
+  /** The k of topk, bottomk and approx_topk. */
   readonly parameter?: number;
   readonly grouping?: Grouping;
 }

@@ -6,7 +6,7 @@ import { rangeAggregation } from '../range/index.js';
 import type { BinaryExpr, LabelReplaceExpr, MetricExpr, RangeExpr, VectorOp } from './ast.js';
 
 function bad(message: string): QueryError {
-  return new QueryError('bad_data', `parse error: ${message}`);
+  return new QueryError('bad_data', `parse error : ${message}`);
 }
 
 export function checkRange(
@@ -16,11 +16,12 @@ export function checkRange(
 ): RangeExpr {
   const { op, unwrap } = range;
   const definition = rangeAggregation(op);
-  if (!unwrap && definition.over === 'values') throw bad(`${op} needs an unwrap stage`);
-  if (unwrap && definition.over === 'records') throw bad(`${op} can not be used with unwrap`);
-  if (grouping && !definition.grouped) throw bad(`grouping is not allowed for ${op}`);
-  if (definition.parameter && parameter === undefined) throw bad(`${op} needs a quantile`);
-  if (!definition.parameter && parameter !== undefined) throw bad(`${op} takes no parameter`);
+  if (!unwrap && definition.over === 'values') throw bad(`invalid aggregation ${op} without unwrap`);
+  if (unwrap && definition.over === 'records') throw bad(`invalid aggregation ${op} with unwrap`);
+  if (grouping && !definition.grouped) throw bad(`grouping not allowed for ${op} aggregation`);
+  if (definition.parameter && parameter === undefined) throw bad(`parameter required for operation ${op}`);
+  if (!definition.parameter && parameter !== undefined)
+    throw bad(`parameter ${parameter} not supported for operation ${op}`);
   if (range.range <= 0) throw bad('the range of an aggregation must be longer than zero');
   return {
     ...range,
@@ -35,12 +36,14 @@ export function checkVector(
   parameter: number | undefined,
   grouping: Grouping | undefined,
 ): MetricExpr {
-  const takesParameter = op === 'topk' || op === 'bottomk';
+  const takesParameter = op === 'topk' || op === 'bottomk' || op === 'approx_topk';
   if (takesParameter) {
-    if (parameter === undefined) throw bad(`${op} needs a parameter`);
-    if (!Number.isInteger(parameter) || parameter < 1) throw bad(`the parameter of ${op} must be 1 or more`);
-  } else if (parameter !== undefined) throw bad(`${op} takes no parameter`);
-  if (grouping && (op === 'sort' || op === 'sort_desc')) throw bad(`grouping is not allowed for ${op}`);
+    if (parameter === undefined) throw bad(`parameter required for operation ${op}`);
+    if (!Number.isInteger(parameter)) throw bad(`invalid parameter ${op}(${parameter},`);
+    if (parameter < 1) throw bad(`invalid parameter (must be greater than 0) ${op}(${parameter}`);
+  } else if (parameter !== undefined) throw bad(`unsupported parameter for operation ${op}(${parameter},`);
+  if (grouping && (op === 'sort' || op === 'sort_desc' || op === 'approx_topk'))
+    throw bad(`grouping not allowed for ${op} aggregation`);
   return {
     kind: 'vector',
     op,

@@ -14,8 +14,10 @@ import { checkBinary, checkLabelReplace, checkRange, checkVector } from './check
 
 /** Parses LogQL text. Throws QueryError `bad_data` with a position, or `unsupported` naming the construct. */
 export function parse(query: string): Expr {
-  const unsupported = /^\s*(variants|approx_topk)\s*\(/.exec(query);
-  if (unsupported) throw new QueryError('unsupported', `${unsupported[1] ?? ''} is not supported`);
+  // As Loki with its defaults: they are an experiment there.
+  if (/^\s*variants\s*\(/.test(query)) {
+    throw new QueryError('bad_data', 'multi variant queries are disabled for this instance');
+  }
   return expr(parseTree(query).need('Expr'));
 }
 
@@ -143,7 +145,8 @@ function rangeSource(node: Node) {
 }
 
 function vector(node: Node): MetricExpr {
-  const op = node.need('VectorOp').text as VectorOp;
+  const name = node.need('VectorOp');
+  const op = (name.approximate ? 'approx_topk' : name.text) as VectorOp;
   return checkVector(op, metric(node.need('MetricExpr')), parameter(node), grouping(node));
 }
 
@@ -157,13 +160,17 @@ interface BinaryOperator {
 function binary(node: Node): MetricExpr {
   const operands: MetricExpr[] = [];
   const operators: Operator<BinaryOperator>[] = [];
-  const operand = (part: Node) => {
+  const operand = (part: Node, leg: 'left' | 'right', op: string) => {
     const direct = part.child('MetricExpr')?.child('BinOpExpr');
     if (direct) collect(direct);
     else {
       const parsed = expr(part);
       if (parsed.kind === 'log') {
-        throw new QueryError('bad_data', 'parse error: a log query can not be an operand');
+        const type = parsed.stages.length > 0 ? 'PipelineExpr' : 'MatchersExpr';
+        throw new QueryError(
+          'bad_data',
+          `parse error : unexpected type for ${leg} leg of binary operation (${op}): *syntax.${type}`,
+        );
       }
       operands.push(parsed);
     }
@@ -175,13 +182,13 @@ function binary(node: Node): MetricExpr {
     const rank = precedence.get(op);
     if (!left || !right || rank === undefined)
       throw new QueryError('bad_data', 'parse error: incomplete operation');
-    operand(left);
+    operand(left, 'left', op);
     operators.push({
       op: { op: op as BinaryOp, ...modifier(part.child('BinOpModifier')) },
       precedence: rank,
       right: op === '^',
     });
-    operand(right);
+    operand(right, 'right', op);
   };
   collect(node);
   return climb(operands, operators, (op, left, right): MetricExpr =>

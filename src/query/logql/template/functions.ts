@@ -261,7 +261,8 @@ define('floor', 1, 1, ([value]) => Math.floor(float(value)));
 define('round', 2, 3, ([value, digits, roundOn]) => {
   const scale = 10 ** Math.max(-15, Math.min(15, Number(int(digits))));
   const scaled = float(value) * scale;
-  const part = scaled - Math.floor(scaled);
+  // As sprig has it, which takes what is below zero to the next below.
+  const part = scaled - Math.trunc(scaled);
   return (
     (part >= (roundOn === undefined ? 0.5 : float(roundOn)) ? Math.ceil(scaled) : Math.floor(scaled)) / scale
   );

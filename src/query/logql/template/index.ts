@@ -2,11 +2,13 @@ import type { RowLabels } from '../model/labels.js';
 import type { Row, StageFn } from '../pipeline/stage.js';
 import { formatValue } from './format.js';
 import { functions, type Context, type TemplateFunction } from './functions.js';
-import { parseTemplate, type Operand, type Pipeline, type TemplateNode } from './parse.js';
+import { parseTemplate, type Operand, type Pipeline, type Template, type TemplateNode } from './parse.js';
 import { isList, isMap, isTime, TemplateError, truth, type Value } from './value.js';
 
 /** Longest text that a template may give. */
 const maxOutput = 1024 * 1024;
+/** Templates that call one another. */
+const maxCalls = 100;
 /** Most actions and loop turns in one execution. */
 const maxSteps = 100_000;
 
@@ -17,10 +19,10 @@ const names = new Set(functions.keys());
  * Throws QueryError when it does not parse; the template throws TemplateError when it fails on a row.
  */
 export function compileTemplate(source: string, place: string): (row: Row) => string {
-  const nodes = parseTemplate(source, names);
+  const template = parseTemplate(source, names);
   return (row) => {
     try {
-      return new Execution(row).run(nodes);
+      return new Execution(row, template).run();
     } catch (error) {
       if (error instanceof TemplateError) throw new TemplateError(`${place}: ${error.message}`);
       throw error;
@@ -60,6 +62,7 @@ export function templateLabels(source: string): ReadonlySet<string> | undefined 
   const walk = (nodes: readonly TemplateNode[]) => {
     for (const node of nodes) {
       if (node.kind === 'print') pipeline(node.pipeline);
+      else if (node.kind === 'template' && node.pipeline) pipeline(node.pipeline);
       else if (node.kind === 'if' || node.kind === 'with' || node.kind === 'range') {
         pipeline(node.pipeline);
         walk(node.then);
@@ -67,7 +70,9 @@ export function templateLabels(source: string): ReadonlySet<string> | undefined 
       }
     }
   };
-  walk(parseTemplate(source, names));
+  const { nodes, defined } = parseTemplate(source, names);
+  walk(nodes);
+  defined.forEach(walk);
   return known ? found : undefined;
 }
 
@@ -80,16 +85,45 @@ class Leave extends Error {
 class Execution implements Context {
   #out = '';
   #steps = 0;
-  readonly #variables: { name: string; value: Value }[] = [];
+  #calls = 0;
+  #variables: { name: string; value: Value }[] = [];
   #dot: Value | RowLabels;
+  /** `$`: what the template was called with. */
+  #root: Value | RowLabels;
 
-  constructor(readonly row: Row) {
-    this.#dot = row.labels;
+  constructor(
+    readonly row: Row,
+    private readonly template: Template,
+  ) {
+    this.#dot = this.#root = row.labels;
   }
 
-  run(nodes: readonly TemplateNode[]): string {
-    this.#walk(nodes);
+  run(): string {
+    this.#walk(this.template.nodes);
     return this.#out;
+  }
+
+  #call(name: string, pipeline: Pipeline | undefined): void {
+    const nodes = this.template.defined.get(name);
+    if (!nodes) throw new TemplateError(`template "${name}" not defined`);
+    if (++this.#calls > maxCalls) throw new TemplateError('exceeded maximum template depth');
+    const before = [this.#dot, this.#root, this.#variables] as const;
+    this.#dot = this.#root = pipeline ? this.#argument(pipeline) : null;
+    this.#variables = [];
+    this.#walk(nodes);
+    [this.#dot, this.#root, this.#variables] = before;
+    this.#calls--;
+  }
+
+  /** The labels themselves where it is all of them, so that one that is not there stays empty. */
+  #argument(pipeline: Pipeline): Value | RowLabels {
+    const [operand, ...more] = pipeline.commands[0] ?? [];
+    if (pipeline.commands.length > 1 || more.length > 0 || pipeline.declare.length > 0) {
+      return this.#pipeline(pipeline);
+    }
+    if (operand?.kind === 'dot' && operand.path.length === 0) return this.#dot;
+    if (operand?.kind === 'variable' && operand.name === '$' && operand.path.length === 0) return this.#root;
+    return this.#pipeline(pipeline);
   }
 
   #step(): void {
@@ -109,6 +143,9 @@ class Execution implements Context {
           this.#write(value === undefined ? '' : value === null ? '<no value>' : formatValue(value));
           break;
         }
+        case 'template':
+          this.#call(node.name, node.pipeline);
+          break;
         case 'break':
         case 'continue':
           throw new Leave(node.kind);
@@ -177,14 +214,14 @@ class Execution implements Context {
 
   #command(command: readonly Operand[], piped: readonly Value[]): Value {
     const [head, ...rest] = command;
-    if (head?.kind === 'function') return this.#call(head.name, rest, piped);
+    if (head?.kind === 'function') return this.#invoke(head.name, rest, piped);
     if (rest.length > 0 || piped.length > 0)
       throw new TemplateError('a value can not be called with arguments');
     if (head?.kind === 'literal' && head.value === null) throw new TemplateError('nil is not a command');
     return this.#value(head as Operand);
   }
 
-  #call(name: string, operands: readonly Operand[], piped: readonly Value[]): Value {
+  #invoke(name: string, operands: readonly Operand[], piped: readonly Value[]): Value {
     // `and` and `or` leave the rest unevaluated once they are settled.
     if (name === 'and' || name === 'or') {
       let value: Value;
@@ -207,13 +244,13 @@ class Execution implements Context {
       case 'literal':
         return operand.value;
       case 'function':
-        return this.#call(operand.name, [], []);
+        return this.#invoke(operand.name, [], []);
       case 'pipeline':
         return walkPath(this.#pipeline(operand.pipeline), operand.path);
       case 'dot':
         return this.#path(this.#dot, operand.path);
       case 'variable': {
-        if (operand.name === '$') return this.#path(this.row.labels, operand.path);
+        if (operand.name === '$') return this.#path(this.#root, operand.path);
         const found = this.#variables.findLast((entry) => entry.name === operand.name);
         if (!found) throw new TemplateError(`undefined variable ${operand.name}`);
         return walkPath(found.value, operand.path);

@@ -28,7 +28,14 @@ export type TemplateNode =
       readonly then: readonly TemplateNode[];
       readonly otherwise: readonly TemplateNode[];
     }
+  | { readonly kind: 'template'; readonly name: string; readonly pipeline: Pipeline | undefined }
   | { readonly kind: 'break' | 'continue' };
+
+export interface Template {
+  readonly nodes: readonly TemplateNode[];
+  /** The templates that it defines, by their names. */
+  readonly defined: ReadonlyMap<string, readonly TemplateNode[]>;
+}
 
 const maxDepth = 64;
 
@@ -70,6 +77,13 @@ class ActionParser {
 
   next(): string | undefined {
     return this.#tokens[this.#at++]?.text;
+  }
+
+  /** The quoted name that a clause begins with. */
+  name(keyword: string): string {
+    const token = this.next() ?? '';
+    if (!/^["`]/.test(token)) throw new TemplateError(`unexpected ${token || 'end'} in ${keyword} clause`);
+    return unquote(token);
   }
 
   get done(): boolean {
@@ -145,14 +159,13 @@ class ActionParser {
       return { kind: 'literal', value: Number(digits) };
     }
     if (!/^[A-Za-z_]/.test(token)) throw new TemplateError(`unexpected ${token || 'end'}`);
-    if (!this.functions.has(token)) throw new TemplateError(`function "${token}" is not defined`);
+    if (!this.functions.has(token)) throw new TemplateError(`function "${token}" not defined`);
     return { kind: 'function', name: token };
   }
 }
 
 interface Block {
-  readonly kind: 'if' | 'with' | 'range';
-  readonly pipeline: Pipeline;
+  readonly kind: 'if' | 'with' | 'range' | 'define' | 'block';
   readonly then: TemplateNode[];
   readonly otherwise: TemplateNode[];
   inElse: boolean;
@@ -161,7 +174,7 @@ interface Block {
 }
 
 /** Parses Go template text. Throws QueryError `bad_data`. */
-export function parseTemplate(source: string, functions: ReadonlySet<string>): readonly TemplateNode[] {
+export function parseTemplate(source: string, functions: ReadonlySet<string>): Template {
   try {
     return parseNodes(source, functions);
   } catch (error) {
@@ -172,18 +185,28 @@ export function parseTemplate(source: string, functions: ReadonlySet<string>): r
   }
 }
 
-function parseNodes(source: string, functions: ReadonlySet<string>): TemplateNode[] {
+function parseNodes(source: string, functions: ReadonlySet<string>): Template {
   const root: TemplateNode[] = [];
+  const defined = new Map<string, TemplateNode[]>();
   const open: Block[] = [];
   const target = () => {
     const block = open.at(-1);
     return block ? (block.inElse ? block.otherwise : block.then) : root;
   };
-  const start = (kind: Block['kind'], pipeline: Pipeline, chained: boolean) => {
-    const block = { kind, pipeline, then: [], otherwise: [], inElse: false, chained };
-    target().push(block);
+  const enter = (kind: Block['kind'], then: TemplateNode[], otherwise: TemplateNode[], chained = false) => {
     if (open.length >= maxDepth) throw new TemplateError('blocks are nested too deeply');
-    open.push(block);
+    open.push({ kind, then, otherwise, inElse: false, chained });
+  };
+  const start = (kind: 'if' | 'with' | 'range', pipeline: Pipeline, chained: boolean) => {
+    const block = { kind, pipeline, then: [], otherwise: [] };
+    target().push(block);
+    enter(kind, block.then, block.otherwise, chained);
+  };
+  const define = (kind: 'define' | 'block', name: string) => {
+    const nodes: TemplateNode[] = [];
+    // As in Go, an empty definition does not replace one that has something.
+    if (!defined.get(name)?.length || kind === 'define') defined.set(name, nodes);
+    enter(kind, nodes, []);
   };
   for (const part of split(source)) {
     if (part.kind === 'text') {
@@ -199,7 +222,8 @@ function parseNodes(source: string, functions: ReadonlySet<string>): TemplateNod
     } else if (keyword === 'else') {
       action.next();
       const block = open.at(-1);
-      if (!block || block.inElse) throw new TemplateError('unexpected {{else}}');
+      const none = !block || block.inElse || block.kind === 'define' || block.kind === 'block';
+      if (none) throw new TemplateError('unexpected {{else}}');
       block.inElse = true;
       const again = action.peek();
       if (again === 'if' || again === 'with') {
@@ -215,15 +239,24 @@ function parseNodes(source: string, functions: ReadonlySet<string>): TemplateNod
       if (!open.some((block) => block.kind === 'range'))
         throw new TemplateError(`{{${keyword}}} outside {{range}}`);
       target().push({ kind: keyword });
-    } else if (keyword === 'template' || keyword === 'define' || keyword === 'block') {
-      throw new QueryError('unsupported', `{{${keyword}}} is not supported in templates`);
+    } else if (keyword === 'define') {
+      action.next();
+      if (open.length > 0) throw new TemplateError('unexpected {{define}}');
+      define('define', action.name(keyword));
+    } else if (keyword === 'template' || keyword === 'block') {
+      action.next();
+      const name = action.name(keyword);
+      const pipeline = action.done ? undefined : action.pipeline();
+      if (keyword === 'block' && !pipeline) throw new TemplateError('missing value for block clause');
+      target().push({ kind: 'template', name, pipeline });
+      if (keyword === 'block') define('block', name);
     } else {
       target().push({ kind: 'print', pipeline: action.pipeline() });
     }
     if (!action.done) throw new TemplateError(`unexpected ${action.peek() ?? ''}`);
   }
   if (open.length > 0) throw new TemplateError(`unclosed {{${open[0]?.kind ?? ''}}}`);
-  return root;
+  return { nodes: root, defined };
 }
 
 type Part =

@@ -77,8 +77,34 @@ function zoned(milliseconds: number, zone: string): { local: Date; name: string 
         number('second'),
       ),
     ),
-    name: parts.get('timeZoneName') ?? zone,
+    name: abbreviation(parts.get('timeZoneName') ?? zone, zone, milliseconds),
   };
+}
+
+const abbreviations = new Map<string, string>();
+/** Each knows the abbreviations of its part of the world. */
+const localesOfNames = ['en-US', 'en-AU', 'en-IN', 'en-ZA'];
+
+/** As in the time zone database, which writes the offset for zones that have no abbreviation. */
+function abbreviation(name: string, zone: string, milliseconds: number): string {
+  const known = abbreviations.get(`${zone} ${name}`);
+  if (known !== undefined) return known;
+  if (abbreviations.size > 200) abbreviations.clear();
+  const found = lookedUp(name, zone, milliseconds);
+  abbreviations.set(`${zone} ${name}`, found);
+  return found;
+}
+
+function lookedUp(name: string, zone: string, milliseconds: number): string {
+  const offset = /^GMT([+-])(\d+)(?::(\d\d))?$/.exec(name);
+  if (!offset) return name;
+  for (const locale of localesOfNames) {
+    const format = new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: 'short' });
+    const found = format.formatToParts(milliseconds).find(({ type }) => type === 'timeZoneName')?.value;
+    if (found !== undefined && !found.startsWith('GMT')) return found;
+  }
+  const [, sign = '', hours = '', minutes = ''] = offset;
+  return sign + hours.padStart(2, '0') + minutes;
 }
 
 function partsOf(time: GoTime): Parts {
