@@ -180,7 +180,7 @@ describe('LogQL line_format', () => {
     ['| line_format `{{if .app}}{{define "x"}}{{end}}{{end}}`', /unexpected \{\{define\}\}/],
     ['| line_format `{{template x}}`', /unexpected x in template clause/],
     ['| line_format `{{define "x"}}`', /unclosed/],
-    ['| line_format "{{ .app | foo }}"', /parse error: invalid template: function "foo" is not defined/],
+    ['| line_format "{{ .app | foo }}"', /parse error: invalid template: function "foo" not defined/],
     ['| line_format "{{ .app }} {{ if }}"', /parse error: invalid template: missing value for command/],
     ['| line_format "{{ end }}"', /parse error: invalid template: unexpected \{\{end\}\}/],
   ]);
