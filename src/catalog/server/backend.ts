@@ -170,7 +170,7 @@ export class QuackBackend {
  * What a client may send. A batch that begins with a snapshot is a commit made by the client's own DuckLake, statement
  * by statement: a crash between two of them would leave half of it. Commits by `ducklake_commit` are one transaction.
  * Only beginnings are looked at: what follows may hold anybody's data. DuckLake's own flush takes inlined rows out at once,
- * whatever becomes of its commit: nodes flush otherwise (docs/decisions/0019-flush-over-quack.md).
+ * whatever becomes of its commit: nodes flush otherwise (docs/decisions/0020-flush-over-quack.md).
  */
 const gateMacro = `CREATE MACRO gate.main.allow(session, statement) AS (
   NOT starts_with(ltrim(statement), 'INSERT INTO "main".ducklake_snapshot')

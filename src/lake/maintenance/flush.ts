@@ -83,7 +83,7 @@ export async function flushWatermarks(task: TaskRun, options: FlushOptions): Pro
  * Inlined rows of snapshots up to `until` to Parquet, on a catalog server. DuckLake's own flush takes them out of the
  * catalog before its file is in it, statement by statement, and its ROLLBACK does not bring them back; and whoever is
  * reading at an older snapshot finds them in neither. So the file is written first, then one transaction deletes these
- * very rows and adds the file: at each snapshot they are in one place (docs/decisions/0019-flush-over-quack.md).
+ * very rows and adds the file: at each snapshot they are in one place (docs/decisions/0020-flush-over-quack.md).
  */
 export async function flushRows(task: TaskRun, options: FlushOptions, until: number): Promise<void> {
   for (const { name } of tables) {
