@@ -12,6 +12,7 @@ import {
 import { expression, formatted, instantQuery, rangeQuery, type PreparedQuery } from './api/query.js';
 import { renderResult } from './api/render.js';
 import { syntaxTree } from './api/syntax-tree.js';
+import { federation } from './api/federate.js';
 import { execute } from './exec/engine.js';
 
 function query(prepare: (params: Params) => PreparedQuery): Endpoint {
@@ -19,13 +20,32 @@ function query(prepare: (params: Params) => PreparedQuery): Endpoint {
     const params = new Params(request, 'seconds');
     const prepared = prepare(params);
     const limit = params.limit();
+    const wanted = params.text('stats') ?? '';
     return async (ctx) => {
+      const begun = performance.now();
       const result = await execute(ctx, prepared.expr, prepared.times, prepared.source);
       const cut = 'series' in result && result.series.length > limit;
       const limited = cut ? { ...result, series: result.series.slice(0, limit) } : result;
       const warnings = cut ? [...result.warnings, truncated] : result.warnings;
-      return streamed(renderResult(limited, { warnings, infos: result.infos }));
+      const stats = wanted === '' ? undefined : queryStats(result.samples, performance.now() - begun);
+      return streamed(renderResult(limited, { warnings, infos: result.infos }, stats));
     };
+  };
+}
+
+/** Prometheus' `stats`: seconds, and samples that were read; nothing is known of single steps. */
+function queryStats(samples: number, milliseconds: number): object {
+  const seconds = milliseconds / 1000;
+  return {
+    timings: {
+      evalTotalTime: seconds,
+      resultSortTime: 0,
+      queryPreparationTime: 0,
+      innerEvalTime: seconds,
+      execQueueTime: 0,
+      execTotalTime: seconds,
+    },
+    samples: { totalQueryableSamples: samples, peakSamples: samples },
   };
 }
 
@@ -45,6 +65,7 @@ export const promqlEndpoints = {
   series: data(seriesAnswer),
   metadata: data(metadataAnswer),
   exemplars: data(exemplarsAnswer),
+  federate: federation,
   format_query: (request) => {
     const text = formatted(new Params(request, 'seconds'));
     return async () => json(success({ data: text }));

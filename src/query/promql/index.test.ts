@@ -177,6 +177,26 @@ describe('the Prometheus HTTP API', () => {
     }
   });
 
+  it('gives the latest samples as text', async () => {
+    const now = Date.now() - 60_000;
+    await lake.insert('metric_gauge', [
+      { ...metricPoint(now - 1000, 'fresh', { a: 'b"c' }), value: 1 },
+      { ...metricPoint(now, 'fresh', { a: 'b"c' }), value: 2.5 },
+      { ...metricPoint(now, 'other'), value: 3 },
+    ]);
+    const answer = await app.inject({ method: 'GET', url: '/federate?match[]=fresh&match[]=temperature' });
+    assert.match(String(answer.headers['content-type']), /^text\/plain; version=0\.0\.4/);
+    assert.equal(answer.body, `# TYPE fresh untyped\nfresh{a="b\\"c",instance=""} 2.5 ${now}\n`);
+  });
+
+  it('tells how much a query read when it is asked', async () => {
+    const { data } = (await get(`${query('temperature')}&stats=all`)) as {
+      data: { stats?: { samples: object } };
+    };
+    assert.deepEqual(Object.keys(data.stats?.samples ?? {}), ['totalQueryableSamples', 'peakSamples']);
+    assert.equal('stats' in ((await get(query('temperature'))).data as object), false);
+  });
+
   it('tells failed executions and exceeded limits from bad requests', async () => {
     for (const [url, message] of [
       [

@@ -21,6 +21,7 @@ function route(path: string, endpoint: Name, ...methods: Route['methods']): Rout
 }
 
 const routes: readonly Route<Name>[] = [
+  { url: '/federate', methods: ['GET'], endpoint: 'federate', counted: 'prometheus_federate' },
   route('query', 'query', 'GET', 'POST'),
   route('query_range', 'query_range', 'GET', 'POST'),
   route('labels', 'labels', 'GET', 'POST'),

@@ -60,7 +60,7 @@ function limited(all: readonly unknown[], limit: number, complete = true): Answe
   return { data: all.slice(0, limit), warnings: cut ? [truncated] : [] };
 }
 
-function matchSelectors(params: Params): VectorSelector[] {
+export function matchSelectors(params: Params): VectorSelector[] {
   return params.all('match[]').map((source) => {
     try {
       return parseSelector(source);

@@ -6,7 +6,7 @@ import { atSteps, type ResultSeries } from '../../series/render.js';
 import { anyPresent, type StepSeries } from '../../series/series.js';
 import { Yielder } from '../../series/yielder.js';
 import type { QueryContext } from '../../server/guard.js';
-import { load } from '../load/load.js';
+import { load, type LoadedSeries } from '../load/load.js';
 import { typeOf } from '../plan/check.js';
 import { plan } from '../plan/plan.js';
 import { gridOf, type QueryTimes } from '../plan/times.js';
@@ -25,6 +25,8 @@ export type QueryResult =
 interface Told {
   readonly warnings: readonly string[];
   readonly infos: readonly string[];
+  /** How many samples were read. */
+  readonly samples: number;
 }
 
 /**
@@ -50,7 +52,7 @@ export async function execute(
         'invalid expression type "range vector" for range query, must be scalar or instant vector',
       );
     const series = await rawSamples(evalCtx, unwrap(expr) as MatrixSelector | Subquery);
-    return { type: 'matrix', series, ...told(notes) };
+    return { type: 'matrix', series, ...told(notes, loaded) };
   }
   const value = await evaluate(evalCtx, expr);
   if (value.type === 'string') {
@@ -59,20 +61,22 @@ export async function execute(
         'bad_data',
         'invalid expression type "string" for range query, must be scalar or instant vector',
       );
-    return { type: 'string', time: times.start, text: value.text, ...told(notes) };
+    return { type: 'string', time: times.start, text: value.text, ...told(notes, loaded) };
   }
   if (value.type === 'scalar' && instant) {
-    return { type: 'scalar', time: times.start, value: value.values[0] ?? NaN, ...told(notes) };
+    return { type: 'scalar', time: times.start, value: value.values[0] ?? NaN, ...told(notes, loaded) };
   }
   const series = value.type === 'scalar' ? [scalarSeries(value.values)] : value.series.filter(anyPresent);
   checkSeries(series.length, ctx.limits.maxSeries);
   const results = series.map((one) => atSteps(one, evalCtx.grid));
   if (!instant) results.sort((a, b) => a.labels.compare(b.labels));
-  return { type: instant ? 'vector' : 'matrix', series: results, ...told(notes) };
+  return { type: instant ? 'vector' : 'matrix', series: results, ...told(notes, loaded) };
 }
 
-function told({ warnings, infos }: QueryNotes): Told {
-  return { warnings, infos };
+function told({ warnings, infos }: QueryNotes, loaded: LoadedSeries): Told {
+  let samples = 0;
+  for (const series of new Set(loaded.values())) for (const { times } of series) samples += times.length;
+  return { warnings, infos, samples };
 }
 
 function scalarSeries(values: Float64Array): StepSeries {
