@@ -11,11 +11,11 @@ import type { QueryContext } from '../server/guard.js';
 import { lokiApi } from '../logql/index.js';
 import { prometheusApi } from '../promql/index.js';
 import { tempoApi } from '../traceql/index.js';
+import { jaegerApi } from '../traceql/jaeger.js';
 import { QueryThreads } from './index.js';
 
 /** Each set of threads has metrics of its own. */
 const telemetryOf = () => createTelemetry('silent');
-const telemetry = telemetryOf();
 const start = scriptStart / 1000;
 const long = 'a line of more than twelve bytes, ünïcödé too 🦆';
 
@@ -91,6 +91,8 @@ async function fill(lake: TestLake): Promise<void> {
 
 const day = `start=${start - 3600}&end=${start + 3600}`;
 const requests = [
+  '/jaeger/api/services',
+  '/jaeger/api/traces?service=',
   `/api/v1/query?time=${start + 200}&query=${encodeURIComponent('sum by (room) (avg_over_time(temperature[3m]))')}`,
   `/api/v1/query_range?${day}&step=60&query=${encodeURIComponent('temperature')}`,
   `/api/v1/query?time=${start}&query=latency_seconds_bucket`,
@@ -133,8 +135,9 @@ describe('queries in threads', () => {
     const apps: FastifyInstance[] = [];
     for (const deps of [{}, { threads }]) {
       const app = fastify();
-      for (const api of [prometheusApi, lokiApi, tempoApi]) {
-        await app.register(api({ guard: lake.guard, telemetry, ...deps }));
+      const own = telemetryOf();
+      for (const api of [prometheusApi, lokiApi, tempoApi, jaegerApi]) {
+        await app.register(api({ guard: lake.guard, telemetry: own, ...deps }));
       }
       apps.push(app);
     }
