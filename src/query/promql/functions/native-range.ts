@@ -160,7 +160,7 @@ function changeOf(
     remarks.incompatible(labels);
     return undefined;
   }
-  const schema = Math.min(...looked.map((one) => one.schema));
+  const schema = looked.reduce((least, one) => Math.min(least, one.schema), Infinity);
   let change: Histogram | undefined = reduced(to, schema);
   if (!startsAnew) change = joinedWith(change, from, -1, remarks, labels, 'subtraction');
   for (let i = first + 2; i <= last && change; i++) {

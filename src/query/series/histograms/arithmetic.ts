@@ -134,11 +134,11 @@ function alike(all: readonly Histogram[]): { histograms: Histogram[]; reconciled
       reconciled: true,
     };
   }
-  const schema = Math.min(...all.map((one) => one.schema));
+  const schema = all.reduce((least, one) => Math.min(least, one.schema), Infinity);
   let histograms = all.map((one) => reduced(one, schema));
   let threshold = -1;
   for (;;) {
-    const widest = Math.max(...histograms.map(({ zeroThreshold }) => zeroThreshold));
+    const widest = histograms.reduce((most, one) => Math.max(most, one.zeroThreshold), 0);
     if (widest === threshold) return { histograms, reconciled: false };
     threshold = widest;
     histograms = histograms.map((one) => withZeroThreshold(one, widest));
