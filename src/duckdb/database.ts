@@ -4,7 +4,7 @@ import { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 /** One DuckDB database with both faces: the promise API, and the handles that chunk-level calls need. */
 export interface RawDatabase {
   readonly instance: DuckDBInstance;
-  /** A connection and its handle; `feed.ts` registers its table function through the handle. */
+  /** A connection and its handle; `table-function.ts` registers its table function through the handle. */
   connect(): Promise<{ connection: DuckDBConnection; handle: duckdb.Connection }>;
 }
 

@@ -41,8 +41,8 @@ function cell(batch: ColumnBatch, column: Column, row: number): unknown {
   if (!isSet(column.validity, row)) return null;
   if (column.kind === 'string') return Buffer.from(stringBytes(batch, column.refs, row)).toString('utf8');
   if (column.kind === 'stretches') {
-    const { refs } = rowWise(column, row + 1);
-    return Buffer.from(stringBytes(batch, refs, row)).toString('utf8');
+    const stretch = column.ends.findIndex((end) => end > row);
+    return Buffer.from(stringBytes(batch, column.refs, stretch)).toString('utf8');
   }
   if (column.kind === 'fixed') return column.values[row];
   return [...column.child.subarray(column.offsets[row], column.offsets[row + 1])];
