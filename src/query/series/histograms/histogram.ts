@@ -20,7 +20,7 @@ export interface Histogram {
 }
 
 /** Schema number of histograms with custom buckets. */
-export const customSchema = -53;
+const customSchema = -53;
 /** Finest resolution, as Prometheus stores it. */
 export const finestSchema = 8;
 /** Width of the zero bucket where none is given, as Prometheus has it for OpenTelemetry's histograms. */

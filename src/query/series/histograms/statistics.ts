@@ -1,7 +1,7 @@
 import { bucketsOf, isCustom, type Bucket, type Histogram } from './histogram.js';
 
 /** What a result says about its input. */
-export type Remark = 'nan-result' | 'nan-skew' | 'nan-excluded';
+type Remark = 'nan-result' | 'nan-skew' | 'nan-excluded';
 
 export interface Judged {
   readonly value: number;
