@@ -58,6 +58,18 @@ function groupsOf(query: RangeQuery): Groups | undefined {
 }
 
 /**
+ * Leaves out groups that a `topk` around leaves out as well. Only of counts in one window: they have no NaN, and a group is a
+ * series. A group with an error stays, which has to be told.
+ */
+function qualify({ wanted, grouping, expr, aggregator }: RangeQuery, ctx: MetricContext): string {
+  const counts = rangeAggregation(expr.op).sumOf !== undefined && !expr.unwrap;
+  const value = aggregator.sql[0];
+  if (!wanted || !counts || !value || ctx.steps.count > 1 || grouping?.without !== false) return '';
+  const order = wanted.op === 'topk' ? 'DESC' : 'ASC';
+  return ` QUALIFY bool_or(unsettled) OR rank() OVER (ORDER BY ${value} ${order}) <= ${wanted.count}`;
+}
+
+/**
  * Aggregates in SQL when the whole pipeline can be SQL: one row for each group and bucket comes back. Undefined when
  * it can't be, or when a record turns up that needs the pipeline itself.
  */
@@ -93,15 +105,19 @@ export async function aggregateInSql(
     rangeAggregation(expr.op).sumOf === 'bytes' ||
     stages.some((stage) => definitionOf(stage).line !== 'unused');
   const bytes = readsLine ? "sum(strlen(coalesce(line, '')))::DOUBLE" : '0::DOUBLE';
-  const figures = ['bool_or(unsettled)', 'count(*)::DOUBLE', bytes];
+  const chosen = qualify(query, ctx);
+  // The figures of all groups stand in each row when not all of them come back.
+  const over = (sql: string) => (chosen === '' ? sql : `(sum(${sql}) OVER ())::DOUBLE`);
+  const figures = ['bool_or(unsettled)', over('count(*)::DOUBLE'), over(bytes)];
   const sql =
     `SELECT ${[...names, 'bucket', ...figures, ...aggregator.sql].join(', ')} ` +
     `FROM (SELECT ${inner.join(', ')} FROM ${pipeline.source()} WHERE ${and(where)}) ` +
-    `GROUP BY ${[...names, 'bucket'].join(', ')}`;
+    `GROUP BY ${[...names, 'bucket'].join(', ')}${chosen}`;
   const found = new PartialSeries(query, ctx.maxValues);
   const at = names.length;
   ctx.stats.statements++;
   const statsBefore = { ...ctx.stats };
+  let counted = false;
   for await (const chunk of ctx.session.stream(sql)) {
     for (let r = 0; r < chunk.rowCount; r++) {
       const pause = ctx.yielder.tick();
@@ -113,9 +129,12 @@ export async function aggregateInSql(
         return undefined;
       }
       const partial = aggregator.fromSql(aggregator.sql.map((_, i) => column(1 + figures.length + i)));
-      ctx.stats.records += column(2) as number;
-      ctx.stats.kept += column(2) as number;
-      ctx.stats.bytes += column(3) as number;
+      if (chosen === '' || !counted) {
+        ctx.stats.records += column(2) as number;
+        ctx.stats.kept += column(2) as number;
+        ctx.stats.bytes += column(3) as number;
+      }
+      counted = true;
       found.merge(groups.find(found, chunk, r), column(0) as number, partial);
     }
   }

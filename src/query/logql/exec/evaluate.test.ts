@@ -260,4 +260,43 @@ describe('LogQL range aggregations', () => {
       ),
     );
   });
+
+  it('gives of a topk in SQL what it gives of all series, equal ones included', async () => {
+    const at = async (query: string) => {
+      const time = String(start + 240n * second);
+      const answer = (await loki.get('query', { query, time })).json().data;
+      return {
+        rows: answer.result.map(({ metric, value }) => ({
+          label: Object.values(metric).join(),
+          value: Number(value[1]),
+        })),
+        read: (answer.stats.summary as { totalLinesProcessed?: number }).totalLinesProcessed,
+      };
+    };
+    for (const counted of ['count_over_time', 'bytes_rate'])
+      for (const by of ['user_id', 'ratio'])
+        for (const [op, sign] of [
+          ['topk', -1],
+          ['bottomk', 1],
+        ] as const) {
+          const inner = `sum by (${by}) (${counted}(${all}[4m]))`;
+          const whole = await at(inner);
+          for (const count of [1, 2, 5, 200]) {
+            const query = `${op}(${count}, ${inner})`;
+            const found = await at(query);
+            const values = whole.rows.map(({ value }) => value).sort((a, b) => sign * (a - b));
+            assert.deepEqual(
+              found.rows.map(({ value }) => value),
+              values.slice(0, count),
+              query,
+            );
+            for (const row of found.rows)
+              assert.ok(
+                whole.rows.some(({ label, value }) => label === row.label && value === row.value),
+                query,
+              );
+            assert.equal(found.read, whole.read, query);
+          }
+        }
+  });
 });

@@ -1,4 +1,5 @@
 import { QueryError } from '../../../lake/query-error.js';
+import type { Ranked } from './range-query.js';
 import type { Grouping } from '../../series/aggregate.js';
 import { binary } from '../../series/binary.js';
 import { checkSeries, checkSize } from '../../series/context.js';
@@ -29,12 +30,16 @@ export async function evaluate(expr: MetricExpr, steps: Steps, ctx: ExecContext)
   return value;
 }
 
-/** `pushed`: the grouping around a range aggregation that its samples may have already. */
+/**
+ * `pushed`: the grouping around a range aggregation that its samples may have already. `wanted`: of its series only these, and
+ * those that are equal to the last of them.
+ */
 async function node(
   ctx: MetricContext,
   expr: MetricExpr,
   pushed: Grouping | undefined,
   depth: number,
+  wanted?: Ranked,
 ): Promise<Value> {
   if (depth > maxDepth)
     throw new QueryError('limit', `the query is nested or chained deeper than ${maxDepth} levels`);
@@ -49,9 +54,10 @@ async function node(
       return vector([series]);
     }
     case 'range':
-      return vector(await evaluateRange(ctx, expr, pushed));
+      return vector(await evaluateRange(ctx, expr, pushed, wanted));
     case 'vector': {
-      const input = seriesOf(await inner(expr.expr, pushdown(expr)), expr.op);
+      const ranked = rankOf(expr) ?? (pushdown(expr) ? wanted : undefined);
+      const input = seriesOf(await node(ctx, expr.expr, pushdown(expr), depth + 1, ranked), expr.op);
       return vector(await aggregation(ctx, expr, input));
     }
     case 'label_replace': {
@@ -79,6 +85,12 @@ async function operation(ctx: MetricContext, expr: BinaryExpr, left: Value, righ
 function seriesOf(value: Value, op: string): readonly StepSeries[] {
   if (value.type === 'vector') return value.series;
   throw new QueryError('bad_data', `${op} works on vectors only`);
+}
+
+/** The series that a `topk` or `bottomk` over all of them takes. */
+function rankOf({ op, grouping, parameter }: VectorExpr): Ranked | undefined {
+  if ((op !== 'topk' && op !== 'bottomk') || grouping || parameter === undefined) return undefined;
+  return Number.isSafeInteger(parameter) && parameter > 0 ? { op, count: parameter } : undefined;
 }
 
 /** The grouping that can be applied to the samples already. */

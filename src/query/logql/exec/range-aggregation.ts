@@ -15,7 +15,7 @@ import { aggregateRecords } from './aggregate-records.js';
 import { aggregateStreams } from './aggregate-streams.js';
 import type { MetricContext } from './context.js';
 import type { PartialSeries } from './partial-series.js';
-import type { RangeQuery } from './range-query.js';
+import type { Ranked, RangeQuery } from './range-query.js';
 import { bucketsOf, slide } from './windows.js';
 
 /** How many samples a series weighs while it is put together, whatever it holds: its labels and its tables. */
@@ -59,14 +59,15 @@ function usefulStages(expr: RangeExpr, grouping: Grouping | undefined): readonly
 
 /**
  * Evaluates a range aggregation at every step. `pushed` is the grouping of an aggregation around it that gives
- * the same when it is applied to the samples already.
+ * the same when it is applied to the samples already; `wanted` tells which series are of use.
  */
 export async function evaluateRange(
   ctx: MetricContext,
   expr: RangeExpr,
   pushed: Grouping | undefined,
+  wanted?: Ranked,
 ): Promise<StepSeries[]> {
-  const query = await rangeQuery(ctx, expr, pushed);
+  const query = { ...(await rangeQuery(ctx, expr, pushed)), wanted };
   const found =
     (await aggregateStreams(query, ctx)) ??
     (await aggregateInSql(query, ctx)) ??
@@ -79,7 +80,7 @@ async function rangeQuery(
   ctx: MetricContext,
   expr: RangeExpr,
   pushed: Grouping | undefined,
-): Promise<RangeQuery> {
+): Promise<Omit<RangeQuery, 'wanted'>> {
   const { steps, limits } = ctx;
   const asked =
     expr.grouping ?? pushed ?? (expr.op === 'absent_over_time' ? { without: false, labels: [] } : undefined);

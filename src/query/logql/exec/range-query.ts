@@ -8,6 +8,12 @@ import type { RangeExpr } from '../syntax/ast.js';
 import type { Aggregator } from '../range/aggregator.js';
 import type { Buckets } from './windows.js';
 
+/** The series of the greatest or the least values. */
+export interface Ranked {
+  readonly op: 'topk' | 'bottomk';
+  readonly count: number;
+}
+
 /** What a range aggregation reads and makes of it; shared by the way in SQL and the one record by record. */
 export interface RangeQuery {
   readonly expr: RangeExpr;
@@ -20,6 +26,8 @@ export interface RangeQuery {
   /** All of the time that is read. */
   readonly window: MetadataWindow;
   readonly grouping: Grouping | undefined;
+  /** Of the groups, only these are of use, and those that are equal to the last of them. */
+  readonly wanted: Ranked | undefined;
   readonly aggregator: Aggregator<unknown>;
   readonly buckets: Buckets;
   /** The instant before the first window, nanoseconds since the epoch. */
