@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,10 +23,11 @@ export interface TestServer {
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
-/** Outside the range that outgoing connections take theirs from, so that it is still free a moment later. */
+/** Outside the range that outgoing connections take theirs from, and given to no other test for a while. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
     const port = 15_000 + Math.floor(Math.random() * 15_000);
+    if (!(await reserve(port))) continue;
     const server = createServer().listen(port, '127.0.0.1');
     try {
       await once(server, 'listening');
@@ -38,6 +39,21 @@ export async function freePort(): Promise<number> {
     return port;
   }
   throw new Error('no port');
+}
+
+const reservedMs = 600_000;
+
+/** Test files run side by side: between this look at a port and the server's own, none of them may take it. */
+async function reserve(port: number): Promise<boolean> {
+  const folder = join(tmpdir(), 'canardstack-ports');
+  const file = join(folder, String(port));
+  await mkdir(folder, { recursive: true });
+  const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: 0 }));
+  if (mtimeMs > 0 && Date.now() - mtimeMs > reservedMs) await rm(file, { force: true });
+  return writeFile(file, '', { flag: 'wx' }).then(
+    () => true,
+    () => false,
+  );
 }
 
 export async function temporaryFolder(): Promise<string> {
