@@ -3,6 +3,7 @@ import { LakeError, firstLine, isFatal } from '../duckdb/index.js';
 import type { MetadataCache } from './metadata/index.js';
 import { QueryError } from './query-error.js';
 import type { QueryMemory } from './query-memory.js';
+import { isSchemaForgotten } from './retry.js';
 import { ConnectionSession } from './connection-session.js';
 import type { ReadPool, ReadSession } from './session.js';
 
@@ -181,6 +182,9 @@ function mapped(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof QueryError) return error;
   if (error instanceof LakeError) return new QueryError('unavailable', error.message, 1);
   const message = firstLine(error);
+  if (isSchemaForgotten(error)) {
+    return new QueryError('unavailable', 'the catalog could not be read at the moment', 1);
+  }
   if (isFatal(error)) return new QueryError('unavailable', 'the lake is being opened again', 2);
   if (message.startsWith('Out of Memory Error')) {
     return new QueryError(

@@ -25,6 +25,14 @@ export function isConflict(error: unknown): boolean {
   );
 }
 
+/**
+ * Quack's client (DuckDB 1.5.5) forgets for a moment what schemas the catalog server has, when statements of several
+ * connections begin at once. Nothing was done then.
+ */
+export function isSchemaForgotten(error: unknown): boolean {
+  return /ducklake_\w+" does not exist because schema "main" does not exist/.test(messageOf(error));
+}
+
 /** A COMMIT that did not happen because of another transaction. */
 export class ConflictError extends CommitError {
   constructor(message: string, options?: ErrorOptions) {

@@ -4,7 +4,7 @@ import { inTransaction, LakeError, messageOf } from '../../duckdb/index.js';
 import type { CommitLock } from '../commit-lock.js';
 import type { Writer } from '../writer.js';
 import type { FileSync } from '../file-sync.js';
-import { isConflict } from '../retry.js';
+import { isConflict, isSchemaForgotten } from '../retry.js';
 
 const attempts = 6;
 /** Then a rewrite keeps commits waiting: those of a busy lake would come between again and again. */
@@ -151,5 +151,5 @@ export class TaskRun {
 }
 
 function collided(error: unknown): boolean {
-  return isConflict(error) || /conflict/i.test(messageOf(error));
+  return isConflict(error) || isSchemaForgotten(error) || /conflict/i.test(messageOf(error));
 }
