@@ -1,7 +1,8 @@
 import type { Series } from '../api/tempo';
 import { useRange } from '../app/range';
-import { formatTick, formatTime } from '../app/time';
+import { formatTime } from '../app/time';
 import { formatNumber } from '../format/numbers';
+import { TimeFigure } from './time-figure';
 
 interface Props {
   /** Rates of a classic histogram's cumulative buckets: each with `le`. */
@@ -38,40 +39,27 @@ export function Heatmap({ series, stepMs }: Props) {
   const tall = height / bounds.length;
   const x = (ms: number) => ((ms - startMs) / (endMs - startMs)) * width;
   return (
-    <figure class="scatter">
-      <div class="scatter-body">
-        <ul class="scale-labels" aria-hidden="true">
-          {[...bounds].reverse().map((bound) => (
-            <li key={bound}>≤ {formatNumber(bound)}</li>
-          ))}
-        </ul>
-        <svg
-          viewBox={`0 0 ${width} ${height}`}
-          preserveAspectRatio="none"
-          role="img"
-          aria-label="Heatmap of buckets over time"
-          class="heatmap"
-        >
-          {cells
-            .filter(({ value }) => value > 0)
-            .map(({ at, row, value }) => (
-              <rect
-                key={`${at} ${row}`}
-                x={x(at - stepMs)}
-                y={height - (row + 1) * tall}
-                width={Math.max(1, x(at) - x(at - stepMs))}
-                height={tall}
-                opacity={0.12 + 0.88 * Math.sqrt(value / most)}
-              >
-                <title>{`${formatTime(at, utc, false)}\nup to ${formatNumber(bounds[row] ?? NaN)}: ${formatNumber(value)}`}</title>
-              </rect>
-            ))}
-        </svg>
-      </div>
-      <figcaption>
-        <span>{formatTick(startMs, endMs - startMs, utc)}</span>
-        <span>{formatTick(endMs, endMs - startMs, utc)}</span>
-      </figcaption>
-    </figure>
+    <TimeFigure
+      label="Heatmap of buckets over time"
+      width={width}
+      height={height}
+      scale={[...bounds].reverse().map((bound) => `≤ ${formatNumber(bound)}`)}
+      class="heatmap"
+    >
+      {cells
+        .filter(({ value }) => value > 0)
+        .map(({ at, row, value }) => (
+          <rect
+            key={`${at} ${row}`}
+            x={x(at - stepMs)}
+            y={height - (row + 1) * tall}
+            width={Math.max(1, x(at) - x(at - stepMs))}
+            height={tall}
+            opacity={0.12 + 0.88 * Math.sqrt(value / most)}
+          >
+            <title>{`${formatTime(at, utc, false)}\nup to ${formatNumber(bounds[row] ?? NaN)}: ${formatNumber(value)}`}</title>
+          </rect>
+        ))}
+    </TimeFigure>
   );
 }

@@ -1,7 +1,8 @@
 import type { LogRow } from '../../api/loki';
 import { useQuery } from '../../api/use-query';
 import { useParam } from '../../app/location';
-import { setRange, useRange } from '../../app/range';
+import { NoMatch } from '../../app/no-match';
+import { useRange } from '../../app/range';
 import { Empty, ErrorBox, Shown } from '../../app/states';
 import { stepSeconds } from '../../app/time';
 import { Bars } from '../../charts/bars';
@@ -108,17 +109,11 @@ export default function Logs() {
         <Shown query={lines} what="Reading lines">
           {(found) =>
             found.length === 0 ? (
-              <Empty>
-                <p>No lines match in this time range.</p>
-                <p class="row center">
-                  <button type="button" onClick={() => setRange('now-24h', 'now')}>
-                    Look at the last 24 hours
-                  </button>
-                  <button type="button" onClick={() => setQuery(everything)}>
-                    Show every line
-                  </button>
-                </p>
-              </Empty>
+              <NoMatch
+                says="No lines match in this time range."
+                everything="Show every line"
+                showEverything={() => setQuery(everything)}
+              />
             ) : (
               showRows(found)
             )

@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { labelValues } from '../../api/loki';
 import { useQuery } from '../../api/use-query';
 import { useRange } from '../../app/range';
-import { CodeField } from '../../editor/editor';
+import { FormOrText } from '../../editor/form-or-text';
 import { parseSimple, toLogql, type Filter, type Simple } from './builder';
 import { levels } from './levels';
 
@@ -14,38 +14,8 @@ interface Props {
 /** The query as a form, or as text. */
 export function QueryBar({ query, run }: Props) {
   const simple = parseSimple(query);
-  const [asText, setAsText] = useState(simple === null);
-  const [draft, setDraft] = useState(query);
-  useEffect(() => setDraft(query), [query]);
-  const text = asText || simple === null;
-  return (
-    <div class="query-bar">
-      <div class="row" role="group" aria-label="Form of the query">
-        <button
-          type="button"
-          aria-pressed={!text}
-          disabled={simple === null}
-          title={simple === null ? 'This query has more than the form can show' : 'As a form'}
-          onClick={() => setAsText(false)}
-        >
-          Form
-        </button>
-        <button type="button" aria-pressed={text} onClick={() => setAsText(true)}>
-          LogQL
-        </button>
-      </div>
-      {text ? (
-        <CodeField language="logql" label="LogQL query" value={query} run={run} change={setDraft} />
-      ) : (
-        <Form simple={simple} change={(next) => run(toLogql(next))} />
-      )}
-      {text && (
-        <button type="button" class="primary" onClick={() => run(draft)}>
-          Run
-        </button>
-      )}
-    </div>
-  );
+  const form = simple && <Form simple={simple} change={(next) => run(toLogql(next))} />;
+  return <FormOrText language="logql" name="LogQL" query={query} run={run} form={form} />;
 }
 
 function Form({ simple, change }: { readonly simple: Simple; readonly change: (next: Simple) => void }) {

@@ -3,8 +3,9 @@ import { searchTraces, type FoundTrace } from '../../api/tempo';
 import { useQuery } from '../../api/use-query';
 import { Link } from '../../app/link';
 import { linkTo, useParam } from '../../app/location';
-import { setRange, useRange } from '../../app/range';
-import { Empty, Shown } from '../../app/states';
+import { NoMatch } from '../../app/no-match';
+import { useRange } from '../../app/range';
+import { Shown } from '../../app/states';
 import { formatTime } from '../../app/time';
 import { formatSeconds } from '../../format/numbers';
 import { errorsOf, spansOf } from './found';
@@ -44,17 +45,11 @@ export default function Traces() {
           <Shown query={found} what="Searching">
             {(traces) =>
               traces.length === 0 ? (
-                <Empty>
-                  <p>No trace matches in this time range.</p>
-                  <p class="row center">
-                    <button type="button" onClick={() => setRange('now-24h', 'now')}>
-                      Look at the last 24 hours
-                    </button>
-                    <button type="button" onClick={() => setQuery(everything)}>
-                      Show every trace
-                    </button>
-                  </p>
-                </Empty>
+                <NoMatch
+                  says="No trace matches in this time range."
+                  everything="Show every trace"
+                  showEverything={() => setQuery(everything)}
+                />
               ) : (
                 <>
                   <div class="card">

@@ -1,8 +1,8 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { tagValues } from '../../api/tempo';
 import { useQuery } from '../../api/use-query';
 import { useRange } from '../../app/range';
-import { CodeField } from '../../editor/editor';
+import { FormOrText } from '../../editor/form-or-text';
 import { parseAttribute, parseSimple, toTraceql, type Simple } from './builder';
 
 interface Props {
@@ -10,40 +10,11 @@ interface Props {
   readonly run: (query: string) => void;
 }
 
+/** The query as a form, or as text. */
 export function QueryBar({ query, run }: Props) {
   const simple = parseSimple(query);
-  const [asText, setAsText] = useState(simple === null);
-  const [draft, setDraft] = useState(query);
-  useEffect(() => setDraft(query), [query]);
-  const text = asText || simple === null;
-  return (
-    <div class="query-bar">
-      <div class="row" role="group" aria-label="Form of the query">
-        <button
-          type="button"
-          aria-pressed={!text}
-          disabled={simple === null}
-          title={simple === null ? 'This query has more than the form can show' : 'As a form'}
-          onClick={() => setAsText(false)}
-        >
-          Form
-        </button>
-        <button type="button" aria-pressed={text} onClick={() => setAsText(true)}>
-          TraceQL
-        </button>
-      </div>
-      {text ? (
-        <>
-          <CodeField language="traceql" label="TraceQL query" value={query} run={run} change={setDraft} />
-          <button type="button" class="primary" onClick={() => run(draft)}>
-            Run
-          </button>
-        </>
-      ) : (
-        <Form simple={simple} change={(next) => run(toTraceql(next))} />
-      )}
-    </div>
-  );
+  const form = simple && <Form simple={simple} change={(next) => run(toTraceql(next))} />;
+  return <FormOrText language="traceql" name="TraceQL" query={query} run={run} form={form} />;
 }
 
 const durations = ['', '10ms', '100ms', '500ms', '1s', '2s', '5s', '10s'];

@@ -1,7 +1,7 @@
 import type { FoundTrace } from '../../api/tempo';
 import { go, linkTo } from '../../app/location';
 import { useRange } from '../../app/range';
-import { formatTick } from '../../app/time';
+import { TimeFigure } from '../../charts/time-figure';
 import { formatSeconds } from '../../format/numbers';
 import { errorsOf } from './found';
 
@@ -10,7 +10,7 @@ const height = 160;
 
 /** Each trace a dot: when it began, how long it took (by powers of ten). */
 export function Scatter({ traces }: { readonly traces: readonly FoundTrace[] }) {
-  const { startMs, endMs, utc } = useRange();
+  const { startMs, endMs } = useRange();
   const logs = traces.map(({ durationMs = 0 }) => Math.log10(Math.max(0.1, durationMs)));
   const low = Math.floor(Math.min(...logs, 1));
   const high = Math.max(low + 1, Math.ceil(Math.max(...logs)));
@@ -18,41 +18,28 @@ export function Scatter({ traces }: { readonly traces: readonly FoundTrace[] }) 
   const y = (log: number) => height - 6 - ((log - low) / (high - low)) * (height - 12);
   const lines = Array.from({ length: high - low + 1 }, (_, i) => low + i);
   return (
-    <figure class="scatter">
-      <div class="scatter-body">
-        <ul class="scale-labels" aria-hidden="true">
-          {[...lines].reverse().map((log) => (
-            <li key={log}>{formatSeconds(10 ** log / 1000)}</li>
-          ))}
-        </ul>
-        <svg
-          viewBox={`0 0 ${width} ${height}`}
-          preserveAspectRatio="none"
-          role="img"
-          aria-label="Durations over time"
+    <TimeFigure
+      label="Durations over time"
+      width={width}
+      height={height}
+      scale={[...lines].reverse().map((log) => formatSeconds(10 ** log / 1000))}
+    >
+      {lines.map((log) => (
+        <line key={log} x1={0} x2={width} y1={y(log)} y2={y(log)} />
+      ))}
+      {traces.map((trace, i) => (
+        <ellipse
+          key={trace.traceID}
+          cx={x(Number(trace.startTimeUnixNano) / 1e6)}
+          cy={y(logs[i] ?? low)}
+          rx={4}
+          ry={4}
+          class={errorsOf(trace) > 0 ? 'failed' : ''}
+          onClick={() => go(linkTo(`trace/${trace.traceID}`))}
         >
-          {lines.map((log) => (
-            <line key={log} x1={0} x2={width} y1={y(log)} y2={y(log)} />
-          ))}
-          {traces.map((trace, i) => (
-            <ellipse
-              key={trace.traceID}
-              cx={x(Number(trace.startTimeUnixNano) / 1e6)}
-              cy={y(logs[i] ?? low)}
-              rx={4}
-              ry={4}
-              class={errorsOf(trace) > 0 ? 'failed' : ''}
-              onClick={() => go(linkTo(`trace/${trace.traceID}`))}
-            >
-              <title>{`${trace.rootServiceName ?? ''} ${trace.rootTraceName ?? ''}: ${formatSeconds((trace.durationMs ?? 0) / 1000)}`}</title>
-            </ellipse>
-          ))}
-        </svg>
-      </div>
-      <figcaption>
-        <span>{formatTick(startMs, endMs - startMs, utc)}</span>
-        <span>{formatTick(endMs, endMs - startMs, utc)}</span>
-      </figcaption>
-    </figure>
+          <title>{`${trace.rootServiceName ?? ''} ${trace.rootTraceName ?? ''}: ${formatSeconds((trace.durationMs ?? 0) / 1000)}`}</title>
+        </ellipse>
+      ))}
+    </TimeFigure>
   );
 }
