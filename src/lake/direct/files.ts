@@ -1,17 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { firstLine, ident, literal } from '../../duckdb/index.js';
 import { tableDef, type TableName } from '../../schema/index.js';
 import type { Telemetry } from '../../telemetry/index.js';
 import { columnName, parseColumnName, type AttributeColumn } from '../attribute-columns/index.js';
+import { inBackground, type BackgroundHost } from '../background.js';
 import { compactedPrefix, hasPrefix } from '../maintenance/moved.js';
-
-/** The instance's connections, of which one is taken while files are looked at. */
-export interface DirectHost {
-  readonly generation: number;
-  acquire(): Promise<DuckDBConnection>;
-  release(connection: DuckDBConnection): void;
-}
 
 /** A data file that may be read without DuckLake: it has every column of the table, and no row of it is deleted. */
 export interface DirectFile {
@@ -49,7 +42,7 @@ export class DirectFiles {
   readonly #closing = new AbortController();
 
   constructor(
-    private readonly host: DirectHost,
+    private readonly host: BackgroundHost,
     private readonly telemetry: Telemetry,
   ) {}
 
@@ -98,28 +91,24 @@ export class DirectFiles {
     this.telemetry.log.debug({ err: firstLine(error) }, 'a data file could not be looked at');
   }
 
-  async #work(): Promise<void> {
-    const { signal } = this.#closing;
+  #work(): Promise<void> {
     const { generation } = this.host;
-    const connection = await this.host.acquire();
-    const interrupt = () => connection.interrupt();
-    signal.addEventListener('abort', interrupt, { once: true });
-    try {
-      for (const [path, table] of this.#wanted) {
-        if (signal.aborted || generation !== this.host.generation) break;
-        const begun = performance.now();
+    return inBackground(
+      this.host,
+      this.#closing.signal,
+      () => {
+        const [first] = this.#wanted;
+        return first === undefined || generation !== this.host.generation ? null : first;
+      },
+      async (connection, [path, table]) => {
         const layout = await readFile(connection, table, path).catch((error: unknown) => {
           this.#failed(error);
           return { snapshot: never, path: null };
         });
         if (generation === this.host.generation) this.#known.set(path, layout);
         this.#wanted.delete(path);
-        await sleep(Math.min(1000, performance.now() - begun), undefined, { signal }).catch(() => undefined);
-      }
-    } finally {
-      signal.removeEventListener('abort', interrupt);
-      this.host.release(connection);
-    }
+      },
+    );
   }
 }
 

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { firstLine, ident, literal } from '../../duckdb/index.js';
 import type { TableName } from '../../schema/index.js';
 import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
 import type { AskedKeys } from '../attribute-columns/index.js';
+import { inBackground, type BackgroundHost } from '../background.js';
 import { DirectFiles } from '../direct/files.js';
 import { rowsSql } from '../direct/rows.js';
 import type { LiveFiles } from '../files/live-files.js';
@@ -17,15 +17,8 @@ import { MetadataView, seriesFiles, type FileTimes, type RunSql } from './view.j
 
 export type { MetadataView } from './view.js';
 
-/** The instance's connections, of which the cache takes one while it reads files. */
-interface MetadataHost {
-  readonly generation: number;
-  acquire(): Promise<DuckDBConnection>;
-  release(connection: DuckDBConnection): void;
-}
-
 export interface MetadataCacheOptions {
-  readonly host: MetadataHost;
+  readonly host: BackgroundHost;
   /** Label sets and keys by file and hour, all files together; 0 keeps nothing. */
   readonly maxEntries: number;
   /** Of samples; 0 keeps none. */
@@ -222,19 +215,13 @@ export class MetadataCache {
   }
 
   async #prepare(ids: Map<string, TableName>): Promise<void> {
-    await this.#connected(async (connection) => {
+    const connection = await this.options.host.acquire();
+    try {
       await createTables(connection);
       const reader = await connection.runAndReadAll(
         `SELECT table_id::VARCHAR, table_name FROM ducklake_table_info('lake')`,
       );
       for (const [id, name] of reader.getRows()) ids.set(id as string, name as TableName);
-    });
-  }
-
-  async #connected(work: (connection: DuckDBConnection) => Promise<void>): Promise<void> {
-    const connection = await this.options.host.acquire();
-    try {
-      await work(connection);
     } finally {
       this.options.host.release(connection);
     }
@@ -315,20 +302,14 @@ export class MetadataCache {
       .finally(() => (this.#working = null));
   }
 
-  /** Reads the files that queries asked for, newest first and one at a time, pausing as long as each took. */
-  async #work(kept: Kept): Promise<void> {
-    const { signal } = this.#closing;
-    await this.#connected(async (connection) => {
-      const interrupt = () => connection.interrupt();
-      signal.addEventListener('abort', interrupt, { once: true });
-      for (let next = this.#pick(kept); next !== null; next = this.#pick(kept)) {
-        const begun = performance.now();
-        await this.#add(kept, connection, next.kind, next.path);
-        const pause = Math.min(1000, performance.now() - begun);
-        await sleep(pause, undefined, { signal }).catch(() => undefined);
-      }
-      signal.removeEventListener('abort', interrupt);
-    });
+  /** Reads the files that queries asked for, newest first. */
+  #work(kept: Kept): Promise<void> {
+    return inBackground(
+      this.options.host,
+      this.#closing.signal,
+      () => this.#pick(kept),
+      (connection, { kind, path }) => this.#add(kept, connection, kind, path),
+    );
   }
 
   #pick(kept: Kept): { kind: MetadataKind; path: string } | null {

@@ -1,16 +1,14 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { firstLine } from '../../duckdb/index.js';
 import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
+import type { BackgroundHost } from '../background.js';
 import { loadUnit, type UnitFile } from './load.js';
 import { unitBytes, type SharedUnit } from './unit.js';
 
 export type { UnitFile } from './load.js';
 
 export interface SampleCacheOptions {
-  readonly host: {
-    acquire(): Promise<DuckDBConnection>;
-    release(connection: DuckDBConnection): void;
-  };
+  readonly host: Pick<BackgroundHost, 'acquire' | 'release'>;
   /** Bytes of all units together; 0 keeps none. */
   readonly maxBytes: number;
   readonly telemetry: Telemetry;
