@@ -2,6 +2,9 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 
 export const inliningSetting = 'ducklake_default_data_inlining_row_limit';
 
+/** DuckLake's virtual column tells where a row is; of rows in the catalog it has the name of a table. */
+export const isInlined = `starts_with(filename, 'ducklake_inlined_data_')`;
+
 /** Inserts of fewer rows than this stay in the catalog from then on, on this connection. */
 export function inliningSql(rowLimit: number): string {
   return `SET SESSION ${inliningSetting} = ${rowLimit}`;

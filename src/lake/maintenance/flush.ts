@@ -5,6 +5,7 @@ import { tableDef, tables, type TableName } from '../../schema/index.js';
 import { tableFile, type DayFile } from '../day-file.js';
 import { writeDayFiles } from '../files/write.js';
 import type { FileStore } from '../file-store.js';
+import { isInlined } from '../inlining.js';
 import type { PendingFiles } from '../pending-files.js';
 import { deletionsOf, rewriteSql } from './deletions.js';
 import type { LakeFiles } from './inventory.js';
@@ -23,7 +24,6 @@ export interface FlushOptions {
 
 const progress = 'canardstack_progress';
 const summary = 'metadata_summary';
-const inlined = `starts_with(filename, 'ducklake_inlined_data_')`;
 /** A catalog server is told each deleted row in a statement of its own: this bounds how long commits wait. */
 const rowsAtOnce = 5000;
 const dayMs = 86_400_000;
@@ -70,9 +70,9 @@ export async function flushWatermarks(task: TaskRun, options: FlushOptions): Pro
         table: progress,
         day: null,
         prefix: flushedPrefix,
-        select: `SELECT * FROM lake.main.${progress} WHERE ${inlined}`,
+        select: `SELECT * FROM lake.main.${progress} WHERE ${isInlined}`,
       });
-      const part = { table: progress, where: inlined, file, rows };
+      const part = { table: progress, where: isInlined, file, rows };
       await move(task, options, connection, part, (work) => work(connection));
     }
     return Number(snapshot);
@@ -156,7 +156,7 @@ function parts(table: TableName, found: readonly Inlined[], { lakeFiles }: Flush
   }
   return groups.map(({ day, from, to, rows }) => {
     const where =
-      `${inlined} AND snapshot_id BETWEEN ${from} AND ${to} ` +
+      `${isInlined} AND snapshot_id BETWEEN ${from} AND ${to} ` +
       `AND timestamp >= ${timestampLiteral(day)} AND timestamp < ${timestampLiteral(day + dayMs)}`;
     const order = tableDef(table).sortedBy.map(ident).join(', ');
     const select = `SELECT * FROM lake.main.${ident(table)} WHERE ${where} ORDER BY ${order}`;

@@ -8,6 +8,7 @@ import { inBackground, type BackgroundHost } from '../background.js';
 import { DirectFiles } from '../direct/files.js';
 import { rowsSql } from '../direct/rows.js';
 import type { LiveFiles } from '../files/live-files.js';
+import { isInlined } from '../inlining.js';
 import { SampleCache } from '../samples/index.js';
 import type { SharedUnit } from '../samples/unit.js';
 import type { RowsRequest, SamplesRequest, SeriesFiles, SeriesRequest, SeriesView } from '../session.js';
@@ -275,9 +276,7 @@ export class MetadataCache {
     const list = await run(
       `SELECT data_file, delete_file IS NOT NULL, data_file_size_bytes FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')`,
     );
-    const inlined = await run(
-      `SELECT count(*) FROM lake.main.${ident(table)} WHERE starts_with(filename, 'ducklake_inlined_data_')`,
-    );
+    const inlined = await run(`SELECT count(*) FROM lake.main.${ident(table)} WHERE ${isInlined}`);
     const files: LiveFiles = {
       sizes: new Map(list.map(([path, , bytes]) => [path as string, Number(bytes)])),
       touched: new Set(list.filter(([, touched]) => touched === true).map(([path]) => path as string)),

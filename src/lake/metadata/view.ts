@@ -1,5 +1,6 @@
 import { literal } from '../../duckdb/index.js';
 import type { LiveFiles } from '../files/live-files.js';
+import { isInlined } from '../inlining.js';
 import type { MetadataRequest, RowsRequest, SeriesFiles, SeriesRequest } from '../session.js';
 import { layoutOf, type MetadataKind } from './layout.js';
 import { filesTable, hourNs, seenTable, setsTable } from './store.js';
@@ -17,9 +18,6 @@ export interface FileTimes {
 interface KeptFile extends FileTimes {
   readonly path: string;
 }
-
-/** DuckLake's virtual column tells where a row is; of rows in the catalog it has the name of a table. */
-const isInlined = `starts_with(filename, 'ducklake_inlined_data_')`;
 
 const cheapBytes = 2 * 1024 * 1024;
 const cheapRows = 20_000;
