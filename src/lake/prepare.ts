@@ -3,6 +3,7 @@ import type { EffectiveConfig } from '../config/index.js';
 import { asLakeError } from '../duckdb/index.js';
 import type { Telemetry } from '../telemetry/index.js';
 import { LakeInstance } from './instance.js';
+import { ensureNameMaps } from './name-maps.js';
 import { refuseNewFile, refuseOverData } from './ownership.js';
 import { ensureSchema, hasTables } from './schema.js';
 
@@ -25,6 +26,7 @@ export async function prepareCatalog(options: {
     await LakeInstance.using(instance, async (connection) => {
       if (!(await hasTables(connection))) await refuseOverData(catalog, config);
       await ensureSchema(connection, config);
+      await ensureNameMaps(connection);
     });
   } catch (error) {
     throw asLakeError(error);
