@@ -12,6 +12,7 @@ import {
 import { DecodePool } from '../decode/index.js';
 import { faultsFrom, type Faults } from '../faults/index.js';
 import { adminApi } from '../http/admin.js';
+import { dashboardsRead, dashboardsWrite } from '../http/dashboards/index.js';
 import {
   assertBindable,
   assertBindAllowed,
@@ -149,8 +150,10 @@ async function open(
             lokiApi({ ...deps, maxTails: config.queryMaxTails }),
             tempoApi(deps),
             jaegerApi(deps),
+            dashboardsRead({ dashboards: lake.dashboards, telemetry }),
           ],
     admin: [
+      ...(config.role === 'ingest' ? [] : [dashboardsWrite({ dashboards: lake.dashboards, telemetry })]),
       adminApi({
         config,
         ...(sources ? { sources } : {}),

@@ -10,6 +10,7 @@ export const httpErrorCodes = {
   not_found: 404,
   method_not_allowed: 405,
   not_available: 409,
+  conflict: 409,
   too_many_requests: 429,
   internal: 500,
   unavailable: 503,

@@ -16,7 +16,7 @@ import type { Writer } from './writer.js';
 const pingTimeoutMs = 5000;
 
 /** What a lake is made of, opened. */
-export interface LakeParts extends Pick<Lake, 'maintenance' | 'time' | 'damaged'> {
+export interface LakeParts extends Pick<Lake, 'maintenance' | 'time' | 'damaged' | 'dashboards'> {
   readonly catalog: Catalog;
   readonly data: { ping(): Promise<void>; close(): void };
   readonly host: InstanceHost;
@@ -33,7 +33,7 @@ export interface LakeParts extends Pick<Lake, 'maintenance' | 'time' | 'damaged'
 export function assembled(parts: LakeParts): Lake {
   const { catalog, data, host, writer, readers, metadata, watch, maintenanceLock, ownership, readOnly } =
     parts;
-  const { maintenance, time, damaged } = parts;
+  const { maintenance, time, damaged, dashboards } = parts;
   let pinging: Promise<void> | null = null;
   const ping = async () => {
     assertOwned(ownership);
@@ -59,6 +59,7 @@ export function assembled(parts: LakeParts): Lake {
     maintenance,
     time,
     damaged,
+    dashboards,
     readers,
     ownership,
     async commit(batches, progress) {

@@ -4,6 +4,7 @@ import { catalogFrom, type Catalog } from '../catalog/index.js';
 import type { CatalogOwnership } from '../catalog/lease/index.js';
 import { assembled } from './assembled.js';
 import { AskedKeys } from './attribute-columns/index.js';
+import { dashboardsOf } from './dashboards.js';
 import { openData } from './data.js';
 import { DamagedFiles } from './files/damaged.js';
 import { watchDamage } from './files/loss.js';
@@ -74,9 +75,10 @@ async function openOwned(
   });
   const maintained = maintenanceOf(opened, { writer, time, damaged, asked });
   settleFormer(opened, writer);
+  const dashboards = dashboardsOf({ host, writer, readOnly });
   return assembled({
     ...{ catalog, ownership, readOnly, data, host },
-    ...{ writer, readers, metadata, time, damaged, watch, ...maintained },
+    ...{ writer, readers, metadata, time, damaged, watch, dashboards, ...maintained },
   });
 }
 

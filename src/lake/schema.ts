@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { ident, inTransaction, LakeError, literal, messageOf, timestampLiteral } from '../duckdb/index.js';
 import { tables, type TableDef } from '../schema/index.js';
+import { dashboardTable } from './dashboards.js';
 import { checksumTable } from './files/checksums.js';
 import { isConflict } from './retry.js';
 import { views } from './views.js';
@@ -49,6 +50,10 @@ const internalTables: readonly { name: string; columns: string }[] = [
   },
   // Checksums of files whose name carries none (docs/decisions/0015-bit-rot.md).
   { name: checksumTable, columns: 'key VARCHAR, bytes BIGINT, crc32c VARCHAR, noted_at TIMESTAMP' },
+  {
+    name: dashboardTable,
+    columns: 'id VARCHAR, revision BIGINT, title VARCHAR, body VARCHAR, updated_at TIMESTAMP',
+  },
   {
     name: 'metadata_summary',
     columns:
@@ -131,7 +136,7 @@ export async function checkCurrentSchema(connection: DuckDBConnection): Promise<
       .filter((column) => !columns.has(column.name))
       .map((column) => `${table.name}.${column.name}`);
   });
-  if (!existing.has(checksumTable)) missing.push(checksumTable);
+  for (const name of [checksumTable, dashboardTable]) if (!existing.has(name)) missing.push(name);
   if (missing.length === 0) return;
   throw new LakeError(
     'schema',

@@ -193,10 +193,40 @@ export interface LakeStats {
   readonly catalogBytes: number | null;
 }
 
+export interface DashboardEntry {
+  readonly id: string;
+  readonly title: string;
+  /** Grows with each change. */
+  readonly revision: number;
+  /** Milliseconds since the epoch. */
+  readonly updatedMs: number;
+}
+
+export interface KeptDashboard extends DashboardEntry {
+  /** JSON text. */
+  readonly body: string;
+}
+
+/**
+ * The dashboards that the lake keeps. A change names the revision that it was made from, null when there was none; when
+ * another one came between it is not done (`changed`).
+ */
+export interface Dashboards {
+  list(): Promise<DashboardEntry[]>;
+  get(id: string): Promise<KeptDashboard | null>;
+  put(
+    id: string,
+    content: { readonly title: string; readonly body: string },
+    expected: number | null,
+  ): Promise<DashboardEntry | 'changed' | 'full'>;
+  remove(id: string, expected: number): Promise<'removed' | 'changed'>;
+}
+
 /** The DuckLake: one writer connection, a pool of readers, maintenance. */
 export interface Lake {
   readonly maintenance: Maintenance;
   readonly readers: ReadPool;
+  readonly dashboards: Dashboards;
   readonly time: LakeTime;
   /** The damaged files that this process knows of. */
   readonly damaged: DamagedFiles;

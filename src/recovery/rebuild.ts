@@ -109,6 +109,7 @@ export async function reconcileStaged(
 function notKnown(report: ReconcileReport, config: RecoveryConfig): string[] {
   const lines = [
     `rows that only the catalog held (commits of fewer than ${config.dataInliningRowLimit} rows a table since the last CHECKPOINT), unless a spool still has them`,
+    'dashboards: the catalog alone held them; a backup of it, or an export, has them',
     'deletions: rows that retention or SQL deleted, and whose files are still there, are back until retention runs again',
   ];
   if (Object.keys(report.watermarks).length === 0) {
