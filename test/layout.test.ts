@@ -8,6 +8,7 @@ const order = [
   'index.ts',
   'cli',
   'http/admin',
+  'mcp',
   'otlp',
   'seal',
   'http',

@@ -17,6 +17,8 @@ export interface ClientRequest {
   readonly key?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
+  /** Ends the call before its time. */
+  readonly signal?: AbortSignal;
 }
 
 /** Nobody answered at the address: refused, unreachable, unknown host. */
@@ -73,7 +75,8 @@ export class Client {
     const headers: Record<string, string> = { ...request.headers };
     if (body !== undefined) headers['content-type'] = 'application/json';
     if (request.key !== undefined) headers['authorization'] = `Bearer ${request.key}`;
-    const signal = AbortSignal.timeout(request.timeoutMs ?? 10_000);
+    const timeout = AbortSignal.timeout(request.timeoutMs ?? 10_000);
+    const signal = request.signal ? AbortSignal.any([timeout, request.signal]) : timeout;
     const options = {
       method: request.method ?? (body === undefined ? 'GET' : 'POST'),
       headers,
@@ -92,7 +95,7 @@ export class Client {
       const text = await readBody(response);
       return { status: response.statusCode ?? 0, text, json: () => JSON.parse(text) as unknown };
     } catch (error) {
-      if (signal.aborted) {
+      if (timeout.aborted) {
         throw new Error(`${this.url} did not answer within ${(request.timeoutMs ?? 10_000) / 1000} s`, {
           cause: error,
         });

@@ -190,6 +190,19 @@ Examples:
 ${more}`,
     );
 
+  define('mcp', 'Answer agents on standard input and output (Model Context Protocol).', mcpCommand)
+    .option('--url <url>', 'the server to ask (default: the configured bind)')
+    .addHelpText(
+      'after',
+      `
+Asks a running server with the keys of the settings; SQL needs the admin key. The server itself answers at /mcp.
+
+Examples:
+  canardstack mcp
+  CANARDSTACK_API_KEY=... canardstack mcp --url https://telemetry.example:4318
+${more}`,
+    );
+
   addCatalogCommands(root, (result) => (code = result));
   addSpoolCommands(root, (result) => (code = result));
 
@@ -327,6 +340,17 @@ async function demoCommand(options: CommandOptions): Promise<number> {
     once: options['once'] === true,
     seed: Number(options['seed']),
   });
+}
+
+async function mcpCommand(options: CommandOptions): Promise<number> {
+  const { config } = loadConfig(options);
+  const { mcp } = await import('./mcp.js');
+  await mcp({
+    client: await clientOf(options, config),
+    keys: { api: config.apiKey, admin: config.adminApiKey ?? config.apiKey },
+    timeoutMs: config.queryTimeoutMs + 5000,
+  });
+  return 0;
 }
 
 async function sqlCommand(options: CommandOptions, [given = '']: readonly string[]): Promise<number> {

@@ -16,12 +16,15 @@ import { dashboardsRead, dashboardsWrite } from '../http/dashboards/index.js';
 import {
   assertBindable,
   assertBindAllowed,
+  bringsKey,
   closeHttpApp,
   createHttpApp,
+  keyCheck,
   openTls,
   parseBind,
   type Readiness,
 } from '../http/index.js';
+import { mcpHttp } from '../mcp/index.js';
 import { LakeError, openLake, type Lake } from '../lake/index.js';
 import { otlpHttp, startOtlpGrpc, type OtlpGrpcServer } from '../otlp/index.js';
 import { QueryGuard } from '../query/server/guard.js';
@@ -37,6 +40,7 @@ import { checkPlaces } from '../storage/index.js';
 import { startOwnExport, type OwnExporter } from '../telemetry/export.js';
 import { createTelemetry, type Telemetry } from '../telemetry/index.js';
 import { processMetrics } from '../telemetry/process.js';
+import type { QueryApiDeps } from '../query/server/http.js';
 import { queryMetrics } from '../query/server/metrics.js';
 import { within } from '../timeout/index.js';
 import { endAtOnce } from './end-at-once.js';
@@ -152,6 +156,7 @@ async function open(
             jaegerApi(deps),
             dashboardsRead({ dashboards: lake.dashboards, telemetry }),
           ],
+    agents: config.role === 'ingest' ? [] : [agentsApi(deps, config)],
     admin: [
       ...(config.role === 'ingest' ? [] : [dashboardsWrite({ dashboards: lake.dashboards, telemetry })]),
       adminApi({
@@ -214,6 +219,11 @@ async function open(
       ]);
     },
   };
+}
+
+function agentsApi(deps: QueryApiDeps, { adminApiKey, apiKey }: EffectiveConfig) {
+  const isAdmin = bringsKey(keyCheck(adminApiKey ?? apiKey));
+  return mcpHttp({ ...deps, version, isAdmin });
 }
 
 function openOwnSpool(config: EffectiveConfig, telemetry: Telemetry, faults: Faults): Promise<Spool> {

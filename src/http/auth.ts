@@ -64,6 +64,11 @@ function requestCredentials(request: FastifyRequest): Credentials {
   };
 }
 
+/** Whether a request brings a key that the check accepts. */
+export function bringsKey(check: KeyCheck): (request: FastifyRequest) => boolean {
+  return (request) => check(requestCredentials(request)) === 'ok';
+}
+
 function denied(result: Exclude<KeyCheckResult, 'ok'>): HttpError {
   return new HttpError(401, 'unauthenticated', deniedMessage(result), { 'www-authenticate': 'Bearer' });
 }

@@ -13,7 +13,7 @@ import { mountProbes, type Readiness } from './probes.js';
 import { mountUi, Sessions } from './ui/index.js';
 import type { TlsFiles } from '../config/tls-files.js';
 
-export { keyCheck } from './auth.js';
+export { bringsKey, keyCheck } from './auth.js';
 export { assertBindable, assertBindAllowed, parseBind } from './bind.js';
 export { HttpError } from './errors.js';
 export { withKey, type GrpcMethods } from './h2c.js';
@@ -42,6 +42,8 @@ export interface HttpAppOptions {
   readonly ingest?: readonly FastifyPluginAsync[];
   readonly query?: readonly FastifyPluginAsync[];
   readonly admin?: readonly FastifyPluginAsync[];
+  /** By either key, and never by a browser's session. */
+  readonly agents?: readonly FastifyPluginAsync[];
   /** gRPC on the same port, for callers with the key of queries; not with TLS. */
   readonly grpc?: GrpcMethods;
   readonly timeouts?: Partial<HttpTimeouts>;
@@ -88,6 +90,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
     ...(open ? [refuseForeignPages] : []),
     requireQueryKey(key, session('query')),
   );
+  await mount(app, options.agents, undefined, ...(open ? [refuseForeignPages] : []), requireKey(metricsKey));
   if (options.grpc && !tls) serveH2c(app, withKey(key, options.grpc), telemetry, timeouts.headersMs);
   const adminOpen = open && config.adminApiKey === undefined;
   await mount(
