@@ -47,6 +47,7 @@ const inside: Readonly<Record<string, readonly string[]>> = {
     'query/promql/index',
     'query/promql/endpoints',
     'query/promql/api',
+    'query/promql/remote-read',
     'query/promql/exec',
     'query/promql/load',
     'query/promql/plan',

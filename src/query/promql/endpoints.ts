@@ -14,6 +14,7 @@ import { renderResult } from './api/render.js';
 import { syntaxTree } from './api/syntax-tree.js';
 import { federation } from './api/federate.js';
 import { execute } from './exec/engine.js';
+import { remoteRead } from './remote-read/index.js';
 
 function query(prepare: (params: Params) => PreparedQuery): Endpoint {
   return (request) => {
@@ -66,6 +67,7 @@ export const promqlEndpoints = {
   metadata: data(metadataAnswer),
   exemplars: data(exemplarsAnswer),
   federate: federation,
+  read: remoteRead,
   format_query: (request) => {
     const text = formatted(new Params(request, 'seconds'));
     return async () => json(success({ data: text }));

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { buildInfo } from '../server/buildinfo.js';
 import { errorForms } from '../server/errors.js';
-import type { QueryApiDeps } from '../server/http.js';
+import { acceptProtobuf, type QueryApiDeps } from '../server/http.js';
 import { mountQueryApi, type Route } from '../server/mount.js';
 import { Params } from '../server/params.js';
 import { success } from '../server/reply.js';
@@ -23,6 +23,7 @@ function route(path: string, endpoint: Name, ...methods: Route['methods']): Rout
 const routes: readonly Route<Name>[] = [
   { url: '/federate', methods: ['GET'], endpoint: 'federate', counted: 'prometheus_federate' },
   route('query', 'query', 'GET', 'POST'),
+  route('read', 'read', 'POST'),
   route('query_range', 'query_range', 'GET', 'POST'),
   route('labels', 'labels', 'GET', 'POST'),
   route('series', 'series', 'GET', 'POST'),
@@ -36,11 +37,14 @@ const routes: readonly Route<Name>[] = [
 /** Prometheus' HTTP API (v1): instant and range queries, labels, series, metadata, exemplars. */
 export function prometheusApi(deps: QueryApiDeps): FastifyPluginAsync {
   return async (app) => {
+    acceptProtobuf(app);
     mountQueryApi(app, deps, {
       language: 'promql',
       endpoints: promqlEndpoints,
       routes,
-      errorAnswer: (error) => {
+      errorAnswer: (error, { routeOptions }) => {
+        if (routeOptions.url === '/api/v1/read')
+          return { status: errorForms[error.kind].prometheus.status, body: `${error.message}\n` };
         const { status, errorType } = errorForms[error.kind].prometheus;
         return { status, body: { status: 'error', errorType, error: error.message } };
       },

@@ -9,12 +9,13 @@ export interface QueryRequest {
   readonly accept: string;
   /** X-Loki-Response-Encoding-Flags, or empty. */
   readonly encodingFlags: string;
-  /** A form, or empty. */
+  /** A form, or a message of protobuf as latin1, or empty. */
   readonly body: string;
 }
 
 export interface QueryAnswer {
   readonly contentType: string;
+  readonly contentEncoding?: 'snappy';
   readonly body: string | Uint8Array | AsyncIterable<string | Uint8Array>;
 }
 

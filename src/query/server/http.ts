@@ -29,6 +29,14 @@ export function acceptForms(app: FastifyInstance): void {
   );
 }
 
+/** Messages of protobuf come as bytes, compressed or not. */
+export function acceptProtobuf(app: FastifyInstance): void {
+  const type = 'application/x-protobuf';
+  app.addContentTypeParser(type, { parseAs: 'buffer', bodyLimit: maxForm }, (_request, body, done) =>
+    done(null, body),
+  );
+}
+
 /** Aborts when the client closes the connection before the answer is complete. */
 export function clientSignal(request: FastifyRequest, reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
@@ -46,8 +54,13 @@ export function queryRequest(request: FastifyRequest): QueryRequest {
     params: { ...(request.params as Record<string, string>) },
     accept: accept ?? '',
     encodingFlags: String(encodingFlags ?? ''),
-    body: typeof request.body === 'string' ? request.body : '',
+    body: bodyText(request.body),
   };
+}
+
+function bodyText(body: unknown): string {
+  if (body instanceof Buffer) return body.toString('latin1');
+  return typeof body === 'string' ? body : '';
 }
 
 /** Runs a job under the guard: parsing, checking and evaluating, all in a query thread. Throws QueryError. */
@@ -63,8 +76,12 @@ export async function runJob(
   );
 }
 
-export function sendAnswer(reply: FastifyReply, { contentType, body }: QueryAnswer): FastifyReply {
+export function sendAnswer(
+  reply: FastifyReply,
+  { contentType, contentEncoding, body }: QueryAnswer,
+): FastifyReply {
   reply.type(contentType);
+  if (contentEncoding) reply.header('content-encoding', contentEncoding);
   if (typeof body === 'string') return reply.send(body);
   return reply.send(
     body instanceof Uint8Array

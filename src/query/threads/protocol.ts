@@ -64,6 +64,7 @@ export type FromThread =
       readonly type: 'piece';
       readonly query: number;
       readonly contentType: string;
+      readonly contentEncoding?: 'snappy';
       readonly bytes: Uint8Array<ArrayBuffer>;
       readonly last: boolean;
     }

@@ -90,9 +90,15 @@ export class RunningQuery {
     }
   }
 
-  #piece({ contentType, bytes, last }: Extract<FromThread, { readonly type: 'piece' }>): void {
+  #piece({
+    contentType,
+    contentEncoding,
+    bytes,
+    last,
+  }: Extract<FromThread, { readonly type: 'piece' }>): void {
+    const head = { contentType, ...(contentEncoding && { contentEncoding }) };
     if (this.#pieces === null && last) {
-      this.#resolve({ contentType, body: bytes });
+      this.#resolve({ ...head, body: bytes });
       return;
     }
     if (this.#pieces === null) {
@@ -102,7 +108,7 @@ export class RunningQuery {
       this.#pieces = new AnswerPieces(more, () => this.#abandon(), this.ctx.limits.timeoutMs);
       for (const rows of this.#statements.values()) rows.stop();
       this.#statements.clear();
-      this.#resolve({ contentType, body: this.#pieces });
+      this.#resolve({ ...head, body: this.#pieces });
     }
     this.#pieces.push(bytes, last);
   }

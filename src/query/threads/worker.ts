@@ -47,7 +47,7 @@ async function run({ query, job, limits }: Extract<ToThread, { readonly type: 'r
   }
 }
 
-async function send(query: number, own: Running, { contentType, body }: QueryAnswer): Promise<void> {
+async function send(query: number, own: Running, { body, ...head }: QueryAnswer): Promise<void> {
   const { signal } = own.abort;
   const piece = async (bytes: Uint8Array<ArrayBuffer>, last: boolean) => {
     while (own.credit === 0) {
@@ -55,13 +55,16 @@ async function send(query: number, own: Running, { contentType, body }: QueryAns
     }
     signal.throwIfAborted();
     own.credit--;
-    post({ type: 'piece', query, contentType, bytes, last }, [bytes.buffer]);
+    post({ type: 'piece', query, ...head, bytes, last }, [bytes.buffer]);
   };
   if (typeof body === 'string') return piece(encode(body), true);
   if (body instanceof Uint8Array) return piece(new Uint8Array(body), true);
   let text = '';
   for await (const part of body) {
-    if (typeof part !== 'string') throw new TypeError('an answer in pieces is text');
+    if (typeof part !== 'string') {
+      await piece(new Uint8Array(part), false);
+      continue;
+    }
     text += part;
     if (text.length < pieceLength) continue;
     await piece(encode(text), false);

@@ -5,7 +5,7 @@ import protobuf from 'protobufjs';
 import { testLake, type TestLake } from '../../../test/support/lake.js';
 import { createTelemetry } from '../../telemetry/index.js';
 import { tempoApi } from './index.js';
-import { ProtobufWriter } from './api/protobuf-writer.js';
+import { ProtobufWriter } from '../server/protobuf-writer.js';
 import { drawSpans, epoch } from './trace-text.test.support.js';
 
 /** The messages of opentelemetry-proto v1 and Tempo's answer, for a decoder independent of the code under test. */

@@ -1,5 +1,5 @@
 import type { AnyValueJson } from '../model/value.js';
-import { ProtobufWriter } from './protobuf-writer.js';
+import { ProtobufWriter } from '../../server/protobuf-writer.js';
 import type { SearchAnswer } from './search.js';
 
 /** Tempo's messages (pkg/tempopb/tempo.proto), from what their JSON says. */

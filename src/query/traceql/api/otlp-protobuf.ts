@@ -1,5 +1,5 @@
 import type { OtlpLink, OtlpResource, OtlpScope, OtlpSpan, OtlpTrace } from '../load/otlp-trace.js';
-import { ProtobufWriter } from './protobuf-writer.js';
+import { ProtobufWriter } from '../../server/protobuf-writer.js';
 import type { AttributeMap, TypedJson } from '../../attributes/typed-json.js';
 
 /** Tempo's Trace message, on the wire the same as OTLP's TracesData (opentelemetry-proto trace/v1). */

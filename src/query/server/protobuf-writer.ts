@@ -97,6 +97,20 @@ export class ProtobufWriter {
     this.#length += bytes.copy(this.#buffer, this.#length);
   }
 
+  bytes(field: number, value: Uint8Array): void {
+    if (value.length === 0) return;
+    this.#tag(field, 2);
+    this.#varint(value.length);
+    this.#reserve(value.length);
+    this.#buffer.set(value, this.#length);
+    this.#length += value.length;
+  }
+
+  /** Zigzag encoding, also of zero. */
+  sint(field: number, value: number): void {
+    this.int64(field, value < 0 ? 2n * -BigInt(value) - 1n : 2n * BigInt(value));
+  }
+
   /** The length goes before the content, which is written first and moved to make room when it needs more than a byte. */
   message(field: number, write: () => void): void {
     this.#tag(field, 2);
