@@ -73,6 +73,8 @@ export interface RowsRequest {
   readonly until: bigint;
   /** Keys of attributes, as the records have them. */
   readonly keys: readonly string[];
+  /** Of some of them the JSON text of a scalar: only rows are asked for that have it, alone or in an array. */
+  readonly equal?: readonly (string | null)[];
 }
 
 /** Which series have rows in a window. */
@@ -128,7 +130,7 @@ export interface ReadSession {
    * What to select rows from in place of the table: its columns, `rowid`, and for the attribute of number i `attribute_i`
    * (VARCHAR: its value), `number_i` (DOUBLE: the same as a number), `faulty_i` (it has a value that is no number),
    * `empty_i` (the value is empty) and `text_i` (VARCHAR: JSON text that holds the value, NULL where there is none to
-   * search). Null: only the table itself has them. Every statement after it reads the same snapshot.
+   * search); in spans, where types matter, those of `typedColumn` instead. Null: only the table itself has them. Every statement after it reads the same snapshot.
    */
   rowsOf?(request: RowsRequest): Promise<string | null>;
 }

@@ -40,6 +40,14 @@ describe('choice of attribute columns', () => {
     );
   });
 
+  it('keeps JSON text of attributes of spans', () => {
+    const facts = [fact('ms', 1000, { numeric: true, distinct: 900 })];
+    const choice = { most: 10, pinned: [], asked: [] };
+    assert.deepEqual(chooseColumns('span_attributes', 1000, facts, choice).map(columnName), [
+      'json:span_attributes:ms',
+    ]);
+  });
+
   it('never takes two keys that DuckDB holds for one column, nor keys that need escapes', () => {
     assert.deepEqual(choose([fact('User', 1000), fact('user', 900), fact('a"b', 800), fact('', 700)]), [
       'text:log_attributes:User',
@@ -47,12 +55,22 @@ describe('choice of attribute columns', () => {
   });
 
   it('reads its names back', () => {
-    for (const name of ['text:log_attributes:a.b', 'number:log_attributes:x/y-z']) {
+    for (const name of [
+      'text:log_attributes:a.b',
+      'number:log_attributes:x/y-z',
+      'json:span_attributes:A.b',
+    ]) {
       const parsed = parseColumnName(name);
       assert.ok(parsed);
       assert.equal(columnName(parsed), name);
     }
-    for (const other of ['body', 'text:log_attributes', 'json:log_attributes:a', 'text:log_attributes:a:b'])
+    for (const other of [
+      'body',
+      'text:log_attributes',
+      'json:log_attributes:a',
+      'text:span_attributes:a',
+      'text:log_attributes:a:b',
+    ])
       assert.equal(parseColumnName(other), null);
   });
 });

@@ -1,5 +1,5 @@
 import { ident, listLiteral, literal } from '../../duckdb/index.js';
-import { columnName, keyPath, mayHaveColumn, type AttributeColumn } from './names.js';
+import { columnName, isTyped, keyPath, mayHaveColumn, type AttributeColumn } from './names.js';
 
 export interface ColumnChoice {
   /** Most columns of a file; 0: none. */
@@ -75,7 +75,7 @@ export function chooseColumns(
   return wanted.slice(0, most).map(({ key, numeric, distinct, records: n }) => ({
     origin,
     key,
-    kind: numeric && distinct > n / 4 ? 'number' : 'text',
+    kind: isTyped(origin) ? 'json' : numeric && distinct > n / 4 ? 'number' : 'text',
   }));
 }
 
@@ -87,7 +87,7 @@ export function columnsSql(columns: readonly AttributeColumn[], values: string):
   return columns.map((column, i) => {
     const value = `${values}[${i + 1}]`;
     const sql =
-      column.kind === 'text'
+      column.kind !== 'number'
         ? value
         : `CASE WHEN ${value} IS NOT NULL THEN coalesce(try_cast(${value} AS DOUBLE), 'nan'::DOUBLE) END`;
     return `${sql} AS ${ident(columnName(column))}`;
@@ -97,5 +97,6 @@ export function columnsSql(columns: readonly AttributeColumn[], values: string):
 /** Of columns with one origin. */
 export function valuesSql(origin: string, columns: readonly AttributeColumn[]): string {
   const paths = columns.map(({ key }) => literal(keyPath(key)));
-  return `json_extract_string(${ident(origin)}, [${paths.join(', ')}])`;
+  const list = `${ident(origin)}, [${paths.join(', ')}]`;
+  return isTyped(origin) ? `json_extract(${list})::VARCHAR[]` : `json_extract_string(${list})`;
 }

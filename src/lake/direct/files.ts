@@ -16,7 +16,7 @@ export interface DirectFile {
   /** Nanoseconds since the epoch, of the first and the last record. */
   readonly first: bigint;
   readonly last: bigint;
-  /** By `<origin> <key>`. Columns of numbers have no value in them that is none. */
+  /** By `<origin> <key>`. Columns of numbers have no value in them that is none, of JSON no array. */
   readonly attributes: ReadonlyMap<string, AttributeColumn>;
 }
 
@@ -27,7 +27,10 @@ export function attributeId(origin: string, key: string): string {
 /** It is not looked at again. */
 const never = 2n ** 63n;
 
-const timeColumns = new Map<TableName, string>([['logs', 'time_unix_nano']]);
+const timeColumns = new Map<TableName, string>([
+  ['logs', 'time_unix_nano'],
+  ['spans', 'start_time_unix_nano'],
+]);
 
 /**
  * The data files that may be read straight, of those that compaction has written. Each is looked at once, in the background, after a query could have
@@ -139,17 +142,26 @@ async function readFile(
   }
   const attributes = new Map<string, AttributeColumn>();
   const columns = names.flatMap((name) => parseColumnName(name) ?? []);
-  const numbers = columns.filter(({ kind }) => kind === 'number');
+  const tests = columns
+    .map((column) => [column, mixedSql(column)] as const)
+    .filter(([, test]) => test !== null);
   const [mixed = []] =
-    numbers.length === 0
+    tests.length === 0
       ? []
       : await rows(
-          `SELECT ${numbers.map((column) => `bool_or(isnan(${ident(columnName(column))}))`).join(', ')}
+          `SELECT ${tests.map(([, test]) => `bool_or(${test})`).join(', ')}
            FROM read_parquet(${literal(path)}, hive_partitioning => false)`,
         );
   for (const column of columns) {
-    const at = numbers.indexOf(column);
+    const at = tests.findIndex(([tested]) => tested === column);
     if (at < 0 || mixed[at] !== true) attributes.set(attributeId(column.origin, column.key), column);
   }
   return { path, snapshot, firstRow, first, last, attributes };
+}
+
+/** Whether a value of the column is one that its readers do not expect; null where there is none such. */
+function mixedSql(column: AttributeColumn): string | null {
+  const name = ident(columnName(column));
+  if (column.kind === 'number') return `isnan(${name})`;
+  return column.kind === 'json' ? `${name} >= '[' AND ${name} < '\\'` : null;
 }

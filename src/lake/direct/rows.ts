@@ -1,8 +1,9 @@
 import { ident, listLiteral, literal } from '../../duckdb/index.js';
 import { tableDef } from '../../schema/index.js';
-import { attributeOrigins, columnName, keyPath, type AttributeColumn } from '../attribute-columns/index.js';
+import { attributeOrigins, columnName, isTyped, type AttributeColumn } from '../attribute-columns/index.js';
 import type { LiveFiles } from '../files/live-files.js';
 import type { RowsRequest } from '../session.js';
+import { typedFromColumn, typedFromText, untypedFromColumn, untypedFromText } from './attributes.js';
 import { attributeId, type DirectFile } from './files.js';
 
 /** Files that are read alike. */
@@ -16,10 +17,11 @@ interface Group {
  * the same of the wanted columns in one scan, and all else through DuckLake. Null when there are no such files.
  */
 export function rowsSql(
-  { table, from, until, keys }: RowsRequest,
+  request: RowsRequest,
   { sizes, touched, inlined }: LiveFiles,
   directFile: (path: string) => DirectFile | null,
 ): string | null {
+  const { table, from, until, keys } = request;
   const origin = attributeOrigins.get(table);
   if (origin === undefined) return null;
   const groups = new Map<string, Group>();
@@ -36,6 +38,9 @@ export function rowsSql(
     else groups.set(id, { columns, files: [layout] });
   }
   if (direct.length === 0) return null;
+  const [fromText, fromColumn] = isTyped(origin)
+    ? [typedFromText, typedFromColumn]
+    : [untypedFromText, untypedFromColumn];
   const names = tableDef(table).columns.map(({ name }) => ident(name));
   const json = keys.map((key, i) => fromText(i, origin, key));
   const branches = [...groups.values()].map(({ columns, files }) => {
@@ -47,37 +52,35 @@ export function rowsSql(
       ...attributes,
     ];
     const list = listLiteral(files.map(({ path }) => path));
-    return `SELECT ${select.join(', ')} FROM read_parquet(${list}, hive_partitioning => false)`;
+    const where = columns.flatMap((column, i) => equality(column, request.equal?.[i]));
+    return `SELECT ${select.join(', ')} FROM read_parquet(${list}, hive_partitioning => false)${whereSql(where)}`;
   });
   if (direct.length < sizes.size || inlined > 0 || branches.length === 0) {
     // One expression, which DuckLake decides for each file; an IN list would be a join.
-    const others = `NOT list_contains(${listLiteral(direct)}, filename)`;
-    const select = [...names, 'rowid', ...json];
-    branches.push(`SELECT ${select.join(', ')} FROM lake.main.${ident(table)} WHERE ${others}`);
+    branches.push(tableRows(request, `NOT list_contains(${listLiteral(direct)}, filename)`));
   }
   return `(${branches.join(' UNION ALL ')})`;
 }
 
-function fromText(i: number, origin: string, key: string): string {
-  const value = `json_extract_string(${ident(origin)}, ${literal(keyPath(key))})`;
-  return textual(i, value, ident(origin));
+/** The same where every row is read through DuckLake. Only for tables whose attributes may have columns. */
+export function rowsOfTable(request: RowsRequest): string {
+  return `(${tableRows(request)})`;
 }
 
-function textual(i: number, value: string, text: string): string {
-  const number = `try_cast(${value} AS DOUBLE)`;
-  return (
-    `${value} AS attribute_${i}, ${number} AS number_${i}, ` +
-    `coalesce(${value} IS NOT NULL AND ${number} IS NULL, FALSE) AS faulty_${i}, ` +
-    `coalesce(${value} = '', FALSE) AS empty_${i}, ${text} AS text_${i}`
-  );
+function tableRows({ table, keys }: RowsRequest, where?: string): string {
+  const origin = attributeOrigins.get(table) ?? '';
+  const fromText = isTyped(origin) ? typedFromText : untypedFromText;
+  const names = tableDef(table).columns.map(({ name }) => ident(name));
+  const select = [...names, 'rowid', ...keys.map((key, i) => fromText(i, origin, key))];
+  return `SELECT ${select.join(', ')} FROM lake.main.${ident(table)}${whereSql(where === undefined ? [] : [where])}`;
 }
 
-function fromColumn(i: number, origin: string, column: AttributeColumn): string {
-  const name = ident(columnName(column));
-  if (column.kind === 'text') return textual(i, name, 'NULL::VARCHAR');
-  const value = `json_extract_string(${ident(origin)}, ${literal(keyPath(column.key))})`;
-  return (
-    `${value} AS attribute_${i}, ${name} AS number_${i}, FALSE AS faulty_${i}, FALSE AS empty_${i}, ` +
-    `${ident(origin)} AS text_${i}`
-  );
+/** Only as a condition by itself is it looked up in a Bloom filter. */
+function equality(column: AttributeColumn | undefined, value: string | null | undefined): string[] {
+  if (column?.kind !== 'json' || value === null || value === undefined) return [];
+  return [`${ident(columnName(column))} = ${literal(value)}`];
+}
+
+function whereSql(conditions: readonly string[]): string {
+  return conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
 }

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { testLake, type TestLake } from '../../../test/support/lake.js';
+import { mayHaveColumn } from '../../lake/attribute-columns/index.js';
+import { rowsOfTable } from '../../lake/direct/rows.js';
+import { exprFields } from './plan/fields.js';
 import { filterSql } from './plan/filter.js';
 import { parseSpansetQuery } from './syntax/parser.js';
 import { search } from './api/search.js';
@@ -278,8 +281,12 @@ describe('TraceQL search', () => {
       const [element, ...more] = parseSpansetQuery(query).pipeline.elements;
       if (element?.kind !== 'filter' || more.length > 0) continue;
       const filter = filterSql(element.condition);
+      const fields = exprFields(element.condition);
+      const names = fields.flatMap((field) => (field.kind === 'attribute' ? [field.name] : []));
+      const keys = [...new Set(names)].filter(mayHaveColumn);
+      const from = rowsOfTable({ table: 'spans', from: 0n, until: 0n, keys });
       const result = await lake.connection.runAndReadAll(
-        `SELECT span_name FROM lake.spans WHERE (${filter.sql}) ORDER BY span_name`,
+        `SELECT span_name FROM ${from} WHERE (${filter.sql}) ORDER BY span_name`,
       );
       const found = result.getRows().map(([name]) => name as string);
       if (filter.exact) {

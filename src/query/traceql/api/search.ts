@@ -78,7 +78,7 @@ export async function search(
   let [inspectedTraces, inspectedSpans] = [0, 0];
 
   let batchSize = Math.max(20, Math.min(options.limit, largestBatch));
-  scan: for await (const page of candidates(ctx, traceCondition(query.pipeline), options.range)) {
+  scan: for await (const page of candidates(ctx, traceCondition(query.pipeline), fields, options.range)) {
     for (let at = 0; at < page.length;) {
       const batch = page.slice(at, at + batchSize);
       at += batch.length;

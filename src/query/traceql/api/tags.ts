@@ -2,11 +2,13 @@ import { metadataColumns, type MetadataKind } from '../../../lake/metadata/layou
 import { parseTypedJson } from '../../attributes/typed-json.js';
 import type { QueryContext } from '../../server/guard.js';
 import { and } from '../../sql/fragment.js';
+import { spanRows } from '../load/rows.js';
 import { fieldSource, type Field } from '../model/field.js';
 import { intrinsics, listedIntrinsics } from '../model/intrinsics.js';
 import { startsWithin, type TimeRange } from '../model/time.js';
 import { display, fromJson, kindNames, statusNames, type Value } from '../model/value.js';
-import { filterSql } from '../plan/filter.js';
+import { exprFields } from '../plan/fields.js';
+import { filterSql, neededValues } from '../plan/filter.js';
 import type { FieldExpr } from '../syntax/ast.js';
 import { parseSpansetQuery } from '../syntax/parser.js';
 
@@ -23,16 +25,16 @@ const keyColumns: Record<Exclude<TagScope, 'intrinsic'>, string> = {
 };
 
 /** Where the attribute objects of a scope lie; `DISTINCT` first where few differ. */
-const keySources: Record<Exclude<TagScope, 'intrinsic'>, (where: string) => string> = {
-  resource: (where) => `SELECT DISTINCT resource_attributes AS a FROM lake.spans WHERE ${where}`,
-  instrumentation: (where) => `SELECT DISTINCT scope_attributes AS a FROM lake.spans WHERE ${where}`,
-  span: (where) => `SELECT span_attributes AS a FROM lake.spans WHERE ${where}`,
-  event: (where) =>
+const keySources: Record<Exclude<TagScope, 'intrinsic'>, (from: string, where: string) => string> = {
+  resource: (from, where) => `SELECT DISTINCT resource_attributes AS a FROM ${from} WHERE ${where}`,
+  instrumentation: (from, where) => `SELECT DISTINCT scope_attributes AS a FROM ${from} WHERE ${where}`,
+  span: (from, where) => `SELECT span_attributes AS a FROM ${from} WHERE ${where}`,
+  event: (from, where) =>
     `SELECT unnest(json_extract(events_json, '$[*].attributes')) AS a
-     FROM lake.spans WHERE events_json IS NOT NULL AND ${where}`,
-  link: (where) =>
+     FROM ${from} WHERE events_json IS NOT NULL AND ${where}`,
+  link: (from, where) =>
     `SELECT unnest(json_extract(links_json, '$[*].attributes')) AS a
-     FROM lake.spans WHERE links_json IS NOT NULL AND ${where}`,
+     FROM ${from} WHERE links_json IS NOT NULL AND ${where}`,
 };
 
 export interface TagOptions {
@@ -47,7 +49,7 @@ export async function tagNames(ctx: QueryContext, scope: TagScope, options: TagO
   const kept = await metadata(ctx, 'span_keys', options);
   const keys = kept
     ? `SELECT DISTINCT key FROM ${kept} WHERE origin = '${keyColumns[scope]}'`
-    : `SELECT DISTINCT unnest(json_keys(a)) AS key FROM (${keySources[scope](where(options))})`;
+    : `SELECT DISTINCT unnest(json_keys(a)) AS key FROM (${keySources[scope](await from(ctx, options), where(options))})`;
   const rows = await ctx.session.rows(`${keys} ORDER BY key LIMIT ${options.limit}`, [], options.limit);
   const names = rows.map((row) => row['key'] as string);
   if (scope === 'resource' && !names.includes('service.name') && names.length < options.limit) {
@@ -67,6 +69,11 @@ async function metadata(
   return (await ctx.session.metadata?.({ kind, ...window, weighed: kind === 'span_resources' })) ?? null;
 }
 
+function from(ctx: QueryContext, { range, filter }: TagOptions, ...fields: Field[]): Promise<string> {
+  const named = filter ? exprFields(filter) : [];
+  return spanRows(ctx, range, [...fields, ...named], filter ? neededValues(filter) : undefined);
+}
+
 function where({ range, filter }: TagOptions): string {
   const time = startsWithin(range).sql;
   return filter ? and([time, filterSql(filter).sql]) : time;
@@ -83,7 +90,7 @@ export async function tagValues(ctx: QueryContext, field: Field, options: TagOpt
   const kept = ofResource ? await metadata(ctx, 'span_resources', options) : null;
   const spans = kept
     ? `SELECT ${value} AS v, records FROM ${kept} WHERE ${condition}`
-    : `SELECT ${value} AS v, 1 AS records FROM lake.spans WHERE ${where(options)} AND ${condition}`;
+    : `SELECT ${value} AS v, 1 AS records FROM ${await from(ctx, options, field)} WHERE ${where(options)} AND ${condition}`;
   const rows = await ctx.session.rows(
     `SELECT v FROM (${spans})
      WHERE v IS NOT NULL GROUP BY v ORDER BY sum(records) DESC, v LIMIT ${options.limit}`,

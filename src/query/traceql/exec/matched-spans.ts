@@ -3,10 +3,12 @@ import { Yielder } from '../../series/yielder.js';
 import type { QueryContext } from '../../server/guard.js';
 import { and } from '../../sql/fragment.js';
 import { candidates, padded } from '../load/candidates.js';
+import { spanRows } from '../load/rows.js';
 import { loadTraces, streamSpans } from '../load/traces.js';
 import type { Span, SpanColumns } from '../model/span.js';
 import { startsWithin, type TimeRange } from '../model/time.js';
-import { filterSql } from '../plan/filter.js';
+import { exprFields, fieldsOf } from '../plan/fields.js';
+import { filterSql, neededByAll } from '../plan/filter.js';
 import { traceCondition } from '../plan/trace-condition.js';
 import type { FieldExpr, Pipeline } from '../syntax/ast.js';
 import { compileCondition, compilePipeline } from './evaluate.js';
@@ -40,7 +42,8 @@ export async function* matchedSpans(ctx: QueryContext, selection: SpanSelection)
   if (conditions && !wholeTraces) {
     const matches = conditions.map(compileCondition);
     const where = and([startsWithin(range).sql, ...conditions.map((condition) => filterSql(condition).sql)]);
-    for await (const spans of streamSpans(ctx, columns, where)) {
+    const from = await spanRows(ctx, range, conditions.flatMap(exprFields), neededByAll(conditions));
+    for await (const spans of streamSpans(ctx, from, columns, where)) {
       count(spans.length);
       for (const span of spans) if (matches.every((match) => match(span))) yield span;
     }
@@ -48,7 +51,7 @@ export async function* matchedSpans(ctx: QueryContext, selection: SpanSelection)
   }
   const evaluate = compilePipeline(pipeline);
   const yielder = new Yielder(ctx.signal);
-  for await (const page of candidates(ctx, traceCondition(pipeline), range)) {
+  for await (const page of candidates(ctx, traceCondition(pipeline), fieldsOf(pipeline), range)) {
     for (let at = 0; at < page.length; at += tracesPerBatch) {
       const batch = page.slice(at, at + tracesPerBatch);
       const ids = batch.map(({ traceId }) => traceId);

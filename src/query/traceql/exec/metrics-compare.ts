@@ -2,10 +2,12 @@ import { parseTypedJson } from '../../attributes/typed-json.js';
 import type { QueryContext } from '../../server/guard.js';
 import { and } from '../../sql/fragment.js';
 import { literal } from '../../sql/literal.js';
+import { spanRows } from '../load/rows.js';
 import { tracePadding } from '../load/traces.js';
 import { fieldName, type Field } from '../model/field.js';
-import { startsWithin } from '../model/time.js';
+import { startsWithin, type TimeRange } from '../model/time.js';
 import { fromJson, kindNames, nil, statusNames, text, type Value } from '../model/value.js';
+import { exprFields } from '../plan/fields.js';
 import { filterSql } from '../plan/filter.js';
 import type { FieldExpr, MetricsCompare, Pipeline } from '../syntax/ast.js';
 import { comparedIntrinsics, comparedScopes, scanCompare, tooManyValues } from './compare-scan.js';
@@ -30,7 +32,23 @@ export async function compareMetrics(
   if (!filters?.every(({ exact }) => exact) || !selection.exact) {
     return scanCompare(ctx, { pipeline, conditions, compare, options }, series);
   }
-  const sql = compareSql(and(filters.map((filter) => filter.sql)), selection.sql, compare, options.range);
+  const around = { start: options.range.start - tracePadding, end: options.range.end + tracePadding };
+  const from = {
+    spans: await spanRows(
+      ctx,
+      options.range,
+      [...(conditions ?? []), compare.selection.condition].flatMap(exprFields),
+    ),
+    roots: await spanRows(ctx, around),
+    around,
+  };
+  const sql = compareSql(
+    and(filters.map((filter) => filter.sql)),
+    selection.sql,
+    compare,
+    options.range,
+    from,
+  );
   for await (const chunk of ctx.session.stream(sql)) {
     ctx.signal.throwIfAborted();
     const [meta = [], bucket = [], scope = [], key = [], value = [], count = [], trace = [], time = []] =
@@ -71,12 +89,17 @@ const attributeColumns: Readonly<Record<(typeof comparedScopes)[number], string>
   instrumentation: 'scope_attributes',
 };
 
-function compareSql(filter: string, selection: string, compare: MetricsCompare, range: MetricsRange): string {
+function compareSql(
+  filter: string,
+  selection: string,
+  compare: MetricsCompare,
+  range: MetricsRange,
+  from: { readonly spans: string; readonly roots: string; readonly around: TimeRange },
+): string {
   const { window, topN } = compare;
   const within = window
     ? ` AND start_time_unix_nano >= ${window.start} AND start_time_unix_nano < ${window.end}`
     : '';
-  const around = { start: range.start - tracePadding, end: range.end + tracePadding };
   const results = 'count(*) AS n, arg_min(trace_id, start) AS trace, min(start) AS start';
   const counts = [
     ...comparedIntrinsics.map(
@@ -98,12 +121,12 @@ function compareSql(filter: string, selection: string, compare: MetricsCompare, 
         CASE WHEN coalesce((${selection})${within}, false) THEN 'selection' ELSE 'baseline' END AS meta,
         trace_id, start_time_unix_nano AS start, span_name, span_kind, status_code, status_message,
         scope_name, scope_version, span_attributes, resource_attributes, scope_attributes
-      FROM lake.spans WHERE ${and([startsWithin(range).sql, filter])}
+      FROM ${from.spans} WHERE ${and([startsWithin(range).sql, filter])}
     ), roots AS (
       SELECT trace_id, arg_min(span_name, start_time_unix_nano) AS root_name,
         arg_min(service_name, start_time_unix_nano) AS root_service
-      FROM lake.spans
-      WHERE ${startsWithin(around).sql} AND parent_span_id IS NULL AND trace_id IN (SELECT trace_id FROM spans)
+      FROM ${from.roots}
+      WHERE ${startsWithin(from.around).sql} AND parent_span_id IS NULL AND trace_id IN (SELECT trace_id FROM spans)
       GROUP BY trace_id
     ), rooted AS MATERIALIZED (
       SELECT spans.*, root_name, root_service FROM spans LEFT JOIN roots USING (trace_id)

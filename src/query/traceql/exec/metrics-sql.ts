@@ -6,7 +6,9 @@ import { entriesOf, fieldName, fieldSource, type Field } from '../model/field.js
 import { startsWithin } from '../model/time.js';
 import { fromJson, nil, type Value } from '../model/value.js';
 import { entryScopes } from '../plan/entries.js';
-import { filterSql } from '../plan/filter.js';
+import { spanRows } from '../load/rows.js';
+import { exprFields } from '../plan/fields.js';
+import { filterSql, neededByAll } from '../plan/filter.js';
 import type { FieldExpr, MetricsAggregate } from '../syntax/ast.js';
 import { bucketLabel, bucketSql, durationScale } from './histogram.js';
 import type { SeriesSet } from './metric-series.js';
@@ -51,7 +53,13 @@ export async function sqlMetrics(
   ];
   const where = [startsWithin(range).sql, ...conditions.map((condition) => condition.sql)];
   if (operand) where.push(`${bucket ?? operand.sql} IS NOT NULL`);
-  const sql = `SELECT ${[...keys, ...results].join(', ')} FROM lake.spans
+  const fields = [
+    ...filters.flatMap(exprFields),
+    ...aggregate.by,
+    ...(aggregate.operand ? [aggregate.operand] : []),
+  ];
+  const from = await spanRows(ctx, range, fields, neededByAll(filters));
+  const sql = `SELECT ${[...keys, ...results].join(', ')} FROM ${from}
     WHERE ${and(where)}
     GROUP BY ${keys.map((_, i) => i + 1).join(', ')}`;
 

@@ -2,7 +2,9 @@ import type { QueryContext } from '../../server/guard.js';
 import { and, or, type Fragment } from '../../sql/fragment.js';
 import { literal } from '../../sql/literal.js';
 import { hour, second, startsWithin, type TimeRange } from '../model/time.js';
+import type { Field } from '../model/field.js';
 import type { TraceCondition } from '../plan/trace-condition.js';
+import { spanRows } from './rows.js';
 import { tracePadding } from './traces.js';
 
 export interface Candidate {
@@ -41,11 +43,12 @@ const longestSpan = 24n * hour;
  * Traces that may match and whose extent, from the first start to the last end of a span, overlaps the range; each once,
  * the newest first. Looks at the newest minutes before it looks further back, and outside of the range only then, so
  * that a search that fills its limit early reads little; only conditions that several spans of a trace must fulfil
- * together need all at once.
+ * together need all at once. `fields`: all that the condition names.
  */
 export async function* candidates(
   ctx: QueryContext,
   condition: TraceCondition,
+  fields: readonly Field[],
   range: TimeRange,
 ): AsyncGenerator<Candidate[]> {
   const seen = new Set<string>();
@@ -54,7 +57,7 @@ export async function* candidates(
     let after: Candidate | null = null;
     for (;;) {
       ctx.signal.throwIfAborted();
-      const page: Candidate[] = await candidatePage(ctx, condition, stretch, range, after, pageSize);
+      const page: Candidate[] = await candidatePage(ctx, condition, fields, stretch, range, after, pageSize);
       const fresh = page.filter((candidate) => !seen.has(candidate.traceId));
       for (const candidate of fresh) seen.add(candidate.traceId);
       if (fresh.length > 0) yield fresh;
@@ -93,13 +96,14 @@ function* stretches(range: TimeRange): Generator<Stretch> {
   };
 }
 
-function isSingle(condition: TraceCondition): boolean {
+function isSingle(condition: TraceCondition): condition is Extract<TraceCondition, { kind: 'some' }> {
   return condition.kind === 'some' && condition.extra.length === 0 && condition.atLeast === 1;
 }
 
 async function candidatePage(
   ctx: QueryContext,
   condition: TraceCondition,
+  fields: readonly Field[],
   { window, where, mayBeOutside }: Stretch,
   range: TimeRange,
   after: Candidate | null,
@@ -107,18 +111,19 @@ async function candidatePage(
 ): Promise<Candidate[]> {
   const filters = leaves(condition);
   const any = filters.length === 0 ? 'TRUE' : or(filters.map(({ sql }) => sql));
+  const needed = isSingle(condition) ? condition.needed : undefined;
   const having = isSingle(condition) ? 'TRUE' : havingSql(condition);
   const next = after
     ? `(max(start_time_unix_nano) < ${after.last} OR (max(start_time_unix_nano) = ${after.last} AND trace_id > ${literal(after.traceId)}))`
     : 'TRUE';
   const found = `SELECT trace_id, min(start_time_unix_nano) AS first, max(start_time_unix_nano) AS last
-     FROM lake.spans
+     FROM ${await spanRows(ctx, window, fields, needed)}
      WHERE ${startsWithin(window).sql} AND ${where} AND trace_id IS NOT NULL AND (${any})
      GROUP BY trace_id
      HAVING ${having} AND ${next}`;
   const overlapping = `WITH found AS MATERIALIZED (${found})
      SELECT * FROM found WHERE trace_id IN (
-       SELECT trace_id FROM lake.spans
+       SELECT trace_id FROM ${await spanRows(ctx, window)}
        WHERE ${startsWithin(window).sql} AND trace_id IN (SELECT trace_id FROM found)
        GROUP BY trace_id
        HAVING min(start_time_unix_nano) < ${range.end} AND max(end_time_unix_nano) >= ${range.start})`;

@@ -9,6 +9,7 @@ import { and } from '../../sql/fragment.js';
 import { literal } from '../../sql/literal.js';
 import { hour, second, startsWithin, type TimeRange } from '../model/time.js';
 import { spanKey, withoutRepeats } from './repeats.js';
+import { spanRows } from './rows.js';
 import { maxSpansPerTrace } from './traces.js';
 
 /** A trace as OTLP's TracesData holds it (opentelemetry-proto trace/v1), before it is written as JSON or protobuf. */
@@ -142,7 +143,7 @@ type Row = Record<(typeof columns)[number], unknown>;
 async function read(ctx: QueryContext, traceId: string, range: TimeRange | null): Promise<Row[]> {
   const limit = bound(ctx) + 1;
   const rows = (await ctx.session.rows(
-    `SELECT ${columns.join(', ')} FROM lake.spans WHERE ${whereSql(traceId, range)} LIMIT ${limit}`,
+    `SELECT ${columns.join(', ')} FROM ${await spanRows(ctx, range)} WHERE ${whereSql(traceId, range)} LIMIT ${limit}`,
     [],
     limit,
   )) as Row[];

@@ -7,6 +7,7 @@ import { entriesOf, type Field } from '../model/field.js';
 import { AttributeCache, Span, Trace, type SpanColumns, type SpanRow } from '../model/span.js';
 import { hour, startsWithin, type TimeRange } from '../model/time.js';
 import { spanKey, withoutRepeats } from './repeats.js';
+import { spanRows } from './rows.js';
 
 /** How many spans of one trace are looked at; the rest is left out and the answer says so. */
 export const maxSpansPerTrace = 100_000;
@@ -72,16 +73,17 @@ function spanRow(columns: ResultChunk['columns'], r: number): SpanRow {
   };
 }
 
-/** Spans as they stream in, in no order. */
+/** Spans as they stream in, in no order. `from`: what `spanRows` gives. */
 export async function* streamSpans(
   ctx: QueryContext,
+  from: string,
   columns: SpanColumns,
   where: string,
   limit?: number,
 ): AsyncGenerator<Span[]> {
   const cache = new AttributeCache();
   const yielder = new Yielder(ctx.signal);
-  const sql = `SELECT ${spanSelect(columns)} FROM lake.spans WHERE ${where}${limit === undefined ? '' : ` LIMIT ${limit}`}`;
+  const sql = `SELECT ${spanSelect(columns)} FROM ${from} WHERE ${where}${limit === undefined ? '' : ` LIMIT ${limit}`}`;
   for await (const chunk of ctx.session.stream(sql)) {
     ctx.signal.throwIfAborted();
     const spans: Span[] = [];
@@ -106,7 +108,8 @@ export async function loadTraces(
   const where = and([`trace_id IN ${literalList(ids)}`, startsWithin(range).sql]);
   const byTrace = new Map<string, Span[]>();
   let rows = 0;
-  for await (const spans of streamSpans(ctx, columns, where, bound + 1)) {
+  const from = await spanRows(ctx, range);
+  for await (const spans of streamSpans(ctx, from, columns, where, bound + 1)) {
     rows += spans.length;
     for (const span of spans) {
       const group = byTrace.get(span.row.traceId);

@@ -1,3 +1,5 @@
+import { ident } from '../../../duckdb/index.js';
+import { mayHaveColumn, typedColumn } from '../../../lake/attribute-columns/index.js';
 import { promotedColumns } from '../../../schema/index.js';
 import type { AttributeMap } from '../../attributes/typed-json.js';
 import { keyPointer } from '../../sql/attributes.js';
@@ -45,7 +47,7 @@ export function attributeSource(field: AttributeField): Source {
       return json('resource_attributes', pointer, hints.get(`resource:${field.name}`));
     }
     case 'span':
-      return json('span_attributes', pointer, hints.get(`record:${field.name}`));
+      return ofSpan(field.name, hints.get(`record:${field.name}`));
     case 'instrumentation':
       return json('scope_attributes', pointer);
     case 'none':
@@ -84,20 +86,31 @@ function nested(entry: AttributeMap, name: string): Value {
   return attributes instanceof Map ? fromJson(attributes.get(name)) : nil;
 }
 
-function json(text: string, pointer: string, hint?: string): Source {
-  const value = `json_extract(${text}, ${pointer})`;
-  return { kind: 'json', json: value, texts: [text], hint: hint ?? null, column: null };
+function json(text: string, pointer: string, hint?: string): Extract<Source, { kind: 'json' }> {
+  const value = `json_extract(${text}, ${pointer})::VARCHAR`;
+  return { kind: 'json', json: value, list: null, texts: [text], hint: hint ?? null, column: null };
+}
+
+/** Of what `spanRows` gives: the value may have a column of its own. */
+function ofSpan(name: string, hint?: string): Extract<Source, { kind: 'json' }> {
+  if (!mayHaveColumn(name)) return json('span_attributes', keyPointer(name), hint);
+  const column = (of: 'value' | 'list' | 'text') => ident(typedColumn(of, name));
+  return {
+    ...{ kind: 'json', json: column('value'), list: column('list'), texts: [column('text')] },
+    ...{ hint: hint ?? null, column: null },
+  };
 }
 
 /** The span's own attribute hides the resource's; a JSON null counts as absent. */
 function unscoped(field: AttributeField, pointer: string): Source {
-  const own = `nullif(json_extract(span_attributes, ${pointer}), 'null')`;
+  const own = ofSpan(field.name);
   const column = resourceColumns.get(field.name) ?? null;
   const resource = column === null ? `json_extract(resource_attributes, ${pointer})` : `to_json(${column})`;
   return {
     kind: 'json',
-    json: `coalesce(${own}, ${resource})`,
-    texts: column === null ? ['span_attributes', 'resource_attributes'] : ['span_attributes'],
+    json: `coalesce(nullif(${own.json}, 'null'), ${resource}::VARCHAR)`,
+    list: null,
+    texts: column === null ? [...own.texts, 'resource_attributes'] : own.texts,
     hint: null,
     column,
   };

@@ -8,11 +8,13 @@ export type Source =
   | { readonly kind: 'enum'; readonly column: string; readonly type: 'status' | 'kind' }
   /**
    * A JSON value of any type. `texts`: the JSON columns in which it lies. `hint`: a column that holds its
-   * text whenever it is a scalar. `column`: a column of text that stands in for the JSON.
+   * text whenever it is a scalar. `column`: a column of text that stands in for the JSON. `list`: the same value, NULL when
+   * it is no array; null: it is to be found out.
    */
   | {
       readonly kind: 'json';
       readonly json: string;
+      readonly list: string | null;
       readonly texts: readonly string[];
       readonly hint: string | null;
       readonly column: string | null;

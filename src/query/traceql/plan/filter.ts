@@ -100,7 +100,7 @@ function existence(expr: Extract<FieldExpr, { kind: 'exists' }>, joined: Joined)
     case 'optional':
       return exactly(`${source.column} IS ${expr.negated ? '' : 'NOT '}NULL`);
     case 'json':
-      return exactly(`${not}coalesce(json_type(${source.json}) <> 'NULL', false)`);
+      return exactly(`${not}coalesce(${source.json} <> 'null', false)`);
     case 'each': {
       const sql = `${not}(${some(source.list, `json_type(e) <> 'NULL'`)})`;
       if (!isJoined(expr.operand, joined)) return exactly(sql);
@@ -139,7 +139,7 @@ function comparison(field: Field, op: ComparisonOp, value: Value, joined: Joined
       return jsonSql(source, op, value);
     case 'each':
       return (isJoined(field, joined) ? atLeast : exactly)(
-        `${prefilter([source.text], null, op, value)}${some(source.list, scalarOrArray('e', op, value))}`,
+        `${prefilter([source.text], null, op, value)}${some(source.list, scalarOrArray('e::VARCHAR', null, op, value))}`,
       );
     case 'none':
       return unknown;
@@ -181,7 +181,7 @@ function numberCondition(column: string, op: ComparisonOp, value: Value): string
 }
 
 function jsonSql(source: Extract<Source, { kind: 'json' }>, op: ComparisonOp, value: Value): Fragment {
-  const condition = scalarOrArray(source.json, op, value);
+  const condition = scalarOrArray(source.json, source.list, op, value);
   // An empty string is NULL in the column, and an array its text, of which an element may match.
   const prunes =
     source.hint !== null &&
@@ -192,50 +192,74 @@ function jsonSql(source: Extract<Source, { kind: 'json' }>, op: ComparisonOp, va
   return exactly(`${hint}${prefilter(source.texts, source.column, op, value)}${condition}`);
 }
 
+const writtenAsIs = /^[\w .:@-]+$/;
+
+/** The values of the span's own attributes that a condition demands, as JSON text by key: not all of them. */
+export function neededValues(condition: FieldExpr): Map<string, string> {
+  const needed = new Map<string, string>();
+  for (const part of operands(condition, '&&')) {
+    if (part.kind !== 'binary' || part.op !== '=') continue;
+    const { left, right } = isField(part.right) ? { left: part.right, right: part.left } : part;
+    if (left.kind !== 'attribute' || left.scope !== 'span' || left.parent) continue;
+    if (right.kind !== 'static' || right.value.type !== 'string') continue;
+    if (writtenAsIs.test(right.value.value)) needed.set(left.name, `"${right.value.value}"`);
+  }
+  return needed;
+}
+
+/** The same of several conditions, all of which hold. */
+export function neededByAll(conditions: readonly FieldExpr[]): Map<string, string> {
+  return new Map(conditions.flatMap((condition) => [...neededValues(condition)]));
+}
+
 /**
  * Looking for a string in a text is many times cheaper than parsing the text as JSON. Only for strings that
  * JSON writes as they are.
  */
 function prefilter(texts: readonly string[], column: string | null, op: ComparisonOp, value: Value): string {
-  if (op !== '=' || value.type !== 'string' || !/^[\w .:@-]+$/.test(value.value)) return '';
+  if (op !== '=' || value.type !== 'string' || !writtenAsIs.test(value.value)) return '';
   const quoted = literal(`"${value.value}"`);
   const found = texts.map((text) => `contains(${text}, ${quoted})`);
   if (column) found.push(`${column} = ${literal(value.value)}`);
   return `(${found.join(' OR ')}) AND `;
 }
 
-/** Arrays match when any element does; for the negative operators when all do. */
-function scalarOrArray(json: string, op: ComparisonOp, value: Value): string {
+/**
+ * Arrays match when any element does; for the negative operators when all do. `json`: JSON text, VARCHAR; `list`: the same,
+ * NULL where it is no array.
+ */
+function scalarOrArray(json: string, list: string | null, op: ComparisonOp, value: Value): string {
   const scalar = scalarCondition(json, op, value);
-  const element = scalarCondition('x', op, value);
+  const element = scalarCondition('x::VARCHAR', op, value);
   if (scalar === null || element === null) return 'false';
-  const elements = `json_extract(${json}, '$[*]')`;
+  const elements = `json_extract(${list ?? json}, '$[*]')`;
   const array =
     op === '!=' || op === '!~'
       ? `len(list_filter(${elements}, lambda x: coalesce(${element}, false))) = len(${elements})`
       : some(elements, element, 'x');
-  // The text of an array starts with a bracket: a cheap test before the type is asked for.
-  return `(${scalar} OR (starts_with(${json}->>'$', '[') AND json_type(${json}) = 'ARRAY' AND ${array}))`;
+  return `(${scalar} OR (${list === null ? `starts_with(${json}, '[')` : `${list} IS NOT NULL`} AND ${array}))`;
 }
 
 function some(list: string, condition: string, name = 'e'): string {
   return `coalesce(len(list_filter(${list}, lambda ${name}: coalesce(${condition}, false))), 0) > 0`;
 }
 
-/** Types must fit: the string "200" is not the number 200. */
+/** Types must fit: the string "200" is not the number 200. What type JSON text is its first character tells. */
 function scalarCondition(json: string, op: ComparisonOp, value: Value): string | null {
   const text = `(${json}->>'$')`;
   switch (value.type) {
     case 'string':
-      return `(${textCondition(text, op, value.value)} AND json_type(${json}) = 'VARCHAR')`;
+      if (op === '=') return `(${json} = ${jsonString(value.value)})`;
+      if (op === '!=') return `(${json} <> ${jsonString(value.value)} AND starts_with(${json}, '"'))`;
+      return `(starts_with(${json}, '"') AND ${textCondition(text, op, value.value)})`;
     case 'bool':
-      return `(${text} ${sqlOp[op]} '${value.value}' AND json_type(${json}) = 'BOOLEAN')`;
+      return `(${json} ${sqlOp[op]} '${value.value}' AND ${json} IN ('true', 'false'))`;
     case 'int':
     case 'duration':
     case 'float': {
       // 64-bit integers do not survive a cast to double, doubles not one to integer.
-      const exact = `TRY_CAST(${text} AS HUGEINT) ${sqlOp[op]} ${literal(value.value)}`;
-      const double = `TRY_CAST(${text} AS DOUBLE) ${sqlOp[op]} ${literal(value.value)}`;
+      const exact = `TRY_CAST(${json} AS HUGEINT) ${sqlOp[op]} ${literal(value.value)}`;
+      const double = `TRY_CAST(${json} AS DOUBLE) ${sqlOp[op]} ${literal(value.value)}`;
       return (
         `CASE json_type(${json}) WHEN 'UBIGINT' THEN ${exact} WHEN 'BIGINT' THEN ${exact}` +
         ` WHEN 'DOUBLE' THEN ${double} ELSE false END`
@@ -244,4 +268,9 @@ function scalarCondition(json: string, op: ComparisonOp, value: Value): string |
     default:
       return null;
   }
+}
+
+/** As DuckDB writes it. */
+function jsonString(value: string): string {
+  return writtenAsIs.test(value) ? literal(`"${value}"`) : `to_json(${literal(value)})::VARCHAR`;
 }

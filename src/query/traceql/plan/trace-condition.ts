@@ -3,7 +3,7 @@ import { fullMatch } from '../../text/re2.js';
 import { intrinsics } from '../model/intrinsics.js';
 import { compare, text } from '../model/value.js';
 import type { FieldExpr, Pipeline, PipelineElement, SpansetExpr } from '../syntax/ast.js';
-import { filterSql, isComparison, operands, textCondition } from './filter.js';
+import { filterSql, isComparison, neededValues, operands, textCondition } from './filter.js';
 
 /** Conditions of which a trace must hold a span each. */
 export type TraceCondition =
@@ -11,6 +11,8 @@ export type TraceCondition =
       readonly kind: 'some';
       readonly filter: Fragment;
       readonly extra: readonly Fragment[];
+      /** Values that each such span has (`neededValues`). */
+      readonly needed: ReadonlyMap<string, string>;
       /** So many spans must fulfil the filter. */
       readonly atLeast: number;
     }
@@ -44,6 +46,7 @@ function spansetCondition(expr: SpansetExpr): TraceCondition {
       kind: 'some',
       filter: filterSql(expr.condition),
       extra: rootConditions(expr.condition),
+      needed: neededValues(expr.condition),
       atLeast: 1,
     };
   }
