@@ -1,11 +1,13 @@
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
 import { ResultReturnType } from '@duckdb/node-api';
+import { StatementProfile, type LookSource, type StatementFigures } from './explain/index.js';
 import type { MetadataCache, MetadataView } from './metadata/index.js';
 import { QueryError } from './query-error.js';
 import { rawChunk } from './raw-chunk.js';
 import type { SharedUnit } from './samples/unit.js';
 import {
   RowCollector,
+  type FiguresOf,
   type MetadataRequest,
   type RawChunk,
   type RawResult,
@@ -23,6 +25,8 @@ interface Statement {
   readonly sql: string;
   readonly params: readonly SqlValue[];
   readonly result: DuckDBResult;
+  /** Tells how it ran, once all of its rows are there. */
+  readonly ended?: () => Promise<void>;
 }
 
 /** A read session on one connection, and what its pool has to know of it. */
@@ -31,6 +35,7 @@ export class ConnectionSession implements ReadSession {
   #view: MetadataView | null = null;
   /** A transaction was begun for the metadata. */
   #pinned = false;
+  #profile: StatementProfile | null = null;
   /** Its statement was interrupted for its memory. */
   stopped = false;
 
@@ -39,6 +44,7 @@ export class ConnectionSession implements ReadSession {
     private readonly maxRows: number,
     private readonly signal: AbortSignal,
     private readonly cache: MetadataCache | null,
+    private readonly source: LookSource,
   ) {}
 
   get running(): number {
@@ -101,6 +107,7 @@ export class ConnectionSession implements ReadSession {
   /** Ends the transaction, if there is one. False when that failed. */
   async end(): Promise<boolean> {
     this.#view = null;
+    await this.#profiled();
     if (!this.#pinned) return true;
     this.#pinned = false;
     return this.#track(this.connection.run('ROLLBACK')).then(
@@ -120,20 +127,25 @@ export class ConnectionSession implements ReadSession {
     sql: string,
     params: readonly SqlValue[] = [],
     maxRows = this.maxRows,
+    figures?: FiguresOf,
   ): Promise<Record<string, unknown>[]> {
     const collected = new RowCollector(maxRows);
-    const statement = await this.#start(sql, params);
+    const statement = await this.#start(sql, params, figures);
     const names = statement.result.deduplicatedColumnNames();
     for await (const chunk of this.#chunks(statement)) collected.add(names, chunk);
     return collected.rows;
   }
 
-  async *stream(sql: string, params: readonly SqlValue[] = []): AsyncIterable<ResultChunk> {
-    yield* this.#chunks(await this.#start(sql, params));
+  async *stream(
+    sql: string,
+    params: readonly SqlValue[] = [],
+    figures?: FiguresOf,
+  ): AsyncIterable<ResultChunk> {
+    yield* this.#chunks(await this.#start(sql, params, figures));
   }
 
-  async raw(sql: string, params: readonly SqlValue[] = []): Promise<RawResult> {
-    const statement = await this.#start(sql, params);
+  async raw(sql: string, params: readonly SqlValue[] = [], figures?: FiguresOf): Promise<RawResult> {
+    const statement = await this.#start(sql, params, figures);
     return { names: statement.result.deduplicatedColumnNames(), chunks: this.#raw(statement) };
   }
 
@@ -142,9 +154,25 @@ export class ConnectionSession implements ReadSession {
     for await (const chunk of this.#fetched(statement)) yield rawChunk(chunk, types);
   }
 
-  async #start(sql: string, params: readonly SqlValue[]): Promise<Statement> {
+  async #start(sql: string, params: readonly SqlValue[], figures?: FiguresOf): Promise<Statement> {
     this.signal.throwIfAborted();
-    return { sql, params, result: await this.#track(this.connection.stream(sql, [...params])) };
+    if (figures) await this.#profileNext(sql);
+    const result = await this.#track(this.connection.stream(sql, [...params]));
+    return { sql, params, result, ...(figures && { ended: async () => figures(await this.#profiled()) }) };
+  }
+
+  /** What can't be profiled runs all the same. */
+  async #profileNext(sql: string): Promise<void> {
+    await this.#profiled();
+    const begun = StatementProfile.begin(this.connection, this.source, sql);
+    this.#profile = await this.#track(begun).catch(() => null);
+  }
+
+  /** How the last statement ran. One that was stopped early leaves its profile to the next, or to the session's end. */
+  async #profiled(): Promise<StatementFigures | null> {
+    const profile = this.#profile;
+    this.#profile = null;
+    return profile ? this.#track(profile.end()).catch(() => null) : null;
   }
 
   async *#chunks(statement: Statement): AsyncIterable<ResultChunk> {
@@ -168,7 +196,7 @@ export class ConnectionSession implements ReadSession {
       }
       // A failure while rows are streamed looks like their end; only the result's type tells it from one.
       this.signal.throwIfAborted();
-      if (result.returnType !== ResultReturnType.INVALID) return;
+      if (result.returnType !== ResultReturnType.INVALID) return await statement.ended?.();
       throw await this.#failure(statement);
     }
   }

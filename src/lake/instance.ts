@@ -12,6 +12,7 @@ import type { Telemetry } from '../telemetry/index.js';
 import { attach, type Attachment } from './attach.js';
 import { BatchTableFunction } from './table-function.js';
 import { inliningSetting } from './inlining.js';
+import { profilingSettings } from './explain/index.js';
 import { fileCacheSetting } from './files/set-aside.js';
 import { uploadFolder } from './file-store.js';
 import { MemoryReturn } from './memory.js';
@@ -212,8 +213,9 @@ async function lockDown(
     await connection.run(`SET allowed_paths = ${listLiteral(files)}`);
     await connection.run('SET enable_external_access = false');
   }
-  // Set for one connection each, by USE and by the writer; the limit is set to what it is, the cache off and on again.
-  const changeable = ['schema', 'search_path', inliningSetting, 'memory_limit', fileCacheSetting];
+  // Set for one connection each, by USE, the writer and an explained query; the limit is set to what it is, the cache off and on again.
+  const own = ['schema', 'search_path', inliningSetting, ...profilingSettings];
+  const changeable = [...own, 'memory_limit', fileCacheSetting];
   await connection.run(`SET allowed_configs = ${listLiteral(changeable)}`);
   await connection.run('SET lock_configuration = true');
 }

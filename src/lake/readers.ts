@@ -59,7 +59,7 @@ export class ConnectionPool implements ReadPool {
   ): Promise<T> {
     const epoch = this.#epoch;
     const connection = this.#idle.pop() ?? (await this.#unlessLate(this.#connect(), late));
-    const session = new ConnectionSession(connection, this.maxRows, signal, this.metadata);
+    const session = new ConnectionSession(connection, this.maxRows, signal, this.metadata, this.source);
     // A query that starts after the abort is stopped by the session's own check.
     const interrupt = () => connection.interrupt();
     signal.addEventListener('abort', interrupt, { once: true });

@@ -1,4 +1,5 @@
 /** What the query languages need from the lake. Implemented by `lake/`; SQL is read-only. */
+import type { StatementFigures } from './explain/figures.js';
 import type { MetadataKind } from './metadata/layout.js';
 import type { TableName } from '../schema/index.js';
 import { QueryError } from './query-error.js';
@@ -110,13 +111,21 @@ export interface SamplesRequest {
   readonly samples: number;
 }
 
+/** Is told how a statement ran that has come to its end; null when that is not known. Costs time: only for `explain`. */
+export type FiguresOf = (figures: StatementFigures | null) => void;
+
 export interface ReadSession {
   /** All rows at once, column names as keys; refuses with a QueryLimitError beyond `maxRows` (default from settings). */
-  rows(sql: string, params?: readonly SqlValue[], maxRows?: number): Promise<Record<string, unknown>[]>;
+  rows(
+    sql: string,
+    params?: readonly SqlValue[],
+    maxRows?: number,
+    figures?: FiguresOf,
+  ): Promise<Record<string, unknown>[]>;
   /** Streams result chunks of up to 2,048 rows; stop iterating to cancel. */
-  stream(sql: string, params?: readonly SqlValue[]): AsyncIterable<ResultChunk>;
+  stream(sql: string, params?: readonly SqlValue[], figures?: FiguresOf): AsyncIterable<ResultChunk>;
   /** As `stream`, but leaves making JS values to another thread, where this method is absent. */
-  raw?(sql: string, params?: readonly SqlValue[]): Promise<RawResult>;
+  raw?(sql: string, params?: readonly SqlValue[], figures?: FiguresOf): Promise<RawResult>;
   /**
    * What to select the metadata from, in the words of `unkept`; null when only the table itself has them. Every statement
    * after it reads the same snapshot.

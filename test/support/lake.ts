@@ -58,6 +58,7 @@ export async function testLake(
   const instance = await DuckDBInstance.create(':memory:', {
     extension_directory: extensionDir(),
     autoinstall_known_extensions: 'false',
+    temp_directory: join(folder, 'tmp'),
   });
   const connection = await instance.connect();
   await connection.run('LOAD ducklake');

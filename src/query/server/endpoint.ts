@@ -11,6 +11,8 @@ export interface QueryRequest {
   readonly encodingFlags: string;
   /** A form, or a message of protobuf as latin1, or empty. */
   readonly body: string;
+  /** How the request is evaluated is told as a member of the answer, or as text in its place. */
+  readonly explain?: 'json' | 'text';
 }
 
 export interface QueryAnswer {

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { QueryError } from '../../lake/query-error.js';
 import type { Telemetry } from '../../telemetry/index.js';
 import type { Endpoint, Job, QueryAnswer, QueryRequest } from './endpoint.js';
+import { evaluate } from './explain/index.js';
 import type { QueryContext, QueryGuard } from './guard.js';
 
 /** Where queries are evaluated: worker threads, which only ask the calling thread for SQL. */
@@ -72,7 +73,7 @@ export async function runJob(
   signal: AbortSignal,
 ): Promise<QueryAnswer> {
   return deps.guard.run(api, signal, (ctx) =>
-    deps.threads ? deps.threads.run(ctx, job) : endpoint(job.request, ctx.limits)(ctx),
+    deps.threads ? deps.threads.run(ctx, job) : evaluate(endpoint, job, ctx),
   );
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { QueryError } from '../../lake/query-error.js';
 import type { Endpoints, Job, Language, QueryAnswer, QueryRequest } from './endpoint.js';
+import { explainOf } from './explain/index.js';
 import {
   acceptForms,
   clientSignal,
@@ -54,7 +55,12 @@ export function mountQueryApi(app: FastifyInstance, deps: QueryApiDeps, api: Que
       method: [...methods],
       url,
       handler: async (request, reply) => {
-        const job: Job = { language: api.language, endpoint: name, request: queryRequest(request) };
+        const asked = queryRequest(request);
+        const explain = explainOf(asked, request.headers['x-canardstack-explain']);
+        const job: Job = {
+          ...{ language: api.language, endpoint: name },
+          request: explain ? { ...asked, explain } : asked,
+        };
         const wanted = api.timeoutMs?.(job.request);
         const answer = await within(deps, wanted, clientSignal(request, reply), (signal) =>
           runJob(deps, counted, endpoint, job, signal),

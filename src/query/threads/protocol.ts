@@ -1,3 +1,4 @@
+import type { StatementFigures } from '../../lake/explain/figures.js';
 import type { QueryError } from '../../lake/query-error.js';
 import type {
   MetadataRequest,
@@ -41,7 +42,13 @@ export type ToThread =
     }
   /** Answers 'ask'. */
   | { readonly type: 'told'; readonly query: number; readonly statement: number; readonly told: Told }
-  | { readonly type: 'end'; readonly query: number; readonly statement: number; readonly failed: boolean }
+  | {
+      readonly type: 'end';
+      readonly query: number;
+      readonly statement: number;
+      readonly failed: boolean;
+      readonly figures: StatementFigures | null;
+    }
   /** The client takes more of the answer. */
   | { readonly type: 'more'; readonly query: number }
   | { readonly type: 'abort'; readonly query: number };
@@ -54,6 +61,8 @@ export type FromThread =
       readonly statement: number;
       readonly sql: string;
       readonly params: readonly SqlValue[];
+      /** It is told with its end how the statement ran. */
+      readonly figures: boolean;
     }
   | { readonly type: 'ask'; readonly query: number; readonly statement: number; readonly question: Question }
   /** Every value of the batch was read. */

@@ -1,6 +1,8 @@
+import type { StatementFigures } from '../../lake/explain/figures.js';
 import { chunkValues } from '../../lake/raw-chunk.js';
 import {
   RowCollector,
+  type FiguresOf,
   type MetadataRequest,
   type ReadSession,
   type ResultChunk,
@@ -28,6 +30,7 @@ class Statement {
   names: readonly string[] | null = null;
   readonly batches: Batch[] = [];
   ended = false;
+  figures: StatementFigures | null = null;
   #failure: Error | null = null;
   #wake: (() => void) | null = null;
 
@@ -74,7 +77,10 @@ export class ThreadSession implements ReadSession {
     if (message.type === 'started') statement.names = message.names;
     else if (message.type === 'rows') statement.batches.push(message);
     else if (message.failed) statement.fail(new StatementError('the statement failed'));
-    else statement.ended = true;
+    else {
+      statement.figures = message.figures;
+      statement.ended = true;
+    }
     statement.changed();
   }
 
@@ -82,14 +88,19 @@ export class ThreadSession implements ReadSession {
     sql: string,
     params: readonly SqlValue[] = [],
     maxRows = this.maxRows,
+    figures?: FiguresOf,
   ): Promise<Record<string, unknown>[]> {
     const collected = new RowCollector(maxRows);
-    for await (const { names, chunk } of this.#read(sql, params)) collected.add(names, chunk);
+    for await (const { names, chunk } of this.#read(sql, params, figures)) collected.add(names, chunk);
     return collected.rows;
   }
 
-  async *stream(sql: string, params: readonly SqlValue[] = []): AsyncIterable<ResultChunk> {
-    for await (const { chunk } of this.#read(sql, params)) yield chunk;
+  async *stream(
+    sql: string,
+    params: readonly SqlValue[] = [],
+    figures?: FiguresOf,
+  ): AsyncIterable<ResultChunk> {
+    for await (const { chunk } of this.#read(sql, params, figures)) yield chunk;
   }
 
   metadata(request: MetadataRequest): Promise<string | null> {
@@ -125,18 +136,19 @@ export class ThreadSession implements ReadSession {
   async *#read(
     sql: string,
     params: readonly SqlValue[],
+    figures: FiguresOf | undefined,
   ): AsyncGenerator<{ names: readonly string[]; chunk: ResultChunk }> {
     this.signal.throwIfAborted();
     const { query } = this;
     const id = this.#next++;
     const statement = new Statement();
     this.#statements.set(id, statement);
-    this.post({ type: 'sql', query, statement: id, sql, params });
+    this.post({ type: 'sql', query, statement: id, sql, params, figures: figures !== undefined });
     try {
       for (;;) {
         const received = statement.batches.shift();
         if (!received) {
-          if (statement.ended) return;
+          if (statement.ended) return figures?.(statement.figures);
           await statement.more();
           continue;
         }

@@ -1,4 +1,5 @@
-import type { RawChunk, ReadSession } from '../../lake/session.js';
+import type { StatementFigures } from '../../lake/explain/figures.js';
+import type { FiguresOf, RawChunk, ReadSession } from '../../lake/session.js';
 import type { FromThread, ToThread } from './protocol.js';
 
 /** Chunks go to the thread in batches of about this many bytes, and this many batches ahead of it. */
@@ -23,9 +24,11 @@ export class StatementRows {
   async run(): Promise<void> {
     const { query, statement, sql, params } = this.message;
     let failed = true;
+    let figures: StatementFigures | null = null;
+    const told: FiguresOf | undefined = this.message.figures ? (found) => (figures = found) : undefined;
     try {
       if (!this.session.raw) throw new Error('this session gives no raw chunks');
-      const { names, chunks } = await this.session.raw(sql, params);
+      const { names, chunks } = await this.session.raw(sql, params, told);
       this.post({ type: 'started', query, statement, names });
       let pending: RawChunk[] = [];
       let bytes = 0;
@@ -42,7 +45,7 @@ export class StatementRows {
       if (pending.length > 0) await this.#send(pending);
       failed = false;
     } finally {
-      this.post({ type: 'end', query, statement, failed });
+      this.post({ type: 'end', query, statement, failed, figures });
     }
   }
 

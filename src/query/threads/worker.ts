@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { QueryError } from '../../lake/query-error.js';
 import type { Endpoint, QueryAnswer } from '../server/endpoint.js';
+import { evaluate } from '../server/explain/index.js';
 import { endpointsByLanguage } from '../languages.js';
 import type { FromThread, SentError, ThreadOptions, ToThread } from './protocol.js';
 import { ThreadSession } from './session.js';
@@ -38,7 +39,7 @@ async function run({ query, job, limits }: Extract<ToThread, { readonly type: 'r
   try {
     const endpoint = endpoints.get(job.language)?.get(job.endpoint);
     if (!endpoint) throw new Error(`${job.language} has no endpoint ${job.endpoint}`);
-    const answer = await endpoint(job.request, limits)({ session, limits, signal, alone: false });
+    const answer = await evaluate(endpoint, job, { session, limits, signal, alone: false });
     await send(query, own, answer);
   } catch (error) {
     post({ type: 'failed', query, error: sent(error) });
