@@ -138,6 +138,21 @@ describe('the web pages', { skip: noBrowser }, () => {
     await page.getByRole('button', { name: /charge failed/ }).waitFor();
   });
 
+  it('show lines as they are committed, and say when the connection was lost', async () => {
+    await open('/ui/logs?live=on&q={service_name="tailed"}');
+    await shows('Waiting for lines…');
+    const hostile = `"><svg onload="document.title='owned'"> {{constructor}} \u202e\u001b[31m`;
+    await send(server.url, '/v1/logs', log(hostile, 'tailed'));
+    await page.locator('.line', { hasText: '{{constructor}}' }).waitFor();
+    await page.getByRole('button', { name: 'Hold' }).click();
+    await send(server.url, '/v1/logs', log('while it is held', 'tailed'));
+    await page.getByRole('button', { name: 'Go on (1 new)' }).click();
+    await page.locator('.line', { hasText: 'while it is held' }).waitFor();
+    assert.equal(await page.locator('.line svg').count(), 0);
+    assert.deepEqual(await seriousFindings(page), []);
+    await page.getByRole('button', { name: '■ Stop' }).click();
+  });
+
   it('search traces by form and text, draw who calls whom, and compare two traces', async () => {
     await open('/ui/traces?from=now-3h');
     await page.getByLabel('Duration').selectOption('longer than 1s');
@@ -173,6 +188,61 @@ describe('the web pages', { skip: noBrowser }, () => {
     await page.locator('.heatmap rect').first().waitFor();
   });
 
+  it('keep a dashboard, change it, and take one of Grafana in', async () => {
+    await open('/ui/dashboards');
+    await page.getByRole('button', { name: 'Make one of the services' }).click();
+    await page.getByRole('region', { name: 'Requests', exact: true }).getByText('payment').waitFor();
+    await page.getByRole('region', { name: 'Newest errors' }).locator('.line').first().waitFor();
+    await page.getByRole('button', { name: /^Service: all/ }).click();
+    await page.getByRole('checkbox', { name: 'payment' }).check();
+    await page.keyboard.press('Escape');
+    await page
+      .getByRole('region', { name: 'Requests', exact: true })
+      .getByText('checkout')
+      .waitFor({ state: 'detached' });
+    assert.deepEqual(await seriousFindings(page), []);
+    await page.getByRole('button', { name: 'Edit' }).click();
+    await page.getByRole('button', { name: 'Add a panel' }).click();
+    const added = page.getByRole('region', { name: 'New panel' });
+    await added.getByLabel('Language').selectOption('SQL');
+    await added.getByLabel('Shown as').selectOption('single values');
+    await added.getByLabel('Query 1').click();
+    await page.keyboard.type(
+      'SELECT count(*) AS spans FROM lake.spans WHERE $__timeFilter(timestamp) AND service_name IN ($service)',
+    );
+    await added.getByLabel('Title').fill('Spans');
+    await page.locator('.stats dd').first().waitFor();
+    assert.deepEqual(await seriousFindings(page), []);
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('button', { name: 'Edit' }).waitFor();
+    await page.reload();
+    await page.getByRole('region', { name: 'Spans' }).scrollIntoViewIfNeeded();
+    assert.match((await page.locator('.stats dd').first().textContent()) ?? '', /^\s*[1-9]/);
+
+    await open('/ui/dashboards');
+    const panels = [
+      {
+        type: 'timeseries',
+        title: '<b>Orders</b>',
+        datasource: { type: 'prometheus' },
+        targets: [{ expr: 'sum(rate(shop_orders_total[5m]))' }],
+      },
+      { type: 'geomap', title: 'World' },
+    ];
+    await page.getByLabel('File to import').setInputFiles({
+      name: 'shop.json',
+      mimeType: 'application/json',
+      buffer: Buffer.from(JSON.stringify({ schemaVersion: 39, title: 'Shop', panels })),
+    });
+    await shows('a panel of the type geomap');
+    await page.getByRole('button', { name: 'Keep it' }).click();
+    await page.getByRole('heading', { name: '<b>Orders</b>' }).waitFor();
+    await page.locator('.chart canvas').waitFor();
+    await page.getByRole('link', { name: 'Dashboards' }).last().click();
+    await page.getByRole('link', { name: 'Shop' }).waitFor();
+    assert.deepEqual(await seriousFindings(page), []);
+  });
+
   it('run SQL, show the schema, and draw a result', async () => {
     await open('/ui/sql');
     await page.getByRole('button', { name: /^Run an example/ }).click();
@@ -199,7 +269,7 @@ describe('the web pages', { skip: noBrowser }, () => {
   it('fit a narrow screen, and come back by themselves after the server was away', async () => {
     const own = await browser.newContext({ viewport: { width: 360, height: 740 } });
     const narrow = await own.newPage();
-    for (const path of ['', 'ui/logs', 'ui/traces', 'ui/metrics', 'ui/sql', 'ui/system']) {
+    for (const path of ['', 'ui/logs', 'ui/traces', 'ui/metrics', 'ui/dashboards', 'ui/sql', 'ui/system']) {
       await narrow.goto(`${server.url}/${path}?from=now-3h`);
       await narrow.locator('main > *').nth(1).waitFor();
       const width = await narrow.evaluate('document.documentElement.scrollWidth');

@@ -101,5 +101,5 @@ export async function sendJson<T>(
 
 async function answer<T>(response: Response): Promise<T> {
   if (!response.ok) throw await failure(response);
-  return (await response.json()) as T;
+  return (response.status === 204 ? null : await response.json()) as T;
 }

@@ -13,12 +13,24 @@ interface Envelope<T> {
   readonly data: T;
 }
 
+export type Streams = readonly {
+  readonly stream: Readonly<Record<string, string>>;
+  readonly values: readonly (readonly [string, string])[];
+}[];
+
 interface StreamsData {
   readonly resultType: string;
-  readonly result: readonly {
-    readonly stream: Readonly<Record<string, string>>;
-    readonly values: readonly (readonly [string, string])[];
-  }[];
+  readonly result: Streams;
+}
+
+/** Lines of streams in the order of their times. */
+export function rowsOf(streams: Streams, direction: 'backward' | 'forward'): LogRow[] {
+  const rows = streams.flatMap(({ stream, values }) => {
+    const labels = new Map(Object.entries(stream));
+    return values.map(([ns, line]) => ({ ns, ms: Number(ns.slice(0, -6)), line, labels }));
+  });
+  const sign = direction === 'backward' ? -1 : 1;
+  return rows.sort((a, b) => sign * (a.ns.length - b.ns.length || (a.ns < b.ns ? -1 : a.ns > b.ns ? 1 : 0)));
 }
 
 interface MatrixData {
@@ -46,12 +58,7 @@ export async function logLines(
   const params = { query, start: `${startMs}000000`, end: `${endMs}000000`, limit, direction };
   const { data } = await getJson<Envelope<StreamsData>>(`${root}/query_range`, params, signal);
   if (data.resultType !== 'streams') throw new Error('this is a metric query: it has no lines');
-  const rows = data.result.flatMap(({ stream, values }) => {
-    const labels = new Map(Object.entries(stream));
-    return values.map(([ns, line]) => ({ ns, ms: Number(ns.slice(0, -6)), line, labels }));
-  });
-  const sign = direction === 'backward' ? -1 : 1;
-  return rows.sort((a, b) => sign * (a.ns.length - b.ns.length || (a.ns < b.ns ? -1 : a.ns > b.ns ? 1 : 0)));
+  return rowsOf(data.result, direction);
 }
 
 export async function logMetrics(
@@ -72,8 +79,10 @@ export async function labelValues(
   name: string,
   { startMs, endMs }: Window,
   signal: AbortSignal,
+  /** Only of streams that it selects. */
+  query = '',
 ): Promise<string[]> {
-  const params = { start: `${startMs}000000`, end: `${endMs}000000` };
+  const params = { start: `${startMs}000000`, end: `${endMs}000000`, query };
   const path = `${root}/label/${encodeURIComponent(name)}/values`;
   return (await getJson<Envelope<string[] | undefined>>(path, params, signal)).data ?? [];
 }

@@ -39,6 +39,18 @@ export async function seriesCount(match: string, range: Window, signal: AbortSig
   return (await getJson<Envelope<readonly unknown[]>>('/api/v1/series', params, signal)).data.length;
 }
 
+/** Values of a label, of the series that a selector names or of all. */
+export async function promLabelValues(
+  name: string,
+  match: string,
+  range: Window,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const path = `/api/v1/label/${encodeURIComponent(name)}/values`;
+  const params = { ...seconds(range), 'match[]': match, limit: 5000 };
+  return (await getJson<Envelope<string[]>>(path, params, signal)).data;
+}
+
 /** A PromQL query over a range. */
 export async function promRange(
   query: string,

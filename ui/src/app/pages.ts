@@ -19,6 +19,13 @@ export const pages: readonly Page[] = [
   { path: 'logs', title: 'Logs', key: 'l', timed: true, load: () => import('../pages/logs') },
   { path: 'traces', title: 'Traces', key: 't', timed: true, load: () => import('../pages/traces') },
   { path: 'metrics', title: 'Metrics', key: 'm', timed: true, load: () => import('../pages/metrics') },
+  {
+    path: 'dashboards',
+    title: 'Dashboards',
+    key: 'd',
+    timed: true,
+    load: () => import('../pages/dashboards'),
+  },
   { path: 'sql', title: 'SQL', key: 's', admin: true, timed: false, load: () => import('../pages/sql') },
   {
     path: 'system',

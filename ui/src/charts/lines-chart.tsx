@@ -4,7 +4,7 @@ import type { Exemplar } from '../api/prometheus';
 import type { Series } from '../api/tempo';
 import { go, linkTo } from '../app/location';
 import { setRange, useRange } from '../app/range';
-import { formatTick } from '../app/time';
+import { formatTick, formatTime } from '../app/time';
 import { formatNumber } from '../format/numbers';
 import { seriesNames } from './series-name';
 import 'uplot/dist/uPlot.min.css';
@@ -17,20 +17,26 @@ interface Props {
   readonly exemplars?: readonly Exemplar[];
   readonly form: ChartForm;
   readonly label: string;
+  /** Of each series; from their labels when left out. */
+  readonly names?: readonly string[];
+  readonly format?: (value: number) => string;
+  /** Pixels without the legend. */
+  readonly height?: number;
 }
 
-const height = 300;
 const shownSeries = 60;
 
 const color = (i: number) => `hsl(${(210 + i * 137.5) % 360} 60% 55%)`;
 
-/** Lines over time; dragging zooms, a click on an exemplar opens its trace. */
-export function LinesChart({ series, exemplars = [], form, label }: Props) {
+/** Lines over time, their values where the pointer is; dragging zooms, a click on an exemplar opens its trace. */
+export function LinesChart(props: Props) {
+  const { series, exemplars = [], form, label, format = formatNumber, height = 300 } = props;
   const host = useRef<HTMLDivElement>(null);
   const range = useRange();
   const [hidden, setHidden] = useState<ReadonlySet<number>>(new Set());
   const shown = series.slice(0, shownSeries);
-  const names = seriesNames(shown);
+  const names = props.names ?? seriesNames(shown);
+  const [pointed, setPointed] = useState<number | null>(null);
   const traces = useRef(exemplars);
   traces.current = exemplars;
 
@@ -58,7 +64,7 @@ export function LinesChart({ series, exemplars = [], form, label }: Props) {
             values: (_plot: uPlot, times: number[]) =>
               times.map((at) => formatTick(at * 1000, range.endMs - range.startMs, range.utc)),
           },
-          { ...axis, size: 70, values: (_plot, values) => values.map(formatNumber) },
+          { ...axis, size: 70, values: (_plot, values) => values.map(format) },
         ],
         series: [
           {},
@@ -82,6 +88,7 @@ export function LinesChart({ series, exemplars = [], form, label }: Props) {
               );
             },
           ],
+          setCursor: [({ cursor, data: [times] }) => setPointed(pointedMs(cursor.idx, times))],
           draw: [(drawn) => drawExemplars(drawn, traces.current)],
         },
       },
@@ -99,7 +106,7 @@ export function LinesChart({ series, exemplars = [], form, label }: Props) {
       observer.disconnect();
       plot.destroy();
     };
-  }, [series, exemplars, form, hidden, range.startMs, range.endMs, range.utc]);
+  }, [series, exemplars, form, hidden, height, range.startMs, range.endMs, range.utc]);
 
   const toggle = (i: number) => {
     const next = new Set(hidden);
@@ -109,9 +116,12 @@ export function LinesChart({ series, exemplars = [], form, label }: Props) {
   return (
     <div class="chart">
       <div ref={host} role="img" aria-label={`${label}: ${series.length} series`} />
+      <p class="chart-at faint">
+        {pointed === null ? 'Last values:' : `${formatTime(pointed, range.utc, false)}:`}
+      </p>
       {exemplars.length > 0 && <p class="faint">◆ are exemplars: a click on one opens its trace.</p>}
       <ul class="chart-legend">
-        {names.map((name, i) => (
+        {names.slice(0, shownSeries).map((name, i) => (
           <li key={i}>
             <button type="button" class="plain" aria-pressed={!hidden.has(i)} onClick={() => toggle(i)}>
               <svg width="10" height="10" aria-hidden="true">
@@ -124,7 +134,7 @@ export function LinesChart({ series, exemplars = [], form, label }: Props) {
                 />
               </svg>{' '}
               <span class="mono">{name}</span>{' '}
-              <strong>{formatNumber(shown[i]?.points.at(-1)?.[1] ?? NaN)}</strong>
+              <strong>{format(valueAt(shown[i]?.points ?? [], pointed))}</strong>
             </button>
           </li>
         ))}
@@ -136,6 +146,16 @@ export function LinesChart({ series, exemplars = [], form, label }: Props) {
       )}
     </div>
   );
+}
+
+function pointedMs(index: number | null | undefined, times: ArrayLike<number>): number | null {
+  const at = index === null || index === undefined ? undefined : times[index];
+  return at === undefined ? null : at * 1000;
+}
+
+/** The value at a time; the last one without a time. */
+function valueAt(points: Series['points'], ms: number | null): number {
+  return (ms === null ? points.at(-1) : points.find(([at]) => Math.abs(at - ms) < 1))?.[1] ?? NaN;
 }
 
 /** One column of times, and of each series its values at them. */

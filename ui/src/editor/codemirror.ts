@@ -18,6 +18,7 @@ interface Options {
   readonly label: string;
   readonly run: (text: string) => void;
   readonly change: (text: string) => void;
+  readonly leave: (text: string) => void;
 }
 
 const colors = HighlightStyle.define([
@@ -46,7 +47,10 @@ const look = EditorView.theme({
  * An editor within a shadow root of `host`: there its styles are constructed sheets, which the content policy lets it
  * have, while `<style>` elements would not be.
  */
-export function openEditor(host: HTMLElement, { language, value, label, run, change }: Options): Editor {
+export function openEditor(
+  host: HTMLElement,
+  { language, value, label, run, change, leave }: Options,
+): Editor {
   const root = host.shadowRoot ?? host.attachShadow({ mode: 'open' });
   root.replaceChildren();
   const parent = document.createElement('div');
@@ -73,6 +77,7 @@ export function openEditor(host: HTMLElement, { language, value, label, run, cha
       EditorView.contentAttributes.of({ 'aria-label': label, spellcheck: 'false' }),
       EditorView.updateListener.of((update) => {
         if (update.docChanged) change(update.state.doc.toString());
+        if (update.focusChanged && !update.view.hasFocus) leave(update.state.doc.toString());
       }),
     ],
   });

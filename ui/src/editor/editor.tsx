@@ -11,15 +11,17 @@ interface Props {
   /** Enter, or Ctrl-Enter where the language has lines. */
   readonly run: (text: string) => void;
   readonly change?: (text: string) => void;
+  /** The reader went elsewhere. */
+  readonly leave?: (text: string) => void;
   readonly lines?: number;
 }
 
 /** A code field; a plain one until its code has come. */
-export function CodeField({ language, value, label, run, change, lines = 1 }: Props) {
+export function CodeField({ language, value, label, run, change, leave, lines = 1 }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const editor = useRef<Editor | null>(null);
-  const actions = useRef({ run, change });
-  actions.current = { run, change };
+  const actions = useRef({ run, change, leave });
+  actions.current = { run, change, leave };
   const [ready, setReady] = useState(false);
 
   useEffect(() => {
@@ -32,6 +34,7 @@ export function CodeField({ language, value, label, run, change, lines = 1 }: Pr
         label,
         run: (text) => actions.current.run(text),
         change: (text) => actions.current.change?.(text),
+        leave: (text) => actions.current.leave?.(text),
       });
       setReady(true);
     });
@@ -59,6 +62,7 @@ export function CodeField({ language, value, label, run, change, lines = 1 }: Pr
           aria-label={label}
           rows={lines}
           value={value}
+          onBlur={(event) => actions.current.leave?.(event.currentTarget.value)}
           onInput={(event) => actions.current.change?.(event.currentTarget.value)}
           onKeyDown={(event) => {
             if (event.key !== 'Enter' || event.shiftKey) return;

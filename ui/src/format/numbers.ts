@@ -21,6 +21,19 @@ export function formatNumber(value: number): string {
   return size === 0 ? '0' : size < 0.001 ? value.toExponential(1) : trimmed(value, 3);
 }
 
+/** Of something per second, in the unit in which one can picture it: 0.00028 is `1/h`. */
+export function formatRate(perSecond: number): string {
+  const size = Math.abs(perSecond);
+  if (!Number.isFinite(perSecond) || size === 0 || size >= 0.1) return `${formatNumber(perSecond)}/s`;
+  if (size >= 0.1 / 60) return `${formatNumber(perSecond * 60)}/min`;
+  return `${formatNumber(perSecond * 3600)}/h`;
+}
+
+/** `1 service`, `2 services`. */
+export function counted(count: number, one: string, several = `${one}s`): string {
+  return `${formatNumber(count)} ${count === 1 ? one : several}`;
+}
+
 /** Of seconds: `850 µs`, `12 ms`, `1.2 s`, `3 min 20 s`. */
 export function formatSeconds(seconds: number): string {
   if (!Number.isFinite(seconds)) return '–';

@@ -9,6 +9,7 @@ import { WebSocket } from 'ws';
 import { testLake, type TestLake } from '../../../../test/support/lake.js';
 import { closeHttpApp, createHttpApp } from '../../../http/index.js';
 import { createTelemetry } from '../../../telemetry/index.js';
+import { QueryThreads } from '../../threads/index.js';
 import { lokiApi } from '../index.js';
 
 interface Frame {
@@ -80,17 +81,20 @@ async function refused(url: string, params: Record<string, string>, headers = {}
 describe('the tail of logs', () => {
   let lake: TestLake;
   let app: FastifyInstance;
+  let threads: QueryThreads;
   let url: string;
   let port: number;
 
   before(async () => {
     lake = await testLake();
     const telemetry = createTelemetry('silent');
+    // As a server has it: answers come as bytes.
+    threads = await QueryThreads.start({ threads: 1, telemetry });
     app = await createHttpApp({
       config: { bind: '127.0.0.1:0', apiKey: key, adminApiKey: undefined },
       telemetry,
       ready: () => Promise.resolve({ ready: true, reasons: [] }),
-      query: [lokiApi({ guard: lake.guard, telemetry, maxTails: 3 })],
+      query: [lokiApi({ guard: lake.guard, telemetry, threads, maxTails: 3 })],
     });
     await app.listen({ host: '127.0.0.1', port: 0 });
     ({ port } = app.server.address() as AddressInfo);
@@ -99,6 +103,7 @@ describe('the tail of logs', () => {
   });
   after(async () => {
     await closeHttpApp(app, 1000);
+    await threads.close();
     await lake.close();
   });
 

@@ -1,3 +1,4 @@
+import { useState } from 'preact/hooks';
 import type { LogRow } from '../../api/loki';
 import { useQuery } from '../../api/use-query';
 import { useParam } from '../../app/location';
@@ -7,6 +8,7 @@ import { Empty, ErrorBox, Shown } from '../../app/states';
 import { stepSeconds } from '../../app/time';
 import { Bars } from '../../charts/bars';
 import { download, toCsv } from '../../format/download';
+import { counted } from '../../format/numbers';
 import { everything, withFilter, type Filter } from './builder';
 import { Fields } from './fields';
 import { jsonOf, Lines, type View } from './lines';
@@ -33,7 +35,8 @@ export default function Logs() {
   const lines = useQuery(isLive || view === 'patterns' ? null : `${key} ${limit}`, (signal) =>
     loadLines(query, range, Math.min(10_000, Number(limit) || 1000), signal),
   );
-  const tail = useLive(query, isLive);
+  const [paused, setPaused] = useState(false);
+  const tail = useLive(query, isLive, paused);
   const filter = (one: Filter) => setQuery(withFilter(query, one));
   const rows = isLive ? tail.rows : (lines.data ?? []);
   const showRows = (shown: readonly LogRow[]) => (
@@ -66,11 +69,25 @@ export default function Logs() {
             </button>
           ))}
         </div>
-        <button type="button" aria-pressed={isLive} onClick={() => setLive(isLive ? '' : 'on')}>
+        <button
+          type="button"
+          aria-pressed={isLive}
+          onClick={() => {
+            setPaused(false);
+            setLive(isLive ? '' : 'on');
+          }}
+        >
           {isLive ? '■ Stop' : '▶ Live'}
         </button>
+        {isLive && (
+          <button type="button" aria-pressed={paused} onClick={() => setPaused(!paused)}>
+            {paused ? `Go on (${tail.held} new)` : 'Hold'}
+          </button>
+        )}
         <span class="faint" role="status">
-          {rows.length} lines{!isLive && rows.length >= Number(limit) ? ', the newest' : ''}
+          {counted(rows.length, 'line')}
+          {isLive && tail.passed > 0 ? ', the newest' : ''}
+          {!isLive && rows.length >= Number(limit) ? ', the newest' : ''}
         </span>
         <span class="grow" />
         <label>
@@ -98,7 +115,17 @@ export default function Logs() {
       </div>
       {isLive ? (
         <>
-          {tail.problem !== '' && <p class="bad-text">{tail.problem}</p>}
+          {tail.problem !== '' && (
+            <p class="bad-text" role="status">
+              {tail.problem}
+            </p>
+          )}
+          {tail.dropped > 0 && (
+            <p class="warn-text" role="status">
+              {counted(tail.dropped, 'line')} left out: they came faster than they could be sent. A narrower
+              query shows all of its lines.
+            </p>
+          )}
           {rows.length === 0 ? <Empty>Waiting for lines…</Empty> : showRows(rows)}
         </>
       ) : view === 'patterns' ? (

@@ -1,51 +1,59 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { logLines, type LogRow } from '../../api/loki';
-import { rowKey } from './load';
+import type { LogRow } from '../../api/loki';
+import { tail } from '../../api/tail';
 
-const everyMs = 2000;
 const keptLines = 10_000;
-/** Lines are committed a while after they were made; this far back they are looked for. */
-const lateMs = 10_000;
 
 interface Live {
   readonly rows: readonly LogRow[];
+  /** Lines that came while it is held. */
+  readonly held: number;
+  /** Lines that the server left out: they came faster than they were taken. */
+  readonly dropped: number;
+  /** Lines that came and are no longer kept. */
+  readonly passed: number;
   readonly problem: string;
 }
 
-/** Lines as they come, newest first, while `on`; the latest ten thousand. */
-export function useLive(query: string, on: boolean): Live {
-  const [live, setLive] = useState<Live>({ rows: [], problem: '' });
-  const rows = useRef<readonly LogRow[]>([]);
+const nothing: Live = { rows: [], held: 0, dropped: 0, passed: 0, problem: '' };
+
+/** Lines as they come, newest first, while `on`; the latest ten thousand. What comes while `paused` is shown after it. */
+export function useLive(query: string, on: boolean, paused: boolean): Live {
+  const [live, setLive] = useState<Live>(nothing);
+  const isPaused = useRef(paused);
+  const waiting = useRef<readonly LogRow[]>([]);
+  isPaused.current = paused;
+
   useEffect(() => {
-    rows.current = [];
-    setLive({ rows: [], problem: '' });
+    waiting.current = [];
+    setLive(nothing);
     if (!on) return;
-    const controller = new AbortController();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let sinceMs = Date.now() - 60_000;
-    const ask = async () => {
-      try {
-        const endMs = Date.now();
-        const found = await logLines(query, { startMs: sinceMs, endMs }, 5000, controller.signal);
-        const recent = rows.current.filter(({ ms }) => ms >= sinceMs);
-        const seen = new Set(recent.map(rowKey));
-        const fresh = found.filter((row) => !seen.has(rowKey(row)));
-        if (fresh.length > 0) {
-          rows.current = [...fresh, ...rows.current].slice(0, keptLines);
-          setLive({ rows: rows.current, problem: '' });
-        }
-        sinceMs = endMs - lateMs;
-      } catch (error) {
-        if (controller.signal.aborted) return;
-        setLive({ rows: rows.current, problem: error instanceof Error ? error.message : String(error) });
-      }
-      timer = setTimeout(() => void ask(), everyMs);
-    };
-    void ask();
-    return () => {
-      controller.abort();
-      clearTimeout(timer);
-    };
+    return tail(query, {
+      came: (rows, dropped) => {
+        const hold = isPaused.current;
+        const fresh = [...rows, ...waiting.current].slice(0, keptLines);
+        waiting.current = hold ? fresh : [];
+        setLive((before) => {
+          if (hold) return { ...before, held: fresh.length, dropped: before.dropped + dropped };
+          const all = [...fresh, ...before.rows];
+          return {
+            ...before,
+            rows: all.slice(0, keptLines),
+            held: 0,
+            dropped: before.dropped + dropped,
+            passed: before.passed + Math.max(0, all.length - keptLines),
+          };
+        });
+      },
+      problem: (problem) => setLive((before) => ({ ...before, problem })),
+    });
   }, [query, on]);
+
+  useEffect(() => {
+    if (paused || waiting.current.length === 0) return;
+    const fresh = waiting.current;
+    waiting.current = [];
+    setLive((before) => ({ ...before, rows: [...fresh, ...before.rows].slice(0, keptLines), held: 0 }));
+  }, [paused]);
   return live;
 }

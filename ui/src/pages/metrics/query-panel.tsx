@@ -1,6 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
 import { exemplars, promRange } from '../../api/prometheus';
-import type { Series } from '../../api/tempo';
 import { useQuery } from '../../api/use-query';
 import { useRange } from '../../app/range';
 import { Empty, Shown } from '../../app/states';
@@ -8,8 +7,8 @@ import { stepSeconds } from '../../app/time';
 import { Heatmap } from '../../charts/heatmap';
 import { LinesChart } from '../../charts/lines-chart';
 import { seriesNames } from '../../charts/series-name';
+import { SeriesTable } from '../../charts/series-table';
 import { CodeField } from '../../editor/editor';
-import { formatNumber } from '../../format/numbers';
 
 export const forms = ['lines', 'stacked', 'heatmap', 'table'] as const;
 
@@ -67,7 +66,7 @@ export function QueryPanel({ query, form, change, remove }: Props) {
             series.length === 0 ? (
               <Empty>No series in this time range.</Empty>
             ) : form === 'table' ? (
-              <SeriesTable series={series} />
+              <SeriesTable series={series} names={seriesNames(series)} />
             ) : form === 'heatmap' ? (
               <Heatmap series={series} stepMs={step * 1000} />
             ) : (
@@ -77,43 +76,5 @@ export function QueryPanel({ query, form, change, remove }: Props) {
         </Shown>
       )}
     </section>
-  );
-}
-
-function SeriesTable({ series }: { readonly series: readonly Series[] }) {
-  const names = seriesNames(series);
-  return (
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Series</th>
-            {['last', 'least', 'mean', 'most'].map((name) => (
-              <th key={name} scope="col" class="number">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {series.slice(0, 1000).map(({ points }, i) => {
-            const values = points.map(([, value]) => value).filter(Number.isFinite);
-            const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-            return (
-              <tr key={i}>
-                <td class="mono">{names[i]}</td>
-                {[values.at(-1) ?? NaN, Math.min(...values), mean, Math.max(...values)].map(
-                  (value, column) => (
-                    <td key={column} class="number">
-                      {formatNumber(value)}
-                    </td>
-                  ),
-                )}
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-    </div>
   );
 }

@@ -7,7 +7,14 @@ import { setRange, useRange } from '../../app/range';
 import { useAccess } from '../../app/session';
 import { Empty, Shown } from '../../app/states';
 import { formatTime } from '../../app/time';
-import { formatAgo, formatNumber, formatPercent, formatSeconds } from '../../format/numbers';
+import {
+  counted,
+  formatAgo,
+  formatNumber,
+  formatPercent,
+  formatRate,
+  formatSeconds,
+} from '../../format/numbers';
 import { grouped, loadErrors, type Errors } from './errors';
 import { SendSomething } from './send-something';
 import { loadServices, type Service } from './services';
@@ -97,7 +104,7 @@ function SignalCards({
             </h2>
             <span class="big">{formatNumber(total(logs))}</span>
             <span class="faint">
-              {formatNumber(total(logs) / seconds)}/s from {logServices.length} services
+              {formatRate(total(logs) / seconds)} from {counted(logServices.length, 'service')}
             </span>
             <Sparkline values={logs} label="Log lines over time" />
           </div>
@@ -106,13 +113,15 @@ function SignalCards({
               <Link to={linkTo('traces')}>Spans</Link>
             </h2>
             <span class="big">{formatNumber(total(spans))}</span>
-            <span class="faint">{formatNumber(total(spans) / seconds)}/s</span>
+            <span class="faint">{formatRate(total(spans) / seconds)}</span>
             <Sparkline values={spans} label="Spans over time" />
           </div>
           <div class="card signal">
-            <h2>Metrics</h2>
+            <h2>
+              <Link to={linkTo('metrics')}>Metrics</Link>
+            </h2>
             <span class="big">{formatNumber(metricNames)}</span>
-            <span class="faint">names</span>
+            <span class="faint">{metricNames === 1 ? 'name' : 'names'}</span>
           </div>
         </div>
       )}
@@ -172,8 +181,8 @@ function ServiceRow({ service }: { readonly service: Service }) {
         </Link>
       </th>
       <td class="number">
-        {formatNumber(rate)}
-        <span class="faint">{served ? '/s' : ' spans/s'}</span>
+        {formatRate(rate)}
+        {!served && <span class="faint"> spans</span>}
       </td>
       <td>
         <Sparkline values={rates} label={`Requests of ${name} over time`} />

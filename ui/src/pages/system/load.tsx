@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useQuery } from '../../api/use-query';
 import { Shown } from '../../app/states';
-import { formatBytes, formatNumber, formatSeconds } from '../../format/numbers';
+import { formatBytes, formatNumber, formatRate, formatSeconds } from '../../format/numbers';
 import { scrape, total, type Scrape } from './scrape';
 
 const everyMs = 3000;
@@ -85,10 +85,10 @@ export function Load() {
                   name="Visible after"
                   value={formatSeconds(total(samples, 'canardstack_freshness_projected_seconds'))}
                 />
-                <Fact name="Commits" value={`${formatNumber(rate('canardstack_seal_commits_total'))}/s`} />
+                <Fact name="Commits" value={formatRate(rate('canardstack_seal_commits_total'))} />
                 <Fact
                   name="Queries"
-                  value={`${formatNumber(rate('canardstack_queries_total'))}/s, ${formatNumber(total(samples, 'canardstack_queries_in_flight') || 0)} running`}
+                  value={`${formatRate(rate('canardstack_queries_total'))}, ${formatNumber(total(samples, 'canardstack_queries_in_flight') || 0)} running`}
                 />
                 <Fact name="CPU" value={`${formatNumber(rate('process_cpu_seconds_total'))} cores`} />
                 <Fact name="Memory" value={formatBytes(total(samples, 'process_resident_memory_bytes'))} />

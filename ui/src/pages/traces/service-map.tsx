@@ -4,7 +4,7 @@ import { go, linkTo } from '../../app/location';
 import { useRange } from '../../app/range';
 import { Empty, Shown } from '../../app/states';
 import { serviceColor } from '../../charts/service-color';
-import { formatNumber, formatPercent } from '../../format/numbers';
+import { formatRate, formatPercent } from '../../format/numbers';
 import { nothing, toTraceql } from './builder';
 
 interface Edge {
@@ -101,7 +101,8 @@ function Drawn({ edges }: { readonly edges: readonly Edge[] }) {
               stroke-width={1 + 4 * (rate / most)}
             />
             <text x={(x1 + x2) / 2} y={(y1 + y2) / 2 - 4}>
-              {formatNumber(rate)}/s{errorRate > 0 ? ` · ${formatPercent(errorRate)}` : ''}
+              {formatRate(rate)}
+              {errorRate > 0 ? ` · ${formatPercent(errorRate)}` : ''}
             </text>
           </g>
         );
@@ -126,7 +127,8 @@ function Drawn({ edges }: { readonly edges: readonly Edge[] }) {
               <title>{name}</title>
             </text>
             <text x="16" y="35">
-              {formatNumber(rate)}/s{failed > 0 ? ` · ${formatPercent(failed / rate)} failed` : ''}
+              {formatRate(rate)}
+              {failed > 0 ? ` · ${formatPercent(failed / rate)} failed` : ''}
             </text>
           </g>
         );
