@@ -7,11 +7,11 @@
  */
 import { rm } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import type { ContentEncoding, PayloadFormat } from '../src/schema/index.js';
+import type { ContentEncoding } from '../src/schema/index.js';
 import { hostileFields } from './hostile/requests.js';
 import { memoryGroup } from './memory-group.js';
 import { broken, memoryBytes, startSmallServer, tableOf } from './hostile/verdict.js';
-import { runTrial, type Trial } from './hostile/trial.js';
+import { runTrial, type Trial, type OtlpFormat } from './hostile/trial.js';
 
 const { values: args } = parseArgs({
   options: {
@@ -32,7 +32,7 @@ let turn = 0;
 
 for (const field of hostileFields) {
   if (only.length > 0 && !only.some((part) => field.name.includes(part))) continue;
-  for (const format of args.formats.split(',') as PayloadFormat[]) {
+  for (const format of args.formats.split(',') as OtlpFormat[]) {
     for (const count of args.counts.split(',').map(Number)) {
       const compression = compressions[turn++ % compressions.length]!;
       // The most that fits a body uncompressed is a few million elements; compressed it can be any number.

@@ -5,7 +5,7 @@ import { exitCodes } from '../src/cli/errors.js';
 import { statusName } from '../src/grpc/index.js';
 import { httpErrorCodes } from '../src/http/errors.js';
 import { queryErrorStatus } from '../src/lake/query-error.js';
-import { payloadErrors, refusals } from '../src/otlp/status.js';
+import { payloadErrors, refusals } from '../src/receivers/failure.js';
 import { errorForms } from '../src/query/server/errors.js';
 
 const page = readFileSync('docs/errors.md', 'utf8');

@@ -9,7 +9,7 @@ const order = [
   'cli',
   'http/admin',
   'mcp',
-  'otlp',
+  'receivers',
   'seal',
   'http',
   'query',

@@ -1,5 +1,5 @@
 /** Requests in which one field is repeated as often as asked, each element as small as the format allows. */
-import type { PayloadFormat, Signal } from '../../src/schema/index.js';
+import type { Signal } from '../../src/schema/index.js';
 
 /** Bodies are cut here: a larger one is refused for its size alone. */
 const mostBytes = 72 * 1024 * 1024;
@@ -271,7 +271,7 @@ export const hostileFields: readonly HostileField[] = [
 /** The request with `count` elements, or as many as fit the largest body worth sending; null: not in this format. */
 export function hostileRequest(
   { protobuf, json: inJson }: HostileField,
-  format: PayloadFormat,
+  format: 'protobuf' | 'json',
   count: number,
 ): { body: Buffer; count: number } | null {
   if (format === 'protobuf') {

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { compressSync } from 'snappy';
-import type { ContentEncoding, PayloadFormat } from '../../src/schema/index.js';
+import type { ContentEncoding } from '../../src/schema/index.js';
 import { eventually, sql, type TestServer } from '../../test/support/server.js';
 import { hostileRequest, type HostileField } from './requests.js';
 
@@ -11,7 +11,7 @@ const maxBodyBytes = 8 * 1024 * 1024;
 
 export interface Trial {
   readonly field: string;
-  readonly format: PayloadFormat;
+  readonly format: OtlpFormat;
   readonly count: number;
   readonly encoding: ContentEncoding;
   readonly sentBytes: number;
@@ -35,6 +35,9 @@ function compress(body: Buffer, encoding: ContentEncoding): Buffer {
   return body;
 }
 
+/** OTLP's two encodings. */
+export type OtlpFormat = 'protobuf' | 'json';
+
 const contentTypes = { protobuf: 'application/x-protobuf', json: 'application/json' };
 
 /** Highest resident memory since `resetPeak`, as the kernel keeps it. */
@@ -51,7 +54,7 @@ function resetPeak(pid: number): void {
 export async function runTrial(
   server: TestServer,
   field: HostileField,
-  format: PayloadFormat,
+  format: OtlpFormat,
   wanted: number,
   encoding: ContentEncoding,
 ): Promise<Trial | null> {

@@ -26,7 +26,7 @@ import {
 } from '../http/index.js';
 import { mcpHttp } from '../mcp/index.js';
 import { LakeError, openLake, type Lake } from '../lake/index.js';
-import { otlpHttp, startOtlpGrpc, type OtlpGrpcServer } from '../otlp/index.js';
+import { httpReceivers, startOtlpGrpc, type OtlpGrpcServer } from '../receivers/index.js';
 import { QueryGuard } from '../query/server/guard.js';
 import { lokiApi } from '../query/logql/index.js';
 import { prometheusApi } from '../query/promql/index.js';
@@ -129,7 +129,7 @@ async function open(
   if (threads) opened.push(() => threads.close());
   const deps = { guard, telemetry, ...(threads && { threads }) };
   const state: ServerState = { draining: false, lost: null };
-  const otlp = ingest && {
+  const receivers = ingest && {
     intake: ingest.pipeline.intake,
     config,
     limits: decodeLimits(config),
@@ -145,7 +145,7 @@ async function open(
     ready,
     ui: config.role !== 'ingest',
     ...(methods && { grpc: methods }),
-    ingest: otlp ? [otlpHttp(otlp)] : [],
+    ingest: receivers ? httpReceivers(receivers) : [],
     query:
       config.role === 'ingest'
         ? []
@@ -173,9 +173,9 @@ async function open(
   });
   opened.push(() => app.close());
   const grpc =
-    otlp && config.grpcBind !== 'off'
+    receivers && config.grpcBind !== 'off'
       ? await startOtlpGrpc({
-          ...otlp,
+          ...receivers,
           ...{ bind: config.grpcBind, apiKey: config.apiKey, tls, serving },
           ...(methods && { methods }),
         })

@@ -81,7 +81,7 @@ async function found(config: Config, name: string): Promise<{ record: SetAsideRe
 
 export async function show(config: Config, name: string): Promise<ShownRecord> {
   const { record, payload } = await found(config, name);
-  const services = await peekServices(payload, effective(config).maxDecodedBodyBytes);
+  const services = await peekServices(record.signal, payload, effective(config).maxDecodedBodyBytes);
   return { ...record, services, path: join(setAsideFolder(config), name) };
 }
 

@@ -34,6 +34,7 @@ export abstract class DistributionPoints extends PointRecords {
 
   protected writeDistribution(row: number): void {
     const { view } = this.context.writer.source;
+    this.context.points.histograms++;
     setCount(this.#count, row, this.#countLo, this.#countHi);
     if (this.sumPos >= 0) this.#sum.set(row, view.getFloat64(this.sumPos, true));
     if (this.minPos >= 0) this.#min.set(row, view.getFloat64(this.minPos, true));

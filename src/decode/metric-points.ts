@@ -151,6 +151,7 @@ export abstract class PointRecords {
     const exemplars = arena.length;
     if (this.exemplarSlices.length > 0) this.#nested.exemplars(this.exemplarSlices);
     arena.check();
+    this.context.points.exemplars += this.exemplarSlices.length;
     const row = this.table.rows++;
     writer.arenaRange(this.#attributes, row, this.text, exemplars);
     writer.arenaRange(this.#exemplars, row, exemplars, arena.length);

@@ -173,6 +173,8 @@ export class MetricRecords {
     unitLength: number,
   ): void {
     const { source, arena } = this.context.writer;
+    if (this.context.prometheusNames)
+      return this.context.writer.textWords(this.#words, 0, namePos, nameLength);
     const key = `${kind}/${source.key(unitPos, unitLength)}/${source.key(namePos, nameLength)}`;
     let name = this.#names.get(key);
     if (name === undefined) {

@@ -51,7 +51,10 @@ export class NumberPoints extends PointRecords {
       }
     }
     const row = this.commit(pos, end);
-    if (row < 0 || valuePos < 0 || (this.flags & noRecordedValue) !== 0) return;
+    if (row < 0) return;
+    const ended = (this.flags & noRecordedValue) !== 0;
+    if (valuePos >= 0 || ended) this.context.points.samples++;
+    if (valuePos < 0 || ended) return;
     if (isInt) {
       const lo = view.getInt32(valuePos, true);
       const hi = view.getInt32(valuePos + 4, true);

@@ -1,4 +1,8 @@
-export type PayloadFormat = 'protobuf' | 'json';
+/**
+ * What a body is written in: the name of a format that `decode/formats` knows. `protobuf` and `json` are OTLP's two
+ * encodings, which older spools know by number.
+ */
+export type PayloadFormat = string;
 export type PayloadErrorCode = 'malformed' | 'too_large' | 'unsupported_encoding';
 export type ContentEncoding = 'identity' | 'gzip' | 'deflate' | 'zstd' | 'snappy';
 
@@ -30,6 +34,8 @@ export const defaultDecodeLimits: DecodeLimits = {
  */
 export interface Payload {
   readonly format: PayloadFormat;
+  /** What the request said beside its body, as the format has it (a query string, mostly); at most 4,096 bytes. */
+  readonly parameters?: string;
   readonly encoding: ContentEncoding;
   /** Wall clock at receipt, nanoseconds since the epoch. */
   readonly receivedAtNs: bigint;
@@ -78,7 +84,11 @@ export interface KeptRecords {
   readonly warning?: string;
   /** Malformed optional identifiers that records were kept without; `warning` names them too. */
   readonly droppedIds?: DroppedIds;
+  /** What else its format tells those who answer, by name; see the format. */
+  readonly notes?: PayloadNotes;
 }
+
+export type PayloadNotes = Readonly<Record<string, number | string>>;
 
 /** What became of one payload of a decoded group. */
 export type PayloadResult =

@@ -146,7 +146,7 @@ export class SealIntake implements Intake {
     return group.results.map((result): IntakeResult => {
       if (!result.ok) return { kind: 'invalid', code: result.code, message: result.message };
       if (refused && result.rows > 0) return refused;
-      const { rows, rejected, reason, rejections, rejectedRecords, warning, droppedIds } = result;
+      const { rows, rejected, reason, rejections, rejectedRecords, warning, droppedIds, notes } = result;
       return {
         kind: 'accepted',
         rows,
@@ -156,6 +156,7 @@ export class SealIntake implements Intake {
         ...(rejectedRecords && { rejectedRecords }),
         ...(warning !== undefined && { warning }),
         ...(droppedIds && { droppedIds }),
+        ...(notes && { notes }),
       };
     });
   }

@@ -1,5 +1,5 @@
 /**
- * The record format: a 48-byte little-endian header, then what `limits` says, then the body as received.
+ * The record format: a 48-byte little-endian header, then what `limits` says, the format's name, and the body as received.
  *
  *     0  u32  magic            16  i64  receivedAtNs
  *     4  u32  bytes after it   24  i64  minTimeNs
@@ -9,6 +9,9 @@
  *
  * When the format has the flag 0x80, the limits in force at receipt stand before the body, as five doubles in the
  * order of `limitNames`. Records of older versions have none.
+ *
+ * Format 2 is one that has a name: before the body stand a u16 length and as many bytes of UTF-8, the name, and behind a
+ * line feed what the request said beside its body.
  *
  * The CRC starts from a seed made of the stream id, and the header names its own logical position, so bytes of
  * another stream, of another place or inside a body that merely look like a record are never taken for one.
@@ -20,6 +23,8 @@ export const recordHeaderBytes = 48;
 export const recordMagic = Buffer.from([0xc5, 0x52, 0x45, 0x43]);
 
 const formats: readonly PayloadFormat[] = ['protobuf', 'json'];
+const named = formats.length;
+const nameLengthBytes = 2;
 const encodings: readonly ContentEncoding[] = ['identity', 'gzip', 'deflate', 'zstd', 'snappy'];
 export const crcOffset = 44;
 const limitsFlag = 0x80;
@@ -46,20 +51,37 @@ export interface RecordHeader {
   readonly bodyLength: number;
   readonly crc: number;
   readonly hasLimits: boolean;
-  readonly meta: Omit<Payload, 'body' | 'limits'>;
+  readonly hasName: boolean;
+  /** The format is '' when the record has its name. */
+  readonly meta: Omit<Payload, 'body' | 'limits' | 'parameters'>;
 }
 
 export function streamSeed(streamId: string): number {
   return crc32c(streamId);
 }
 
-/** Throws RangeError when a time does not fit a signed 64-bit integer. */
+/** The name of a format that has no number, with its length; empty for the others. */
+function nameOf({ format, parameters }: Payload): Buffer {
+  if (formats.includes(format) && parameters === undefined) return Buffer.alloc(0);
+  const name = Buffer.from(parameters === undefined ? format : `${format}\n${parameters}`);
+  const length = Buffer.alloc(nameLengthBytes);
+  length.writeUInt16LE(name.length);
+  return Buffer.concat([length, name]);
+}
+
+/** Throws RangeError when a time does not fit a signed 64-bit integer, or the parameters 65,000 bytes. */
 export function encodeFrame(payload: Payload, seed: number): Frame {
   const { limits } = payload;
-  const header = Buffer.alloc(recordHeaderBytes + (limits ? limitsBytes : 0));
+  const name = nameOf(payload);
+  const nameAt = recordHeaderBytes + (limits ? limitsBytes : 0);
+  const header = Buffer.alloc(nameAt + name.length);
+  name.copy(header, nameAt);
   recordMagic.copy(header, 0);
   header.writeUInt32LE(header.length - recordHeaderBytes + payload.body.byteLength, 4);
-  header.writeUInt8(formats.indexOf(payload.format) | (limits ? limitsFlag : 0), 8);
+  header.writeUInt8(
+    (name.length > 0 ? named : formats.indexOf(payload.format)) | (limits ? limitsFlag : 0),
+    8,
+  );
   header.writeUInt8(encodings.indexOf(payload.encoding), 9);
   header.writeBigInt64LE(payload.receivedAtNs, 16);
   header.writeBigInt64LE(payload.minTimeNs, 24);
@@ -68,11 +90,11 @@ export function encodeFrame(payload: Payload, seed: number): Frame {
     for (const [i, name] of limitNames.entries())
       header.writeDoubleLE(limits[name], recordHeaderBytes + i * 8);
   }
-  const limitsCrc = limits ? crc32c(header.subarray(recordHeaderBytes), seed) : seed;
+  const restCrc = header.length > recordHeaderBytes ? crc32c(header.subarray(recordHeaderBytes), seed) : seed;
   return {
     header,
     body: payload.body,
-    bodyCrc: crc32c(payload.body, limitsCrc),
+    bodyCrc: crc32c(payload.body, restCrc),
     bytes: header.length + payload.body.byteLength,
   };
 }
@@ -89,15 +111,18 @@ export function decodeHeader(bytes: Buffer, position: number): RecordHeader | nu
   if (bytes.readUIntLE(10, 6) !== position) return null;
   const flags = bytes.readUInt8(8);
   const hasLimits = (flags & limitsFlag) !== 0;
-  const format = formats[flags & ~limitsFlag];
+  const hasName = (flags & ~limitsFlag) === named;
+  const format = hasName ? '' : formats[flags & ~limitsFlag];
   const encoding = encodings[bytes.readUInt8(9)];
-  if (!format || !encoding) return null;
-  if (hasLimits && bytes.readUInt32LE(4) < limitsBytes) return null;
+  if (format === undefined || !encoding) return null;
+  const before = (hasLimits ? limitsBytes : 0) + (hasName ? nameLengthBytes : 0);
+  if (bytes.readUInt32LE(4) < before) return null;
   return {
     position,
     bodyLength: bytes.readUInt32LE(4),
     crc: bytes.readUInt32LE(crcOffset),
     hasLimits,
+    hasName,
     meta: {
       format,
       encoding,
@@ -124,11 +149,23 @@ export function headerAt(header: Buffer, position: number, length: number): Buff
 }
 
 /** The payload of a record whose CRC is right; `rest` is what follows the header, alone in its memory. */
-export function payloadOf({ meta, hasLimits }: RecordHeader, rest: Uint8Array): Payload {
-  if (!hasLimits) return { ...meta, body: rest };
+export function payloadOf({ meta, hasLimits, hasName }: RecordHeader, rest: Uint8Array): Payload {
+  const limits = hasLimits ? { limits: limitsIn(rest) } : {};
+  const body = hasLimits ? rest.subarray(limitsBytes) : rest;
+  if (!hasName) return { ...meta, ...limits, body };
+  const length = new DataView(body.buffer, body.byteOffset, nameLengthBytes).getUint16(0, true);
+  const end = nameLengthBytes + length;
+  const name = Buffer.from(body.subarray(nameLengthBytes, end)).toString('utf8');
+  const feed = name.indexOf('\n');
+  const format = feed < 0 ? name : name.slice(0, feed);
+  const parameters = feed < 0 ? {} : { parameters: name.slice(feed + 1) };
+  return { ...meta, format, ...parameters, ...limits, body: body.subarray(end) };
+}
+
+function limitsIn(rest: Uint8Array): DecodeLimits {
   const view = new DataView(rest.buffer, rest.byteOffset, limitsBytes);
   const limits = Object.fromEntries(limitNames.map((name, i) => [name, view.getFloat64(i * 8, true)]));
-  return { ...meta, limits: limits as unknown as DecodeLimits, body: rest.subarray(limitsBytes) };
+  return limits as unknown as DecodeLimits;
 }
 
 export function recordCrc(header: Uint8Array, body: Uint8Array, seed: number): number {

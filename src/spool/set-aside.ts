@@ -39,6 +39,7 @@ interface About extends Omit<SetAsideRecord, 'name' | 'cause' | 'setAsideAt' | '
   readonly minTimeNs?: string;
   readonly maxTimeNs?: string;
   readonly limits?: DecodeLimits;
+  readonly parameters?: string;
 }
 
 const extensions: Readonly<Record<SetAsideCause, string>> = { poison: 'rec', crash: 'crash' };
@@ -76,6 +77,7 @@ export async function readSetAside(
   const body = staged.subarray(staged.byteLength - about.bytes);
   const payload: Payload = {
     format: about.format,
+    ...(about.parameters === undefined ? {} : { parameters: about.parameters }),
     encoding: about.encoding,
     receivedAtNs: BigInt(about.receivedAtNs),
     // Older releases didn't note these; what was accepted then is not refused now.
@@ -212,7 +214,7 @@ export class SetAside {
 
   /** Keeps the record, durably. Rejects when that is not possible, or as much is kept as may be: what was acknowledged is not dropped. */
   async add(signal: Signal, stream: string, entry: SpoolEntry, why: SetAsideWhy): Promise<string> {
-    const { body, format, encoding, receivedAtNs, minTimeNs, maxTimeNs, limits } = entry.payload;
+    const { body, format, parameters, encoding, receivedAtNs, minTimeNs, maxTimeNs, limits } = entry.payload;
     const cause: SetAsideCause = why.deaths === undefined ? 'poison' : 'crash';
     const name = `${signal}-${String(entry.start).padStart(20, '0')}.${extensions[cause]}`;
     await this.#write(name, body, {
@@ -229,6 +231,7 @@ export class SetAside {
       minTimeNs: minTimeNs.toString(),
       maxTimeNs: maxTimeNs.toString(),
       ...(limits ? { limits } : {}),
+      ...(parameters === undefined ? {} : { parameters }),
       bytes: body.byteLength,
     });
     this.#total.inc({ signal, cause });

@@ -10,6 +10,10 @@ export class PayloadContext {
   readonly rejections: Rejections;
   receivedLo = 0;
   receivedHi = 0;
+  /** Metrics have Prometheus' own names, to be kept as they are. */
+  prometheusNames = false;
+  /** What the payload's points are, for protocols whose answers tell. */
+  readonly points = { samples: 0, histograms: 0, exemplars: 0 };
   #minLo = 0;
   #minHi = 0;
   #maxLo = 0;
@@ -26,8 +30,10 @@ export class PayloadContext {
     this.rejections = new Rejections(noun);
   }
 
-  begin(payload: Payload): void {
+  begin(payload: Payload, prometheusNames = false): void {
     this.rejections.reset();
+    this.prometheusNames = prometheusNames;
+    this.points.samples = this.points.histograms = this.points.exemplars = 0;
     ({ lo: this.receivedLo, hi: this.receivedHi } = toWords(payload.receivedAtNs));
     ({ lo: this.#minLo, hi: this.#minHi } = toWords(payload.minTimeNs));
     ({ lo: this.#maxLo, hi: this.#maxHi } = toWords(payload.maxTimeNs));

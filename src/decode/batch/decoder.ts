@@ -8,8 +8,8 @@ import {
   type Signal,
 } from '../../schema/index.js';
 import { DecodeMemoryError, PayloadError } from '../errors.js';
+import { formatNamed, type Format, type Prepared } from '../formats/index.js';
 import { IgnoredFields } from '../json/ignored.js';
-import { transcodeJson } from '../json/transcode.js';
 import { LogRecords } from '../logs.js';
 import { freeMemory, type Memory } from '../memory.js';
 import { MetricRecords } from '../metrics.js';
@@ -132,14 +132,16 @@ export class BatchDecoder {
     const limits = payload.limits ?? this.#limits;
     try {
       const ignored = new IgnoredFields();
-      const decodedBytes = this.#load(payload, limits, ignored);
-      this.#records(payload, rows, start);
+      const format = formatNamed(payload.format);
+      const { prepared, decodedBytes } = this.#load(payload, format, limits, ignored);
+      this.#records(payload, format, prepared, rows, start);
       if (!this.#isValidText(start)) {
         this.#rollBack(rows, start);
         this.#source.careful = true;
-        this.#records(payload, rows, start);
+        this.#records(payload, format, prepared, rows, start);
       }
       const { rejections } = this.#context;
+      const notes = format.notes?.(prepared, this.#context);
       const warning = [ignored.warning(), rejections.droppedSentence()]
         .filter((one) => one !== '')
         .join('; ');
@@ -151,6 +153,7 @@ export class BatchDecoder {
         ...(rejections.count > 0 && { rejections: rejections.counts, rejectedRecords: rejections.records }),
         ...(warning !== '' && { warning }),
         ...(rejections.droppedIds && { droppedIds: rejections.droppedIds }),
+        ...(notes && { notes }),
         decodedBytes,
       };
     } catch (error) {
@@ -160,8 +163,14 @@ export class BatchDecoder {
     }
   }
 
-  /** Fills the source with the payload's protobuf; gives its decompressed size. */
-  #load({ body, encoding, format }: Payload, limits: DecodeLimits, ignored: IgnoredFields): number {
+  /** Fills the source with the payload as an export request in protobuf; gives its decompressed size. */
+  #load(
+    payload: Payload,
+    format: Format,
+    limits: DecodeLimits,
+    ignored: IgnoredFields,
+  ): { prepared: Prepared; decodedBytes: number } {
+    const { body, encoding, parameters = '', receivedAtNs } = payload;
     let taken = 0;
     const take = (bytes: number) => {
       this.memory.take(bytes);
@@ -170,26 +179,40 @@ export class BatchDecoder {
     try {
       take(mostDecompressed(body, encoding, limits.maxDecodedBodyBytes));
       const plain = decompress(body, encoding, limits.maxDecodedBodyBytes);
-      this.#source.load(
-        format === 'json'
-          ? transcodeJson(this.signal, plain, limits.maxRequestRowBytes, ignored, take)
-          : plain,
-      );
-      return plain.length;
+      const { signal } = this;
+      const prepared = format.prepare({
+        signal,
+        body: plain,
+        parameters,
+        receivedAtNs,
+        limits,
+        take,
+        ignored,
+      });
+      this.#source.load(prepared.request);
+      return { prepared, decodedBytes: plain.length };
     } finally {
       this.memory.give(taken);
     }
   }
 
-  #records(payload: Payload, rows: readonly number[], start: number): void {
+  #records(
+    payload: Payload,
+    format: Format,
+    prepared: Prepared,
+    rows: readonly number[],
+    start: number,
+  ): void {
     this.#columns.suspect = false;
     // A payload without limits of its own is durable, acknowledged: nothing of it may be dropped silently.
     this.#budget.begin(payload.limits ?? this.#limits, payload.limits === undefined);
-    this.#context.begin(payload);
+    this.#context.begin(payload, format.prometheusNames === true);
     this.#walker.request();
+    const { rejections } = this.#context;
+    for (const { reason, sentence } of prepared.rejected ?? []) rejections.add(reason, sentence);
+    if (rejections.unplaced) rejections.place('');
     writeThousandth(this.#context.receivedLo, this.#context.receivedHi, this.#received, 0);
-    const format = payload.format === 'json' ? 'otlp_json' : 'otlp_protobuf';
-    this.#resourceScope.payload(rows, format, this.#received[0]!, this.#received[1]!);
+    this.#resourceScope.payload(rows, format.column, this.#received[0]!, this.#received[1]!);
     if (this.#rowsSince(rows) === 0) this.#arena.length = start;
   }
 

@@ -3,7 +3,7 @@ import { malformed, type PayloadError } from '../errors.js';
 import { IgnoredFields } from './ignored.js';
 import { scanJson } from './scan.js';
 import { requestSpecs, type FieldSpec, type MessageSpec, type Scalar } from './schema.js';
-import { WireWriter } from './wire-writer.js';
+import { WireWriter } from '../wire/wire-writer.js';
 
 /**
  * Turns an export request in OTLP's JSON encoding into the same request in protobuf, which has one decoder for

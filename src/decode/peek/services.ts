@@ -1,4 +1,6 @@
-import type { Payload } from '../../schema/index.js';
+import { defaultDecodeLimits, type Payload, type Signal } from '../../schema/index.js';
+import { formatNamed } from '../formats/index.js';
+import { IgnoredFields } from '../json/ignored.js';
 import { decompress } from '../wire/decompress.js';
 
 const mostServices = 20;
@@ -7,11 +9,24 @@ const mostServices = 20;
  * The distinct `service.name`s of a request's resources, at most 20, found without decoding its records. Throws
  * PayloadError when the body can't be decompressed within `maxBytes`, and an Error when it is not what it claims to be.
  */
-export function servicesOf(payload: Payload, maxBytes: number): string[] {
+export function servicesOf(signal: Signal, payload: Payload, maxBytes: number): string[] {
   const body = decompress(payload.body, payload.encoding, maxBytes);
   const found = new Set<string>();
   if (payload.format === 'json') fromJson(JSON.parse(Buffer.from(body).toString('utf8')), found);
-  else fromProtobuf(Buffer.from(body.buffer, body.byteOffset, body.byteLength), found);
+  else {
+    const { parameters = '', receivedAtNs, limits = defaultDecodeLimits } = payload;
+    const given = {
+      signal,
+      body,
+      parameters,
+      receivedAtNs,
+      limits,
+      take: () => {},
+      ignored: new IgnoredFields(),
+    };
+    const { request } = formatNamed(payload.format).prepare(given);
+    fromProtobuf(Buffer.from(request.buffer, request.byteOffset, request.byteLength), found);
+  }
   return [...found];
 }
 

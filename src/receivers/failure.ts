@@ -1,9 +1,8 @@
 import { status, type Status } from '../grpc/index.js';
-import type { PayloadErrorCode, PayloadFormat } from '../schema/index.js';
+import type { PayloadErrorCode } from '../schema/index.js';
 import type { IntakeResult, RefusalReason } from '../seal/types.js';
-import { intField, lengthField, message } from '../grpc/protobuf.js';
 
-/** An export that did not succeed, in the terms of both transports. */
+/** An export that did not succeed, in the terms of HTTP and gRPC. */
 export interface Failure {
   readonly http: number;
   readonly grpc: Status;
@@ -78,23 +77,4 @@ export function grpcCodeOf(http: number): Status {
     default:
       return http < 500 ? status.INVALID_ARGUMENT : status.INTERNAL;
   }
-}
-
-/** google.rpc.Status in the request's own format (OTLP/HTTP, "Failures"). */
-export function encodeStatus(failure: Failure, format: PayloadFormat): Buffer {
-  if (format === 'json') return Buffer.from(JSON.stringify({ code: failure.grpc, message: failure.message }));
-  return message(intField(1, failure.grpc), lengthField(2, failure.message));
-}
-
-/** google.rpc.Status with a RetryInfo detail, the value of grpc-status-details-bin (OTLP/gRPC, "Throttling"). */
-export function encodeRetryDetails(failure: Failure, retryAfterSeconds: number): Buffer {
-  const seconds = Math.floor(retryAfterSeconds);
-  const nanos = Math.round((retryAfterSeconds - seconds) * 1e9);
-  const delay = message(intField(1, seconds), intField(2, nanos));
-  const retryInfo = lengthField(1, delay);
-  const detail = message(
-    lengthField(1, 'type.googleapis.com/google.rpc.RetryInfo'),
-    lengthField(2, retryInfo),
-  );
-  return message(encodeStatus(failure, 'protobuf'), lengthField(3, detail));
 }

@@ -1,20 +1,20 @@
 import type { Config } from '../config/settings.js';
 import {
   defaultDecodeLimits,
-  type ContentEncoding,
   type DecodeLimits,
   type Payload,
-  type PayloadFormat,
+  type KeptRecords,
   type Signal,
 } from '../schema/index.js';
 import type { Intake, IntakeResult } from '../seal/types.js';
 import type { Logger, Telemetry } from '../telemetry/index.js';
 import { within } from '../timeout/index.js';
-import { otlpMetrics, type OtlpMetrics, type Transport } from './metrics.js';
+import { receiverMetrics, type ReceiverMetrics, type Transport } from './metrics.js';
 import { RejectionLog } from './rejection-log.js';
-import { failureOf, internalFailure, refused, type Failure } from './status.js';
+import { failureOf, internalFailure, refused, type Failure } from './failure.js';
 
-export interface OtlpOptions {
+/** What every receiver is given. */
+export interface ReceiverOptions {
   readonly intake: Intake;
   readonly config: Pick<
     Config,
@@ -28,14 +28,18 @@ export interface OtlpOptions {
 }
 
 export type ExportOutcome =
-  | { readonly ok: true; readonly rejected: number; readonly reason: string }
+  /** `reason` of what is kept holds its warning as well. */
+  | { readonly ok: true; readonly kept: KeptRecords }
   | ({ readonly ok: false } & {
       readonly failure: Failure;
     });
 
-/** What both transports do with a request once its bytes are there, and what they count. */
+/** What a request says of its body. */
+export type Received = Pick<Payload, 'format' | 'encoding' | 'parameters'> & { readonly signal: Signal };
+
+/** What all receivers do with a request once its bytes are there, and what they count. */
 export class Exporter {
-  readonly metrics: OtlpMetrics;
+  readonly metrics: ReceiverMetrics;
   readonly #log: Logger;
   readonly #lateNs: bigint;
   readonly #futureNs: bigint;
@@ -44,10 +48,10 @@ export class Exporter {
   readonly #rejections: RejectionLog;
 
   constructor(
-    private readonly options: OtlpOptions,
+    private readonly options: ReceiverOptions,
     private readonly transport: Transport,
   ) {
-    this.metrics = otlpMetrics(options.telemetry.registry);
+    this.metrics = receiverMetrics(options.telemetry.registry);
     this.#log = options.telemetry.log;
     this.#rejections = new RejectionLog(options.telemetry.log, transport);
     this.#lateNs = BigInt(options.config.acceptLateSecs) * 1_000_000_000n;
@@ -69,17 +73,14 @@ export class Exporter {
   }
 
   /** Hands the payload to the intake and waits for durability. Never rejects. */
-  async export(
-    signal: Signal,
-    format: PayloadFormat,
-    encoding: ContentEncoding,
-    body: Uint8Array,
-  ): Promise<ExportOutcome> {
+  async export(received: Received, body: Uint8Array): Promise<ExportOutcome> {
+    const { signal, format, encoding, parameters } = received;
     const begun = performance.now();
     this.metrics.requestBytes.inc({ signal, transport: this.transport }, body.byteLength);
     const receivedAtNs = BigInt(Date.now()) * 1_000_000n;
     const payload: Payload = {
       format,
+      ...(parameters !== undefined && { parameters }),
       encoding,
       receivedAtNs,
       minTimeNs: receivedAtNs - this.#lateNs,
@@ -107,7 +108,7 @@ export class Exporter {
     for (const [reason, count] of Object.entries(result.rejections ?? {})) {
       this.metrics.records.inc({ signal, outcome: 'rejected', reason }, count);
     }
-    const { rejected, warning } = result;
+    const { warning } = result;
     for (const { service, reason, count, example } of result.rejectedRecords ?? []) {
       this.#rejections.note({ signal, reason, service }, count, example);
     }
@@ -116,7 +117,8 @@ export class Exporter {
       const reason = result.droppedIds ? 'malformed_ids' : 'ignored_fields';
       this.#rejections.note({ signal, reason }, 0, warning);
     }
-    return { ok: true, rejected, reason: [result.reason, warning].filter(Boolean).join('; ') };
+    const reason = [result.reason, warning].filter(Boolean).join('; ');
+    return { ok: true, kept: { ...result, reason } };
   }
 
   /** Counts an answer; `code` is the HTTP status or the gRPC status name. */

@@ -1,5 +1,5 @@
-import { deniedMessage, type KeyCheck } from '../http/auth.js';
-import { keyCheck, withKey, type GrpcMethods, type TlsFiles } from '../http/index.js';
+import { deniedMessage, type KeyCheck } from '../../http/auth.js';
+import { keyCheck, withKey, type GrpcMethods, type TlsFiles } from '../../http/index.js';
 import {
   encodings,
   healthService,
@@ -11,14 +11,15 @@ import {
   type GrpcHandler,
   type GrpcServer,
   type ReadResult,
-} from '../grpc/index.js';
-import type { Signal } from '../schema/index.js';
-import { BodyBudget } from './body.js';
-import { Exporter, type OtlpOptions } from './export.js';
+} from '../../grpc/index.js';
+import type { Signal } from '../../schema/index.js';
+import { BodyBudget } from '../body.js';
+import { Exporter, type ReceiverOptions } from '../export.js';
 import { encodeResponse } from './response.js';
-import { encodeRetryDetails, invalid, refused, tooLarge, type Failure } from './status.js';
+import { invalid, refused, tooLarge, type Failure } from '../failure.js';
+import { encodeRetryDetails } from './status.js';
 
-export interface OtlpGrpcOptions extends OtlpOptions {
+export interface OtlpGrpcOptions extends ReceiverOptions {
   /** `host:port`. */
   readonly bind: string;
   /** undefined: anyone may call. Not optional, so that forgetting it cannot open the server. */
@@ -105,9 +106,12 @@ class GrpcReceiver {
       return this.#exporter.answered(signal, statusName(call.end(status.CANCELLED)));
     }
     if (read.kind !== 'complete') return this.#fail(signal, call, this.#unread(read, call));
-    const outcome = await this.#exporter.export(signal, 'protobuf', read.encoding, read.body);
+    const outcome = await this.#exporter.export(
+      { signal, format: 'protobuf', encoding: read.encoding },
+      read.body,
+    );
     if (!outcome.ok) return this.#fail(signal, call, outcome.failure);
-    const code = call.reply(encodeResponse(signal, 'protobuf', outcome.rejected, outcome.reason));
+    const code = call.reply(encodeResponse(signal, 'protobuf', outcome.kept.rejected, outcome.kept.reason));
     this.#exporter.answered(signal, statusName(code));
   }
 

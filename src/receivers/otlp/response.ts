@@ -1,5 +1,5 @@
-import type { PayloadFormat, Signal } from '../schema/index.js';
-import { intField, lengthField, message } from '../grpc/protobuf.js';
+import type { PayloadFormat, Signal } from '../../schema/index.js';
+import { intField, lengthField, message } from '../../grpc/protobuf.js';
 
 const rejectedField: Record<Signal, string> = {
   logs: 'rejectedLogRecords',

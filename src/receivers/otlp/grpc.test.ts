@@ -10,8 +10,8 @@ import {
   type ChannelOptions,
   type ServiceError,
 } from '@grpc/grpc-js';
-import { concat, message, text, uint } from '../../test/support/protobuf.js';
-import { eventually } from '../../test/support/server.js';
+import { concat, message, text, uint } from '../../../test/support/protobuf.js';
+import { eventually } from '../../../test/support/server.js';
 import {
   accepted,
   recordedTelemetry,
@@ -19,10 +19,10 @@ import {
   StubIntake,
   testCertificate,
   type TestCertificate,
-} from '../../test/support/wire.js';
-import { openTls, type TlsFiles } from '../http/index.js';
-import type { RefusalReason } from '../seal/types.js';
-import { startOtlpGrpc, type OtlpGrpcOptions, type OtlpGrpcServer } from './index.js';
+} from '../../../test/support/wire.js';
+import { openTls, type TlsFiles } from '../../http/index.js';
+import type { RefusalReason } from '../../seal/types.js';
+import { startOtlpGrpc, type OtlpGrpcOptions, type OtlpGrpcServer } from '../index.js';
 
 const limits = {
   acceptLateSecs: 100,

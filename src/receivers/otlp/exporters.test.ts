@@ -6,9 +6,9 @@ import { OTLPTraceExporter as JsonExporter } from '@opentelemetry/exporter-trace
 import { OTLPTraceExporter as ProtobufExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { BasicTracerProvider, type ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import type { FastifyInstance } from 'fastify';
-import { accepted, recordedTelemetry, refusedWith, StubIntake } from '../../test/support/wire.js';
-import { createHttpApp } from '../http/index.js';
-import { otlpHttp, startOtlpGrpc, type OtlpGrpcServer } from './index.js';
+import { accepted, recordedTelemetry, refusedWith, StubIntake } from '../../../test/support/wire.js';
+import { createHttpApp } from '../../http/index.js';
+import { otlpHttp, startOtlpGrpc, type OtlpGrpcServer } from '../index.js';
 
 const limits = {
   acceptLateSecs: 100,

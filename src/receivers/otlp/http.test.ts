@@ -3,18 +3,18 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import type { FastifyInstance } from 'fastify';
-import { concat, message, text, uint } from '../../test/support/protobuf.js';
-import { eventually } from '../../test/support/server.js';
+import { concat, message, text, uint } from '../../../test/support/protobuf.js';
+import { eventually } from '../../../test/support/server.js';
 import {
   accepted,
   rawExchange,
   recordedTelemetry,
   refusedWith,
   StubIntake,
-} from '../../test/support/wire.js';
-import { createHttpApp } from '../http/index.js';
-import type { IntakeResult, RefusalReason } from '../seal/types.js';
-import { otlpHttp, type OtlpHttpOptions } from './index.js';
+} from '../../../test/support/wire.js';
+import { createHttpApp } from '../../http/index.js';
+import type { IntakeResult, RefusalReason } from '../../seal/types.js';
+import { otlpHttp, type HttpReceiverOptions } from '../index.js';
 
 const maxBodyBytes = 256 * 1024;
 const limits = { acceptLateSecs: 100, acceptFutureSecs: 10, maxBodyBytes, maxDecodedBodyBytes: 1024 * 1024 };
@@ -27,7 +27,7 @@ interface Running {
 }
 
 async function start(
-  options: Partial<OtlpHttpOptions> = {},
+  options: Partial<HttpReceiverOptions> = {},
   apiKey?: string,
   corsAllowedOrigins?: string,
 ): Promise<Running> {

@@ -1,9 +1,10 @@
 import { Counter, Gauge, Histogram, type Registry } from '../telemetry/index.js';
 import type { BodyBudget } from './body.js';
 
-export type Transport = 'http' | 'grpc';
+/** How a request came: OTLP's by its transport, those of other protocols by the protocol's name. */
+export type Transport = string;
 
-export interface OtlpMetrics {
+export interface ReceiverMetrics {
   readonly requests: Counter<'signal' | 'transport' | 'code'>;
   readonly requestBytes: Counter<'signal' | 'transport'>;
   /** `reason` only for those rejected. */
@@ -16,16 +17,16 @@ export interface OtlpMetrics {
   readonly bodies: Map<Transport, BodyBudget>;
 }
 
-const registered = new WeakMap<Registry, OtlpMetrics>();
+const registered = new WeakMap<Registry, ReceiverMetrics>();
 
-/** The metrics of both transports; made once a registry. */
-export function otlpMetrics(registry: Registry): OtlpMetrics {
+/** The metrics of all receivers; made once a registry. */
+export function receiverMetrics(registry: Registry): ReceiverMetrics {
   let metrics = registered.get(registry);
   if (!metrics) registered.set(registry, (metrics = create(registry)));
   return metrics;
 }
 
-function create(registry: Registry): OtlpMetrics {
+function create(registry: Registry): ReceiverMetrics {
   const registers = [registry];
   const bodies = new Map<Transport, BodyBudget>();
   new Gauge({

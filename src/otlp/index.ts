@@ -1,2 +1,0 @@
-export { otlpHttp, type OtlpHttpOptions } from './http.js';
-export { startOtlpGrpc, type OtlpGrpcOptions, type OtlpGrpcServer } from './grpc.js';

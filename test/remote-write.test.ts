@@ -1,0 +1,309 @@
+/** Prometheus' remote write: real senders, and requests made by hand where no sender makes them. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { compressSync } from 'snappy';
+import { metricSum } from './support/metrics.js';
+import { bytes, concat, double, message, text, uint } from './support/protobuf.js';
+import { eventually, sql, startServer, type TestServer } from './support/server.js';
+
+const run = promisify(execFile);
+const promtool = process.env['PROMTOOL'] || resolve('.cache/bin/promtool');
+const noPromtool = existsSync(promtool) ? false : process.env['PROMTOOL_MISSING'] || 'promtool is not built';
+
+const v1 = 'application/x-protobuf';
+const v2 = 'application/x-protobuf;proto=io.prometheus.write.v2.Request';
+const staleMarker = new Uint8Array([0x09, 2, 0, 0, 0, 0, 0, 0xf0, 0x7f]);
+
+const label = (name: string, value: string) => message(1, text(1, name), text(2, value));
+const sample = (value: number, ms: number) => message(2, double(1, value), uint(2, ms));
+const series = (...fields: Uint8Array[]) => message(1, ...fields);
+
+/** io.prometheus.write.v2.Request, its symbols gathered. */
+class Request2 {
+  readonly #symbols = [''];
+  readonly #series: Uint8Array[] = [];
+
+  ref(symbol: string): number {
+    const known = this.#symbols.indexOf(symbol);
+    return known >= 0 ? known : this.#symbols.push(symbol) - 1;
+  }
+
+  refs(labels: Record<string, string>): Uint8Array {
+    const all = Object.entries(labels).flatMap(([name, value]) => [this.ref(name), this.ref(value)]);
+    return bytes(1, Uint8Array.from(all));
+  }
+
+  add(labels: Record<string, string>, ...fields: Uint8Array[]): this {
+    this.#series.push(message(5, this.refs(labels), ...fields));
+    return this;
+  }
+
+  body(): Uint8Array {
+    return concat([...this.#symbols.map((symbol) => text(4, symbol)), ...this.#series]);
+  }
+}
+
+describe('remote write', () => {
+  let server: TestServer;
+  before(async () => {
+    server = await startServer({ env: { CANARDSTACK_CORS_ALLOWED_ORIGINS: 'https://shop.example' } });
+  });
+  after(async () => {
+    assert.equal(await server.stop(), 0);
+  });
+
+  const send = (type: string, body: Uint8Array, headers: Record<string, string> = {}) =>
+    fetch(`${server.url}/api/v1/write`, {
+      method: 'POST',
+      headers: { 'content-type': type, 'content-encoding': 'snappy', ...headers },
+      body: Uint8Array.from(compressSync(Buffer.from(body))),
+    });
+
+  const query = async (promql: string, time?: number) => {
+    const at = time === undefined ? '' : `&time=${time / 1000}`;
+    const response = await fetch(`${server.url}/api/v1/query?query=${encodeURIComponent(promql)}${at}`);
+    const { data } = (await response.json()) as {
+      data: {
+        result: { metric: Record<string, string>; value?: [number, string]; histogram?: [number, unknown] }[];
+      };
+    };
+    return data.result;
+  };
+  const found = (promql: string, time?: number) =>
+    eventually(async () => {
+      const result = await query(promql, time);
+      return result.length > 0 ? result : undefined;
+    });
+
+  it('is what promtool pushes', { skip: noPromtool }, async () => {
+    const name = 'pushed';
+    const file = join(await mkdtemp(join(tmpdir(), 'canardstack-push-')), 'metrics.prom');
+    const lines = [
+      `# HELP ${name}_requests_total Requests served.`,
+      `# TYPE ${name}_requests_total counter`,
+      `${name}_requests_total{code="200",handler="/a b"} 1027`,
+      `${name}_requests_total{code="500",handler="/"} 3.5`,
+      `# TYPE ${name}_seconds histogram`,
+      `${name}_seconds_bucket{le="0.5"} 2`,
+      `${name}_seconds_bucket{le="+Inf"} 4`,
+      `${name}_seconds_sum 9`,
+      `${name}_seconds_count 4`,
+      `# TYPE ${name}_temperature gauge`,
+      `${name}_temperature NaN`,
+    ];
+    await writeFile(file, `${lines.join('\n')}\n`);
+    const labels = ['--label', 'job=push', '--label', 'instance=here:1'];
+    await run(promtool, ['push', 'metrics', ...labels, server.url, file]);
+    const requests = await found(`${name}_requests_total{job="push"}`);
+    const common = { job: 'push', instance: 'here:1' };
+    assert.deepEqual(
+      requests
+        .sort((a, b) => Number(a.metric['code']) - Number(b.metric['code']))
+        .map(({ metric, value }) => [metric, value?.[1]]),
+      [
+        [{ __name__: `${name}_requests_total`, ...common, code: '200', handler: '/a b' }, '1027'],
+        [{ __name__: `${name}_requests_total`, ...common, code: '500', handler: '/' }, '3.5'],
+      ],
+    );
+    assert.equal((await found(`${name}_temperature`))[0]?.value?.[1], 'NaN');
+    const buckets = await found(`${name}_seconds_bucket{instance="here:1"}`);
+    assert.deepEqual(buckets.map(({ metric, value }) => [metric['le'], value?.[1]]).sort(), [
+      ['+Inf', '4'],
+      ['0.5', '2'],
+    ]);
+    assert.equal((await query(`histogram_quantile(0.5, ${name}_seconds_bucket)`))[0]?.value?.[1], '0.5');
+    // It says so of a body of 1.0.
+    const wrong = run(promtool, [
+      'push',
+      'metrics',
+      '--protobuf_message=io.prometheus.write.v2.Request',
+      server.url,
+      file,
+    ]);
+    await assert.rejects(wrong, /the body is a prometheus.WriteRequest/);
+  });
+
+  it('keeps names, stale markers and samples that come out of order', async () => {
+    const now = Date.now();
+    const labels = [label('__name__', 'order:of:things'), label('own_', 'x'), label('service_name', 'y')];
+    const later = await send(v1, series(...labels, sample(2, now - 1000)));
+    assert.equal(later.status, 204);
+    const stale = message(2, staleMarker, uint(2, now));
+    assert.equal((await send(v1, series(...labels, sample(1, now - 60_000), stale))).status, 204);
+    const [before] = await found('order:of:things', now - 1);
+    assert.equal(before?.value?.[1], '2');
+    assert.deepEqual(Object.keys(before?.metric ?? {}).sort(), ['__name__', 'own_', 'service_name']);
+    assert.equal((await found('order:of:things', now - 30_000))[0]?.value?.[1], '1');
+    await eventually(async () => ((await query('order:of:things', now + 1)).length === 0 ? true : undefined));
+  });
+
+  it('takes exemplars, metadata, created timestamps and native histograms of 2.0', async () => {
+    const now = Date.now();
+    const request = new Request2();
+    const traceId = '0af7651916cd43dd8448eb211c80319c';
+    const metadata = (type: number, help: string, unit: string) =>
+      message(5, uint(1, type), uint(3, request.ref(help)), uint(4, request.ref(unit)));
+    const exemplar = message(
+      4,
+      request.refs({ trace_id: traceId, user: 'u1' }),
+      double(2, 0.25),
+      uint(3, now),
+    );
+    const histogram = message(
+      3,
+      uint(1, 7),
+      double(3, 12.5),
+      uint(4, 0),
+      double(5, 0.001),
+      uint(6, 1),
+      message(11, uint(1, 2), uint(2, 2)),
+      message(11, uint(1, 2), uint(2, 1)),
+      bytes(12, Uint8Array.of(4, 2, 1)),
+      uint(15, now),
+    );
+    request
+      .add(
+        { __name__: 'orders_total', shop: 'a' },
+        message(2, double(1, 5), uint(2, now)),
+        exemplar,
+        metadata(1, 'Orders taken.', 'orders'),
+        uint(6, now - 5000),
+      )
+      .add({ __name__: 'latency_seconds', shop: 'a' }, histogram, metadata(3, 'How long.', 'seconds'));
+    const answer = await send(v2, request.body());
+    assert.equal(answer.status, 204, await answer.text());
+    const written = (kind: string) => answer.headers.get(`x-prometheus-remote-write-${kind}-written`);
+    assert.deepEqual(['samples', 'histograms', 'exemplars'].map(written), ['1', '1', '1']);
+
+    const [native] = await found('latency_seconds');
+    assert.deepEqual(native?.metric, { __name__: 'latency_seconds', shop: 'a' });
+    // Deltas 2, 1, -1: the buckets (1, 2], (2, 4] and (8, 16] hold 2, 3 and 2.
+    const { count, sum, buckets } = native?.histogram?.[1] as {
+      count: string;
+      sum: string;
+      buckets: unknown[];
+    };
+    assert.deepEqual([count, sum], ['7', '12.5']);
+    assert.deepEqual(buckets, [
+      [3, '-0.001', '0.001', '1'],
+      [0, '1', '2', '2'],
+      [0, '2', '4', '3'],
+      [0, '8', '16', '2'],
+    ]);
+    const metadataOf = async (metric: string) => {
+      const response = await fetch(`${server.url}/api/v1/metadata?metric=${metric}`);
+      return ((await response.json()) as { data: Record<string, unknown> }).data;
+    };
+    assert.deepEqual(await metadataOf('orders_total'), {
+      orders_total: [{ type: 'counter', help: 'Orders taken.', unit: 'orders' }],
+    });
+    assert.deepEqual(await metadataOf('latency_seconds'), {
+      latency_seconds: [{ type: 'histogram', help: 'How long.', unit: 'seconds' }],
+    });
+    const exemplars = await fetch(
+      `${server.url}/api/v1/query_exemplars?query=orders_total&start=${now / 1000 - 60}&end=${now / 1000 + 60}`,
+    );
+    const { data } = (await exemplars.json()) as { data: unknown[] };
+    assert.deepEqual(data, [
+      {
+        seriesLabels: { __name__: 'orders_total', shop: 'a' },
+        exemplars: [{ labels: { trace_id: traceId, user: 'u1' }, value: '0.25', timestamp: now / 1000 }],
+      },
+    ]);
+    const [row] = await sql(
+      server,
+      "SELECT start_time_unix_nano AS t FROM lake.metric_sum WHERE metric_name = 'orders_total'",
+    );
+    assert.equal(String(row?.['t']), `${now - 5000}000000`);
+  });
+
+  it('answers 400 for what must not be sent again, and keeps the rest', async () => {
+    const now = Date.now();
+    const body = concat([
+      series(label('__name__', 'kept'), sample(1, now)),
+      series(label('job', 'nameless'), sample(1, now)),
+      series(label('__name__', 'old'), sample(1, now - 10 * 365 * 86_400_000)),
+      series(label('__name__', 'twice'), label('a', '1'), label('a', '2'), sample(1, now)),
+    ]);
+    const answer = await send(v1, body);
+    assert.equal(answer.status, 400);
+    const why = await answer.text();
+    for (const part of ['without __name__', 'too old', 'the label "a" twice'])
+      assert.ok(why.includes(part), why);
+    assert.equal(answer.headers.get('x-prometheus-remote-write-samples-written'), '1');
+    await found('kept');
+    const refused: [string, Response][] = [
+      ['bad reference', await send(v2, concat([text(4, ''), message(5, bytes(1, Uint8Array.of(7, 9)))]))],
+      ['not protobuf', await send(v1, Uint8Array.of(0xff, 0xff, 0xff))],
+      [
+        'not snappy',
+        await fetch(`${server.url}/api/v1/write`, {
+          method: 'POST',
+          headers: { 'content-type': v1, 'content-encoding': 'snappy' },
+          body: 'plain',
+        }),
+      ],
+    ];
+    for (const [what, response] of refused)
+      assert.equal(response.status, 400, `${what}: ${await response.text()}`);
+    assert.equal(
+      (await send('application/x-protobuf;proto=io.prometheus.write.v3.Request', body)).status,
+      415,
+    );
+    assert.equal((await send('application/json', body)).status, 415);
+    assert.equal((await send(v1, body, { 'content-encoding': 'br' })).status, 415);
+    assert.equal((await fetch(`${server.url}/api/v1/write`)).status, 405);
+    const counted = { transport: 'remote_write', code: '400' };
+    assert.ok((await metricSum(server, 'canardstack_otlp_requests_total', counted)) >= 4);
+  });
+
+  it('survives a kill between the answer and the commit', async () => {
+    const dataDir = (await startOwn()).dataDir;
+    const again = await startServer({ dataDir });
+    try {
+      const result = await eventually(async () => {
+        const response = await fetch(`${again.url}/api/v1/query?query=count(killed)`);
+        const { data } = (await response.json()) as { data: { result: { value: [number, string] }[] } };
+        return data.result[0];
+      });
+      assert.equal(result.value[1], '20');
+    } finally {
+      assert.equal(await again.stop(), 0);
+    }
+  });
+
+  async function startOwn(): Promise<TestServer> {
+    const own = await startServer({
+      env: { CANARDSTACK_SEAL_INTERVAL_MS: '600000', CANARDSTACK_FRESHNESS_BUDGET_SLA_SECS: '3600' },
+    });
+    try {
+      for (const type of [v1, v2]) {
+        const now = Date.now();
+        const bodies = Array.from({ length: 10 }, (_, i) =>
+          type === v1
+            ? series(label('__name__', 'killed'), label('n', `1-${i}`), sample(i, now))
+            : new Request2()
+                .add({ __name__: 'killed', n: `2-${i}` }, message(2, double(1, i), uint(2, now)))
+                .body(),
+        );
+        for (const body of bodies) {
+          const answer = await fetch(`${own.url}/api/v1/write`, {
+            method: 'POST',
+            headers: { 'content-type': type, 'content-encoding': 'snappy' },
+            body: Uint8Array.from(compressSync(Buffer.from(body))),
+          });
+          assert.equal(answer.status, 204);
+        }
+      }
+    } finally {
+      await own.kill();
+    }
+    return own;
+  }
+});
