@@ -74,7 +74,7 @@ export async function load(
         if (due >= end) return;
         if (due > performance.now()) await sleep(due - performance.now());
       }
-      const body = workload.bodies[n % workload.bodies.length] as Uint8Array;
+      const body = workload.body(n);
       try {
         const answer = await post(agent, target, body);
         if (answer.status >= 200 && answer.status < 300) {

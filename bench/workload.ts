@@ -5,7 +5,8 @@ import { logsRequest, metricsRequest, spansRequest, type Attributes } from '../t
 export interface Workload {
   readonly signal: Signal;
   readonly path: string;
-  readonly bodies: readonly Uint8Array[];
+  /** The request of this number, its records at the present time; to be sent before 128 further ones. */
+  readonly body: (n: number) => Uint8Array;
   readonly recordsPerRequest: number;
   readonly bytesPerRecord: number;
 }
@@ -42,13 +43,52 @@ function recordAttributes(): Attributes {
   };
 }
 
-function workload(signal: Signal, recordsPerRequest: number, build: (i: number) => Uint8Array): Workload {
-  const bodies = Array.from({ length: 128 }, (_, i) => build(i));
-  const bytes = bodies.reduce((sum, body) => sum + body.length, 0);
+/** A request and where its times lie, which are fixed64 fields. */
+interface Timed {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  readonly places: readonly number[];
+  base: bigint;
+}
+
+const longestRequestNs = 1_000_000_000n;
+
+/** `base`: the first of its times, which are all within a second. */
+function timed(bytes: Uint8Array, base: bigint): Timed {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const places: number[] = [];
+  const high = Number(base >> 32n);
+  for (let at = 0; at + 8 <= bytes.length; at++) {
+    if (Math.abs(view.getUint32(at + 4, true) - high) > 1) continue;
+    const value = view.getBigUint64(at, true);
+    if (value >= base && value < base + longestRequestNs) places.push(at);
+  }
+  return { bytes, view, places, base };
+}
+
+/** The same with times of now: files of commits then follow each other in time, as those of senders do. */
+function moved(request: Timed): Uint8Array {
+  const now = nowNs();
+  const { view } = request;
+  for (const at of request.places) {
+    view.setBigUint64(at, view.getBigUint64(at, true) - request.base + now, true);
+  }
+  request.base = now;
+  return request.bytes;
+}
+
+function workload(
+  signal: Signal,
+  recordsPerRequest: number,
+  base: bigint,
+  build: (i: number) => Uint8Array,
+): Workload {
+  const bodies = Array.from({ length: 128 }, (_, i) => timed(build(i), base));
+  const bytes = bodies.reduce((sum, { bytes }) => sum + bytes.length, 0);
   return {
     signal,
     path: `/v1/${signal}`,
-    bodies,
+    body: (n) => moved(bodies[n % bodies.length] as Timed),
     recordsPerRequest,
     bytesPerRecord: bytes / bodies.length / recordsPerRequest,
   };
@@ -56,11 +96,11 @@ function workload(signal: Signal, recordsPerRequest: number, build: (i: number) 
 
 const nowNs = () => BigInt(Date.now()) * 1_000_000n;
 
-/** 128 distinct requests of each signal with the present time; the loader sends them round robin. */
+/** 128 distinct requests of each signal; the loader sends them round robin. */
 export function workloadOf(signal: Signal, records = 1000): Workload {
   const base = nowNs();
   if (signal === 'logs') {
-    return workload(signal, records, (i) =>
+    return workload(signal, records, base, (i) =>
       logsRequest(
         resource(i),
         Array.from({ length: records }, (_, r) => ({
@@ -78,7 +118,7 @@ export function workloadOf(signal: Signal, records = 1000): Workload {
     );
   }
   if (signal === 'traces') {
-    return workload(signal, records, (i) => {
+    return workload(signal, records, base, (i) => {
       let traceId = randomBytes(16);
       let parent = randomBytes(8);
       return spansRequest(
@@ -103,7 +143,7 @@ export function workloadOf(signal: Signal, records = 1000): Workload {
       );
     });
   }
-  return workload(signal, records, (i) =>
+  return workload(signal, records, base, (i) =>
     metricsRequest(
       resource(i),
       Array.from({ length: 10 }, (_, m) => ({

@@ -61,7 +61,15 @@ export class ConnectionSession implements ReadSession {
   }
 
   async rowsOf(request: RowsRequest): Promise<string | null> {
+    // Without attributes the table itself is as fast, and what it takes to know the files is saved.
+    if (request.keys.length === 0) return this.#pin();
     return this.#kept((view) => view.rowsOf(request));
+  }
+
+  /** All statements from here on read one snapshot. */
+  async #pin(): Promise<null> {
+    if (this.cache !== null && !this.#pinned) await this.#values('BEGIN TRANSACTION READ ONLY');
+    return null;
   }
 
   async #kept(ask: (view: MetadataView) => Promise<string | null>): Promise<string | null> {

@@ -80,6 +80,7 @@ export async function testLake(
     maxEntries: 100_000,
     maxSampleBytes: 64 * 1024 * 1024,
     smallestSampleFile: 0,
+    waitMs: 0,
     telemetry: createTelemetry('silent'),
   });
   const cachedPool = new ConnectionPool(instance, 100_000, null, cache);

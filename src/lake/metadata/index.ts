@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { firstLine, ident, literal } from '../../duckdb/index.js';
+import { firstLine } from '../../duckdb/index.js';
 import type { TableName } from '../../schema/index.js';
 import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
 import type { AskedKeys } from '../attribute-columns/index.js';
@@ -8,13 +7,15 @@ import { inBackground, type BackgroundHost } from '../background.js';
 import { DirectFiles } from '../direct/files.js';
 import { rowsSql } from '../direct/rows.js';
 import type { LiveFiles } from '../files/live-files.js';
-import { isInlined } from '../inlining.js';
 import { SampleCache } from '../samples/index.js';
 import type { SharedUnit } from '../samples/unit.js';
 import type { RowsRequest, SamplesRequest, SeriesFiles, SeriesRequest, SeriesView } from '../session.js';
+import { beginAt, changesSince, type Changes } from './changes.js';
+import { liveFiles } from './live.js';
+import { idOf, newKept, total, type Kept, type KeptFile } from './kept.js';
 import { layoutOf, metadataKinds, type MetadataKind } from './layout.js';
 import { addFile, createTables, keepOnly, TooMany } from './store.js';
-import { MetadataView, seriesFiles, type FileTimes, type RunSql } from './view.js';
+import { MetadataView, seriesFiles, type RunSql } from './view.js';
 
 export type { MetadataView } from './view.js';
 
@@ -26,35 +27,14 @@ export interface MetadataCacheOptions {
   readonly maxSampleBytes?: number;
   /** Samples of smaller files are not kept. */
   readonly smallestSampleFile?: number;
+  /** How long a file of a commit is left alone, as it is soon compacted; a minute by default. */
+  readonly waitMs?: number;
   readonly telemetry: Telemetry;
   /** Is told which attributes queries ask for. */
   readonly asked?: AskedKeys;
 }
 
-interface KeptFile extends FileTimes {
-  readonly entries: number;
-}
-
-/** What is known of one DuckDB instance's tables in memory. */
-interface Kept {
-  readonly generation: number;
-  readonly epoch: string;
-  readonly ready: Promise<void>;
-  /** Of the lake's tables. */
-  readonly ids: Map<string, TableName>;
-  /** The newest snapshot up to which deletions were looked for. */
-  checked: bigint | null;
-  readonly validFrom: Map<TableName, bigint>;
-  readonly live: Map<TableName, { readonly snapshot: bigint; readonly files: LiveFiles }>;
-  /** By path. */
-  readonly files: Map<MetadataKind, Map<string, KeptFile>>;
-  readonly refused: Map<MetadataKind, Set<string>>;
-  /** Entries, those of files that are no longer kept included. */
-  readonly entries: Map<MetadataKind, number>;
-  /** The highest number that a label set may have. */
-  readonly lastIds: Map<MetadataKind, number>;
-}
-
+const defaultWaitMs = 60_000;
 /** Dead entries are not worth new tables before they are this many. */
 const fewEntries = 20_000;
 
@@ -65,8 +45,10 @@ const fewEntries = 20_000;
  */
 export class MetadataCache {
   #kept: Kept | null = null;
-  #next = 1;
+  #number = 1;
   #working: Promise<void> | null = null;
+  /** Until a file is old enough to be read. */
+  #waiting: NodeJS.Timeout | null = null;
   readonly #closing = new AbortController();
   readonly #wanted = new Map<MetadataKind, readonly string[]>();
   readonly #failures: Counter;
@@ -112,10 +94,7 @@ export class MetadataCache {
     if (this.options.maxEntries === 0 || this.#closing.signal.aborted) return null;
     const kept = this.#current();
     await kept.ready;
-    await run('BEGIN TRANSACTION READ ONLY');
-    const [[id] = []] = await run(`SELECT id FROM ducklake_current_snapshot('lake')`);
-    const snapshot = BigInt(id as bigint);
-    await this.#follow(kept, snapshot, run);
+    const snapshot = this.#follow(kept, await beginAt(kept.checked, run));
     const live = async (kind: MetadataKind) => {
       const files = await this.#live(kept, layoutOf(kind).table, snapshot, run);
       this.#want(kept, kind, files);
@@ -140,9 +119,7 @@ export class MetadataCache {
     if (this.options.maxEntries === 0 || this.#closing.signal.aborted) return null;
     const kept = this.#current();
     await kept.ready;
-    const [[id] = []] = await run('SELECT max(snapshot_id) FROM __ducklake_metadata_lake.ducklake_snapshot');
-    const snapshot = BigInt(id as bigint);
-    await this.#follow(kept, snapshot, run);
+    const snapshot = this.#follow(kept, await changesSince(kept.checked, run));
     const tables: SeriesFiles[] = [];
     for (const kind of request.kinds) {
       const live = kept.live.get(layoutOf(kind).table);
@@ -188,6 +165,7 @@ export class MetadataCache {
   async close(): Promise<void> {
     this.#wanted.clear();
     this.#closing.abort();
+    if (this.#waiting) clearTimeout(this.#waiting);
     await this.#working;
     await this.#samples.close();
     await this.#direct.close();
@@ -197,19 +175,8 @@ export class MetadataCache {
     const { generation } = this.options.host;
     if (this.#kept?.generation !== generation) {
       const ids = new Map<string, TableName>();
-      this.#kept = {
-        generation,
-        epoch: randomUUID(),
-        ids,
-        ready: this.#prepare(ids),
-        checked: null,
-        validFrom: new Map(),
-        live: new Map(),
-        files: new Map(metadataKinds.map((kind) => [kind, new Map<string, KeptFile>()])),
-        refused: new Map(metadataKinds.map((kind) => [kind, new Set<string>()])),
-        entries: new Map(),
-        lastIds: new Map(),
-      };
+      const ready = this.#prepare(ids);
+      this.#kept = newKept(generation, ids, ready, this.options.waitMs ?? defaultWaitMs);
       this.#kept.ready.catch(() => (this.#kept = null));
     }
     return this.#kept;
@@ -229,36 +196,28 @@ export class MetadataCache {
   }
 
   /**
-   * What changed since the snapshot before: the lists of files of all other tables stay as they are. Single deletions from a
-   * data file may be noted in the catalog alone, where no list of files shows them: only the record of changes does.
+   * The lists of files of tables without a change stay as they are. Single deletions from a data file may be noted in the catalog
+   * alone, where no list of files shows them: only the record of changes does.
    */
-  async #follow(kept: Kept, snapshot: bigint, run: RunSql): Promise<void> {
-    const since = kept.checked;
-    if (since !== null && snapshot <= since) return;
+  #follow(kept: Kept, { since, snapshot, unknown, changed, deleted }: Changes): bigint {
     if (since === null) {
-      kept.checked = snapshot;
-      return;
+      kept.checked ??= snapshot;
+      return snapshot;
     }
-    const [changes = []] = await run(
-      `SELECT count(*), ${idsOf(':')}, ${idsOf('inlined_delete:')} FROM __ducklake_metadata_lake.ducklake_snapshot_changes
-       WHERE snapshot_id > ${since} AND snapshot_id <= ${snapshot}`,
-    );
-    const [count, changed, deleted] = changes as [bigint, string | null, string | null];
-    // Of snapshots that have expired meanwhile nothing is known.
-    const unknown = BigInt(count) < snapshot - since;
-    const named = (ids: string | null) =>
-      new Set(
-        unknown ? kept.ids.values() : (ids ?? '').match(/\d+/g)?.flatMap((id) => kept.ids.get(id) ?? []),
-      );
-    const touched = named(changed);
-    for (const [table, live] of kept.live) {
-      if (live.snapshot === since && !touched.has(table)) kept.live.set(table, { ...live, snapshot });
+    if (snapshot > since) {
+      const named = (ids: readonly string[]) =>
+        new Set(unknown ? kept.ids.values() : ids.flatMap((id) => kept.ids.get(id) ?? []));
+      const touched = named(changed);
+      for (const [table, live] of kept.live) {
+        if (live.snapshot === since && !touched.has(table)) kept.live.set(table, { ...live, snapshot });
+      }
+      const lost = named(deleted);
+      for (const table of lost) kept.validFrom.set(table, later(kept.validFrom.get(table), snapshot));
+      if (lost.size > 0) this.#forget(kept, lost);
     }
-    const lost = named(deleted);
-    for (const table of lost) kept.validFrom.set(table, later(kept.validFrom.get(table), snapshot));
-    if (lost.size > 0) this.#forget(kept, lost);
     // Only now, as queries beside this one go by it.
     kept.checked = later(kept.checked, snapshot);
+    return snapshot;
   }
 
   /** They are read again when they are next asked for. */
@@ -273,18 +232,10 @@ export class MetadataCache {
   async #live(kept: Kept, table: TableName, snapshot: bigint, run: RunSql): Promise<LiveFiles> {
     const known = kept.live.get(table);
     if (known?.snapshot === snapshot) return known.files;
-    const list = await run(
-      `SELECT data_file, delete_file IS NOT NULL, data_file_size_bytes FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')`,
-    );
-    const inlined = await run(`SELECT count(*) FROM lake.main.${ident(table)} WHERE ${isInlined}`);
-    const files: LiveFiles = {
-      sizes: new Map(list.map(([path, , bytes]) => [path as string, Number(bytes)])),
-      touched: new Set(list.filter(([, touched]) => touched === true).map(([path]) => path as string)),
-      inlined: Number(inlined[0]?.[0] ?? 0),
-      validFrom: kept.validFrom.get(table) ?? 0n,
-    };
-    kept.live.set(table, { snapshot, files });
-    return files;
+    const files = await liveFiles(table, idOf(kept, table), snapshot, run);
+    const live = { ...files, validFrom: kept.validFrom.get(table) ?? 0n };
+    kept.live.set(table, { snapshot, files: live });
+    return live;
   }
 
   #want(kept: Kept, kind: MetadataKind, { sizes, touched }: LiveFiles): void {
@@ -293,12 +244,32 @@ export class MetadataCache {
       kind,
       paths.filter((path) => !touched.has(path)),
     );
+    kept.fresh.get(kind)?.note(paths);
+    this.#start(kept);
+  }
+
+  /** Begins to read, or waits for the file that is old enough next. */
+  #start(kept: Kept): void {
     if (this.#working || this.#closing.signal.aborted) return;
-    const [files, refused] = [kept.files.get(kind), kept.refused.get(kind)];
-    if (paths.every((path) => files?.has(path) || refused?.has(path) || touched.has(path))) return;
-    this.#working = this.#work(kept)
-      .catch((error: unknown) => this.failed(error))
-      .finally(() => (this.#working = null));
+    const next = this.#next(kept);
+    if (next === null) return;
+    if (next.waitMs > 0) {
+      this.#waiting ??= setTimeout(() => {
+        this.#waiting = null;
+        if (this.#kept) this.#start(this.#kept);
+      }, next.waitMs).unref();
+      return;
+    }
+    this.#working = this.#work(kept).then(
+      () => {
+        this.#working = null;
+        this.#start(kept);
+      },
+      (error: unknown) => {
+        this.#working = null;
+        this.failed(error);
+      },
+    );
   }
 
   /** Reads the files that queries asked for, newest first. */
@@ -306,23 +277,32 @@ export class MetadataCache {
     return inBackground(
       this.options.host,
       this.#closing.signal,
-      () => this.#pick(kept),
+      () => {
+        const next = this.#next(kept);
+        return next?.waitMs === 0 ? next : null;
+      },
       (connection, { kind, path }) => this.#add(kept, connection, kind, path),
     );
   }
 
-  #pick(kept: Kept): { kind: MetadataKind; path: string } | null {
+  /** The newest file of those that need not wait, else how long the one that is due next has to. */
+  #next(kept: Kept): { kind: MetadataKind; path: string; waitMs: number } | null {
     if (kept !== this.#kept || kept.generation !== this.options.host.generation) return null;
+    let next: { kind: MetadataKind; path: string; waitMs: number } | null = null;
     for (const [kind, paths] of this.#wanted) {
-      const [files, refused] = [kept.files.get(kind), kept.refused.get(kind)];
-      const path = paths.findLast((one) => !files?.has(one) && !refused?.has(one));
-      if (path !== undefined) return { kind, path };
+      const [files, refused, fresh] = [kept.files.get(kind), kept.refused.get(kind), kept.fresh.get(kind)];
+      for (const path of paths.toReversed()) {
+        if (files?.has(path) || refused?.has(path)) continue;
+        const waitMs = fresh?.waits(path) ?? 0;
+        if (next === null || waitMs < next.waitMs) next = { kind, path, waitMs };
+        if (waitMs === 0) return next;
+      }
     }
-    return null;
+    return next;
   }
 
   async #add(kept: Kept, connection: DuckDBConnection, kind: MetadataKind, path: string): Promise<void> {
-    const file = this.#next++;
+    const file = this.#number++;
     const files = kept.files.get(kind);
     const refused = kept.refused.get(kind);
     try {
@@ -362,13 +342,4 @@ export class MetadataCache {
 
 function later(a: bigint | null | undefined, b: bigint): bigint {
   return a !== null && a !== undefined && a > b ? a : b;
-}
-
-/** The numbers of tables that changes of a kind name, as text. */
-function idsOf(change: string): string {
-  return `list(DISTINCT regexp_extract_all(changes_made, ${literal(`${change}(\\d+)`)}, 1))::VARCHAR`;
-}
-
-function total(kept: Kept): number {
-  return [...kept.entries.values()].reduce((sum, entries) => sum + entries, 0);
 }

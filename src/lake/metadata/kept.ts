@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto';
+import type { TableName } from '../../schema/index.js';
+import type { LiveFiles } from '../files/live-files.js';
+import { metadataKinds, type MetadataKind } from './layout.js';
+import { NewFiles } from './new-files.js';
+import type { FileTimes } from './view.js';
+
+export interface KeptFile extends FileTimes {
+  readonly entries: number;
+}
+
+/** What is known of one DuckDB instance's tables in memory. */
+export interface Kept {
+  readonly generation: number;
+  readonly epoch: string;
+  readonly ready: Promise<void>;
+  /** Of the lake's tables. */
+  readonly ids: Map<string, TableName>;
+  /** The newest snapshot up to which deletions were looked for. */
+  checked: bigint | null;
+  readonly validFrom: Map<TableName, bigint>;
+  readonly live: Map<TableName, { readonly snapshot: bigint; readonly files: LiveFiles }>;
+  /** By path. */
+  readonly files: Map<MetadataKind, Map<string, KeptFile>>;
+  readonly refused: Map<MetadataKind, Set<string>>;
+  readonly fresh: Map<MetadataKind, NewFiles>;
+  /** Entries, those of files that are no longer kept included. */
+  readonly entries: Map<MetadataKind, number>;
+  /** The highest number that a label set may have. */
+  readonly lastIds: Map<MetadataKind, number>;
+}
+
+export function newKept(
+  generation: number,
+  ids: Map<string, TableName>,
+  ready: Promise<void>,
+  waitMs: number,
+): Kept {
+  return {
+    generation,
+    epoch: randomUUID(),
+    ids,
+    ready,
+    checked: null,
+    validFrom: new Map(),
+    live: new Map(),
+    files: new Map(metadataKinds.map((kind) => [kind, new Map<string, KeptFile>()])),
+    refused: new Map(metadataKinds.map((kind) => [kind, new Set<string>()])),
+    fresh: new Map(metadataKinds.map((kind) => [kind, new NewFiles(waitMs)])),
+    entries: new Map(),
+    lastIds: new Map(),
+  };
+}
+
+/** Entries of all kinds. */
+export function total(kept: Kept): number {
+  return [...kept.entries.values()].reduce((sum, entries) => sum + entries, 0);
+}
+
+/** The number of a table in the catalog. */
+export function idOf(kept: Kept, table: TableName): string | undefined {
+  return [...kept.ids].find(([, name]) => name === table)?.[0];
+}

@@ -1,0 +1,44 @@
+import { ident, literal } from '../../duckdb/index.js';
+import type { TableName } from '../../schema/index.js';
+import { lakeMetadata } from '../files/known-files.js';
+import type { LiveFiles } from '../files/live-files.js';
+import type { RunSql } from './view.js';
+
+/**
+ * The files of a table at the transaction's `snapshot`. Rows in the catalog are counted where they are: a look for them through the table
+ * decides for each of its files by name, which takes longer than all else.
+ */
+export async function liveFiles(
+  table: TableName,
+  id: string | undefined,
+  snapshot: bigint,
+  run: RunSql,
+): Promise<Omit<LiveFiles, 'validFrom'>> {
+  if (id === undefined) throw new Error(`the table ${table} has no number`);
+  const found = await run(
+    `SELECT data_file, delete_file IS NOT NULL, data_file_size_bytes FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')
+     UNION ALL SELECT table_name, NULL, NULL FROM ${lakeMetadata}.ducklake_inlined_data_tables WHERE table_id = ${id}`,
+  );
+  const sizes = new Map<string, number>();
+  const touched = new Set<string>();
+  const tables: string[] = [];
+  for (const [path, deleted, bytes] of found as [string, boolean | null, bigint | null][]) {
+    if (deleted === null) tables.push(path);
+    else sizes.set(path, Number(bytes));
+    if (deleted === true) touched.add(path);
+  }
+  return { sizes, touched, inlined: await inlinedRows(tables, snapshot, run) };
+}
+
+/** One statement for each table: a catalog server can't read two in one. */
+async function inlinedRows(tables: readonly string[], snapshot: bigint, run: RunSql): Promise<number> {
+  let rows = 0;
+  for (const table of tables) {
+    const [[count] = []] = await run(
+      `SELECT count(*) FROM ${lakeMetadata}.${ident(table)}
+       WHERE begin_snapshot <= ${snapshot} AND (end_snapshot IS NULL OR end_snapshot > ${snapshot})`,
+    );
+    rows += Number(count);
+  }
+  return rows;
+}
