@@ -18,6 +18,7 @@ import {
   type SeriesRequest,
   type SeriesView,
   type SqlValue,
+  type ValuesRequest,
 } from './session.js';
 
 /** One that runs, and what it takes to run it again. */
@@ -70,6 +71,10 @@ export class ConnectionSession implements ReadSession {
   async #pin(): Promise<null> {
     if (this.cache !== null && !this.#pinned) await this.#values('BEGIN TRANSACTION READ ONLY');
     return null;
+  }
+
+  async valuesOf(request: ValuesRequest): Promise<string | null> {
+    return this.#kept((view) => view.valuesOf(request));
   }
 
   async #kept(ask: (view: MetadataView) => Promise<string | null>): Promise<string | null> {

@@ -78,6 +78,18 @@ export interface RowsRequest {
   readonly equal?: readonly (string | null)[];
 }
 
+/** How often each value of an attribute occurs in a window. */
+export interface ValuesRequest {
+  /** One whose attributes have types (`isTyped`). */
+  readonly table: TableName;
+  /** Nanoseconds since the epoch: from (included) and until (not included). */
+  readonly from: bigint;
+  readonly until: bigint;
+  /** The same window as a condition on rows. */
+  readonly where: string;
+  readonly key: string;
+}
+
 /** Which series have rows in a window. */
 export interface SeriesRequest {
   readonly kinds: readonly MetadataKind[];
@@ -142,6 +154,11 @@ export interface ReadSession {
    * search); in spans, where types matter, those of `typedColumn` instead. Null: only the table itself has them. Every statement after it reads the same snapshot.
    */
   rowsOf?(request: RowsRequest): Promise<string | null>;
+  /**
+   * What to select `value` (VARCHAR, JSON text) and `records` (how many rows have it) from; a value may come more than once.
+   * Null: they are to be found in the rows. Every statement after it reads the same snapshot.
+   */
+  valuesOf?(request: ValuesRequest): Promise<string | null>;
 }
 
 export interface RawResult {

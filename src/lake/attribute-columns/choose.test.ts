@@ -40,12 +40,12 @@ describe('choice of attribute columns', () => {
     );
   });
 
-  it('keeps JSON text of attributes of spans', () => {
-    const facts = [fact('ms', 1000, { numeric: true, distinct: 900 })];
-    const choice = { most: 10, pinned: [], asked: [] };
-    assert.deepEqual(chooseColumns('span_attributes', 1000, facts, choice).map(columnName), [
-      'json:span_attributes:ms',
-    ]);
+  it('keeps JSON text of attributes of spans, of measurements only when they are asked for', () => {
+    const facts = [fact('ms', 1000, { numeric: true, distinct: 900 }), fact('code', 900, { numeric: true })];
+    const columns = (asked: string[]) =>
+      chooseColumns('span_attributes', 1000, facts, { most: 10, pinned: [], asked }).map(columnName);
+    assert.deepEqual(columns([]), ['json:span_attributes:code']);
+    assert.deepEqual(columns(['ms']), ['json:span_attributes:ms', 'json:span_attributes:code']);
   });
 
   it('never takes two keys that DuckDB holds for one column, nor keys that need escapes', () => {

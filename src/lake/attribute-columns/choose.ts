@@ -63,8 +63,11 @@ export function chooseColumns(
   const unranked = pinned.length + asked.length;
   const names = new Set<string>();
   const wanted = facts
-    .filter(({ key, records: n, length }) => {
+    .filter((fact) => {
+      const { key, records: n, length } = fact;
       if (!mayHaveColumn(key) || n === 0) return false;
+      // As texts, measurements take more than all else, and are neither listed nor searched for.
+      if (rank(key) >= unranked && isTyped(origin) && isMeasured(fact)) return false;
       return rank(key) < unranked || (n >= records * oftenShare && length <= longText);
     })
     .sort((a, b) => rank(a.key) - rank(b.key) || b.records - a.records || (a.key < b.key ? -1 : 1))
@@ -72,11 +75,15 @@ export function chooseColumns(
       const folded = key.toLowerCase();
       return names.has(folded) ? false : names.add(folded);
     });
-  return wanted.slice(0, most).map(({ key, numeric, distinct, records: n }) => ({
+  return wanted.slice(0, most).map((fact) => ({
     origin,
-    key,
-    kind: isTyped(origin) ? 'json' : numeric && distinct > n / 4 ? 'number' : 'text',
+    key: fact.key,
+    kind: isTyped(origin) ? 'json' : isMeasured(fact) ? 'number' : 'text',
   }));
+}
+
+function isMeasured({ numeric, distinct, records }: KeyFacts): boolean {
+  return numeric && distinct > records / 4;
 }
 
 /**

@@ -27,7 +27,8 @@ export function attributeId(origin: string, key: string): string {
 /** It is not looked at again. */
 const never = 2n ** 63n;
 
-const timeColumns = new Map<TableName, string>([
+/** Tables that may be read so, and their time in nanoseconds since the epoch. */
+export const timeColumns: ReadonlyMap<TableName, string> = new Map<TableName, string>([
   ['logs', 'time_unix_nano'],
   ['spans', 'start_time_unix_nano'],
 ]);

@@ -14,12 +14,14 @@ interface Group {
 
 /**
  * What to select rows from in place of the table (`ReadSession.rowsOf`): files of a known layout straight, those that have
- * the same of the wanted columns in one scan, and all else through DuckLake. Null when there are no such files.
+ * the same of the wanted columns in one scan, and all else through DuckLake. Null when there are no such files. `skipped`:
+ * files of the table that are left out.
  */
 export function rowsSql(
   request: RowsRequest,
   { sizes, touched, inlined }: LiveFiles,
   directFile: (path: string) => DirectFile | null,
+  skipped: readonly string[] = [],
 ): string | null {
   const { table, from, until, keys } = request;
   const origin = attributeOrigins.get(table);
@@ -37,7 +39,7 @@ export function rowsSql(
     if (group) group.files.push(layout);
     else groups.set(id, { columns, files: [layout] });
   }
-  if (direct.length === 0) return null;
+  if (direct.length === 0 && skipped.length === 0) return null;
   const [fromText, fromColumn] = isTyped(origin)
     ? [typedFromText, typedFromColumn]
     : [untypedFromText, untypedFromColumn];
@@ -57,7 +59,7 @@ export function rowsSql(
   });
   if (direct.length < sizes.size || inlined > 0 || branches.length === 0) {
     // One expression, which DuckLake decides for each file; an IN list would be a join.
-    branches.push(tableRows(request, `NOT list_contains(${listLiteral(direct)}, filename)`));
+    branches.push(tableRows(request, `NOT list_contains(${listLiteral([...direct, ...skipped])}, filename)`));
   }
   return `(${branches.join(' UNION ALL ')})`;
 }

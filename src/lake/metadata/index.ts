@@ -8,8 +8,16 @@ import { DirectFiles } from '../direct/files.js';
 import { rowsSql } from '../direct/rows.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { SampleCache } from '../samples/index.js';
+import { AttributeValues } from '../values/index.js';
 import type { SharedUnit } from '../samples/unit.js';
-import type { RowsRequest, SamplesRequest, SeriesFiles, SeriesRequest, SeriesView } from '../session.js';
+import type {
+  RowsRequest,
+  SamplesRequest,
+  SeriesFiles,
+  SeriesRequest,
+  SeriesView,
+  ValuesRequest,
+} from '../session.js';
 import { beginAt, changesSince, type Changes } from './changes.js';
 import { liveFiles } from './live.js';
 import { idOf, newKept, total, type Kept, type KeptFile } from './kept.js';
@@ -54,10 +62,12 @@ export class MetadataCache {
   readonly #failures: Counter;
   readonly #samples: SampleCache;
   readonly #direct: DirectFiles;
+  readonly #values: AttributeValues;
 
   constructor(private readonly options: MetadataCacheOptions) {
     const { host, maxSampleBytes = 0, telemetry } = options;
     this.#direct = new DirectFiles(host, telemetry);
+    this.#values = new AttributeValues(host, telemetry);
     this.#samples = new SampleCache({ host, maxBytes: maxSampleBytes, telemetry });
     const registers = [options.telemetry.registry];
     const entries = () => (this.#kept ? total(this.#kept) : 0);
@@ -101,7 +111,8 @@ export class MetadataCache {
       return files;
     };
     const rowsOf = (request: RowsRequest) => this.#rowsOf(kept, request, snapshot, run);
-    return new MetadataView(run, live, rowsOf, kept.epoch, this.options.smallestSampleFile);
+    const valuesOf = (request: ValuesRequest) => this.#valuesOf(kept, request, snapshot, run);
+    return new MetadataView(run, live, rowsOf, valuesOf, kept.epoch, this.options.smallestSampleFile);
   }
 
   async #rowsOf(kept: Kept, request: RowsRequest, snapshot: bigint, run: RunSql): Promise<string | null> {
@@ -109,6 +120,13 @@ export class MetadataCache {
     const files = await this.#live(kept, request.table, snapshot, run);
     this.#direct.keep(files.sizes);
     return rowsSql(request, files, (path) => this.#direct.get(request.table, path, files.validFrom));
+  }
+
+  async #valuesOf(kept: Kept, request: ValuesRequest, snapshot: bigint, run: RunSql): Promise<string | null> {
+    this.options.asked?.note(request.table, [request.key]);
+    const files = await this.#live(kept, request.table, snapshot, run);
+    const direct = (path: string) => this.#direct.get(request.table, path, files.validFrom);
+    return this.#values.source(request, files, direct);
   }
 
   /**
@@ -160,6 +178,7 @@ export class MetadataCache {
   async settled(): Promise<void> {
     while (this.#working) await this.#working;
     await this.#direct.settled();
+    await this.#values.settled();
   }
 
   async close(): Promise<void> {
@@ -169,6 +188,7 @@ export class MetadataCache {
     await this.#working;
     await this.#samples.close();
     await this.#direct.close();
+    await this.#values.close();
   }
 
   #current(): Kept {

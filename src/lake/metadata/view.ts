@@ -1,7 +1,7 @@
 import { literal } from '../../duckdb/index.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { isInlined } from '../inlining.js';
-import type { MetadataRequest, RowsRequest, SeriesFiles, SeriesRequest } from '../session.js';
+import type { MetadataRequest, RowsRequest, SeriesFiles, SeriesRequest, ValuesRequest } from '../session.js';
 import { layoutOf, type MetadataKind } from './layout.js';
 import { filesTable, hourNs, seenTable, setsTable } from './store.js';
 
@@ -62,6 +62,8 @@ export class MetadataView {
     private readonly live: (kind: MetadataKind) => Promise<LiveFiles>,
     /** As `ReadSession.rowsOf` tells. */
     readonly rowsOf: (request: RowsRequest) => Promise<string | null>,
+    /** As `ReadSession.valuesOf` tells. */
+    readonly valuesOf: (request: ValuesRequest) => Promise<string | null>,
     readonly epoch: string,
     private readonly smallest?: number,
   ) {}

@@ -8,6 +8,7 @@ import type {
   SamplesRequest,
   SeriesRequest,
   SqlValue,
+  ValuesRequest,
 } from '../../lake/session.js';
 import type { Job } from '../server/endpoint.js';
 import type { QueryLimits } from '../server/guard.js';
@@ -19,6 +20,7 @@ export type SentChunk = Omit<RawChunk, 'hold'>;
 export type Question =
   | { readonly of: 'metadata'; readonly request: MetadataRequest }
   | { readonly of: 'rowsOf'; readonly request: RowsRequest }
+  | { readonly of: 'valuesOf'; readonly request: ValuesRequest }
   | { readonly of: 'series'; readonly request: SeriesRequest }
   | { readonly of: 'samples'; readonly request: SamplesRequest };
 

@@ -83,6 +83,8 @@ export class RunningQuery {
         return session.metadata?.(question.request);
       case 'rowsOf':
         return session.rowsOf?.(question.request);
+      case 'valuesOf':
+        return session.valuesOf?.(question.request);
       case 'series':
         return session.series?.(question.request);
       case 'samples':

@@ -11,6 +11,7 @@ import {
   type SeriesRequest,
   type SeriesView,
   type SqlValue,
+  type ValuesRequest,
 } from '../../lake/session.js';
 import type { SharedUnit } from '../../lake/samples/unit.js';
 import type { FromThread, Question, SentChunk, Told, ToThread } from './protocol.js';
@@ -109,6 +110,10 @@ export class ThreadSession implements ReadSession {
 
   rowsOf(request: RowsRequest): Promise<string | null> {
     return this.#ask({ of: 'rowsOf', request });
+  }
+
+  valuesOf(request: ValuesRequest): Promise<string | null> {
+    return this.#ask({ of: 'valuesOf', request });
   }
 
   series(request: SeriesRequest): Promise<SeriesView | null> {

@@ -1,3 +1,4 @@
+import { mayHaveColumn } from '../../../lake/attribute-columns/index.js';
 import { metadataColumns, type MetadataKind } from '../../../lake/metadata/layout.js';
 import { parseTypedJson } from '../../attributes/typed-json.js';
 import type { QueryContext } from '../../server/guard.js';
@@ -69,6 +70,15 @@ async function metadata(
   return (await ctx.session.metadata?.({ kind, ...window, weighed: kind === 'span_resources' })) ?? null;
 }
 
+/** Of spans' own attributes, where it is known how often each of their values occurs. */
+async function countedValues(ctx: QueryContext, field: Field, range: TimeRange): Promise<string | null> {
+  if (field.kind !== 'attribute' || field.scope !== 'span' || field.parent || !mayHaveColumn(field.name))
+    return null;
+  const { start: from, end: until } = range;
+  const request = { table: 'spans', from, until, where: startsWithin(range).sql, key: field.name } as const;
+  return (await ctx.session.valuesOf?.(request)) ?? null;
+}
+
 function from(ctx: QueryContext, { range, filter }: TagOptions, ...fields: Field[]): Promise<string> {
   const named = filter ? exprFields(filter) : [];
   return spanRows(ctx, range, [...fields, ...named], filter ? neededValues(filter) : undefined);
@@ -88,9 +98,12 @@ export async function tagValues(ctx: QueryContext, field: Field, options: TagOpt
   const { value, condition, columns } = expression;
   const ofResource = columns?.every((column) => resourceColumns.has(column)) ?? false;
   const kept = ofResource ? await metadata(ctx, 'span_resources', options) : null;
-  const spans = kept
-    ? `SELECT ${value} AS v, records FROM ${kept} WHERE ${condition}`
-    : `SELECT ${value} AS v, 1 AS records FROM ${await from(ctx, options, field)} WHERE ${where(options)} AND ${condition}`;
+  const counted = options.filter === null ? await countedValues(ctx, field, options.range) : null;
+  const spans = counted
+    ? `SELECT value AS v, records FROM ${counted}`
+    : kept
+      ? `SELECT ${value} AS v, records FROM ${kept} WHERE ${condition}`
+      : `SELECT ${value} AS v, 1 AS records FROM ${await from(ctx, options, field)} WHERE ${where(options)} AND ${condition}`;
   const rows = await ctx.session.rows(
     `SELECT v FROM (${spans})
      WHERE v IS NOT NULL GROUP BY v ORDER BY sum(records) DESC, v LIMIT ${options.limit}`,

@@ -1,0 +1,75 @@
+import { ident, literal } from '../../duckdb/index.js';
+import { typedColumn } from '../attribute-columns/index.js';
+import { timeColumns, type DirectFile } from '../direct/files.js';
+import { rowsSql } from '../direct/rows.js';
+import type { LiveFiles } from '../files/live-files.js';
+import type { ValuesRequest } from '../session.js';
+
+/** A file of which is known how often its values occur, by hour since the epoch. */
+export interface CountedFile {
+  readonly file: DirectFile;
+  readonly counts: ReadonlyMap<bigint, ReadonlyMap<string, number>>;
+}
+
+/** They stand in the statement. */
+const mostValues = 5000;
+const hourNs = 3_600_000_000_000n;
+
+/**
+ * Values and how often they occur: of whole hours from what is counted, of the hours that the window cuts, and of all
+ * other files and rows, from the rows. Null when nothing is counted.
+ */
+export function valuesSql(
+  request: ValuesRequest,
+  counted: readonly CountedFile[],
+  live: LiveFiles,
+  directFile: (path: string) => DirectFile | null,
+): string | null {
+  const { table, from, until, key, where } = request;
+  // Divisions of the past of the epoch round the other way.
+  if (from < 0n || counted.length === 0) return null;
+  const [first, end] = [(from + hourNs - 1n) / hourNs, until / hourNs];
+  if (first >= end) return null;
+  const total = new Map<string, number>();
+  for (const { counts } of counted) {
+    for (const [hour, values] of counts) {
+      if (hour < first || hour >= end) continue;
+      for (const [value, n] of values) total.set(value, (total.get(value) ?? 0) + n);
+    }
+  }
+  if (total.size > mostValues) return null;
+
+  const time = ident(timeColumns.get(table) ?? '');
+  const paths = counted.map(({ file }) => file.path);
+  const read = (files: LiveFiles, window: { from: bigint; until: bigint }, skipped: readonly string[]) => {
+    const rows = rowsSql({ table, ...window, keys: [key] }, files, directFile, skipped);
+    if (rows === null) return [];
+    const micros = (nanoseconds: bigint) => `make_timestamp(${nanoseconds / 1000n})`;
+    const within = `timestamp >= ${micros(window.from)} AND timestamp <= ${micros(window.until)}
+      AND ${time} >= ${window.from} AND ${time} < ${window.until}`;
+    const value = ident(typedColumn('value', key));
+    return [
+      `SELECT ${value} AS value, 1 AS records FROM ${rows} WHERE (${where}) AND ${within} AND ${value} IS NOT NULL`,
+    ];
+  };
+  const rest = new Map([...live.sizes].filter(([path]) => !paths.includes(path)));
+  const edges = [
+    { from, until: first * hourNs },
+    { from: end * hourNs, until },
+  ].flatMap((window) => {
+    const cut = counted.filter(({ file }) => file.last >= window.from && file.first < window.until);
+    if (window.from >= window.until || cut.length === 0) return [];
+    const sizes = new Map(cut.map(({ file }) => [file.path, live.sizes.get(file.path) ?? 0]));
+    return read({ ...live, sizes, inlined: 0 }, window, []);
+  });
+  const parts = [...[...total].map(([value, n]) => `(${literal(value)}, ${n})`)];
+  const branches = [
+    ...(parts.length > 0
+      ? [`SELECT value, records FROM (VALUES ${parts.join(', ')}) counted(value, records)`]
+      : []),
+    ...edges,
+    ...(rest.size > 0 || live.inlined > 0 ? read({ ...live, sizes: rest }, { from, until }, paths) : []),
+  ];
+  if (branches.length === 0) return `(SELECT NULL::VARCHAR AS value, 0 AS records WHERE FALSE)`;
+  return `(${branches.join(' UNION ALL ')})`;
+}
