@@ -278,6 +278,7 @@ function queryLimits(config: EffectiveConfig) {
     maxSamples: config.queryMaxSamples,
     maxSeries: config.queryMaxSeries,
     scopeLabels: config.queryScopeLabels,
+    promqlExperimental: config.promqlExperimental,
   };
 }
 

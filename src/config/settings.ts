@@ -446,6 +446,12 @@ const queries = {
     true,
     'PromQL: labels otel_scope_name, otel_scope_version, otel_scope_schema_url and otel_scope_<attribute>. Without them, points of several scopes with equal labels are one series.',
   ),
+  promqlExperimental: setting(
+    'QUERY_PROMQL_EXPERIMENTAL',
+    flag(),
+    true,
+    'PromQL: what is experimental in Prometheus (its `--enable-feature` for functions, `fill`, `anchored` and `smoothed`). Without it such queries are refused, as Prometheus does by default.',
+  ),
 };
 
 const maintenance = {

@@ -22,6 +22,7 @@ export const testLimits: QueryLimits = {
   maxSamples: 20_000_000,
   maxSeries: 50_000,
   scopeLabels: true,
+  promqlExperimental: true,
 };
 
 export interface TestLake {

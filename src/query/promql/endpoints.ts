@@ -1,7 +1,7 @@
 import type { Endpoint, Endpoints } from '../server/endpoint.js';
 import { Params } from '../server/params.js';
 import { json, streamed, success, truncated, type Answer } from '../server/reply.js';
-import type { QueryContext } from '../server/guard.js';
+import type { QueryContext, QueryLimits } from '../server/guard.js';
 import {
   exemplarsAnswer,
   labelsAnswer,
@@ -12,14 +12,15 @@ import {
 import { expression, formatted, instantQuery, rangeQuery, type PreparedQuery } from './api/query.js';
 import { renderResult } from './api/render.js';
 import { syntaxTree } from './api/syntax-tree.js';
+import { tsdbStatus } from './api/tsdb-status.js';
 import { federation } from './api/federate.js';
 import { execute } from './exec/engine.js';
 import { remoteRead } from './remote-read/index.js';
 
-function query(prepare: (params: Params) => PreparedQuery): Endpoint {
-  return (request) => {
+function query(prepare: (params: Params, limits: QueryLimits) => PreparedQuery): Endpoint {
+  return (request, limits) => {
     const params = new Params(request, 'seconds');
-    const prepared = prepare(params);
+    const prepared = prepare(params, limits);
     const limit = params.limit();
     const wanted = params.text('stats') ?? '';
     return async (ctx) => {
@@ -66,14 +67,15 @@ export const promqlEndpoints = {
   series: data(seriesAnswer),
   metadata: data(metadataAnswer),
   exemplars: data(exemplarsAnswer),
+  tsdb_status: data(tsdbStatus),
   federate: federation,
   read: remoteRead,
-  format_query: (request) => {
-    const text = formatted(new Params(request, 'seconds'));
+  format_query: (request, limits) => {
+    const text = formatted(new Params(request, 'seconds'), limits);
     return async () => json(success({ data: text }));
   },
-  parse_query: (request) => {
-    const tree = syntaxTree(expression(new Params(request, 'seconds')));
+  parse_query: (request, limits) => {
+    const tree = syntaxTree(expression(new Params(request, 'seconds'), limits));
     return async () => json(success({ data: tree }));
   },
 } as const satisfies Endpoints;

@@ -1,11 +1,12 @@
 import type { FastifyPluginAsync } from 'fastify';
+import { QueryError } from '../../lake/query-error.js';
 import { buildInfo } from '../server/buildinfo.js';
 import { errorForms } from '../server/errors.js';
 import { acceptProtobuf, type QueryApiDeps } from '../server/http.js';
 import { mountQueryApi, type Route } from '../server/mount.js';
 import { Params } from '../server/params.js';
 import { success } from '../server/reply.js';
-import { statusAnswers } from './api/status.js';
+import { adminPaths, statusAnswers } from './api/status.js';
 import { promqlEndpoints } from './endpoints.js';
 
 /**
@@ -24,6 +25,7 @@ const routes: readonly Route<Name>[] = [
   { url: '/federate', methods: ['GET'], endpoint: 'federate', counted: 'prometheus_federate' },
   route('query', 'query', 'GET', 'POST'),
   route('read', 'read', 'POST'),
+  route('status/tsdb', 'tsdb_status', 'GET'),
   route('query_range', 'query_range', 'GET', 'POST'),
   route('labels', 'labels', 'GET', 'POST'),
   route('series', 'series', 'GET', 'POST'),
@@ -51,8 +53,29 @@ export function prometheusApi(deps: QueryApiDeps): FastifyPluginAsync {
       timeoutMs: (request) => new Params(request, 'seconds').durationMs('timeout'),
     });
     // `/api/status/buildinfo`, without the version, is Tempo's, in another form.
-    const status = [...statusAnswers, ['status/buildinfo', () => buildInfo(version)] as const];
-    for (const [path, data] of status) app.get(`/api/v1/${path}`, async () => success({ data: data() }));
+    const build = () => buildInfo(version);
+    const status = [...statusAnswers, ['status/buildinfo', build] as const];
+    for (const [path, data] of status) {
+      app.get(`/api/v1/${path}`, async ({ url }) =>
+        success({ data: data(deps.guard.limits, { url, body: '' }) }),
+      );
+    }
+    app.get('/version', async () => build());
+    // Nobody has anything to be told.
+    app.get('/api/v1/notifications/live', (_request, reply) => reply.code(204).send());
+    for (const url of adminPaths) {
+      app.route({
+        method: ['POST', 'PUT'],
+        url,
+        handler: () => {
+          throw new QueryError('unavailable', 'admin APIs disabled');
+        },
+      });
+    }
+    for (const url of ['/-/reload', '/-/quit']) {
+      const text = 'Lifecycle API is not enabled.';
+      app.route({ method: ['POST', 'PUT'], url, handler: (_request, reply) => reply.code(403).send(text) });
+    }
     const urls = [...routes.map(({ url }) => url), ...status.map(([path]) => `/api/v1/${path}`)];
     for (const url of urls) app.options(url, (_request, reply) => reply.code(204).send());
   };

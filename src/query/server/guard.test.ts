@@ -14,6 +14,7 @@ const limits: QueryLimits = {
   maxSamples: 1,
   maxSeries: 1,
   scopeLabels: true,
+  promqlExperimental: true,
 };
 
 const pool: ReadPool = {

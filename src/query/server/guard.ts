@@ -16,6 +16,8 @@ export interface QueryLimits {
   readonly maxSeries: number;
   /** PromQL: the instrumentation scope of a point is in its labels (`otel_scope_*`). */
   readonly scopeLabels: boolean;
+  /** PromQL: what is experimental in Prometheus is allowed. */
+  readonly promqlExperimental: boolean;
 }
 
 export interface QueryObserver {

@@ -45,11 +45,18 @@ export function unquote(literal: string, quotes: string): string {
       bytes.push(Buffer.from(String.fromCodePoint(point)));
     } else if (plain !== undefined) {
       const char = plain === quote ? plain : simpleEscapes.get(plain);
-      if (char === undefined) throw new LiteralError(`unknown escape sequence ${text} in a string`);
+      if (char === undefined) throw new LiteralError(unknownEscape(plain));
       bytes.push(Buffer.from(char));
     } else bytes.push(Buffer.from(text));
   }
   return Buffer.concat(bytes).toString('utf8');
+}
+
+/** In Go's words: a code point, and the character where it can be seen. */
+function unknownEscape(char: string): string {
+  if (char === '') return 'escape sequence not terminated';
+  const point = (char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+  return `unknown escape sequence U+${point} '${char}'`;
 }
 
 /** A `"…"` literal that `unquote` reads back. */

@@ -52,7 +52,7 @@ export async function metadataAnswer(ctx: QueryContext, params: Params): Promise
 }
 
 export async function exemplarsAnswer(ctx: QueryContext, params: Params): Promise<Answer> {
-  return { data: await findExemplars(ctx, expression(params), timeWindow(ctx, params)) };
+  return { data: await findExemplars(ctx, expression(params, ctx.limits), timeWindow(ctx, params)) };
 }
 
 function limited(all: readonly unknown[], limit: number, complete = true): Answer {

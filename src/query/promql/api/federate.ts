@@ -15,9 +15,20 @@ export const federation: Endpoint = (request) => {
   const selectors = matchSelectors(params);
   return async (ctx) => {
     const found = await latestSamples(ctx, selectors, Date.now());
-    return { contentType: 'text/plain; version=0.0.4; charset=utf-8', body: inPieces(lines(found)) };
+    return {
+      contentType: `${textFormat}; escaping=${escaping(request.accept)}`,
+      body: inPieces(lines(found)),
+    };
   };
 };
+
+const textFormat = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** How names would be escaped that are not of the old alphabet, as the client has it; here all of them are. */
+function escaping(accept: string): string {
+  const wanted = /;\s*escaping\s*=\s*"?(allow-utf-8|underscores|dots|values)\b/i.exec(accept)?.[1];
+  return wanted?.toLowerCase() ?? 'underscores';
+}
 
 function* lines(samples: readonly LatestSample[]): Generator<string> {
   let last = '';

@@ -1,8 +1,10 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { Expr } from '../syntax/ast.js';
 import { parse } from '../plan/prepare.js';
+import { refuseExperimental } from '../plan/experimental.js';
 import { print } from '../syntax/print.js';
 import type { QueryTimes } from '../plan/times.js';
+import type { QueryLimits } from '../../server/guard.js';
 import { invalid, type Params } from '../../server/params.js';
 
 export interface PreparedQuery {
@@ -16,12 +18,12 @@ export interface PreparedQuery {
 const mostSteps = 11_000;
 const defaultLookback = 5 * 60_000;
 
-export function instantQuery(params: Params): PreparedQuery {
+export function instantQuery(params: Params, limits: QueryLimits): PreparedQuery {
   const at = params.timeMs('time') ?? Date.now();
-  return prepared(params, { start: at, end: at, step: 0, lookback: lookback(params) });
+  return prepared(params, limits, { start: at, end: at, step: 0, lookback: lookback(params) });
 }
 
-export function rangeQuery(params: Params): PreparedQuery {
+export function rangeQuery(params: Params, limits: QueryLimits): PreparedQuery {
   params.required('start');
   params.required('end');
   params.required('step');
@@ -38,22 +40,24 @@ export function rangeQuery(params: Params): PreparedQuery {
       `exceeded maximum resolution of ${mostSteps} points per timeseries; take a longer step (?step=XX)`,
     );
   }
-  return prepared(params, { start, end, step, lookback: lookback(params) });
+  return prepared(params, limits, { start, end, step, lookback: lookback(params) });
 }
 
-function prepared(params: Params, times: QueryTimes): PreparedQuery {
-  return { expr: expression(params), times, source: params.required('query') };
+function prepared(params: Params, limits: QueryLimits, times: QueryTimes): PreparedQuery {
+  return { expr: expression(params, limits), times, source: params.text('query') ?? '' };
 }
 
 /** The query of the request in canonical form. */
-export function formatted(params: Params): string {
-  return print(expression(params));
+export function formatted(params: Params, limits: QueryLimits): string {
+  return print(expression(params, limits));
 }
 
-export function expression(params: Params): Expr {
-  const source = params.required('query');
+export function expression(params: Params, limits: QueryLimits): Expr {
+  const source = params.text('query') ?? '';
   try {
-    return parse(source);
+    const expr = parse(source);
+    if (!limits.promqlExperimental) refuseExperimental(expr, source);
+    return expr;
   } catch (error) {
     if (error instanceof QueryError && error.kind === 'bad_data') throw invalid('query', error.message);
     throw error;

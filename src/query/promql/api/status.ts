@@ -1,37 +1,69 @@
+import { availableParallelism } from 'node:os';
+import { QueryError } from '../../../lake/query-error.js';
+import type { QueryRequest } from '../../server/endpoint.js';
+import type { QueryLimits } from '../../server/guard.js';
+import { Params } from '../../server/params.js';
 import { functions } from '../functions/index.js';
+import { experimentalFunctions } from '../plan/experimental.js';
 
-const functionNames = [...functions].filter(([, definition]) => definition.run).map(([name]) => name);
+type Status = (limits: QueryLimits, request: Pick<QueryRequest, 'url' | 'body'>) => unknown;
 
 /**
  * What Prometheus' status endpoints say, by the path below /api/v1, in Prometheus' shapes. This server scrapes nothing,
  * alerts nobody and has no head block: lists are empty and counts 0. Its settings are in the admin API, so that no key
- * to queries reads them here.
+ * to queries reads them here. Throws QueryError.
  */
-export const statusAnswers: ReadonlyMap<string, () => unknown> = new Map<string, () => unknown>([
+export const statusAnswers: ReadonlyMap<string, Status> = new Map<string, Status>([
   ['rules', () => ({ groups: [] })],
   ['alerts', () => ({ alerts: [] })],
   ['targets', () => ({ activeTargets: [], droppedTargets: [], droppedTargetCounts: {} })],
   ['targets/metadata', () => []],
+  ['targets/relabel_steps', (_limits, request) => noScrapePool(request)],
   ['scrape_pools', () => ({ scrapePools: [] })],
+  ['scrape_pools/config', (_limits, request) => noScrapePool(request)],
   ['alertmanagers', () => ({ activeAlertmanagers: [], droppedAlertmanagers: [] })],
+  ['notifications', () => []],
   ['status/config', () => ({ yaml: '' })],
-  ['status/flags', () => ({})],
+  ['status/flags', flags],
   ['status/runtimeinfo', runtimeInfo],
-  [
-    'status/tsdb',
-    () => ({
-      headStats: { numSeries: 0, numLabelPairs: 0, chunkCount: 0, minTime: 0, maxTime: 0 },
-      seriesCountByMetricName: [],
-      labelValueCountByLabelName: [],
-      memoryInBytesByLabelName: [],
-      seriesCountByLabelValuePair: [],
-    }),
-  ],
+  ['status/tsdb/blocks', () => ({ blocks: [] })],
+  ['status/self_metrics', () => []],
   ['status/walreplay', () => ({ min: 0, max: 0, current: 0 })],
   ['features', features],
 ]);
 
-function runtimeInfo(): object {
+/** What Prometheus does on request, and this server does not. */
+export const adminPaths = ['delete_series', 'clean_tombstones', 'snapshot'].map(
+  (name) => `/api/v1/admin/tsdb/${name}`,
+);
+
+function noScrapePool(request: Pick<QueryRequest, 'url' | 'body'>): never {
+  const pool = new Params(request, 'seconds').text('scrapePool');
+  throw new QueryError(
+    'bad_data',
+    pool === undefined
+      ? 'no scrapePool parameter provided'
+      : `error retrieving scrape config: unknown scrape pool ${JSON.stringify(pool)}`,
+  );
+}
+
+const duration = (ms: number) => (Number.isFinite(ms) ? `${Math.round(ms / 1000)}s` : '0s');
+
+/** Those flags of Prometheus that a setting of this server stands for. */
+function flags(limits: QueryLimits): object {
+  return {
+    'enable-feature': limits.promqlExperimental ? 'promql-experimental-functions' : '',
+    'query.lookback-delta': '5m',
+    'query.max-concurrency': String(limits.concurrency),
+    'query.max-samples': String(limits.maxSamples),
+    'query.timeout': duration(limits.timeoutMs),
+    'storage.tsdb.retention.time': duration(limits.retentionMs),
+    'web.enable-admin-api': 'false',
+    'web.enable-lifecycle': 'false',
+  };
+}
+
+function runtimeInfo(limits: QueryLimits): object {
   const started = new Date(Date.now() - process.uptime() * 1000).toISOString();
   return {
     startTime: started,
@@ -42,29 +74,43 @@ function runtimeInfo(): object {
     lastConfigTime: started,
     corruptionCount: 0,
     goroutineCount: 0,
-    GOMAXPROCS: 0,
+    GOMAXPROCS: availableParallelism(),
     GOMEMLIMIT: 0,
     GOGC: '',
     GODEBUG: '',
-    storageRetention: '',
+    storageRetention: duration(limits.retentionMs),
   };
 }
 
-function features(): object {
-  const on = (...names: readonly string[]) => Object.fromEntries(names.map((name) => [name, true]));
+const keywords = [
+  ...[
+    'at_modifier',
+    'bool',
+    'by',
+    'duration_expr',
+    'group_left',
+    'group_right',
+    'ignoring',
+    'negative_offset',
+  ],
+  ...['offset', 'on', 'per_query_lookback_delta', 'subqueries', 'without'],
+];
+const experimentalKeywords = ['anchored', 'fill', 'fill_left', 'fill_right', 'smoothed'];
+const api = [
+  ...['label_values_match', 'query_exemplars', 'query_stats', 'query_warnings', 'remote_read'],
+  ...['time_range_labels', 'time_range_series'],
+];
+
+function features({ promqlExperimental }: QueryLimits): object {
+  const all = (names: Iterable<string>, on: (name: string) => boolean = () => true) =>
+    [...names].map((name): [string, boolean] => [name, on(name)]);
+  const experimental = () => promqlExperimental;
   return {
-    api: on('label_values_match', 'query_exemplars', 'time_range_labels', 'time_range_series'),
-    promql: on(
-      'at_modifier',
-      'bool',
-      'by',
-      'group_left',
-      'group_right',
-      'ignoring',
-      'offset',
-      'on',
-      'subqueries',
+    api: Object.fromEntries([...all(api), ...all(['admin', 'lifecycle'], () => false)]),
+    promql: Object.fromEntries([...all(keywords), ...all(experimentalKeywords, experimental)]),
+    promql_functions: Object.fromEntries(
+      all(functions.keys(), (name) => promqlExperimental || !experimentalFunctions.has(name)),
     ),
-    promql_functions: on(...functionNames),
+    tsdb: { native_histograms: true },
   };
 }

@@ -1,4 +1,6 @@
-import { compileMatcher } from '../../series/matchers.js';
+import { QueryError } from '../../../lake/query-error.js';
+import { metricName } from '../../series/labels.js';
+import { compileMatcher, type CompiledMatcher } from '../../series/matchers.js';
 import { comparisons, setOperators } from '../../series/operators.js';
 import { functions } from '../functions/index.js';
 import {
@@ -8,6 +10,7 @@ import {
   type Call,
   type Expr,
   type ValueType,
+  type VectorSelector,
 } from '../syntax/ast.js';
 import { parseError, unsupported } from '../syntax/errors.js';
 
@@ -54,7 +57,7 @@ export function check(expr: Expr, source: string): void {
     case 'string':
       return;
     case 'selector': {
-      const matchers = expr.matchers.map((matcher) => compileMatcher(matcher));
+      const matchers = compiled(expr, source);
       if (matchers.every((matcher) => matcher.matches(''))) {
         throw parseError(source, expr.from, 'vector selector must contain at least one non-empty matcher');
       }
@@ -71,7 +74,7 @@ export function check(expr: Expr, source: string): void {
       check(expr.expr, source);
       const type = typeOf(expr.expr);
       if (type === 'scalar' || type === 'vector') return;
-      const message = `unary expression only allowed on expressions of type scalar or instant vector, got ${typeNames[type]}`;
+      const message = `unary expression only allowed on expressions of type scalar or instant vector, got ${JSON.stringify(typeNames[type])}`;
       throw parseError(source, expr.from, message);
     }
     case 'aggregation':
@@ -110,6 +113,11 @@ function checkCall(expr: Call, source: string, expect: Expect): void {
     const message = `expected ${count} argument(s) in call to ${JSON.stringify(expr.name)}, got ${expr.args.length}`;
     throw parseError(source, expr.from, message);
   }
+  const [, labels] = expr.args;
+  if (expr.name === 'info' && labels && typeOf(labels) !== 'vector') {
+    const types = `expected type instant vector in call to function "info", got ${typeNames[typeOf(labels)]}`;
+    throw parseError(source, expr.from, types);
+  }
   expr.args.forEach((arg, i) => {
     if (expr.name === 'info' && i === 1) return checkLabelSelector(arg, source);
     check(arg, source);
@@ -128,25 +136,46 @@ function checkLabelSelector(arg: Expr, source: string): void {
       `expected label selectors only, got ${typeNames[typeOf(arg)]} expression`,
     );
   }
-  for (const matcher of selector.matchers) compileMatcher(matcher);
+  if (selector.matchers.some(({ name, op }) => name === metricName && op === '=')) {
+    throw parseError(source, arg.from, 'expected label selectors only, got vector selector instead');
+  }
+  compiled(selector, source);
+}
+
+/** The matchers, whose patterns are looked at. */
+function compiled({ matchers, from, to }: VectorSelector, source: string): CompiledMatcher[] {
+  return matchers.map((matcher) => {
+    try {
+      return compileMatcher(matcher);
+    } catch (error) {
+      if (!(error instanceof QueryError)) throw error;
+      // RE2's words, without the flag with which a pattern is compiled.
+      const why = error.message.replace(/^[\s\S]*?: (?=error parsing regexp)/, '').replace(/`\(\?s\)/, '`');
+      const at = source.slice(from, to).indexOf(matcher.name);
+      throw parseError(source, from + Math.max(at, 0), why);
+    }
+  });
 }
 
 function checkBinary(expr: Binary, source: string): void {
-  const fail = (message: string): never => {
-    throw parseError(source, expr.from, message);
+  const fail = (message: string, at = expr.from): never => {
+    throw parseError(source, at, message);
   };
   check(expr.left, source);
   check(expr.right, source);
   const types = [typeOf(expr.left), typeOf(expr.right)];
-  if (types.some((type) => type !== 'scalar' && type !== 'vector')) {
-    fail('binary expression must contain only scalar and instant vector types');
+  const wrong = types.findIndex((type) => type !== 'scalar' && type !== 'vector');
+  if (wrong >= 0) {
+    const { from } = wrong === 0 ? expr.left : expr.right;
+    fail('binary expression must contain only scalar and instant vector types', from);
   }
   const scalars = types.filter((type) => type === 'scalar').length;
   const isSet = setOperators.has(expr.op);
   const match = expr.matching;
-  if (expr.bool && !comparisons.has(expr.op)) fail('bool modifier can only be used on comparison operators');
+  if (expr.bool && !comparisons.has(expr.op))
+    fail('bool modifier can only be used on comparison operators', expr.operatorAt);
   if (comparisons.has(expr.op) && !expr.bool && scalars === 2) {
-    fail('comparisons between scalars must use BOOL modifier');
+    fail('comparisons between scalars must use BOOL modifier', expr.operatorAt);
   }
   if (isSet && scalars > 0)
     fail(`set operator ${JSON.stringify(expr.op)} not allowed in binary scalar expression`);
@@ -161,5 +190,6 @@ function checkBinary(expr: Binary, source: string): void {
   if (isSet && match.cardinality !== 'one-to-one')
     fail(`no grouping allowed for ${JSON.stringify(expr.op)} operation`);
   const both = match.on ? match.include.find((name) => match.labels.includes(name)) : undefined;
-  if (both !== undefined) fail(`label ${JSON.stringify(both)} must not occur in ON and GROUP clause at once`);
+  if (both !== undefined)
+    fail(`label ${JSON.stringify(both)} must not occur in ON and GROUP clause at once`, expr.operatorAt);
 }

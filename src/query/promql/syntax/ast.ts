@@ -80,6 +80,7 @@ export interface Aggregation extends Span {
 
 export interface Binary extends Span, Operation {
   readonly kind: 'binary';
+  readonly operatorAt: number;
   readonly left: Expr;
   readonly right: Expr;
 }

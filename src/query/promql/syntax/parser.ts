@@ -8,9 +8,10 @@ import type { Matcher, MatchOp } from '../../series/matchers.js';
 import { parseTree, withPlainNames } from '../../text/lezer.js';
 import { checkShape, type ShapeLimits } from '../../text/shape.js';
 import { unquote } from '../../text/unquote.js';
-import { children, type At, type Expr, type Extension } from './ast.js';
+import { children, type At, type Duration, type Expr, type Extension } from './ast.js';
 import { childNodes, duration } from './durations.js';
 import { parseError } from './errors.js';
+import { faultAt } from './fault.js';
 import { climb, type Item, type Operator } from './precedence.js';
 import { literalNumber } from './literals.js';
 import { matching } from './matching.js';
@@ -26,7 +27,9 @@ const shape: ShapeLimits = {
 
 /** Parses PromQL; its types are not checked yet. Throws QueryError `bad_data` with `line:column`, or `unsupported`. */
 export function parseExpr(source: string): Expr {
-  if (source.trim() === '') throw parseError(source, 0, 'no expression found in input');
+  if (source.trim() === '') {
+    throw new QueryError('bad_data', 'unknown position: parse error: no expression found in input');
+  }
   checkShape(source, shape);
   let readable = withoutTrailingDots(source);
   let tree = parseTree(parser, readable);
@@ -67,14 +70,12 @@ function syntaxError(source: string, fault: SyntaxNode): QueryError {
   const rest = source.slice(fault.from);
   const skipped = /^(\s|#[^\n]*(\n|$))*/.exec(rest)?.[0].length ?? 0;
   const at = fault.from + skipped;
-  const text = source.slice(at);
-  if (text === '') return parseError(source, source.length, 'unexpected end of input');
   const called = /([a-zA-Z_]\w*)\s*$/.exec(source.slice(0, at));
-  if (text.startsWith('(') && called) {
+  const { from, message } = faultAt(source, at);
+  if (source.startsWith('(', at) && from === at && called) {
     return parseError(source, called.index, `unknown function with name ${JSON.stringify(called[1])}`);
   }
-  const token = /^("(\\.|[^"\\])*"?|'(\\.|[^'\\])*'?|[\w:.]+|[=!<>~]+|[\s\S])/.exec(text)?.[0] ?? text;
-  return parseError(source, at, `unexpected ${JSON.stringify(token)}`);
+  return parseError(source, from, message);
 }
 
 /**
@@ -150,7 +151,7 @@ class Converter {
       (n) => this.#text(n),
       (n) => this.#labels(n),
     );
-    return { kind: 'operator', op, bool, ...(match && { matching: match }) };
+    return { kind: 'operator', op, bool, at: node.from, ...(match && { matching: match }) };
   }
 
   #postfix(node: SyntaxNode, parts: readonly SyntaxNode[], inner: Expr): Expr {
@@ -158,19 +159,23 @@ class Converter {
     const [, second, third] = parts;
     if (node.name === 'MatrixSelector') {
       if (inner.kind !== 'selector') {
-        throw parseError(this.source, inner.from, 'ranges only allowed for vector selectors');
+        throw parseError(
+          this.source,
+          bracketBefore(this.source, second ?? node),
+          'ranges only allowed for vector selectors',
+        );
       }
       if (inner.offset || inner.at !== undefined) {
         throw parseError(this.source, inner.from, 'no offset or @ modifiers allowed before range');
       }
-      return { kind: 'matrix', selector: inner, range: duration(second ?? node, this.source), ...span };
+      return { kind: 'matrix', selector: inner, range: this.#range(second ?? node), ...span };
     }
     if (node.name === 'SubqueryExpr') {
-      const step = third ? { step: duration(third, this.source) } : {};
+      const step = third ? { step: this.#range(third) } : {};
       return {
         kind: 'subquery',
         expr: inner,
-        range: duration(second ?? node, this.source),
+        range: this.#range(second ?? node),
         ...step,
         ...span,
       };
@@ -181,11 +186,12 @@ class Converter {
     const modifier = node.name === 'OffsetExpr' ? 'offset' : '@';
     const target = inner.kind === 'matrix' ? inner.selector : inner;
     if (target.kind !== 'selector' && target.kind !== 'subquery') {
-      const message = `${modifier} modifier must be preceded by a selector or a subquery`;
+      const message = `${modifier} modifier must be preceded by an instant vector selector or range vector selector or a subquery`;
       throw parseError(this.source, inner.from, message);
     }
     if (modifier === 'offset' ? target.offset : target.at !== undefined) {
-      throw parseError(this.source, inner.from, `${modifier} may not be set multiple times`);
+      const shown = modifier === 'offset' ? modifier : '@ <timestamp>';
+      throw parseError(this.source, inner.from, `${shown} may not be set multiple times`);
     }
     const added =
       modifier === 'offset'
@@ -193,6 +199,15 @@ class Converter {
         : { at: this.#at(parts.at(-1) ?? node) };
     if (inner.kind === 'matrix') return { ...inner, ...span, selector: { ...inner.selector, ...added } };
     return { ...target, ...span, ...added };
+  }
+
+  /** Above 0, as far as that can be seen before the query's step is known. */
+  #range(node: SyntaxNode): Duration {
+    const value = literalNumber(this.#text(node).replace(/^[-+]\s*/, ''));
+    if (value === 0 || (value !== undefined && this.#text(node).startsWith('-'))) {
+      throw parseError(this.source, node.from, 'duration must be greater than 0');
+    }
+    return duration(node, this.source);
   }
 
   #extended(inner: Expr, extension: Extension, span: { from: number; to: number }): Expr {
@@ -250,6 +265,9 @@ class Converter {
       ? 2
       : 1;
     const expr = args.at(-1);
+    if (args.length === 0) {
+      throw parseError(this.source, node.from, 'no arguments for aggregate expression provided');
+    }
     if (args.length !== wanted || !expr) {
       const message = `wrong number of arguments for aggregate expression provided, expected ${wanted}, got ${args.length}`;
       throw parseError(this.source, node.from, message);
@@ -281,26 +299,23 @@ class Converter {
 
   #matchers(parts: readonly SyntaxNode[]): Matcher[] {
     const out: Matcher[] = [];
-    const named = (value: string, at: number) => {
-      if (out.some((m) => m.name === metricName)) {
-        throw parseError(this.source, at, `metric name must not be set twice: ${JSON.stringify(value)}`);
-      }
-      out.push({ name: metricName, op: '=', value });
-    };
+    const start = parts[0]?.from ?? 0;
     for (const part of parts) {
-      if (part.name === 'Identifier') named(this.#text(part), part.from);
+      if (part.name === 'Identifier') out.push({ name: metricName, op: '=', value: this.#text(part) });
       else if (part.name === 'LabelMatchers') {
         const outer = out.length > 0;
         for (const matcher of childNodes(part)) {
           if (matcher.name === 'QuotedLabelName') {
-            named(this.#string(matcher), matcher.from);
+            const own = this.#string(matcher);
+            if (outer) throw this.#namedTwice(start, out[0]?.value ?? '', own);
+            out.push({ name: metricName, op: '=', value: own });
             continue;
           }
           const [name, op, value] = childNodes(matcher);
           if (!name || !op || !value) throw parseError(this.source, matcher.from, 'bad label matcher');
           const label = name.name === 'QuotedLabelName' ? labelName(this.#string(name)) : this.#text(name);
           if (label === metricName && outer) {
-            throw parseError(this.source, matcher.from, 'metric name must not be set twice');
+            throw this.#namedTwice(start, out[0]?.value ?? '', this.#string(value));
           }
           out.push({ name: label, op: this.#text(op) as MatchOp, value: this.#string(value) });
         }
@@ -308,4 +323,14 @@ class Converter {
     }
     return out;
   }
+
+  #namedTwice(at: number, first: string, second: string): QueryError {
+    const names = `${JSON.stringify(first)} or ${JSON.stringify(second)}`;
+    return parseError(this.source, at, `metric name must not be set twice: ${names}`);
+  }
+}
+
+/** Of what is inside square brackets, where they begin. */
+function bracketBefore(source: string, node: SyntaxNode): number {
+  return Math.max(0, source.lastIndexOf('[', node.from));
 }

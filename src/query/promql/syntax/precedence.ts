@@ -3,6 +3,7 @@ import type { Expr } from './ast.js';
 
 export interface Operator extends Operation {
   readonly kind: 'operator';
+  readonly at: number;
 }
 
 /** An expression as a flat list: operands with their postfix modifiers, infix operators, prefix signs. */
@@ -39,7 +40,7 @@ export function climb(items: readonly Item[]): Expr {
       if (rank < least) return left;
       at++;
       const right = infix(item.op === '^' ? rank : rank + 1);
-      const span = { from: left.from, to: right.to };
+      const span = { from: left.from, to: right.to, operatorAt: item.at };
       const match = item.matching ? { matching: item.matching } : {};
       left = { kind: 'binary', op: item.op, bool: item.bool, left, right, ...match, ...span };
     }

@@ -1,0 +1,109 @@
+import { wordsUntil, type Word } from './words.js';
+
+export interface Fault {
+  readonly from: number;
+  readonly message: string;
+}
+
+/** What Prometheus says of a query that does not parse from the character `at` on. */
+export function faultAt(source: string, at: number): Fault {
+  const words = wordsUntil(source, at);
+  const found = words.at(-1);
+  const before = words.slice(0, -1).filter((word): word is Word => 'kind' in word);
+  if (!found) return { from: at, message: 'unexpected end of input' };
+  if ('fault' in found) return { from: found.from, message: found.fault };
+  if (found.kind === 'end' && before.length === 0)
+    return { from: 0, message: 'no expression found in input' };
+  return { from: found.from, message: `unexpected ${described(found)}${expectation(before, found)}` };
+}
+
+const longest = 10;
+
+function described({ kind, text }: Word): string {
+  const shown = text.length > longest ? `${JSON.stringify(text.slice(0, longest))}...` : JSON.stringify(text);
+  switch (kind) {
+    case 'end':
+      return 'end of input';
+    case 'identifier':
+    case 'metric identifier':
+      return `${kind} ${JSON.stringify(text)}`;
+    case 'keyword':
+      return `<${text}>`;
+    case 'operator':
+      return `<op:${text}>`;
+    case 'aggregation':
+      return `<aggr:${text}>`;
+    case 'sign':
+      return shown;
+    default:
+      return `${kind} ${shown}`;
+  }
+}
+
+const durations = 'number, duration, step(), or range()';
+
+/** Where the parser is, and what it could go on with, as far as Prometheus tells. */
+function expectation(before: readonly Word[], { within }: Word): string {
+  const last = before.at(-1);
+  if (!last) return '';
+  if (within?.open === '{') return ` in label matching, expected ${labelPart(before, last)}`;
+  if (inBrackets(before)) return rangePart(before, last);
+  if (opensGrouping(last)) return ' in grouping opts, expected "("';
+  if (within?.open === '(' && within.before && opensGrouping(within.before)) {
+    return ` in grouping opts, expected ${/^[(,]$/.test(last.text) ? 'label' : '"," or ")"'}`;
+  }
+  if (startsAggregation(before, last)) return ' in aggregation';
+  const [second] = before.slice(-2);
+  if (isWord(last, 'offset') || (isWord(second, 'offset') && /^[-+]$/.test(last.text))) {
+    return ` in offset, expected ${durations}`;
+  }
+  const timestamp = last.text === '@' || (second?.text === '@' && /^(start|end|[-+])$/i.test(last.text));
+  return timestamp ? ' in @, expected timestamp' : '';
+}
+
+function labelPart(before: readonly Word[], last: Word): string {
+  const second = before.at(-2);
+  if (/^[{,]$/.test(last.text)) return 'identifier or "}"';
+  if (last.kind === 'identifier') return 'label matching operator';
+  if (last.kind === 'string') return '"," or "}"';
+  return second?.kind === 'string' || second?.kind === 'identifier' ? 'string' : '"," or "}"';
+}
+
+function inBrackets(before: readonly Word[]): boolean {
+  const opened = before.findLastIndex(({ text, kind }) => kind === 'sign' && text === '[');
+  return opened >= 0 && !before.slice(opened).some(({ text, kind }) => kind === 'sign' && text === ']');
+}
+
+function rangePart(before: readonly Word[], last: Word): string {
+  const opened = before.findLastIndex(({ text, kind }) => kind === 'sign' && text === '[');
+  const step = before.slice(opened).some(({ text }) => text === ':');
+  const complete = last.kind === 'duration' || last.kind === 'number' || last.text === ')';
+  if (step) {
+    const expected = complete ? '"]"' : 'number, duration, step(), range(), or "]"';
+    return ` in subquery selector, expected ${expected}`;
+  }
+  return complete
+    ? ' in subquery or range, expected ":" or "]"'
+    : ` in subquery or range selector, expected ${durations}`;
+}
+
+function opensGrouping(word: Word): boolean {
+  return word.kind === 'keyword' && /^(by|without|on|ignoring|group_left|group_right)$/i.test(word.text);
+}
+
+function startsAggregation(before: readonly Word[], last: Word): boolean {
+  if (last.kind === 'aggregation') return true;
+  if (last.text !== ')' || last.kind !== 'sign') return false;
+  let depth = 0;
+  const opened = before.findLastIndex(({ kind, text }) => {
+    if (kind === 'sign' && text === ')') depth++;
+    if (kind === 'sign' && text === '(') depth--;
+    return depth === 0;
+  });
+  const keyword = before[opened - 1];
+  return keyword !== undefined && opensGrouping(keyword) && before[opened - 2]?.kind === 'aggregation';
+}
+
+function isWord(word: Word | undefined, text: string): boolean {
+  return word?.kind === 'keyword' && word.text.toLowerCase() === text;
+}

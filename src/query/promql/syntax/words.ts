@@ -1,0 +1,144 @@
+/**
+ * A query as Prometheus reads it word by word, for the words with which it tells what does not parse: the grammar library
+ * knows where a fault is, and neither what was expected nor what Prometheus calls what it found.
+ */
+export interface Word {
+  readonly kind:
+    | ('end' | 'number' | 'duration' | 'string' | 'identifier' | 'metric identifier')
+    | ('keyword' | 'operator' | 'aggregation' | 'sign');
+  readonly text: string;
+  readonly from: number;
+  /** The bracket of any kind that is open here, with what stood before it. */
+  readonly within: Bracket | undefined;
+}
+
+export interface Bracket {
+  readonly open: '(' | '[' | '{';
+  readonly before: Word | undefined;
+}
+
+/** What is wrong with the characters themselves. */
+export interface WordFault {
+  readonly from: number;
+  readonly fault: string;
+}
+
+const keywords =
+  /^(offset|smoothed|anchored|by|without|on|ignoring|group_left|group_right|bool|fill|fill_left|fill_right)$/i;
+const operatorNames = /^(and|or|unless|atan2)$/i;
+const aggregations =
+  /^(sum|avg|count|min|max|group|stddev|stdvar|topk|bottomk|count_values|quantile|limitk|limit_ratio)$/i;
+const blank = /(?:\s|#[^\n]*)*/y;
+const quoted = /"(?:[^"\\\n]|\\[\s\S])*"|'(?:[^'\\\n]|\\[\s\S])*'|`[^`]*`/y;
+const name = /[a-zA-Z_:][\w:]*/y;
+const number =
+  /(?:0[xX][\da-fA-F_]+|(?:\d[\d_]*(?:\.(?![_.])[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d[\d_]*)?)(?![\w.])/y;
+const duration = /\d+(?:ms|[smhdwy])(?:\d+(?:ms|[smhdw]))*(?!\w)/y;
+const badNumber = /(?:0[xX][\da-fA-F_]*|\.?\d[\d_]*(?:\.(?![_.])[\d_]*)?(?:[eE][+-]?)?)/y;
+const badUnit = /(?:ms?|[shdwy]s?)(?:\d+[smhdw]s?)*\w?/y;
+const operators = /==|!=|<=|>=|<\/|>\/|[-+*/%^<>]/y;
+
+/** The words up to the first at or behind `until`, or up to what is no word. */
+export function wordsUntil(source: string, until: number): (Word | WordFault)[] {
+  const words: (Word | WordFault)[] = [];
+  const open: Bracket[] = [];
+  let at = 0;
+  const match = (pattern: RegExp) => {
+    pattern.lastIndex = at;
+    return pattern.exec(source)?.[0];
+  };
+  const add = (kind: Word['kind'], text: string) => {
+    words.push({ kind, text, from: at, within: open.at(-1) });
+    at += text.length;
+  };
+  const fail = (fault: string, from = at) => words.push({ from, fault });
+  const last = () => {
+    const word = words.at(-1);
+    return word && 'kind' in word ? word : undefined;
+  };
+  for (;;) {
+    at += match(blank)?.length ?? 0;
+    const char = String.fromCodePoint(source.codePointAt(at) ?? 0);
+    const inside = open.at(-1)?.open;
+    if (at >= source.length) {
+      if (inside === '{') fail('unexpected end of input inside braces');
+      else if (inside === '(') fail('unclosed left parenthesis');
+      else if (inside === '[') {
+        fail(
+          last()?.text === '[' ? 'unexpected end of input in duration expression' : 'unclosed left bracket',
+        );
+      } else add('end', '');
+      return words;
+    }
+    const text = match(quoted);
+    const word = match(name);
+    if (text !== undefined) add('string', text);
+    else if (/["'`]/.test(char)) {
+      fail(`unterminated ${char === '`' ? 'raw' : 'quoted'} string`);
+    } else if (inside === '{') brace(char, word);
+    else if (/[\d.]/.test(char) && /^\.?\d/.test(source.slice(at, at + 2))) digits();
+    else if (inside === '[' && char === ':') {
+      if (last()?.kind === 'sign' && last()?.text === ':') fail(`unexpected colon ':'`);
+      else if (words.some((one) => 'kind' in one && one.text === ':' && one.within === open.at(-1))) {
+        fail(`unexpected colon ':'`);
+      } else add('sign', ':');
+    } else if (word !== undefined) add(kindOf(word, source.slice(at + word.length)), word);
+    else if (/[([{]/.test(char)) {
+      const bracket = { open: char as Bracket['open'], before: last() };
+      add('sign', char);
+      open.push(bracket);
+    } else if (char === ')') {
+      if (inside === '(') open.pop();
+      add('sign', char);
+      if (inside !== '(') fail(`unexpected right parenthesis ')'`);
+    } else if (char === ']') {
+      if (!open.some((one) => one.open === '[')) fail(`unexpected right bracket ']'`);
+      else {
+        if (inside === '[') open.pop();
+        add('sign', char);
+      }
+    } else if (/^(=~|![^=])/.test(source.slice(at, at + 2))) {
+      fail(`unexpected character after '${char}': '${source[at + 1] ?? ''}'`);
+    } else if (match(operators) !== undefined) add('operator', match(operators) ?? '');
+    else if (/[=,@]/.test(char)) add('sign', char);
+    else fail(`unexpected character: '${char}'`);
+    const now = words.at(-1);
+    if (!now || 'fault' in now || now.from >= until) return words;
+  }
+
+  function brace(char: string, word: string | undefined): void {
+    const two = source.slice(at, at + 2);
+    if (word !== undefined && char !== ':') add('identifier', word.replace(/:[\s\S]*/, ''));
+    else if (/^(=~|!=|!~)/.test(two)) add('operator', two);
+    else if (char === '!') fail(`unexpected character after '!' inside braces: '${source[at + 1] ?? ''}'`);
+    else if (char === '{') fail(`unexpected left brace '{'`);
+    else if (char === '}') {
+      open.pop();
+      add('sign', char);
+    } else if (/[=,]/.test(char)) add('sign', char);
+    else fail(`unexpected character inside braces: '${char}'`);
+  }
+
+  function digits(): void {
+    const whole = match(number);
+    const time = match(duration);
+    if (whole !== undefined) add('number', whole);
+    else if (time !== undefined) add('duration', time);
+    else {
+      const from = at;
+      let bad = match(badNumber) ?? '';
+      at += bad.length;
+      bad += match(badUnit) ?? /^\.[._]?/.exec(source.slice(at))?.[0] ?? '';
+      fail(`bad number or duration syntax: ${JSON.stringify(bad)}`, from);
+    }
+  }
+}
+
+function kindOf(word: string, behind: string): Word['kind'] {
+  if (/^(inf|nan)$/i.test(word)) return 'number';
+  if (/^fill/i.test(word) && !/^\s*\(/.test(behind)) return 'identifier';
+  if (keywords.test(word)) return 'keyword';
+  if (operatorNames.test(word)) return 'operator';
+  if (aggregations.test(word)) return 'aggregation';
+  return word.includes(':') ? 'metric identifier' : 'identifier';
+}
