@@ -279,6 +279,7 @@ function queryLimits(config: EffectiveConfig) {
     maxSeries: config.queryMaxSeries,
     scopeLabels: config.queryScopeLabels,
     promqlExperimental: config.promqlExperimental,
+    spanMetrics: config.spanMetrics ? { dimensions: config.spanMetricsDimensions?.split(',') ?? [] } : null,
   };
 }
 

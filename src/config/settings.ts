@@ -452,6 +452,18 @@ const queries = {
     true,
     'PromQL: what is experimental in Prometheus (its `--enable-feature` for functions, `fill`, `anchored` and `smoothed`). Without it such queries are refused, as Prometheus does by default.',
   ),
+  spanMetrics: setting(
+    'SPAN_METRICS',
+    flag(),
+    true,
+    'PromQL: traces_spanmetrics_* and traces_service_graph_*, counted of the spans when they are asked for.',
+  ),
+  spanMetricsDimensions: setting(
+    'SPAN_METRICS_DIMENSIONS',
+    keyList(),
+    undefined,
+    'Attributes of resources and spans that are labels of traces_spanmetrics_*, with commas between: http.route,service.version',
+  ),
 };
 
 const maintenance = {

@@ -13,6 +13,8 @@ export interface McpDeps extends QueryApiDeps {
   readonly isAdmin: (request: FastifyRequest) => boolean;
 }
 
+/** The second is where Tempo's own MCP server is asked. */
+const paths = ['/mcp', '/api/mcp'];
 const maxBody = 1024 * 1024;
 
 /** JSON-RPC's codes for what is refused before a message is read. */
@@ -65,14 +67,16 @@ export function mcpHttp(deps: McpDeps): FastifyPluginAsync {
     app.addHook('onClose', async () => {
       await Promise.all([handlers.query.close(), handlers.admin.close()]);
     });
-    app.route({
-      method: ['GET', 'POST', 'DELETE'],
-      url: '/mcp',
-      handler: async (request, reply) => {
-        const handler = isAdmin(request) ? handlers.admin : handlers.query;
-        return sendResponse(reply, await handler.fetch(webRequest(request, clientSignal(request, reply))));
-      },
-    });
+    for (const url of paths) {
+      app.route({
+        method: ['GET', 'POST', 'DELETE'],
+        url,
+        handler: async (request, reply) => {
+          const handler = isAdmin(request) ? handlers.admin : handlers.query;
+          return sendResponse(reply, await handler.fetch(webRequest(request, clientSignal(request, reply))));
+        },
+      });
+    }
   };
 }
 

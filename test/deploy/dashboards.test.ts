@@ -179,6 +179,52 @@ describe('the dashboards', () => {
     assert.deepEqual(unknown, []);
   });
 
+  it('have data sources that point at each other, and what these ask is answered', async () => {
+    const { datasources } = parse(text('deploy/grafana/provisioning/datasources/canardstack.yaml')) as {
+      datasources: { uid: string; jsonData: Record<string, unknown> }[];
+    };
+    const uids = new Set(datasources.map(({ uid }) => uid));
+    const pointed = JSON.stringify(datasources).matchAll(/"datasourceUid":"([^"]+)"/g);
+    const targets = [...pointed].map(([, uid = '']) => uid);
+    assert.ok(targets.length >= 5 && targets.every((uid) => uids.has(uid)), targets.join());
+    const traces = datasources.find(({ uid }) => uid === 'canardstack-traces')?.jsonData;
+    const { tags, queries } = traces?.['tracesToMetrics'] as {
+      tags: { key: string; value: string }[];
+      queries: { query: string }[];
+    };
+    assert.deepEqual(
+      tags.map(({ key }) => key),
+      ['service.name'],
+    );
+    const linked = queries.map(({ query }) =>
+      query
+        .replaceAll('$$', '$')
+        .replace('$__tags', `${tags[0]?.value}="shop"`)
+        .replace('$__rate_interval', '1m'),
+    );
+    // The service graph and its table, as Grafana's Tempo data source writes them.
+    const graph = ['request_total', 'request_failed_total', 'request_server_seconds_sum'].map(
+      (name) => `sum by (client, server) (rate(traces_service_graph_${name}{}[300s]))`,
+    );
+    const table = [
+      'topk(5, sum(rate(traces_spanmetrics_calls_total{span_kind="SPAN_KIND_SERVER"}[300s])) by (span_name))',
+      'topk(5, sum(rate(traces_spanmetrics_calls_total{status_code="STATUS_CODE_ERROR",span_name=~"POST /orders"}[300s])) by (span_name))',
+      'histogram_quantile(.9, sum(rate(traces_spanmetrics_latency_bucket{span_name=~"POST /orders"}[300s])) by (le))',
+    ];
+    for (const query of [...graph, ...table, ...linked]) {
+      await eventually(async () => {
+        const instant = !linked.includes(query);
+        const n = await ask(server, { where: '', language: 'promql', query, instant });
+        return n > 0 ? n : undefined;
+      });
+    }
+    const keys = await get(server, '/api/v1/labels', {
+      'match[]':
+        '{__name__=~"traces_service_graph_request_server_seconds_sum|traces_service_graph_request_total|traces_service_graph_request_failed_total"}',
+    });
+    assert.deepEqual(keys['data'], ['__name__', 'client', 'connection_type', 'server']);
+  });
+
   it('have variables with values', async () => {
     const end = String(Math.ceil(Date.now() / 1000));
     for (const { where, language, label, metric } of boards.flatMap(variableQueries)) {

@@ -23,6 +23,7 @@ export const testLimits: QueryLimits = {
   maxSeries: 50_000,
   scopeLabels: true,
   promqlExperimental: true,
+  spanMetrics: { dimensions: [] },
 };
 
 export interface TestLake {

@@ -15,6 +15,7 @@ const limits: QueryLimits = {
   maxSeries: 1,
   scopeLabels: true,
   promqlExperimental: true,
+  spanMetrics: null,
 };
 
 const pool: ReadPool = {

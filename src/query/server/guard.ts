@@ -18,6 +18,8 @@ export interface QueryLimits {
   readonly scopeLabels: boolean;
   /** PromQL: what is experimental in Prometheus is allowed. */
   readonly promqlExperimental: boolean;
+  /** PromQL: spans are metrics too, with these attributes as labels; null when they are not. */
+  readonly spanMetrics: { readonly dimensions: readonly string[] } | null;
 }
 
 export interface QueryObserver {

@@ -3,6 +3,7 @@ import { allOf, exactly } from '../../sql/fragment.js';
 import { literal } from '../../sql/literal.js';
 import { metadataSource } from '../../sql/metadata.js';
 import { metadataWindow } from '../load/predicates.js';
+import { spanMetricMetadata, spanMetricNamesIn } from '../load/span-metrics/index.js';
 import { metricTables, type MetricTable } from '../load/sources.js';
 import type { Window } from '../plan/times.js';
 
@@ -44,5 +45,14 @@ export async function metricMetadata(
       }
     }
   }
+  for (const [name, type, help, unit] of await spanMetricsIn(ctx, window)) {
+    if (found.has(name) || found.size >= limits.metrics || (metric !== undefined && metric !== name))
+      continue;
+    found.set(name, [{ type, help, unit }]);
+  }
   return Object.fromEntries(found);
+}
+
+async function spanMetricsIn(ctx: QueryContext, window: Window): Promise<typeof spanMetricMetadata> {
+  return (await spanMetricNamesIn(ctx, window)).length > 0 ? spanMetricMetadata : [];
 }

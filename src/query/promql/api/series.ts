@@ -22,6 +22,7 @@ import {
   wantsTargetInfo,
   type Part,
 } from '../load/sources.js';
+import { eachPossibleSeries, eachSpanMetricSeries, spanMetricNamesIn } from '../load/span-metrics/index.js';
 import { targetInfoSeries, targetRows, type Rows } from '../load/target.js';
 import { Yielder } from '../../series/yielder.js';
 import type { VectorSelector } from '../syntax/ast.js';
@@ -41,7 +42,13 @@ export async function eachSeries(
   const { maxSeries } = ctx.limits;
   const known = await knownTables(ctx, yielder, metricTables, window, false);
   let complete = true;
+  if (selectors.length === 0) await eachPossibleSeries(ctx, window, each);
   for (const selector of selectors.length > 0 ? selectors : [undefined]) {
+    const taken = new Set<string>();
+    const add = (labels: Labels) => {
+      taken.add(labels.get(metricName));
+      each(labels);
+    };
     const compiled = (selector?.matchers ?? []).map((matcher) => compileMatcher(matcher));
     const matchers = labelMatchers(compiled);
     for (const source of sourcesFor(compiled)) {
@@ -52,7 +59,7 @@ export async function eachSeries(
         if (!isMeant(source, stream.stream)) continue;
         for (const part of source.parts) {
           if (!selects(source, part, stream.stream.name, compiled)) continue;
-          for (const labels of stream.series(part)) if (matchesAll(labels, matchers)) each(labels);
+          for (const labels of stream.series(part)) if (matchesAll(labels, matchers)) add(labels);
         }
       }
       if (present && table?.rest === null) continue;
@@ -63,10 +70,11 @@ export async function eachSeries(
         if (yielder.due) await yielder.pause();
         for (const part of source.parts) {
           if (!selects(source, part, stream.name, compiled)) continue;
-          for (const labels of partSeries(part, stream)) if (matchesAll(labels, matchers)) each(labels);
+          for (const labels of partSeries(part, stream)) if (matchesAll(labels, matchers)) add(labels);
         }
       }
     }
+    if (selector) await eachSpanMetricSeries({ ctx, yielder, matchers: compiled, window, taken }, each);
     if (!wantsTargetInfo(compiled)) continue;
     for (const labels of await targets(ctx, yielder, known, matchers, window)) each(labels);
   }
@@ -128,5 +136,6 @@ export async function metricNames(ctx: QueryContext, window: Window): Promise<st
     }
   }
   for (const labels of await targets(ctx, yielder, known, [], window)) names.add(labels.get(metricName));
+  for (const name of await spanMetricNamesIn(ctx, window)) names.add(name);
   return [...names].sort();
 }

@@ -13,6 +13,7 @@ import { compileMatcher, matchesAll, type CompiledMatcher } from '../../series/m
 import { conflictLabels, mergeSeries, type SampleSeries } from '../../series/samples.js';
 import type { Account, SampleRequest } from './request.js';
 import { loadPart } from './samples.js';
+import { loadSpanMetrics } from './span-metrics/index.js';
 import { isOriginalName, selects, sourcesFor, wantsTargetInfo, type MetricTable } from './sources.js';
 import { loadTargetInfo } from './target.js';
 
@@ -131,6 +132,9 @@ async function loadSelector(
       checkSeries(found.length, maxSeries);
     }
   }
+  const named = compiled.filter((matcher) => !conflictLabels.has(matcher.name));
+  const taken = new Set(found.map(({ labels }) => labels.get(metricName)));
+  found.push(...(await loadSpanMetrics({ ctx, yielder, matchers: named, window, taken }, account)));
   if (wantsTargetInfo(compiled))
     found.push(...(await loadTargetInfo({ ctx, yielder, account, matchers, window })));
   const merged = mergeSeries(found);

@@ -65,7 +65,7 @@ function isStored(name: string): boolean {
 }
 
 /** The values that a matcher lets through, when they can be listed and a missing label is none of them. */
-function wantedValues({ op, value }: CompiledMatcher): string[] | undefined {
+export function wantedValues({ op, value }: CompiledMatcher): string[] | undefined {
   const values = op === '=' ? [value] : op === '=~' ? [...(literalAlternatives(value) ?? [])] : [];
   return values.length > 0 && values.length <= 50 && !values.includes('') ? values : undefined;
 }

@@ -1,0 +1,243 @@
+import { checkSeries } from '../../../series/context.js';
+import { Labels, metricName } from '../../../series/labels.js';
+import { matchesAll, type CompiledMatcher } from '../../../series/matchers.js';
+import { SeriesBuilder, type SampleSeries } from '../../../series/samples.js';
+import type { Yielder } from '../../../series/yielder.js';
+import type { QueryContext } from '../../../server/guard.js';
+import { metadataSource } from '../../../sql/metadata.js';
+import type { Window } from '../../plan/times.js';
+import { metadataWindow } from '../predicates.js';
+import type { Account } from '../request.js';
+import { familiesOf, selected, spanMetricNames, type Family, type SpanMetric } from './families.js';
+import { countedRows, kinds, statuses } from './statements.js';
+
+export { spanMetricMetadata } from './families.js';
+
+export interface SpanMetricsRequest {
+  readonly ctx: QueryContext;
+  readonly yielder: Yielder;
+  readonly matchers: readonly CompiledMatcher[];
+  readonly window: Window;
+  /** Metrics that were sent by these names, which the spans' do not join. */
+  readonly taken: ReadonlySet<string>;
+}
+
+interface Wanted {
+  readonly family: Family;
+  readonly metrics: readonly SpanMetric[];
+}
+
+function wantedOf({ ctx, matchers, taken }: SpanMetricsRequest): Wanted[] {
+  const { spanMetrics } = ctx.limits;
+  if (spanMetrics === null) return [];
+  return familiesOf(spanMetrics.dimensions)
+    .map((family) => ({
+      family,
+      metrics: selected(family, matchers).filter(({ name }) => !taken.has(name)),
+    }))
+    .filter(({ metrics }) => metrics.length > 0);
+}
+
+/** Samples lie no closer than this in a series, so that a long window has few. */
+function resolutionMs({ from, to }: Window): number {
+  const hours = (to - from) / 3_600_000;
+  return hours <= 26 ? 15_000 : hours <= 100 ? 60_000 : 300_000;
+}
+
+/**
+ * Counters of spans and of requests between services, made of the spans that began in the window. Values are running
+ * totals of increments (`SampleSeries.delta`), each at the start of the last span that it counts, so that ranges have
+ * what began in them.
+ */
+export async function loadSpanMetrics(
+  request: SpanMetricsRequest,
+  account: Account,
+): Promise<SampleSeries[]> {
+  const out: SampleSeries[] = [];
+  for (const wanted of wantedOf(request)) {
+    const { ctx, yielder } = request;
+    const builders = new Builders(request, wanted);
+    const sql = builders.statement(`t // ${BigInt(resolutionMs(request.window)) * 1_000_000n}`);
+    for await (const chunk of ctx.session.stream(sql)) {
+      for (let row = 0; row < chunk.rowCount; row++) {
+        if (yielder.due) await yielder.pause();
+        builders.push((column) => chunk.columns[column]?.[row]);
+      }
+      account(chunk.rowCount * builders.perRow);
+    }
+    out.push(...builders.finish());
+    checkSeries(out.length, ctx.limits.maxSeries);
+  }
+  return out;
+}
+
+/** Calls `each` with the label sets of these metrics in the window. */
+export async function eachSpanMetricSeries(
+  request: SpanMetricsRequest,
+  each: (labels: Labels) => void,
+): Promise<void> {
+  for (const wanted of wantedOf(request)) {
+    const builders = new Builders(request, wanted);
+    for await (const chunk of request.ctx.session.stream(builders.statement())) {
+      for (let row = 0; row < chunk.rowCount; row++) {
+        if (request.yielder.due) await request.yielder.pause();
+        builders.push((column) => chunk.columns[column]?.[row]);
+      }
+    }
+    for (const { labels } of builders.finish()) each(labels);
+  }
+}
+
+/**
+ * The same for all of them without a look at each span: services and names of spans as the metadata cache has them, and
+ * every kind and status that there is.
+ */
+export async function eachPossibleSeries(
+  ctx: QueryContext,
+  window: Window,
+  each: (labels: Labels) => void,
+): Promise<void> {
+  const { spanMetrics } = ctx.limits;
+  if (spanMetrics === null) return;
+  const from = await metadataSource(ctx.session, 'span_resources', metadataWindow(window));
+  const sql = `SELECT DISTINCT service_name, span_name FROM ${from}`;
+  const services = new Set<string>();
+  const [spans, edges] = familiesOf(spanMetrics.dimensions);
+  if (!spans || !edges) return;
+  const eachOf = ({ metrics, le }: Family, labels: readonly [string, string][]) => {
+    for (const { name, part } of metrics) {
+      const bounds = part === 'bucket' ? le : [''];
+      for (const bound of bounds) each(Labels.of([...labels, [metricName, name], ['le', bound]]));
+    }
+  };
+  for await (const chunk of ctx.session.stream(sql)) {
+    for (let row = 0; row < chunk.rowCount; row++) {
+      const service = (chunk.columns[0]?.[row] ?? '') as string;
+      services.add(service);
+      each(
+        Labels.of([
+          ['service', service],
+          ['span_name', (chunk.columns[1]?.[row] ?? '') as string],
+        ]),
+      );
+    }
+  }
+  if (services.size === 0) return;
+  for (const kind of kinds) each(Labels.of([['span_kind', kind]]));
+  for (const status of statuses) each(Labels.of([['status_code', status]]));
+  eachOf(spans, []);
+  eachOf(edges, []);
+  for (const service of services) {
+    each(
+      Labels.of([
+        ['client', service],
+        ['server', service],
+      ]),
+    );
+  }
+}
+
+/** Names of these metrics, where there are spans in the window. */
+export async function spanMetricNamesIn(ctx: QueryContext, window: Window): Promise<readonly string[]> {
+  if (ctx.limits.spanMetrics === null) return [];
+  const from = await metadataSource(ctx.session, 'span_resources', metadataWindow(window));
+  const rows = await ctx.session.rows(`SELECT 1 FROM ${from} LIMIT 1`);
+  return rows.length > 0 ? spanMetricNames : [];
+}
+
+/** Of a label set, the builders of each metric: one, or one for each bucket. */
+type OfLabels = readonly (readonly (SeriesBuilder | null)[])[];
+
+/** Makes the series of one family of the rows that its statement gives. */
+class Builders {
+  readonly #known = new Map<string, OfLabels>();
+  readonly #rows: string;
+  readonly #histograms: readonly ('server_ns' | 'client_ns')[];
+  /** Most samples that a row becomes. */
+  readonly perRow: number;
+
+  constructor(
+    { ctx, matchers, window }: SpanMetricsRequest,
+    private readonly wanted: Wanted,
+  ) {
+    const { family, metrics } = wanted;
+    this.#matchers = matchers;
+    this.#rows = countedRows(family, ctx.limits.spanMetrics?.dimensions ?? [], matchers, window);
+    this.#histograms = (['server_ns', 'client_ns'] as const).filter((column) =>
+      metrics.some((metric) => metric.part === 'bucket' && columnOf(metric) === column),
+    );
+    this.perRow = metrics.reduce((sum, { part }) => sum + (part === 'bucket' ? family.le.length : 1), 0);
+  }
+
+  readonly #matchers: readonly CompiledMatcher[];
+
+  /** One row for each label set and value of `step`: labels, last time (us), spans, failed ones, seconds, buckets. */
+  statement(step?: string): string {
+    const { labels, boundsNs } = this.wanted.family;
+    const keys = labels.map((_, i) => `l${i}`);
+    const buckets = this.#histograms.flatMap((column) =>
+      boundsNs.map((bound) => `count(*) FILTER (WHERE ${column} <= ${bound})::DOUBLE`),
+    );
+    const results = [
+      'max(t)::DOUBLE / 1000',
+      'count(*)::DOUBLE',
+      'count(*) FILTER (WHERE failed)::DOUBLE',
+      'sum(server_ns)::DOUBLE / 1e9',
+      'sum(client_ns)::DOUBLE / 1e9',
+      ...buckets,
+    ];
+    return `SELECT ${[...keys, ...results].join(', ')} FROM (${this.#rows}) GROUP BY ${[...keys, ...(step === undefined ? [] : [step])].join(', ')}`;
+  }
+
+  push(cell: (column: number) => unknown): void {
+    const { family, metrics } = this.wanted;
+    const texts = family.labels.map((_, i) => cell(i) as string);
+    const key = JSON.stringify(texts);
+    let own = this.#known.get(key);
+    if (own === undefined) {
+      own = this.#buildersOf(texts);
+      this.#known.set(key, own);
+    }
+    const at = texts.length;
+    const number = (column: number) => (cell(at + column) ?? 0) as number;
+    const micros = number(0);
+    own.forEach((builders, m) => {
+      const metric = metrics[m] as SpanMetric;
+      const column = columnOf(metric);
+      if (metric.part === 'bucket') {
+        const first = 5 + this.#histograms.indexOf(column) * family.boundsNs.length;
+        builders.forEach((builder, i) =>
+          builder?.push(micros, i < family.boundsNs.length ? number(first + i) : number(1)),
+        );
+        return;
+      }
+      if (metric.part === 'sum') return builders[0]?.push(micros, number(column === 'server_ns' ? 3 : 4));
+      const count = number(metric.measure === 'failed' ? 2 : 1);
+      // What never happened has no series.
+      if (count > 0) builders[0]?.push(micros, count);
+    });
+  }
+
+  finish(): SampleSeries[] {
+    return [...this.#known.values()]
+      .flat(2)
+      .flatMap((builder) => (builder && !builder.empty ? [builder.finish()] : []));
+  }
+
+  #buildersOf(texts: readonly string[]): OfLabels {
+    const { family, metrics } = this.wanted;
+    const shared = family.labels.map((label, i) => [label, texts[i] ?? ''] as const);
+    return metrics.map(({ name, part }) => {
+      const bounds = part === 'bucket' ? family.le : [''];
+      return bounds.map((bound) => {
+        const labels = Labels.of([...shared, [metricName, name], ['le', bound]]);
+        if (!matchesAll(labels, this.#matchers)) return null;
+        return new SeriesBuilder(labels, true, { name, type: part === 'total' ? 'sum' : 'histogram' });
+      });
+    });
+  }
+}
+
+function columnOf({ measure }: SpanMetric): 'server_ns' | 'client_ns' {
+  return measure === 'client seconds' ? 'client_ns' : 'server_ns';
+}
