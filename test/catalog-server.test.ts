@@ -187,6 +187,35 @@ describe('a catalog server and its nodes', () => {
     assert.ok(files.some((name) => name.endsWith('.parquet')));
   });
 
+  it('keeps dashboards of a query node, and tells what it holds', async () => {
+    const send = (method: string, path: string, body: object) =>
+      fetch(`${query.url}/api/dashboards${path}`, {
+        method,
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    const made = await send('PUT', '/shared', { dashboard: { title: 'one' } });
+    assert.equal(made.status, 200, await made.text());
+    const changed = await send('PUT', '/shared', {
+      dashboard: { title: 'two' },
+      revision: 1,
+    });
+    assert.equal(changed.status, 200, await changed.text());
+    assert.equal((await send('PUT', '/shared', { dashboard: { title: 'late' }, revision: 1 })).status, 409);
+    const read = (await (await fetch(`${query.url}/api/dashboards`)).json()) as {
+      dashboards: { title: string }[];
+    };
+    assert.deepEqual(
+      read.dashboards.map(({ title }) => title),
+      ['two'],
+    );
+    for (const what of ['files', 'snapshots'] as const) {
+      const answer = await fetch(`${query.url}/api/admin/catalog/${what}`);
+      const body = (await answer.json()) as Record<typeof what, object[]>;
+      assert.ok(answer.status === 200 && body[what].length > 0, JSON.stringify(body));
+    }
+  });
+
   it('tells plain text on its TLS port what is wrong', async () => {
     const answer = await rawExchange(catalog.port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     assert.match(answer, /^HTTP\/1\.1 400 [\s\S]*speaks TLS/);

@@ -259,7 +259,22 @@ describe('the web pages', { skip: noBrowser }, () => {
     await page.getByRole('row', { name: /^spans/ }).waitFor();
     assert.deepEqual(await seriousFindings(page), []);
     await page.getByRole('button', { name: 'Verify', exact: true }).click();
-    await shows('Verify: done');
+    await shows('The catalog and its files agree');
+    await page.getByRole('button', { name: 'CHECKPOINT' }).click();
+    await page.getByRole('cell', { name: 'checkpoint' }).waitFor();
+    await page.getByText('Snapshots', { exact: true }).click();
+    await page.getByRole('region', { name: 'Snapshots' }).getByText('inserted_into_table').first().waitFor();
+    await page
+      .getByRole('region', { name: 'Files by table and day' })
+      .getByRole('columnheader', { name: 'spans' })
+      .waitFor();
+    await shows('There is none yet.');
+    await page.getByRole('button', { name: 'Back up the catalog' }).click();
+    await page
+      .getByRole('region', { name: 'Backups' })
+      .getByRole('cell', { name: /catalog-/ })
+      .waitFor();
+    assert.deepEqual(await seriousFindings(page), []);
     await page.getByRole('button', { name: 'Retention' }).click();
     await shows('Retention would do this');
     await page.getByRole('button', { name: 'Do it: Retention' }).waitFor();

@@ -6,7 +6,10 @@ import type { Telemetry } from '../telemetry/index.js';
 import { HttpError } from './errors.js';
 
 export interface CatalogAdminDeps {
-  readonly catalogMaintenance: Pick<CatalogMaintenance, 'status' | 'backup' | 'verify' | 'backupAge'>;
+  readonly catalogMaintenance: Pick<
+    CatalogMaintenance,
+    'status' | 'backup' | 'verify' | 'backupAge' | 'files' | 'snapshots' | 'listed'
+  >;
   readonly telemetry: Telemetry;
 }
 
@@ -34,6 +37,16 @@ export function mountCatalog(
   };
 
   app.get(base, () => answered('status', () => catalogMaintenance.status()));
+
+  app.get(`${base}/files`, () =>
+    answered('files', async () => ({ files: await catalogMaintenance.files() })),
+  );
+  app.get(`${base}/snapshots`, () =>
+    answered('snapshots', async () => ({ snapshots: await catalogMaintenance.snapshots() })),
+  );
+  app.get(`${base}/backups`, () =>
+    answered('backups', async () => ({ backups: await catalogMaintenance.listed() })),
+  );
 
   app.post(`${base}/backup`, () => answered('backup', () => catalogMaintenance.backup()));
 

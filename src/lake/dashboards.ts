@@ -9,7 +9,7 @@ import type { Writer } from './writer.js';
 /** Dashboards of the web pages, as JSON text. The rows stay in the catalog (docs/decisions/0024-dashboards.md). */
 export const dashboardTable = 'canardstack_dashboards';
 /** As many are kept at most: all of them are read for the list. */
-export const mostDashboards = 1000;
+const mostDashboards = 1000;
 
 const writeTimeoutMs = 30_000;
 const attempts = 5;

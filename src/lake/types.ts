@@ -149,6 +149,16 @@ export interface RetentionOptions {
   readonly confirm?: string;
 }
 
+/** A task of maintenance that ended. */
+export interface MaintenanceRun {
+  readonly task: string;
+  /** When it ended, ISO 8601. */
+  readonly at: string;
+  readonly status: 'ok' | 'error';
+  readonly milliseconds: number;
+  readonly error?: string;
+}
+
 export interface MaintenanceState {
   readonly paused: boolean;
   readonly running: string | null;
@@ -161,6 +171,8 @@ export interface MaintenanceState {
   } | null;
   readonly lastRetention: { at: string; status: string } | null;
   readonly consecutiveFailures: number;
+  /** What this process ran, the newest first; the last fifty. */
+  readonly history?: readonly MaintenanceRun[];
   /** Why the wall clock is not believed; null when all is well. */
   readonly clock?: Contradiction | null;
   /** What retention waits for. */

@@ -62,6 +62,17 @@ describe('the scheduled verification', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
+  it('tells what lies where: files by day, snapshots', async () => {
+    const catalogMaintenance = maintenanceWith(false);
+    const day = new Date(noon / 1000).toISOString().slice(0, 10);
+    const [logs] = await catalogMaintenance.files();
+    assert.deepEqual([logs?.table, logs?.day, logs?.files, logs?.rows], ['logs', day, 2, 100]);
+    const [newest, before] = await catalogMaintenance.snapshots();
+    assert.ok(newest && before && newest.id > before.id && Date.parse(newest.at) >= Date.parse(before.at));
+    assert.match(newest.changes, /insert/);
+    assert.deepEqual(await catalogMaintenance.listed(), []);
+  });
+
   it('removes nothing by default', async () => {
     const catalogMaintenance = maintenanceWith(false);
     const key = await orphan('a');

@@ -5,6 +5,7 @@ import { catalogFrom, type Catalog } from '../catalog/index.js';
 import type { Config } from '../config/settings.js';
 import { firstLine, LakeError } from '../duckdb/index.js';
 import type { Lake, LakeConfig } from '../lake/index.js';
+import { lakeMetadata } from '../lake/files/known-files.js';
 import { retentionCutoff } from '../lake/maintenance/retention.js';
 import { openStorage, type Storage } from '../storage/index.js';
 import { Gauge, type Telemetry } from '../telemetry/index.js';
@@ -13,7 +14,8 @@ import type { BackupResult } from './backup.js';
 import { CatalogBackups, type BackupAge } from './backups.js';
 import type { CopyProgress } from './copy.js';
 import { backupProblem, listBackups } from './manifest.js';
-import { catalogStatus, type CatalogStatus } from './status.js';
+import { filesByDay, snapshots, type DayFiles, type SnapshotEntry } from './contents.js';
+import { catalogStatus, summaryOf, type BackupSummary, type CatalogStatus } from './status.js';
 import {
   removableOrphans,
   removeOrphans,
@@ -125,6 +127,20 @@ export class CatalogMaintenance {
 
   status(): Promise<CatalogStatus> {
     return catalogStatus(this.lake, this.config, this.backups);
+  }
+
+  files(): Promise<DayFiles[]> {
+    return this.lake.withConnection((connection) => filesByDay(connection, lakeMetadata));
+  }
+
+  snapshots(): Promise<SnapshotEntry[]> {
+    return this.lake.withConnection((connection) => snapshots(connection, lakeMetadata));
+  }
+
+  /** Whole backups, the newest first. */
+  async listed(): Promise<BackupSummary[]> {
+    const entries = await listBackups(this.backups);
+    return entries.reverse().map((entry) => summaryOf(entry, this.backups.url));
   }
 
   /**

@@ -7,7 +7,7 @@ import { lakeMetadata } from '../lake/files/known-files.js';
 import { listBackups, type BackupEntry } from './manifest.js';
 import { catalogVersion, tableCounts, type TableCount } from './table-counts.js';
 
-interface BackupSummary {
+export interface BackupSummary {
   readonly path: string;
   /** ISO 8601. */
   readonly createdAt: string;
@@ -67,7 +67,7 @@ export async function catalogStatus(
   };
 }
 
-function summaryOf({ name, manifest }: BackupEntry, url: string): BackupSummary {
+export function summaryOf({ name, manifest }: BackupEntry, url: string): BackupSummary {
   return {
     path: `${url}${name}`,
     createdAt: manifest.createdAt,

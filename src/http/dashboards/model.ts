@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { HttpError } from '../errors.js';
 
 export const languages = ['promql', 'logql', 'traceql', 'sql'] as const;
-export const panelKinds = ['lines', 'stacked', 'heatmap', 'stat', 'table', 'logs', 'row'] as const;
+const panelKinds = ['lines', 'stacked', 'heatmap', 'stat', 'table', 'logs', 'row'] as const;
 export const units = [
   'none',
   'seconds',
@@ -90,7 +90,7 @@ const variable = z.discriminatedUnion('type', [
 
 const time = z.string().regex(/^[\w:.+\- ]{1,40}$/, 'a time such as now-6h');
 
-export const dashboard = z
+const dashboard = z
   .strictObject({
     title,
     description: text(2000).optional(),

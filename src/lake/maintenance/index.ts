@@ -13,6 +13,7 @@ import type {
   ForgetResult,
   LakeTime,
   Maintenance,
+  MaintenanceRun,
   MaintenanceState,
   RetentionDay,
   RetentionHeld,
@@ -74,6 +75,7 @@ const defaultMaxSharePercent = 25;
 /** An on-demand run waits for nothing: it does all there is to do. */
 const onDemandBudgetMs = 10 * 60_000;
 const reopenWaitMs = 15_000;
+const historyLength = 50;
 
 /** Runs CHECKPOINT and retention, on a schedule and on demand, one at a time. */
 export class LakeMaintenance implements Maintenance {
@@ -93,6 +95,7 @@ export class LakeMaintenance implements Maintenance {
   /** Bytes. */
   #scrubCredit = 0;
   #failures = 0;
+  #history: readonly MaintenanceRun[] = [];
   #stopped = false;
 
   constructor(private readonly options: MaintenanceOptions) {
@@ -135,6 +138,7 @@ export class LakeMaintenance implements Maintenance {
       lastCheckpoint: last && { ...last, ageSeconds },
       lastRetention: this.#lastRetention,
       consecutiveFailures: this.#failures,
+      history: this.#history,
       clock: this.options.time.reading?.contradiction ?? null,
       held: this.#held,
       damaged: this.options.lakeFiles.damaged.all,
@@ -328,12 +332,14 @@ export class LakeMaintenance implements Maintenance {
       if (outcome === null) return { status: 'busy' };
       const { value } = outcome;
       this.#failures = 0;
+      this.#ended(name, begun);
       this.#metrics.seconds.observe({ task: name }, (performance.now() - begun) / 1000);
       this.#metrics.lastSuccess.set({ task: name }, Date.now() / 1000);
       return { status: 'ok', value };
     } catch (error) {
       const message = firstLine(error);
       this.#failures++;
+      this.#ended(name, begun, message);
       this.options.host.notice(error);
       this.options.telemetry.log.error({ task: name, err: message }, 'maintenance failed');
       if (name === 'retention') this.#lastRetention = { at: new Date().toISOString(), status: 'error' };
@@ -341,6 +347,18 @@ export class LakeMaintenance implements Maintenance {
     } finally {
       this.#current = null;
     }
+  }
+
+  /** `begun` by the monotonic clock. */
+  #ended(task: string, begun: number, error?: string): void {
+    const run: MaintenanceRun = {
+      task,
+      at: new Date().toISOString(),
+      status: error === undefined ? 'ok' : 'error',
+      milliseconds: Math.round(performance.now() - begun),
+      ...(error === undefined ? {} : { error }),
+    };
+    this.#history = [run, ...this.#history].slice(0, historyLength);
   }
 
   /** Null when another node runs maintenance at the moment. */

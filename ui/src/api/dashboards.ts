@@ -1,6 +1,6 @@
 import { getJson, sendJson } from './client';
 
-export type PanelKind = 'lines' | 'stacked' | 'heatmap' | 'stat' | 'table' | 'logs' | 'row';
+type PanelKind = 'lines' | 'stacked' | 'heatmap' | 'stat' | 'table' | 'logs' | 'row';
 export type QueryLanguage = 'promql' | 'logql' | 'traceql' | 'sql';
 export type PanelUnit =
   'none' | 'seconds' | 'milliseconds' | 'bytes' | 'percent' | 'ratio' | 'perSecond' | 'bytesPerSecond';
