@@ -262,48 +262,4 @@ describe('remote write', () => {
     const counted = { transport: 'remote_write', code: '400' };
     assert.ok((await metricSum(server, 'canardstack_otlp_requests_total', counted)) >= 4);
   });
-
-  it('survives a kill between the answer and the commit', async () => {
-    const dataDir = (await startOwn()).dataDir;
-    const again = await startServer({ dataDir });
-    try {
-      const result = await eventually(async () => {
-        const response = await fetch(`${again.url}/api/v1/query?query=count(killed)`);
-        const { data } = (await response.json()) as { data: { result: { value: [number, string] }[] } };
-        return data.result[0];
-      });
-      assert.equal(result.value[1], '20');
-    } finally {
-      assert.equal(await again.stop(), 0);
-    }
-  });
-
-  async function startOwn(): Promise<TestServer> {
-    const own = await startServer({
-      env: { CANARDSTACK_SEAL_INTERVAL_MS: '600000', CANARDSTACK_FRESHNESS_BUDGET_SLA_SECS: '3600' },
-    });
-    try {
-      for (const type of [v1, v2]) {
-        const now = Date.now();
-        const bodies = Array.from({ length: 10 }, (_, i) =>
-          type === v1
-            ? series(label('__name__', 'killed'), label('n', `1-${i}`), sample(i, now))
-            : new Request2()
-                .add({ __name__: 'killed', n: `2-${i}` }, message(2, double(1, i), uint(2, now)))
-                .body(),
-        );
-        for (const body of bodies) {
-          const answer = await fetch(`${own.url}/api/v1/write`, {
-            method: 'POST',
-            headers: { 'content-type': type, 'content-encoding': 'snappy' },
-            body: Uint8Array.from(compressSync(Buffer.from(body))),
-          });
-          assert.equal(answer.status, 204);
-        }
-      }
-    } finally {
-      await own.kill();
-    }
-    return own;
-  }
 });

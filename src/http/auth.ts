@@ -4,7 +4,7 @@ import { HttpError } from './errors.js';
 
 /** Where clients put keys; header names in lower case, as Node and gRPC metadata give them. */
 interface Credentials {
-  /** `Bearer <key>`, or `Basic` whose password is the key (Grafana's data sources). */
+  /** `Bearer <key>`, `Splunk <key>`, or `Basic` (Grafana's data sources) and `ApiKey` whose password is the key. */
   readonly authorization: string | undefined;
   /** The key itself. */
   readonly apiKey: string | undefined;
@@ -39,7 +39,11 @@ function presentedKey({ authorization, apiKey }: Credentials): string | null {
   const [, scheme = '', value = ''] = /^(\S+)\s+(\S.*?)\s*$/.exec(authorization) ?? [];
   switch (scheme.toLowerCase()) {
     case 'bearer':
+    // Splunk's clients.
+    case 'splunk':
       return value;
+    // Elasticsearch's clients send an id and the key, as basic auth has a user and a password.
+    case 'apikey':
     case 'basic': {
       const decoded = Buffer.from(value, 'base64').toString('utf8');
       const colon = decoded.indexOf(':');
@@ -57,7 +61,8 @@ export function deniedMessage(result: Exclude<KeyCheckResult, 'ok'>): string {
 }
 
 function requestCredentials(request: FastifyRequest): Credentials {
-  const apiKey = request.headers['x-api-key'];
+  // The latter is Datadog's.
+  const apiKey = request.headers['x-api-key'] ?? request.headers['dd-api-key'];
   return {
     authorization: request.headers.authorization,
     apiKey: Array.isArray(apiKey) ? apiKey[0] : apiKey,

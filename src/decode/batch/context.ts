@@ -44,6 +44,7 @@ export class PayloadContext {
   /** Begins a record; gives where its text begins in the arena. */
   beginRecord(): number {
     this.budget.record();
+    this.rejections.record++;
     return this.writer.arena.begin();
   }
 

@@ -209,6 +209,7 @@ export class BatchDecoder {
     this.#context.begin(payload, format.prometheusNames === true);
     this.#walker.request();
     const { rejections } = this.#context;
+    rejections.record = 0;
     for (const { reason, sentence } of prepared.rejected ?? []) rejections.add(reason, sentence);
     if (rejections.unplaced) rejections.place('');
     writeThousandth(this.#context.receivedLo, this.#context.receivedHi, this.#received, 0);

@@ -12,6 +12,10 @@ const mostKinds = 20;
 /** Counts the records of one payload that are not kept and says why (OTLP partial success). */
 export class Rejections {
   count = 0;
+  /** The number of the record under way, from 1; 0 when none is. */
+  record = 0;
+  /** The numbers of the records that were rejected, rising. */
+  at: number[] = [];
   readonly #sentences = new Map<string, number>();
   #counts: Partial<Record<RejectionReason, number>> = {};
   /** Those whose resource has not ended yet, by reason. */
@@ -24,6 +28,7 @@ export class Rejections {
   /** `sentence` follows the number and the noun: "too old: …". */
   add(reason: RejectionReason, sentence: string): void {
     this.count++;
+    if (this.record > 0) this.at.push(this.record);
     this.#counts[reason] = (this.#counts[reason] ?? 0) + 1;
     this.#sentences.set(sentence, (this.#sentences.get(sentence) ?? 0) + 1);
     const open = this.#open.get(reason);
@@ -55,6 +60,8 @@ export class Rejections {
 
   reset(): void {
     this.#dropped = null;
+    this.record = 0;
+    this.at = [];
     if (this.count === 0) return;
     this.count = 0;
     this.#counts = {};

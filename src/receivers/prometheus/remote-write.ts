@@ -4,7 +4,7 @@ import { grpcCodeOf, type Failure } from '../failure.js';
 import { encodingOf, mediaType, unsupportedType, type HttpProtocol } from '../http.js';
 
 /** Where Prometheus, Mimir and Cortex take it. */
-const urls = ['/api/v1/write', '/api/v1/push', '/prometheus/api/v1/write', '/api/prom/push'];
+const urls = ['/api/v1/write', '/api/v1/push', '/prometheus/api/v1/write'];
 const type = 'application/x-protobuf';
 const messages: ReadonlyMap<string, PayloadFormat> = new Map([
   ['', 'remote_write_1'],

@@ -1,0 +1,88 @@
+import { malformed } from '../errors.js';
+import { addDocument, documentFields } from './document.js';
+import type { Format } from './format.js';
+import { isObject, jsonBody, jsonLines } from './json-text.js';
+import { LogRequest } from './log-request.js';
+
+/** Datadog's agents: an array of `{message, ddsource, ddtags, hostname, service, status, timestamp}`, or one. */
+export const datadogJson: Format = {
+  column: 'datadog_json',
+  prepare(given) {
+    const body = jsonBody(given);
+    const fields = documentFields(new URLSearchParams(given.parameters));
+    const out = new LogRequest(given);
+    for (const entry of Array.isArray(body) ? (body as unknown[]) : [body]) {
+      if (!isObject(entry)) {
+        out.reject('malformed', 'malformed: an entry is not an object');
+        continue;
+      }
+      const { ddtags, hostname, ...rest } = entry;
+      const host = typeof hostname === 'string' ? { 'host.name': hostname } : {};
+      const why = addDocument(
+        { ...rest, ...host },
+        fields,
+        out,
+        typeof ddtags === 'string' ? tagsOf(ddtags) : [],
+      );
+      if (why !== null) out.reject('malformed', why);
+    }
+    return out.finish();
+  },
+};
+
+/** `env:prod,team:a`; of them `env` and `version` are attributes of OpenTelemetry. */
+function tagsOf(text: string): [string, string][] {
+  return text.split(',').flatMap((tag): [string, string][] => {
+    const at = tag.indexOf(':');
+    if (at < 1) return [];
+    const [name, value] = [tag.slice(0, at).trim(), tag.slice(at + 1)];
+    return [[name === 'env' ? 'deployment.environment.name' : name, value]];
+  });
+}
+
+/** Splunk's HTTP Event Collector: objects `{time, host, source, sourcetype, index, event, fields}`, one after the other. */
+export const splunkHec: Format = {
+  column: 'splunk_hec',
+  prepare(given) {
+    const fields = documentFields(new URLSearchParams(given.parameters));
+    const out = new LogRequest(given);
+    for (const text of objectsIn(jsonLines(given).join('\n'))) {
+      let envelope: unknown;
+      try {
+        envelope = JSON.parse(text);
+      } catch {
+        throw malformed('the body is not a series of JSON objects');
+      }
+      const { event, time, host, fields: own, ...rest } = isObject(envelope) ? envelope : {};
+      if (event === undefined || event === null || event === '') {
+        out.reject('malformed', 'malformed: event is missing');
+        continue;
+      }
+      const document = {
+        ...rest,
+        ...(isObject(own) ? own : {}),
+        ...(isObject(event) ? event : { message: event }),
+        ...(time !== undefined && { '@timestamp': typeof time === 'string' ? Number(time) : time }),
+        ...(typeof host === 'string' && { 'host.name': host }),
+      };
+      const why = addDocument(document, fields, out);
+      if (why !== null) out.reject('malformed', why);
+    }
+    return out.finish();
+  },
+};
+
+/** The texts of JSON objects that stand one after the other, with anything or nothing between them. */
+function* objectsIn(text: string): Generator<string> {
+  let depth = 0;
+  let from = -1;
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i];
+    if (char === '"' && depth > 0) {
+      for (i++; i < text.length && text[i] !== '"'; i++) if (text[i] === '\\') i++;
+    } else if (char === '{') {
+      if (depth++ === 0) from = i;
+    } else if (char === '}' && depth > 0 && --depth === 0) yield text.slice(from, i + 1);
+  }
+  if (depth > 0) throw malformed('the body ends within a JSON object');
+}

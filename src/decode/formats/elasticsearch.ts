@@ -1,0 +1,81 @@
+import { malformed } from '../errors.js';
+import { addDocument, documentFields } from './document.js';
+import type { Format } from './format.js';
+import { isObject, jsonBody, jsonLines, jsonObject } from './json-text.js';
+import { LogRequest } from './log-request.js';
+
+/** Actions of a bulk request that make a document. */
+const makes: ReadonlySet<string> = new Set(['index', 'create']);
+
+/**
+ * Elasticsearch's bulk request: an action a line, and its document on the next. `items` among the notes has a letter for each
+ * action, its first; a capital is one that was refused.
+ */
+export const elasticsearchBulk: Format = {
+  column: 'elasticsearch_bulk',
+  prepare(given) {
+    const parameters = new URLSearchParams(given.parameters);
+    const fields = documentFields(parameters);
+    const out = new LogRequest(given);
+    const lines = jsonLines(given);
+    let items = '';
+    const refuse = (action: string, sentence: string) => {
+      items += action[0]?.toUpperCase() ?? 'X';
+      out.reject('malformed', `malformed: ${sentence}`);
+    };
+    for (let i = 0; i < lines.length; i++) {
+      const line = jsonObject(lines[i] ?? '');
+      const [action, about] = typeof line === 'string' ? [] : (Object.entries(line)[0] ?? []);
+      // Without it nobody knows which lines are documents.
+      if (action === undefined || !isObject(about)) throw malformed(`line ${i + 1} must be an action`);
+      if (action === 'delete') {
+        refuse(action, 'delete is not possible');
+        continue;
+      }
+      if (!makes.has(action) && action !== 'update') throw malformed(`line ${i + 1} must be an action`);
+      const document = jsonObject(lines[++i] ?? '');
+      if (action === 'update') {
+        refuse(action, 'update is not possible');
+        continue;
+      }
+      if (typeof document === 'string') {
+        refuse(action, `a document is ${document}`);
+        continue;
+      }
+      const index = about['_index'] ?? parameters.get('index');
+      const why = addDocument(document, fields, out, typeof index === 'string' ? [['_index', index]] : []);
+      if (why === null) items += action[0];
+      else refuse(action, why.replace(/^malformed: /, ''));
+    }
+    return out.finish({ items });
+  },
+  notes({ notes }, { rejections }) {
+    // Records of the request are numbered as the actions that were not refused before.
+    const failed = new Set(rejections.at);
+    let record = 0;
+    const items = String(notes?.['items'] ?? '').replace(/[a-z]/g, (letter) =>
+      failed.has(++record) ? letter.toUpperCase() : letter,
+    );
+    return { items };
+  },
+};
+
+/** One document. */
+export const elasticsearchDocument: Format = {
+  column: 'elasticsearch_bulk',
+  prepare(given) {
+    const parameters = new URLSearchParams(given.parameters);
+    const document = jsonBody(given);
+    if (!isObject(document)) throw malformed('the body must be an object');
+    const out = new LogRequest(given);
+    const index = parameters.get('index');
+    const why = addDocument(
+      document,
+      documentFields(parameters),
+      out,
+      index === null ? [] : [['_index', index]],
+    );
+    if (why !== null) throw malformed(why);
+    return out.finish();
+  },
+};

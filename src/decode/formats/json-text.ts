@@ -1,0 +1,40 @@
+import { malformed } from '../errors.js';
+import { scanJson } from '../json/scan.js';
+import type { Given } from './format.js';
+
+/** The body as a JSON value, within the bounds of what a request may become. */
+export function jsonBody({ body, limits, take }: Given): unknown {
+  const text = scanJson(body, limits.maxRequestRowBytes, take);
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw malformed(`the body is not JSON: ${reasonOf(error)}`);
+  }
+}
+
+/** The lines of a body of JSON lines; empty ones are left out. */
+export function jsonLines({ body, limits, take }: Given): string[] {
+  const text = scanJson(body, limits.maxRequestRowBytes, take);
+  return text.split('\n').filter((line) => line.trim() !== '');
+}
+
+/** The object in a line, or why there is none. */
+export function jsonObject(line: string): Record<string, unknown> | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (error) {
+    return `not JSON: ${reasonOf(error)}`;
+  }
+  return isObject(value) ? value : 'not a JSON object';
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The engine's message quotes the text, which may be long. */
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.length > 200 ? `${message.slice(0, 200)}…` : message;
+}

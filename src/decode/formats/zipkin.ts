@@ -1,0 +1,116 @@
+import { malformed } from '../errors.js';
+import type { RejectionReason } from '../../schema/index.js';
+import { WireWriter } from '../wire/wire-writer.js';
+import type { Format } from './format.js';
+import { isObject, jsonBody } from './json-text.js';
+import { writeAttribute } from './log-request.js';
+
+const kinds: ReadonlyMap<unknown, bigint> = new Map([
+  ['SERVER', 2n],
+  ['CLIENT', 3n],
+  ['PRODUCER', 4n],
+  ['CONSUMER', 5n],
+]);
+const internal = 1n;
+const failed = 2n;
+/** Zipkin's limits are microseconds in an int64. */
+const maxMicros = 2 ** 53;
+
+/** Zipkin's spans, version 2 of its JSON (zipkin2-api.yaml), with the attributes that OpenTelemetry gives them. */
+export const zipkinJson: Format = {
+  column: 'zipkin_json',
+  prepare(given) {
+    const spans = jsonBody(given);
+    if (!Array.isArray(spans)) throw malformed('the body must be an array of spans');
+    const rejected: { reason: RejectionReason; sentence: string }[] = [];
+    const out = new WireWriter(given.body.length, {
+      maxBytes: given.limits.maxRequestRowBytes,
+      take: given.take,
+    });
+    for (const span of spans as unknown[]) {
+      const why = isObject(span) ? writeSpan(out, span) : 'a span is not an object';
+      if (why !== null) rejected.push({ reason: 'malformed', sentence: `malformed: ${why}` });
+    }
+    return { request: out.finish(), rejected };
+  },
+};
+
+/** Why it can't be written, or null. Each span has a resource of its own, for spans name their service themselves. */
+function writeSpan(out: WireWriter, span: Record<string, unknown>): string | null {
+  const [traceId, id] = [hex(span['traceId'], 32), hex(span['id'], 16)];
+  if (traceId === null) return 'traceId must be 16 or 32 hexadecimal digits';
+  if (id === null) return 'id must be 16 hexadecimal digits';
+  const { timestamp, duration = 0, name, kind, localEndpoint, remoteEndpoint, tags, annotations } = span;
+  const start = micros(timestamp);
+  const length = micros(duration);
+  if (start === null || length === null) return 'timestamp and duration must be microseconds';
+  const outer = out.begin(1);
+  const resource = out.begin(1);
+  if (isObject(localEndpoint) && typeof localEndpoint['serviceName'] === 'string') {
+    writeAttribute(out, 1, 'service.name', localEndpoint['serviceName']);
+  }
+  out.end(resource);
+  const scope = out.begin(2);
+  const at = out.begin(2);
+  out.bytes(1, traceId);
+  out.bytes(2, id);
+  const parent = hex(span['parentId'], 16);
+  if (parent !== null) out.bytes(4, parent);
+  if (typeof name === 'string') out.string(5, name);
+  out.varint(6, kinds.get(kind) ?? internal);
+  out.fixed64(7, start * 1000n);
+  out.fixed64(8, (start + length) * 1000n);
+  let error = false;
+  for (const [key, value] of isObject(tags) ? Object.entries(tags) : []) {
+    writeAttribute(out, 9, key, value);
+    error ||= key === 'error' && value !== 'false';
+  }
+  endpoint(out, localEndpoint, 'network.local.address', 'network.local.port');
+  endpoint(out, remoteEndpoint, 'network.peer.address', 'network.peer.port');
+  if (isObject(remoteEndpoint) && typeof remoteEndpoint['serviceName'] === 'string') {
+    writeAttribute(out, 9, 'peer.service', remoteEndpoint['serviceName']);
+  }
+  for (const annotation of Array.isArray(annotations) ? (annotations as unknown[]) : []) {
+    if (!isObject(annotation) || typeof annotation['value'] !== 'string') continue;
+    const event = out.begin(11);
+    out.fixed64(1, (micros(annotation['timestamp']) ?? start) * 1000n);
+    out.string(2, annotation['value']);
+    out.end(event);
+  }
+  if (error) {
+    const status = out.begin(15);
+    const message = isObject(tags) ? tags['error'] : '';
+    if (typeof message === 'string' && message !== 'true') out.string(2, message);
+    out.varint(3, failed);
+    out.end(status);
+  }
+  out.end(at);
+  out.end(scope);
+  out.end(outer);
+  return null;
+}
+
+function endpoint(out: WireWriter, value: unknown, address: string, port: string): void {
+  if (!isObject(value)) return;
+  const ip = value['ipv4'] ?? value['ipv6'];
+  if (typeof ip === 'string') writeAttribute(out, 9, address, ip);
+  if (typeof value['port'] === 'number') writeAttribute(out, 9, port, value['port']);
+}
+
+/** Shorter identifiers have zeros in front. */
+function hex(value: unknown, digits: number): Buffer | null {
+  if (
+    typeof value !== 'string' ||
+    value.length === 0 ||
+    value.length > digits ||
+    !/^[0-9a-fA-F]+$/.test(value)
+  )
+    return null;
+  return Buffer.from(value.padStart(digits, '0'), 'hex');
+}
+
+function micros(value: unknown): bigint | null {
+  const number = typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : value;
+  if (typeof number !== 'number' || !(number >= 0) || number > maxMicros) return null;
+  return BigInt(Math.round(number));
+}
