@@ -1,7 +1,7 @@
 import { malformed } from '../errors.js';
 import { addDocument, documentFields } from './document.js';
 import type { Format } from './format.js';
-import { isObject, jsonBody, jsonLines } from './json-text.js';
+import { isObject, jsonBody, jsonText } from './json-text.js';
 import { LogRequest } from './log-request.js';
 
 /** Datadog's agents: an array of `{message, ddsource, ddtags, hostname, service, status, timestamp}`, or one. */
@@ -46,7 +46,7 @@ export const splunkHec: Format = {
   prepare(given) {
     const fields = documentFields(new URLSearchParams(given.parameters));
     const out = new LogRequest(given);
-    for (const text of objectsIn(jsonLines(given).join('\n'))) {
+    for (const text of objectsIn(jsonText(given))) {
       let envelope: unknown;
       try {
         envelope = JSON.parse(text);

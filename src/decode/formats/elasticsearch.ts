@@ -1,7 +1,7 @@
 import { malformed } from '../errors.js';
 import { addDocument, documentFields } from './document.js';
 import type { Format } from './format.js';
-import { isObject, jsonBody, jsonLines, jsonObject } from './json-text.js';
+import { isObject, jsonBody, jsonObject, jsonText, linesOf } from './json-text.js';
 import { LogRequest } from './log-request.js';
 
 /** Actions of a bulk request that make a document. */
@@ -17,23 +17,29 @@ export const elasticsearchBulk: Format = {
     const parameters = new URLSearchParams(given.parameters);
     const fields = documentFields(parameters);
     const out = new LogRequest(given);
-    const lines = jsonLines(given);
+    const lines = linesOf(jsonText(given));
+    let number = 0;
+    const next = (): string | undefined => {
+      const { value, done } = lines.next();
+      number++;
+      return done ? undefined : value;
+    };
     let items = '';
     const refuse = (action: string, sentence: string) => {
       items += action[0]?.toUpperCase() ?? 'X';
       out.reject('malformed', `malformed: ${sentence}`);
     };
-    for (let i = 0; i < lines.length; i++) {
-      const line = jsonObject(lines[i] ?? '');
+    for (let text = next(); text !== undefined; text = next()) {
+      const line = jsonObject(text);
       const [action, about] = typeof line === 'string' ? [] : (Object.entries(line)[0] ?? []);
       // Without it nobody knows which lines are documents.
-      if (action === undefined || !isObject(about)) throw malformed(`line ${i + 1} must be an action`);
+      if (action === undefined || !isObject(about)) throw malformed(`line ${number} must be an action`);
       if (action === 'delete') {
         refuse(action, 'delete is not possible');
         continue;
       }
-      if (!makes.has(action) && action !== 'update') throw malformed(`line ${i + 1} must be an action`);
-      const document = jsonObject(lines[++i] ?? '');
+      if (!makes.has(action) && action !== 'update') throw malformed(`line ${number} must be an action`);
+      const document = jsonObject(next() ?? '');
       if (action === 'update') {
         refuse(action, 'update is not possible');
         continue;

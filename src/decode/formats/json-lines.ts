@@ -1,6 +1,6 @@
 import { addDocument, documentFields } from './document.js';
 import type { Format } from './format.js';
-import { jsonLines, jsonObject } from './json-text.js';
+import { jsonObject, jsonText, linesOf } from './json-text.js';
 import { LogRequest } from './log-request.js';
 
 /** A JSON object a line, each a record; a line that is none is rejected by itself. */
@@ -9,7 +9,7 @@ export const jsonLinesFormat: Format = {
   prepare(given) {
     const fields = documentFields(new URLSearchParams(given.parameters));
     const out = new LogRequest(given);
-    for (const line of jsonLines(given)) {
+    for (const line of linesOf(jsonText(given))) {
       const document = jsonObject(line);
       const why =
         typeof document === 'string'

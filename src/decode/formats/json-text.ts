@@ -12,10 +12,20 @@ export function jsonBody({ body, limits, take }: Given): unknown {
   }
 }
 
-/** The lines of a body of JSON lines; empty ones are left out. */
-export function jsonLines({ body, limits, take }: Given): string[] {
-  const text = scanJson(body, limits.maxRequestRowBytes, take);
-  return text.split('\n').filter((line) => line.trim() !== '');
+/** The text of a body of JSON lines, within the same bounds. */
+export function jsonText({ body, limits, take }: Given): string {
+  return scanJson(body, limits.maxRequestRowBytes, take);
+}
+
+/** The lines of a text, one by one; empty ones are left out. */
+export function* linesOf(text: string): Generator<string> {
+  for (let from = 0; from < text.length;) {
+    const feed = text.indexOf('\n', from);
+    const to = feed < 0 ? text.length : feed;
+    const line = text.slice(from, to);
+    if (line.trim() !== '') yield line;
+    from = to + 1;
+  }
 }
 
 /** The object in a line, or why there is none. */

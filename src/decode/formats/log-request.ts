@@ -1,6 +1,7 @@
 import type { RejectionReason } from '../../schema/index.js';
 import { WireWriter } from '../wire/wire-writer.js';
 import type { Given, Prepared } from './format.js';
+import { RecordCount } from './rejected.js';
 
 /** One log record, from a protocol whose values are JSON's. */
 export interface LogEntry {
@@ -20,10 +21,11 @@ const maxUint64 = (1n << 64n) - 1n;
 /** Writes an export request of logs, resource by resource. */
 export class LogRequest {
   readonly #out: WireWriter;
-  readonly #rejected: { reason: RejectionReason; sentence: string }[] = [];
+  readonly #count: RecordCount;
   #open: { key: string; starts: readonly number[] } | null = null;
 
   constructor({ body, limits, take }: Given) {
+    this.#count = new RecordCount(limits);
     this.#out = new WireWriter(body.length, { maxBytes: limits.maxRequestRowBytes, take });
   }
 
@@ -41,6 +43,7 @@ export class LogRequest {
   }
 
   record({ timeNs, body, attributes, severityText, severityNumber }: LogEntry): void {
+    this.#count.record();
     if (this.#open === null) this.resource([]);
     const out = this.#out;
     const start = out.begin(2);
@@ -62,12 +65,12 @@ export class LogRequest {
   }
 
   reject(reason: RejectionReason, sentence: string): void {
-    this.#rejected.push({ reason, sentence });
+    this.#count.reject(reason, sentence);
   }
 
   finish(notes?: Prepared['notes']): Prepared {
     this.#close();
-    return { request: this.#out.finish(), rejected: this.#rejected, ...(notes && { notes }) };
+    return { request: this.#out.finish(), rejected: this.#count.rejected, ...(notes && { notes }) };
   }
 
   #close(): void {

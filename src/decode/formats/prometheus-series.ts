@@ -3,6 +3,7 @@ import type { DecodeLimits, RejectionReason } from '../../schema/index.js';
 import type { PayloadContext } from '../batch/context.js';
 import { WireWriter } from '../wire/wire-writer.js';
 import type { Given, Prepared } from './format.js';
+import { RecordCount } from './rejected.js';
 import { isCustom, type NativeHistogram } from './native-histogram.js';
 
 /** UTF-8. */
@@ -62,10 +63,9 @@ const enum Field {
  */
 export class PrometheusSeries {
   readonly #out: WireWriter;
-  readonly #rejected: { reason: RejectionReason; sentence: string }[] = [];
+  readonly #count: RecordCount;
   readonly #starts: readonly number[];
   readonly #limits: DecodeLimits;
-  #samples = 0;
   #elements = 0;
   /** The metric that is open, so that the points of neighbours go into one. */
   #open: { name: Buffer; help: Buffer; unit: Buffer; field: Field; metric: number; data: number } | null =
@@ -75,12 +75,13 @@ export class PrometheusSeries {
     this.#out = new WireWriter(body.length * 2, { maxBytes: limits.maxRequestRowBytes, take });
     this.#starts = [this.#out.begin(1), this.#out.begin(2)];
     this.#limits = limits;
+    this.#count = new RecordCount(limits);
   }
 
   finish(): Prepared {
     this.#close();
     for (const start of [...this.#starts].reverse()) this.#out.end(start);
-    return { request: this.#out.finish(), rejected: this.#rejected };
+    return { request: this.#out.finish(), rejected: this.#count.rejected };
   }
 
   /** A series begins. */
@@ -90,13 +91,8 @@ export class PrometheusSeries {
 
   /** One more sample, label, exemplar or histogram of the series, before it is read. Throws PayloadError when they are too many. */
   element(sample: boolean): void {
-    const { maxRequestRecords, maxRecordElements } = this.#limits;
-    if (sample && ++this.#samples > maxRequestRecords) {
-      throw new PayloadError(
-        'too_large',
-        `the request holds more than ${maxRequestRecords} samples (CANARDSTACK_MAX_REQUEST_RECORDS)`,
-      );
-    }
+    const { maxRecordElements } = this.#limits;
+    if (sample) this.#count.record();
     if (!sample && ++this.#elements > maxRecordElements) {
       throw new PayloadError(
         'too_large',
@@ -154,7 +150,7 @@ export class PrometheusSeries {
   }
 
   #reject(reason: RejectionReason, sentence: string): void {
-    this.#rejected.push({ reason, sentence });
+    this.#count.reject(reason, sentence);
   }
 
   #numbers({ labels, samples, exemplars }: Series): void {

@@ -1,9 +1,9 @@
 import { malformed } from '../errors.js';
-import type { RejectionReason } from '../../schema/index.js';
 import { WireWriter } from '../wire/wire-writer.js';
 import type { Format } from './format.js';
 import { isObject, jsonBody } from './json-text.js';
 import { writeAttribute } from './log-request.js';
+import { RecordCount } from './rejected.js';
 
 const kinds: ReadonlyMap<unknown, bigint> = new Map([
   ['SERVER', 2n],
@@ -22,16 +22,17 @@ export const zipkinJson: Format = {
   prepare(given) {
     const spans = jsonBody(given);
     if (!Array.isArray(spans)) throw malformed('the body must be an array of spans');
-    const rejected: { reason: RejectionReason; sentence: string }[] = [];
+    const count = new RecordCount(given.limits);
     const out = new WireWriter(given.body.length, {
       maxBytes: given.limits.maxRequestRowBytes,
       take: given.take,
     });
     for (const span of spans as unknown[]) {
       const why = isObject(span) ? writeSpan(out, span) : 'a span is not an object';
-      if (why !== null) rejected.push({ reason: 'malformed', sentence: `malformed: ${why}` });
+      if (why === null) count.record();
+      else count.reject('malformed', `malformed: ${why}`);
     }
-    return { request: out.finish(), rejected };
+    return { request: out.finish(), rejected: count.rejected };
   },
 };
 
