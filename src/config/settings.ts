@@ -483,13 +483,13 @@ const maintenance = {
     'ATTRIBUTE_COLUMNS_MAX',
     count({ min: 0, max: 200 }),
     12,
-    'Most attributes of log records that compaction gives a column of their own in a data file: those of ATTRIBUTE_COLUMNS, then those asked for, then the most frequent. 0: none.',
+    'Most attributes of log records, and of spans, that compaction gives a column of their own in a data file: those of ATTRIBUTE_COLUMNS, then those asked for, then the most frequent. 0: none.',
   ),
   attributeColumns: setting(
     'ATTRIBUTE_COLUMNS',
     keyList(),
     undefined,
-    'Attributes of log records that get a column wherever they occur, with commas between: http.route,user.id',
+    'Attributes of log records and spans that get a column wherever they occur, with commas between: http.route,user.id',
   ),
   retentionDays: setting('RETENTION_DAYS', count({ max: 36_500 }), 14, 'Days (UTC) of telemetry kept.'),
   retentionMaxSharePercent: setting(
