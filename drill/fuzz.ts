@@ -1,6 +1,7 @@
 /**
  * Throws damaged and hostile export requests at the decoder and checks that each gets an answer, that batches
- * keep what DuckDB relies on, and that memory stays bounded: `npm run drill:fuzz -- [cases] [seed]`.
+ * keep what DuckDB relies on, and that memory stays bounded; then mutated queries at the query APIs:
+ * `npm run drill:fuzz -- [cases] [seed] [queries]`.
  */
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
@@ -19,9 +20,12 @@ import {
 } from '../src/schema/index.js';
 import { createTelemetry } from '../src/telemetry/index.js';
 import { checkBatch } from '../test/support/batch-reader.js';
+import { fuzzQueries } from './fuzz-queries.js';
 import { Random, jsonText, protobufBytes } from './fuzz-requests.js';
 
 const limitBytes = 1024 * 1024;
+/** Of the whole process, which has DuckDB and two heaps. */
+const mostRssBytes = 3 * 1024 * 1024 * 1024;
 const now = 1_790_000_000_123_456_789n;
 const codes = ['malformed', 'too_large', 'unsupported_encoding'];
 
@@ -213,7 +217,8 @@ export async function fuzzPool(cases: number, seed: number): Promise<FuzzReport>
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [cases = '100000', seed = String(Date.now() % 1_000_000_000)] = process.argv.slice(2);
+  const [cases = '100000', seed = String(Date.now() % 1_000_000_000), queries = '50000'] =
+    process.argv.slice(2);
   console.log(`seed ${seed}`);
   const runs = [
     ['in process', await fuzzDecoder(Number(cases), Number(seed))],
@@ -224,5 +229,15 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       `${cases} cases ${name}: ${JSON.stringify(outcomes)}, peak RSS ${(peakRssBytes / 1e6).toFixed(0)} MB`,
     );
     assert.ok(peakRssBytes < 1024 * 1024 * 1024, 'memory is not bounded');
+  }
+  // Each with a lake of its own, whose rows are other ones.
+  for (let asked = 0; asked < Number(queries); asked += 5000) {
+    const count = Math.min(5000, Number(queries) - asked);
+    const { outcomes, peakRssBytes, slowestMs, slowest } = await fuzzQueries(count, Number(seed) + asked);
+    console.log(
+      `${asked + count} queries: ${JSON.stringify(outcomes)}, peak RSS ${(peakRssBytes / 1e6).toFixed(0)} MB, ` +
+        `slowest ${slowestMs.toFixed(0)} ms: ${slowest.slice(0, 300)}`,
+    );
+    assert.ok(peakRssBytes < mostRssBytes, 'memory is not bounded');
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { fuzzQueries } from '../drill/fuzz-queries.js';
 import { fuzzDecoder, fuzzPool } from '../drill/fuzz.js';
 
 describe('damaged and hostile requests', () => {
@@ -19,5 +20,17 @@ describe('damaged and hostile requests', () => {
       Object.values(outcomes).reduce((sum, n) => sum + n, 0),
       400,
     );
+  });
+});
+
+const querySeed = Number(process.env['FUZZ_SEED'] ?? 1);
+
+describe(`mutated queries, FUZZ_SEED=${querySeed}`, () => {
+  it('get an answer each, in the form of their API', async () => {
+    const { outcomes } = await fuzzQueries(250, querySeed);
+    const told = JSON.stringify(outcomes);
+    for (const language of ['promql', 'logql', 'traceql']) {
+      for (const status of [200, 400]) assert.ok((outcomes[`${language} ${status}`] ?? 0) > 0, told);
+    }
   });
 });

@@ -92,6 +92,14 @@ describe('QueryGuard', () => {
     assert.equal(await guard.run('test', forever, async () => 7), 7);
   });
 
+  it('cuts what an error repeats of a query', async () => {
+    const guard = new QueryGuard(pool, limits);
+    const failing = guard.run('test', forever, async () => {
+      throw new QueryError('bad_data', `unexpected ${'x'.repeat(100_000)}`);
+    });
+    await assert.rejects(failing, /^QueryError: unexpected x{3989}… \(96011 more characters\)$/);
+  });
+
   it('passes query errors on, hides the text of all others, and frees the place', async () => {
     const outcomes: string[] = [];
     const observer: QueryObserver = {

@@ -97,7 +97,7 @@ export class QueryGuard {
     if (client.aborted) return new QueryError('canceled', 'the query was cancelled by the client');
     if (timeout.aborted)
       return new QueryError('timeout', `the query ran longer than ${this.limits.timeoutMs / 1000} s`, 1);
-    if (error instanceof QueryError) return error;
+    if (error instanceof QueryError) return bounded(error);
     return fromDatabase(error);
   }
 
@@ -138,6 +138,17 @@ export class QueryGuard {
     if (next) next.start();
     else this.#running--;
   }
+}
+
+const mostMessage = 4000;
+
+/** What repeats a part of the query, a token of many kilobytes say, is cut. */
+function bounded(error: QueryError): QueryError {
+  const { message } = error;
+  if (message.length > mostMessage) {
+    error.message = `${message.slice(0, mostMessage)}… (${message.length - mostMessage} more characters)`;
+  }
+  return error;
 }
 
 /** Errors that are not ours: what the client can act on by kind, their text (SQL, paths) only as the cause. */

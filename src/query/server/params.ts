@@ -143,7 +143,7 @@ function unbounded(text: string, form: TimeForm): bigint | undefined {
   }
   if (numberPattern.test(text)) {
     const seconds = Number(text);
-    if (!Number.isFinite(seconds)) return undefined;
+    if (!Number.isFinite(seconds * 1000)) return undefined;
     const decimal = form === 'seconds' ? null : /^([+-]?)(\d*)\.(\d+)$/.exec(text);
     // Prometheus rounds to milliseconds.
     if (!decimal) return BigInt(Math.round(seconds * 1000)) * 1_000_000n;

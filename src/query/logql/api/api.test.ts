@@ -265,6 +265,7 @@ describe('the Loki API', () => {
     ['query_range', { query: '{a="b"}', limit: '0' }, 400, /limit must be a positive value/],
     ['query_range', { query: '{a="b"}', limit: '-1' }, 400, /"limit": it must be a whole number/],
     ['query_range', { query: '{a="b"}', start: 'yesterday' }, 400, /"start": cannot parse "yesterday"/],
+    ['query_range', { query: '{a="b"}', end: '1e308' }, 400, /"end": cannot parse "1e308"/],
     [
       'query_range',
       { query: '{a="b"}', start: '9'.repeat(30) },
