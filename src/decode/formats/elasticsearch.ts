@@ -17,12 +17,12 @@ export const elasticsearchBulk: Format = {
     const parameters = new URLSearchParams(given.parameters);
     const fields = documentFields(parameters);
     const out = new LogRequest(given);
-    const lines = linesOf(jsonText(given));
+    const lines: Iterator<string, undefined> = linesOf(jsonText(given));
     let number = 0;
     const next = (): string | undefined => {
-      const { value, done } = lines.next();
       number++;
-      return done ? undefined : value;
+      const line = lines.next();
+      return line.done === true ? undefined : line.value;
     };
     let items = '';
     const refuse = (action: string, sentence: string) => {

@@ -18,7 +18,7 @@ export function jsonText({ body, limits, take }: Given): string {
 }
 
 /** The lines of a text, one by one; empty ones are left out. */
-export function* linesOf(text: string): Generator<string> {
+export function* linesOf(text: string): Generator<string, undefined> {
   for (let from = 0; from < text.length;) {
     const feed = text.indexOf('\n', from);
     const to = feed < 0 ? text.length : feed;
@@ -26,6 +26,7 @@ export function* linesOf(text: string): Generator<string> {
     if (line.trim() !== '') yield line;
     from = to + 1;
   }
+  return undefined;
 }
 
 /** The object in a line, or why there is none. */
