@@ -7,7 +7,8 @@ import { discover, sourcePredicate } from '../load/discover.js';
 import { labelMatchers } from '../load/load.js';
 import { compileMatcher, matchesAll } from '../../series/matchers.js';
 import { partSeries } from '../load/streams.js';
-import { sourcesFor } from '../load/sources.js';
+import { sourcesFor, suffixes } from '../load/sources.js';
+import { spanMetricExemplars } from '../load/span-metrics/index.js';
 import { Yielder } from '../../series/yielder.js';
 import { selectors, type Expr } from '../syntax/ast.js';
 import type { Window } from '../plan/times.js';
@@ -42,15 +43,28 @@ export async function findExemplars(
   const yielder = new Yielder(ctx.signal);
   const found = new Map<string, { labels: Labels; exemplars: Map<string, Exemplar> }>();
   let count = 0;
+  const add = (labels: Labels, exemplar: Exemplar) => {
+    if (++count > ctx.limits.maxRows) {
+      throw new QueryError(
+        'limit',
+        `the query finds more than ${ctx.limits.maxRows} exemplars; narrow its range`,
+      );
+    }
+    const entry = found.get(labels.key) ?? { labels, exemplars: new Map<string, Exemplar>() };
+    found.set(labels.key, entry);
+    entry.exemplars.set(JSON.stringify(exemplar), exemplar);
+  };
   for (const selector of selectors(expr)) {
     const compiled = selector.matchers.map((matcher) => compileMatcher(matcher));
     const matchers = labelMatchers(compiled);
+    const taken = new Set<string>();
     for (const source of sourcesFor(compiled)) {
       // By the plain name of a histogram its exemplars belong to the native one.
       const part = (['value', 'bucket', 'native'] as const).find((one) => source.parts.includes(one));
       if (!part) continue;
       const { streams, id } = await discover(ctx, yielder, source, matchers, window, ctx.limits.maxSeries);
       if (streams.length === 0) continue;
+      for (const { name } of streams) taken.add(name + suffixes[part]);
       const series = new Map(
         streams.map((stream) => [stream.id, { bounds: stream.bounds, labels: partSeries(part, stream) }]),
       );
@@ -69,23 +83,15 @@ export async function findExemplars(
             const labels = own.labels[at < 0 ? own.labels.length - 1 : at];
             const ms = Number(BigInt(stored.time_unix_nano) / 1_000_000n);
             if (!labels || !matchesAll(labels, matchers) || ms <= window.from || ms > window.to) continue;
-            if (++count > ctx.limits.maxRows) {
-              throw new QueryError(
-                'limit',
-                `the query finds more than ${ctx.limits.maxRows} exemplars; narrow its range`,
-              );
-            }
-            const entry = found.get(labels.key) ?? { labels, exemplars: new Map<string, Exemplar>() };
-            found.set(labels.key, entry);
-            const exemplar = {
-              labels: exemplarLabels(stored),
-              value: floatText(value),
-              timestamp: ms / 1000,
-            };
-            entry.exemplars.set(JSON.stringify(exemplar), exemplar);
+            add(labels, { labels: exemplarLabels(stored), value: floatText(value), timestamp: ms / 1000 });
           }
         }
       }
+    }
+    const ofSpans = spanMetricExemplars({ ctx, yielder, matchers: compiled, window, taken });
+    for await (const { labels, traceId, seconds, ms } of ofSpans) {
+      const exemplar = Labels.of([['trace_id', traceId]]);
+      add(labels, { labels: exemplar, value: floatText(seconds), timestamp: ms / 1000 });
     }
   }
   return [...found.values()]

@@ -137,6 +137,52 @@ export async function eachPossibleSeries(
   }
 }
 
+export interface SpanExemplar {
+  /** Of the bucket that it fell into. */
+  readonly labels: Labels;
+  readonly traceId: string;
+  readonly seconds: number;
+  /** Unix milliseconds. */
+  readonly ms: number;
+}
+
+/** Intervals of a window that each have the slowest of a label set as an exemplar. */
+const exemplarIntervals = 100;
+
+/** Exemplars of the buckets of these metrics. */
+export async function* spanMetricExemplars(request: SpanMetricsRequest): AsyncGenerator<SpanExemplar> {
+  const { ctx, yielder, matchers, window } = request;
+  const interval = Math.max(15_000, Math.ceil((window.to - window.from) / exemplarIntervals));
+  for (const { family, metrics } of wantedOf(request)) {
+    for (const metric of metrics.filter(({ part }) => part === 'bucket')) {
+      const column = columnOf(metric);
+      const keys = family.labels.map((_, i) => `l${i}`);
+      const rows = countedRows(family, ctx.limits.spanMetrics?.dimensions ?? [], matchers, window);
+      const sql =
+        `SELECT ${keys.join(', ')}, arg_max(trace_id, ${column}), max(${column})::DOUBLE, ` +
+        `(arg_max(t, ${column}) // 1000000)::DOUBLE FROM (${rows}) ` +
+        `GROUP BY ${keys.join(', ')}, t // ${BigInt(interval) * 1_000_000n}`;
+      for await (const chunk of ctx.session.stream(sql)) {
+        for (let row = 0; row < chunk.rowCount; row++) {
+          if (yielder.due) await yielder.pause();
+          const cell = (column: number) => chunk.columns[column]?.[row];
+          const at = family.labels.length;
+          const nanoseconds = cell(at + 1) as number;
+          const bucket = family.boundsNs.findIndex((bound) => nanoseconds <= bound);
+          const labels = Labels.of([
+            ...family.labels.map((label, i) => [label, cell(i) as string] as const),
+            [metricName, metric.name],
+            ['le', family.le.at(bucket) ?? ''],
+          ]);
+          if (!matchesAll(labels, matchers)) continue;
+          const [traceId, ms] = [cell(at) as string, cell(at + 2) as number];
+          yield { labels, traceId, seconds: nanoseconds / 1e9, ms };
+        }
+      }
+    }
+  }
+}
+
 /** Names of these metrics, where there are spans in the window. */
 export async function spanMetricNamesIn(ctx: QueryContext, window: Window): Promise<readonly string[]> {
   if (ctx.limits.spanMetrics === null) return [];

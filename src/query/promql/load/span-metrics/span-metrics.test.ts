@@ -5,6 +5,7 @@ import { metricPoint, scriptStart } from '../../../../../test/support/promql.js'
 import type { ReadSession } from '../../../../lake/session.js';
 import type { QueryContext, QueryLimits } from '../../../server/guard.js';
 import { findSeries, eachSeries, metricNames } from '../../api/series.js';
+import { findExemplars } from '../../api/exemplars.js';
 import { metricMetadata } from '../../api/metadata.js';
 import { execute } from '../../exec/engine.js';
 import { parse, parseSelector } from '../../plan/prepare.js';
@@ -212,6 +213,33 @@ describe('span metrics', () => {
         '{le="6.4", server="bank"} 2',
       ],
     );
+  });
+
+  it('has exemplars of the buckets: the slowest of each interval', async () => {
+    const ofBuckets = async (selector: string) =>
+      (await within((ctx) => findExemplars(ctx, parse(selector), window))).map(
+        ({ seriesLabels, exemplars }) => ({
+          le: seriesLabels.get('le'),
+          exemplars: exemplars.map(({ labels, value, timestamp }) => [
+            labels.get('trace_id').slice(-4),
+            value,
+            Math.round(timestamp * 1000) - scriptStart,
+          ]),
+        }),
+      );
+    const spans = await ofBuckets('traces_spanmetrics_latency_bucket{service="bank",span_name="GET /"}');
+    assert.deepEqual(
+      spans.find(({ le }) => le === '8.192'),
+      { le: '8.192', exemplars: [['bbbb', '5', 1000]] },
+    );
+    const edges = await ofBuckets(
+      'traces_service_graph_request_client_seconds_bucket{client="cart",server="bank"}',
+    );
+    assert.deepEqual(edges, [
+      { le: '0.4', exemplars: [['aaaa', '0.3', 1_200_050]] },
+      { le: '12.8', exemplars: [['bbbb', '9', 1000]] },
+    ]);
+    assert.deepEqual(await ofBuckets('traces_spanmetrics_calls_total'), []);
   });
 
   it('reads no spans for what cannot mean them', async () => {

@@ -53,7 +53,7 @@ function listed(matchers: readonly CompiledMatcher[], columns: ReadonlyMap<strin
 }
 
 /**
- * Rows of what a family counts: its labels, `t` (nanoseconds since the epoch), `failed`, `server_ns` and `client_ns`.
+ * Rows of what a family counts: its labels, `trace_id`, `t` (nanoseconds since the epoch), `failed`, `server_ns` and `client_ns`.
  * Those whose start is in the window.
  */
 export function countedRows(
@@ -80,7 +80,7 @@ function spanRows(
   const shown = spanLabels.map((label, i) => `coalesce(${columns.get(label)}, '') AS l${i}`);
   const more = dimensions.map((key, i) => `coalesce(${attribute(key)}, '') AS l${spanLabels.length + i}`);
   return (
-    `SELECT ${[...shown, ...more].join(', ')}, start_time_unix_nano AS t, status_code = 2 AS failed, ` +
+    `SELECT ${[...shown, ...more].join(', ')}, trace_id, start_time_unix_nano AS t, status_code = 2 AS failed, ` +
     `duration_nano AS server_ns, duration_nano AS client_ns FROM lake.main.spans WHERE ${where}`
   );
 }
@@ -106,13 +106,13 @@ function edgeRows(matchers: readonly CompiledMatcher[], window: Window): string 
     `FROM lake.main.spans WHERE ${near} AND span_kind IN ${clientSide}), ` +
     `s AS (SELECT ${shared}, nullif(parent_span_id, '') AS parent, ${peer} AS peer ` +
     `FROM lake.main.spans WHERE ${near} AND span_kind IN ${serverSide}) ` +
-    `SELECT c.service AS l0, coalesce(peer, address, db) AS l1, 'database' AS l2, t, failed, ns AS server_ns, ns AS client_ns ` +
+    `SELECT c.service AS l0, coalesce(peer, address, db) AS l1, 'database' AS l2, trace_id, t, failed, ns AS server_ns, ns AS client_ns ` +
     `FROM c WHERE db IS NOT NULL AND ${within} ` +
     `UNION ALL SELECT c.service, s.service, CASE WHEN c.span_kind = 4 OR s.span_kind = 5 THEN 'messaging_system' ELSE '' END, ` +
-    `s.t, c.failed OR s.failed, s.ns, c.ns FROM s JOIN c ON c.trace_id = s.trace_id AND c.span_id = s.parent ` +
+    `s.trace_id, s.t, c.failed OR s.failed, s.ns, c.ns FROM s JOIN c ON c.trace_id = s.trace_id AND c.span_id = s.parent ` +
     `WHERE c.db IS NULL AND s.${within.replace(' AND t', ' AND s.t')} ` +
-    `UNION ALL SELECT coalesce(peer, 'user'), service, 'virtual_node', t, failed, ns, 0 FROM s WHERE parent IS NULL AND ${within} ` +
-    `UNION ALL SELECT service, peer, 'virtual_node', t, failed, 0, ns FROM c ` +
+    `UNION ALL SELECT coalesce(peer, 'user'), service, 'virtual_node', trace_id, t, failed, ns, 0 FROM s WHERE parent IS NULL AND ${within} ` +
+    `UNION ALL SELECT service, peer, 'virtual_node', trace_id, t, failed, 0, ns FROM c ` +
     `WHERE db IS NULL AND peer IS NOT NULL AND ${within} ` +
     `AND NOT EXISTS (FROM s WHERE s.trace_id = c.trace_id AND s.parent = c.span_id)) ` +
     `WHERE ${and(wanted)}`
