@@ -1,4 +1,5 @@
 import type { Server, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import { grpcConnections, status, type GrpcHandler } from '../grpc/index.js';
 import type { Telemetry } from '../telemetry/index.js';
@@ -68,6 +69,31 @@ export function serveH2c(
   });
   app.addHook('preClose', (done) => {
     for (const socket of undecided) socket.destroy();
+    http2.close(graceMs);
+    done();
+  });
+}
+
+/**
+ * For a TLS server: clients that offer HTTP/2 alone are gRPC's. All others have HTTP/1.1, which the rest of the port
+ * speaks, even where they would rather have HTTP/2.
+ */
+export const grpcByAlpn = {
+  ALPNCallback: ({ protocols }: { readonly protocols: readonly string[] }): string | undefined =>
+    ['http/1.1', 'h2'].find((protocol) => protocols.includes(protocol)),
+};
+
+/** gRPC on the port of an HTTP/1.1 server with TLS, made with `grpcByAlpn`. */
+export function serveAlpn(app: FastifyInstance, methods: GrpcMethods, telemetry: Telemetry): void {
+  const server: Server = app.server;
+  const http1 = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[];
+  server.removeAllListeners('secureConnection');
+  const http2 = grpcConnections({ telemetry, methods });
+  server.on('secureConnection', (socket: TLSSocket) => {
+    if (socket.alpnProtocol === 'h2') http2.take(socket);
+    else for (const listener of http1) listener.call(server, socket);
+  });
+  app.addHook('preClose', (done) => {
     http2.close(graceMs);
     done();
   });

@@ -8,7 +8,7 @@ import { answerClientError } from './client-error.js';
 import { allowOrigins } from './cors.js';
 import { errorHandler, notFound } from './errors.js';
 import { refuseForeignPages } from './foreign.js';
-import { serveH2c, withKey, type GrpcMethods } from './h2c.js';
+import { grpcByAlpn, serveAlpn, serveH2c, withKey, type GrpcMethods } from './h2c.js';
 import { mountProbes, type Readiness } from './probes.js';
 import { mountUi, Sessions } from './ui/index.js';
 import type { TlsFiles } from '../config/tls-files.js';
@@ -44,7 +44,7 @@ export interface HttpAppOptions {
   readonly admin?: readonly FastifyPluginAsync[];
   /** By either key, and never by a browser's session. */
   readonly agents?: readonly FastifyPluginAsync[];
-  /** gRPC on the same port, for callers with the key of queries; not with TLS. */
+  /** gRPC on the same port, for callers with the key of queries. */
   readonly grpc?: GrpcMethods;
   readonly timeouts?: Partial<HttpTimeouts>;
   /** Serves the web pages, whose sessions then stand for keys of queries and administration. */
@@ -67,7 +67,9 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
     clientErrorHandler: answerClientError,
     http: server,
     // Fastify's types make the two kinds of server two kinds of application; plugins need not care.
-    ...((tls ? { https: { ...server, ...tls.current, minVersion: 'TLSv1.2' } } : {}) as object),
+    ...((tls
+      ? { https: { ...server, ...tls.current, minVersion: 'TLSv1.2', ...(options.grpc && grpcByAlpn) } }
+      : {}) as object),
   });
   app.setErrorHandler(errorHandler(telemetry.log));
   app.setNotFoundHandler(notFound);
@@ -91,7 +93,11 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
     requireQueryKey(key, session('query')),
   );
   await mount(app, options.agents, undefined, ...(open ? [refuseForeignPages] : []), requireKey(metricsKey));
-  if (options.grpc && !tls) serveH2c(app, withKey(key, options.grpc), telemetry, timeouts.headersMs);
+  if (options.grpc) {
+    const methods = withKey(key, options.grpc);
+    if (tls) serveAlpn(app, methods, telemetry);
+    else serveH2c(app, methods, telemetry, timeouts.headersMs);
+  }
   const adminOpen = open && config.adminApiKey === undefined;
   await mount(
     app,

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFile, rename, writeFile } from 'node:fs/promises';
+import { connect } from 'node:http2';
 import { request } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
@@ -12,11 +14,20 @@ import {
   testCertificate,
   type TestCertificate,
 } from '../../test/support/wire.js';
+import { status } from '../grpc/index.js';
 import { createHttpApp, openTls, type TlsFiles } from './index.js';
 
-function get(port: number, ca: string): Promise<number> {
+function get(port: number, ca: string, more: object = {}): Promise<number> {
   return new Promise((resolve, reject) => {
-    const options = { host: '127.0.0.1', port, path: '/healthz', ca, servername: 'localhost', agent: false };
+    const options = {
+      host: '127.0.0.1',
+      port,
+      path: '/healthz',
+      ca,
+      servername: 'localhost',
+      agent: false,
+      ...more,
+    };
     request(options, (response) => {
       response.resume();
       response.on('end', () => resolve(response.statusCode ?? 0));
@@ -47,6 +58,7 @@ describe('HTTP with TLS', () => {
       telemetry,
       ready: async () => ({ ready: true, reasons: [] }),
       tls,
+      grpc: new Map([['/test.Service/Call', async (call) => void call.end(status.OK, '')]]),
     });
     await app.listen({ host: '127.0.0.1', port: 0 });
     port = (app.server.address() as AddressInfo).port;
@@ -54,6 +66,25 @@ describe('HTTP with TLS', () => {
   after(async () => {
     await app.close();
     tls.close();
+  });
+
+  it('serves gRPC to clients that offer HTTP/2 alone', async () => {
+    const client = connect(`https://127.0.0.1:${port}`, { ca: certificate.cert, servername: 'localhost' });
+    const stream = client.request({
+      ':method': 'POST',
+      ':path': '/test.Service/Call',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    stream.end();
+    const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+    assert.equal(headers[':status'], 200);
+    assert.equal(headers['content-type'], 'application/grpc');
+    stream.resume();
+    await once(stream, 'close');
+    client.close();
+    // Others speak HTTP/1.1, whatever they would rather have.
+    assert.equal(await get(port, certificate.cert, { ALPNProtocols: ['h2', 'http/1.1'] }), 200);
   });
 
   it('serves with the certificate of the files', async () => {

@@ -1,9 +1,10 @@
 import type { Endpoint, Endpoints, QueryAnswer, QueryRequest } from '../server/endpoint.js';
 import { json } from '../server/reply.js';
 import type { QueryLimits } from '../server/guard.js';
-import { detectedFields, detectedFieldValues, patterns } from './api/discovery.js';
+import { detectedFields, detectedFieldValues } from './api/discovery.js';
 import { detectedLabels, labels, labelValues, series } from './api/metadata.js';
 import { tailEntries, tailStep } from './api/tail.js';
+import { patterns } from './api/patterns.js';
 import { formatQuery, queryInstant, queryRange, type Plan } from './api/queries.js';
 import { indexStats, indexVolume, indexVolumeRange } from './api/volume.js';
 import { newStats } from './exec/context.js';

@@ -236,11 +236,11 @@ describe('the Loki API', () => {
       'query_range',
       { query: '{a="b"' },
       400,
-      /^parse error at line 1, col 7: syntax error: unexpected \$end$/,
+      /^parse error at line 1, col 7: syntax error: unexpected \$end, expecting \} or ,$/,
     ],
     ['query_range', { query: '{a=~".*"}' }, 400, /at least one regexp or equality matcher/],
     ['query_range', { query: '{a!="b"} | a="c"' }, 400, /at least one regexp or equality matcher/],
-    ['query_range', { query: '{a=~"("}' }, 400, /invalid regular expression/],
+    ['query_range', { query: '{a=~"("}' }, 400, /^parse error : error parsing regexp: missing closing/],
     ['query_range', { query: '{a="b"} |~ "(a{1000}){1000}"' }, 400, /invalid repeat count/],
     ['query_range', { query: '{a="b"} | line_format "{{"' }, 400, /unclosed action/],
     [

@@ -2,14 +2,13 @@ import type { QueryRequest } from '../../server/endpoint.js';
 import type { QueryLimits } from '../../server/guard.js';
 import type { ExecContext } from '../exec/context.js';
 import { runLogs, type LogEntry } from '../exec/logs.js';
-import { levelSql } from '../model/columns.js';
 import { extractedSuffix } from '../model/labels.js';
 import { JsonSyntaxError } from '../../attributes/json-scanner.js';
 import { flattenJson } from '../stages/json-line.js';
 import { lokiLabelName } from '../../attributes/label-name.js';
 import { scanLogfmt } from '../stages/logfmt.js';
 import { parseBytes, parseDuration, parseNumber } from '../grammar/units.js';
-import { selection, whereSql, type Selection } from './metadata.js';
+import { selection, type Selection } from './metadata.js';
 import { LokiParams } from './params.js';
 import type { Plan } from './queries.js';
 
@@ -118,40 +117,5 @@ export function detectedFieldValues(request: QueryRequest, limits: QueryLimits):
   return async (ctx) => {
     const values = collect(await read(ctx)).get(name)?.values ?? new Set<string>();
     return { values: [...values].sort().slice(0, limit), limit };
-  };
-}
-
-const maxPatterns = 300;
-
-/**
- * GET or POST /loki/api/v1/patterns: lines with every word that holds a digit replaced by `<_>`, counted over the
- * whole range; the most frequent come first.
- */
-export function patterns(request: QueryRequest, limits: QueryLimits): Plan {
-  const params = new LokiParams(request);
-  const query = selection(params, limits);
-  const step = params.step(query.from, query.to);
-  return async (ctx) => {
-    const where = await whereSql(query, ctx);
-    const variable = String.raw`[^\s=:,;"''()\[\]{}<>]*\d[^\s,;"''()\[\]{}<>]*`;
-    const rows = await ctx.session.rows(
-      `WITH found AS (SELECT regexp_replace(body, '${variable}', '<_>', 'g') AS pattern, ${levelSql} AS level, ` +
-        `((time_unix_nano - ${query.from}) // ${step})::DOUBLE AS bucket FROM lake.logs WHERE ${where} AND body <> ''), ` +
-        `counted AS (SELECT pattern, level, bucket, count(*)::DOUBLE AS n FROM found GROUP BY ALL), ` +
-        `top AS (SELECT pattern, level, sum(n) AS total FROM counted GROUP BY ALL ` +
-        `ORDER BY total DESC, pattern LIMIT ${maxPatterns}) ` +
-        `SELECT pattern, level, list(bucket ORDER BY bucket) AS buckets, list(n ORDER BY bucket) AS counts ` +
-        `FROM counted JOIN top USING (pattern, level) GROUP BY pattern, level, total ORDER BY total DESC, pattern`,
-    );
-    const data = rows.map((row) => {
-      const buckets = row['buckets'] as number[];
-      const counts = row['counts'] as number[];
-      const samples = buckets.map((bucket, i) => {
-        const time = query.from + BigInt(bucket) * BigInt(step);
-        return [Number(time / 1_000_000_000n), counts[i] ?? 0];
-      });
-      return { pattern: row['pattern'], level: row['level'], samples };
-    });
-    return { status: 'success', data };
   };
 }

@@ -1,4 +1,6 @@
+import { QueryError } from '../../../lake/query-error.js';
 import type { Matcher, MatchOp } from '../../series/matchers.js';
+import { compileRegex } from '../../text/re2.js';
 import { quote } from '../../text/unquote.js';
 import type { Node } from './tree.js';
 import { unquote } from './unquote.js';
@@ -6,7 +8,25 @@ import { unquote } from './unquote.js';
 /** `name="value"` of a selector, a label filter, a drop or a keep. Throws QueryError. */
 export function parseMatcher(node: Node): Matcher {
   const [name, op, value] = node.children();
-  return { name: name?.text ?? '', op: (op?.text ?? '') as MatchOp, value: unquote(value?.text ?? '') };
+  const matcher = {
+    name: name?.text ?? '',
+    op: (op?.text ?? '') as MatchOp,
+    value: unquote(value?.text ?? ''),
+  };
+  if (/~/.test(matcher.op)) checkPattern(matcher.value);
+  return matcher;
+}
+
+/** Says in RE2's words what is wrong with a pattern, as Loki does. Throws QueryError. */
+export function checkPattern(pattern: string, where = ''): void {
+  try {
+    compileRegex(pattern);
+  } catch (error) {
+    if (!(error instanceof QueryError) || !(error.cause instanceof Error)) throw error;
+    const twice = /duplicate capture group name: `(.*)`/.exec(error.cause.message)?.[1];
+    const why = twice === undefined ? error.cause.message : `duplicate extracted label name '${twice}'`;
+    throw new QueryError('bad_data', `parse error : ${where}${why}`);
+  }
 }
 
 export function formatMatcher({ name, op, value }: Matcher): string {

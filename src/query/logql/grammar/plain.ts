@@ -77,7 +77,10 @@ function rangeParentheses(solid: readonly Token[]): Token[] {
 /** `a="b" c="d"`: the blank between two filters becomes a comma. */
 function missingCommas(solid: readonly Token[], query: string): Token[] {
   const found: Token[] = [];
+  let selecting = false;
   solid.forEach(({ text, at }, i) => {
+    if (text === '{' || text === '}') selecting = text === '{';
+    if (selecting) return;
     const closed = text === ')';
     const next = solid[i + 1];
     if (!next || !(closed || value.test(text))) return;

@@ -2,6 +2,7 @@ import type { SyntaxNode } from '@lezer/common';
 import { parser as logqlParser } from '@grafana/lezer-logql';
 import { QueryError } from '../../../lake/query-error.js';
 import { parseTree as parseGrammar, withPlainNames } from '../../text/lezer.js';
+import { problem, rangeFault } from './fault.js';
 import { plainSyntax, type PlainQuery } from './plain.js';
 import { checkShape, type ShapeLimits } from '../../text/shape.js';
 
@@ -90,29 +91,6 @@ export function noMatcher(): QueryError {
   );
 }
 
-/** What is wrong with a token, in the words of Loki's parser. */
-function problem(word: string): string {
-  if (/^["`]/.test(word) && (word.length < 2 || !word.endsWith(word.charAt(0))))
-    return 'literal not terminated';
-  if (word === '') return 'syntax error: unexpected $end';
-  const kind = /^["`]/.test(word)
-    ? 'STRING'
-    : /^\d+(\.\d+)?$/.test(word)
-      ? 'NUMBER'
-      : /^[a-zA-Z_]/.test(word) && !keywords.has(word)
-        ? 'IDENTIFIER'
-        : word.slice(0, 40);
-  return `syntax error: unexpected ${kind}`;
-}
-
-const keywords: ReadonlySet<string> = new Set(
-  (
-    'and or unless by without bool on ignoring group_left group_right offset json logfmt regexp pattern unpack ' +
-    'line_format label_format decolorize drop keep unwrap sum avg min max count stddev stdvar topk bottomk sort sort_desc ' +
-    'vector label_replace rate ip'
-  ).split(' '),
-);
-
 /** Parses, or throws `bad_data` with the line and column of the first token that does not fit. */
 export function parseTree(query: string): Node {
   checkShape(query, shape);
@@ -135,13 +113,21 @@ export function parseTree(query: string): Node {
 }
 
 function syntaxError(query: string, from: number): QueryError {
-  const at = query.slice(from).search(/\S/);
-  const start = at < 0 ? query.length : from + at;
-  const before = query.slice(0, start).split('\n');
-  const column = (before.at(-1)?.length ?? 0) + 1;
+  const gap = query.slice(from).search(/\S/);
+  const start = gap < 0 ? query.length : from + gap;
+  const range = rangeFault(query, start);
+  if (range) return located(query, range.from, range.message, false);
   const word =
     /^("(\\.|[^"\\])*"?|`[^`]*`?|[\w.]+|\|[=~>]|[!=]~|[!=<>]=|\S)/.exec(query.slice(start))?.[0] ?? '';
-  if (word === '}' && /\{\s*$/.test(query.slice(0, start))) return noMatcher();
-  const place = `parse error at line ${before.length}, col ${column}`;
-  return new QueryError('bad_data', `${place}: ${problem(word)}`);
+  const before = query.slice(0, start);
+  if (word === '}' && /\{\s*$/.test(before)) return noMatcher();
+  const { message, known } = problem({ before, word, behind: query.slice(start + word.length) });
+  return located(query, start, message, known);
+}
+
+function located(query: string, at: number, message: string, lineKnown: boolean): QueryError {
+  const before = query.slice(0, at).split('\n');
+  const line = lineKnown ? before.length : 0;
+  const column = (before.at(-1)?.length ?? 0) + 1;
+  return new QueryError('bad_data', `parse error at line ${line}, col ${column}: ${message}`);
 }

@@ -33,7 +33,7 @@ describe('LogQL line filters', () => {
     ['|~ "(?s)a.c"', 'a\nc', {}],
   ]);
   itRefuses([
-    ['|> "<_><_>"', /parse error: pattern has captures without text between: <_>/],
+    ['|> "<_><_>"', /found consecutive capture '<_><_>'/],
     ['|> "<a>c"', /parse error: a pattern line filter takes <_> only/],
     ['|= ip("nope")', /parse error: invalid ip pattern nope/],
   ]);

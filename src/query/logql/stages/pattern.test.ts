@@ -16,9 +16,9 @@ describe('LogQL pattern', () => {
     ['| pattern "<app> b"', 'c b', { labels: { app_extracted: 'c' } }],
   ]);
   itRefuses([
-    ['| pattern "<a><b>"', /parse error: pattern has captures without text between: <b>/],
-    ['| pattern "abc"', /parse error: pattern needs a named capture/],
-    ['| pattern "<_> a"', /parse error: pattern needs a named capture/],
-    ['| pattern "<a> x <a>"', /parse error: pattern has two captures named a/],
+    ['| pattern "<a><b>"', /invalid pattern parser: found consecutive capture '<a><b>': invalid expression/],
+    ['| pattern "abc"', /invalid pattern parser: at least one capture is required/],
+    ['| pattern "<_> a"', /invalid pattern parser: at least one capture is required/],
+    ['| pattern "<a> x <a>"', /duplicate capture name \(a\)/],
   ]);
 });

@@ -31,7 +31,9 @@ export function parsePattern(text: string): Pattern {
   for (const match of text.matchAll(/<([a-zA-Z_]\w*)>/g)) {
     if (match.index > last) parts.push({ literal: text.slice(last, match.index) });
     else if (parts.length > 0) {
-      throw new QueryError('bad_data', `parse error: pattern has captures without text between: ${match[0]}`);
+      const before = parts.at(-1);
+      const both = `<${before && 'capture' in before ? before.capture : ''}>${match[0]}`;
+      throw refused(`found consecutive capture '${both}': invalid expression`);
     }
     parts.push({ capture: match[1] ?? '_' });
     last = match.index + match[0].length;
@@ -40,12 +42,16 @@ export function parsePattern(text: string): Pattern {
   return parts;
 }
 
+function refused(why: string): QueryError {
+  return new QueryError('bad_data', `parse error : invalid pattern parser: ${why}`);
+}
+
 function runPattern(text: string): StageFn {
   const parts = parsePattern(text);
   const names = parts.flatMap((part) => ('capture' in part && part.capture !== '_' ? [part.capture] : []));
-  if (names.length === 0) throw new QueryError('bad_data', 'parse error: pattern needs a named capture');
+  if (names.length === 0) throw refused('at least one capture is required');
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice) throw new QueryError('bad_data', `parse error: pattern has two captures named ${twice}`);
+  if (twice) throw refused(`duplicate capture name (${twice}): invalid expression`);
   return (row) => {
     const { line } = row;
     let at = 0;

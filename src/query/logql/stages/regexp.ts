@@ -1,6 +1,7 @@
 import { QueryError } from '../../../lake/query-error.js';
 import { compileRegex, groupNames } from '../../text/re2.js';
 import { quote } from '../../text/unquote.js';
+import { checkPattern } from '../grammar/matcher.js';
 import { unquote } from '../grammar/unquote.js';
 import { noLabels, type StageDefinition, type StageFn } from '../pipeline/stage.js';
 
@@ -15,17 +16,28 @@ export const regexp: StageDefinition<RegexpStage> = {
   nodes: ['LabelParser regexp'],
   work: 'parses',
   line: 'read',
-  parse: (node) => ({ kind: 'regexp', pattern: unquote(node.need('String').text) }),
+  parse: (node) => {
+    const pattern = unquote(node.need('String').text);
+    checkPattern(pattern, 'invalid regexp parser: ');
+    if (groupNames(compileRegex(pattern)).length === 0) throw unnamed();
+    return { kind: 'regexp', pattern };
+  },
   format: ({ pattern }) => `| regexp ${quote(pattern)}`,
   reads: noLabels,
   sql: (_, scope) => scope.parse(),
   compile: ({ pattern }) => runRegexp(pattern),
 };
 
+function unnamed(): QueryError {
+  return new QueryError(
+    'bad_data',
+    'parse error : invalid regexp parser: at least one named capture must be supplied',
+  );
+}
+
 function runRegexp(pattern: string): StageFn {
   const regex = compileRegex(pattern);
   const names = groupNames(regex);
-  if (names.length === 0) throw new QueryError('bad_data', 'parse error: regexp needs a named capture group');
   return (row) => {
     const matcher = regex.matcher(row.line);
     if (!matcher.find()) return true;

@@ -1,6 +1,7 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { Grouping } from '../../series/aggregate.js';
 import { isLabelName } from '../../attributes/label-name.js';
+import { checkPattern } from '../grammar/matcher.js';
 import { setOperators } from '../../series/operators.js';
 import { rangeAggregation } from '../range/index.js';
 import type { BinaryExpr, LabelReplaceExpr, MetricExpr, RangeExpr, VectorOp } from './ast.js';
@@ -43,7 +44,11 @@ export function checkVector(
     if (parameter < 1) throw bad(`invalid parameter (must be greater than 0) ${op}(${parameter}`);
   } else if (parameter !== undefined) throw bad(`unsupported parameter for operation ${op}(${parameter},`);
   if (grouping && (op === 'sort' || op === 'sort_desc' || op === 'approx_topk'))
-    throw bad(`grouping not allowed for ${op} aggregation`);
+    throw bad(
+      op === 'approx_topk'
+        ? `grouping not allowed for ${op} aggregation`
+        : `sort and sort_desc doesn't allow grouping by`,
+    );
   return {
     kind: 'vector',
     op,
@@ -58,10 +63,20 @@ export function checkBinary(expr: BinaryExpr): BinaryExpr {
   if (setOperators.has(expr.op) && cardinality !== 'one-to-one') {
     throw bad(`${expr.op} can not be used with group_${cardinality === 'many-to-one' ? 'left' : 'right'}`);
   }
+  if (!setOperators.has(expr.op)) return expr;
+  for (const leg of ['left', 'right'] as const) {
+    const side = expr[leg];
+    if (side.kind !== 'literal') continue;
+    const value = side.value.toFixed(6);
+    throw bad(`unexpected literal for ${leg} leg of logical/set binary operation (${expr.op}): ${value}`);
+  }
   return expr;
 }
 
 export function checkLabelReplace(expr: LabelReplaceExpr): LabelReplaceExpr {
-  if (isLabelName(expr.destination)) return expr;
+  if (isLabelName(expr.destination)) {
+    checkPattern(`^(?:${expr.pattern})$`, 'invalid regex in label_replace: ');
+    return expr;
+  }
   throw bad(`label_replace: ${expr.destination.slice(0, 100)} is not a label name`);
 }
