@@ -153,6 +153,42 @@ describe('the web pages', { skip: noBrowser }, () => {
     await page.getByRole('button', { name: '■ Stop' }).click();
   });
 
+  it('draw ten thousand spans with hostile names and attributes, of which few are in the page', async () => {
+    const hex = (n: number, digits: number) => n.toString(16).padStart(digits, '0');
+    const traceId = hex(0xabc, 32);
+    const hostile = `<img src=x onerror="document.title='owned'">`;
+    const begun = BigInt(Date.now() - 60_000) * 1_000_000n;
+    const spans = Array.from({ length: 10_000 }, (_, i) => ({
+      ...{ traceId, spanId: hex(i + 1, 16), parentSpanId: i === 0 ? '' : hex(1 + Math.floor(i / 7), 16) },
+      name: i === 1 ? hostile : `step ${i}`,
+      kind: 1,
+      startTimeUnixNano: String(begun + BigInt(i) * 1000n),
+      endTimeUnixNano: String(begun + 60_000_000n),
+      attributes: [
+        { key: `<b>${i % 5}</b>`, value: { stringValue: i === 1 ? `${hostile}__proto__` : 'x' } },
+        { key: '__proto__', value: { stringValue: 'polluted' } },
+      ],
+    }));
+    const service = { key: 'service.name', value: { stringValue: '"><script>1</script>' } };
+    await send(server.url, '/v1/traces', {
+      resourceSpans: [{ resource: { attributes: [service] }, scopeSpans: [{ spans }] }],
+    });
+    await eventually(async () => {
+      const found = await fetch(`${server.url}/api/v2/traces/${traceId}`);
+      return (await found.text()).includes('step 9999') ? true : undefined;
+    });
+    await open(`/ui/trace/${traceId}`);
+    await shows('10000 spans');
+    await page
+      .getByTitle(/onerror/)
+      .first()
+      .click();
+    await page.getByText('__proto__').first().waitFor();
+    assert.ok((await page.locator('main *').count()) < 3000);
+    assert.equal(await page.locator('main img, main script').count(), 0);
+    assert.notEqual(await page.title(), 'owned');
+  });
+
   it('search traces by form and text, draw who calls whom, and compare two traces', async () => {
     await open('/ui/traces?from=now-3h');
     await page.getByLabel('Duration').selectOption('longer than 1s');

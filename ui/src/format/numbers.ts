@@ -31,7 +31,7 @@ export function formatRate(perSecond: number): string {
 
 /** `1 service`, `2 services`. */
 export function counted(count: number, one: string, several = `${one}s`): string {
-  return `${formatNumber(count)} ${count === 1 ? one : several}`;
+  return `${count} ${count === 1 ? one : several}`;
 }
 
 /** Of seconds: `850 µs`, `12 ms`, `1.2 s`, `3 min 20 s`. */

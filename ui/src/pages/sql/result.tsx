@@ -2,6 +2,7 @@ import { useRef, useState } from 'preact/hooks';
 import type { SqlResult } from '../../api/sql';
 import { Empty } from '../../app/states';
 import { download, toCsv } from '../../format/download';
+import { counted } from '../../format/numbers';
 import { useVirtual } from '../../table/virtual';
 import { Chart, chartable } from './chart';
 
@@ -22,7 +23,8 @@ export function Result({ result }: { readonly result: SqlResult }) {
     <section class="card" aria-label="Result">
       <div class="row">
         <span role="status">
-          {result.rows.length} rows{result.truncated && ', more were cut off'}
+          {counted(result.rows.length, 'row')}
+          {result.truncated && ', more were cut off'}
         </span>
         <span class="grow" />
         {canChart && (

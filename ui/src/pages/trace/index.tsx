@@ -8,7 +8,7 @@ import { useRange } from '../../app/range';
 import { Empty, ErrorBox, Shown } from '../../app/states';
 import { formatTime } from '../../app/time';
 import { serviceColor } from '../../charts/service-color';
-import { formatSeconds } from '../../format/numbers';
+import { counted, formatSeconds } from '../../format/numbers';
 import { Lines } from '../logs/lines';
 import { Flame } from './flame';
 import { matches, Waterfall } from './waterfall';
@@ -78,7 +78,7 @@ function Read({ trace }: { readonly trace: Trace }) {
         <p class="row">
           <span class="faint">{formatTime(trace.startMs, utc)}</span>
           <strong>{formatSeconds(trace.durationMs / 1000)}</strong>
-          <span>{trace.spans.length} spans</span>
+          <span>{counted(trace.spans.length, 'span')}</span>
           {failed.length > 0 && <span class="bad-text">{failed.length} failed</span>}
           <code>{trace.id}</code>
           {deepest && (

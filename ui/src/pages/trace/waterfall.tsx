@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { LogRow } from '../../api/loki';
 import type { Span, Trace } from '../../api/trace';
 import { serviceColor } from '../../charts/service-color';
-import { formatSeconds } from '../../format/numbers';
+import { counted, formatSeconds } from '../../format/numbers';
 import { useVirtual } from '../../table/virtual';
 import { criticalPath } from './critical-path';
 import { SpanDetail } from './span-detail';
@@ -126,7 +126,7 @@ export function Waterfall({ trace, search, selected, select, logsOf }: Props) {
                     }
                   >
                     {formatSeconds((span.endMs - span.startMs) / 1000)}
-                    {logs.length > 0 && ` · ${logs.length} logs`}
+                    {logs.length > 0 && ` · ${counted(logs.length, 'log')}`}
                   </span>
                 </div>
               </div>

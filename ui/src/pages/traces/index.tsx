@@ -7,7 +7,7 @@ import { NoMatch } from '../../app/no-match';
 import { useRange } from '../../app/range';
 import { Shown } from '../../app/states';
 import { formatTime } from '../../app/time';
-import { formatSeconds } from '../../format/numbers';
+import { counted, formatSeconds } from '../../format/numbers';
 import { errorsOf, spansOf } from './found';
 import { QueryBar } from './query-bar';
 import { Scatter } from './scatter';
@@ -87,7 +87,8 @@ function Table({ traces }: { readonly traces: readonly FoundTrace[] }) {
     <div class="card">
       <div class="row">
         <span class="faint" role="status">
-          {traces.length} traces{traces.length >= limit ? ', the newest' : ''}
+          {counted(traces.length, 'trace')}
+          {traces.length >= limit ? ', the newest' : ''}
         </span>
         <label>
           Order{' '}

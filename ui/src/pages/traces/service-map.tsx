@@ -85,10 +85,12 @@ function Drawn({ edges }: { readonly edges: readonly Edge[] }) {
   }
   const width = Math.max(...[...places.values()].map(({ x }) => x)) + boxWidth + 10;
   const height = Math.max(...[...places.values()].map(({ y }) => y)) + boxHeight + 10;
+  const traces = (name: string, failed: boolean) =>
+    linkTo('traces', { q: toTraceql({ ...nothing, service: name, failed }) });
   const own = (name: string) => edges.filter(({ to }) => to === name);
   const most = Math.max(...edges.map(({ rate }) => rate), 1e-9);
   return (
-    <svg class="map" width={width} height={height} role="img" aria-label="Map of services">
+    <svg class="map" width={width} height={height} role="group" aria-label="Map of services">
       {edges.map(({ from, to, rate, errorRate }) => {
         const [a, b] = [places.get(from), places.get(to)];
         if (!a || !b) return null;
@@ -112,24 +114,28 @@ function Drawn({ edges }: { readonly edges: readonly Edge[] }) {
         const rate = into.reduce((sum, edge) => sum + edge.rate, 0);
         const failed = into.reduce((sum, edge) => sum + edge.rate * edge.errorRate, 0);
         return (
-          <g
-            key={name}
-            class={`node ${failed > rate * 0.01 ? 'failed' : ''}`}
-            transform={`translate(${x} ${y})`}
-            onClick={() =>
-              go(linkTo('traces', { q: toTraceql({ ...nothing, service: name, failed: failed > 0 }) }))
-            }
-          >
-            <rect width={boxWidth} height={boxHeight} rx="8" />
-            <rect width="6" height={boxHeight} rx="3" fill={serviceColor(name)} stroke="none" />
-            <text x="16" y="18" class="node-name">
-              {name.slice(0, 18)}
-              <title>{name}</title>
-            </text>
-            <text x="16" y="35">
-              {formatRate(rate)}
-              {failed > 0 ? ` · ${formatPercent(failed / rate)} failed` : ''}
-            </text>
+          <g key={name} transform={`translate(${x} ${y})`}>
+            <a
+              class={`node ${failed > rate * 0.01 ? 'failed' : ''}`}
+              href={traces(name, failed > 0)}
+              aria-label={`Traces of ${name}`}
+              onClick={(event) => {
+                if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+                event.preventDefault();
+                go(traces(name, failed > 0));
+              }}
+            >
+              <rect width={boxWidth} height={boxHeight} rx="8" />
+              <rect width="6" height={boxHeight} rx="3" fill={serviceColor(name)} stroke="none" />
+              <text x="16" y="18" class="node-name">
+                {name.slice(0, 18)}
+                <title>{name}</title>
+              </text>
+              <text x="16" y="35">
+                {formatRate(rate)}
+                {failed > 0 ? ` · ${formatPercent(failed / rate)} failed` : ''}
+              </text>
+            </a>
           </g>
         );
       })}

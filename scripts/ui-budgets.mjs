@@ -1,0 +1,131 @@
+// What the web pages cost, of a server that has telemetry (canardstack demo fills one):
+//   npm run ui:budgets -- http://127.0.0.1:4318 [--tail SECONDS] [--from now-3h]
+// Exit code 1 when the first page is beyond its 250 KB.
+import { parseArgs } from 'node:util';
+import { chromium } from 'playwright-core';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    tail: { type: 'string', default: '600' },
+    from: { type: 'string', default: 'now-3h' },
+  },
+});
+const url = positionals[0] ?? 'http://127.0.0.1:4318';
+const tailSeconds = Number(values.tail);
+const firstPageBytes = 250 * 1024;
+const metric =
+  'histogram_quantile(0.95, sum by (le) (rate(http_server_request_duration_seconds_bucket[5m])))';
+
+const pages = [
+  { name: 'overview', path: '/', data: 'main tbody tr' },
+  { name: 'logs', path: '/ui/logs', data: '.line' },
+  { name: 'traces', path: '/ui/traces', data: 'main tbody tr' },
+  { name: 'metrics', path: `/ui/metrics?q=${encodeURIComponent(metric)}`, data: '.chart canvas' },
+  { name: 'dashboards', path: '/ui/dashboards', data: 'main .card table, main .card .state p' },
+  { name: 'sql', path: '/ui/sql?sql=SELECT count(*) AS lines FROM lake.logs', data: '.grid td' },
+  { name: 'system', path: '/ui/system', data: 'main tbody tr' },
+];
+
+const browser = await chromium.launch({
+  executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+  args: [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--enable-precise-memory-info'],
+});
+
+async function fresh() {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  context.setDefaultTimeout(60_000);
+  return { context, page: await context.newPage() };
+}
+
+const withRange = (path) => `${url}${path}${path.includes('?') ? '&' : '?'}from=${values.from}`;
+let tooLarge = false;
+
+console.log('page        code+styles KB   first content ms   first data ms');
+for (const { name, path, data } of pages) {
+  const { context, page } = await fresh();
+  const begun = Date.now();
+  await page.goto(withRange(path));
+  await page.locator(data).first().waitFor();
+  const dataMs = Date.now() - begun;
+  await page.waitForLoadState('networkidle');
+  const { bytes, contentMs } = await page.evaluate(() => {
+    const files = performance
+      .getEntriesByType('resource')
+      .filter(({ name: file }) => /\/ui\/assets\/|favicon/.test(file));
+    const [own] = performance.getEntriesByType('navigation');
+    const sum = [own, ...files].reduce((total, { encodedBodySize }) => total + encodedBodySize, 0);
+    return {
+      bytes: sum,
+      contentMs: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN,
+    };
+  });
+  if (name === 'overview' && bytes > firstPageBytes) tooLarge = true;
+  console.log(
+    name.padEnd(12) +
+      (bytes / 1024).toFixed(1).padStart(14) +
+      contentMs.toFixed(0).padStart(19) +
+      String(dataMs).padStart(16),
+  );
+  await context.close();
+}
+
+{
+  const { context, page } = await fresh();
+  await page.goto(withRange('/ui/logs?limit=10000'));
+  await page.locator('.line').first().waitFor();
+  const { frames, slow, seconds, pixels } = await page.evaluate(async () => {
+    const box = document.querySelector('.lines');
+    const end = performance.now() + 5000;
+    const times = [];
+    await new Promise((resolve) => {
+      const step = (now) => {
+        times.push(now);
+        box.scrollTop += 240;
+        if (now < end) requestAnimationFrame(step);
+        else resolve();
+      };
+      requestAnimationFrame(step);
+    });
+    const gaps = times.slice(1).map((time, i) => time - times[i]);
+    return {
+      frames: gaps.length,
+      slow: gaps.filter((gap) => gap > 34).length,
+      seconds: (times.at(-1) - times[0]) / 1000,
+      pixels: box.scrollTop,
+    };
+  });
+  const lines = await page
+    .getByText(/^\S+( k)? lines/)
+    .first()
+    .textContent();
+  console.log(
+    `\nscrolling ${lines?.trim()}: ${(frames / seconds).toFixed(0)} frames per second over ${pixels} pixels, ${slow} of ${frames} frames longer than 34 ms`,
+  );
+  await context.close();
+}
+
+if (tailSeconds > 0) {
+  const { context, page } = await fresh();
+  const client = await context.newCDPSession(page);
+  const heap = async () => {
+    await client.send('HeapProfiler.collectGarbage');
+    const { usedSize } = await client.send('Runtime.getHeapUsage');
+    return usedSize / 1024 ** 2;
+  };
+  await page.goto(`${url}/ui/logs?live=on`);
+  await page.waitForTimeout(2000);
+  const before = await heap();
+  await page.waitForTimeout(tailSeconds * 1000);
+  const shown = await page.getByRole('status').first().textContent();
+  console.log(
+    `live tail, ${tailSeconds} s: ${before.toFixed(1)} MiB of heap before, ${(await heap()).toFixed(1)} after (${shown?.trim()})`,
+  );
+  await context.close();
+}
+
+await browser.close();
+if (tooLarge) {
+  console.log(`the first page is larger than ${firstPageBytes / 1024} KB`);
+  process.exitCode = 1;
+}
