@@ -1,20 +1,26 @@
 /** Protocols beside OTLP and remote write, by the clients that people have. */
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { after, before, describe, it } from 'node:test';
 import { Client } from '@elastic/elasticsearch';
 import { pinoLoki } from 'pino-loki';
 import { compressSync } from 'snappy';
 import { bytes, concat, message, text, uint } from './support/protobuf.js';
-import { eventually, sql, startServer, type TestServer } from './support/server.js';
+import { eventually, freePort, sql, startServer, type TestServer } from './support/server.js';
 
 const json = { 'content-type': 'application/json' };
 const ns = (ms: number) => `${ms}000000`;
 
 describe('other protocols', () => {
   let server: TestServer;
+  let syslogPort: number;
   before(async () => {
-    server = await startServer({ env: { CANARDSTACK_API_KEY: 'door-key' } });
+    syslogPort = await freePort();
+    const env = { CANARDSTACK_API_KEY: 'door-key', CANARDSTACK_SYSLOG_BIND: `127.0.0.1:${syslogPort}` };
+    server = await startServer({ env });
   });
   after(async () => {
     assert.equal(await server.stop(), 0);
@@ -377,6 +383,31 @@ describe('other protocols', () => {
     });
     assert.deepEqual(await splunk.json(), { text: 'Success', code: 0 });
     assert.deepEqual(linesOf(await found('{service_name="hec"}', 2)), ['in an object', 'plain {text}']);
+  });
+
+  it('takes syslog by octet counting, lines and datagrams', async () => {
+    const modern = `<165>1 ${new Date().toISOString()} h7 sysapp 42 ID7 [ex@1 a="x \\"y\\"" b="2"] \uFEFFtwo\nlines`;
+    const socket = connect(syslogPort, '127.0.0.1');
+    socket.write(`${Buffer.byteLength(modern)} ${modern}<11>plain one\n`);
+    socket.write('<34>Oct 11 22:14');
+    socket.end(':15 h7 su[9]: too old to keep\n');
+    await once(socket, 'close');
+    const udp = createSocket('udp4');
+    udp.send('<13>sysapp: by datagram', syslogPort, '127.0.0.1', () => udp.close());
+    const [stream] = await found('{service_name="sysapp", host_name="h7"}');
+    assert.deepEqual(
+      [
+        stream?.values[0]?.[1],
+        stream?.stream['detected_level'],
+        stream?.stream['ex_1_a'],
+        stream?.stream['msg_id'],
+      ],
+      ['two\nlines', 'info', 'x "y"', 'ID7'],
+    );
+    assert.deepEqual(linesOf(await found('{service_name=~".+"} |= "plain one" | facility="user"')), [
+      'plain one',
+    ]);
+    assert.deepEqual(linesOf(await found('{service_name="sysapp"} |= "datagram"')), ['by datagram']);
   });
 
   it('finds all of it again after a kill', async () => {

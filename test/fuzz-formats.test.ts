@@ -36,6 +36,8 @@ const at = new Date(nowMs).toISOString();
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
 const empty = (field: number) => Uint8Array.of(field * 8 + 2, 0);
 
+const syslogMessage = `<165>1 ${at} host app 1 ID [a@1 b="c"] hello`;
+
 const samples: readonly Sample[] = [
   {
     signal: 'metrics',
@@ -153,6 +155,12 @@ const samples: readonly Sample[] = [
       ['', '{}'],
       ['', '{"event":0}'],
     ],
+  },
+  {
+    signal: 'logs',
+    format: 'syslog',
+    good: Buffer.from(`${syslogMessage.length} ${syslogMessage}14 <13>app[1]: hi `),
+    hostile: [['', '0 ']],
   },
   {
     signal: 'traces',

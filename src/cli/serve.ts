@@ -26,7 +26,7 @@ import {
 } from '../http/index.js';
 import { mcpHttp } from '../mcp/index.js';
 import { LakeError, openLake, type Lake } from '../lake/index.js';
-import { httpReceivers, startOtlpGrpc, type OtlpGrpcServer } from '../receivers/index.js';
+import { httpReceivers, startOtlpGrpc, startSyslog, type OtlpGrpcServer } from '../receivers/index.js';
 import { QueryGuard } from '../query/server/guard.js';
 import { lokiApi } from '../query/logql/index.js';
 import { prometheusApi } from '../query/promql/index.js';
@@ -181,6 +181,11 @@ async function open(
         })
       : null;
   if (grpc) opened.push(() => grpc.close(0));
+  const syslog =
+    receivers && config.syslogBind !== 'off'
+      ? await startSyslog({ ...receivers, bind: config.syslogBind, tls })
+      : null;
+  if (syslog) opened.push(() => syslog.close());
   const url = await listen(app, config.bind);
   // A query node keeps nothing, so its telemetry has a new identity with each start.
   const own = ownExport(config, telemetry, spool?.nodeId ?? randomUUID(), [config.bind, config.grpcBind]);
@@ -193,8 +198,10 @@ async function open(
   return {
     url,
     grpc: grpc?.address ?? null,
-    close: () => {
+    close: async () => {
       state.draining = true;
+      // Before the intake drains, so that what it has read becomes durable.
+      await syslog?.close();
       return shutDown({
         config,
         telemetry,
@@ -216,6 +223,7 @@ async function open(
         within(abandonMs, lake.abandon(), () => undefined),
         closeHttpApp(app, abandonMs),
         grpc?.close(abandonMs),
+        within(abandonMs, syslog?.close() ?? Promise.resolve(), () => undefined),
       ]);
     },
   };

@@ -58,6 +58,12 @@ const mebibyte = 1024 * 1024;
 const server = {
   bind: setting('BIND', address(), '127.0.0.1:4318', 'Address of OTLP/HTTP, queries and admin.'),
   grpcBind: setting('GRPC_BIND', addressOrOff(), '127.0.0.1:4317', 'Address of OTLP/gRPC, or "off".'),
+  syslogBind: setting(
+    'SYSLOG_BIND',
+    addressOrOff(),
+    'off',
+    'Address of syslog over TCP (TLS when TLS_CERT is set) and UDP, or "off". It takes no keys.',
+  ),
   apiKey: setting(
     'API_KEY',
     key('a key'),

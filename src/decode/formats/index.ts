@@ -8,6 +8,7 @@ import { lokiJson, lokiProtobuf } from './loki.js';
 import { otlpJson, otlpProtobuf } from './otlp.js';
 import { remoteWrite1 } from './remote-write-1.js';
 import { remoteWrite2 } from './remote-write-2.js';
+import { syslog } from './syslog.js';
 import { zipkinJson } from './zipkin.js';
 
 export type { Format, Prepared } from './format.js';
@@ -26,6 +27,7 @@ const formats: ReadonlyMap<PayloadFormat, Format> = new Map([
   ['zipkin_json', zipkinJson],
   ['datadog_json', datadogJson],
   ['splunk_hec', splunkHec],
+  ['syslog', syslog],
 ]);
 
 /** Throws PayloadError for one that this version does not know: its payload was spooled by a newer one. */
