@@ -12,6 +12,8 @@ export interface FileLayout {
    * those that are; but to read one value of a dictionary is to decode all of it.
    */
   readonly dictionaryLimit: number;
+  /** Bytes: nor are texts whose dictionary would be larger. */
+  readonly dictionaryBytes?: number;
 }
 
 const rowGroupRows = 61_440;
@@ -34,6 +36,9 @@ const points: FileLayout = {
   dictionaryLimit: rowGroupRows / 10,
 };
 
+/** Dictionaries of as many values as rows for ids and what is as short, as they are looked up: not for lines and JSON text. */
+const idBytes = 40;
+
 export function fileLayout(table: TableName): FileLayout {
   if (table === 'spans') return spans;
   if (tableDef(table).signal === 'metrics') return points;
@@ -41,5 +46,6 @@ export function fileLayout(table: TableName): FileLayout {
     orderBy: tableDef(table).sortedBy.map(ident),
     rowGroupRows,
     dictionaryLimit: rowGroupRows + 1,
+    dictionaryBytes: rowGroupRows * idBytes,
   };
 }

@@ -86,6 +86,9 @@ export class Sorter {
       'PARQUET_VERSION v2',
       `ROW_GROUP_SIZE ${layout.rowGroupRows}`,
       `DICTIONARY_SIZE_LIMIT ${layout.dictionaryLimit}`,
+      ...(layout.dictionaryBytes === undefined
+        ? []
+        : [`STRING_DICTIONARY_PAGE_SIZE_LIMIT ${layout.dictionaryBytes}`]),
       ...(note === null ? [] : [`KV_METADATA {${streamsKey}: ${literal(note)}}`]),
     ];
     await this.connection.run(
