@@ -1,3 +1,4 @@
+/* global document, performance, requestAnimationFrame -- of the page, where parts of this run */
 // What the web pages cost, of a server that has telemetry (canardstack demo fills one):
 //   npm run ui:budgets -- http://127.0.0.1:4318 [--tail SECONDS] [--from now-3h]
 // Exit code 1 when the first page is beyond its 250 KB.
