@@ -26,6 +26,7 @@ export class LogRecords extends TableRecords {
   readonly #attributes = this.table.string('log_attributes');
   readonly #dropped = this.table.int64('dropped_attributes_count');
   readonly #flags = this.table.int64('flags');
+  readonly #keys = this.table.keysOf('log_attributes');
 
   readonly #level: LevelDetector;
   readonly shared: SharedAttributes;
@@ -37,6 +38,8 @@ export class LogRecords extends TableRecords {
     this.shared = {
       reset: () => level.reset(),
       visit: level.visit,
+      resourceKeys: this.table.keysOf('resource_attributes'),
+      scopeKeys: this.table.keysOf('scope_attributes'),
       write: (from, to) => level.writeShared(this.#detectedLevel, this.#severityNumber.values, from, to),
     };
   }
@@ -48,6 +51,7 @@ export class LogRecords extends TableRecords {
     const bytes = source.bytes;
     const view = source.view;
     const text = arena.length;
+    attributes.noted = this.#keys;
     const { visit, lengths } = this.#level;
     this.#level.reset();
     let timeLo = 0;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { ident, literal, timestampLiteral } from '../duckdb/index.js';
 import type { TableName } from '../schema/index.js';
+import { keysNote, type AttributeKeys } from './files/keys-note.js';
 import type { StreamProgress } from './types.js';
 
 /**
@@ -41,8 +42,9 @@ export function dayFile(
   day: number,
   select: string,
   progress: readonly StreamProgress[],
+  keys: AttributeKeys = new Map(),
 ): DayFile {
-  const options = `ROW_GROUP_SIZE_BYTES ${rowGroupBytes}${noteOf(progress)}`;
+  const options = `ROW_GROUP_SIZE_BYTES ${rowGroupBytes}${notes({ ...streamsNote(progress), ...keysNote(keys) })}`;
   return tableFile(dataPath, { table, day, prefix: 'canardstack-', select, options });
 }
 
@@ -86,11 +88,16 @@ export function ofDay(select: string, day: number): string {
   return `SELECT * FROM (${select}) WHERE timestamp >= ${timestampLiteral(day)} AND timestamp < ${timestampLiteral(day + dayMs)}`;
 }
 
+function notes(texts: Readonly<Record<string, string>>): string {
+  const entries = Object.entries(texts).map(([name, text]) => `${name}: ${literal(text)}`);
+  return entries.length === 0 ? '' : `, KV_METADATA {${entries.join(', ')}}`;
+}
+
 /** Nothing when it is not known where the rows of each stream begin. */
-function noteOf(progress: readonly StreamProgress[]): string {
+function streamsNote(progress: readonly StreamProgress[]): Record<string, string> {
   const streams = progress.flatMap(({ stream, from, position }) =>
     from === undefined ? [] : [{ stream, from, to: position }],
   );
-  if (streams.length === 0 || streams.length < progress.length) return '';
-  return `, KV_METADATA {${streamsKey}: ${literal(JSON.stringify(streams))}}`;
+  if (streams.length === 0 || streams.length < progress.length) return {};
+  return { [streamsKey]: JSON.stringify(streams) };
 }

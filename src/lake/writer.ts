@@ -13,6 +13,7 @@ import type { InstanceHost } from './host.js';
 import { inliningSql } from './inlining.js';
 import type { PendingFiles } from './pending-files.js';
 import type { FileStore } from './file-store.js';
+import { keysOf, type AttributeKeys } from './files/keys-note.js';
 import { writeDayFiles } from './files/write.js';
 import { assertOwned } from './ownership.js';
 import {
@@ -197,7 +198,7 @@ export class Writer {
     const state = { commitSent: false };
     try {
       const days = daysOfTables(batches, loaded);
-      await this.#writeFiles(days, loaded, files, targets, progress, deadline);
+      await this.#writeFiles(batches, days, loaded, files, targets, progress, deadline);
       await retryConflicts(
         deadline,
         async (attempt) => {
@@ -230,6 +231,7 @@ export class Writer {
 
   /** Large tables go to Parquet before the transaction: it is short then, and what is written stays for its retries. */
   async #writeFiles(
+    batches: readonly ColumnBatch[],
     days: DaysOfTables,
     loaded: LoadedBatches,
     files: Map<TableName, string[]>,
@@ -242,7 +244,7 @@ export class Writer {
     let at = performance.now();
     try {
       for (const table of loaded.tables) {
-        const ofDays = this.#dayFilesOf(days, table, progress);
+        const ofDays = this.#dayFilesOf(days, table, progress, keysOf(batches, table.table));
         if (ofDays === null) continue;
         const connection =
           this.options.host.current.parquet?.connection ?? (await this.#connection.connected());
@@ -348,13 +350,14 @@ export class Writer {
     daysOfTables: DaysOfTables,
     table: LoadedBatches['tables'][number],
     progress: readonly StreamProgress[],
+    keys: AttributeKeys,
   ): DayFile[] | null {
     if (table.rows === 0 || this.#inlined(table)) return null;
     const days = daysOfTables.get(table.table) ?? [];
     if (days.length === 0) return null;
     return days.map((day) => {
       const select = days.length === 1 ? table.select : ofDay(table.select, day);
-      return dayFile(this.options.dataPath, table.table, day, select, progress);
+      return dayFile(this.options.dataPath, table.table, day, select, progress, keys);
     });
   }
 

@@ -53,6 +53,10 @@ export interface TableBatch {
   readonly rows: number;
   /** In the order of `tableDef(table).columns`. Arrays may be longer than `rows`; only the first `rows` count. */
   readonly columns: readonly Column[];
+  /**
+   * By column, every key that its attributes have, perhaps more; '' when some value is an object. Without a column: not known.
+   */
+  readonly keys?: ReadonlyMap<string, readonly string[]>;
 }
 
 export interface ColumnBatch {

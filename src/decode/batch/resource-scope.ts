@@ -1,5 +1,6 @@
 import { promotedColumns, type Signal } from '../../schema/index.js';
 import type { AttributeText, AttributeVisitor } from '../wire/attributes.js';
+import type { KeySet } from '../wire/key-set.js';
 import { truncated } from '../wire/source.js';
 import { ResourceTag, ScopeTag } from '../wire/tags.js';
 import { entryBytes, type Budget } from './budget.js';
@@ -62,6 +63,9 @@ export interface SharedAttributes {
   /** Before the attributes of one of them. */
   reset(): void;
   readonly visit: AttributeVisitor;
+  /** Are told their keys. */
+  readonly resourceKeys: KeySet;
+  readonly scopeKeys: KeySet;
   /** After them, for the rows [from, to) of the signal's first table; gives the bytes that each row takes. */
   write(from: number, to: number): number;
 }
@@ -109,6 +113,7 @@ export class ResourceScopeWriter {
     const visit = this.#instance === null && this.shared === null ? this.#promoted.visit : this.#visitAll;
     const start = writer.arena.begin();
     this.#dropped = 0;
+    attributes.noted = this.shared?.resourceKeys ?? null;
     for (let i = 0; i < parts.length; i += 2) {
       attributes.members(parts[i]!, parts[i + 1]!, ResourceTag.attributes, 0, visit);
       this.#readDropped(parts[i]!, parts[i + 1]!, ResourceTag.droppedAttributesCount);
@@ -160,6 +165,7 @@ export class ResourceScopeWriter {
     this.budget.shared();
     this.shared?.reset();
     const start = writer.arena.begin();
+    attributes.noted = this.shared?.scopeKeys ?? null;
     for (let i = 0; i < parts.length; i += 2) {
       let pos = parts[i]!;
       const end = parts[i + 1]!;

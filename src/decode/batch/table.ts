@@ -1,5 +1,6 @@
 import { tableDef, type TableBatch, type TableDef, type TableName } from '../../schema/index.js';
 import { freeMemory, Held, type Memory } from '../memory.js';
+import { KeySet } from '../wire/key-set.js';
 import type { BatchMemory } from './batch-memory.js';
 import { StretchBuilder } from './stretches.js';
 import {
@@ -28,6 +29,8 @@ const widths: Record<TableDef['columns'][number]['type'], number> = {
 /** One table of a batch under construction. */
 export class TableBuilder {
   rows = 0;
+  /** Is told the keys of each column of attributes that tells them. */
+  readonly #keys = new Map<string, KeySet>();
   readonly def: TableDef;
   /** What the columns take for one row, the elements of lists not counted. */
   readonly rowBytes: number;
@@ -84,14 +87,31 @@ export class TableBuilder {
 
   pack(memory: BatchMemory): TableBatch {
     return {
+      ...this.#takenKeys(),
       table: this.def.name,
       rows: this.rows,
       columns: this.def.columns.map((column) => this.#columns.get(column.name)!.pack(memory, this.rows)),
     };
   }
 
+  #takenKeys(): Pick<TableBatch, 'keys'> {
+    if (this.#keys.size === 0) return {};
+    const taken = [...this.#keys].flatMap(([column, set]) => {
+      const keys = set.take();
+      return keys === null ? [] : [[column, keys] as const];
+    });
+    return { keys: new Map(taken) };
+  }
+
   string(name: string): StringBuilder {
     return this.#get(name, StringBuilder);
+  }
+
+  /** The keys of this column are told with each batch. */
+  keysOf(column: string): KeySet {
+    const set = new KeySet();
+    this.#keys.set(column, set);
+    return set;
   }
 
   /** A VARCHAR column that is filled by stretches of rows from now on. */

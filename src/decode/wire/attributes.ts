@@ -2,6 +2,7 @@ import { Char } from '../characters.js';
 import { malformed } from '../errors.js';
 import type { Budget } from '../batch/budget.js';
 import type { StringArena } from '../batch/string-arena.js';
+import type { KeySet } from './key-set.js';
 import { dropRepeated, RepeatedKeys } from './repeated-keys.js';
 import { truncated, type Source } from './source.js';
 import { AnyValueTag, KeyValueTag, ListTag } from './tags.js';
@@ -33,6 +34,8 @@ export class AttributeText {
   #valuePos = 0;
   #valueEnd = 0;
   readonly #keys = new RepeatedKeys();
+  /** Is told the keys of attributes, not those of objects in them. */
+  noted: KeySet | null = null;
 
   constructor(
     private readonly source: Source,
@@ -68,7 +71,8 @@ export class AttributeText {
       valueEnd = this.#valueEnd;
     }
     this.budget.element();
-    this.#keys.note(source, keyPos, keyLength, depth);
+    const slot = this.#keys.note(source, keyPos, keyLength, depth);
+    if (this.noted !== null && depth === 0) this.noted.note(source, keyPos, keyLength, slot);
     if (usual && !source.careful) {
       arena.memberName(source, keyPos, keyLength);
       if (bytes[valuePos] === AnyValueTag.stringValue && bytes[valuePos + 1] === end - valuePos - 2)
@@ -142,6 +146,7 @@ export class AttributeText {
       arena.base64(source, this.valuePos, this.valueEnd - this.valuePos);
       arena.byte(Char.quote);
     } else {
+      if (this.kind === 5 && depth === 0) this.noted?.nest();
       this.#scalarOrNested(depth, '"');
     }
   }

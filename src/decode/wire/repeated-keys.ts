@@ -2,14 +2,15 @@ import { Char } from '../characters.js';
 import type { StringArena } from '../batch/string-arena.js';
 import type { Source } from './source.js';
 
-const slots = 4096;
+/** Of the hash of a key. */
+export const keySlots = 4096;
 
 /**
  * Tells cheaply that no key of an object was there before: each object of a depth stamps its keys' slots with a number
  * of its own. Two keys of one slot may be the same.
  */
 class Depth {
-  readonly stamps = new Uint32Array(slots);
+  readonly stamps = new Uint32Array(keySlots);
   object = 1;
   suspect = false;
 
@@ -34,10 +35,12 @@ export class RepeatedKeys {
   readonly #top = new Depth();
   readonly #below: (Depth | undefined)[] = [];
 
-  note(source: Source, pos: number, length: number, depth: number): void {
-    const slot = hash(source, pos, length) & (slots - 1);
+  /** Gives the key's slot. */
+  note(source: Source, pos: number, length: number, depth: number): number {
+    const slot = hash(source, pos, length) & (keySlots - 1);
     if (depth === 0) this.#top.note(slot);
     else (this.#below[depth] ??= new Depth()).note(slot);
+    return slot;
   }
 
   /** Ends the object of this depth: whether two of its keys may be the same. */

@@ -20,6 +20,7 @@ import type {
 } from '../session.js';
 import { beginAt, changesSince, type Changes } from './changes.js';
 import { liveFiles } from './live.js';
+import { toldKeys } from './told.js';
 import { idOf, newKept, total, type Kept, type KeptFile } from './kept.js';
 import { layoutOf, metadataKinds, type MetadataKind } from './layout.js';
 import { addFile, createTables, keepOnly, TooMany } from './store.js';
@@ -112,7 +113,8 @@ export class MetadataCache {
     };
     const rowsOf = (request: RowsRequest) => this.#rowsOf(kept, request, snapshot, run);
     const valuesOf = (request: ValuesRequest) => this.#valuesOf(kept, request, snapshot, run);
-    return new MetadataView(run, live, rowsOf, valuesOf, kept.epoch, this.options.smallestSampleFile);
+    const told = (kind: MetadataKind, paths: readonly string[]) => toldKeys(kept, kind, paths, run);
+    return new MetadataView(run, live, rowsOf, valuesOf, kept.epoch, told, this.options.smallestSampleFile);
   }
 
   async #rowsOf(kept: Kept, request: RowsRequest, snapshot: bigint, run: RunSql): Promise<string | null> {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { TableName } from '../../schema/index.js';
+import type { AttributeKeys } from '../files/keys-note.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { metadataKinds, type MetadataKind } from './layout.js';
 import { NewFiles } from './new-files.js';
@@ -24,6 +25,8 @@ export interface Kept {
   readonly files: Map<MetadataKind, Map<string, KeptFile>>;
   readonly refused: Map<MetadataKind, Set<string>>;
   readonly fresh: Map<MetadataKind, NewFiles>;
+  /** What files that are not kept tell of their keys, by path; null: nothing. */
+  readonly told: Map<string, AttributeKeys | null>;
   /** Entries, those of files that are no longer kept included. */
   readonly entries: Map<MetadataKind, number>;
   /** The highest number that a label set may have. */
@@ -47,6 +50,7 @@ export function newKept(
     files: new Map(metadataKinds.map((kind) => [kind, new Map<string, KeptFile>()])),
     refused: new Map(metadataKinds.map((kind) => [kind, new Set<string>()])),
     fresh: new Map(metadataKinds.map((kind) => [kind, new NewFiles(waitMs)])),
+    told: new Map(),
     entries: new Map(),
     lastIds: new Map(),
   };

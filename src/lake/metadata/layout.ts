@@ -22,6 +22,8 @@ export interface MetadataLayout {
   readonly columns: readonly MetadataColumn[];
   /** The columns, `t` (nanoseconds since the epoch) and `bytes` (of lines), from rows of the table. */
   readonly select: (where: string) => string;
+  /** Of kinds of keys: the columns of attributes. */
+  readonly origins?: readonly string[];
 }
 
 const service = ['service_name', 'service_namespace', 'service_instance_id'];
@@ -53,6 +55,7 @@ function attributeKeys(table: TableName, time: string, origins: ReadonlyMap<stri
   return {
     table,
     columns: ['origin', 'key'].map((name) => ({ name, type: 'VARCHAR' })),
+    origins: [...origins.keys()],
     select: (where) => parts(where).join(' UNION ALL '),
   };
 }
@@ -138,6 +141,11 @@ export function seriesIdentity(kind: MetadataKind): string[] {
 
 export function metadataColumns(kind: MetadataKind): ReadonlySet<string> {
   return new Set(layouts[kind].columns.map(({ name }) => name));
+}
+
+/** The columns whose keys are of this kind; none of a kind of label sets. */
+export function keyColumns(kind: MetadataKind): readonly string[] {
+  return layouts[kind].origins ?? [];
 }
 
 /** The same from the table alone: each row by itself. `where` selects the rows. */

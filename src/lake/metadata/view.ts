@@ -1,4 +1,5 @@
-import { literal } from '../../duckdb/index.js';
+import { listLiteral, literal } from '../../duckdb/index.js';
+import type { AttributeKeys } from '../files/keys-note.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { isInlined } from '../inlining.js';
 import type { MetadataRequest, RowsRequest, SeriesFiles, SeriesRequest, ValuesRequest } from '../session.js';
@@ -65,6 +66,11 @@ export class MetadataView {
     /** As `ReadSession.valuesOf` tells. */
     readonly valuesOf: (request: ValuesRequest) => Promise<string | null>,
     readonly epoch: string,
+    /** Of files that are not kept: the keys that they tell of themselves, by path. */
+    private readonly told: (
+      kind: MetadataKind,
+      paths: readonly string[],
+    ) => Promise<ReadonlyMap<string, AttributeKeys>>,
     private readonly smallest?: number,
   ) {}
 
@@ -76,18 +82,23 @@ export class MetadataView {
     const kept = await this.#keptFiles(kind, live.validFrom);
     const inside: number[] = [];
     const partial: KeptFile[] = [];
-    const unread: string[] = [];
+    const unkept: string[] = [];
     for (const path of live.sizes.keys()) {
       const file = live.touched.has(path) ? undefined : kept.get(path);
-      if (file === undefined) unread.push(path);
+      if (file === undefined) unkept.push(path);
       else if (file.first >= from && file.last < until) inside.push(file.file);
       else if (file.last >= from && file.first < until) partial.push(file);
     }
+    // They may tell of keys that are outside of the window, which is good enough for what asks so.
+    const told: ReadonlyMap<string, AttributeKeys> =
+      request.cheaply && unkept.length > 0 ? await this.told(kind, unkept) : new Map();
+    const unread = unkept.filter((path) => !told.has(path));
     if (unread.length === live.sizes.size && unread.length > 0) return null;
     const parts = request.weighed
       ? await this.#weighed(request, inside, partial)
       : await this.#present(request, inside, partial, unread);
     if (request.cheaply && !isCheap(live, unread)) return null;
+    if (told.size > 0) parts.push(...toldRows(told.values()));
     if (unread.length > 0) parts.push(rows(request, `filename IN ${textList(unread)}`));
     if (live.inlined > 0) parts.push(rows(request, isInlined));
     return parts.length === 0 ? nothing(kind) : `(${parts.join(' UNION ALL ')})`;
@@ -194,6 +205,24 @@ export class MetadataView {
       ...parts,
     ];
   }
+}
+
+/** In the words of `unkept` for kinds of keys. */
+function toldRows(files: Iterable<AttributeKeys>): string[] {
+  const all = new Map<string, Set<string>>();
+  for (const file of files) {
+    for (const [column, keys] of file) {
+      const known = all.get(column) ?? new Set();
+      for (const key of keys) known.add(key);
+      all.set(column, known);
+    }
+  }
+  return [...all]
+    .filter(([, keys]) => keys.size > 0)
+    .map(
+      ([column, keys]) =>
+        `SELECT ${literal(column)} AS origin, unnest(${listLiteral([...keys])}) AS key, 1 AS records, 0 AS bytes`,
+    );
 }
 
 function nothing(kind: MetadataKind): string {

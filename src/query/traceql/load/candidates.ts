@@ -1,6 +1,6 @@
 import type { QueryContext } from '../../server/guard.js';
 import { and, or, type Fragment } from '../../sql/fragment.js';
-import { literal } from '../../sql/literal.js';
+import { literal, literalList } from '../../sql/literal.js';
 import { hour, second, startsWithin, type TimeRange } from '../model/time.js';
 import type { Field } from '../model/field.js';
 import type { TraceCondition } from '../plan/trace-condition.js';
@@ -27,13 +27,20 @@ const largestPage = 10_000;
 const firstWindow = 300n * second;
 const longestWindow = 24n * hour;
 
-/** A stretch of time in which matching spans are looked for. */
-interface Stretch {
+interface Part {
   readonly window: TimeRange;
   /** A further condition on the spans. */
   readonly where: string;
-  /** Whether a trace with such a span may yet lie outside the range: then all of its spans are asked. */
-  readonly mayBeOutside: boolean;
+}
+
+/** Stretches of time in which one statement looks for matching spans. */
+interface Stretch {
+  readonly parts: readonly Part[];
+  /**
+   * Which traces with such a span may yet lie outside of the range, so that all of their spans are asked: none, each, or those
+   * of which no span that fits reaches into the range itself.
+   */
+  readonly mayBeOutside: 'none' | 'each' | 'others';
 }
 
 /** Spans that began so long before the range and reach into it are found by their own end. */
@@ -50,15 +57,16 @@ export async function* candidates(
   condition: TraceCondition,
   fields: readonly Field[],
   range: TimeRange,
-): AsyncGenerator<Candidate[]> {
+): AsyncGenerator<readonly Candidate[]> {
   const seen = new Set<string>();
   let pageSize = firstPage;
   for (const stretch of isSingle(condition) ? stretches(range) : [aroundRange(range)]) {
-    let after: Candidate | null = null;
+    let after: FoundTrace | null = null;
     for (;;) {
       ctx.signal.throwIfAborted();
-      const page: Candidate[] = await candidatePage(ctx, condition, fields, stretch, range, after, pageSize);
-      const fresh = page.filter((candidate) => !seen.has(candidate.traceId));
+      const page: FoundTrace[] = await candidatePage(ctx, condition, fields, stretch, range, after, pageSize);
+      const unseen = page.filter((candidate) => !seen.has(candidate.traceId));
+      const fresh = stretch.mayBeOutside === 'others' ? await overlapping(ctx, unseen, range) : unseen;
       for (const candidate of fresh) seen.add(candidate.traceId);
       if (fresh.length > 0) yield fresh;
       after = page.at(-1) ?? null;
@@ -69,11 +77,14 @@ export async function* candidates(
   }
 }
 
+function paddedRange({ start, end }: TimeRange): TimeRange {
+  return { start: start - tracePadding, end: end + tracePadding };
+}
+
 function aroundRange({ start, end }: TimeRange): Stretch {
   return {
-    window: { start: start - tracePadding, end: end + tracePadding },
-    where: 'TRUE',
-    mayBeOutside: true,
+    parts: [{ window: paddedRange({ start, end }), where: 'TRUE' }],
+    mayBeOutside: 'each',
   };
 }
 
@@ -82,17 +93,23 @@ function* stretches(range: TimeRange): Generator<Stretch> {
   let width = firstWindow;
   while (end > range.start) {
     const start = end - width > range.start ? end - width : range.start;
-    yield { window: { start, end }, where: 'TRUE', mayBeOutside: false };
+    yield { parts: [{ window: { start, end }, where: 'TRUE' }], mayBeOutside: 'none' };
     end = start;
     width = width * 4n < longestWindow ? width * 4n : longestWindow;
   }
-  const { window } = aroundRange(range);
-  const outside = `(start_time_unix_nano < ${range.start} OR start_time_unix_nano >= ${range.end})`;
-  yield { window, where: outside, mayBeOutside: true };
+  const around = paddedRange(range);
   yield {
-    window: { start: range.start - longestSpan, end: window.start },
-    where: `end_time_unix_nano >= ${range.start}`,
-    mayBeOutside: false,
+    parts: [
+      {
+        window: around,
+        where: `(start_time_unix_nano < ${range.start} OR start_time_unix_nano >= ${range.end})`,
+      },
+      {
+        window: { start: range.start - longestSpan, end: around.start },
+        where: `end_time_unix_nano >= ${range.start}`,
+      },
+    ],
+    mayBeOutside: 'others',
   };
 }
 
@@ -100,15 +117,20 @@ function isSingle(condition: TraceCondition): condition is Extract<TraceConditio
   return condition.kind === 'some' && condition.extra.length === 0 && condition.atLeast === 1;
 }
 
+interface FoundTrace extends Candidate {
+  /** A span that fits reaches into the range. */
+  readonly reaches: boolean;
+}
+
 async function candidatePage(
   ctx: QueryContext,
   condition: TraceCondition,
   fields: readonly Field[],
-  { window, where, mayBeOutside }: Stretch,
+  { parts, mayBeOutside }: Stretch,
   range: TimeRange,
   after: Candidate | null,
   pageSize: number,
-): Promise<Candidate[]> {
+): Promise<FoundTrace[]> {
   const filters = leaves(condition);
   const any = filters.length === 0 ? 'TRUE' : or(filters.map(({ sql }) => sql));
   const needed = isSingle(condition) ? condition.needed : undefined;
@@ -116,19 +138,29 @@ async function candidatePage(
   const next = after
     ? `(max(start_time_unix_nano) < ${after.last} OR (max(start_time_unix_nano) = ${after.last} AND trace_id > ${literal(after.traceId)}))`
     : 'TRUE';
-  const found = `SELECT trace_id, min(start_time_unix_nano) AS first, max(start_time_unix_nano) AS last
-     FROM ${await spanRows(ctx, window, fields, needed)}
-     WHERE ${startsWithin(window).sql} AND ${where} AND trace_id IS NOT NULL AND (${any})
+  const conditions = ({ window, where }: Part) =>
+    `${startsWithin(window).sql} AND ${where} AND trace_id IS NOT NULL AND (${any})`;
+  const selected: string[] = [];
+  for (const part of parts) {
+    selected.push(`${await spanRows(ctx, part.window, fields, needed)} WHERE ${conditions(part)}`);
+  }
+  // Only a condition of one span alone has several parts, so that the groups of these need no more than the times.
+  const times = 'SELECT trace_id, start_time_unix_nano, end_time_unix_nano FROM';
+  const from =
+    selected.length === 1
+      ? selected.join('')
+      : `(${selected.map((sql) => `${times} ${sql}`).join(' UNION ALL ')})`;
+  const reaches = `start_time_unix_nano < ${range.end} AND end_time_unix_nano >= ${range.start}`;
+  const found = `SELECT trace_id, min(start_time_unix_nano) AS first, max(start_time_unix_nano) AS last,
+       coalesce(bool_or(${reaches}), false) AS reaches
+     FROM ${from}
      GROUP BY trace_id
      HAVING ${having} AND ${next}`;
-  const overlapping = `WITH found AS MATERIALIZED (${found})
-     SELECT * FROM found WHERE trace_id IN (
-       SELECT trace_id FROM ${await spanRows(ctx, window)}
-       WHERE ${startsWithin(window).sql} AND trace_id IN (SELECT trace_id FROM found)
-       GROUP BY trace_id
-       HAVING min(start_time_unix_nano) < ${range.end} AND max(end_time_unix_nano) >= ${range.start})`;
+  const around = paddedRange(range);
+  const inRange = async () => `WITH found AS MATERIALIZED (${found})
+     SELECT * FROM found WHERE trace_id IN (${await overlappingSql(ctx, around, range, '(SELECT trace_id FROM found)')})`;
   const rows = await ctx.session.rows(
-    `${mayBeOutside ? overlapping : found} ORDER BY last DESC, trace_id LIMIT ${pageSize}`,
+    `${mayBeOutside === 'each' ? await inRange() : found} ORDER BY last DESC, trace_id LIMIT ${pageSize}`,
     [],
     pageSize,
   );
@@ -136,7 +168,33 @@ async function candidatePage(
     traceId: row['trace_id'] as string,
     first: row['first'] as bigint,
     last: row['last'] as bigint,
+    reaches: row['reaches'] as boolean,
   }));
+}
+
+/** Of these traces those that overlap the range by their extent. */
+async function overlapping(
+  ctx: QueryContext,
+  found: readonly FoundTrace[],
+  range: TimeRange,
+): Promise<readonly FoundTrace[]> {
+  const unsure = found.filter(({ reaches }) => !reaches).map(({ traceId }) => traceId);
+  if (unsure.length === 0) return found;
+  const sql = await overlappingSql(ctx, paddedRange(range), range, literalList(unsure));
+  const inside = new Set((await ctx.session.rows(sql, [], unsure.length)).map((row) => row['trace_id']));
+  return found.filter(({ reaches, traceId }) => reaches || inside.has(traceId));
+}
+
+async function overlappingSql(
+  ctx: QueryContext,
+  around: TimeRange,
+  range: TimeRange,
+  ids: string,
+): Promise<string> {
+  return `SELECT trace_id FROM ${await spanRows(ctx, around)}
+     WHERE ${startsWithin(around).sql} AND trace_id IN ${ids}
+     GROUP BY trace_id
+     HAVING min(start_time_unix_nano) < ${range.end} AND max(end_time_unix_nano) >= ${range.start}`;
 }
 
 function leaves(condition: TraceCondition): Fragment[] {
