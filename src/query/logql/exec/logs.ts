@@ -5,7 +5,7 @@ import type { AttributeKeys } from '../model/attributes.js';
 import type { Category, RowLabels } from '../model/labels.js';
 import { RecordDecoder, recordColumns } from '../model/record.js';
 import { and, or } from '../../sql/fragment.js';
-import { fromBefore, metadataWindow } from '../plan/range.js';
+import { metadataWindow, orderedFromBefore } from '../plan/range.js';
 import { queryNames } from '../plan/labels-read.js';
 import { pipelineSql, selectorSql } from '../plan/pipeline.js';
 import { Yielder } from '../../series/yielder.js';
@@ -44,7 +44,7 @@ export async function logConditions(query: Pick<LogQuery, 'log' | 'from' | 'to'>
 
 function conditions({ log, from, to }: Pick<LogQuery, 'log' | 'from' | 'to'>, keys: AttributeKeys) {
   const pipeline = pipelineSql(log.stages, keys);
-  const where = [...fromBefore(from, to), ...selectorSql(log.matchers, keys), ...pipeline.conditions];
+  const where = [...orderedFromBefore(from, to), ...selectorSql(log.matchers, keys), ...pipeline.conditions];
   return { pipeline, where };
 }
 
@@ -120,7 +120,7 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
   // A first page by top-N is cheap; only a selective pipeline that SQL can't express pays for a whole sort.
   const enough = pipeline.exact && !query.interval ? query.limit : Math.max(1000, query.limit * 4);
   for (const slice of query.limit > 0 ? slices(query) : []) {
-    const within = fromBefore(slice.from, slice.to);
+    const within = orderedFromBefore(slice.from, slice.to);
     if (await page(within, enough)) await page(within, undefined);
     if (entries.length >= query.limit) break;
   }
