@@ -62,8 +62,8 @@ export class ConnectionSession implements ReadSession {
   }
 
   async rowsOf(request: RowsRequest): Promise<string | null> {
-    // Without attributes the table itself is as fast, and what it takes to know the files is saved.
-    if (request.keys.length === 0) return this.#pin();
+    // Lines without attributes are as fast from the table, which opens the newest files alone, and the list of files is saved.
+    if (request.table === 'logs' && request.keys.length === 0) return this.#pin();
     return this.#kept((view) => view.rowsOf(request));
   }
 
