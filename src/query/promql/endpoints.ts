@@ -15,6 +15,9 @@ import { syntaxTree } from './api/syntax-tree.js';
 import { tsdbStatus } from './api/tsdb-status.js';
 import { federation } from './api/federate.js';
 import { execute } from './exec/engine.js';
+import { countsOf, type SampleCounts } from './exec/sample-counts.js';
+import { gridOf } from './plan/times.js';
+import { timeAt, type Grid } from '../series/grid.js';
 import { remoteRead } from './remote-read/index.js';
 
 function query(prepare: (params: Params, limits: QueryLimits) => PreparedQuery): Endpoint {
@@ -25,29 +28,39 @@ function query(prepare: (params: Params, limits: QueryLimits) => PreparedQuery):
     const wanted = params.text('stats') ?? '';
     return async (ctx) => {
       const begun = performance.now();
-      const result = await execute(ctx, prepared.expr, prepared.times, prepared.source);
+      const { expr, times, source } = prepared;
+      const counts = wanted === '' ? undefined : countsOf(gridOf(times));
+      const result = await execute(ctx, expr, times, source, counts);
       const cut = 'series' in result && result.series.length > limit;
       const limited = cut ? { ...result, series: result.series.slice(0, limit) } : result;
       const warnings = cut ? [...result.warnings, truncated] : result.warnings;
-      const stats = wanted === '' ? undefined : queryStats(result.samples, performance.now() - begun);
+      const stats = counts && {
+        timings: timings((performance.now() - begun) / 1000),
+        samples: {
+          ...(wanted === 'all' && { totalQueryableSamplesPerStep: perStep(counts, gridOf(times)) }),
+          totalQueryableSamples: counts.total,
+          peakSamples: result.samples,
+        },
+      };
       return streamed(renderResult(limited, { warnings, infos: result.infos }, stats));
     };
   };
 }
 
-/** Prometheus' `stats`: seconds, and samples that were read; nothing is known of single steps. */
-function queryStats(samples: number, milliseconds: number): object {
-  const seconds = milliseconds / 1000;
+/** Unix seconds and the samples of each step. */
+function perStep({ perStep: counts }: SampleCounts, grid: Grid): [number, number][] {
+  return Array.from(counts, (count, k) => [timeAt(grid, k) / 1000, count]);
+}
+
+/** As Prometheus' `stats` tells them, in seconds. */
+function timings(seconds: number): object {
   return {
-    timings: {
-      evalTotalTime: seconds,
-      resultSortTime: 0,
-      queryPreparationTime: 0,
-      innerEvalTime: seconds,
-      execQueueTime: 0,
-      execTotalTime: seconds,
-    },
-    samples: { totalQueryableSamples: samples, peakSamples: samples },
+    evalTotalTime: seconds,
+    resultSortTime: 0,
+    queryPreparationTime: 0,
+    innerEvalTime: seconds,
+    execQueueTime: 0,
+    execTotalTime: seconds,
   };
 }
 

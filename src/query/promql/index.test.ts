@@ -190,10 +190,25 @@ describe('the Prometheus HTTP API', () => {
   });
 
   it('tells how much a query read when it is asked', async () => {
-    const { data } = (await get(`${query('temperature')}&stats=all`)) as {
-      data: { stats?: { samples: object } };
-    };
-    assert.deepEqual(Object.keys(data.stats?.samples ?? {}), ['totalQueryableSamples', 'peakSamples']);
+    type Told = { data: { stats?: { samples: Record<string, unknown> } } };
+    const samples = async (url: string, stats = 'all') =>
+      ((await get(`${url}&stats=${stats}`)) as Told).data.stats?.samples;
+    assert.deepEqual(await samples(query('temperature')), {
+      totalQueryableSamplesPerStep: [[start, 2]],
+      totalQueryableSamples: 2,
+      peakSamples: 2,
+    });
+    const room = 'temperature{room="a"}';
+    const steps = (...counts: number[]) => counts.map((count, k) => [start + k * 60, count]);
+    const counted = async (expr: string) => (await samples(range(expr)))?.['totalQueryableSamplesPerStep'];
+    assert.deepEqual(await counted(room), steps(1, 1, 1));
+    assert.deepEqual(await counted(`count_over_time(${room}[2m])`), steps(1, 2, 2));
+    assert.deepEqual(await counted(`max_over_time(${room}[1m:30s])`), steps(1, 2, 2));
+    assert.deepEqual(await counted(`${room} + ${room} @ ${start}`), steps(2, 2, 2));
+    assert.deepEqual(Object.keys((await samples(query('temperature'), '1')) ?? {}), [
+      'totalQueryableSamples',
+      'peakSamples',
+    ]);
     assert.equal('stats' in ((await get(query('temperature'))).data as object), false);
   });
 

@@ -15,6 +15,7 @@ import type { EvalContext } from './context.js';
 import { evaluate } from './evaluate.js';
 import { QueryNotes } from './notes.js';
 import { withBounds } from '../functions/extended.js';
+import type { SampleCounts } from './sample-counts.js';
 import { rangeVector } from './range-vector.js';
 
 export type QueryResult =
@@ -31,19 +32,28 @@ interface Told {
 
 /**
  * Loads what the expression selects and evaluates it at all times at once. An instant query has step 0; `source` is the
- * query's text, for positions in what is told of it.
+ * query's text, for positions in what is told of it; `counts` takes the samples of each step.
  */
 export async function execute(
   ctx: QueryContext,
   expr: Expr,
   times: QueryTimes,
   source = '',
+  counts?: SampleCounts,
 ): Promise<QueryResult> {
   const yielder = new Yielder(ctx.signal);
   const loaded = await load(ctx, yielder, plan(expr, times));
   const notes = new QueryNotes(source);
   const maxValues = ctx.limits.maxSamples;
-  const evalCtx: EvalContext = { grid: gridOf(times), times, loaded, yielder, maxValues, notes };
+  const evalCtx: EvalContext = {
+    grid: gridOf(times),
+    times,
+    loaded,
+    yielder,
+    maxValues,
+    notes,
+    ...(counts && { counts }),
+  };
   const instant = times.step === 0;
   if (typeOf(expr) === 'matrix') {
     if (!instant)

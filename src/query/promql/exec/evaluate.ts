@@ -16,6 +16,7 @@ import type { Aggregation, Binary, Expr } from '../syntax/ast.js';
 import { aggregation } from './aggregation.js';
 import { call } from './call.js';
 import { withGrid, type EvalContext } from './context.js';
+import { countsOf } from './sample-counts.js';
 import { nativePair } from './native-pair.js';
 import { select } from './select.js';
 
@@ -23,8 +24,11 @@ import { select } from './select.js';
 export async function evaluate(ctx: EvalContext, expr: Expr): Promise<Value> {
   if (ctx.yielder.due) await ctx.yielder.pause();
   if (ctx.grid.count > 1 && computesOnce(expr)) {
-    const once = withGrid(ctx, { ...ctx.grid, count: 1 });
-    return repeated(await node(once, expr), ctx.grid.count);
+    const grid = { ...ctx.grid, count: 1 };
+    const counts = ctx.counts && countsOf(grid);
+    const value = await node(withGrid(ctx, grid, counts), expr);
+    if (counts) ctx.counts?.constant(counts);
+    return repeated(value, ctx.grid.count);
   }
   return node(ctx, expr);
 }

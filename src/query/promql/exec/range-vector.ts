@@ -13,6 +13,16 @@ export async function rangeVector(
   expr: MatrixSelector | Subquery,
   evaluate: (ctx: EvalContext, expr: Expr) => Promise<Value>,
 ): Promise<RangeVector> {
+  const vector = await samplesOf(ctx, expr, evaluate);
+  ctx.counts?.windows(vector);
+  return vector;
+}
+
+async function samplesOf(
+  ctx: EvalContext,
+  expr: MatrixSelector | Subquery,
+  evaluate: (ctx: EvalContext, expr: Expr) => Promise<Value>,
+): Promise<RangeVector> {
   const rangeMs = positiveMs(expr.range, ctx.times);
   if (expr.kind === 'matrix') {
     const grid = shifted(expr.selector, ctx.grid, ctx.times);

@@ -24,7 +24,9 @@ export async function select(
       selector.extension === 'smoothed' && give === 'value'
         ? interpolated(series, grid, ctx.times.lookback, new Remarks(ctx.notes, selector.from))
         : lastSamples(series, grid, ctx.times.lookback, give);
-    if (steps) out.push(steps);
+    if (!steps) continue;
+    ctx.counts?.present(steps);
+    out.push(steps);
   }
   return out;
 }
