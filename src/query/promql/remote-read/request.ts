@@ -10,7 +10,7 @@ export interface ReadQuery {
   readonly matchers: readonly Matcher[];
 }
 
-export interface ReadRequest {
+interface ReadRequest {
   readonly queries: readonly ReadQuery[];
   readonly answer: 'samples' | 'chunks';
 }

@@ -1,6 +1,6 @@
 import { wordsUntil, type Word } from './words.js';
 
-export interface Fault {
+interface Fault {
   readonly from: number;
   readonly message: string;
 }

@@ -12,13 +12,13 @@ export interface Word {
   readonly within: Bracket | undefined;
 }
 
-export interface Bracket {
+interface Bracket {
   readonly open: '(' | '[' | '{';
   readonly before: Word | undefined;
 }
 
 /** What is wrong with the characters themselves. */
-export interface WordFault {
+interface WordFault {
   readonly from: number;
   readonly fault: string;
 }
