@@ -107,6 +107,8 @@ async function open(
   if (spool) opened.push(() => spool.close());
   await assertBindable('CANARDSTACK_BIND', config.bind);
   if (spool && config.grpcBind !== 'off') await assertBindable('CANARDSTACK_GRPC_BIND', config.grpcBind);
+  if (spool && config.syslogBind !== 'off')
+    await assertBindable('CANARDSTACK_SYSLOG_BIND', config.syslogBind);
   const runId = spool ? await beginRun(join(config.dataDir, 'spool')) : null;
   const lake = await openLake({
     config,

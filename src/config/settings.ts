@@ -62,7 +62,7 @@ const server = {
     'SYSLOG_BIND',
     addressOrOff(),
     'off',
-    'Address of syslog over TCP (TLS when TLS_CERT is set) and UDP, or "off". It takes no keys.',
+    'Address of syslog over TCP (TLS when TLS_CERT is set) and UDP, or "off". It takes no keys: loopback only, unless ALLOW_UNAUTHENTICATED is set.',
   ),
   apiKey: setting(
     'API_KEY',
@@ -82,7 +82,7 @@ const server = {
     'ALLOW_UNAUTHENTICATED',
     flag(),
     false,
-    'Start on a non-loopback address without a key.',
+    'Start on a non-loopback address without a key, or with syslog.',
   ),
   tlsCert: setting(
     'TLS_CERT',

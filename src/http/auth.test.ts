@@ -70,10 +70,11 @@ describe('bind addresses', () => {
     }
   });
 
-  it('refuses an open address without a key, for both protocols', () => {
+  it('refuses an open address without a key, for each protocol', () => {
     const closed = {
       bind: '127.0.0.1:4318',
       grpcBind: '[::1]:4317',
+      syslogBind: 'off',
       apiKey: undefined,
       allowUnauthenticated: false,
     } as const;
@@ -88,6 +89,15 @@ describe('bind addresses', () => {
       /CANARDSTACK_GRPC_BIND is \[::\]:4317/,
     );
     assertBindAllowed({ ...closed, bind: '0.0.0.0:4318', apiKey: 'long enough' });
+    const syslog = { ...closed, syslogBind: '0.0.0.0:514' };
+    for (const apiKey of [undefined, 'long enough']) {
+      assert.throws(
+        () => assertBindAllowed({ ...syslog, apiKey }),
+        /CANARDSTACK_SYSLOG_BIND is 0\.0\.0\.0:514/,
+      );
+    }
+    assertBindAllowed({ ...syslog, allowUnauthenticated: true });
+    assertBindAllowed({ ...closed, syslogBind: '127.0.0.1:514' });
     assertBindAllowed({ ...closed, bind: '0.0.0.0:4318', allowUnauthenticated: true });
   });
 });

@@ -39,10 +39,9 @@ function presentedKey({ authorization, apiKey }: Credentials): string | null {
   const [, scheme = '', value = ''] = /^(\S+)\s+(\S.*?)\s*$/.exec(authorization) ?? [];
   switch (scheme.toLowerCase()) {
     case 'bearer':
-    // Splunk's clients.
     case 'splunk':
       return value;
-    // Elasticsearch's clients send an id and the key, as basic auth has a user and a password.
+    // Elasticsearch's clients send an id and the key after `apikey`, as basic auth has a user and a password.
     case 'apikey':
     case 'basic': {
       const decoded = Buffer.from(value, 'base64').toString('utf8');

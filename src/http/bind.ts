@@ -8,9 +8,18 @@ export { isLoopback, parseBind } from '../config/address.js';
 
 /** Throws when an address that others can reach would be served without a key. */
 export function assertBindAllowed(
-  config: Pick<Config, 'bind' | 'grpcBind' | 'apiKey' | 'allowUnauthenticated'>,
+  config: Pick<Config, 'bind' | 'grpcBind' | 'syslogBind' | 'apiKey' | 'allowUnauthenticated'>,
 ): void {
-  if (config.apiKey !== undefined || config.allowUnauthenticated) return;
+  if (config.allowUnauthenticated) return;
+  const { syslogBind } = config;
+  if (syslogBind !== 'off' && !isLoopback(parseBind(syslogBind).host)) {
+    throw new ConfigError([
+      `CANARDSTACK_SYSLOG_BIND is ${syslogBind}, which is not a loopback address, and syslog knows no keys, so anyone ` +
+        'who reaches it could write telemetry. Bind to 127.0.0.1, or set CANARDSTACK_ALLOW_UNAUTHENTICATED=true if ' +
+        'something before it checks who sends.',
+    ]);
+  }
+  if (config.apiKey !== undefined) return;
   const binds = { CANARDSTACK_BIND: config.bind, CANARDSTACK_GRPC_BIND: config.grpcBind };
   for (const [name, bind] of Object.entries(binds)) {
     if (bind === 'off' || isLoopback(parseBind(bind).host)) continue;

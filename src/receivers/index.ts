@@ -2,4 +2,4 @@ export { otlpHttp } from './otlp/http.js';
 export { startOtlpGrpc, type OtlpGrpcOptions, type OtlpGrpcServer } from './otlp/grpc.js';
 export type { HttpReceiverOptions } from './http.js';
 export { httpReceivers } from './http-receivers.js';
-export { startSyslog, type SyslogServer } from './syslog/server.js';
+export { startSyslog } from './syslog/server.js';
