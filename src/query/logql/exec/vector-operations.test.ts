@@ -83,7 +83,10 @@ const instants: readonly (readonly [query: string, ...series: string[]])[] = [
     'label_replace(C, "a b", "", "k8s_pod_name", ".*")',
     '400 parse error : label_replace: a b is not a label name',
   ],
-  ['1 and C', '400 and works on vectors only'],
+  [
+    '1 and C',
+    '400 parse error : unexpected literal for left leg of logical/set binary operation (and): 1.000000',
+  ],
   ['sum(1)', '400 sum works on vectors only'],
 ];
 
