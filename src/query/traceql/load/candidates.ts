@@ -41,6 +41,8 @@ interface Stretch {
    * of which no span that fits reaches into the range itself.
    */
   readonly mayBeOutside: 'none' | 'each' | 'others';
+  /** Where the next one ends; null after the last. */
+  readonly from: bigint | null;
 }
 
 /** Spans that began so long before the range and reach into it are found by their own end. */
@@ -48,7 +50,7 @@ const longestSpan = 24n * hour;
 
 /**
  * Traces that may match and whose extent, from the first start to the last end of a span, overlaps the range; each once,
- * the newest first. Looks at the newest minutes before it looks further back, and outside of the range only then, so
+ * the newest first. Looks at the newest minutes before it looks further back, and outside of the range only with the last of it, so
  * that a search that fills its limit early reads little; only conditions that several spans of a trace must fulfil
  * together need all at once. `fields`: all that the condition names.
  */
@@ -60,7 +62,7 @@ export async function* candidates(
 ): AsyncGenerator<readonly Candidate[]> {
   const seen = new Set<string>();
   let pageSize = firstPage;
-  for (const stretch of isSingle(condition) ? stretches(range) : [aroundRange(range)]) {
+  for (let stretch: Stretch | null = firstStretch(condition, range); stretch !== null;) {
     let after: FoundTrace | null = null;
     for (;;) {
       ctx.signal.throwIfAborted();
@@ -74,6 +76,7 @@ export async function* candidates(
       pageSize = Math.min(largestPage, pageSize * 4);
       if (complete) break;
     }
+    stretch = nextStretch(stretch, range, seen.size);
   }
 }
 
@@ -81,28 +84,31 @@ function paddedRange({ start, end }: TimeRange): TimeRange {
   return { start: start - tracePadding, end: end + tracePadding };
 }
 
-function aroundRange({ start, end }: TimeRange): Stretch {
-  return {
-    parts: [{ window: paddedRange({ start, end }), where: 'TRUE' }],
-    mayBeOutside: 'each',
-  };
+function firstStretch(condition: TraceCondition, range: TimeRange): Stretch {
+  if (isSingle(condition)) return stretchTo(range.end, firstWindow, range);
+  return { parts: [{ window: paddedRange(range), where: 'TRUE' }], mayBeOutside: 'each', from: null };
 }
 
-function* stretches(range: TimeRange): Generator<Stretch> {
-  let { end } = range;
-  let width = firstWindow;
-  while (end > range.start) {
-    const start = end - width > range.start ? end - width : range.start;
-    yield { parts: [{ window: { start, end }, where: 'TRUE' }], mayBeOutside: 'none' };
-    end = start;
-    width = width * 4n < longestWindow ? width * 4n : longestWindow;
+/** As long as another page takes at the rate of those found so far, since each statement has its price. */
+function nextStretch({ from }: Stretch, range: TimeRange, found: number): Stretch | null {
+  if (from === null) return null;
+  const covered = range.end - from;
+  const wanted = found === 0 ? longestWindow : (covered * BigInt(firstPage)) / BigInt(found);
+  return stretchTo(from, wanted > 3n * covered ? wanted : 3n * covered, range);
+}
+
+/** The last of them, which begins with the range, has all around it as well. */
+function stretchTo(end: bigint, width: bigint, range: TimeRange): Stretch {
+  const start = end - (width < longestWindow ? width : longestWindow);
+  if (start > range.start) {
+    return { parts: [{ window: { start, end }, where: 'TRUE' }], mayBeOutside: 'none', from: start };
   }
   const around = paddedRange(range);
-  yield {
+  return {
     parts: [
       {
         window: around,
-        where: `(start_time_unix_nano < ${range.start} OR start_time_unix_nano >= ${range.end})`,
+        where: `(start_time_unix_nano < ${end} OR start_time_unix_nano >= ${range.end})`,
       },
       {
         window: { start: range.start - longestSpan, end: around.start },
@@ -110,6 +116,7 @@ function* stretches(range: TimeRange): Generator<Stretch> {
       },
     ],
     mayBeOutside: 'others',
+    from: null,
   };
 }
 
