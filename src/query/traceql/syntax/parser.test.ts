@@ -78,7 +78,7 @@ describe('TraceQL parser', () => {
     ['{ attribute = 4 }', /col 3: unexpected attribute/],
     ['{ .a == 4 }', /col 7: unexpected =/],
     ['{ .a = "x }', /col 8: this string does not end/],
-    ['{ .a = "\\q" }', /col 8: unknown escape sequence \\q/],
+    ['{ .a = "\\q" }', /col 8: unknown escape sequence U\+0071 'q'/],
     ['{ .a = 99999999999999999999 }', /does not fit 64 bits/],
     ['{\n  .a = §\n}', /line 2, col 8: unexpected character "§"/],
     ['{ trace:rootServiceName = "a" }', /there is no intrinsic "trace:rootServiceName"/],
