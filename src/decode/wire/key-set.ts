@@ -13,6 +13,7 @@ export class KeySet {
   /** Where the bytes of each are. */
   readonly #keys = new Map<string, number>();
   readonly #bytes = new Uint8Array(maxBytes);
+  readonly #view = new DataView(this.#bytes.buffer);
   #length = 0;
   /** By slot, 1 more than where the bytes of its key are; 0: none. */
   readonly #places = new Uint16Array(keySlots);
@@ -24,11 +25,21 @@ export class KeySet {
   note(source: Source, pos: number, length: number, slot: number): void {
     const place = this.#places[slot]!;
     if (place === 0 || this.#lengths[slot] !== length) return this.#add(source, pos, length, slot);
-    const known = this.#bytes;
-    const bytes = source.bytes;
-    for (let i = 0, at = place - 1; i < length; i++) {
-      if (known[at + i] !== bytes[pos + i]) return this.#add(source, pos, length, slot);
+    const known = this.#view;
+    const { view } = source;
+    let at = place - 1;
+    if (length < 4) {
+      for (let i = 0; i < length; i++) {
+        if (known.getUint8(at + i) !== view.getUint8(pos + i)) return this.#add(source, pos, length, slot);
+      }
+      return;
     }
+    // Four bytes at a time, and the last four, which overlap those before.
+    const last = pos + length - 4;
+    let difference = known.getInt32(at + length - 4, true) ^ view.getInt32(last, true);
+    for (let i = pos; i < last; i += 4, at += 4)
+      difference |= known.getInt32(at, true) ^ view.getInt32(i, true);
+    if (difference !== 0) this.#add(source, pos, length, slot);
   }
 
   /** Some value is an object. */
