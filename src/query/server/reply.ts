@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { QueryError } from '../../lake/query-error.js';
 import type { QueryAnswer } from './endpoint.js';
 
 const jsonType = 'application/json; charset=utf-8';
@@ -25,6 +26,23 @@ export async function* inPieces(texts: Iterable<string>): AsyncGenerator<string>
     await setImmediate();
   }
   if (piece !== '') yield piece;
+}
+
+/** All of an answer's body. Throws QueryError when it comes in pieces that are more than `most` bytes together. */
+export async function wholeBody(body: QueryAnswer['body'], most = Infinity): Promise<Buffer> {
+  if (typeof body === 'string') return Buffer.from(body);
+  if (body instanceof Uint8Array) return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of body) {
+    const own = typeof piece === 'string' ? Buffer.from(piece) : piece;
+    bytes += own.length;
+    if (bytes > most) {
+      throw new QueryError('limit', `the answer is larger than ${most} bytes; narrow the query or its range`);
+    }
+    pieces.push(own);
+  }
+  return Buffer.concat(pieces);
 }
 
 export interface Answer {

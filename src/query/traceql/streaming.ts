@@ -5,6 +5,7 @@ import type { ReadResult } from '../../grpc/index.js';
 import type { QueryRequest } from '../server/endpoint.js';
 import type { ErrorKind } from '../server/errors.js';
 import { runJob, type QueryApiDeps } from '../server/http.js';
+import { wholeBody } from '../server/reply.js';
 import { traceqlEndpoints } from './endpoints.js';
 
 type Endpoint = keyof typeof traceqlEndpoints;
@@ -73,7 +74,7 @@ async function answer(deps: QueryApiDeps, method: Method, call: GrpcCall): Promi
     const endpoint = traceqlEndpoints[method.endpoint];
     const job = { language: 'traceql', endpoint: method.endpoint, request } as const;
     const found = await runJob(deps, method.counted, endpoint, job, call.signal);
-    call.reply(await whole(found.body));
+    call.reply(await wholeBody(found.body));
   } catch (error) {
     const known = error instanceof QueryError && error.kind !== 'internal';
     if (!known) deps.telemetry.log.error({ err: error, method: method.endpoint }, 'a query failed');
@@ -217,12 +218,4 @@ function tagParams(message: Message): Record<string, string> {
 /** QueryRangeRequest and QueryInstantRequest, whose times are nanoseconds. */
 function metricsParams(message: Message): Record<string, string> {
   return { q: text(message, 1), start: number(message, 2), end: number(message, 3) };
-}
-
-async function whole(body: string | Uint8Array | AsyncIterable<string | Uint8Array>): Promise<Uint8Array> {
-  if (typeof body === 'string') return Buffer.from(body);
-  if (body instanceof Uint8Array) return body;
-  const pieces: Buffer[] = [];
-  for await (const piece of body) pieces.push(Buffer.from(piece as Uint8Array));
-  return Buffer.concat(pieces);
 }

@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge } from '../../../telemetry/index.js';
 import { QueryError } from '../../../lake/query-error.js';
-import type { Endpoint, QueryAnswer, QueryRequest } from '../../server/endpoint.js';
+import type { Endpoint, QueryRequest } from '../../server/endpoint.js';
 import { clientSignal, queryRequest, runJob, type QueryApiDeps } from '../../server/http.js';
 import { WebSockets } from '../../server/websocket.js';
+import { wholeBody } from '../../server/reply.js';
 import { wantsCategories } from '../api/params.js';
 import { tailArrivals, tailDelayMs, tailStep } from '../api/tail.js';
 import type { Arrivals } from '../exec/arrivals.js';
@@ -36,7 +37,7 @@ export function mountTail(app: FastifyInstance, url: string, deps: TailDeps, end
   const ask = async (request: QueryRequest, signal: AbortSignal): Promise<Arrivals> => {
     const job = { language: 'logql', endpoint: tailStep, request } as const;
     const { body } = await runJob(deps, 'loki', endpoint, job, signal);
-    return tailArrivals(await textOf(body));
+    return tailArrivals((await wholeBody(body)).toString());
   };
 
   app.get(url, async (request, reply) => {
@@ -71,15 +72,6 @@ export function mountTail(app: FastifyInstance, url: string, deps: TailDeps, end
     }
     return reply;
   });
-}
-
-/** A query thread gives bytes, or pieces of them. */
-async function textOf(body: QueryAnswer['body']): Promise<string> {
-  if (typeof body === 'string') return body;
-  if (body instanceof Uint8Array) return Buffer.from(body).toString();
-  const pieces: Uint8Array[] = [];
-  for await (const piece of body) pieces.push(typeof piece === 'string' ? Buffer.from(piece) : piece);
-  return Buffer.concat(pieces).toString();
 }
 
 function since(request: QueryRequest, after: bigint): QueryRequest {
