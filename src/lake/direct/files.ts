@@ -3,7 +3,7 @@ import { firstLine, ident, literal } from '../../duckdb/index.js';
 import { tableDef, type TableName } from '../../schema/index.js';
 import type { Telemetry } from '../../telemetry/index.js';
 import { columnName, parseColumnName, type AttributeColumn } from '../attribute-columns/index.js';
-import { inBackground, type BackgroundHost } from '../background.js';
+import { BackgroundQueue, type BackgroundHost } from '../background.js';
 import { compactedPrefix, hasPrefix } from '../maintenance/moved.js';
 
 /** A data file that may be read without DuckLake: it has every column of the table, and no row of it is deleted. */
@@ -18,6 +18,17 @@ export interface DirectFile {
   readonly last: bigint;
   /** By `<origin> <key>`. Columns of numbers have no value in them that is none, of JSON no array. */
   readonly attributes: ReadonlyMap<string, AttributeColumn>;
+}
+
+/** It is to be read through DuckLake, as of this snapshot. */
+interface NoDirectFile {
+  readonly snapshot: bigint;
+  readonly path: null;
+}
+
+interface Wanted {
+  readonly table: TableName;
+  readonly path: string;
 }
 
 export function attributeId(origin: string, key: string): string {
@@ -39,16 +50,23 @@ export const timeColumns: ReadonlyMap<TableName, string> = new Map<TableName, st
  */
 export class DirectFiles {
   #generation = -1;
-  /** Null: it is to be read through DuckLake, as of this snapshot. */
-  readonly #known = new Map<string, DirectFile | { readonly snapshot: bigint; readonly path: null }>();
-  readonly #wanted = new Map<string, TableName>();
-  #working: Promise<void> | null = null;
-  readonly #closing = new AbortController();
+  readonly #known = new Map<string, DirectFile | NoDirectFile>();
+  readonly #queue: BackgroundQueue<Wanted, DirectFile | NoDirectFile>;
 
   constructor(
     private readonly host: BackgroundHost,
-    private readonly telemetry: Telemetry,
-  ) {}
+    telemetry: Telemetry,
+  ) {
+    this.#queue = new BackgroundQueue({
+      host,
+      read: readFile,
+      failed(error) {
+        telemetry.log.debug({ err: firstLine(error) }, 'a data file could not be looked at');
+        return { snapshot: never, path: null };
+      },
+      keep: (path, layout) => this.#known.set(path, layout),
+    });
+  }
 
   /**
    * A live file of the table, if it is known that it may be read straight, found after `validFrom`, the snapshot of the last
@@ -62,8 +80,7 @@ export class DirectFiles {
     }
     const known = this.#known.get(path);
     if (known !== undefined && known.snapshot >= validFrom) return known.path === null ? null : known;
-    this.#wanted.set(path, table);
-    this.#start();
+    this.#queue.add(path, { table, path });
     return null;
   }
 
@@ -75,52 +92,18 @@ export class DirectFiles {
 
   /** Resolves when every file that was asked for is known. */
   async settled(): Promise<void> {
-    while (this.#working) await this.#working;
+    await this.#queue.settled();
   }
 
   async close(): Promise<void> {
-    this.#wanted.clear();
-    this.#closing.abort();
-    await this.#working;
-  }
-
-  #start(): void {
-    if (this.#working || this.#closing.signal.aborted) return;
-    this.#working = this.#work()
-      .catch((error: unknown) => this.#failed(error))
-      .finally(() => (this.#working = null));
-  }
-
-  #failed(error: unknown): void {
-    this.telemetry.log.debug({ err: firstLine(error) }, 'a data file could not be looked at');
-  }
-
-  #work(): Promise<void> {
-    const { generation } = this.host;
-    return inBackground(
-      this.host,
-      this.#closing.signal,
-      () => {
-        const [first] = this.#wanted;
-        return first === undefined || generation !== this.host.generation ? null : first;
-      },
-      async (connection, [path, table]) => {
-        const layout = await readFile(connection, table, path).catch((error: unknown) => {
-          this.#failed(error);
-          return { snapshot: never, path: null };
-        });
-        if (generation === this.host.generation) this.#known.set(path, layout);
-        this.#wanted.delete(path);
-      },
-    );
+    await this.#queue.close();
   }
 }
 
 async function readFile(
   connection: DuckDBConnection,
-  table: TableName,
-  path: string,
-): Promise<DirectFile | { readonly snapshot: bigint; readonly path: null }> {
+  { table, path }: Wanted,
+): Promise<DirectFile | NoDirectFile> {
   const rows = async (sql: string) => (await connection.runAndReadAll(sql)).getRows();
   // Of before the look: a deletion that comes during it makes it old.
   const [[id] = []] = await rows(`SELECT id FROM ducklake_current_snapshot('lake')`);

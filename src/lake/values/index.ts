@@ -3,7 +3,7 @@ import { firstLine, ident, literal } from '../../duckdb/index.js';
 import type { TableName } from '../../schema/index.js';
 import type { Telemetry } from '../../telemetry/index.js';
 import { attributeOrigins, columnName, type AttributeColumn } from '../attribute-columns/index.js';
-import { inBackground, type BackgroundHost } from '../background.js';
+import { BackgroundQueue, type BackgroundHost } from '../background.js';
 import { attributeId, timeColumns, type DirectFile } from '../direct/files.js';
 import { valuesSql, type CountedFile } from './source.js';
 import type { LiveFiles } from '../files/live-files.js';
@@ -32,15 +32,26 @@ export class AttributeValues {
   #generation = -1;
   /** Null: too many. */
   readonly #known = new Map<string, Counts | null>();
-  readonly #wanted = new Map<string, Wanted>();
   #entries = 0;
-  #working: Promise<void> | null = null;
-  readonly #closing = new AbortController();
+  readonly #queue: BackgroundQueue<Wanted, Counts | null>;
 
   constructor(
     private readonly host: BackgroundHost,
-    private readonly telemetry: Telemetry,
-  ) {}
+    telemetry: Telemetry,
+  ) {
+    this.#queue = new BackgroundQueue({
+      host,
+      read: count,
+      failed(error) {
+        telemetry.log.debug({ err: firstLine(error) }, 'the values of an attribute could not be counted');
+        return null;
+      },
+      keep: (id, counts) => {
+        this.#known.set(id, counts);
+        this.#entries += sizeOf(counts);
+      },
+    });
+  }
 
   /** As `ReadSession.valuesOf` tells. */
   source(
@@ -64,13 +75,11 @@ export class AttributeValues {
 
   /** Resolves when every file that was asked for is known. */
   async settled(): Promise<void> {
-    while (this.#working) await this.#working;
+    await this.#queue.settled();
   }
 
   async close(): Promise<void> {
-    this.#wanted.clear();
-    this.#closing.abort();
-    await this.#working;
+    await this.#queue.close();
   }
 
   #get(wanted: Wanted): Counts | null {
@@ -82,8 +91,7 @@ export class AttributeValues {
     const id = idOf(wanted);
     const known = this.#known.get(id);
     if (known !== undefined) return known;
-    if (this.#entries < mostEntries) this.#wanted.set(id, wanted);
-    this.#start();
+    if (this.#entries < mostEntries) this.#queue.add(id, wanted);
     return null;
   }
 
@@ -96,39 +104,6 @@ export class AttributeValues {
       this.#known.delete(id);
       this.#entries -= sizeOf(counts);
     }
-  }
-
-  #start(): void {
-    if (this.#working || this.#wanted.size === 0 || this.#closing.signal.aborted) return;
-    this.#working = this.#work()
-      .catch((error: unknown) => this.#failed(error))
-      .finally(() => (this.#working = null));
-  }
-
-  #failed(error: unknown): void {
-    this.telemetry.log.debug({ err: firstLine(error) }, 'the values of an attribute could not be counted');
-  }
-
-  #work(): Promise<void> {
-    const { generation } = this.host;
-    return inBackground(
-      this.host,
-      this.#closing.signal,
-      () => {
-        const [first] = this.#wanted;
-        return first === undefined || generation !== this.host.generation ? null : first;
-      },
-      async (connection, [id, wanted]) => {
-        const counts = await count(connection, wanted).catch((error: unknown) => {
-          this.#failed(error);
-          return null;
-        });
-        this.#wanted.delete(id);
-        if (generation !== this.host.generation) return;
-        this.#known.set(id, counts);
-        this.#entries += sizeOf(counts);
-      },
-    );
   }
 }
 
