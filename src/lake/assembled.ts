@@ -79,15 +79,7 @@ export function assembled(parts: LakeParts): Lake {
     async withConnection(work) {
       assertOwned(ownership);
       const { temporary } = host.current;
-      const connection = await host.acquire();
-      try {
-        return await work(connection, temporary);
-      } catch (error) {
-        host.notice(error);
-        throw error;
-      } finally {
-        host.release(connection);
-      }
+      return host.using((connection) => work(connection, temporary));
     },
     async alone(work) {
       assertOwned(ownership);

@@ -15,23 +15,12 @@ const writeTimeoutMs = 30_000;
 const attempts = 5;
 
 interface Parts {
-  readonly host: Pick<InstanceHost, 'acquire' | 'release' | 'notice'>;
+  readonly host: Pick<InstanceHost, 'using'>;
   readonly writer: Pick<Writer, 'exclusive'>;
   readonly readOnly: boolean;
 }
 
 export function dashboardsOf({ host, writer, readOnly }: Parts): Dashboards {
-  const reading = async <T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> => {
-    const connection = await host.acquire();
-    try {
-      return await work(connection);
-    } catch (error) {
-      host.notice(error);
-      throw error;
-    } finally {
-      host.release(connection);
-    }
-  };
   const change = async <T>(
     id: string,
     expected: number | null,
@@ -56,8 +45,8 @@ export function dashboardsOf({ host, writer, readOnly }: Parts): Dashboards {
     }
   };
   return {
-    list: () => reading(entries),
-    get: (id) => reading((connection) => kept(connection, id)),
+    list: () => host.using(entries),
+    get: (id) => host.using((connection) => kept(connection, id)),
     async put(id, { title, body }, expected) {
       return change(id, expected, async (connection, revision) => {
         if (revision === 0 && (await count(connection)) >= mostDashboards) return 'full' as const;

@@ -68,6 +68,19 @@ export class InstanceHost {
     }
   }
 
+  /** Works on a connection of its own, and notices the error that it ends with. */
+  async using<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    const connection = await this.acquire();
+    try {
+      return await work(connection);
+    } catch (error) {
+      this.notice(error);
+      throw error;
+    } finally {
+      this.release(connection);
+    }
+  }
+
   /** Closes a connection. No query may run on it any more. */
   release(connection: DuckDBConnection): void {
     if (!this.#live.delete(connection)) return;
