@@ -9,12 +9,10 @@ export interface EvalContext extends FunctionContext {
   readonly times: QueryTimes;
   readonly loaded: LoadedSeries;
   /** Where samples are counted, when that is asked for. */
-  readonly counts?: SampleCounts;
+  readonly counts: SampleCounts | undefined;
 }
 
 /** Samples that are read for it count in `counts`, or not at all. */
 export function withGrid(ctx: EvalContext, grid: Grid, counts?: SampleCounts): EvalContext {
-  const { counts: outer, ...rest } = ctx;
-  void outer;
-  return { ...rest, grid, ...(counts && { counts }) };
+  return { ...ctx, grid, counts };
 }

@@ -45,15 +45,7 @@ export async function execute(
   const loaded = await load(ctx, yielder, plan(expr, times));
   const notes = new QueryNotes(source);
   const maxValues = ctx.limits.maxSamples;
-  const evalCtx: EvalContext = {
-    grid: gridOf(times),
-    times,
-    loaded,
-    yielder,
-    maxValues,
-    notes,
-    ...(counts && { counts }),
-  };
+  const evalCtx: EvalContext = { grid: gridOf(times), times, loaded, yielder, maxValues, notes, counts };
   const instant = times.step === 0;
   if (typeOf(expr) === 'matrix') {
     if (!instant)
