@@ -1,23 +1,21 @@
-/**
- * npm run bench:catalogs [-- --kind quack-s3 --files 1,10,1000]
- * What a commit, CHECKPOINT and the planning of a query take on each kind of catalog, by the number of data files in
- * `logs`. The lake runs in this process; catalog server, PostgreSQL and object store are real ones on this machine.
- */
+/** The lake runs in this process; catalog server, PostgreSQL and object store are real ones on this machine. */
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { effective, resolveConfig } from '../src/config/index.js';
 import { openLake } from '../src/lake/index.js';
 import { Backends, lakeKinds, skipKind, TestLake, type LakeKind } from '../test/support/lake-kinds.js';
 import { silentTelemetry } from '../test/support/open-lake.js';
 import { CatalogBench } from './catalogs/measure.js';
+import { options } from './options.js';
 
-const { values: args } = parseArgs({
-  options: {
-    kind: { type: 'string', multiple: true },
-    files: { type: 'string', default: '1,10,1000' },
+const args = options(
+  'npm run bench:catalogs',
+  'What a commit, CHECKPOINT and the planning of a query take on each kind of catalog, by the number of data files.',
+  {
+    kind: { multiple: true, of: 'KIND', text: `only this kind of ${lakeKinds.join(', ')}` },
+    files: { value: '1,10,1000', of: 'LIST', text: 'numbers of files' },
   },
-});
-const kinds = (args.kind ?? lakeKinds) as readonly LakeKind[];
+);
+const kinds = (args.kind.length > 0 ? args.kind : lakeKinds) as readonly LakeKind[];
 const steps = args.files.split(',').map(Number);
 const backends = new Backends({ fsync: true });
 

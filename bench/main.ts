@@ -1,7 +1,4 @@
-/**
- * npm run bench [-- --seconds 20 --env NAME=value --connections 8 --soak 600 --only logs,traces,metrics --json out.json]
- * Server, load and queries share this machine's cores; server CPU is the server process's own.
- */
+/** Server, load and queries share this machine's cores; server CPU is the server process's own. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpus, tmpdir } from 'node:os';
@@ -9,27 +6,29 @@ import { join } from 'node:path';
 import { rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { signals, type Signal } from '../src/schema/index.js';
 import { metricSum } from '../test/support/metrics.js';
 import { freePort, startServer, type TestServer } from '../test/support/server.js';
 import { load, type LoadResult } from './load.js';
+import { options } from './options.js';
 import { cpuSeconds, folderBytes, peakResidentBytes, residentBytes } from './process.js';
 import { queryLoad, visibleLoad } from './queries.js';
 import { percentile, slope, table } from './statistics.js';
 import { workloadOf, type Workload } from './workload.js';
 
-const { values: args } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '20' },
-    connections: { type: 'string', default: '8' },
-    soak: { type: 'string', default: '0' },
-    only: { type: 'string', default: signals.join(',') },
-    json: { type: 'string' },
-    profile: { type: 'string' },
-    env: { type: 'string', multiple: true, default: [] },
+const args = options(
+  'npm run bench',
+  'What ingest takes of each signal, at the peak and at half of it, alone and beside queries.',
+  {
+    seconds: { value: '20', text: 'how long each measurement lasts' },
+    connections: { value: '8', text: 'connections that send' },
+    only: { value: signals.join(','), of: 'SIGNALS', text: 'signals that are sent, in this order' },
+    soak: { value: '0', of: 'SECONDS', text: 'then send half of the peak for so long, and watch the memory' },
+    env: { multiple: true, of: 'NAME=VALUE', text: 'a setting of the server' },
+    profile: { of: 'FOLDER', text: "where to write the server's CPU profile" },
+    json: { of: 'FILE', text: 'where to write the figures' },
   },
-});
+);
 const seconds = Number(args.seconds);
 const connections = Number(args.connections);
 

@@ -1,25 +1,22 @@
-/**
- * node dist/bench/query-threads.js [--points 5400000] [--runs 3] [--profile <folder>]
- * One PromQL query over many points while small log requests arrive: how long the query takes, what it costs,
- * and for how long it keeps the server's event loop from answering.
- */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { logsRequest } from '../test/support/otlp.js';
 import { extensionDir, startServer, temporaryFolder, type TestServer } from '../test/support/server.js';
+import { options } from './options.js';
 import { cpuSeconds, mainThreadSeconds, peakResidentBytes } from './process.js';
 import { percentile, table } from './statistics.js';
 
-const { values: args } = parseArgs({
-  options: {
-    points: { type: 'string', default: '5400000' },
-    runs: { type: 'string', default: '3' },
-    profile: { type: 'string' },
+const args = options(
+  'node dist/bench/query-threads.js',
+  "What a PromQL query over many points takes while small requests arrive, and how long it blocks the server's event loop.",
+  {
+    points: { value: '5400000', text: 'points of the query' },
+    runs: { value: '3', text: 'times it is asked' },
+    profile: { of: 'FOLDER', text: "where to write the server's CPU profile" },
   },
-});
+);
 const points = Number(args.points);
 const samplesPerSeries = 3600;
 const end = Math.floor(Date.now() / 1000) - 60;

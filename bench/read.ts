@@ -1,39 +1,55 @@
 /**
- * npm run bench:read [-- --logs 500000 --spans 200000 --series 300 --hours 6 --repeats 7 --only NAME --data FOLDER
- *   --peers FOLDER --build-peers --env NAME=value --json FILE]
- * Fills a server with a history and asks the questions of all three languages; the same to DuckDB on the very files, and
- * to VictoriaLogs and Prometheus when their programs are in the peers' folder (`.cache/peers`; `--build-peers` builds them
- * from their Go modules). All take turns, so what the machine does besides hits them alike; medians.
+ * Fills a server with a history and asks the questions of all three languages; the same to DuckDB on the very files, to VictoriaLogs
+ * and Prometheus, and to a server whose files are on S3. All take turns, so what the machine does besides hits them alike.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { metricSum } from '../test/support/metrics.js';
 import { eventually, startServer, temporaryFolder, type TestServer } from '../test/support/server.js';
-import { cpuSeconds, folderBytes, peakResidentBytes } from './process.js';
+import { options } from './options.js';
+import { folderBytes, peakResidentBytes, residentBytes } from './process.js';
 import { history, type Needles } from './read/history.js';
-import { buildPeers, startPeers, type RunningPeer } from './read/peers.js';
+import {
+  cold,
+  inTurn,
+  show,
+  type Asked,
+  type Row,
+  type Startable,
+  type Taken,
+  type Who,
+} from './read/measure.js';
+import { buildPeers, knownPeers, type KnownPeer, type Running } from './read/peers.js';
 import { plainDuckdb } from './read/plain.js';
-import { logQuestions, metricQuestions, traceQuestions, type Peer, type Question } from './read/questions.js';
-import { percentile, table } from './statistics.js';
+import { logQuestions, metricQuestions, traceQuestions, type Question } from './read/questions.js';
+import { lakeOnS3, type LakeOnS3 } from './read/s3.js';
+import { table } from './statistics.js';
 
-const { values: args } = parseArgs({
-  options: {
-    logs: { type: 'string', default: '500000' },
-    spans: { type: 'string', default: '200000' },
-    series: { type: 'string', default: '300' },
-    hours: { type: 'string', default: '6' },
-    repeats: { type: 'string', default: '7' },
-    only: { type: 'string', default: '' },
-    data: { type: 'string' },
-    peers: { type: 'string', default: '.cache/peers' },
-    'build-peers': { type: 'boolean', default: false },
-    env: { type: 'string', multiple: true, default: [] },
-    json: { type: 'string' },
+const args = options(
+  'npm run bench:read',
+  'What questions take, of all three languages, over a history, beside what others take for the same.',
+  {
+    logs: { value: '500000', text: 'log lines of the history' },
+    spans: { value: '200000', text: 'its spans' },
+    series: { value: '300', text: 'its series, of each of two metrics, a point each 15 s' },
+    hours: { value: '6', text: 'how long it is' },
+    repeats: { value: '7', text: 'times each question is asked after the first' },
+    only: { value: '', of: 'TEXT', text: 'questions whose group (logs, metrics, traces) and name have it' },
+    cold: { flag: true, text: 'also ask each question first of all to a process that has just started' },
+    s3: { flag: true, text: 'also ask a server whose files are on a local S3 server' },
+    data: { of: 'FOLDER', text: 'where the history is, or is kept for later runs' },
+    peers: {
+      value: '.cache/peers',
+      of: 'FOLDER',
+      text: 'where the programs of VictoriaLogs and Prometheus are',
+    },
+    'build-peers': { flag: true, text: 'build them there first, from their Go modules' },
+    env: { multiple: true, of: 'NAME=VALUE', text: 'a setting of the server' },
+    json: { of: 'FILE', text: 'where to write the figures' },
   },
-});
+);
 
 /** What is kept beside the data, so that a second run asks the same of the same. */
 interface Filled {
@@ -52,12 +68,13 @@ const [logs, spans, series, hours] = [args.logs, args.spans, args.series, args.h
 const folder = args.data === undefined ? await temporaryFolder() : resolve(args.data);
 const dataDir = join(folder, 'canardstack');
 const about = join(folder, 'filled.json');
-const start = () =>
+const start = (lake: Pick<LakeOnS3, 'dataDir' | 'env'> = { dataDir, env: {} }) =>
   startServer({
-    dataDir,
+    dataDir: lake.dataDir,
     env: {
       CANARDSTACK_LOG_LEVEL: 'warn',
       CANARDSTACK_ACCEPT_LATE_SECS: String(365 * 86_400),
+      ...lake.env,
       ...Object.fromEntries(args.env.map((pair) => pair.split(/=(.*)/s, 2) as [string, string])),
     },
   });
@@ -73,7 +90,7 @@ async function post(url: string, body: Uint8Array): Promise<void> {
   }
 }
 
-async function fill(server: TestServer, peers: readonly RunningPeer[]): Promise<Filled> {
+async function fill(server: TestServer, peers: readonly (Running & KnownPeer)[]): Promise<Filled> {
   // Whole steps of an hour, so that no day begins within the history of a run that starts late in one.
   const end = Date.now() - 60_000;
   const needles: Needles = { traceOfLog: '', order: '', trace: '' };
@@ -92,11 +109,6 @@ async function fill(server: TestServer, peers: readonly RunningPeer[]): Promise<
   return { start: Math.floor(end / 1000) - hours * 3600, end: Math.ceil(end / 1000), needles };
 }
 
-interface Asked {
-  readonly who: 'canardstack' | Peer;
-  readonly ask: () => Promise<unknown>;
-}
-
 async function fetched(url: string): Promise<void> {
   const answer = await fetch(url);
   const text = await answer.text();
@@ -104,111 +116,143 @@ async function fetched(url: string): Promise<void> {
   if (!answer.ok && answer.status !== 404) throw new Error(`${url}: ${answer.status} ${text.slice(0, 200)}`);
 }
 
-interface Row {
-  readonly name: string;
-  readonly median: ReadonlyMap<string, number>;
-  readonly first: number;
-  readonly cpu: number;
+/** One of those who are asked by HTTP, and the path at which it gets a question; undefined for one that it is not asked. */
+interface Candidate {
+  readonly who: Who;
+  readonly start: () => Promise<Running>;
+  readonly path: (question: Question) => string | undefined;
 }
 
-/** All in turn, once to warm up and then `repeats` times. */
-async function measure(name: string, all: readonly Asked[], pid: number): Promise<Row> {
-  const times = new Map<string, number[]>(all.map(({ who }) => [who, []]));
-  let first = 0;
-  let cpu = 0;
-  for (let run = 0; run <= Number(args.repeats); run++) {
-    for (const { who, ask } of all) {
-      const [begun, used] = [performance.now(), cpuSeconds(pid)];
-      await ask();
-      const taken = performance.now() - begun;
-      if (who === 'canardstack' && run > 0) cpu += cpuSeconds(pid) - used;
-      if (run > 0) times.get(who)?.push(taken);
-      else if (who === 'canardstack') first = taken;
-    }
-  }
-  const median = new Map([...times].map(([who, taken]) => [who, percentile(taken, 0.5)]));
-  return { name, median, first, cpu: (cpu * 1000) / Number(args.repeats) };
+function candidates(peers: readonly KnownPeer[], s3: LakeOnS3 | null): Candidate[] {
+  return [
+    { who: 'canardstack', start: () => start(), path: ({ path }) => path },
+    ...(s3 === null
+      ? []
+      : [{ who: 'on S3' as const, start: () => start(s3), path: ({ path }: Question) => path }]),
+    ...peers.map((one) => ({
+      who: one.peer,
+      start: () => one.start(),
+      path: (question: Question) => question.peers[one.peer],
+    })),
+  ];
 }
 
-const peerNames: readonly Peer[] = ['plain DuckDB', 'VictoriaLogs', 'Prometheus'];
-
-function show(rows: readonly Row[]): void {
-  const seen = peerNames.filter((peer) => rows.some(({ median }) => median.has(peer)));
-  const own = (row: Row) => row.median.get('canardstack') ?? NaN;
-  const cells = rows.map((row) => [
-    row.name,
-    row.first,
-    own(row),
-    row.cpu,
-    ...seen.flatMap((peer) => {
-      const theirs = row.median.get(peer) ?? NaN;
-      return [theirs, own(row) / theirs];
-    }),
-  ]);
-  const head = ['question', 'first ms', 'ms', 'CPU ms', ...seen.flatMap((peer) => [`${peer} ms`, 'ratio'])];
-  console.log(`\n${table([head, ...cells])}`);
-  for (const peer of seen) {
-    const ratios = rows.map((row) => own(row) / (row.median.get(peer) ?? NaN)).filter(Number.isFinite);
-    const mean = Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
-    console.log(`geometric mean to ${peer} over ${ratios.length} questions: ${mean.toFixed(2)}`);
-  }
+/** Of those who are asked something, each with its process. */
+async function startAll(all: readonly Candidate[]): Promise<(Candidate & Running)[]> {
+  const running: (Candidate & Running)[] = [];
+  for (const one of all) running.push({ ...one, ...(await one.start()) });
+  return running;
 }
+
+const MiB = (bytes: number) => bytes / 2 ** 20;
+const flat = (times: ReadonlyMap<Who, Taken>) => Object.fromEntries(times);
 
 await mkdir(folder, { recursive: true });
 if (args['build-peers']) await buildPeers(resolve(args.peers));
-const peers = await startPeers(resolve(args.peers), folder);
-let server: TestServer | null = null;
+const peers = await knownPeers(resolve(args.peers), folder);
+let s3: LakeOnS3 | null = null;
+const stopping: { stop(): Promise<unknown> }[] = [];
 try {
   if (!existsSync(about)) {
-    server = await start();
-    const filled = await fill(server, peers);
-    await server.stop();
-    server = null;
+    const receivers: (Running & KnownPeer)[] = [];
+    for (const peer of peers) receivers.push({ ...peer, ...(await peer.start()) });
+    stopping.push(...receivers);
+    const server = await start();
+    stopping.push(server);
+    const filled = await fill(server, receivers);
+    for (const one of stopping.splice(0)) await one.stop();
     await writeFile(about, JSON.stringify(filled));
   }
   const { needles, ...span } = JSON.parse(await readFile(about, 'utf8')) as Filled;
   if (Date.now() - span.end * 1000 > day) console.log('the history is older than a day');
   const plain = await plainDuckdb(dataDir);
-  server = await start();
-  const { url, pid } = server;
-  const asked = ({ path, peers: others }: Question): Asked[] => {
-    const sql = others['plain DuckDB'];
-    return [
-      { who: 'canardstack', ask: () => fetched(url + path) },
-      ...(sql === undefined ? [] : [{ who: 'plain DuckDB' as const, ask: () => plain.ask(sql) }]),
-      ...peers.flatMap((one) => {
-        const other = others[one.peer];
-        return other === undefined ? [] : [{ who: one.peer, ask: () => fetched(one.url + other) }];
-      }),
-    ];
-  };
+  if (args.s3) {
+    s3 = await lakeOnS3(dataDir, folder);
+    stopping.push(s3.s3);
+  }
   const groups = [
     ['logs', logs > 0 ? logQuestions(span, needles) : []],
     ['metrics', series > 0 ? metricQuestions(span) : []],
     ['traces', spans > 0 ? traceQuestions(span, needles) : []],
   ] as const;
+  const chosen = groups.map(([group, questions]) => ({
+    group,
+    questions: questions.filter(({ name }) => `${group} ${name}`.includes(args.only)),
+  }));
+  const all = candidates(peers, s3);
   console.log(
-    `${cpus()[0]?.model}, ${cpus().length} cores; ${logs} logs, ${spans} spans, ${series} x 2 series, ${hours} h`,
+    `${cpus()[0]?.model}, ${cpus().length} cores, load ${loadavg()[0]?.toFixed(1)}; ${logs} logs, ${spans} spans, ${series} x 2 series, ${hours} h`,
   );
-  const results: Row[] = [];
-  for (const [group, questions] of groups) {
-    const chosen = questions.filter(({ name }) => `${group} ${name}`.includes(args.only));
-    const rows: Row[] = [];
-    for (const question of chosen) rows.push(await measure(question.name, asked(question), pid));
-    if (rows.length > 0) show(rows);
-    results.push(...rows);
+  const colds = new Map<Question, ReadonlyMap<Who, Taken>>();
+  if (args.cold) {
+    for (const { group, questions } of chosen) {
+      for (const question of questions) {
+        const asked = all.flatMap(({ who, path, start }): Startable[] => {
+          const at = path(question);
+          return at === undefined ? [] : [{ who, start, ask: ({ url }) => fetched(url + at) }];
+        });
+        colds.set(question, await cold(asked));
+      }
+      const rows = questions.map((question) => ({
+        name: question.name,
+        times: colds.get(question) ?? new Map(),
+      }));
+      if (rows.length > 0) show(`${group}, first of a process`, rows);
+    }
   }
-  const bytes = folderBytes(join(dataDir, 'data'), (name) => name.endsWith('.parquet'));
+  const running = await startAll(all);
+  stopping.push(...running);
+  const fresh = running.map(({ pid }) => residentBytes(pid));
+  const results: { readonly group: string; readonly question: Question; readonly row: Row }[] = [];
+  for (const { group, questions } of chosen) {
+    const rows: Row[] = [];
+    for (const question of questions) {
+      const sql = question.peers['plain DuckDB'];
+      const asked: Asked[] = running.flatMap(({ who, pid, url, path }): Asked[] => {
+        const at = path(question);
+        return at === undefined ? [] : [{ who, pid, ask: () => fetched(url + at) }];
+      });
+      if (sql !== undefined) asked.push({ who: 'plain DuckDB', pid: process.pid, ask: () => plain.ask(sql) });
+      const row = await inTurn(question.name, asked, Number(args.repeats));
+      rows.push(row);
+      results.push({ group, question, row });
+    }
+    if (rows.length === 0) continue;
+    show(
+      `${group}, first`,
+      rows.map(({ name, first }) => ({ name, times: first })),
+    );
+    show(
+      `${group}, warm`,
+      rows.map(({ name, warm }) => ({ name, times: warm })),
+    );
+  }
+  const disk = new Map<Who, number>(peers.map((one) => [one.peer, folderBytes(one.folder)]));
+  disk.set('canardstack', plain.liveBytes);
   console.log(
-    `\npeak memory ${(peakResidentBytes(pid) / 2 ** 20).toFixed(0)} MiB; Parquet ${(bytes / 1e6).toFixed(0)} MB (files that wait for clean-up included)`,
+    `\n${table([
+      ['', 'resident MiB', 'after the questions', 'at most', 'disk MB'],
+      ...running.map(({ who, pid }, i) => [
+        who,
+        MiB(fresh[i] ?? NaN),
+        MiB(residentBytes(pid)),
+        MiB(peakResidentBytes(pid)),
+        (disk.get(who) ?? NaN) / 1e6,
+      ]),
+    ])}`,
   );
   if (args.json) {
-    const flat = results.map(({ median, ...rest }) => ({ ...rest, ms: Object.fromEntries(median) }));
-    await writeFile(args.json, JSON.stringify(flat, null, 2));
+    const figures = results.map(({ group, question, row }) => ({
+      group,
+      name: row.name,
+      cold: flat(colds.get(question) ?? new Map()),
+      first: flat(row.first),
+      warm: flat(row.warm),
+    }));
+    await writeFile(args.json, JSON.stringify(figures, null, 2));
   }
   plain.close();
 } finally {
-  await server?.stop();
-  for (const peer of peers) await peer.stop();
+  for (const one of stopping.reverse()) await one.stop();
   if (args.data === undefined) await rm(folder, { recursive: true, force: true });
 }

@@ -10,7 +10,7 @@ import type { Peer } from './questions.js';
 
 /** A peer as its Go module builds it. */
 interface Module {
-  readonly peer: Exclude<Peer, 'plain DuckDB'>;
+  readonly peer: Exclude<Peer, 'plain DuckDB' | 'on S3'>;
   readonly program: string;
   readonly module: string;
   readonly package: string;
@@ -53,10 +53,15 @@ const modules: readonly Module[] = [
   },
 ];
 
-export interface RunningPeer extends Module {
+export interface Running {
   readonly url: string;
   readonly pid: number;
-  stop(): Promise<void>;
+  stop(): Promise<unknown>;
+}
+
+export interface KnownPeer extends Module {
+  readonly folder: string;
+  start(): Promise<Running>;
 }
 
 /** Builds the peers' programs into `cache` from their Go modules, where they are not there yet. */
@@ -77,34 +82,37 @@ export async function buildPeers(cache: string): Promise<void> {
   }
 }
 
-/** Starts those peers whose programs are in `cache`, each with its data in `folder`. */
-export async function startPeers(cache: string, folder: string): Promise<RunningPeer[]> {
-  const running: RunningPeer[] = [];
+/** Those peers whose programs are in `cache`, each with its data in `folder`; none runs yet. */
+export async function knownPeers(cache: string, folder: string): Promise<KnownPeer[]> {
+  const known: KnownPeer[] = [];
   for (const one of modules) {
     const program = join(cache, one.program);
     if (!existsSync(program)) continue;
-    const port = await freePort();
     const own = join(folder, one.program);
     // Samples of the past come in their order, which a head that is empty takes.
     await writeFile(`${own}.yml`, 'storage:\n  tsdb:\n    out_of_order_time_window: 30d\n');
-    const child = spawn(program, [...one.arguments(port, own)], { stdio: 'ignore' });
-    const url = `http://127.0.0.1:${port}`;
-    await up(child, `${url}${one.ready}`, one.peer);
-    running.push({
-      ...one,
-      url,
-      pid: child.pid ?? 0,
-      async stop() {
-        child.kill('SIGTERM');
-        if (child.exitCode === null) await once(child, 'exit');
-      },
-    });
+    known.push({ ...one, folder: own, start: () => start(one, program, own) });
   }
-  return running;
+  return known;
+}
+
+async function start(one: Module, program: string, folder: string): Promise<Running> {
+  const port = await freePort();
+  const child = spawn(program, [...one.arguments(port, folder)], { stdio: 'ignore' });
+  const url = `http://127.0.0.1:${port}`;
+  await up(child, `${url}${one.ready}`, one.peer);
+  return {
+    url,
+    pid: child.pid ?? 0,
+    async stop() {
+      child.kill('SIGTERM');
+      if (child.exitCode === null) await once(child, 'exit');
+    },
+  };
 }
 
 async function up(child: ChildProcess, url: string, name: string): Promise<void> {
-  for (const end = Date.now() + 30_000; Date.now() < end && child.exitCode === null; await sleep(100)) {
+  for (const end = Date.now() + 120_000; Date.now() < end && child.exitCode === null; await sleep(100)) {
     if (
       await fetch(url).then(
         ({ ok }) => ok,

@@ -6,6 +6,8 @@ import { extensionDir } from '../../test/support/server.js';
 export interface PlainDuckdb {
   /** Gives the number of rows. */
   ask(sql: string): Promise<number>;
+  /** Bytes of the data files of all tables, without those that wait for clean-up. */
+  readonly liveBytes: number;
   close(): void;
 }
 
@@ -26,10 +28,14 @@ export async function plainDuckdb(dataDir: string): Promise<PlainDuckdb> {
     const list = listLiteral(files.getRows().map(([file]) => String(file)));
     if (list !== '[]') views.push(`CREATE VIEW lake.${table} AS FROM read_parquet(${list})`);
   }
+  const [[bytes] = [0]] = (
+    await connection.runAndReadAll(`SELECT sum(file_size_bytes) FROM ducklake_table_info('held')`)
+  ).getRows();
   await connection.run('DETACH held');
   await connection.run('CREATE SCHEMA lake');
   for (const view of views) await connection.run(view);
   return {
+    liveBytes: Number(bytes),
     async ask(sql) {
       return (await connection.runAndReadAll(sql)).currentRowCount;
     },

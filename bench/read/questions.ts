@@ -1,14 +1,15 @@
 import type { Needles } from './history.js';
 
-/** Who is asked besides canardstack. */
-export type Peer = 'plain DuckDB' | 'VictoriaLogs' | 'Prometheus';
+/** Who is asked besides canardstack, which on S3 gets the very same question. */
+export const peerNames = ['on S3', 'plain DuckDB', 'VictoriaLogs', 'Prometheus'] as const;
+export type Peer = (typeof peerNames)[number];
 
 export interface Question {
   readonly name: string;
   /** Path and parameters of canardstack's own API. */
   readonly path: string;
   /** The same question to a peer: a path, or SQL for DuckDB. */
-  readonly peers: Partial<Record<Peer, string>>;
+  readonly peers: Partial<Record<Exclude<Peer, 'on S3'>, string>>;
 }
 
 export interface Span {

@@ -21,6 +21,8 @@ export interface TestS3 {
   readonly bucket: string;
   readonly root: Key;
   readonly pid: number;
+  /** The bucket's folder, whose files are its objects. */
+  readonly objects: string;
   /** Files below the bucket's folder, as the server keeps its objects; keys sorted. */
   keys(prefix?: string): Promise<string[]>;
   /** A user who may do only `actions` (such as `s3:GetObject`) in the bucket. */
@@ -33,7 +35,7 @@ export interface TestS3 {
   kill(): Promise<void>;
   /** Starts it again on the same port and objects. */
   start(): Promise<void>;
-  /** Ends it and removes its folder. */
+  /** Ends it and removes its folder, unless that was given. */
   stop(): Promise<void>;
 }
 
@@ -48,16 +50,23 @@ export function skipWithoutS3(): string | false {
   return process.env['VERSITYGW_MISSING'] || 'versitygw is not installed; VERSITYGW names it';
 }
 
-/** A real S3 server of its own: temporary folder, free port on `host` (127.0.0.1), one bucket. */
-export async function startS3({ host = '127.0.0.1', region = 'us-east-1' } = {}): Promise<TestS3> {
+/**
+ * A real S3 server of its own: free port on `host` (127.0.0.1), one bucket, in a temporary folder or in `kept`, which may hold
+ * the objects of a server before.
+ */
+export async function startS3({
+  host = '127.0.0.1',
+  region = 'us-east-1',
+  folder: kept = undefined as string | undefined,
+} = {}): Promise<TestS3> {
   const program = versitygw();
   if (program === null) throw new Error(skipWithoutS3() || 'versitygw is not installed');
-  const folder = await temporaryFolder();
+  const folder = kept ?? (await temporaryFolder());
   const bucket = 'canardstack-test';
   const root = { accessKeyId: 'CANARDROOT', secretAccessKey: 'canard-root-s3cret' };
   const [data, iam] = [join(folder, 'data'), join(folder, 'iam')];
-  await mkdir(data);
-  await mkdir(iam);
+  await mkdir(data, { recursive: true });
+  await mkdir(iam, { recursive: true });
   const port = await freePort();
   const endpoint = `http://${host}:${port}`;
   const client = new S3Client({ endpoint, region, credentials: root, forcePathStyle: true });
@@ -107,7 +116,7 @@ export async function startS3({ host = '127.0.0.1', region = 'us-east-1' } = {})
     server.child.kill('SIGKILL');
     await server.ended;
   };
-  await client.send(new CreateBucketCommand({ Bucket: bucket }));
+  if (!existsSync(join(data, bucket))) await client.send(new CreateBucketCommand({ Bucket: bucket }));
   const putPolicy = async () => {
     const statements = [...users].map(([user, allowed]) => ({
       Effect: 'Allow',
@@ -122,6 +131,7 @@ export async function startS3({ host = '127.0.0.1', region = 'us-east-1' } = {})
   return {
     endpoint,
     bucket,
+    objects: join(data, bucket),
     root,
     get pid() {
       return server.child.pid as number;
@@ -171,7 +181,7 @@ export async function startS3({ host = '127.0.0.1', region = 'us-east-1' } = {})
     async stop() {
       client.destroy();
       await kill();
-      await rm(folder, { recursive: true, force: true });
+      if (kept === undefined) await rm(folder, { recursive: true, force: true });
     },
   };
 }
