@@ -27,20 +27,28 @@ export function withPlainNames(parser: GrammarParser): GrammarParser {
 /** A parse in progress: the tables of what is read and not yet put together, one for each way to read it. */
 interface Tables {
   readonly stacks: readonly { readonly stack: readonly number[] }[];
+  /** Above 0 behind a fault, until the parser is in step again. */
+  readonly recovering: number;
 }
+
+/** So many characters are read behind the first fault: each word there costs the library about a thousand times as much. */
+const behindFault = 100;
 
 /** The library throws away what is in a table of 8,400 entries, and then reports a fault where there is none. */
 const room = 8200;
 
 /**
- * The syntax tree of a query, faults and all. A chain of operators or stages that is longer than the grammar can hold
- * is refused. Throws QueryError `bad_data`.
+ * The syntax tree of a query up to a little behind the first fault. A chain of operators or stages that is longer than
+ * the grammar can hold is refused. Throws QueryError `bad_data`.
  */
 export function parseTree(parser: GrammarParser, source: string): Tree {
   const parse = parser.startParse(source) as PartialParse & Tables;
   for (;;) {
     const tree = parse.advance();
     if (tree) return tree;
+    if (parse.recovering > 0 && parse.stoppedAt === null) {
+      parse.stopAt(Math.min(source.length, parse.parsedPos + behindFault));
+    }
     if (parse.stacks.every(({ stack }) => stack.length < room)) continue;
     const count = countOperators(source.slice(0, parse.parsedPos));
     throw new QueryError(

@@ -37,6 +37,7 @@ const cases = `
   { name = "cart" }                                     => cart
   { span:name =~ "db." }                                => db1 db2
   { name =~ "db" }                                      =>
+  { name = "a\\u0000" }                                 =>
   { name !~ "db.|step.|.*o.*" }                         => auth cart net flush ⊕late
   { status = error }                                    => cart
   { status != unset }                                   => cart job

@@ -162,6 +162,16 @@ describe('errors', () => {
     });
     assert.throws(() => parse('a'.repeat(70_000)), { kind: 'bad_data', message: /70000 characters long/ });
   });
+
+  it('explains the first fault of a long text that has nothing but faults', () => {
+    for (const word of ['=', '*', 'ü', 'on()', 'a="b" ']) {
+      assert.throws(() => parse(word.repeat(10_000)), {
+        kind: 'bad_data',
+        message: /^1:\d: parse error: unexp/,
+      });
+    }
+    assert.throws(() => parse(`{a="${'b'.repeat(50_000)}"} 1`), { message: /^1:50008: parse error: unexp/ });
+  });
 });
 
 describe('literals', () => {

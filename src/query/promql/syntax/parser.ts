@@ -70,7 +70,7 @@ function syntaxError(source: string, fault: SyntaxNode): QueryError {
   const rest = source.slice(fault.from);
   const skipped = /^(\s|#[^\n]*(\n|$))*/.exec(rest)?.[0].length ?? 0;
   const at = fault.from + skipped;
-  const called = /([a-zA-Z_]\w*)\s*$/.exec(source.slice(0, at));
+  const called = /(?<!\w)([a-zA-Z_]\w*)\s*$/.exec(source.slice(0, at));
   const { from, message } = faultAt(source, at);
   if (source.startsWith('(', at) && from === at && called) {
     return parseError(source, called.index, `unknown function with name ${JSON.stringify(called[1])}`);
