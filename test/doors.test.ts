@@ -6,13 +6,30 @@ import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { after, before, describe, it } from 'node:test';
 import { Client } from '@elastic/elasticsearch';
-import { pinoLoki } from 'pino-loki';
 import { compressSync } from 'snappy';
 import { bytes, concat, message, text, uint } from './support/protobuf.js';
 import { eventually, freePort, sql, startServer, type TestServer } from './support/server.js';
 
 const json = { 'content-type': 'application/json' };
 const ns = (ms: number) => `${ms}000000`;
+
+/** A frame with one raw block, which needs no compressor. */
+function zstdFrame(text: string): Uint8Array {
+  const content = Buffer.from(text);
+  const header = (content.length << 3) | 1;
+  const start = Uint8Array.of(
+    0x28,
+    0xb5,
+    0x2f,
+    0xfd,
+    0,
+    0x38,
+    header & 255,
+    (header >> 8) & 255,
+    header >> 16,
+  );
+  return Buffer.concat([start, content]);
+}
 
 describe('other protocols', () => {
   let server: TestServer;
@@ -54,24 +71,6 @@ describe('other protocols', () => {
     streams.flatMap(({ values }) => values.map(([, line]) => line)).sort();
 
   describe('Loki', () => {
-    it('takes what pino-loki sends', async () => {
-      const transport = pinoLoki({
-        host: server.url,
-        labels: { app: 'shop' },
-        batching: false,
-        headers: key,
-        silenceErrors: false,
-      });
-      transport.write(
-        `${JSON.stringify({ level: 50, time: Date.now(), msg: 'card refused', pid: 1, hostname: 'h' })}\n`,
-      );
-      transport.end();
-      const [stream] = await found('{app="shop"}');
-      assert.match(stream?.values[0]?.[1] ?? '', /card refused/);
-      assert.equal(stream?.stream['service_name'], 'shop', 'as Loki finds it');
-      assert.equal(stream?.stream['detected_level'], 'error');
-    });
-
     it('takes gzip, structured metadata and identifiers', async () => {
       const traceId = '0af7651916cd43dd8448eb211c80319c';
       const at = Date.now();
@@ -259,6 +258,14 @@ describe('other protocols', () => {
         assert.equal(answer.status, 200, path);
         assert.equal(answer.headers.get('x-elastic-product'), 'Elasticsearch');
       }
+      const filtered = await post(
+        '/elasticsearch/_bulk?filter_path=errors,items.*.error,items.*.status',
+        json,
+        '{"create":{}}\n{"message":"m","app":"filtered"}\n{"delete":{"_id":"1"}}\n',
+      );
+      const { items, ...rest } = (await filtered.json()) as { items: Record<string, object>[] };
+      assert.deepEqual([rest, items[0]], [{ errors: true }, { create: { status: 201 } }]);
+      assert.deepEqual(Object.keys(items[1]?.['delete'] ?? {}), ['status', 'error']);
       const bad = await post(
         '/elasticsearch/_bulk',
         { 'content-type': 'application/x-ndjson' },
@@ -271,6 +278,140 @@ describe('other protocols', () => {
         ['illegal_argument_exception', 'line 1 must be an action'],
       );
     });
+  });
+
+  it('takes what Filebeat, Logstash, Fluent Bit and Vector send', async () => {
+    const time = new Date().toISOString();
+    const seconds = (Date.now() / 1000).toFixed(6);
+    const lines = (...all: object[]) => all.map((one) => `${JSON.stringify(one)}\n`).join('');
+    const name = (shipper: string) => ({ service: { name: shipper } });
+    const requests: [string, string, Record<string, string>, string | Uint8Array][] = [
+      [
+        'filebeat',
+        '/elasticsearch/_bulk?filter_path=errors%2Citems.%2A.error%2Citems.%2A.status',
+        { 'content-type': 'application/json; charset=UTF-8', 'content-encoding': 'gzip' },
+        gzipSync(
+          lines(
+            { create: { _index: 'filebeat-8.17.0', pipeline: 'p' } },
+            {
+              '@timestamp': time,
+              message: 'line of filebeat',
+              ...name('filebeat'),
+              log: { offset: 0, file: { path: '/var/log/x.log' } },
+              host: { name: 'h1' },
+              ecs: { version: '8.0.0' },
+            },
+          ),
+        ),
+      ],
+      [
+        'logstash',
+        '/elasticsearch/_bulk?filter_path=errors,items.*.error,items.*.status',
+        { 'content-type': 'application/json' },
+        lines(
+          { create: { _index: 'logs-generic-default' } },
+          {
+            '@timestamp': time,
+            '@version': '1',
+            message: 'line of logstash',
+            ...name('logstash'),
+            host: { name: 'h1' },
+            log: { file: { path: '/var/log/x.log' } },
+            data_stream: { type: 'logs', dataset: 'generic', namespace: 'default' },
+          },
+        ),
+      ],
+      [
+        'fluent-es',
+        '/elasticsearch/_bulk/?pipeline=p',
+        { 'content-type': 'application/x-ndjson', 'user-agent': 'Fluent-Bit' },
+        lines(
+          { create: { _index: 'fluent-bit', _type: '_doc' } },
+          {
+            '@timestamp': time,
+            log: 'line of fluent-es',
+            ...name('fluent-es'),
+            host: { name: 'h1' },
+            log_file: { path: '/var/log/x.log' },
+          },
+        ),
+      ],
+      [
+        'fluent-lines',
+        '/insert/jsonline?_msg_field=log&_time_field=date',
+        { 'content-type': 'application/x-ndjson' },
+        lines({
+          date: Number(seconds),
+          log: 'line of fluent-lines',
+          ...name('fluent-lines'),
+          host: { name: 'h1' },
+        }),
+      ],
+      [
+        'fluent-splunk',
+        '/services/collector/event',
+        { 'content-type': 'application/json', authorization: 'Splunk door-key' },
+        lines({
+          time: Number(seconds),
+          host: 'h1',
+          event: { log: 'line of fluent-splunk', 'service.name': 'fluent-splunk' },
+        }),
+      ],
+      [
+        'fluent-loki',
+        '/loki/api/v1/push',
+        json,
+        JSON.stringify({
+          streams: [
+            {
+              stream: { job: 'fluent-loki', host_name: 'h1' },
+              values: [[ns(Date.now()), 'line of fluent-loki', { stream: 'stderr' }]],
+            },
+          ],
+        }),
+      ],
+      [
+        'vector-es',
+        '/elasticsearch/_bulk',
+        { 'content-type': 'application/x-ndjson', 'content-encoding': 'zstd' },
+        zstdFrame(
+          lines(
+            { create: { _index: 'vector-2026.11.29', _type: '_doc' } },
+            { '@timestamp': time, message: 'line of vector-es', ...name('vector-es'), host: { name: 'h1' } },
+          ),
+        ),
+      ],
+      [
+        'vector-lines',
+        '/insert/jsonline?_msg_field=message&_time_field=timestamp&_stream_fields=source_type',
+        { 'content-type': 'application/x-ndjson' },
+        lines({
+          timestamp: time,
+          message: 'line of vector-lines',
+          source_type: 'file',
+          ...name('vector-lines'),
+          host: { name: 'h1' },
+        }),
+      ],
+    ];
+    for (const [shipper, path, headers, body] of requests) {
+      const answer = await post(path, headers, body);
+      const told = await answer.text();
+      assert.ok(answer.ok, `${shipper}: ${answer.status} ${told}`);
+      if (path.includes('_bulk')) assert.match(told, /"errors":false/);
+    }
+    const services = requests.map(([shipper]) => shipper).sort();
+    const rows = await eventually(async () => {
+      const all = await sql(
+        { ...server, headers: key },
+        `SELECT service_name AS s, body, host_name AS h FROM lake.logs WHERE starts_with(body, 'line of ') ORDER BY s`,
+      );
+      return all.length >= services.length ? all : undefined;
+    });
+    assert.deepEqual(
+      rows.map((row) => [row['s'], row['body'], row['h']]),
+      services.map((shipper) => [shipper, `line of ${shipper}`, 'h1']),
+    );
   });
 
   it('takes JSON lines with fields named by the request', async () => {

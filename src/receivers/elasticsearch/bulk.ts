@@ -11,16 +11,17 @@ const prefixes = ['/elasticsearch', '/insert/elasticsearch'];
 const methods = ['POST', 'PUT'] as const;
 
 const bulk = (url: string): Route => ({ url, methods, signal: 'logs' });
+/** Fluent Bit has a slash behind it when it names a pipeline. */
 const routes: readonly Route[] = [
-  bulk('/_bulk'),
+  '/_bulk',
   ...prefixes.flatMap((prefix) => [
-    bulk(`${prefix}/_bulk`),
-    bulk(`${prefix}/:index/_bulk`),
-    bulk(`${prefix}/:index/_doc`),
-    bulk(`${prefix}/:index/_doc/:id`),
-    bulk(`${prefix}/:index/_create/:id`),
+    `${prefix}/_bulk`,
+    `${prefix}/:index/_bulk`,
+    `${prefix}/:index/_doc`,
+    `${prefix}/:index/_doc/:id`,
+    `${prefix}/:index/_create/:id`,
   ]),
-];
+].flatMap((url) => [bulk(url), bulk(`${url}/`)]);
 
 const names: ReadonlyMap<string, string> = new Map([
   ['i', 'index'],
@@ -39,13 +40,15 @@ export const elasticsearch: HttpProtocol = {
     const index = indexOf(request);
     const parameters = documentParameters(request, index === undefined ? {} : { index });
     if (typeof parameters !== 'string') return parameters;
-    const one = request.routeOptions.url?.endsWith('_bulk') !== true;
+    const one = !/_bulk\/?$/.test(request.routeOptions.url ?? '');
     const format = one ? 'elasticsearch_document' : 'elasticsearch_bulk';
     return { signal: 'logs', format, encoding, parameters };
   },
   answer(kept, accepted, request) {
     return withProduct(
-      accepted.format === 'elasticsearch_bulk' ? bulkAnswer(kept, accepted) : documentAnswer(kept, request),
+      accepted.format === 'elasticsearch_bulk'
+        ? bulkAnswer(kept, accepted, request)
+        : documentAnswer(kept, request),
     );
   },
   failed({ http, message }) {
@@ -68,22 +71,44 @@ function indexOf(request: FastifyRequest): string | undefined {
 }
 
 /** One item an action, in its order. */
-function bulkAnswer({ notes, rejected, reason }: KeptRecords, { parameters = '' }: Accepted): Answer {
+function bulkAnswer(
+  { notes, rejected, reason }: KeptRecords,
+  { parameters = '' }: Accepted,
+  request: FastifyRequest,
+): Answer {
+  const wanted = filterPaths(request);
   const _index = new URLSearchParams(parameters).get('index') ?? '';
   const error = { type: 'document_parsing_exception', reason };
-  const good = {
-    _index,
-    _id: '',
-    _version: 1,
-    result: 'created',
-    _shards: { total: 1, successful: 1, failed: 0 },
-    status: 201,
-  };
+  const shards = { total: 1, successful: 1, failed: 0 };
+  const good = { _index, _id: '', _version: 1, result: 'created', _shards: shards, status: 201 };
+  const of = (item: object) => only(item, wanted, ['items', '*']);
+  const [taken, refused] = [of(good), of({ _index, _id: '', status: 400, error })];
   const items = [...String(notes?.['items'] ?? '')].map((letter) => {
     const action = names.get(letter.toLowerCase()) ?? 'index';
-    return { [action]: letter === letter.toLowerCase() ? good : { _index, _id: '', status: 400, error } };
+    return { [action]: letter === letter.toLowerCase() ? taken : refused };
   });
-  return jsonAnswer(200, { took: 0, errors: rejected > 0, items });
+  return jsonAnswer(200, only({ took: 0, errors: rejected > 0, items }, wanted, []));
+}
+
+const mostPaths = 20;
+
+/** `filter_path`, by which Beats, Logstash and others ask for less of the answer; null when all of it is wanted. */
+function filterPaths(request: FastifyRequest): string[][] | null {
+  const text = new URLSearchParams(request.raw.url?.split('?')[1] ?? '').get('filter_path');
+  // Paths that begin with a minus leave something out, and nobody needs them here.
+  if (text === null || text === '' || text.includes('-')) return null;
+  return text.split(',', mostPaths).map((path) => path.trim().split('.', mostPaths));
+}
+
+/** The members of `object`, which lies at `above`, that a path begins with, ends at or goes through. */
+function only(object: object, paths: readonly string[][] | null, above: readonly string[]): object {
+  if (paths === null) return object;
+  const matches = (part: string | undefined, name: string) =>
+    part === undefined || part === '*' || part === '**' || part === name;
+  const here = paths.filter((path) => above.every((name, i) => matches(path[i], name)));
+  return Object.fromEntries(
+    Object.entries(object).filter(([name]) => here.some((path) => matches(path[above.length], name))),
+  );
 }
 
 function documentAnswer({ rejected, reason }: KeptRecords, request: FastifyRequest): Answer {
