@@ -18,7 +18,14 @@ interface Answer {
   readonly retryAfter: number;
 }
 
-function post(agent: Agent, url: URL, body: Uint8Array): Promise<Answer> {
+const otlp = { 'content-type': 'application/x-protobuf' };
+
+function post(
+  agent: Agent,
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  body: Uint8Array,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const req = request(
       {
@@ -27,7 +34,7 @@ function post(agent: Agent, url: URL, body: Uint8Array): Promise<Answer> {
         host: url.hostname,
         port: url.port,
         path: url.pathname,
-        headers: { 'content-type': 'application/x-protobuf', 'content-length': body.length },
+        headers: { ...headers, 'content-length': body.length },
         timeout: 60_000,
       },
       (res) => {
@@ -76,7 +83,7 @@ export async function load(
       }
       const body = workload.body(n);
       try {
-        const answer = await post(agent, target, body);
+        const answer = await post(agent, target, workload.headers ?? otlp, body);
         if (answer.status >= 200 && answer.status < 300) {
           acked++;
           ackedBytes += body.length;

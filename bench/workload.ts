@@ -5,6 +5,8 @@ import { logsRequest, metricsRequest, spansRequest, type Attributes } from '../t
 export interface Workload {
   readonly signal: Signal;
   readonly path: string;
+  /** Beside the length; by default the content type of OTLP's protobuf. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** The request of this number, its records at the present time; to be sent before 128 further ones. */
   readonly body: (n: number) => Uint8Array;
   readonly recordsPerRequest: number;
@@ -19,7 +21,7 @@ function pick<T>(list: readonly T[], random: number): T {
   return list[Math.floor(random * list.length)] as T;
 }
 
-function resource(i: number): Attributes {
+export function resource(i: number): Attributes {
   const service = services[i % services.length] as string;
   return {
     'service.name': service,
@@ -32,7 +34,7 @@ function resource(i: number): Attributes {
   };
 }
 
-function recordAttributes(): Attributes {
+export function recordAttributes(): Attributes {
   return {
     'http.request.method': pick(methods, Math.random()),
     'http.route': pick(routes, Math.random()),

@@ -36,7 +36,8 @@ const javaProgram = 'test/clients/java/TwoClients.java';
 const goTags = { promtool: 'remove_all_sd' };
 /**
  * From PyPI: checkers of deploy/ (kubernetes-validate brings the schemas of Kubernetes, moto emulates AWS), and
- * OpenTelemetry's SDK, a client. DuckDB, Polars and a DuckLake reader: engines that read what the server has written.
+ * clients: OpenTelemetry's SDK, Elasticsearch's client, a log handler for Loki. DuckDB, Polars and a DuckLake reader: engines that
+ * read what the server has written.
  */
 const pythonPackages = [
   'cfn-lint==1.58.0',
@@ -46,6 +47,8 @@ const pythonPackages = [
   'duckdb==2.0.1',
   'ducklake-dataframe==1.0.0',
   'polars==2.1.0',
+  'elasticsearch==9.5.1',
+  'python-logging-loki==0.3.1',
   'moto[acm,applicationautoscaling,cloudformation,ec2,ecs,efs,elbv2,iam,logs,rds,s3]==5.2.5',
 ];
 

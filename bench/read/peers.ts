@@ -64,10 +64,28 @@ export interface KnownPeer extends Module {
   start(): Promise<Running>;
 }
 
+/** Programs beside the peers, for drills. */
+const others = [
+  {
+    program: 'vmagent',
+    module: 'github.com/VictoriaMetrics/VictoriaMetrics@v1.148.9',
+    package: 'github.com/VictoriaMetrics/VictoriaMetrics/app/vmagent',
+    tags: '',
+  },
+];
+
 /** Builds the peers' programs into `cache` from their Go modules, where they are not there yet. */
 export async function buildPeers(cache: string): Promise<void> {
-  for (const { program, module, package: main, tags } of modules) {
-    if (existsSync(join(cache, program))) continue;
+  await buildPrograms(
+    cache,
+    modules.map(({ program }) => program),
+  );
+}
+
+/** The same for the programs of these names. */
+export async function buildPrograms(cache: string, names: readonly string[]): Promise<void> {
+  for (const { program, module, package: main, tags } of [...modules, ...others]) {
+    if (!names.includes(program) || existsSync(join(cache, program))) continue;
     const scratch = join(cache, `${program}-module`);
     await mkdir(scratch, { recursive: true });
     const go = (...args: readonly string[]) =>

@@ -2,10 +2,16 @@ import { signals, type Signal } from '../../src/schema/index.js';
 import { sql, type Asked } from '../../test/support/server.js';
 import type { Sent } from './workload.js';
 
-const recordId: Record<Signal, { table: string; column: string }> = {
-  logs: { table: 'logs', column: 'body' },
-  traces: { table: 'spans', column: 'span_name' },
-  metrics: { table: 'metric_gauge', column: `json_extract_string(metric_attributes, '$.id')` },
+const ofService = "service_name = 'drill'";
+/** Series of remote write have no resource, and so no service. */
+const recordId: Record<Signal, { table: string; column: string; where: string }> = {
+  logs: { table: 'logs', column: 'body', where: ofService },
+  traces: { table: 'spans', column: 'span_name', where: ofService },
+  metrics: {
+    table: 'metric_gauge',
+    column: `json_extract_string(metric_attributes, '$.id')`,
+    where: "metric_name = 'drill'",
+  },
 };
 
 export interface Verdict {
@@ -24,11 +30,11 @@ export interface Verdict {
 export async function verify(server: Asked, prefix: string, sent: readonly Sent[]): Promise<Verdict> {
   const found = new Map<string, { rows: number; distinct: number }>();
   for (const signal of signals) {
-    const { table, column } = recordId[signal];
+    const { table, column, where } = recordId[signal];
     const rows = await sql(
       server,
       `SELECT split_part(id, '/', 1) AS request, count(*)::INTEGER AS n, count(DISTINCT id)::INTEGER AS d
-       FROM (SELECT ${column} AS id FROM lake.${table} WHERE service_name = 'drill')
+       FROM (SELECT ${column} AS id FROM lake.${table} WHERE ${where})
        WHERE starts_with(id, '${prefix}-') GROUP BY 1`,
     );
     for (const row of rows) {

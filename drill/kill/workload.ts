@@ -2,11 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { signals, type Signal } from '../../src/schema/index.js';
 import { logsRequest, metricsRequest, spansRequest } from '../../test/support/otlp.js';
+import { doors, requestOf, type Door, type DoorRequest } from '../doors/doors.js';
 
 /** One request and what became of it. Its records carry `<id>/<index>`. */
 export interface Sent {
   readonly id: string;
   readonly signal: Signal;
+  /** What it comes by; absent for OTLP. */
+  readonly door?: Door;
   readonly records: number;
   acked: boolean;
 }
@@ -39,7 +42,22 @@ export function requestBody(sent: Sent): Uint8Array {
   return metricsRequest(resource, [{ name: 'drill', kind: 'gauge', points }], startNs);
 }
 
-/** Clients that send as fast as they are answered, each request once, and note what was acknowledged. */
+/** The same by the protocol that it comes by. */
+function requestFor(sent: Sent): DoorRequest {
+  if (!sent.door) {
+    const headers = { 'content-type': 'application/x-protobuf' };
+    return { path: `/v1/${sent.signal}`, headers, body: requestBody(sent) };
+  }
+  const ms = Date.now();
+  const records = Array.from({ length: sent.records }, (_, i) => ({
+    ms,
+    id: `${sent.id}/${i}`,
+    attributes: {},
+  }));
+  return requestOf(sent.door, resource, records);
+}
+
+/** Clients that send by every protocol as fast as they are answered, each request once, and note what was acknowledged. */
 export class Workload {
   readonly sent: Sent[] = [];
   refused = 0;
@@ -69,18 +87,22 @@ export class Workload {
   async #client(url: string): Promise<void> {
     while (this.#running) {
       const n = this.#sequence++;
+      // Every second one is OTLP's.
+      const door = n % 2 === 0 ? undefined : doors[(n >> 1) % doors.length];
       const sent: Sent = {
         id: `${this.prefix}-${n}`,
-        signal: signals[n % signals.length] as Signal,
+        signal: door?.signal ?? (signals[(n >> 1) % signals.length] as Signal),
+        ...(door && { door }),
         records: 1 + Math.floor(Math.random() * 40),
         acked: false,
       };
       this.sent.push(sent);
       try {
-        const response = await fetch(`${url}/v1/${sent.signal}`, {
+        const { path, headers, body } = requestFor(sent);
+        const response = await fetch(url + path, {
           method: 'POST',
-          headers: { 'content-type': 'application/x-protobuf' },
-          body: Uint8Array.from(requestBody(sent)),
+          headers,
+          body: Uint8Array.from(body),
           signal: AbortSignal.timeout(10_000),
         });
         // The status line is the acknowledgement, whether or not the rest of the answer arrives.

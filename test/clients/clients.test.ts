@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
+import { nodeClients, pythonClients } from '../../drill/clients/small.js';
 import { metricSum } from '../support/metrics.js';
 import { rawExchange } from '../support/wire.js';
 import { eventually, freePort, sql, startServer, type TestServer } from '../support/server.js';
@@ -157,6 +158,11 @@ service:
       assert.equal(await metricSum(server, 'canardstack_otlp_warnings_total'), 0);
     },
   );
+
+  for (const client of nodeClients) it(client.name, () => client.run({ url: server.url, key: '' }));
+  for (const client of pythonClients(venv.path)) {
+    it(client.name, { skip: venv.skip }, () => client.run({ url: server.url, key: '' }));
+  }
 
   it('a browser: its preflight, and the request after it', async () => {
     const headers = [
