@@ -497,6 +497,12 @@ const maintenance = {
     undefined,
     'Attributes of log records and spans that get a column wherever they occur, with commas between: http.route,user.id',
   ),
+  tokenIndex: setting(
+    'TOKEN_INDEX',
+    flag(),
+    true,
+    'Compaction gives data files of log records an index of the words of their lines, and line filters look words up in it.',
+  ),
   retentionDays: setting('RETENTION_DAYS', count({ max: 36_500 }), 14, 'Days (UTC) of telemetry kept.'),
   retentionMaxSharePercent: setting(
     'RETENTION_MAX_SHARE_PERCENT',

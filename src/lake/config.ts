@@ -20,6 +20,7 @@ export type LakeConfig = Pick<
       | 'sampleCacheBytes'
       | 'attributeColumns'
       | 'attributeColumnsMax'
+      | 'tokenIndex'
     >
   > &
   OwnershipConfig;

@@ -63,7 +63,8 @@ export class ConnectionSession implements ReadSession {
 
   async rowsOf(request: RowsRequest): Promise<string | null> {
     // Lines without attributes are as fast from the table, which opens the newest files alone, and the list of files is saved.
-    if (request.table === 'logs' && request.keys.length === 0) return this.#pin();
+    const plain = request.table === 'logs' && request.keys.length === 0;
+    if (plain && !this.cache?.searchOf(request)) return this.#pin();
     return this.#kept((view) => view.rowsOf(request));
   }
 

@@ -16,12 +16,15 @@ import type { OpenLakeOptions } from './options.js';
 import { ownerLock } from './ownership.js';
 import { QueryMemory } from './query-memory.js';
 import { ConnectionPool } from './readers.js';
+import { TokenIndexes } from './token-index/index.js';
 import { Writer } from './writer.js';
 
 const defaultAttributeColumns = 12;
 const defaultToleranceSecs = 3600;
 const commitTimeoutMs = 120_000;
 const settleTimeoutMs = 60_000;
+/** Of log records. */
+const indexedColumn = 'body';
 /** What compaction sorts in memory; more goes to disk. */
 const sorterMemoryBytes = 512 * 1024 * 1024;
 
@@ -60,7 +63,7 @@ function fileSync(catalog: Catalog): FileSync | null {
 }
 
 /** Null when it is turned off, or the lake is open for reading only. */
-export function metadataCacheOf({ options, host }: Opened, asked: AskedKeys): MetadataCache | null {
+export function metadataCacheOf({ options, data, host }: Opened, asked: AskedKeys): MetadataCache | null {
   const { config, telemetry, readOnly = false } = options;
   if (readOnly || !config.metadataCacheEntries) return null;
   return new MetadataCache({
@@ -69,6 +72,7 @@ export function metadataCacheOf({ options, host }: Opened, asked: AskedKeys): Me
     maxSampleBytes: config.sampleCacheBytes ?? 0,
     telemetry,
     asked,
+    tokens: (config.tokenIndex ?? true) ? new TokenIndexes(data.storage, telemetry) : null,
   });
 }
 
@@ -136,6 +140,7 @@ export function maintenanceOf(
         pinned: config.attributeColumns?.split(',') ?? [],
         asked: asked.of(table),
       }),
+      tokens: (table) => (table === 'logs' && (config.tokenIndex ?? true) ? indexedColumn : null),
     }),
     lakeFiles: { storage: data.storage, damaged, catalogKind: catalog.kind },
     telemetry,

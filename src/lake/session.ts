@@ -2,8 +2,11 @@
 import type { StatementFigures } from './explain/figures.js';
 import type { MetadataKind } from './metadata/layout.js';
 import type { TableName } from '../schema/index.js';
+import type { Needle } from './token-index/index.js';
 import { QueryError } from './query-error.js';
 import type { SharedUnit } from './samples/unit.js';
+
+export type { Needle } from './token-index/index.js';
 
 export type SqlValue = string | number | bigint | boolean | null;
 
@@ -76,6 +79,8 @@ export interface RowsRequest {
   readonly keys: readonly string[];
   /** Of some of them the JSON text of a scalar: only rows are asked for that have it, alone or in an array. */
   readonly equal?: readonly (string | null)[];
+  /** Only rows of logs are asked for whose body has one text of each of these lists. */
+  readonly words?: readonly (readonly Needle[])[];
 }
 
 /** How often each value of an attribute occurs in a window. */

@@ -46,6 +46,24 @@ export class FolderStorage implements Storage {
     return this.#do('get', key, (path) => readFile(path));
   }
 
+  getRange(key: string, from: number, until: number): Promise<Buffer> {
+    return this.#do('get', key, async (path) => {
+      const handle = await open(path, 'r');
+      try {
+        const buffer = Buffer.alloc(until - from);
+        let filled = 0;
+        while (filled < buffer.length) {
+          const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, from + filled);
+          if (bytesRead === 0) break;
+          filled += bytesRead;
+        }
+        return buffer.subarray(0, filled);
+      } finally {
+        await handle.close();
+      }
+    });
+  }
+
   getFile(key: string, localPath: string): Promise<void> {
     return this.#do('get', key, (path) => replaceFile(localPath, (to) => copyFile(path, to)));
   }

@@ -44,6 +44,14 @@ function whole(length: number | undefined): Transform {
   });
 }
 
+async function gathered(body: Readable, check: Transform): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  await pipeline(body, check, async (checked: AsyncIterable<Buffer>) => {
+    for await (const part of checked) parts.push(part);
+  });
+  return Buffer.concat(parts);
+}
+
 /** A prefix of an S3 bucket, or of a Google bucket by its S3 interface. */
 export class S3Storage implements Storage {
   readonly isLocal = false;
@@ -76,15 +84,11 @@ export class S3Storage implements Storage {
   }
 
   get(key: string): Promise<Buffer> {
-    return this.#do('get', key, () =>
-      this.#body(key, async (body, check) => {
-        const parts: Buffer[] = [];
-        await pipeline(body, check, async (checked: AsyncIterable<Buffer>) => {
-          for await (const part of checked) parts.push(part);
-        });
-        return Buffer.concat(parts);
-      }),
-    );
+    return this.#do('get', key, () => this.#body(key, gathered));
+  }
+
+  getRange(key: string, from: number, until: number): Promise<Buffer> {
+    return this.#do('get', key, () => this.#body(key, gathered, `bytes=${from}-${until - 1}`));
   }
 
   getFile(key: string, localPath: string): Promise<void> {
@@ -199,10 +203,14 @@ export class S3Storage implements Storage {
   }
 
   /** Reads a body, again from its start when the connection breaks on the way. */
-  async #body<T>(key: string, read: (body: Readable, check: Transform) => Promise<T>): Promise<T> {
+  async #body<T>(
+    key: string,
+    read: (body: Readable, check: Transform) => Promise<T>,
+    range?: string,
+  ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const { Body, ContentLength } = await this.#client.send(
-        new GetObjectCommand(this.#at(key)),
+        new GetObjectCommand({ ...this.#at(key), ...(range !== undefined && { Range: range }) }),
         this.#bound(),
       );
       if (Body === undefined) throw new StorageError('unavailable', 'get', this.url + key, 'an empty answer');

@@ -36,6 +36,8 @@ export interface Storage {
   /** All objects whose keys start with `prefix`, in no promised order, a page at a time. */
   list(prefix?: string): AsyncIterable<StoredObject>;
   get(key: string): Promise<Buffer>;
+  /** Bytes `from` (included) to `until` (not included), fewer where the object ends before. */
+  getRange(key: string, from: number, until: number): Promise<Buffer>;
   /** Writes the object to `localPath`, which is there only when whole. */
   getFile(key: string, localPath: string): Promise<void>;
   /** Durable, and whole for every reader, when resolved. */

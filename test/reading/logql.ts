@@ -17,7 +17,26 @@ function line(random: Random): string | null {
     () => `{"user":"${user}", broken`,
     () => `${random.pick(['timeout', 'TIMEOUT', 'time out'])} after ${took} 🦆`,
     () => random.pick([null, '', ' ', 'a\nb\\c%d_']),
+    () => `order ${orderId(random)} (${orderId(random)}) shipped`,
   ])();
+}
+
+/** Of so many that files lack most of them. */
+function orderId(random: Random): string {
+  return (0x9e37_79b1 * (1 + random.below(2000))).toString(16).slice(-8);
+}
+
+function ofOrder(random: Random): string {
+  const [id, part] = [orderId(random), orderId(random).slice(1, 6)];
+  return random.pick([
+    `|= "order ${id} ("`,
+    `|= "${id}"`,
+    `|= "${part}"`,
+    `|~ "(?i)ORDER ${id.toUpperCase()} "`,
+    `|~ "\\(${part}[0-9a-f]|zzyzx"`,
+    `|= "(${id})" or "zzyzx"`,
+    `|= "nowhere"`,
+  ]);
 }
 
 function attributes(random: Random): string | null {
@@ -102,6 +121,7 @@ function pipeline(random: Random): string {
   const stages = Array.from({ length: random.below(3) }, () =>
     random.pick(random.pick([filters, filters, conditions])),
   );
+  if (random.next() < 0.2) stages.push(ofOrder(random));
   if (random.next() < 0.3) stages.push(random.pick(parsers));
   if (random.next() < 0.3) stages.push(random.pick(conditions));
   if (random.next() < 0.15) stages.push(random.pick(shaping));

@@ -4,11 +4,13 @@ import { attributeOrigins } from '../../src/lake/attribute-columns/index.js';
 import { fileLayout } from '../../src/lake/maintenance/compaction/file-layout.js';
 import { compactedPrefix } from '../../src/lake/maintenance/moved.js';
 import { Sorter } from '../../src/lake/maintenance/compaction/sorter.js';
+import { IndexBuilder, putIndex } from '../../src/lake/token-index/index.js';
 import { tableDef, type TableName } from '../../src/schema/index.js';
 
 /** Puts rows into a table in the states in which users have theirs. */
 export class LakeStates {
   #sorter: Promise<Sorter> | null = null;
+  readonly #indexer = new IndexBuilder();
   #files = 0;
 
   constructor(
@@ -30,6 +32,7 @@ export class LakeStates {
 
   async close(): Promise<void> {
     (await this.#sorter)?.close();
+    await this.#indexer.close();
   }
 
   async #insert(table: TableName, rows: readonly string[], inlinedRows: number): Promise<void> {
@@ -69,7 +72,11 @@ export class LakeStates {
     const target = `${folder}${compactedPrefix}${this.#files++}.parquet`;
     const origin = attributeOrigins.get(table);
     const attributes = origin === undefined ? null : { origin, most: 12, pinned: [], asked: [] };
-    await (await this.#sorter).sort(files, target, columns, fileLayout(table), attributes);
+    const sorter = await this.#sorter;
+    // Few rows, of which an index can leave out some all the same.
+    const layout = { ...fileLayout(table), rowGroupRows: 2048 };
+    await sorter.sort(files, target, columns, layout, attributes);
+    if (table === 'logs') await putIndex(target, await this.#indexer.build(sorter.lines(target, 'body')));
     await inTransaction(this.connection, async () => {
       const names = files.map(literal).join(', ');
       await this.connection.run(`DELETE FROM lake.main.${ident(table)} WHERE filename IN (${names})`);

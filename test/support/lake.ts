@@ -4,12 +4,15 @@ import { join } from 'node:path';
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
 import { inTransaction } from '../../src/duckdb/index.js';
 import { MetadataCache } from '../../src/lake/metadata/index.js';
+import { TokenIndexes } from '../../src/lake/token-index/index.js';
 import { ConnectionPool } from '../../src/lake/readers.js';
 import { createTable } from '../../src/lake/schema.js';
 import { QueryGuard, type QueryLimits } from '../../src/query/server/guard.js';
+import { openStorage } from '../../src/storage/index.js';
 import { tableDef, tables, type TableName } from '../../src/schema/index.js';
 import { createTelemetry } from '../../src/telemetry/index.js';
 import { LakeStates } from './lake-states.js';
+import { lakeConfig } from './open-lake.js';
 import { extensionDir } from './server.js';
 
 export const testLimits: QueryLimits = {
@@ -77,13 +80,15 @@ export async function testLake(
     acquire: () => instance.connect(),
     release: (used: DuckDBConnection) => used.closeSync(),
   };
+  const telemetry = createTelemetry('silent');
   const cache = new MetadataCache({
     host,
     maxEntries: 100_000,
     maxSampleBytes: 64 * 1024 * 1024,
     smallestSampleFile: 0,
     waitMs: 0,
-    telemetry: createTelemetry('silent'),
+    telemetry,
+    tokens: new TokenIndexes(openStorage(join(folder, 'data'), lakeConfig(folder)), telemetry),
   });
   const cachedPool = new ConnectionPool(instance, 100_000, null, cache);
   return {

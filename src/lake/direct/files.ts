@@ -16,6 +16,8 @@ export interface DirectFile {
   /** Nanoseconds since the epoch, of the first and the last record. */
   readonly first: bigint;
   readonly last: bigint;
+  /** Where its footer begins, bytes. */
+  readonly footerAt: number;
   /** By `<origin> <key>`. Columns of numbers have no value in them that is none, of JSON no array. */
   readonly attributes: ReadonlyMap<string, AttributeColumn>;
 }
@@ -35,6 +37,8 @@ export function attributeId(origin: string, key: string): string {
   return `${origin} ${key}`;
 }
 
+/** The length of a footer and the magic, at the end of a file. */
+const parquetTail = 8;
 /** It is not looked at again. */
 const never = 2n ** 63n;
 
@@ -113,7 +117,9 @@ async function readFile(
     String(name),
   );
   const present = new Set(names);
-  const [[stored] = []] = await rows(`SELECT num_rows FROM parquet_file_metadata(${literal(path)})`);
+  const [[stored, footerAt] = []] = await rows(
+    `SELECT num_rows, (file_size_bytes - footer_size - ${parquetTail})::DOUBLE FROM parquet_file_metadata(${literal(path)})`,
+  );
   const starts = await rows(
     `SELECT (rowid - file_row_number)::BIGINT, count(*)::BIGINT, min(${time}), max(${time}), count(${time})::BIGINT
      FROM lake.main.${ident(table)} WHERE filename = ${literal(path)} GROUP BY 1`,
@@ -140,7 +146,7 @@ async function readFile(
     const at = tests.findIndex(([tested]) => tested === column);
     if (at < 0 || mixed[at] !== true) attributes.set(attributeId(column.origin, column.key), column);
   }
-  return { path, snapshot, firstRow, first, last, attributes };
+  return { path, snapshot, firstRow, first, last, footerAt: footerAt as number, attributes };
 }
 
 /** Whether a value of the column is one that its readers do not expect; null where there is none such. */

@@ -4,10 +4,15 @@ import { attributeOrigins, columnName, isTyped, type AttributeColumn } from '../
 import type { LiveFiles } from '../files/live-files.js';
 import type { RowsRequest } from '../session.js';
 import { typedFromColumn, typedFromText, untypedFromColumn, untypedFromText } from './attributes.js';
+import type { RowRange } from '../token-index/index.js';
 import { attributeId, type DirectFile } from './files.js';
+
+const mostBranches = 64;
 
 /** Files that are read alike. */
 interface Group {
+  /** Of the one file that it has only these. */
+  readonly range: RowRange | null;
   readonly columns: readonly (AttributeColumn | undefined)[];
   readonly files: DirectFile[];
 }
@@ -15,13 +20,14 @@ interface Group {
 /**
  * What to select rows from in place of the table (`ReadSession.rowsOf`): files of a known layout straight, those that have
  * the same of the wanted columns in one scan, and all else through DuckLake. Null when there are no such files. `skipped`:
- * files of the table that are left out.
+ * files of the table that are left out. `found`: of some files the only rows that may be wanted.
  */
 export function rowsSql(
   request: RowsRequest,
   { sizes, touched, inlined }: LiveFiles,
   directFile: (path: string) => DirectFile | null,
   skipped: readonly string[] = [],
+  found: ReadonlyMap<string, readonly RowRange[]> = new Map(),
 ): string | null {
   const { table, from, until, keys } = request;
   const origin = attributeOrigins.get(table);
@@ -34,10 +40,13 @@ export function rowsSql(
     direct.push(path);
     if (layout.last < from || layout.first >= until) continue;
     const columns = keys.map((key) => layout.attributes.get(attributeId(origin, key)));
-    const id = columns.map((column) => column?.kind ?? '').join(' ');
-    const group = groups.get(id);
-    if (group) group.files.push(layout);
-    else groups.set(id, { columns, files: [layout] });
+    const kinds = columns.map((column) => column?.kind ?? '').join(' ');
+    for (const range of branchesOf(found.get(path) ?? null, groups.size)) {
+      const id = range === null ? kinds : `${range.from} ${path}`;
+      const group = groups.get(id);
+      if (group) group.files.push(layout);
+      else groups.set(id, { columns, files: [layout], range });
+    }
   }
   if (direct.length === 0 && skipped.length === 0) return null;
   const [fromText, fromColumn] = isTyped(origin)
@@ -45,7 +54,7 @@ export function rowsSql(
     : [untypedFromText, untypedFromColumn];
   const names = tableDef(table).columns.map(({ name }) => ident(name));
   const json = keys.map((key, i) => fromText(i, origin, key));
-  const branches = [...groups.values()].map(({ columns, files }) => {
+  const branches = [...groups.values()].map(({ columns, files, range }) => {
     const attributes = columns.map((column, i) => (column ? fromColumn(i, origin, column) : json[i]));
     const starts = `(${listLiteral(files.map(({ firstRow }) => firstRow))}::BIGINT[])`;
     const select = [
@@ -55,6 +64,9 @@ export function rowsSql(
     ];
     const list = listLiteral(files.map(({ path }) => path));
     const where = columns.flatMap((column, i) => equality(column, request.equal?.[i]));
+    if (range !== null) {
+      where.push(`file_row_number >= ${range.from}`, `file_row_number < ${range.until}`);
+    }
     return `SELECT ${select.join(', ')} FROM read_parquet(${list}, hive_partitioning => false)${whereSql(where)}`;
   });
   if (direct.length < sizes.size || inlined > 0 || branches.length === 0) {
@@ -75,6 +87,17 @@ function tableRows({ table, keys }: RowsRequest, where?: string): string {
   const names = tableDef(table).columns.map(({ name }) => ident(name));
   const select = [...names, 'rowid', ...keys.map((key, i) => fromText(i, origin, key))];
   return `SELECT ${select.join(', ')} FROM lake.main.${ident(table)}${whereSql(where === undefined ? [] : [where])}`;
+}
+
+/**
+ * Each range is a branch, as DuckDB skips row groups by one alone; null is the whole file. With many branches rather more
+ * is read.
+ */
+function branchesOf(ranges: readonly RowRange[] | null, branches: number): readonly (RowRange | null)[] {
+  const [first, last] = [ranges?.[0], ranges?.at(-1)];
+  if (ranges === null) return [null];
+  if (branches + ranges.length <= mostBranches || !first || !last) return ranges;
+  return branches < mostBranches ? [{ from: first.from, until: last.until }] : [null];
 }
 
 /** Only as a condition by itself is it looked up in a Bloom filter. */

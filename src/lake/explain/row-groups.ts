@@ -83,12 +83,21 @@ async function groupsOf(run: RunSql, files: readonly string[]): Promise<Map<stri
   const rows = await run(
     `SELECT file_name, row_group_id, row_group_num_rows, split_part(path_in_schema, ',', 1), type,
             coalesce(stats_min_value, stats_min), coalesce(stats_max_value, stats_max), total_compressed_size
-     FROM parquet_metadata(${listLiteral(files)})`,
+     FROM parquet_metadata(${listLiteral(files)}) ORDER BY file_name, row_group_id`,
   );
+  const firstRows = new Map<string, number>();
   for (const [file, id, count, column, type, min, max, bytes] of rows) {
     const key = `${id as bigint} ${file as string}`;
-    const group: Group = groups.get(key) ?? { file: file as string, rows: Number(count), chunks: new Map() };
-    groups.set(key, group);
+    let group = groups.get(key);
+    if (!group) {
+      const first = firstRows.get(file as string) ?? 0;
+      const next = first + Number(count);
+      firstRows.set(file as string, next);
+      // A column that DuckDB makes of where a row lies.
+      const numbers = { type: 'INT64', min: String(first), max: String(next - 1), bytes: 0 };
+      group = { file: file as string, rows: Number(count), chunks: new Map([['file_row_number', numbers]]) };
+      groups.set(key, group);
+    }
     const before = group.chunks.get(column as string);
     if (before) before.bytes += Number(bytes);
     else {

@@ -55,7 +55,10 @@ export interface MaintenanceOptions {
     readonly scrubBytesPerDay?: number;
   };
   /** What compaction needs of the lake. */
-  readonly compaction: () => Pick<CompactionOptions, 'sorter' | 'fileStore' | 'pending' | 'columns'>;
+  readonly compaction: () => Pick<
+    CompactionOptions,
+    'sorter' | 'fileStore' | 'pending' | 'columns' | 'tokens'
+  >;
   readonly lakeFiles: LakeFiles;
   readonly telemetry: Telemetry;
   readonly faults: Faults;

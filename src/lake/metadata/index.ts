@@ -4,10 +4,11 @@ import type { TableName } from '../../schema/index.js';
 import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
 import type { AskedKeys } from '../attribute-columns/index.js';
 import { inBackground, type BackgroundHost } from '../background.js';
-import { DirectFiles } from '../direct/files.js';
+import { DirectFiles, type DirectFile } from '../direct/files.js';
 import { rowsSql } from '../direct/rows.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { SampleCache } from '../samples/index.js';
+import { searchOf, type Found, type Search, type TokenIndexes } from '../token-index/index.js';
 import { AttributeValues } from '../values/index.js';
 import type { SharedUnit } from '../samples/unit.js';
 import type {
@@ -41,6 +42,8 @@ export interface MetadataCacheOptions {
   readonly telemetry: Telemetry;
   /** Is told which attributes queries ask for. */
   readonly asked?: AskedKeys;
+  /** Null: they are not used. */
+  readonly tokens?: TokenIndexes | null;
 }
 
 const defaultWaitMs = 60_000;
@@ -121,7 +124,31 @@ export class MetadataCache {
     this.options.asked?.note(request.table, request.keys);
     const files = await this.#live(kept, request.table, snapshot, run);
     this.#direct.keep(files.sizes);
-    return rowsSql(request, files, (path) => this.#direct.get(request.table, path, files.validFrom));
+    const direct = (path: string) => this.#direct.get(request.table, path, files.validFrom);
+    const search = this.searchOf(request);
+    const found = search === null ? null : await this.#found(request, files, direct, search);
+    // Rows without columns of attributes are as fast from the table when all of them are read.
+    if (request.keys.length === 0 && request.table === 'logs' && !found?.skipped) return null;
+    const rows = rowsSql(request, files, direct, [], found?.rows);
+    return rows === null || found === null ? rows : `/* ${told(found)} */ ${rows}`;
+  }
+
+  /** What the token index can be asked for; null: nothing. */
+  searchOf({ table, words }: RowsRequest): Search | null {
+    return table !== 'logs' || words === undefined || !this.options.tokens ? null : searchOf(words);
+  }
+
+  async #found(
+    { from, until }: RowsRequest,
+    { sizes, touched }: LiveFiles,
+    direct: (path: string) => DirectFile | null,
+    search: Search,
+  ): Promise<Found | null> {
+    const files = [...sizes.keys()].flatMap((path) => {
+      const file = touched.has(path) ? null : direct(path);
+      return file !== null && file.last >= from && file.first < until ? [file] : [];
+    });
+    return (await this.options.tokens?.rows(files, search)) ?? null;
   }
 
   async #valuesOf(kept: Kept, request: ValuesRequest, snapshot: bigint, run: RunSql): Promise<string | null> {
@@ -360,6 +387,11 @@ export class MetadataCache {
     );
     kept.entries.set(kind, alive);
   }
+}
+
+/** For people, in the statement itself. */
+function told({ read, skipped }: Found): string {
+  return `token index: ${skipped} of ${read + skipped} row groups are left out`;
 }
 
 function later(a: bigint | null | undefined, b: bigint): bigint {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { columnBatch, type Row } from '../../../../test/support/batch.js';
 import { openTestLake, rowsOf } from '../../../../test/support/open-lake.js';
 import { temporaryFolder } from '../../../../test/support/server.js';
 import type { FaultPoint } from '../../../faults/index.js';
 import type { Lake } from '../../index.js';
+import { decodeIndex, indexLength } from '../../token-index/file.js';
 import { compactedPrefix } from '../moved.js';
 import { nextGroup, type DataFile } from './groups.js';
 
@@ -87,7 +88,7 @@ async function fill(lake: Lake, commits: number): Promise<void> {
 const live = (lake: Lake) => rowsOf(lake, `SELECT data_file FROM ducklake_list_files('lake', 'logs')`);
 
 describe('compaction', () => {
-  it('gives columns of many values a Bloom filter, and keeps the note of the streams', async () => {
+  it('gives columns of many values a Bloom filter and lines an index, and keeps the note of the streams', async () => {
     await withLake(async (lake) => {
       await fill(lake, 5);
       assert.equal((await lake.maintenance.checkpoint()).status, 'ok');
@@ -105,6 +106,16 @@ describe('compaction', () => {
         `SELECT decode(value) AS note FROM parquet_kv_metadata('${path}') WHERE decode(key) = 'canardstack_streams'`,
       );
       assert.deepEqual(JSON.parse(String(note?.['note'])), [{ stream: 'a/logs', from: 0, to: 5 }]);
+      const [facts] = await rowsOf(
+        lake,
+        `SELECT (file_size_bytes - footer_size - 8)::INTEGER AS at FROM parquet_file_metadata('${path}')`,
+      );
+      const before = (await readFile(path)).subarray(0, Number(facts?.['at']));
+      const granules = decodeIndex(before.subarray(-(indexLength(before) ?? 0)));
+      assert.equal(
+        granules?.reduce((sum, { rows: n }) => sum + n, 0),
+        7500,
+      );
       const id = '3-1234'.padStart(32, '0');
       assert.deepEqual(await rowsOf(lake, `SELECT body FROM lake.logs WHERE trace_id = '${id}'`), [
         { body: 'line 3/1234' },

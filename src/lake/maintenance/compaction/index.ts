@@ -8,6 +8,7 @@ import type { Logger } from '../../../telemetry/index.js';
 import type { PendingFiles } from '../../pending-files.js';
 import type { FileStore } from '../../file-store.js';
 import { finishFile } from '../../files/finish.js';
+import { IndexBuilder, putIndex } from '../../token-index/index.js';
 import { attributeOrigins, type ColumnChoice } from '../../attribute-columns/index.js';
 import { notedChecksums } from '../../files/checksums.js';
 import { assertWhole, damagedAmong, keyOf } from '../damage.js';
@@ -26,6 +27,8 @@ export interface CompactionOptions {
   readonly pending: PendingFiles;
   /** Which attributes get columns of their own. */
   readonly columns: (table: TableName) => ColumnChoice;
+  /** Files get an index of the tokens of this column. */
+  readonly tokens: (table: TableName) => string | null;
   readonly faults: Faults;
   readonly log: Logger;
   /** Files of commits after this snapshot are not yet counted in the summary, and wait; null: all are taken. */
@@ -56,6 +59,7 @@ export async function compact(
   options: CompactionOptions,
 ): Promise<void> {
   let sorter: Sorter | null = null;
+  const indexer = new IndexBuilder();
   const interrupt = () => sorter?.interrupt();
   task.signal.addEventListener('abort', interrupt, { once: true });
   try {
@@ -74,7 +78,7 @@ export async function compact(
         const begun = performance.now();
         sorter ??= await Sorter.open(options.sorter);
         try {
-          await rewrite(task, table, group, sorter, options);
+          await rewrite(task, table, group, { sorter, indexer }, options);
         } catch (error) {
           task.signal.throwIfAborted();
           // A file that can't be read must not keep the others from being compacted.
@@ -90,6 +94,7 @@ export async function compact(
   } finally {
     task.signal.removeEventListener('abort', interrupt);
     sorter?.close();
+    await indexer.close();
     await rm(options.sorter.temporary, { recursive: true, force: true });
   }
 }
@@ -120,7 +125,7 @@ async function rewrite(
   task: TaskRun,
   table: TableName,
   group: readonly DataFile[],
-  sorter: Sorter,
+  { sorter, indexer }: { readonly sorter: Sorter; readonly indexer: IndexBuilder },
   options: CompactionOptions,
 ): Promise<void> {
   const { fileStore, pending, faults } = options;
@@ -150,6 +155,8 @@ async function rewrite(
     } finally {
       for (const input of inputs) await input.release();
     }
+    const indexed = options.tokens(table);
+    if (indexed !== null) await index(task, { sorter, indexer }, written, indexed, options.log);
     const named = await finishFile(options, target, written, [], targets);
     await task.syncFiles(table);
     faults?.('maintenance.compacted');
@@ -166,6 +173,25 @@ async function rewrite(
     else await pending.failed([...targets]);
     throw error;
   }
+}
+
+/** A file without an index is read as a whole, so what keeps it from having one keeps nothing else. */
+async function index(
+  task: TaskRun,
+  { sorter, indexer }: { readonly sorter: Sorter; readonly indexer: IndexBuilder },
+  path: string,
+  column: string,
+  log: Logger,
+): Promise<void> {
+  let bytes: Buffer;
+  try {
+    bytes = await indexer.build(sorter.lines(path, column));
+  } catch (error) {
+    task.signal.throwIfAborted();
+    log.warn({ err: firstLine(error) }, 'a compacted file gets no token index');
+    return;
+  }
+  await putIndex(path, bytes);
 }
 
 interface FetchedFile {

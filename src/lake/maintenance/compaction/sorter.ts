@@ -1,4 +1,4 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
+import { DuckDBBlobValue, type DuckDBConnection } from '@duckdb/node-api';
 import { ident, listLiteral, literal, openDatabase } from '../../../duckdb/index.js';
 import type { ColumnDef } from '../../../schema/index.js';
 import {
@@ -10,6 +10,7 @@ import {
   type ColumnChoice,
 } from '../../attribute-columns/index.js';
 import { streamsKey } from '../../day-file.js';
+import type { LinePart } from '../../token-index/index.js';
 import type { FileLayout } from './file-layout.js';
 
 export interface SorterOptions {
@@ -23,6 +24,10 @@ export interface SorterOptions {
 export interface AttributeChoice extends ColumnChoice {
   readonly origin: string;
 }
+
+/** Texts that are joined in memory at once, bytes, and how many become one. */
+const joinedBytes = 32 * 1024 * 1024;
+const joinedRows = 2048;
 
 /** No table has a column of this name. */
 const attributeValues = 'canardstack_attribute_values';
@@ -98,6 +103,37 @@ export class Sorter {
     const [read, written] = [await this.#count(inputs), await this.#count([output])];
     if (read !== written) throw new Error(`${read} rows were to be sorted, ${written} were written`);
     return written;
+  }
+
+  /** The texts of a column of a file, row group by row group, as `IndexBuilder` takes them; a line break is between two. */
+  async *lines(path: string, column: string): AsyncIterable<LinePart> {
+    const groups = await this.#rows(
+      `SELECT any_value(row_group_num_rows), sum(total_uncompressed_size) FROM parquet_metadata(${literal(path)})
+       WHERE path_in_schema = ${literal(column)} GROUP BY row_group_id ORDER BY row_group_id`,
+    );
+    let first = 0;
+    for (const [count, bytes] of groups) {
+      const rows = Number(count);
+      const until = first + rows;
+      const step = Math.ceil(rows / Math.ceil((Number(bytes) + 1) / joinedBytes));
+      for (let from = first; from < until; from += step) {
+        const joined = await this.connection.stream(
+          `SELECT encode(string_agg(${ident(column)}, chr(10)))
+           FROM read_parquet(${literal(path)}, hive_partitioning => false)
+           WHERE file_row_number >= ${from} AND file_row_number < ${Math.min(from + step, until)}
+           GROUP BY file_row_number // ${joinedRows}`,
+        );
+        for (let chunk = await joined.fetchChunk(); chunk && chunk.rowCount > 0;) {
+          for (const value of chunk.getColumnValues(0)) {
+            // The bytes are DuckDB's.
+            if (value instanceof DuckDBBlobValue) yield { bytes: new Uint8Array(value.bytes) };
+          }
+          chunk = await joined.fetchChunk();
+        }
+      }
+      yield { rows };
+      first = until;
+    }
   }
 
   interrupt(): void {

@@ -1,4 +1,4 @@
-import type { ReadSession } from '../../../lake/session.js';
+import type { ReadSession, RowsRequest } from '../../../lake/session.js';
 import { eachLeaf } from '../../attributes/each-attribute.js';
 import { lokiLabelName } from '../../attributes/label-name.js';
 import { extractedSuffix } from './labels.js';
@@ -101,9 +101,14 @@ export class AttributeKeys {
 
   /**
    * The same for rows of the window from wherever they are read fastest, of which attributes of these names may be columns.
-   * After `learn`, as only keys that are all known are asked for.
+   * `words`: as `RowsRequest` has them. After `learn`, as only keys that are all known are asked for.
    */
-  async over(session: ReadSession, names: readonly string[], window: MetadataWindow): Promise<AttributeKeys> {
+  async over(
+    session: ReadSession,
+    names: readonly string[],
+    window: MetadataWindow,
+    words: RowsRequest['words'] = [],
+  ): Promise<AttributeKeys> {
     const keys = new Map<string, number>();
     for (const name of new Set(names)) {
       const paths = this.paths(name, 'log_attributes') ?? [];
@@ -115,6 +120,7 @@ export class AttributeKeys {
       from: window.from,
       until: window.until,
       keys: [...keys.keys()],
+      words,
     } as const;
     const from = (await session.rowsOf?.(request)) ?? null;
     if (from === null) return this;

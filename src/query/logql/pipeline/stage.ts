@@ -1,3 +1,4 @@
+import type { Needle } from '../../../lake/session.js';
 import type { Node } from '../grammar/tree.js';
 import type { RowLabels } from '../model/labels.js';
 import type { Scope } from './scope.js';
@@ -29,6 +30,8 @@ export interface StageDefinition<S extends { readonly kind: string }> {
   format(stage: S): string;
   /** The labels that it reads; undefined when that can't be told. */
   reads(stage: S): readonly string[] | undefined;
+  /** Texts that a line holds which it keeps: one of each list. */
+  words?(stage: S): readonly (readonly Needle[])[];
   /** What it does as SQL. */
   sql(stage: S, scope: Scope): void;
   /** `needed`: the only labels that this and later stages read, and what comes after them. Throws QueryError. */

@@ -1,5 +1,7 @@
 import { QueryError } from '../../../lake/query-error.js';
+import type { Needle } from '../../../lake/session.js';
 import { compileRegex } from '../../text/re2.js';
+import { requiredTexts } from '../../text/regex-literals.js';
 import { and, or } from '../../sql/fragment.js';
 import { quote } from '../../text/unquote.js';
 import type { Node } from '../grammar/tree.js';
@@ -43,12 +45,35 @@ export const lineFilter: StageDefinition<LineFilter> = {
     return `${op} ${any.map(({ value, ip }) => (ip ? `ip(${quote(value)})` : quote(value))).join(' or ')}`;
   },
   reads: noLabels,
+  words: lineWords,
   sql(stage, scope) {
     if (scope.lineIsBody) scope.filter(bodyCondition(stage));
     else scope.leaveToPipeline();
   },
   compile: runLineFilter,
 };
+
+function lineWords({ op, any }: LineFilter): readonly (readonly Needle[])[] {
+  if (op.startsWith('!') || any.some(({ ip }) => ip)) return [];
+  const texts = any.map(({ value }) => {
+    if (op === '|~') return requiredTexts(value);
+    if (op === '|=') return value === '' ? [] : [[value]];
+    return parsePattern(value).flatMap((part) => ('literal' in part ? [[part.literal]] : []));
+  });
+  const [first = []] = texts;
+  if (texts.length === 1) return first.map(needles);
+  // Of each alternative the one that tells most.
+  const longest = texts.map((all) => all.reduce((a, b) => (lengthOf(b) > lengthOf(a) ? b : a), []));
+  return longest.every((some) => some.length > 0) ? [needles(longest.flat())] : [];
+}
+
+function needles(texts: readonly string[]): readonly Needle[] {
+  return texts.map((text) => ({ text }));
+}
+
+function lengthOf(texts: readonly string[]): number {
+  return texts.length === 0 ? 0 : Math.min(...texts.map(({ length }) => length));
+}
 
 /** The filter on a record's body. Throws QueryError. */
 export function bodyCondition({ op, any }: LineFilter): Condition {

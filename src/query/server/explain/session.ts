@@ -29,6 +29,8 @@ export type Step =
 
 type StatementStep = Extract<Step, { readonly kind: 'statement' }>;
 
+/** What the lake says in a comment of the index that it has looked into. */
+const indexNote = /^\/\* (token index: [^*]*) \*\//;
 /** How many are told; what comes after them is counted alone. */
 const mostSteps = 200;
 
@@ -96,7 +98,7 @@ export class NotedSession implements ReadSession {
         request.keys.length === 0 ? '' : `, with the attributes ${request.keys.slice(0, 20).join(', ')}`;
       return source === null
         ? `rows of ${request.table}: through DuckLake`
-        : `rows of ${request.table}: compacted files straight${keys}`;
+        : `rows of ${request.table}: compacted files straight${keys}${noted(source)}`;
     });
   }
 
@@ -168,4 +170,9 @@ export class NotedSession implements ReadSession {
       took(ms);
     }
   }
+}
+
+function noted(source: string): string {
+  const note = indexNote.exec(source)?.[1];
+  return note === undefined ? '' : `; ${note}`;
 }

@@ -1,0 +1,73 @@
+import { gramBit, hasBit, mayHaveHash, type Granule } from './granule.js';
+import { tokensOf, type Token } from './tokens.js';
+
+/** A text that a line has somewhere, whatever the case of ASCII letters. */
+export interface Needle {
+  readonly text: string;
+  /** The line may write it with JSON's escapes. */
+  readonly escaped?: boolean;
+}
+
+/** A needle as the index knows it. */
+interface Sought {
+  /** Bits of `Granule.grams`. */
+  readonly grams: readonly number[];
+  /** Hashes of tokens that the text has whole. */
+  readonly whole: readonly number[];
+  /** Tokens at the text's ends, which in a line may be parts of longer ones. */
+  readonly ends: readonly Token[];
+  readonly escaped: boolean;
+}
+
+/** Conditions that all hold, each of which is one of several needles. */
+export type Search = readonly (readonly Sought[])[];
+
+/** Null when the index can tell nothing of them. */
+export function searchOf(needles: readonly (readonly Needle[])[]): Search | null {
+  const search = needles
+    .map((any) => any.map(sought))
+    .filter(
+      (any) =>
+        any.length > 0 &&
+        any.every(({ grams, whole, ends }) => grams.length + whole.length + ends.length > 0),
+    );
+  return search.length === 0 ? null : search;
+}
+
+function sought({ text, escaped = false }: Needle): Sought {
+  // Other characters than ASCII may be escapes.
+  const { tokens, grams, length } = tokensOf(escaped && /[^\0-\x7f]/.test(text) ? '' : text);
+  const whole: number[] = [];
+  const ends: Token[] = [];
+  for (const token of tokens) {
+    // Escapes end in letters and digits, which then belong to the token.
+    if (escaped && !isPrintable(text, token.start)) continue;
+    if (token.start === 0 || token.end === length) {
+      if (token.plain) ends.push(token);
+    } else whole.push(token.hash);
+  }
+  return { grams: grams.map(gramBit), whole, ends, escaped };
+}
+
+/** The character before a token is one that JSON writes as it is, or with a backslash before. */
+function isPrintable(text: string, start: number): boolean {
+  return start === 0 || text.charCodeAt(start - 1) >= 0x20;
+}
+
+/** Whether lines of the granule may be what is searched for. */
+export function mayHave(granule: Granule, search: Search): boolean {
+  return search.every((any) => any.some((one) => mayHaveOne(granule, one)));
+}
+
+function mayHaveOne(granule: Granule, { grams, whole, ends, escaped }: Sought): boolean {
+  if (escaped && granule.escapes) return true;
+  return (
+    grams.every((bit) => hasBit(granule.grams, bit)) &&
+    whole.every((hash) => mayHaveHash(granule.bloom, hash)) &&
+    ends.every(({ hash, length, digit }) => {
+      // Where no token is longer that it could be a part of, it is a whole one.
+      const longest = digit ? granule.longestWithDigit : granule.longest;
+      return length < longest || mayHaveHash(granule.bloom, hash);
+    })
+  );
+}

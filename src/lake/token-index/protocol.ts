@@ -1,0 +1,9 @@
+/** To the thread that makes an index. It answers each in turn: `end` with the index as bytes, the others with null. */
+export type BuildRequest =
+  /** Lines of the row group at hand; what stands between them is no part of a token. */
+  | { readonly type: 'lines'; readonly bytes: Uint8Array }
+  /** All lines of a row group were sent. */
+  | { readonly type: 'granule'; readonly rows: number }
+  | { readonly type: 'end' }
+  /** What was sent is forgotten. */
+  | { readonly type: 'reset' };

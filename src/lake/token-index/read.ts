@@ -1,0 +1,158 @@
+import { firstLine } from '../../duckdb/index.js';
+import type { Storage } from '../../storage/index.js';
+import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
+import { decodeIndex, indexLength, tailBytes, type IndexedGranule } from './file.js';
+import { mayHave, type Search } from './needle.js';
+
+/** Rows of a file by their number in it: from (included) and until (not included). */
+export interface RowRange {
+  readonly from: number;
+  readonly until: number;
+}
+
+/** A file that may have an index. */
+export interface IndexedFile {
+  readonly path: string;
+  /** Where its footer begins, bytes. */
+  readonly footerAt: number;
+}
+
+interface Kept {
+  readonly granules: readonly IndexedGranule[] | null;
+  readonly bytes: number;
+}
+
+/** Of the files that have an index. */
+export interface Found {
+  readonly rows: ReadonlyMap<string, readonly RowRange[]>;
+  /** Row groups. */
+  readonly read: number;
+  readonly skipped: number;
+}
+
+/** Of all indexes that are kept in memory; what is not used longest goes first. */
+const mostBytes = 96 * 1024 * 1024;
+/** Read at once, with what one request gives of most indexes. */
+const readAtOnce = 8;
+const guessBytes = 1024 * 1024;
+
+/** The token indexes of data files, read when a query first asks for them. */
+export class TokenIndexes {
+  /** In the order of their last use. */
+  readonly #kept = new Map<string, Kept>();
+  readonly #reading = new Map<string, Promise<Kept>>();
+  #bytes = 0;
+  readonly #groups: Counter;
+
+  constructor(
+    private readonly storage: Storage,
+    private readonly telemetry: Telemetry,
+  ) {
+    const registers = [telemetry.registry];
+    this.#groups = new Counter({
+      name: 'canardstack_token_index_row_groups_total',
+      help: 'Row groups that queries looked up in the token index, by what it said.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    const bytes = () => this.#bytes;
+    new Gauge({
+      name: 'canardstack_token_index_memory_bytes',
+      help: 'Token indexes that are kept in memory.',
+      registers,
+      collect() {
+        this.set(bytes());
+      },
+    });
+  }
+
+  /**
+   * The rows of each file that may have what is searched for, in ranges. Files that are to be read as a whole are missing, as
+   * are those without an index, or whose index can't be read.
+   */
+  async rows(files: readonly IndexedFile[], search: Search): Promise<Found> {
+    const found = new Map<string, readonly RowRange[]>();
+    const groups = { read: 0, skipped: 0 };
+    let next = 0;
+    const work = async () => {
+      for (let file = files[next++]; file !== undefined; file = files[next++]) {
+        const { granules } = await this.#index(file);
+        const some = granules && wanted(granules, search, groups);
+        if (some) found.set(file.path, some);
+      }
+    };
+    await Promise.all(Array.from({ length: readAtOnce }, work));
+    this.#groups.inc({ outcome: 'read' }, groups.read);
+    this.#groups.inc({ outcome: 'skipped' }, groups.skipped);
+    return { rows: found, ...groups };
+  }
+
+  async #index(file: IndexedFile): Promise<Kept> {
+    const { path } = file;
+    const kept = this.#kept.get(path);
+    if (kept !== undefined) {
+      this.#kept.delete(path);
+      this.#kept.set(path, kept);
+      return kept;
+    }
+    let reading = this.#reading.get(path);
+    if (reading === undefined) {
+      reading = this.#read(file).finally(() => this.#reading.delete(path));
+      this.#reading.set(path, reading);
+    }
+    return reading;
+  }
+
+  async #read(file: IndexedFile): Promise<Kept> {
+    let kept: Kept;
+    try {
+      const bytes = await this.#bytesOf(file);
+      kept = { granules: bytes === null ? null : decodeIndex(bytes), bytes: (bytes?.length ?? 0) + 200 };
+    } catch (error) {
+      this.telemetry.log.debug({ err: firstLine(error) }, 'a token index could not be read');
+      return { granules: null, bytes: 0 };
+    }
+    this.#kept.set(file.path, kept);
+    this.#bytes += kept.bytes;
+    for (const [path, { bytes }] of this.#kept) {
+      if (this.#bytes <= mostBytes || path === file.path) break;
+      this.#kept.delete(path);
+      this.#bytes -= bytes;
+    }
+    return kept;
+  }
+
+  async #bytesOf({ path, footerAt }: IndexedFile): Promise<Buffer | null> {
+    const { storage } = this;
+    if (!path.startsWith(storage.url)) return null;
+    const key = path.slice(storage.url.length);
+    const guess = await storage.getRange(key, Math.max(0, footerAt - guessBytes), footerAt);
+    const length = indexLength(guess.subarray(-tailBytes));
+    if (length === null || length > footerAt) return null;
+    return length <= guess.length
+      ? Buffer.from(guess.subarray(-length))
+      : storage.getRange(key, footerAt - length, footerAt);
+  }
+}
+
+/** Null: all of them. */
+function wanted(
+  granules: readonly IndexedGranule[],
+  search: Search,
+  groups: { read: number; skipped: number },
+): RowRange[] | null {
+  const skippedBefore = groups.skipped;
+  const found: RowRange[] = [];
+  let from = 0;
+  for (const granule of granules) {
+    const until = from + granule.rows;
+    if (mayHave(granule, search)) {
+      groups.read++;
+      const last = found.at(-1);
+      if (last?.until === from) found[found.length - 1] = { from: last.from, until };
+      else found.push({ from, until });
+    } else groups.skipped++;
+    from = until;
+  }
+  return groups.skipped === skippedBefore ? null : found;
+}

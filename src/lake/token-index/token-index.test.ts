@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
+import { it } from 'node:test';
+import { randomNumbers } from '../../../test/support/random.js';
+import { decodeIndex, encodeIndex, indexLength } from './file.js';
+import { GranuleBuilder, type Granule } from './granule.js';
+import { mayHave, searchOf, type Needle } from './needle.js';
+
+function granule(...lines: string[]): Granule {
+  const builder = new GranuleBuilder();
+  for (const line of lines) builder.add(Buffer.from(`${line}\n`));
+  return builder.finish();
+}
+
+function found(within: Granule, ...needles: (string | Needle)[]): boolean {
+  const search = searchOf([needles.map((one) => (typeof one === 'string' ? { text: one } : one))]);
+  return search === null || mayHave(within, search);
+}
+
+it('tells words that are not there, and parts of words that are', () => {
+  const lines = granule(
+    'Error: user=alice_7 timed out',
+    'id=4bf92f3577b34da6 ok',
+    'naïve ſtop 300\u212a Привет мир',
+  );
+  const there = [
+    'error',
+    'RROR: u',
+    'user=alice_7 ',
+    'lice',
+    '4bf92f3577b34da6',
+    'bf92f3577b',
+    ' Привет ',
+    'stop',
+    '300k',
+    'ï',
+  ];
+  for (const text of there) assert.ok(found(lines, text), text);
+  for (const text of ['zzyzx', '=alice ', '4bf92f3577b34da7', ' bf92f ', ' Пока ', 'ved', 'timed_out'])
+    assert.equal(found(lines, text), false, text);
+  assert.ok(found(lines, 'nowhere', 'timed'), 'one of several');
+  assert.equal(searchOf([[{ text: '=>' }], []]), null);
+});
+
+it('does not trust ids where a longer token may hold them, nor JSON with escaped letters', () => {
+  const id = '4bf92f3577b34da6';
+  const plain = granule(`{"id":"${id}"}`, `x${'0123456789abcdef'.repeat(3)}`);
+  assert.ok(found(plain, id));
+  const escaped = granule('{"user":"\\u0061lice","text":"a\\nbob said"}');
+  assert.ok(found(escaped, { text: 'alice', escaped: true }));
+  assert.equal(found(escaped, 'alice'), false);
+  const broken = granule('{"text":"a\\nbob said\\u001b"}');
+  assert.ok(found(broken, { text: 'a\nbob said', escaped: true }));
+  assert.equal(found(broken, { text: 'a\ntom said', escaped: true }), false);
+  assert.ok(found(broken, { text: 'é', escaped: true }));
+});
+
+const seed = Number(process.env['TEST_SEED'] ?? randomInt(2 ** 31));
+
+it(`finds every part of every line, whatever its case, TEST_SEED=${seed}`, () => {
+  const random = randomNumbers(seed);
+  const below = (n: number) => Math.floor(random() * n);
+  const alphabet = [...'abcXYZ019_ .-="é漢\u212aſ\n\\'];
+  const line = () => Array.from({ length: below(40) }, () => alphabet[below(alphabet.length)]).join('');
+  for (let round = 0; round < 60; round++) {
+    const lines = Array.from({ length: 1 + below(4) }, line);
+    const index = encodeIndex([{ rows: lines.length, ...granule(...lines) }]);
+    assert.equal(indexLength(index), index.length);
+    const [decoded] = decodeIndex(index) ?? [];
+    assert.ok(decoded);
+    for (const text of lines) {
+      const start = below(text.length + 1);
+      const part = text.slice(start, start + 1 + below(12));
+      for (const cased of [part, part.toLowerCase(), part.replace(/[a-z]+/g, (word) => word.toUpperCase())]) {
+        // Characters whose small form is another letter are found by patterns alone.
+        if (/[\u212aſ]/.test(part) && cased !== part) continue;
+        assert.ok(found(decoded, cased), `${JSON.stringify(cased)} in ${JSON.stringify(lines)}`);
+      }
+    }
+    index[below(index.length - 12)]! ^= 1;
+    assert.equal(decodeIndex(index), null);
+  }
+});

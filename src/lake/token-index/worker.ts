@@ -1,0 +1,20 @@
+/** Entry point of the thread that makes an index of the lines of a file. */
+import { parentPort } from 'node:worker_threads';
+import { encodeIndex, type IndexedGranule } from './file.js';
+import { GranuleBuilder } from './granule.js';
+import type { BuildRequest } from './protocol.js';
+
+const builder = new GranuleBuilder();
+let granules: IndexedGranule[] = [];
+
+parentPort?.on('message', (request: BuildRequest) => {
+  if (request.type === 'lines') builder.add(request.bytes);
+  else if (request.type === 'granule') granules.push({ rows: request.rows, ...builder.finish() });
+  else {
+    const index = request.type === 'end' ? encodeIndex(granules) : null;
+    builder.finish();
+    granules = [];
+    return parentPort?.postMessage(index);
+  }
+  parentPort?.postMessage(null);
+});
