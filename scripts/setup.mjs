@@ -111,7 +111,7 @@ function newestSource(folders) {
 function prune() {
   const dist = join(root, 'dist');
   for (const entry of readdirSync(dist, { recursive: true })) {
-    if (!entry.endsWith('.js') || entry.startsWith('ui')) continue;
+    if (!entry.endsWith('.js') || /^(ui|program)\b/.test(entry)) continue;
     const source = join(root, entry.replace(/\.js$/, '.ts'));
     if (existsSync(source)) continue;
     rmSync(join(dist, entry));
@@ -125,6 +125,7 @@ async function build({ always = false } = {}) {
   console.error('building');
   await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.']);
   prune();
+  await run(process.execPath, [join(root, 'scripts/bundle.mjs')]);
   // tsc leaves the file alone when nothing it emits changed.
   utimesSync(info, new Date(), new Date());
 }
