@@ -131,7 +131,7 @@ function through(door: Door): Subject {
   return {
     name: door.name,
     signal: door.signal,
-    format: door.name as PayloadFormat,
+    format: door.name,
     encoding: door.snappy ? 'snappy' : 'identity',
     path: door.path,
     headers: door.headers,

@@ -31,15 +31,12 @@ const server = await startServer({ env: { CANARDSTACK_API_KEY: key } });
 try {
   const door = { url: server.url, key };
   if (only.includes('small')) {
-    for (const { name, run } of [
-      ...nodeClients,
-      ...pythonClients(process.env['PYTHON_VENV'] ?? '.cache/venv'),
-    ]) {
-      const why = await run(door).then(
+    for (const client of [...nodeClients, ...pythonClients(process.env['PYTHON_VENV'] ?? '.cache/venv')]) {
+      const why = await client.run(door).then(
         () => [],
         (error: unknown) => [error instanceof Error ? error.message : String(error)],
       );
-      told(name, why);
+      told(client.name, why);
     }
   }
   if (only.includes('prometheus')) {

@@ -1,5 +1,6 @@
 /** Random export requests for the fuzz drill, well-formed and at the edges of what is allowed. */
 import type { Signal } from '../src/schema/index.js';
+import type { Attributes, DoorRecord } from './doors/doors.js';
 import { requestSpecs, type FieldSpec, type MessageSpec, type Scalar } from '../src/decode/json/schema.js';
 import { bytes, concat, double, fixed32, fixed64, message, text, uint } from '../test/support/protobuf.js';
 
@@ -65,6 +66,26 @@ function time(random: Random): bigint {
 
 function identifier(random: Random): Uint8Array {
   return random.bytes(random.pick([16, 16, 16, 8, 8, 8, 0, 3]));
+}
+
+/** Of a record by a protocol beside OTLP; names and values as odd as OTLP's. */
+export function doorAttributes(random: Random): Attributes {
+  return Object.fromEntries(
+    Array.from({ length: count(random) }, () => [
+      random.chance(0.05) ? '__proto__' : string(random),
+      random.pick([string(random), random.pick(doubles), random.chance(0.5)]),
+    ]),
+  );
+}
+
+export function doorRecord(random: Random, nowMs: number): DoorRecord {
+  return {
+    ms: random.chance(0.8) ? nowMs + random.below(1000) : random.pick([0, 1, nowMs * 2, 8.64e15]),
+    id: string(random),
+    ...(random.chance(0.5) && { level: random.pick(['error', 'WARN', '', '7', 'ünï']) }),
+    value: random.pick(doubles),
+    attributes: doorAttributes(random),
+  };
 }
 
 /** Deep enough to reach the limit of nesting now and then. */

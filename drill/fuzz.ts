@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
+import { compressSync } from 'snappy';
 import { BatchDecoder } from '../src/decode/batch/decoder.js';
 import { DecodePool, GroupingDecoder } from '../src/decode/index.js';
 import { loadZstd } from '../src/decode/wire/zstd.js';
@@ -15,13 +16,15 @@ import {
   signals,
   type ContentEncoding,
   type Payload,
+  type PayloadFormat,
   type PayloadResult,
   type Signal,
 } from '../src/schema/index.js';
 import { createTelemetry } from '../src/telemetry/index.js';
 import { checkBatch } from '../test/support/batch-reader.js';
+import { doors } from './doors/doors.js';
 import { fuzzQueries } from './fuzz-queries.js';
-import { Random, jsonText, protobufBytes } from './fuzz-requests.js';
+import { doorAttributes, doorRecord, jsonText, protobufBytes, Random } from './fuzz-requests.js';
 
 const limitBytes = 1024 * 1024;
 /** Of the whole process, which has DuckDB and two heaps. */
@@ -37,10 +40,8 @@ export interface FuzzReport {
 
 /** One payload, good or damaged, chosen by `random` alone. */
 function payload(random: Random, signal: Signal): Payload {
-  const format = random.chance(0.3) ? 'json' : 'protobuf';
-  let body: Uint8Array =
-    format === 'json' ? Buffer.from(jsonText(random, signal)) : protobufBytes(random, signal);
-  body = random.chance(0.7) ? damage(random, body) : body;
+  const { format, body: good } = undamaged(random, signal);
+  let body = random.chance(0.7) ? damage(random, good) : good;
   const encoding = random.pick<ContentEncoding>([
     'identity',
     'identity',
@@ -48,6 +49,7 @@ function payload(random: Random, signal: Signal): Payload {
     'gzip',
     'deflate',
     'zstd',
+    'snappy',
   ]);
   body = encode(random, encoding, body);
   if (encoding !== 'identity' && random.chance(0.2)) body = damage(random, body);
@@ -59,6 +61,20 @@ function payload(random: Random, signal: Signal): Payload {
     maxTimeNs: now + 600_000_000_000n,
     body: Uint8Array.from(body),
   };
+}
+
+/** A third by the protocols beside OTLP. */
+function undamaged(random: Random, signal: Signal): { format: PayloadFormat; body: Uint8Array } {
+  if (random.chance(0.33)) {
+    const door = random.pick(doors.filter((one) => one.signal === signal));
+    const records = Array.from({ length: random.below(6) + 1 }, () =>
+      doorRecord(random, Number(now / 1_000_000n)),
+    );
+    return { format: door.name, body: door.body(doorAttributes(random), records) };
+  }
+  return random.chance(0.3)
+    ? { format: 'json', body: Buffer.from(jsonText(random, signal)) }
+    : { format: 'protobuf', body: protobufBytes(random, signal) };
 }
 
 function damage(random: Random, body: Uint8Array): Uint8Array {
@@ -102,6 +118,8 @@ function encode(random: Random, encoding: ContentEncoding, body: Uint8Array): Ui
       return gzipSync(bomb, { level: 1 });
     case 'deflate':
       return random.chance(0.5) ? deflateSync(bomb, { level: 1 }) : deflateRawSync(bomb, { level: 1 });
+    case 'snappy':
+      return compressSync(Buffer.from(bomb));
     case 'zstd':
       return random.chance(0.05) ? damage(random, zstdCompressed) : zstdFrame(random, body);
     default:

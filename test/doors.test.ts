@@ -7,6 +7,8 @@ import { gzipSync } from 'node:zlib';
 import { after, before, describe, it } from 'node:test';
 import { Client } from '@elastic/elasticsearch';
 import { compressSync } from 'snappy';
+import { hostileBodies, wrongAnswer } from '../drill/hostile/doors.js';
+import { metricSum } from './support/metrics.js';
 import { bytes, concat, message, text, uint } from './support/protobuf.js';
 import { eventually, freePort, sql, startServer, type TestServer } from './support/server.js';
 
@@ -549,6 +551,24 @@ describe('other protocols', () => {
       'plain one',
     ]);
     assert.deepEqual(linesOf(await found('{service_name="sysapp"} |= "datagram"')), ['by datagram']);
+  });
+
+  it('answers hostile bodies in the form of each protocol', async () => {
+    const wrong: string[] = [];
+    for (const hostile of hostileBodies()) {
+      const { path, headers } = hostile.door;
+      const encoding = hostile.encoding === 'identity' ? {} : { 'content-encoding': hostile.encoding };
+      const answer = await post(path, { ...headers, ...encoding }, hostile.body);
+      const why = wrongAnswer(
+        hostile,
+        answer.status,
+        answer.headers.get('content-type') ?? '',
+        await answer.text(),
+      );
+      if (why !== null) wrong.push(why);
+    }
+    assert.deepEqual(wrong, []);
+    assert.equal(await metricSum(server, 'canardstack_decode_worker_restarts_total'), 0);
   });
 
   it('finds all of it again after a kill', async () => {

@@ -23,7 +23,7 @@ async function api<T>(
   query: Record<string, string>,
   headers: Headers = {},
 ): Promise<T> {
-  const response = await fetch(`${url}/api/v1/${path}?${new URLSearchParams(query)}`, { headers });
+  const response = await fetch(`${url}/api/v1/${path}?${new URLSearchParams(query).toString()}`, { headers });
   const answer = (await response.json()) as { status: string; data: T; error?: string };
   if (answer.status !== 'success') throw new Error(`${path} ${JSON.stringify(query)}: ${answer.error}`);
   return answer.data;
@@ -33,6 +33,13 @@ async function api<T>(
 interface Span {
   readonly from: number;
   readonly to: number;
+}
+
+/** Sorted, and without the label that tells the versions apart. */
+function ownLabels(labels: Readonly<Record<string, string>>): [string, string][] {
+  return Object.entries(labels)
+    .filter(([name]) => name !== 'door')
+    .sort();
 }
 
 /** Samples of `span` by the labels of their series. */
@@ -46,8 +53,7 @@ async function samples(
   const { result } = await api<{ result: Series[] }>(url, 'query', { query, time: String(to) }, headers);
   return new Map(
     result.map((series) => {
-      const { door: _, ...metric } = series.metric;
-      return [JSON.stringify(Object.entries(metric).sort()), series];
+      return [JSON.stringify(ownLabels(series.metric)), series];
     }),
   );
 }
@@ -222,10 +228,10 @@ async function compareExemplars(door: Door, url: string, version: string, at: Sp
   const asked = { start: String(at.from), end: String(at.to) };
   const text = (all: readonly Exemplars[]) =>
     all
-      .flatMap(({ seriesLabels: { door: _, ...series }, exemplars }) =>
+      .flatMap(({ seriesLabels, exemplars }) =>
         exemplars.map((one) =>
           JSON.stringify([
-            Object.entries(series).sort(),
+            ownLabels(seriesLabels),
             Object.entries(one.labels).sort(),
             one.value,
             one.timestamp,

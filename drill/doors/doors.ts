@@ -1,5 +1,5 @@
 /** The same records as the requests of each protocol beside OTLP, so that drills and benches send alike by all of them. */
-import { randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { compressSync } from 'snappy';
 import type { Signal } from '../../src/schema/index.js';
 import { bytes, concat, double, message, text, uint } from '../../test/support/protobuf.js';
@@ -230,9 +230,9 @@ export const doors: readonly Door[] = [
     headers: json,
     body: ({ 'service.name': serviceName, ...resource }, records) =>
       stringify(
-        records.map(({ ms, id, attributes }) => ({
-          traceId: randomBytes(16).toString('hex'),
-          id: randomBytes(8).toString('hex'),
+        records.map(({ ms, id, attributes }, i) => ({
+          traceId: hexOf(`${id} ${ms} ${i}`, 32),
+          id: hexOf(`${id} ${ms} ${i}`, 16),
           name: id,
           kind: 'SERVER',
           timestamp: ms * 1000,
@@ -245,6 +245,11 @@ export const doors: readonly Door[] = [
       ),
   },
 ];
+
+/** Identifiers that follow from the record, so that a seed repeats them. */
+function hexOf(of: string, digits: number): string {
+  return createHash('md5').update(of).digest('hex').slice(0, digits);
+}
 
 /** What is sent. */
 export function requestOf(door: Door, resource: Attributes, records: readonly DoorRecord[]): DoorRequest {

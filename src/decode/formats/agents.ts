@@ -72,17 +72,33 @@ export const splunkHec: Format = {
   },
 };
 
-/** The texts of JSON objects that stand one after the other, with anything or nothing between them. */
+const between = /^[\s,[\]]*$/;
+const [quote, backslash, open, close] = ['"', '\\', '{', '}'].map((char) => char.charCodeAt(0));
+
+/** The texts of JSON objects that stand one after the other, with spaces between them, or as those of an array. */
 function* objectsIn(text: string): Generator<string> {
   let depth = 0;
-  let from = -1;
+  let from = 0;
+  let found = false;
+  const nothing = (start: number, end: number) => {
+    if (!between.test(text.slice(start, end))) throw malformed('the body is not a series of JSON objects');
+  };
   for (let i = 0; i < text.length; i++) {
-    const char = text[i];
-    if (char === '"' && depth > 0) {
-      for (i++; i < text.length && text[i] !== '"'; i++) if (text[i] === '\\') i++;
-    } else if (char === '{') {
-      if (depth++ === 0) from = i;
-    } else if (char === '}' && depth > 0 && --depth === 0) yield text.slice(from, i + 1);
+    const char = text.charCodeAt(i);
+    if (char === quote && depth > 0) {
+      for (i++; i < text.length && text.charCodeAt(i) !== quote; i++)
+        if (text.charCodeAt(i) === backslash) i++;
+    } else if (char === open) {
+      if (depth++ > 0) continue;
+      nothing(from, i);
+      from = i;
+    } else if (char === close && depth > 0 && --depth === 0) {
+      found = true;
+      yield text.slice(from, i + 1);
+      from = i + 1;
+    }
   }
   if (depth > 0) throw malformed('the body ends within a JSON object');
+  nothing(from, text.length);
+  if (!found) throw malformed('the body has no event');
 }
