@@ -130,6 +130,14 @@ describe('the web pages', { skip: noBrowser }, () => {
       .first()
       .waitFor();
     assert.deepEqual(await seriousFindings(page), []);
+    await page.getByRole('link', { name: 'Lines around it' }).click();
+    await page.locator('.line.marked', { hasText: 'charge failed' }).waitFor();
+    await open('/ui/logs?from=now-3h&view=patterns');
+    await page.getByRole('button', { name: 'charge failed: NordBank did not answer within' }).first().click();
+    await page
+      .getByRole('button', { name: /charge failed/ })
+      .first()
+      .click();
     await page.getByRole('link', { name: 'Show the trace' }).click();
     await page.getByRole('button', { name: 'Show where it failed: payment POST' }).click();
     await shows('NordBank did not answer within 3000 ms');
@@ -291,7 +299,7 @@ describe('the web pages', { skip: noBrowser }, () => {
 
   it('show what the node does, and what a retention would do before it does it', async () => {
     await open('/ui/system');
-    await page.getByRole('region', { name: 'storage' }).getByText('ok').waitFor();
+    await page.getByRole('region', { name: 'Health of storage' }).getByText('ok').waitFor();
     await page.getByRole('row', { name: /^spans/ }).waitFor();
     assert.deepEqual(await seriousFindings(page), []);
     await page.getByRole('button', { name: 'Verify', exact: true }).click();
@@ -317,27 +325,54 @@ describe('the web pages', { skip: noBrowser }, () => {
     await page.getByRole('button', { name: 'Leave it' }).click();
   });
 
-  it('fit a narrow screen, and come back by themselves after the server was away', async () => {
-    const own = await browser.newContext({ viewport: { width: 360, height: 740 } });
+  it('fit a narrow screen in the dark, and a very wide one', async () => {
+    const own = await browser.newContext({ viewport: { width: 360, height: 740 }, colorScheme: 'dark' });
     const narrow = await own.newPage();
     for (const path of ['', 'ui/logs', 'ui/traces', 'ui/metrics', 'ui/dashboards', 'ui/sql', 'ui/system']) {
       await narrow.goto(`${server.url}/${path}?from=now-3h`);
       await narrow.locator('main > *').nth(1).waitFor();
+      await narrow.locator('.state .spinner').first().waitFor({ state: 'detached' });
       const width = await narrow.evaluate('document.documentElement.scrollWidth');
       assert.ok(Number(width) <= 360, `/${path} is ${String(width)} pixels wide`);
+      assert.deepEqual(await seriousFindings(narrow), [], `/${path}`);
     }
-    await narrow.goto(`${server.url}/?from=now-3h`);
-    await narrow.getByRole('link', { name: 'payment' }).waitFor();
-    await own.setOffline(true);
-    await narrow.getByRole('button', { name: 'Refresh', exact: true }).click();
-    await narrow.getByText('The server does not answer.').first().waitFor();
-    await own.setOffline(false);
-    await narrow.getByText('The server does not answer.').first().waitFor({ state: 'detached' });
+    await narrow.setViewportSize({ width: 3840, height: 1000 });
+    await narrow.goto(`${server.url}/ui/traces?from=now-3h&tz=utc`);
+    await narrow.locator('.scatter path').first().waitFor();
+    const chart = await narrow.locator('.scatter svg').boundingBox();
+    assert.ok((chart?.width ?? 0) > 3000);
+    await narrow.getByRole('button', { name: 'UTC' }).click();
+    assert.equal(new URL(narrow.url()).searchParams.get('tz'), null);
     await own.close();
   });
 
   it('break no rule of their content policy and have no fault', () => {
     assert.deepEqual(complaints, []);
+  });
+
+  it('say so when the process of the server dies, and go on by themselves once it is back', async () => {
+    const own = await browser.newContext({ viewport: { width: 800, height: 700 } });
+    const [overview, live] = await Promise.all([own.newPage(), own.newPage()]);
+    await overview.goto(`${server.url}/?from=now-3h`);
+    await overview.getByRole('link', { name: 'payment' }).first().waitFor();
+    await live.goto(`${server.url}/ui/logs?live=on&q={service_name="again"}`);
+    await live.getByText('Waiting for lines…').waitFor();
+    const { url, dataDir } = server;
+    await server.kill();
+    await overview.getByRole('button', { name: 'Refresh', exact: true }).click();
+    await overview.getByText('The server does not answer.').first().waitFor();
+    await overview.getByRole('link', { name: 'payment' }).first().waitFor();
+    await live.getByText(/connection ended|does not answer/).waitFor();
+    server = await startServer({
+      dataDir,
+      env: { CANARDSTACK_BIND: new URL(url).host, CANARDSTACK_SEAL_INTERVAL_MS: '200' },
+      waitReady: false,
+    });
+    await overview.getByText('The server does not answer.').first().waitFor({ state: 'detached' });
+    await send(url, '/v1/logs', log('after it came back', 'again'));
+    await live.locator('.line', { hasText: 'after it came back' }).waitFor();
+    assert.equal(await live.getByText(/connection ended|does not answer/).count(), 0);
+    await own.close();
   });
 });
 

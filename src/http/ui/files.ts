@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -29,8 +29,50 @@ export interface UiFile {
   readonly paths: ReadonlyMap<string, string>;
 }
 
-/** The files below `folder` by their path there (`index.html`, `assets/…`). Empty when nothing was built. */
-export async function uiFiles(folder: string): Promise<ReadonlyMap<string, UiFile>> {
+/** By path below the folder (`index.html`, `assets/…`). Empty when nothing was built. */
+export type UiFiles = ReadonlyMap<string, UiFile>;
+
+const lookMs = 1000;
+
+/**
+ * The files of a build, read again when another build took its place: at most one look a second. While a build is under
+ * way, and has no page yet, they stay what they were.
+ */
+export async function currentFiles(
+  folder: string,
+  now: () => number = Date.now,
+): Promise<() => Promise<UiFiles>> {
+  let state = await stateOf(folder);
+  let files = await uiFiles(folder);
+  let looked = now();
+  let looking: Promise<void> | null = null;
+  const look = async () => {
+    const next = await stateOf(folder);
+    if (next === state) return;
+    const found = await uiFiles(folder).catch(() => new Map<string, UiFile>());
+    if (!found.has('index.html')) return;
+    [state, files] = [next, found];
+  };
+  return async () => {
+    if (looking === null && Math.abs(now() - looked) >= lookMs) {
+      looked = now();
+      looking = look().finally(() => (looking = null));
+    }
+    await looking;
+    return files;
+  };
+}
+
+/** Changes with each build, and with each file that one adds or takes away. */
+async function stateOf(folder: string): Promise<string> {
+  const times = ['', 'index.html', 'assets'].map(async (name) => {
+    const found = await stat(join(folder, name)).catch(() => null);
+    return found?.mtimeMs ?? 0;
+  });
+  return (await Promise.all(times)).join();
+}
+
+async function uiFiles(folder: string): Promise<UiFiles> {
   const files = new Map<string, UiFile>();
   const entries = await readdir(folder, { recursive: true }).catch(() => []);
   const names = new Set(entries.map((name) => name.replaceAll('\\', '/')));

@@ -1,9 +1,9 @@
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { Counter, type Telemetry } from '../../telemetry/index.js';
 import { HttpError } from '../errors.js';
-import { builtUi, chosenEncoding, uiFiles, type UiFile } from './files.js';
+import { builtUi, chosenEncoding, currentFiles, type UiFile } from './files.js';
 import { assertOwnPage, assertSameOrigin, sessionCookie, type Sessions } from './sessions.js';
 
 export { Sessions } from './sessions.js';
@@ -37,26 +37,29 @@ export async function mountUi(
   telemetry: Telemetry,
   folder = builtUi,
 ): Promise<void> {
-  const files = await uiFiles(folder);
-  const page = (request: FastifyRequest, reply: FastifyReply) => {
-    const file = files.get('index.html');
+  const files = await currentFiles(folder);
+  const page = async (request: FastifyRequest, reply: FastifyReply) => {
+    const file = (await files()).get('index.html');
     if (file) return send(file, request, reply);
     return reply.code(503).headers(securityHeaders).type('text/plain; charset=utf-8').send(notBuilt);
   };
   app.get('/', page);
   app.get('/ui', page);
-  app.get('/ui/*', (request, reply) => {
+  app.get('/ui/*', async (request, reply) => {
     const name = (request.params as { '*': string })['*'];
-    const file = name === 'index.html' ? undefined : files.get(name);
+    const file = name === 'index.html' ? undefined : (await files()).get(name);
     if (file) return send(file, request, reply);
     // A page's path has no dots; a file that is not there must not look like one.
-    if (/^assets\/|\.[a-z0-9]+$/i.test(name)) return reply.callNotFound();
+    if (/^assets\/|\.[a-z0-9]+$/i.test(name)) {
+      reply.callNotFound();
+      return reply;
+    }
     return page(request, reply);
   });
   mountSession(app, sessions, telemetry);
 }
 
-function send(file: UiFile, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+async function send(file: UiFile, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const encoding = chosenEncoding(file, request.headers['accept-encoding']);
   const etag = `"${file.etag}-${encoding}"`;
   void reply.headers({
@@ -66,8 +69,14 @@ function send(file: UiFile, request: FastifyRequest, reply: FastifyReply): Fasti
     'cache-control': file.hashed ? 'public, max-age=31536000, immutable' : 'no-cache',
   });
   if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
+  const opened = await open(file.paths.get(encoding) ?? '').catch(() => null);
+  // A build that is under way took it.
+  if (opened === null) {
+    reply.header('cache-control', 'no-store').callNotFound();
+    return reply;
+  }
   if (encoding !== 'identity') void reply.header('content-encoding', encoding);
-  return reply.type(file.type).send(createReadStream(file.paths.get(encoding) ?? ''));
+  return reply.type(file.type).send(opened.createReadStream());
 }
 
 /** Whether If-None-Match has the tag (RFC 9110, section 13.1.2). */

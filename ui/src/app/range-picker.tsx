@@ -12,6 +12,7 @@ function named(range: Range): string {
   return `${shown(range.from, range.startMs)} to ${shown(range.to, range.endMs)}`;
 }
 
+const localZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const refreshes = ['', '5s', '10s', '30s', '1m', '5m'];
 
 export function RangePicker() {
@@ -57,7 +58,7 @@ export function RangePicker() {
       >
         {refreshes.map((text) => (
           <option key={text} value={text}>
-            {text === '' ? 'off' : `every ${text}`}
+            {text === '' ? 'refresh: off' : `every ${text}`}
           </option>
         ))}
       </select>
@@ -124,7 +125,7 @@ function Choice({ range, close }: { readonly range: Range; readonly close: () =>
             checked={range.utc}
             onChange={(event) => setParams({ tz: event.currentTarget.checked ? 'utc' : null })}
           />
-          UTC (else {Intl.DateTimeFormat().resolvedOptions().timeZone})
+          UTC (else {localZone})
         </label>
       </form>
     </div>

@@ -3,7 +3,7 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
 import { Help } from './help';
 import { useKeyboard } from './keyboard';
 import { Link } from './link';
-import { linkTo, useLocation } from './location';
+import { linkTo, setParams, useLocation } from './location';
 import { pageOf, pages, type Page } from './pages';
 import { Progress } from './progress';
 import { RangeProvider, useRange } from './range';
@@ -74,8 +74,17 @@ function NoPage() {
 function Tools({ showHelp }: { readonly showHelp: () => void }) {
   const [theme, nextTheme] = useTheme();
   const { session, leave } = useAccess();
+  const { utc } = useRange();
+  const zone = utc ? 'UTC' : Intl.DateTimeFormat().resolvedOptions().timeZone;
   return (
     <>
+      <button
+        type="button"
+        title={`Times in ${zone}; a click changes it`}
+        onClick={() => setParams({ tz: utc ? null : 'utc' })}
+      >
+        {utc ? 'UTC' : 'local'}
+      </button>
       <button type="button" title={`Colours: ${theme}`} aria-label={`Colours: ${theme}`} onClick={nextTheme}>
         {{ auto: '◐', dark: '☾', light: '☀' }[theme]}
       </button>

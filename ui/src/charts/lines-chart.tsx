@@ -6,6 +6,7 @@ import { go, linkTo } from '../app/location';
 import { setRange, useRange } from '../app/range';
 import { formatTick, formatTime } from '../app/time';
 import { formatNumber } from '../format/numbers';
+import { seriesColors } from './series-color';
 import { seriesNames } from './series-name';
 import 'uplot/dist/uPlot.min.css';
 import '../style/chart.css';
@@ -26,8 +27,6 @@ interface Props {
 
 const shownSeries = 60;
 
-const color = (i: number) => `hsl(${(210 + i * 137.5) % 360} 60% 55%)`;
-
 /** Lines over time, their values where the pointer is; dragging zooms, a click on an exemplar opens its trace. */
 export function LinesChart(props: Props) {
   const { series, exemplars = [], form, label, format = formatNumber, height = 300 } = props;
@@ -37,6 +36,8 @@ export function LinesChart(props: Props) {
   const shown = series.slice(0, shownSeries);
   const names = props.names ?? seriesNames(shown);
   const [pointed, setPointed] = useState<number | null>(null);
+  const colors = seriesColors(names, getComputedStyle(document.documentElement));
+  const color = (i: number) => colors[i] ?? 'gray';
   const traces = useRef(exemplars);
   traces.current = exemplars;
 

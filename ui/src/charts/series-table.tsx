@@ -1,5 +1,6 @@
 import type { Series } from '../api/tempo';
 import { formatNumber } from '../format/numbers';
+import { Scroll } from '../table/scroll';
 
 interface Props {
   readonly series: readonly Series[];
@@ -12,7 +13,7 @@ const shownSeries = 1000;
 /** Each series in a row, with what its values were. */
 export function SeriesTable({ series, names, format = formatNumber }: Props) {
   return (
-    <div class="scroll">
+    <Scroll label="Series">
       <table>
         <thead>
           <tr>
@@ -53,6 +54,6 @@ export function SeriesTable({ series, names, format = formatNumber }: Props) {
           {shownSeries} of {series.length} series.
         </p>
       )}
-    </div>
+    </Scroll>
   );
 }

@@ -3,8 +3,12 @@ import { useQuery } from '../../api/use-query';
 import { Link } from '../../app/link';
 import { linkTo, useParam } from '../../app/location';
 import { Empty, Shown } from '../../app/states';
-import { formatSeconds } from '../../format/numbers';
+import { useRange } from '../../app/range';
+import { formatTime } from '../../app/time';
+import { counted, formatSeconds } from '../../format/numbers';
+import { Scroll } from '../../table/scroll';
 import '../../style/traces.css';
+import '../../style/sql.css';
 
 interface Row {
   readonly service: string;
@@ -74,48 +78,79 @@ export default function Compare() {
     <>
       <h1>Compare two traces</h1>
       <Shown query={both} what="Reading both traces">
-        {(traces) => (
-          <div class="card scroll">
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">Span</th>
-                  {traces.map((trace, i) => (
-                    <th key={i} scope="col" class="number">
-                      <Link to={linkTo(`trace/${trace.id}`)}>{trace.id.slice(0, 8)}…</Link>{' '}
-                      {formatSeconds(trace.durationMs / 1000)}
-                    </th>
-                  ))}
-                  <th scope="col" class="number">
-                    Difference
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {rowsOf(traces).map((row) => {
-                  const [first, second] = row.sides;
-                  return (
-                    <tr key={`${row.service} ${row.name}`}>
-                      <th scope="row">
-                        {row.service} <span class="faint">{row.name}</span>
-                      </th>
-                      {row.sides.map((side, i) => (
-                        <td key={i} class={`number ${side.failed > 0 ? 'bad-text' : ''}`}>
-                          {side.count === 0 ? '–' : formatSeconds(side.ownMs / 1000)}
-                          {side.count > 1 && <span class="faint"> {side.count} ×</span>}
-                          {side.failed > 0 && ' failed'}
-                        </td>
-                      ))}
-                      <td class="number">{formatSeconds((second.ownMs - first.ownMs) / 1000)}</td>
-                    </tr>
-                  );
-                })}
-              </tbody>
-            </table>
-            <p class="faint">Time in the spans themselves, without what they called.</p>
-          </div>
-        )}
+        {(traces) => <Table traces={traces} />}
       </Shown>
     </>
+  );
+}
+
+function Table({ traces }: { readonly traces: readonly [Trace, Trace] }) {
+  const { utc } = useRange();
+  const rows = rowsOf(traces);
+  const most = Math.max(...rows.map(difference), 1e-9);
+  return (
+    <Scroll label="Spans side by side" class="card">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Span</th>
+            {traces.map((trace, i) => (
+              <th key={i} scope="col" class="number">
+                <Link to={linkTo(`trace/${trace.id}`)}>
+                  {'AB'[i]}: {trace.spans[0]?.service} {trace.spans[0]?.name}
+                </Link>
+                <br />
+                {formatTime(trace.startMs, utc)}
+                <br />
+                <strong>{formatSeconds(trace.durationMs / 1000)}</strong>,{' '}
+                {counted(trace.spans.length, 'span')}
+              </th>
+            ))}
+            <th scope="col" class="number">
+              B − A
+            </th>
+            <th scope="col">
+              <span class="visually-hidden">The difference as a bar</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => {
+            const [first, second] = row.sides;
+            const more = second.ownMs - first.ownMs;
+            const wide = (100 * Math.abs(more)) / most;
+            return (
+              <tr key={`${row.service} ${row.name}`}>
+                <th scope="row">
+                  {row.service} <span class="faint">{row.name}</span>
+                </th>
+                {row.sides.map((side, i) => (
+                  <td key={i} class={`number ${side.failed > 0 ? 'bad-text' : ''}`}>
+                    {side.count === 0 ? '–' : formatSeconds(side.ownMs / 1000)}
+                    {side.count > 1 && <span class="faint"> {side.count} ×</span>}
+                    {side.failed > 0 && ' failed'}
+                  </td>
+                ))}
+                <td class={`number ${more > 0 ? 'bad-text' : more < 0 ? 'good-text' : 'faint'}`}>
+                  {more > 0 && '+'}
+                  {formatSeconds(more / 1000)}
+                </td>
+                <td class="bar-cell">
+                  <svg
+                    class={more > 0 ? 'slower' : 'faster'}
+                    viewBox="-100 0 200 10"
+                    preserveAspectRatio="none"
+                    aria-hidden="true"
+                  >
+                    <rect x={more > 0 ? 0 : -wide} width={wide} height="10" />
+                  </svg>
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+      <p class="faint">Time in the spans themselves, without what they called.</p>
+    </Scroll>
   );
 }

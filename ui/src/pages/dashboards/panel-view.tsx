@@ -17,6 +17,7 @@ import { Lines } from '../logs/lines';
 import { TraceTable } from './trace-table';
 import { builtIn, interpolated, type Values } from './interpolate';
 import { loadPanel, type Found } from './load';
+import { Scroll } from '../../table/scroll';
 
 const formats: Readonly<Record<PanelUnit, (value: number) => string>> = {
   none: formatNumber,
@@ -145,7 +146,7 @@ function Content({
       )}
       {traces.length > 0 && <TraceTable traces={traces} />}
       {grids.map((grid, i) => (
-        <div class="scroll" key={i}>
+        <Scroll label={`Rows of ${title}`} key={i}>
           <table>
             <thead>
               <tr>
@@ -173,7 +174,7 @@ function Content({
             </tbody>
           </table>
           {grid.rows.length > 200 && <p class="faint">The first 200 rows.</p>}
-        </div>
+        </Scroll>
       ))}
     </>
   );

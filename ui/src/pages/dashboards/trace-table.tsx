@@ -4,12 +4,13 @@ import { linkTo } from '../../app/location';
 import { useRange } from '../../app/range';
 import { formatTime } from '../../app/time';
 import { formatSeconds } from '../../format/numbers';
+import { Scroll } from '../../table/scroll';
 
 /** Traces that a search found, each a link to it. */
 export function TraceTable({ traces }: { readonly traces: readonly FoundTrace[] }) {
   const { utc } = useRange();
   return (
-    <div class="scroll">
+    <Scroll label="Traces">
       <table>
         <thead>
           <tr>
@@ -34,6 +35,6 @@ export function TraceTable({ traces }: { readonly traces: readonly FoundTrace[] 
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }

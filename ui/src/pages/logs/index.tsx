@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { LogRow } from '../../api/loki';
 import { useQuery } from '../../api/use-query';
-import { useParam } from '../../app/location';
+import { setParams, useParam } from '../../app/location';
 import { NoMatch } from '../../app/no-match';
 import { useRange } from '../../app/range';
 import { Empty, ErrorBox, Shown } from '../../app/states';
@@ -13,7 +13,7 @@ import { everything, withFilter, type Filter } from './builder';
 import { Fields } from './fields';
 import { jsonOf, Lines, type View } from './lines';
 import { useLive } from './live';
-import { loadHistogram, loadLines } from './load';
+import { loadContext, loadHistogram, loadLines } from './load';
 import { Patterns } from './patterns';
 import { QueryBar } from './query-bar';
 import '../../style/logs.css';
@@ -27,13 +27,18 @@ export default function Logs() {
   const [limit, setLimit] = useParam('limit', '1000');
   const [columnText, setColumnText] = useParam('columns', 'service_name');
   const [live, setLive] = useParam('live');
+  const [given] = useParam('at');
+  const at = /^\d{10,20}$/.test(given) ? given : '';
   const columns = columnText.split(',').filter(Boolean);
   const key = `${query} ${range.startMs} ${range.endMs}`;
   const step = stepSeconds(range.endMs - range.startMs, 80);
   const isLive = live === 'on';
   const histogram = useQuery(isLive ? null : key, (signal) => loadHistogram(query, range, step, signal));
-  const lines = useQuery(isLive || view === 'patterns' ? null : `${key} ${limit}`, (signal) =>
-    loadLines(query, range, Math.min(10_000, Number(limit) || 1000), signal),
+  const asked = at === '' ? `${key} ${limit}` : `${query} around ${at}`;
+  const lines = useQuery(isLive || view === 'patterns' ? null : asked, (signal) =>
+    at === ''
+      ? loadLines(query, range, Math.min(10_000, Number(limit) || 1000), signal)
+      : loadContext(query, at, signal),
   );
   const [paused, setPaused] = useState(false);
   const tail = useLive(query, isLive, paused);
@@ -47,7 +52,7 @@ export default function Logs() {
         filter={filter}
         setColumns={(names) => setColumnText(names.join(','))}
       />
-      <Lines rows={shown} view={view as View} columns={columns} filter={filter} />
+      <Lines rows={shown} view={view as View} columns={columns} filter={filter} marked={at} />
     </div>
   );
   return (
@@ -85,10 +90,15 @@ export default function Logs() {
           </button>
         )}
         <span class="faint" role="status">
-          {counted(rows.length, 'line')}
+          {(isLive || view !== 'patterns') && counted(rows.length, 'line')}
           {isLive && tail.passed > 0 ? ', the newest' : ''}
-          {!isLive && rows.length >= Number(limit) ? ', the newest' : ''}
+          {!isLive && at === '' && rows.length >= Number(limit) ? ', the newest' : ''}
         </span>
+        {at !== '' && !isLive && (
+          <button type="button" class="chip" onClick={() => setParams({ at: null })}>
+            around one line ✕
+          </button>
+        )}
         <span class="grow" />
         <label>
           At most{' '}
@@ -129,7 +139,13 @@ export default function Logs() {
           {rows.length === 0 ? <Empty>Waiting for lines…</Empty> : showRows(rows)}
         </>
       ) : view === 'patterns' ? (
-        <Patterns query={query} />
+        <Patterns
+          query={query}
+          show={(text) => {
+            setView('lines');
+            setQuery(text);
+          }}
+        />
       ) : lines.error && lines.data === undefined ? (
         <ErrorBox error={lines.error} retry={lines.retry} />
       ) : (

@@ -1,4 +1,4 @@
-import { useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { LogRow } from '../../api/loki';
 import { Link } from '../../app/link';
 import { linkTo } from '../../app/location';
@@ -17,15 +17,21 @@ interface Props {
   readonly view: View;
   readonly columns: readonly string[];
   readonly filter?: (filter: Filter) => void;
+  /** Nanoseconds of the line to show among the others; empty for none. */
+  readonly marked?: string;
 }
 
 /** Lines, each opened by a click; only those in sight are in the page. */
-export function Lines({ rows, view, columns, filter }: Props) {
+export function Lines({ rows, view, columns, filter, marked = '' }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
   const [open, setOpen] = useState<string>();
   const { utc } = useRange();
   const virtual = useVirtual({ count: rows.length, scroller, rowHeight: 24 });
   const shown = view === 'table' ? columns : [];
+  useEffect(() => {
+    const at = marked === '' ? -1 : rows.findIndex(({ ns }) => ns === marked);
+    if (at >= 0) virtual.scrollTo(at);
+  }, [rows, marked]);
   return (
     <div class="card lines" ref={scroller} tabIndex={0} role="log" aria-live="off" aria-label="Log lines">
       <div style={{ height: `${virtual.totalHeight}px`, position: 'relative' }}>
@@ -39,7 +45,7 @@ export function Lines({ rows, view, columns, filter }: Props) {
               key={key + index}
               ref={virtual.measure}
               data-index={index}
-              class={`line level-${level}`}
+              class={`line level-${level} ${marked !== '' && row.ns === marked ? 'marked' : ''}`}
               style={{ transform: `translateY(${start}px)` }}
             >
               <button
@@ -106,6 +112,7 @@ function Detail({ row, filter }: { readonly row: LogRow; readonly filter?: (filt
               q: `{service_name=${JSON.stringify(service)}}`,
               from: String(row.ms - contextMs),
               to: String(row.ms + contextMs),
+              at: row.ns,
             })}
             class="button"
           >

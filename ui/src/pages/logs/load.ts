@@ -34,6 +34,20 @@ export async function loadLines(
   return rows;
 }
 
+const around = { lines: 250, ms: 3_600_000 };
+
+/** The lines before and after one, newest first, of an hour on each side at most. */
+export async function loadContext(query: string, ns: string, signal: AbortSignal): Promise<LogRow[]> {
+  const afterMs = Number(ns.slice(0, -6)) + 1;
+  const before = { startMs: afterMs - around.ms, endMs: afterMs };
+  const after = { startMs: afterMs, endMs: afterMs + around.ms };
+  const [older, newer] = await Promise.all([
+    logLines(query, before, around.lines, signal),
+    logLines(query, after, around.lines, signal, 'forward'),
+  ]);
+  return [...newer.reverse(), ...older];
+}
+
 export function rowKey({ ns, line, labels }: LogRow): string {
   return `${ns} ${labels.get('service_instance_id') ?? ''} ${labels.get('span_id') ?? ''} ${line}`;
 }

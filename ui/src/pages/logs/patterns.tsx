@@ -5,9 +5,16 @@ import { Empty, Shown } from '../../app/states';
 import { formatNumber } from '../../format/numbers';
 import { everything, parseSimple, toLogql } from './builder';
 import { levelNamed } from './levels';
+import { Scroll } from '../../table/scroll';
 
-/** What lines have in common, the most frequent first. */
-export function Patterns({ query }: { readonly query: string }) {
+interface Props {
+  readonly query: string;
+  /** Goes to the lines of a query. */
+  readonly show: (query: string) => void;
+}
+
+/** What lines have in common, the most frequent first; a click on one shows its lines. */
+export function Patterns({ query, show }: Props) {
   const range = useRange();
   const simple = parseSimple(query);
   // The API takes a selector alone.
@@ -22,7 +29,7 @@ export function Patterns({ query }: { readonly query: string }) {
           data.length === 0 ? (
             <Empty>No patterns in this time range.</Empty>
           ) : (
-            <div class="scroll">
+            <Scroll label="Patterns of lines">
               <table>
                 <thead>
                   <tr>
@@ -40,12 +47,21 @@ export function Patterns({ query }: { readonly query: string }) {
                       <td>
                         <span class={`dot level-${levelNamed(level)}`} /> {level}
                       </td>
-                      <td class="mono">{pattern}</td>
+                      <td>
+                        <button
+                          type="button"
+                          class="plain mono"
+                          title="Show these lines"
+                          onClick={() => show(`${selector} |> ${JSON.stringify(pattern)}`)}
+                        >
+                          {pattern}
+                        </button>
+                      </td>
                     </tr>
                   ))}
                 </tbody>
               </table>
-            </div>
+            </Scroll>
           )
         }
       </Shown>

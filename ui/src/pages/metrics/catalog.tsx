@@ -64,15 +64,9 @@ function Metric({ info, choose }: { readonly info: MetricInfo; readonly choose: 
         title={info.help}
         onClick={() => choose(queryFor(info))}
       >
-        {info.name}
+        {info.name.split('_').flatMap((part, i) => (i === 0 ? [part] : [<wbr key={i} />, `_${part}`]))}
       </button>
-      <button
-        type="button"
-        class="plain"
-        aria-expanded={open}
-
-        onClick={() => setOpen(!open)}
-      >
+      <button type="button" class="plain" aria-expanded={open} onClick={() => setOpen(!open)}>
         <span class="visually-hidden">About {info.name}: </span>
         {info.type} {open ? '▾' : '▸'}
       </button>

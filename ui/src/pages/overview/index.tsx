@@ -19,6 +19,7 @@ import { grouped, loadErrors, type Errors } from './errors';
 import { SendSomething } from './send-something';
 import { loadServices, type Service } from './services';
 import { loadSignals, recordsTaken, type Signals } from './signals';
+import { Scroll } from '../../table/scroll';
 import '../../style/overview.css';
 
 const waitMs = 2000;
@@ -132,7 +133,7 @@ function SignalCards({
 function Services({ services }: { readonly services: readonly Service[] }) {
   if (services.length === 0) return <Empty>No spans in this time range.</Empty>;
   return (
-    <div class="scroll">
+    <Scroll label="Rates of services">
       <table>
         <thead>
           <tr>
@@ -161,7 +162,7 @@ function Services({ services }: { readonly services: readonly Service[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 

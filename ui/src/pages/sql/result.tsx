@@ -60,7 +60,12 @@ export function Result({ result }: { readonly result: SqlResult }) {
             <thead>
               <tr>
                 {result.columns.map(({ name, type }, i) => (
-                  <th key={i} scope="col" title={type}>
+                  <th
+                    key={i}
+                    scope="col"
+                    title={type}
+                    class={typeof result.rows[0]?.[i] === 'number' ? 'number' : ''}
+                  >
                     {name}
                   </th>
                 ))}

@@ -4,6 +4,7 @@ import { useQuery } from '../../api/use-query';
 import { Shown } from '../../app/states';
 import { Snapshots } from './contents';
 import { formatBytes, formatNumber } from '../../format/numbers';
+import { Scroll } from '../../table/scroll';
 
 interface CatalogStatus {
   readonly catalog: string;
@@ -37,7 +38,7 @@ export function CatalogView({ tick }: { readonly tick: number }) {
               {name}, DuckLake {ducklakeVersion}, snapshot {snapshotId}: {formatNumber(files)} files,{' '}
               {formatBytes(bytes)} in <code>{dataPath}</code>
             </p>
-            <div class="scroll">
+            <Scroll label="Tables of the catalog">
               <table>
                 <thead>
                   <tr>
@@ -61,7 +62,7 @@ export function CatalogView({ tick }: { readonly tick: number }) {
                   ))}
                 </tbody>
               </table>
-            </div>
+            </Scroll>
           </>
         )}
       </Shown>

@@ -4,6 +4,7 @@ import { useRange } from '../../app/range';
 import { Shown } from '../../app/states';
 import { formatTime } from '../../app/time';
 import { counted, formatBytes, formatNumber, formatSeconds } from '../../format/numbers';
+import { Scroll } from '../../table/scroll';
 
 const catalog = '/api/admin/catalog';
 
@@ -33,7 +34,7 @@ export function FilesByDay({ tick }: { readonly tick: number }) {
           const of = (day: string, table: string) =>
             files.find((one) => one.table === table && (one.day ?? 'no day') === day);
           return (
-            <div class="scroll">
+            <Scroll label="Files">
               <table>
                 <thead>
                   <tr>
@@ -76,7 +77,7 @@ export function FilesByDay({ tick }: { readonly tick: number }) {
                   The newest {shownDays} of {days.length} days.
                 </p>
               )}
-            </div>
+            </Scroll>
           );
         }}
       </Shown>
@@ -105,7 +106,7 @@ export function Backups({ tick }: { readonly tick: number }) {
           backups.length === 0 ? (
             <p class="warn-text">There is none yet. “Back up the catalog” above makes one.</p>
           ) : (
-            <div class="scroll">
+            <Scroll label="Backups">
               <table>
                 <thead>
                   <tr>
@@ -134,7 +135,7 @@ export function Backups({ tick }: { readonly tick: number }) {
                   ))}
                 </tbody>
               </table>
-            </div>
+            </Scroll>
           )
         }
       </Shown>
@@ -155,7 +156,7 @@ export function Snapshots({ tick, open }: { readonly tick: number; readonly open
   return (
     <Shown query={found} what="Reading snapshots">
       {({ snapshots }) => (
-        <div class="scroll snapshots" tabIndex={0} role="region" aria-label="Snapshots">
+        <Scroll label="Snapshots" class="snapshots">
           <table>
             <thead>
               <tr>
@@ -176,7 +177,7 @@ export function Snapshots({ tick, open }: { readonly tick: number; readonly open
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
     </Shown>
   );

@@ -34,7 +34,7 @@ export function Health({ tick }: { readonly tick: number }) {
       {(all) => (
         <div class="signals">
           {all.map(({ subject, status, checks }) => (
-            <section key={subject} class="card" aria-label={subject}>
+            <section key={subject} class="card" aria-label={`Health of ${subject}`}>
               <h2>
                 {subject}{' '}
                 <span class={status === 'ok' ? 'good-text' : 'bad-text'}>

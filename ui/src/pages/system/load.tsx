@@ -3,6 +3,7 @@ import { useQuery } from '../../api/use-query';
 import { Shown } from '../../app/states';
 import { formatBytes, formatNumber, formatRate, formatSeconds } from '../../format/numbers';
 import { scrape, total, type Scrape } from './scrape';
+import { Scroll } from '../../table/scroll';
 
 const everyMs = 3000;
 
@@ -33,7 +34,7 @@ export function Load() {
           };
           return (
             <>
-              <div class="scroll">
+              <Scroll label="Load by signal">
                 <table>
                   <thead>
                     <tr>
@@ -79,7 +80,7 @@ export function Load() {
                     })}
                   </tbody>
                 </table>
-              </div>
+              </Scroll>
               <dl class="facts">
                 <Fact
                   name="Visible after"
@@ -95,11 +96,6 @@ export function Load() {
                 <Fact
                   name="DuckDB's memory"
                   value={formatBytes(total(samples, 'canardstack_duckdb_memory_bytes') || 0)}
-                />
-                <Fact name="Snapshot" value={String(total(samples, 'canardstack_lake_snapshot'))} />
-                <Fact
-                  name="Lake"
-                  value={`${formatNumber(total(samples, 'canardstack_lake_files'))} files, ${formatBytes(total(samples, 'canardstack_lake_bytes'))}`}
                 />
               </dl>
             </>

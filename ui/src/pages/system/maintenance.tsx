@@ -5,6 +5,7 @@ import { Shown } from '../../app/states';
 import { formatTime } from '../../app/time';
 import { counted, formatSeconds } from '../../format/numbers';
 import type { Action } from './action';
+import { Scroll } from '../../table/scroll';
 
 interface State {
   readonly paused: boolean;
@@ -107,7 +108,7 @@ export function MaintenanceView({ tick, act }: Props) {
             {history.length === 0 ? (
               <p class="faint">This process has run nothing yet.</p>
             ) : (
-              <div class="scroll history" tabIndex={0} role="region" aria-label="History of maintenance">
+              <Scroll label="History of maintenance" class="history">
                 <table>
                   <thead>
                     <tr>
@@ -132,7 +133,7 @@ export function MaintenanceView({ tick, act }: Props) {
                     ))}
                   </tbody>
                 </table>
-              </div>
+              </Scroll>
             )}
           </>
         )}

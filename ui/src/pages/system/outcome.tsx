@@ -1,4 +1,5 @@
 import { counted, formatBytes, formatNumber, formatPercent } from '../../format/numbers';
+import { Scroll } from '../../table/scroll';
 
 interface Day {
   readonly table: string;
@@ -54,7 +55,7 @@ function Retention({ answer, days }: { readonly answer: Answer; readonly days: r
         </p>
       )}
       {days.length > 0 && (
-        <div class="scroll">
+        <Scroll label="Days to delete">
           <table>
             <thead>
               <tr>
@@ -79,7 +80,7 @@ function Retention({ answer, days }: { readonly answer: Answer; readonly days: r
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
     </>
   );

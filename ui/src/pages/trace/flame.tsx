@@ -24,7 +24,9 @@ export function Flame({ trace, select }: Props) {
   useEffect(() => {
     const element = canvas.current?.parentElement;
     if (!element) return;
-    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
+    const { paddingLeft, paddingRight } = getComputedStyle(element);
+    const padding = parseFloat(paddingLeft) + parseFloat(paddingRight);
+    const observer = new ResizeObserver(() => setWidth(element.clientWidth - padding));
     observer.observe(element);
     return () => observer.disconnect();
   }, []);

@@ -12,18 +12,21 @@ import { errorsOf, spansOf } from './found';
 import { QueryBar } from './query-bar';
 import { Scatter } from './scatter';
 import { ServiceMap } from './service-map';
+import { Scroll } from '../../table/scroll';
 import '../../style/logs.css';
 import '../../style/traces.css';
 
-const limit = 200;
+const limits = ['200', '1000', '2000'];
 const everything = '{ }';
 
 export default function Traces() {
   const range = useRange();
   const [query, setQuery] = useParam('q', everything);
   const [view, setView] = useParam('view');
+  const [limitText, setLimit] = useParam('limit', '200');
+  const limit = Math.min(2000, Number(limitText) || 200);
   const onMap = view === 'map';
-  const found = useQuery(onMap ? null : `${query} ${range.startMs} ${range.endMs}`, (signal) =>
+  const found = useQuery(onMap ? null : `${query} ${range.startMs} ${range.endMs} ${limit}`, (signal) =>
     searchTraces(query, range, limit, signal),
   );
   return (
@@ -55,7 +58,7 @@ export default function Traces() {
                   <div class="card">
                     <Scatter traces={traces} />
                   </div>
-                  <Table traces={traces} />
+                  <Table traces={traces} limit={limit} setLimit={setLimit} />
                 </>
               )
             }
@@ -75,7 +78,13 @@ const orders = {
 
 type Order = keyof typeof orders;
 
-function Table({ traces }: { readonly traces: readonly FoundTrace[] }) {
+interface TableProps {
+  readonly traces: readonly FoundTrace[];
+  readonly limit: number;
+  readonly setLimit: (limit: string) => void;
+}
+
+function Table({ traces, limit, setLimit }: TableProps) {
   const { utc } = useRange();
   const [order, setOrder] = useState<Order>('newest');
   const [marked, setMarked] = useState<readonly string[]>([]);
@@ -98,6 +107,14 @@ function Table({ traces }: { readonly traces: readonly FoundTrace[] }) {
             ))}
           </select>
         </label>
+        <label>
+          At most{' '}
+          <select value={String(limit)} onChange={(event) => setLimit(event.currentTarget.value)}>
+            {limits.map((value) => (
+              <option key={value}>{value}</option>
+            ))}
+          </select>
+        </label>
         {marked.length === 2 ? (
           <Link class="button" to={linkTo('compare', { a: marked[0] ?? '', b: marked[1] ?? '' })}>
             Compare the two
@@ -106,7 +123,7 @@ function Table({ traces }: { readonly traces: readonly FoundTrace[] }) {
           <span class="faint">Mark two to compare them</span>
         )}
       </div>
-      <div class="scroll">
+      <Scroll label="Traces found">
         <table>
           <thead>
             <tr>
@@ -160,7 +177,7 @@ function Table({ traces }: { readonly traces: readonly FoundTrace[] }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </div>
   );
 }

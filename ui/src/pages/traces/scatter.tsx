@@ -28,17 +28,15 @@ export function Scatter({ traces }: { readonly traces: readonly FoundTrace[] }) 
         <line key={log} x1={0} x2={width} y1={y(log)} y2={y(log)} />
       ))}
       {traces.map((trace, i) => (
-        <ellipse
+        // A line without a length: its round ends are a circle however wide the drawing is stretched.
+        <path
           key={trace.traceID}
-          cx={x(Number(trace.startTimeUnixNano) / 1e6)}
-          cy={y(logs[i] ?? low)}
-          rx={4}
-          ry={4}
+          d={`M${x(Number(trace.startTimeUnixNano) / 1e6)} ${y(logs[i] ?? low)}h0`}
           class={errorsOf(trace) > 0 ? 'failed' : ''}
           onClick={() => go(linkTo(`trace/${trace.traceID}`))}
         >
           <title>{`${trace.rootServiceName ?? ''} ${trace.rootTraceName ?? ''}: ${formatSeconds((trace.durationMs ?? 0) / 1000)}`}</title>
-        </ellipse>
+        </path>
       ))}
     </TimeFigure>
   );

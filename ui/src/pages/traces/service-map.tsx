@@ -6,6 +6,7 @@ import { Empty, Shown } from '../../app/states';
 import { serviceColor } from '../../charts/service-color';
 import { formatRate, formatPercent } from '../../format/numbers';
 import { nothing, toTraceql } from './builder';
+import { Scroll } from '../../table/scroll';
 
 interface Edge {
   readonly from: string;
@@ -26,15 +27,18 @@ async function loadEdges(range: Window, signal: AbortSignal): Promise<Edge[]> {
   const store = 'kind = client && span.db.system.name != nil';
   const [between, toStores] = ['parent.resource.service.name', 'span.db.system.name'];
   const ask = async (condition: string, from: string, to: string) => {
-    const q = (extra: string) => `{ ${condition}${extra} } | count_over_time() by (${from}, ${to})`;
-    const [all, failed] = await Promise.all([
-      traceTotals(q(''), range, signal),
-      traceTotals(q(' && status = error'), range, signal),
-    ]);
-    return all.map(({ labels, value }) => {
+    const q = `{ ${condition} } | count_over_time() by (${from}, ${to}, status)`;
+    const edges = new Map<string, { from: string; to: string; count: number; failed: number }>();
+    for (const { labels, value } of await traceTotals(q, range, signal)) {
       const [a, b] = [labels.get(from) ?? 'nil', labels.get(to) ?? 'nil'];
-      const errors = failed.find((one) => one.labels.get(from) === a && one.labels.get(to) === b)?.value ?? 0;
-      return { from: a, to: b, rate: value / seconds, errorRate: value > 0 ? errors / value : 0 };
+      const key = JSON.stringify([a, b]);
+      const edge = edges.get(key) ?? { from: a, to: b, count: 0, failed: 0 };
+      edges.set(key, edge);
+      edge.count += value;
+      if (labels.get('status') === 'error') edge.failed += value;
+    }
+    return [...edges.values()].map(({ from: a, to: b, count, failed }) => {
+      return { from: a, to: b, rate: count / seconds, errorRate: count > 0 ? failed / count : 0 };
     });
   };
   const [calls, stores] = await Promise.all([
@@ -66,11 +70,11 @@ export function ServiceMap() {
   const range = useRange();
   const edges = useQuery(`${range.startMs} ${range.endMs}`, (signal) => loadEdges(range, signal));
   return (
-    <div class="card scroll">
+    <Scroll label="Service map" class="card">
       <Shown query={edges} what="Reading who calls whom">
         {(data) => (data.length === 0 ? <Empty>No calls in this time range.</Empty> : <Drawn edges={data} />)}
       </Shown>
-    </div>
+    </Scroll>
   );
 }
 
@@ -89,26 +93,43 @@ function Drawn({ edges }: { readonly edges: readonly Edge[] }) {
     linkTo('traces', { q: toTraceql({ ...nothing, service: name, failed }) });
   const own = (name: string) => edges.filter(({ to }) => to === name);
   const most = Math.max(...edges.map(({ rate }) => rate), 1e-9);
+  const taken: { readonly x: number; readonly y: number }[] = [];
+  /** Further down where another text is in the way. */
+  const free = (x: number, wanted: number) => {
+    let y = wanted;
+    while (taken.some((one) => one.x === x && Math.abs(one.y - y) < 12)) y += 6;
+    taken.push({ x, y });
+    return y;
+  };
+  const drawn = edges.flatMap(({ from, to, rate, errorRate }) => {
+    const [a, b] = [places.get(from), places.get(to)];
+    if (!a || !b) return [];
+    const [x1, y1, x2, y2] = [a.x + boxWidth, a.y + boxHeight / 2, b.x, b.y + boxHeight / 2];
+    const bend = Math.max(40, Math.abs(x2 - x1) / 2);
+    // Where the line enters its callee, between the columns: further back other services may lie under it.
+    const near = Math.min(1, gapX / Math.max(gapX, x2 - x1)) / 2;
+    return [
+      {
+        key: `${from} ${to}`,
+        failed: errorRate > 0.01,
+        path: `M${x1} ${y1} C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`,
+        wide: 1 + 4 * (rate / most),
+        x: x2 - gapX / 2,
+        y: free(x2 - gapX / 2, y2 - (y2 - y1) * near - 5),
+        says: `${formatRate(rate)}${errorRate > 0 ? ` · ${formatPercent(errorRate)}` : ''}`,
+      },
+    ];
+  });
   return (
     <svg class="map" width={width} height={height} role="group" aria-label="Map of services">
-      {edges.map(({ from, to, rate, errorRate }) => {
-        const [a, b] = [places.get(from), places.get(to)];
-        if (!a || !b) return null;
-        const [x1, y1, x2, y2] = [a.x + boxWidth, a.y + boxHeight / 2, b.x, b.y + boxHeight / 2];
-        const bend = Math.max(40, Math.abs(x2 - x1) / 2);
-        return (
-          <g key={`${from} ${to}`} class={errorRate > 0.01 ? 'edge failed' : 'edge'}>
-            <path
-              d={`M${x1} ${y1} C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`}
-              stroke-width={1 + 4 * (rate / most)}
-            />
-            <text x={(x1 + x2) / 2} y={(y1 + y2) / 2 - 4}>
-              {formatRate(rate)}
-              {errorRate > 0 ? ` · ${formatPercent(errorRate)}` : ''}
-            </text>
-          </g>
-        );
-      })}
+      {drawn.map(({ key, failed, path, wide }) => (
+        <path key={key} class={failed ? 'edge failed' : 'edge'} d={path} stroke-width={wide} />
+      ))}
+      {drawn.map(({ key, x, y, says }) => (
+        <text key={key} class="edge" x={x} y={y}>
+          {says}
+        </text>
+      ))}
       {[...places].map(([name, { x, y }]) => {
         const into = own(name);
         const rate = into.reduce((sum, edge) => sum + edge.rate, 0);
@@ -118,7 +139,6 @@ function Drawn({ edges }: { readonly edges: readonly Edge[] }) {
             <a
               class={`node ${failed > rate * 0.01 ? 'failed' : ''}`}
               href={traces(name, failed > 0)}
-              aria-label={`Traces of ${name}`}
               onClick={(event) => {
                 if (event.metaKey || event.ctrlKey || event.shiftKey) return;
                 event.preventDefault();
@@ -129,7 +149,7 @@ function Drawn({ edges }: { readonly edges: readonly Edge[] }) {
               <rect width="6" height={boxHeight} rx="3" fill={serviceColor(name)} stroke="none" />
               <text x="16" y="18" class="node-name">
                 {name.slice(0, 18)}
-                <title>{name}</title>
+                <title>{`Traces of ${name}`}</title>
               </text>
               <text x="16" y="35">
                 {formatRate(rate)}
