@@ -263,6 +263,11 @@ describe('the web pages', { skip: noBrowser }, () => {
     await page.getByRole('region', { name: 'Spans' }).scrollIntoViewIfNeeded();
     assert.match((await page.locator('.stats dd').first().textContent()) ?? '', /^\s*[1-9]/);
 
+    await page.getByRole('button', { name: 'Export' }).click();
+    const saved = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'JSON of Grafana' }).click();
+    assert.match((await saved).suggestedFilename(), /\.grafana\.json$/);
+
     await open('/ui/dashboards');
     const panels = [
       {
@@ -295,6 +300,11 @@ describe('the web pages', { skip: noBrowser }, () => {
     assert.ok((await page.locator('.bar-cell').count()) > 5);
     await page.getByText('v_logs', { exact: true }).waitFor();
     assert.deepEqual(await seriousFindings(page), []);
+    await open(
+      `/ui/sql?sql=${encodeURIComponent("SELECT date_trunc('minute', timestamp) AS minute, count(*) AS spans FROM lake.spans GROUP BY ALL ORDER BY minute")}`,
+    );
+    await page.getByRole('button', { name: 'Chart' }).click();
+    await page.getByRole('img', { name: 'Result over time: 1 series' }).waitFor();
   });
 
   it('show what the node does, and what a retention would do before it does it', async () => {
@@ -305,7 +315,7 @@ describe('the web pages', { skip: noBrowser }, () => {
     await page.getByRole('button', { name: 'Verify', exact: true }).click();
     await shows('The catalog and its files agree');
     await page.getByRole('button', { name: 'CHECKPOINT' }).click();
-    await page.getByRole('cell', { name: 'checkpoint' }).waitFor();
+    await page.getByRole('cell', { name: 'checkpoint' }).waitFor({ timeout: 60_000 });
     await page.getByText('Snapshots', { exact: true }).click();
     await page.getByRole('region', { name: 'Snapshots' }).getByText('inserted_into_table').first().waitFor();
     await page
@@ -319,6 +329,8 @@ describe('the web pages', { skip: noBrowser }, () => {
       .getByRole('cell', { name: /catalog-/ })
       .waitFor();
     assert.deepEqual(await seriousFindings(page), []);
+    await page.getByText('What this process was started with').click();
+    await page.getByRole('cell', { name: 'CANARDSTACK_SEAL_INTERVAL_MS' }).waitFor();
     await page.getByRole('button', { name: 'Retention' }).click();
     await shows('Retention would do this');
     await page.getByRole('button', { name: 'Do it: Retention' }).waitFor();
@@ -338,7 +350,7 @@ describe('the web pages', { skip: noBrowser }, () => {
     }
     await narrow.setViewportSize({ width: 3840, height: 1000 });
     await narrow.goto(`${server.url}/ui/traces?from=now-3h&tz=utc`);
-    await narrow.locator('.scatter path').first().waitFor();
+    await narrow.locator('.scatter path').first().waitFor({ state: 'attached' });
     const chart = await narrow.locator('.scatter svg').boundingBox();
     assert.ok((chart?.width ?? 0) > 3000);
     await narrow.getByRole('button', { name: 'UTC' }).click();
@@ -352,6 +364,7 @@ describe('the web pages', { skip: noBrowser }, () => {
 
   it('say so when the process of the server dies, and go on by themselves once it is back', async () => {
     const own = await browser.newContext({ viewport: { width: 800, height: 700 } });
+    own.setDefaultTimeout(60_000);
     const [overview, live] = await Promise.all([own.newPage(), own.newPage()]);
     await overview.goto(`${server.url}/?from=now-3h`);
     await overview.getByRole('link', { name: 'payment' }).first().waitFor();

@@ -156,6 +156,119 @@ describe('dashboards', () => {
     assert.equal((await ask('DELETE', url)).status, 404);
   });
 
+  it('go to Grafana, whose file becomes the same again', async () => {
+    const query = (language: string, text: string, legend?: string) => ({
+      language,
+      text,
+      ...(legend ? { legend } : {}),
+    });
+    const given = {
+      title: 'Round "trip"',
+      range: { from: 'now-6h', to: 'now' },
+      refresh: '30s',
+      variables: [
+        {
+          type: 'query',
+          name: 'job',
+          language: 'promql',
+          of: 'job',
+          match: 'up{a="b"}',
+          regex: '(x.*)',
+          multi: true,
+          all: true,
+          value: ['a'],
+        },
+        {
+          type: 'query',
+          name: 'app',
+          language: 'logql',
+          of: 'app',
+          match: '{env="a"}',
+          multi: false,
+          all: false,
+          value: [],
+        },
+        {
+          type: 'query',
+          name: 'svc',
+          language: 'traceql',
+          of: 'resource.service.name',
+          multi: false,
+          all: true,
+          value: [],
+        },
+        { type: 'custom', name: 'env', options: ['a,b', 'c'], multi: false, all: false, value: ['c'] },
+        { type: 'interval', name: 'every', options: ['auto', '5m'], value: ['auto'] },
+        { type: 'text', name: 'words', value: ['x y'] },
+      ],
+      panels: [
+        {
+          title: 'a',
+          kind: 'stacked',
+          width: 8,
+          height: 7,
+          unit: 'bytesPerSecond',
+          queries: [query('promql', 'rate(x[$__rate_interval])', '{{job}}')],
+        },
+        {
+          title: 'b',
+          kind: 'lines',
+          width: 4,
+          height: 40,
+          unit: 'ratio',
+          queries: [query('promql', 'y'), query('logql', 'rate({a="b"}[1m])')],
+        },
+        { title: 'More', kind: 'row', width: 12, height: 2, unit: 'none', queries: [] },
+        {
+          title: 'c',
+          kind: 'logs',
+          width: 12,
+          height: 11,
+          unit: 'none',
+          queries: [query('logql', '{app="$app"} |= "x"')],
+        },
+        {
+          title: 'd',
+          kind: 'table',
+          width: 6,
+          height: 3,
+          unit: 'none',
+          queries: [query('traceql', '{ status = error }')],
+        },
+        {
+          title: 'e',
+          kind: 'heatmap',
+          width: 6,
+          height: 5,
+          unit: 'seconds',
+          queries: [query('promql', 'sum by (le) (b)')],
+        },
+      ],
+    };
+    const sql = { title: 'f', kind: 'stat', queries: [query('sql', 'SELECT 1\n--```</script>')] };
+    const dashboard = { ...given, panels: [...given.panels, sql] };
+    assert.equal((await ask('PUT', '/api/dashboards/trip', { dashboard })).status, 200);
+    const exported = await ask('GET', '/api/dashboards/trip/grafana', undefined, 'reader');
+    assert.equal(exported.status, 200);
+    const { __inputs: inputs, panels } = exported.body as unknown as {
+      __inputs: { pluginId: string }[];
+      panels: { type: string; gridPos: object; options: { content?: string } }[];
+    };
+    assert.deepEqual(
+      inputs.map(({ pluginId }) => pluginId),
+      ['prometheus', 'loki', 'tempo'],
+    );
+    assert.deepEqual(panels[1]?.gridPos, { x: 16, y: 0, w: 8, h: 47 });
+    assert.deepEqual(panels[2]?.gridPos, { x: 0, y: 47, w: 24, h: 1 });
+    assert.match(panels[6]?.options.content ?? '', /^ {4}SELECT 1\n {4}--```<\/script>$/m);
+    const back = await ask('POST', '/api/dashboards/convert', exported.body, 'reader');
+    assert.deepEqual(back.body, {
+      dashboard: given,
+      notes: [{ of: 'f', kept: false, reason: 'a panel of the type text' }],
+    });
+    assert.equal((await ask('GET', '/api/dashboards/none/grafana', undefined, 'reader')).status, 404);
+  });
+
   it('outlive the process, and a checkpoint', async () => {
     await ask('PUT', '/api/dashboards/kept-1', { dashboard: { title: 'kept' } });
     await lake.maintenance.checkpoint();

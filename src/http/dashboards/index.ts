@@ -13,6 +13,7 @@ import type { Telemetry } from '../../telemetry/index.js';
 import { errorHandler, HttpError } from '../errors.js';
 import { fromGrafana, looksLikeGrafana, type Note } from './grafana.js';
 import { dashboardFrom, mostBytes, type Dashboard } from './model.js';
+import { toGrafana } from './to-grafana.js';
 
 interface Deps {
   readonly dashboards: Dashboards;
@@ -30,7 +31,7 @@ const changeBody = z.strictObject({
   revision: z.int().positive().nullish(),
 });
 
-/** Reads dashboards: GET /api/dashboards, /api/dashboards/ID; and POST …/convert, which keeps nothing. */
+/** Reads dashboards: GET /api/dashboards, /api/dashboards/ID, /api/dashboards/ID/grafana; and POST …/convert, which keeps nothing. */
 export function dashboardsRead(deps: Deps): FastifyPluginAsync {
   return (app) => {
     errorsOf(app, deps);
@@ -40,6 +41,12 @@ export function dashboardsRead(deps: Deps): FastifyPluginAsync {
       const found = await available(deps.dashboards.get(id(request)));
       if (found === null) throw noSuch(request);
       return { ...shown(found), dashboard: JSON.parse(found.body) as Dashboard };
+    });
+
+    app.get(`${base}/:id/grafana`, async (request) => {
+      const found = await available(deps.dashboards.get(id(request)));
+      if (found === null) throw noSuch(request);
+      return toGrafana(JSON.parse(found.body) as Dashboard);
     });
 
     app.post(`${base}/convert`, { bodyLimit: convertBytes }, (request) => converted(request.body));

@@ -70,6 +70,10 @@ export async function listDashboards(signal: AbortSignal): Promise<readonly Dash
 export const readDashboard = (id: string, signal: AbortSignal) =>
   getJson<Kept>(`${root}/${encodeURIComponent(id)}`, {}, signal);
 
+/** As Grafana imports it. */
+export const readForGrafana = (id: string, signal?: AbortSignal) =>
+  getJson<object>(`${root}/${encodeURIComponent(id)}/grafana`, {}, signal);
+
 export const makeDashboard = (dashboard: Dashboard) => sendJson<DashboardEntry>('POST', root, { dashboard });
 
 export const changeDashboard = (id: string, dashboard: Dashboard, revision: number) =>

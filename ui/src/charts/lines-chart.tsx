@@ -21,6 +21,8 @@ interface Props {
   /** Of each series; from their labels when left out. */
   readonly names?: readonly string[];
   readonly format?: (value: number) => string;
+  /** Its own stretch of time instead of the page's range: dragging zooms nothing then. */
+  readonly window?: { readonly startMs: number; readonly endMs: number };
   /** Pixels without the legend. */
   readonly height?: number;
 }
@@ -31,7 +33,8 @@ const shownSeries = 60;
 export function LinesChart(props: Props) {
   const { series, exemplars = [], form, label, format = formatNumber, height = 300 } = props;
   const host = useRef<HTMLDivElement>(null);
-  const range = useRange();
+  const page = useRange();
+  const range = { utc: page.utc, ...(props.window ?? { startMs: page.startMs, endMs: page.endMs }) };
   const [hidden, setHidden] = useState<ReadonlySet<number>>(new Set());
   const shown = series.slice(0, shownSeries);
   const names = props.names ?? seriesNames(shown);
@@ -56,7 +59,7 @@ export function LinesChart(props: Props) {
         width: element.clientWidth,
         height,
         ...(range.utc ? { tzDate: (seconds: number) => uPlot.tzDate(new Date(seconds * 1000), 'UTC') } : {}),
-        cursor: { drag: { x: true, y: false, setScale: false } },
+        cursor: { drag: { x: props.window === undefined, y: false, setScale: false } },
         legend: { show: false },
         scales: { x: { min: range.startMs / 1000, max: range.endMs / 1000 } },
         axes: [

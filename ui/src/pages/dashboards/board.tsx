@@ -4,6 +4,7 @@ import {
   changeDashboard,
   deleteDashboard,
   readDashboard,
+  readForGrafana,
   type Dashboard,
   type Kept,
   type Panel,
@@ -11,6 +12,7 @@ import {
 import { useQuery } from '../../api/use-query';
 import { Link } from '../../app/link';
 import { go, linkTo, setParams, useLocation, useParam } from '../../app/location';
+import { Popover } from '../../app/popover';
 import { useAccess } from '../../app/session';
 import { Empty, Shown } from '../../app/states';
 import { download } from '../../format/download';
@@ -19,6 +21,10 @@ import { PanelForm } from './panel-form';
 import { PanelView } from './panel-view';
 import { newPanel } from './starters';
 import { useVariables, VariableBar } from './variables';
+
+function save(name: string, content: object): void {
+  download(`${name}.json`, 'application/json', `${JSON.stringify(content, null, 2)}\n`);
+}
 
 export function Board({ id }: { readonly id: string }) {
   const [version, setVersion] = useState(0);
@@ -52,7 +58,7 @@ function Opened({ kept, again }: { readonly kept: Kept; readonly again: () => vo
   const shown = editing ? draft : kept.dashboard;
   const { states, values, problem: unknown } = useVariables(shown.variables);
   const panels = (next: readonly Panel[]) => setDraft({ ...draft, panels: next });
-  const attempt = async (work: () => Promise<unknown>, then: () => void) => {
+  const attempt = async (work: () => Promise<unknown>, then: () => void = () => undefined) => {
     setProblem('');
     setSaving(true);
     try {
@@ -64,7 +70,7 @@ function Opened({ kept, again }: { readonly kept: Kept; readonly again: () => vo
       setSaving(false);
     }
   };
-  const save = () =>
+  const keep = () =>
     void attempt(
       () => changeDashboard(kept.id, draft, kept.revision),
       () => {
@@ -93,7 +99,7 @@ function Opened({ kept, again }: { readonly kept: Kept; readonly again: () => vo
         </h1>
         {editing ? (
           <>
-            <button type="button" class="primary" disabled={saving} onClick={save}>
+            <button type="button" class="primary" disabled={saving} onClick={keep}>
               {saving ? 'Saving…' : 'Save'}
             </button>
             <button type="button" onClick={discard}>
@@ -110,18 +116,32 @@ function Opened({ kept, again }: { readonly kept: Kept; readonly again: () => vo
                 Edit
               </button>
             )}
-            <button
-              type="button"
-              onClick={() =>
-                download(
-                  `${kept.id}.json`,
-                  'application/json',
-                  `${JSON.stringify(kept.dashboard, null, 2)}\n`,
-                )
-              }
-            >
-              Export
-            </button>
+            <Popover label="Export" title="Export as a file">
+              {(close) => (
+                <>
+                  <button
+                    type="button"
+                    class="plain"
+                    onClick={() => {
+                      close();
+                      save(kept.id, kept.dashboard);
+                    }}
+                  >
+                    JSON, to import here
+                  </button>
+                  <button
+                    type="button"
+                    class="plain"
+                    onClick={() => {
+                      close();
+                      void attempt(async () => save(`${kept.id}.grafana`, await readForGrafana(kept.id)));
+                    }}
+                  >
+                    JSON of Grafana
+                  </button>
+                </>
+              )}
+            </Popover>
           </>
         )}
       </div>

@@ -3,7 +3,7 @@ import { logLines, logMetrics, type LogRow } from '../../api/loki';
 import { promRange } from '../../api/prometheus';
 import { runSql, type SqlResult } from '../../api/sql';
 import { searchTraces, traceMetrics, type FoundTrace, type Series } from '../../api/tempo';
-import { sqlSeries } from './sql-series';
+import { sqlSeries } from '../../charts/sql-series';
 
 interface Window {
   readonly startMs: number;

@@ -1,4 +1,6 @@
 import type { SqlResult } from '../../api/sql';
+import { LinesChart } from '../../charts/lines-chart';
+import { sqlSeries } from '../../charts/sql-series';
 import { formatNumber } from '../../format/numbers';
 
 function numberOf(value: unknown): number {
@@ -19,11 +21,23 @@ function valueColumn({ columns, rows }: SqlResult): number {
 }
 
 export function chartable(result: SqlResult): boolean {
-  return valueColumn(result) > 0;
+  return valueColumn(result) > 0 || sqlSeries(result).length > 0;
+}
+
+/** Lines over time where a column has times, else bars. */
+export function Chart({ result }: { readonly result: SqlResult }) {
+  const series = sqlSeries(result);
+  const times = series.flatMap(({ points }) => points.map(([at]) => at));
+  const [startMs, endMs] = times.reduce(
+    ([least, most], at) => [Math.min(least, at), Math.max(most, at)],
+    [Infinity, -Infinity],
+  );
+  if (!(startMs < endMs)) return <BarTable result={result} />;
+  return <LinesChart series={series} form="lines" label="Result over time" window={{ startMs, endMs }} />;
 }
 
 /** A bar for each row: the first column names it, the first one of numbers is its length. */
-export function Chart({ result }: { readonly result: SqlResult }) {
+function BarTable({ result }: { readonly result: SqlResult }) {
   const at = valueColumn(result);
   const rows = result.rows.slice(0, mostBars);
   const most = Math.max(...rows.map((row) => Math.abs(numberOf(row[at]))), 1e-12);

@@ -48,6 +48,12 @@ export const actions: readonly Action[] = [
     body: { deep: true },
   },
   {
+    title: 'Scrub',
+    says: 'Reads a part of the files again, as maintenance does each day, and finds those that are damaged.',
+    path: `${maintenance}/scrub`,
+    body: {},
+  },
+  {
     title: 'Verify and repair',
     says: 'Removes files that no snapshot refers to.',
     path: `${catalog}/verify`,

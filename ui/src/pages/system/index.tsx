@@ -5,6 +5,7 @@ import { Backups, FilesByDay } from './contents';
 import { Health } from './health';
 import { Load } from './load';
 import { MaintenanceView } from './maintenance';
+import { Settings } from './settings';
 import { useActions } from './use-actions';
 import '../../style/overview.css';
 import '../../style/system.css';
@@ -22,6 +23,7 @@ export default function System() {
       <CatalogView tick={tick} />
       <FilesByDay tick={tick} />
       <Backups tick={tick} />
+      <Settings />
     </>
   );
 }

@@ -1,5 +1,5 @@
-import type { SqlResult } from '../../api/sql';
-import type { Series } from '../../api/tempo';
+import type { SqlResult } from '../api/sql';
+import type { Series } from '../api/tempo';
 
 function msOf(value: unknown): number {
   if (typeof value !== 'string') return NaN;
@@ -38,10 +38,7 @@ export function sqlSeries({ columns, rows }: SqlResult): Series[] {
     for (const i of values) {
       const key = JSON.stringify([own, i]);
       const series = found.get(key) ?? {
-        labels: new Map([
-          ...(values.length > 1 ? [['__name__', columns[i]?.name ?? ''] as const] : []),
-          ...own,
-        ]),
+        labels: new Map([['__name__', columns[i]?.name ?? ''] as const, ...own]),
         points: [],
       };
       found.set(key, series);
