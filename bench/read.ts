@@ -6,11 +6,10 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
-import { metricSum } from '../test/support/metrics.js';
-import { eventually, startServer, temporaryFolder, type TestServer } from '../test/support/server.js';
+import { startServer, temporaryFolder } from '../test/support/server.js';
 import { options } from './options.js';
 import { folderBytes, peakResidentBytes, residentBytes } from './process.js';
-import { history, type Needles } from './read/history.js';
+import { fill, type Filled } from './read/fill.js';
 import {
   cold,
   inTurn,
@@ -51,13 +50,6 @@ const args = options(
   },
 );
 
-/** What is kept beside the data, so that a second run asks the same of the same. */
-interface Filled {
-  readonly start: number;
-  readonly end: number;
-  readonly needles: Needles;
-}
-
 const day = 86_400_000;
 const [logs, spans, series, hours] = [args.logs, args.spans, args.series, args.hours].map(Number) as [
   number,
@@ -78,36 +70,6 @@ const start = (lake: Pick<LakeOnS3, 'dataDir' | 'env'> = { dataDir, env: {} }) =
       ...Object.fromEntries(args.env.map((pair) => pair.split(/=(.*)/s, 2) as [string, string])),
     },
   });
-
-async function post(url: string, body: Uint8Array): Promise<void> {
-  for (;;) {
-    const headers = { 'content-type': 'application/x-protobuf' };
-    const answer = await fetch(url, { method: 'POST', headers, body: Uint8Array.from(body) });
-    await answer.arrayBuffer();
-    if (answer.ok) return;
-    if (answer.status !== 429 && answer.status !== 503) throw new Error(`${url}: ${answer.status}`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}
-
-async function fill(server: TestServer, peers: readonly (Running & KnownPeer)[]): Promise<Filled> {
-  // Whole steps of an hour, so that no day begins within the history of a run that starts late in one.
-  const end = Date.now() - 60_000;
-  const needles: Needles = { traceOfLog: '', order: '', trace: '' };
-  for (const { signal, body } of history({ logs, spans, series, hours, end }, needles)) {
-    const targets = peers.flatMap((peer) => {
-      const path = signal === 'traces' ? undefined : peer.exports[signal];
-      return path === undefined ? [] : [`${peer.url}${path}`];
-    });
-    await Promise.all([`${server.url}/v1/${signal}`, ...targets].map((url) => post(url, body)));
-  }
-  const sealed = async () =>
-    (await metricSum(server, 'canardstack_seal_backlog_bytes')) > 0 ? undefined : true;
-  await eventually(sealed, 600_000);
-  const checkpoint = await fetch(`${server.url}/api/admin/maintenance/checkpoint`, { method: 'POST' });
-  if (!checkpoint.ok) throw new Error(`CHECKPOINT: ${await checkpoint.text()}`);
-  return { start: Math.floor(end / 1000) - hours * 3600, end: Math.ceil(end / 1000), needles };
-}
 
 async function fetched(url: string): Promise<void> {
   const answer = await fetch(url);
@@ -159,7 +121,7 @@ try {
     stopping.push(...receivers);
     const server = await start();
     stopping.push(server);
-    const filled = await fill(server, receivers);
+    const filled = await fill(server, receivers, { logs, spans, series, hours, end: Date.now() - 60_000 });
     for (const one of stopping.splice(0)) await one.stop();
     await writeFile(about, JSON.stringify(filled));
   }

@@ -20,13 +20,6 @@ export interface Export {
   readonly records: number;
 }
 
-/** What the questions look for; it is in the middle of the history. */
-export interface Needles {
-  traceOfLog: string;
-  order: string;
-  trace: string;
-}
-
 const services = ['checkout', 'cart', 'payment', 'frontend', 'shipping', 'ads', 'auth', 'email', 'quote'];
 const routes = [
   '/api/cart',
@@ -97,15 +90,13 @@ function recordAttributes(): Attributes {
   };
 }
 
-function* logs({ logs, hours, end }: Amount, needles: Needles): Generator<Export> {
+function* logs({ logs, hours, end }: Amount): Generator<Export> {
   const gap = BigInt(Math.floor((hours * 3600e9) / logs));
   let time = BigInt(end) * 1_000_000n - gap * BigInt(logs);
   for (let sent = 0; sent < logs; sent += perRequest) {
-    const middle = sent <= logs / 2 && logs / 2 < sent + perRequest;
-    const records = Array.from({ length: Math.min(perRequest, logs - sent) }, (_, i) => {
+    const records = Array.from({ length: Math.min(perRequest, logs - sent) }, () => {
       const [severity, severityText] = pick(levels);
       const [traceId, order] = [randomBytes(16), randomBytes(8).toString('hex')];
-      if (middle && i === 0) Object.assign(needles, { traceOfLog: traceId.toString('hex'), order });
       const attributes = recordAttributes();
       time += gap;
       const record = { timeNs: time, severity, severityText, body: line(order), attributes, traceId };
@@ -125,14 +116,13 @@ function* logs({ logs, hours, end }: Amount, needles: Needles): Generator<Export
 /** Parents of a trace's ten spans. */
 const tree = [-1, 0, 0, 1, 1, 2, 3, 3, 6, 7];
 
-function* traces({ spans, hours, end }: Amount, needles: Needles): Generator<Export> {
+function* traces({ spans, hours, end }: Amount): Generator<Export> {
   const gap = BigInt(Math.floor((hours * 3600e9) / spans)) * 10n;
   let time = BigInt(end) * 1_000_000n - (gap * BigInt(spans)) / 10n;
   for (let sent = 0; sent < spans; sent += perRequest) {
     const parts: Uint8Array[] = [];
     for (let i = 0; i < perRequest && sent + i < spans; i += 10) {
       const traceId = randomBytes(16);
-      if (sent + i >= spans / 2 && needles.trace === '') needles.trace = traceId.toString('hex');
       const ids = tree.map(() => randomBytes(8));
       const failed = random() < 0.05;
       const lasted = 1 + below(800);
@@ -196,9 +186,9 @@ function* metrics({ series, hours, end }: Amount): Generator<Export> {
   }
 }
 
-/** All requests, in order of time within a signal; fills in what the questions look for. */
-export function* history(amount: Amount, needles: Needles): Generator<Export> {
-  if (amount.logs > 0) yield* logs(amount, needles);
-  if (amount.spans > 0) yield* traces(amount, needles);
+/** All requests, in order of time within a signal. */
+export function* history(amount: Amount): Generator<Export> {
+  if (amount.logs > 0) yield* logs(amount);
+  if (amount.spans > 0) yield* traces(amount);
   if (amount.series > 0) yield* metrics(amount);
 }

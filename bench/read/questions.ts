@@ -1,5 +1,3 @@
-import type { Needles } from './history.js';
-
 /** Who is asked besides canardstack, which on S3 gets the very same question. */
 export const peerNames = ['on S3', 'plain DuckDB', 'VictoriaLogs', 'Prometheus'] as const;
 export type Peer = (typeof peerNames)[number];
@@ -16,6 +14,14 @@ export interface Span {
   /** Unix seconds. */
   readonly start: number;
   readonly end: number;
+}
+
+/** What the questions look for; it is in the middle of the history. */
+export interface Needles {
+  /** A trace id that one log line has, and a word of that line. */
+  readonly traceOfLog: string;
+  readonly order: string;
+  readonly trace: string;
 }
 
 function url(path: string, parameters: Readonly<Record<string, string | number>>): string {

@@ -67,6 +67,8 @@ export class LakeInstance {
       temp_directory: temporary,
       memory_limit: `${memory}B`,
       threads: String(threads),
+      // Data files never change: what is kept of them stays right, and to ask the store about each is a request.
+      validate_external_file_cache: 'NO_VALIDATION',
       // preserve_insertion_order stays on: without it compaction loses the sort order, and DuckLake loses the
       // match of rows and row ids, which ends in a fatal error.
     });

@@ -212,6 +212,17 @@ describe('a lake in an object store', { skip: skipWithoutS3() }, () => {
     assert.doesNotMatch(secrets, /s3cret/);
   });
 
+  it('asks the store for nothing that it has read before, not even whether it is still the same', async () => {
+    const on = await reopen();
+    await on.commit([logs(0)], [{ stream, position: 1 }]);
+    const [key = ''] = await s3.keys(`${prefix}/main/logs/`);
+    const read = () => rowsOf(on, `SELECT max(body) AS b FROM read_parquet('s3://${s3.bucket}/${key}')`);
+    const first = await read();
+    const asked = proxy.requests.length;
+    assert.deepEqual(await read(), first);
+    assert.deepEqual(proxy.requests.slice(asked), []);
+  });
+
   describe('with credentials that expire', () => {
     const changed = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_CONFIG_FILE'];
     let source: string;

@@ -124,8 +124,12 @@ function secretSql(dataPath: string, target: S3Target, credentials: StorageCrede
   return `CREATE OR REPLACE TEMPORARY SECRET lake_storage (TYPE ${type}, ${list.join(', ')})`;
 }
 
-/** Of DuckDB's own requests. An interrupt does not end one that is under way, so these bound a query as well. */
+/**
+ * Of DuckDB's own requests. An interrupt does not end one that is under way, so these bound a query as well. Objects never
+ * change, so each is asked once for its size.
+ */
 async function limitRequests(connection: DuckDBConnection, timeoutMs: number): Promise<void> {
+  await connection.run('SET GLOBAL enable_http_metadata_cache = true');
   await connection.run(`SET http_timeout = ${Math.ceil(timeoutMs / 1000)}`);
   for (const [name, value] of Object.entries(retries)) await connection.run(`SET ${name} = ${value}`);
 }
