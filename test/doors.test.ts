@@ -241,6 +241,46 @@ describe('other protocols', () => {
       await elastic.close();
     });
 
+    it('names index and identifier of each document, known or not, and loses none behind a slash', async () => {
+      const lines = [
+        '{"index":{"_index":"own","_id":"one"}}',
+        '{"message":"a","app":"bulk-names"}',
+        '{"create":{}}',
+        '{"message":"b","app":"bulk-names"}',
+        '{"delete":{"_index":"own","_id":7}}',
+        '{"create":{}}',
+        '{"message":"c","app":"bulk-names"}',
+      ];
+      const type = { 'content-type': 'application/x-ndjson' };
+      const answer = await post('/elasticsearch/of-url/_bulk/?pipeline=x', type, `${lines.join('\n')}\n`);
+      const { errors, items } = (await answer.json()) as {
+        errors: boolean;
+        items: Record<string, { _index: string; _id: string; status: number }>[];
+      };
+      const named = items
+        .flatMap((item) => Object.entries(item))
+        .map(([action, { _index, _id, status }]) => {
+          return [action, _index, _id.length > 8 ? 'made' : _id, status];
+        });
+      assert.deepEqual(
+        [errors, named],
+        [
+          true,
+          [
+            ['index', 'own', 'one', 201],
+            ['create', 'of-url', 'made', 201],
+            ['delete', 'own', '7', 400],
+            ['create', 'of-url', 'made', 201],
+          ],
+        ],
+      );
+      assert.notEqual(items[1]?.['create']?._id, items[3]?.['create']?._id);
+      assert.deepEqual(linesOf(await found('{service_name="bulk-names"}', 3)), ['a', 'b', 'c']);
+      for (const path of ['/_documents', '/_search', '/an-index/_search']) {
+        assert.equal((await post(`/elasticsearch${path}`, json, '{}')).status, 400, path);
+      }
+    });
+
     it('acknowledges what shippers set up', async () => {
       for (const [method, path] of [
         ['GET', '/_license'],
@@ -528,6 +568,116 @@ describe('other protocols', () => {
     assert.deepEqual(linesOf(await found('{service_name="hec"}', 2)), ['in an object', 'plain {text}']);
   });
 
+  describe('Splunk', () => {
+    const token = { authorization: 'Splunk door-key' };
+    const hec = async (path: string, body: string | Uint8Array, headers = {}) => {
+      const answer = await post(`/services/collector${path}`, { ...token, ...headers }, body);
+      return [answer.status, await answer.json()];
+    };
+
+    it('takes raw lines, and acknowledges by channel', async () => {
+      const at = Math.floor(Date.now() / 1000);
+      const query = `?host=h10&source=app.log&sourcetype=raw-app&time=${at}.25&_stream_fields=sourcetype`;
+      const body = gzipSync('raw one\r\n\nraw {two}\n');
+      const channel = { 'x-splunk-request-channel': 'c0ffee', 'content-encoding': 'gzip' };
+      const [status, answer] = await hec(`/raw${query}`, body, channel);
+      const { ackId } = answer as { ackId: number };
+      assert.deepEqual([status, answer], [200, { text: 'Success', code: 0, ackId }]);
+      const acks = JSON.stringify({ acks: [ackId] });
+      assert.deepEqual(await hec('/ack?channel=c0ffee', acks), [200, { acks: { [ackId]: true } }]);
+      assert.deepEqual(await hec('/ack', acks), [400, { text: 'Data channel is missing', code: 10 }]);
+      assert.deepEqual(await hec('/ack?channel=c', '{"acks":[-1]}'), [
+        400,
+        { text: 'Invalid data format', code: 6 },
+      ]);
+      const streams = await found('{sourcetype="raw-app", host_name="h10"} | source="app.log"', 2);
+      assert.deepEqual(linesOf(streams), ['raw one', 'raw {two}']);
+      assert.equal(streams[0]?.values[0]?.[0], `${at}250000000`);
+    });
+
+    it('answers by its codes', async () => {
+      assert.deepEqual(await hec('/raw', ''), [400, { text: 'No data', code: 5 }]);
+      for (const [body, code, why] of [
+        ['', 5, /has no event/],
+        ['{"fields":{}}', 12, /Event field is required/],
+        ['{"event":""}', 13, /Event field cannot be blank/],
+        ['{"event":', 6, /ends within a JSON object/],
+      ] as const) {
+        const [status, answer] = await hec('/event', body);
+        const said = answer as { code: number; text: string };
+        assert.deepEqual([status, said.code], [400, code], body);
+        assert.match(said.text, why);
+      }
+      const url = `${server.url}/services/collector`;
+      const health = await fetch(`${url}/health/1.0`, { headers: token });
+      assert.deepEqual(await health.json(), { text: 'HEC is healthy', code: 17 });
+      const options = await fetch(`${url}/event/1.0`, { method: 'OPTIONS', headers: token });
+      assert.equal(options.status, 200, "Docker's driver asks so");
+      const wrong = await fetch(`${url}/raw`, {
+        method: 'POST',
+        headers: { authorization: 'Splunk x' },
+        body: 'x',
+      });
+      assert.deepEqual([wrong.status, ((await wrong.json()) as { code: number }).code], [401, 3]);
+    });
+  });
+
+  it("takes a journal's upload without an end in sight, piece by piece", async () => {
+    const now = Date.now() * 1000;
+    const filler = 'x'.repeat(20_000);
+    const entries = 1200;
+    const journal = async function* () {
+      for (let i = 0; i < entries; i++) {
+        yield Buffer.from(
+          `__REALTIME_TIMESTAMP=${now + i}\n_HOSTNAME=j1\nPRIORITY=6\nSYSLOG_IDENTIFIER=journal\nN=${i}\nMESSAGE=${filler}\n\n`,
+        );
+      }
+    };
+    // Three times the limit of a body.
+    const body = ReadableStream.from(journal());
+    const headers = { ...key, 'content-type': 'application/vnd.fdo.journal' };
+    const answer = await fetch(`${server.url}/upload`, {
+      method: 'POST',
+      headers,
+      body,
+      duplex: 'half',
+    } as RequestInit);
+    assert.deepEqual([answer.status, await answer.text()], [200, 'OK.\n']);
+    const [row] = await eventually(async () => {
+      const rows = await sql(
+        { ...server, headers: key },
+        `SELECT count(*) AS n, count(DISTINCT log_attributes) AS different, min(length(body)) AS shortest
+           FROM lake.logs WHERE service_name = 'journal' AND host_name = 'j1' AND detected_level = 'info'`,
+      );
+      return Number(rows[0]?.['n']) >= entries ? rows : undefined;
+    });
+    assert.deepEqual([row?.['n'], row?.['different'], row?.['shortest']].map(Number), [
+      entries,
+      entries,
+      20_000,
+    ]);
+    const bad = await post(
+      '/insert/journald/upload',
+      { 'content-type': headers['content-type'] },
+      'MESSAGE=x\nhalf',
+    );
+    assert.equal(bad.status, 400);
+    assert.match(await bad.text(), /at byte 10 is not whole/);
+    assert.equal((await post('/upload', json, '{}')).status, 415);
+    const endless = ReadableStream.from(
+      (async function* () {
+        for (let i = 0; i < 20; i++) yield Buffer.alloc(512 * 1024, i === 0 ? 'MESSAGE=' : 'x');
+      })(),
+    );
+    const large = await fetch(`${server.url}/upload`, {
+      method: 'POST',
+      headers,
+      body: endless,
+      duplex: 'half',
+    } as RequestInit);
+    assert.equal(large.status, 413, await large.text());
+  });
+
   it('takes syslog by octet counting, lines and datagrams', async () => {
     const modern = `<165>1 ${new Date().toISOString()} h7 sysapp 42 ID7 [ex@1 a="x \\"y\\"" b="2"] \uFEFFtwo\nlines`;
     const socket = connect(syslogPort, '127.0.0.1');
@@ -572,8 +722,13 @@ describe('other protocols', () => {
   });
 
   it('finds all of it again after a kill', async () => {
+    const ownSyslog = await freePort();
     const own = await startServer({
-      env: { CANARDSTACK_SEAL_INTERVAL_MS: '600000', CANARDSTACK_FRESHNESS_BUDGET_SLA_SECS: '3600' },
+      env: {
+        CANARDSTACK_SEAL_INTERVAL_MS: '600000',
+        CANARDSTACK_FRESHNESS_BUDGET_SLA_SECS: '3600',
+        CANARDSTACK_SYSLOG_BIND: `127.0.0.1:${ownSyslog}`,
+      },
     });
     const line = `{"_msg":"k","app":"killed","_time":"${new Date().toISOString()}"}`;
     const requests: [string, Record<string, string>, string | Uint8Array][] = [
@@ -600,6 +755,8 @@ describe('other protocols', () => {
       ['/insert/jsonline?extra_fields=a=b', json, line],
       ['/api/v2/logs', json, line],
       ['/services/collector', json, `{"event":${line}}`],
+      ['/services/collector/raw', json, 'k'],
+      ['/upload', { 'content-type': 'application/vnd.fdo.journal' }, 'MESSAGE=k\n\n'],
       [
         '/api/v2/spans',
         json,
@@ -637,6 +794,12 @@ describe('other protocols', () => {
         });
         assert.ok(answer.ok, `${path}: ${await answer.text()}`);
       }
+      connect(ownSyslog, '127.0.0.1').end('<13>k: one\n<13>k: two\n12 <13>k: three');
+      // It has no answers, but tells when all of it is durable.
+      await eventually(async () => {
+        const durable = { transport: 'syslog', code: 'ok' };
+        return (await metricSum(own, 'canardstack_otlp_requests_total', durable)) > 0 ? true : undefined;
+      });
     } finally {
       await own.kill();
     }
@@ -649,19 +812,21 @@ describe('other protocols', () => {
            SELECT source_format, count(*)::INTEGER FROM lake.spans GROUP BY ALL UNION ALL
            SELECT source_format, count(*)::INTEGER FROM lake.metric_gauge GROUP BY ALL ORDER BY ALL`,
         );
-        return rows.length === 9
+        return rows.length === 11
           ? rows.map(({ source_format, n }) => `${String(source_format)} ${String(n)}`)
           : undefined;
       });
       assert.deepEqual(counted, [
         'datadog_json 1',
         'elasticsearch_bulk 3',
+        'journald 1',
         'json_lines 1',
         'loki_json 1',
         'loki_protobuf 1',
         'prometheus_remote_write_1 1',
         'prometheus_remote_write_2 1',
-        'splunk_hec 1',
+        'splunk_hec 2',
+        'syslog 3',
         'zipkin_json 1',
       ]);
     } finally {

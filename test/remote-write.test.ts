@@ -143,6 +143,85 @@ describe('remote write', () => {
     await eventually(async () => ((await query('order:of:things', now + 1)).length === 0 ? true : undefined));
   });
 
+  it('keeps the names of labels that no attribute would have', async () => {
+    const now = Date.now();
+    const odd = { _x: 'one', 'a.b': 'two', a_b: 'three', '0': 'four', ü: 'five', __y: 'six' };
+    const labels = Object.entries({ __name__: 'odd.names', ...odd, plain: 'p' })
+      .sort()
+      .map(([name, value]) => label(name, value));
+    assert.equal((await send(v1, series(...labels, sample(3, now)))).status, 204);
+    const all = { __name__: 'odd.names', ...odd, plain: 'p' };
+    const [one] = await found('{"odd.names", _x="one", "a.b"="two", a_b="three", "ü"=~"f.*"}');
+    assert.deepEqual(one?.metric, all);
+    assert.deepEqual(await query('{__name__="odd.names", key_x="one"}'), []);
+    const grouped = async (promql: string) => (await query(promql))[0]?.metric;
+    assert.deepEqual(await grouped('sum by ("a.b", _x) ({"odd.names"})'), { 'a.b': 'two', _x: 'one' });
+    assert.deepEqual(await grouped('sum without ("a.b", "0", "ü", __y, plain) ({"odd.names"})'), {
+      _x: 'one',
+      a_b: 'three',
+    });
+    const get = async (path: string) => {
+      const response = await fetch(`${server.url}/api/v1/${path}`);
+      return ((await response.json()) as { data: unknown }).data;
+    };
+    const match = `match[]=${encodeURIComponent('{"odd.names"}')}`;
+    assert.deepEqual(await get(`series?${match}`), [all]);
+    assert.deepEqual(await get(`labels?${match}`), Object.keys(all).sort());
+    assert.deepEqual(await get(`label/_x/values?${match}`), ['one']);
+    assert.deepEqual(await get(`label/U__a_2e_b/values?${match}`), ['two']);
+    const federated = async (accept: string) =>
+      (await fetch(`${server.url}/federate?${match}`, { headers: { accept } })).text();
+    assert.match(
+      await federated('text/plain'),
+      /^odd_names\{_="four",__y="six",_x="one",a_b="two",a_b="three"/m,
+    );
+    assert.match(
+      await federated('text/plain;version=1.0.0;escaping=allow-utf-8'),
+      /^\{"odd\.names","0"="four",__y="six",_x="one","a\.b"="two",a_b="three"/m,
+    );
+  });
+
+  it('takes metadata of 1.0, which comes apart from its series', async () => {
+    const metadata = (type: number, name: string, help: string, unit = '') =>
+      message(3, uint(1, type), text(2, name), text(4, help), text(5, unit));
+    const bucket = (le: string) =>
+      series(label('__name__', 'wait_seconds_bucket'), label('le', le), sample(1, Date.now()));
+    assert.equal((await send(v1, concat([bucket('1'), bucket('+Inf')]))).status, 204);
+    await found('wait_seconds_bucket');
+    const body = concat([
+      metadata(3, 'wait_seconds', 'How long one waits.', 'seconds'),
+      metadata(1, 'taken_total', 'What was taken.'),
+      metadata(6, 'build_info', 'Of the build.'),
+    ]);
+    const answer = await send(v1, body);
+    assert.deepEqual(
+      [answer.status, answer.headers.get('x-prometheus-remote-write-samples-written')],
+      [204, '0'],
+    );
+    const all = await eventually(async () => {
+      const response = await fetch(`${server.url}/api/v1/metadata`);
+      const { data } = (await response.json()) as { data: Record<string, unknown> };
+      return data['build_info'] === undefined ? undefined : data;
+    });
+    assert.deepEqual(
+      Object.fromEntries(Object.entries(all).filter(([name]) => /^(wait|taken|build)_/.test(name))),
+      {
+        build_info: [{ type: 'info', help: 'Of the build.', unit: '' }],
+        taken_total: [{ type: 'counter', help: 'What was taken.', unit: '' }],
+        wait_seconds: [{ type: 'histogram', help: 'How long one waits.', unit: 'seconds' }],
+      },
+    );
+    const only = await fetch(`${server.url}/api/v1/metadata?metric=taken_total`);
+    assert.deepEqual(Object.keys(((await only.json()) as { data: object }).data), ['taken_total']);
+    // It makes no series, nor names or labels of any.
+    for (const path of ['label/__name__/values', 'labels', 'label/prometheus_type/values']) {
+      const { data } = (await (await fetch(`${server.url}/api/v1/${path}`)).json()) as { data: string[] };
+      for (const name of ['taken_total', 'build_info', 'prometheus_type', ''])
+        assert.ok(!data.includes(name), `${path} has ${JSON.stringify(name)}`);
+    }
+    assert.deepEqual(await query('{__name__=~"taken_total|build_info"}'), []);
+  });
+
   it('takes exemplars, metadata, created timestamps and native histograms of 2.0', async () => {
     const now = Date.now();
     const request = new Request2();

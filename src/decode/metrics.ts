@@ -156,8 +156,11 @@ export class MetricRecords {
     attributes.object(start, end, MetricTag.metadata);
     writer.arenaWords(words, 0, text);
     type.metadata.fill(first, rows, words, 0);
+    const described = this.context.prometheusNames && writer.arena.length > text;
     const kind = type.kind === 'counter' && !monotonic ? 'other' : type.kind;
-    this.#prometheusName(kind, namePos, nameLength, unitPos, unitLength);
+    // What a protocol of Prometheus says of a family has no series.
+    if (described) words.fill(0);
+    else this.#prometheusName(kind, namePos, nameLength, unitPos, unitLength);
     type.prometheus.fill(first, rows, words, 0);
     writer.arena.check();
     budget.charge((writer.arena.length - shared) * (rows - first));

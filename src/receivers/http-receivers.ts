@@ -2,6 +2,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import { datadogLogs } from './datadog/logs.js';
 import { elasticsearch } from './elasticsearch/bulk.js';
 import { receiveBy, type HttpProtocol, type HttpReceiverOptions } from './http.js';
+import { journaldUpload } from './journald/upload.js';
 import { jsonLinesInsert } from './json-lines/insert.js';
 import { lokiPush } from './loki/push.js';
 import { otlpHttp } from './otlp/http.js';
@@ -17,6 +18,7 @@ const protocols: readonly HttpProtocol[] = [
   zipkinSpans,
   datadogLogs,
   splunkCollector,
+  journaldUpload,
 ];
 
 /** Every protocol that comes over HTTP. */

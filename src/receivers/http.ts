@@ -1,11 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
+import { PayloadError } from '../decode/index.js';
 import { HttpError } from '../http/index.js';
 import type { ContentEncoding, KeptRecords, PayloadFormat, Signal } from '../schema/index.js';
 import { BodyBudget, contentLength, readBody } from './body.js';
 import { answerEarly } from './early.js';
-import { Exporter, type ReceiverOptions } from './export.js';
+import { Exporter, type ExportOutcome, type ReceiverOptions } from './export.js';
 import { grpcCodeOf, internalFailure, invalid, refused, tooLarge, type Failure } from './failure.js';
 import type { Transport } from './metrics.js';
+import { readPieces } from './pieces.js';
 
 export interface HttpReceiverOptions extends ReceiverOptions {
   /** For the whole body, from its headers on. */
@@ -35,6 +38,8 @@ export interface Route {
   readonly url: string;
   /** By default POST alone. */
   readonly methods?: readonly HTTPMethods[];
+  /** Methods that `also` answers. */
+  readonly elsewhere?: readonly HTTPMethods[];
   /** For metrics, when a request is refused before it is clear what it holds. */
   readonly signal: Signal;
 }
@@ -50,8 +55,15 @@ export interface HttpProtocol {
   /** Status, `retry-after` and `x-canardstack-reason` follow from the failure; an answer's own come first. */
   failed(failure: Failure, request: FastifyRequest): Answer;
   /** What its clients ask besides sending. */
-  also?(scope: Parameters<FastifyPluginAsync>[0]): void;
+  also?(scope: Parameters<FastifyPluginAsync>[0], refusal: () => Failure | null): void;
+  /**
+   * Set where a request may be longer than all limits: where the last record that is whole ends in these bytes, 0 when none does. Its body
+   * is then taken piece by piece, each durable before the next is read. May throw PayloadError.
+   */
+  endOfRecords?(bytes: Buffer): number;
 }
+
+type Outcome = ExportOutcome | 'aborted';
 
 const otherMethods: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
@@ -63,8 +75,8 @@ export function receiveBy(protocol: HttpProtocol, options: HttpReceiverOptions):
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', (_request, _body, done) => done(null));
     app.setErrorHandler((error, request, reply) => receiver.failed(error, request, reply));
-    protocol.also?.(app);
-    for (const { url, signal, methods = ['POST'] } of protocol.routes) {
+    protocol.also?.(app, () => receiver.refusal());
+    for (const { url, signal, methods = ['POST'], elsewhere = [] } of protocol.routes) {
       app.route({
         method: [...methods],
         url,
@@ -72,7 +84,7 @@ export function receiveBy(protocol: HttpProtocol, options: HttpReceiverOptions):
         handler: (request, reply) => receiver.receive(signal, request, reply),
       });
       app.route({
-        method: otherMethods.filter((method) => !methods.includes(method)),
+        method: otherMethods.filter((method) => !methods.includes(method) && !elsewhere.includes(method)),
         url,
         exposeHeadRoute: false,
         handler: (request) => {
@@ -112,6 +124,11 @@ class HttpReceiver {
     this.#signals = new Map(protocol.routes.map(({ url, signal }) => [url, signal]));
   }
 
+  /** What would be refused now. */
+  refusal(): Failure | null {
+    return this.#exporter.refusal();
+  }
+
   async receive(signal: Signal, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const { inFlight } = this.#exporter.metrics;
     const { transport } = this.protocol;
@@ -129,6 +146,10 @@ class HttpReceiver {
     const { signal } = accepted;
     const refusal = this.#exporter.refusal();
     if (refusal) return this.#fail(signal, request, reply, refusal);
+    // What is compressed can't be cut as it comes.
+    if (this.protocol.endOfRecords && accepted.encoding === 'identity') {
+      return this.#answer(await this.#pieces(accepted, request), accepted, request, reply);
+    }
 
     const read = await readBody(
       request.raw,
@@ -137,13 +158,21 @@ class HttpReceiver {
       this.#budget,
       this.options.intake.buffers,
     );
-    if (read.kind === 'aborted') {
+    const outcome: Outcome =
+      read.kind === 'complete'
+        ? await this.#exporter.export(accepted, read.body)
+        : read.kind === 'aborted'
+          ? 'aborted'
+          : { ok: false, failure: this.#unread(read.kind) };
+    return this.#answer(outcome, accepted, request, reply);
+  }
+
+  #answer(outcome: Outcome, accepted: Accepted, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const { signal } = accepted;
+    if (outcome === 'aborted') {
       this.#exporter.answered(signal, '499');
       return reply.hijack();
     }
-    if (read.kind !== 'complete') return this.#fail(signal, request, reply, this.#unread(read.kind));
-
-    const outcome = await this.#exporter.export(accepted, read.body);
     if (!outcome.ok) return this.#fail(signal, request, reply, outcome.failure);
     const answer = this.protocol.answer(outcome.kept, accepted, request);
     this.#exporter.answered(signal, String(answer.status));
@@ -151,6 +180,42 @@ class HttpReceiver {
       .code(answer.status)
       .headers(answer.headers ?? {})
       .send(answer.body);
+  }
+
+  /** Takes a body piece by piece; its sender waits where one must. */
+  async #pieces(accepted: Accepted, request: FastifyRequest): Promise<Outcome> {
+    const limits = { maxBytes: this.#maxBodyBytes, timeoutMs: this.#bodyTimeoutMs, budget: this.#budget };
+    const endOf = (bytes: Buffer) => this.protocol.endOfRecords?.(bytes) ?? 0;
+    const kept = { rows: 0, rejected: 0, reason: '' };
+    try {
+      for await (const piece of readPieces(request.raw, endOf, limits)) {
+        if (piece.kind === 'aborted') return piece.kind;
+        if (piece.kind !== 'piece') return { ok: false, failure: this.#unread(piece.kind) };
+        const outcome = await this.#patiently(accepted, piece.bytes);
+        if (!outcome.ok) return outcome;
+        kept.rows += outcome.kept.rows;
+        kept.rejected += outcome.kept.rejected;
+        kept.reason ||= outcome.kept.reason;
+      }
+    } catch (error) {
+      if (error instanceof PayloadError) return { ok: false, failure: invalid(error.code, error.message) };
+      throw error;
+    }
+    return { ok: true, kept };
+  }
+
+  /** What is refused for now is tried again while the sender waits, who has no way to send a part of its request again. */
+  async #patiently(accepted: Accepted, bytes: Buffer): Promise<ExportOutcome> {
+    const until = performance.now() + this.#bodyTimeoutMs;
+    for (;;) {
+      const body = this.#exporter.room(bytes.length);
+      body.set(bytes);
+      const outcome = await this.#exporter.export(accepted, body);
+      if (outcome.ok) return outcome;
+      const { retryAfterSeconds } = outcome.failure;
+      if (retryAfterSeconds === undefined || performance.now() > until) return outcome;
+      await sleep(Math.min(1, retryAfterSeconds) * 1000);
+    }
   }
 
   /** Answers what was thrown outside `receive`: by the key check, the method check or Fastify itself. */

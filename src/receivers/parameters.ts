@@ -18,7 +18,7 @@ export function documentParameters(
   request: FastifyRequest,
   more: Readonly<Record<string, string>> = {},
 ): string | Failure {
-  const query = new URLSearchParams(request.raw.url?.split('?')[1] ?? '');
+  const query = queryOf(request);
   const out = new URLSearchParams(more);
   for (const [name, header] of names) {
     const given = query.get(name) ?? request.headers[header];
@@ -30,4 +30,19 @@ export function documentParameters(
     'malformed',
     `query parameters and headers that name fields take more than ${mostBytes} bytes`,
   );
+}
+
+/** Those of the names that the query has. */
+export function parametersOf(request: FastifyRequest, wanted: readonly string[]): Record<string, string> {
+  const query = queryOf(request);
+  return Object.fromEntries(
+    wanted.flatMap((name) => {
+      const value = query.get(name);
+      return value === null || value === '' ? [] : [[name, value]];
+    }),
+  );
+}
+
+function queryOf(request: FastifyRequest): URLSearchParams {
+  return new URLSearchParams(request.raw.url?.split('?')[1] ?? '');
 }

@@ -55,7 +55,8 @@ export const splunkHec: Format = {
       }
       const { event, time, host, fields: own, ...rest } = isObject(envelope) ? envelope : {};
       if (event === undefined || event === null || event === '') {
-        out.reject('malformed', 'malformed: event is missing');
+        const what = event === '' ? 'Event field cannot be blank' : 'Event field is required';
+        out.reject('malformed', `malformed: ${what}`);
         continue;
       }
       const document = {

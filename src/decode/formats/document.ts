@@ -51,6 +51,7 @@ export function addDocument(
   fields: DocumentFields,
   out: LogRequest,
   more: readonly (readonly [string, unknown])[] = [],
+  severityNumber?: number,
 ): string | null {
   const flat = new Map<string, unknown>();
   flatten(document, '', flat, 0);
@@ -87,6 +88,7 @@ export function addDocument(
     attributes: own,
     ...(body !== undefined && { body }),
     ...(typeof level === 'string' && { severityText: level }),
+    ...(severityNumber !== undefined && { severityNumber }),
   };
   out.record(entry);
   return null;
@@ -100,7 +102,8 @@ function flatten(
 ): void {
   for (const [name, value] of Object.entries(object)) {
     const key = prefix === '' ? name : `${prefix}.${name}`;
-    if (isObject(value) && depth < maxDepth) flatten(value, key, into, depth + 1);
+    if (isObject(value) && !(value instanceof Uint8Array) && depth < maxDepth)
+      flatten(value, key, into, depth + 1);
     else into.set(key, value);
   }
 }

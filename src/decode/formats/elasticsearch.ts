@@ -9,7 +9,8 @@ const makes: ReadonlySet<string> = new Set(['index', 'create']);
 
 /**
  * Elasticsearch's bulk request: an action a line, and its document on the next. `items` among the notes has a letter for each
- * action, its first; a capital is one that was refused.
+ * action, its first; a capital is one that was refused. `names` has what they named, in JSON: how many, their index and their
+ * identifier, null for none.
  */
 export const elasticsearchBulk: Format = {
   column: 'elasticsearch_bulk',
@@ -25,6 +26,7 @@ export const elasticsearchBulk: Format = {
       return line.done === true ? undefined : line.value;
     };
     let items = '';
+    const names: [number, string | null, string | null][] = [];
     const refuse = (action: string, sentence: string) => {
       items += action[0]?.toUpperCase() ?? 'X';
       out.reject('malformed', `malformed: ${sentence}`);
@@ -34,11 +36,16 @@ export const elasticsearchBulk: Format = {
       const [action, about] = typeof line === 'string' ? [] : (Object.entries(line)[0] ?? []);
       // Without it nobody knows which lines are documents.
       if (action === undefined || !isObject(about)) throw malformed(`line ${number} must be an action`);
+      const known = makes.has(action) || action === 'update' || action === 'delete';
+      if (!known) throw malformed(`line ${number} must be an action`);
+      const [index, id] = [textOf(about['_index']), textOf(about['_id'])];
+      const run = names.at(-1);
+      if (run && id === null && run[1] === index && run[2] === null) run[0]++;
+      else names.push([1, index, id]);
       if (action === 'delete') {
         refuse(action, 'delete is not possible');
         continue;
       }
-      if (!makes.has(action) && action !== 'update') throw malformed(`line ${number} must be an action`);
       const document = jsonObject(next() ?? '');
       if (action === 'update') {
         refuse(action, 'update is not possible');
@@ -48,12 +55,12 @@ export const elasticsearchBulk: Format = {
         refuse(action, `a document is ${document}`);
         continue;
       }
-      const index = about['_index'] ?? parameters.get('index');
-      const why = addDocument(document, fields, out, typeof index === 'string' ? [['_index', index]] : []);
+      const into = index ?? parameters.get('index');
+      const why = addDocument(document, fields, out, into === null ? [] : [['_index', into]]);
       if (why === null) items += action[0];
       else refuse(action, why.replace(/^malformed: /, ''));
     }
-    return out.finish({ items });
+    return out.finish({ items, names: JSON.stringify(names) });
   },
   notes({ notes }, { rejections }) {
     // Records of the request are numbered as the actions that were not refused before.
@@ -62,9 +69,14 @@ export const elasticsearchBulk: Format = {
     const items = String(notes?.['items'] ?? '').replace(/[a-z]/g, (letter) =>
       failed.has(++record) ? letter.toUpperCase() : letter,
     );
-    return { items };
+    return { ...notes, items };
   },
 };
+
+/** Of what an action says, which numbers may be too. */
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : null;
+}
 
 /** One document. */
 export const elasticsearchDocument: Format = {

@@ -3,11 +3,13 @@ import { PayloadError } from '../errors.js';
 import { datadogJson, splunkHec } from './agents.js';
 import { elasticsearchBulk, elasticsearchDocument } from './elasticsearch.js';
 import type { Format } from './format.js';
+import { journald } from './journald.js';
 import { jsonLinesFormat } from './json-lines.js';
 import { lokiJson, lokiProtobuf } from './loki.js';
 import { otlpJson, otlpProtobuf } from './otlp.js';
 import { remoteWrite1 } from './remote-write-1.js';
 import { remoteWrite2 } from './remote-write-2.js';
+import { splunkRaw } from './splunk-raw.js';
 import { syslog } from './syslog.js';
 import { zipkinJson } from './zipkin.js';
 
@@ -27,7 +29,9 @@ const formats: ReadonlyMap<PayloadFormat, Format> = new Map([
   ['zipkin_json', zipkinJson],
   ['datadog_json', datadogJson],
   ['splunk_hec', splunkHec],
+  ['splunk_raw', splunkRaw],
   ['syslog', syslog],
+  ['journald', journald],
 ]);
 
 /** Throws PayloadError for one that this version does not know: its payload was spooled by a newer one. */

@@ -106,7 +106,7 @@ export function writeAttribute(out: WireWriter, field: number, name: string, val
   out.end(start);
 }
 
-/** AnyValue of a value as JSON.parse gives it; null is the empty one. */
+/** AnyValue of a value as JSON.parse gives it, or of bytes; null is the empty one. */
 function writeValue(out: WireWriter, value: unknown, depth: number): void {
   switch (typeof value) {
     case 'string':
@@ -121,6 +121,7 @@ function writeValue(out: WireWriter, value: unknown, depth: number): void {
       return;
   }
   if (value === null) return;
+  if (value instanceof Uint8Array) return out.bytes(7, value);
   if (depth >= maxDepth) return out.string(1, JSON.stringify(value));
   const list = out.begin(Array.isArray(value) ? 5 : 6);
   if (Array.isArray(value)) {

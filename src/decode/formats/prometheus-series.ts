@@ -41,9 +41,19 @@ export interface Sample {
   readonly startMs: number;
 }
 
+/** What metadata says of a family of metrics. */
+export interface FamilyMetadata {
+  readonly name: Buffer;
+  /** `counter`, `gauge`, `histogram`, `gaugehistogram`, `summary`, `info`, `stateset` or `unknown`. */
+  readonly type: string;
+  readonly help: Buffer;
+  readonly unit: Buffer;
+}
+
 const nameLabel = Buffer.from('__name__');
 const [traceLabel, spanLabel] = [Buffer.from('trace_id'), Buffer.from('span_id')];
 const counterEnd = /_(?:total|count|sum|bucket)$/;
+const typeKey = Buffer.from('prometheus.type');
 const cumulative = 2n;
 const ended = 1n;
 
@@ -55,6 +65,7 @@ const enum Field {
   sum = 7,
   histogram = 9,
   exponentialHistogram = 10,
+  metadata = 12,
 }
 
 /**
@@ -66,22 +77,62 @@ export class PrometheusSeries {
   readonly #count: RecordCount;
   readonly #starts: readonly number[];
   readonly #limits: DecodeLimits;
+  readonly #receivedAtNs: bigint;
   #elements = 0;
   /** The metric that is open, so that the points of neighbours go into one. */
   #open: { name: Buffer; help: Buffer; unit: Buffer; field: Field; metric: number; data: number } | null =
     null;
 
-  constructor({ body, limits, take }: Given) {
+  constructor({ body, limits, take, receivedAtNs }: Given) {
     this.#out = new WireWriter(body.length * 2, { maxBytes: limits.maxRequestRowBytes, take });
     this.#starts = [this.#out.begin(1), this.#out.begin(2)];
     this.#limits = limits;
+    this.#receivedAtNs = receivedAtNs;
     this.#count = new RecordCount(limits);
   }
 
-  finish(): Prepared {
+  /** `families` may be told apart from series. */
+  finish(families: readonly FamilyMetadata[] = []): Prepared {
     this.#close();
     for (const start of [...this.#starts].reverse()) this.#out.end(start);
-    return { request: this.#out.finish(), rejected: this.#count.rejected };
+    for (const type of new Set(families.map((family) => family.type))) {
+      this.#families(
+        type,
+        families.filter((family) => family.type === type),
+      );
+    }
+    const notes = families.length > 0 ? { notes: { families: families.length } } : {};
+    return { request: this.#out.finish(), rejected: this.#count.rejected, ...notes };
+  }
+
+  /**
+   * As gauges with a point that has no value, nor labels, at the time of receipt. The type is an attribute of the resource, by the
+   * name that OpenTelemetry has for it; as the metric's metadata it says that there is no series.
+   */
+  #families(type: string, families: readonly FamilyMetadata[]): void {
+    const out = this.#out;
+    const typeText = Buffer.from(type);
+    const whole = out.begin(1);
+    const resource = out.begin(1);
+    out.attribute(1, typeKey, typeText);
+    out.end(resource);
+    const scope = out.begin(2);
+    for (const { name, help, unit } of families) {
+      const metric = out.begin(2);
+      out.bytes(Field.metricName, name);
+      if (help.length > 0) out.bytes(Field.description, help);
+      if (unit.length > 0) out.bytes(Field.unit, unit);
+      const data = out.begin(Field.gauge);
+      const point = out.begin(1);
+      out.fixed64(3, this.#receivedAtNs);
+      out.varint(8, ended);
+      out.end(point);
+      out.end(data);
+      out.attribute(Field.metadata, typeKey, typeText);
+      out.end(metric);
+    }
+    out.end(scope);
+    out.end(whole);
   }
 
   /** A series begins. */
@@ -233,10 +284,12 @@ export class PrometheusSeries {
     else this.#out.fixed64(3, 1n);
   }
 
+  /** With `__name__` where names would not stay as they are when they were attributes'; it tells that these are labels. */
   #attributes(field: number, labels: readonly Label[]): void {
+    const plain = labels.every(({ name }) => staysAsItIs(name));
     for (const { name, value } of labels) {
       // An empty label is none.
-      if (value.length === 0 || name.equals(nameLabel)) continue;
+      if (value.length === 0 || (plain && name.equals(nameLabel))) continue;
       this.#out.attribute(field, name, value);
     }
   }
@@ -281,6 +334,22 @@ export class PrometheusSeries {
   }
 }
 
+const underscore = 0x5f;
+
+/** Whether a label's name is one that an attribute of that name becomes: letters, digits, underscores, neither digit nor single `_` first. */
+function staysAsItIs(name: Buffer): boolean {
+  const first = name[0] ?? 0;
+  if (isDigit(first) || (first === underscore && name[1] !== underscore)) return false;
+  for (const byte of name) {
+    if (byte !== underscore && !isDigit(byte) && ((byte | 32) < 0x61 || (byte | 32) > 0x7a)) return false;
+  }
+  return true;
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
+}
+
 function fieldOf(type: MetricType, name: Buffer): Field {
   if (type === 'unknown') return counterEnd.test(name.toString('latin1')) ? Field.sum : Field.gauge;
   return type === 'counter' ? Field.sum : Field.gauge;
@@ -299,6 +368,6 @@ function zigzag(value: number): bigint {
 }
 
 /** What is told in the headers of the answer. */
-export function writtenPoints(_prepared: Prepared, { points }: PayloadContext) {
-  return { ...points };
+export function writtenPoints({ notes }: Prepared, { points }: PayloadContext) {
+  return { ...points, samples: points.samples - Number(notes?.['families'] ?? 0) };
 }

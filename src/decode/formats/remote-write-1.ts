@@ -6,6 +6,7 @@ import {
   PrometheusSeries,
   writtenPoints,
   type Exemplar,
+  type FamilyMetadata,
   type Label,
   type Sample,
 } from './prometheus-series.js';
@@ -13,8 +14,22 @@ import { isStale } from './prometheus-stale.js';
 
 const none: Buffer = Buffer.alloc(0);
 const scratch = new Source();
+/** What a family's metadata takes here beside its text. */
+const familyBytes = 400;
 
-/** prometheus.WriteRequest (Remote-Write 1.0): series 1; metadata 3, which stands apart from its series, is not kept. */
+/** MetricMetadata's types, by number. */
+const metadataTypes = [
+  'unknown',
+  'counter',
+  'gauge',
+  'histogram',
+  'gaugehistogram',
+  'summary',
+  'info',
+  'stateset',
+];
+
+/** prometheus.WriteRequest (Remote-Write 1.0): series 1; metadata 3, which stands apart from its series. */
 export const remoteWrite1: Format = {
   column: 'prometheus_remote_write_1',
   prometheusNames: true,
@@ -24,21 +39,29 @@ export const remoteWrite1: Format = {
     scratch.load(given.body);
     try {
       const series = new PrometheusSeries(given);
+      const families: FamilyMetadata[] = [];
       const end = scratch.length;
       for (let pos = 0; pos < end;) {
         pos = scratch.tag(pos, end);
         if (scratch.lo === 0x22 || scratch.lo === 0x2a) {
           throw malformed('the body is an io.prometheus.write.v2.Request; the content-type says 1.0');
         }
-        if (scratch.lo !== 0x0a) {
-          pos = scratch.skip(pos, end, scratch.lo);
+        const tag = scratch.lo;
+        if (tag !== 0x0a && tag !== 0x1a) {
+          pos = scratch.skip(pos, end, tag);
           continue;
         }
         const from = scratch.open(pos, end);
         pos = scratch.to;
-        readSeries(from, pos, series, given);
+        if (tag === 0x0a) readSeries(from, pos, series, given);
+        else {
+          series.element(true);
+          given.take(familyBytes);
+          const family = readMetadata(from, pos);
+          if (family.name.length > 0) families.push(family);
+        }
       }
-      return series.finish();
+      return series.finish(families);
     } finally {
       scratch.release();
     }
@@ -93,6 +116,27 @@ function readLabel(pos: number, end: number): Label {
   }
   if (pos !== end) throw truncated(pos);
   return { name, value };
+}
+
+/** prometheus.MetricMetadata: type 1, metric_family_name 2, help 4, unit 5. */
+function readMetadata(pos: number, end: number): FamilyMetadata {
+  let type = 0;
+  const texts = new Map<number, Buffer>();
+  while (pos < end) {
+    pos = scratch.tag(pos, end);
+    const tag = scratch.lo;
+    if (tag === 0x08) {
+      pos = scratch.varint(pos, end);
+      type = scratch.lo >>> 0;
+    } else if ((tag & 7) === 2 && tag >>> 3 < 6) {
+      const from = scratch.open(pos, end);
+      pos = scratch.to;
+      texts.set(tag >>> 3, slice(from, pos));
+    } else pos = scratch.skip(pos, end, tag);
+  }
+  if (pos !== end) throw truncated(pos);
+  const [name = none, help = none, unit = none] = [2, 4, 5].map((field) => texts.get(field));
+  return { name, type: metadataTypes[type] ?? 'unknown', help, unit };
 }
 
 /** Sample of both versions: value 1, timestamp 2, and of later ones start_timestamp 3. */

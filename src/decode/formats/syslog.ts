@@ -2,10 +2,8 @@ import { malformed } from '../errors.js';
 import type { Format, Given } from './format.js';
 import { LogRequest } from './log-request.js';
 import { nanosecondsOf } from './document.js';
+import { syslogSeverity } from './syslog-severity.js';
 
-/** OTLP's severity numbers of syslog's severities, emergency to debug. */
-const numbers = [21, 19, 18, 17, 13, 10, 9, 5];
-const names = ['emergency', 'alert', 'critical', 'error', 'warning', 'notice', 'info', 'debug'];
 const facilities =
   'kern user mail daemon auth syslog lpr news uucp cron authpriv ftp ntp audit alert clock local0 local1 local2 local3 local4 local5 local6 local7'.split(
     ' ',
@@ -76,15 +74,12 @@ interface Parsed {
 
 function record(out: LogRequest, { priority, timeNs, host, app, text, attributes }: Parsed): void {
   out.resource([...given_('service.name', app), ...given_('host.name', host)]);
-  const severity = Number(priority ?? 14) & 7;
+  const severity = syslogSeverity(priority);
   out.record({
     timeNs,
     body: text.replace(/\n$/, ''),
     attributes,
-    ...(priority !== undefined && {
-      severityNumber: numbers[severity] ?? 9,
-      severityText: names[severity] ?? 'info',
-    }),
+    ...(severity !== null && { severityNumber: severity.number, severityText: severity.text }),
   });
 }
 

@@ -1,3 +1,5 @@
+import { isLabelName, labelName } from '../attributes/label-name.js';
+
 /**
  * A label set: sorted by name, no empty values, immutable. Names come from outside, so they are items of lists and
  * never properties of objects.
@@ -59,15 +61,25 @@ export class Labels {
     return at < 0 ? '' : (this.values[at] ?? '');
   }
 
+  /**
+   * By the name as a query has it, which may be an attribute's: the name of the label that is meant. One of exactly that name comes
+   * first, then the one that an attribute of that name becomes.
+   */
+  named(name: string): string {
+    return isLabelName(name) || this.names.includes(name) ? name : labelName(name);
+  }
+
   with(name: string, value: string): Labels {
     return Labels.of([...this.entries(), [name, value]]);
   }
 
   without(drop: ReadonlySet<string>): Labels {
+    drop = this.#named(drop);
     return this.names.some((name) => drop.has(name)) ? this.#filter((name) => !drop.has(name)) : this;
   }
 
   only(keep: ReadonlySet<string>): Labels {
+    keep = this.#named(keep);
     return this.#filter((name) => keep.has(name));
   }
 
@@ -98,6 +110,13 @@ export class Labels {
       if (byValue !== 0) return byValue;
     }
     return this.names.length - other.names.length;
+  }
+
+  #named(names: ReadonlySet<string>): ReadonlySet<string> {
+    for (const name of names) {
+      if (!isLabelName(name)) return new Set([...names].map((one) => this.named(one)));
+    }
+    return names;
   }
 
   #filter(keep: (name: string) => boolean): Labels {

@@ -23,5 +23,5 @@ export function compileMatcher(matcher: Matcher, dot: Dot = 'any'): CompiledMatc
 }
 
 export function matchesAll(labels: Labels, matchers: readonly CompiledMatcher[]): boolean {
-  return matchers.every((matcher) => matcher.matches(labels.get(matcher.name)));
+  return matchers.every((matcher) => matcher.matches(labels.get(labels.named(matcher.name))));
 }

@@ -146,7 +146,10 @@ function resultLabels(operation: Operation, matching: Matching): (many: Labels, 
     if (matching.include.length === 0) return labels;
     return Labels.of([
       ...labels.entries(),
-      ...matching.include.map((name): [string, string] => [name, one.get(name)]),
+      ...matching.include.map((given): [string, string] => {
+        const name = one.named(given);
+        return [name, one.get(name)];
+      }),
     ]);
   };
 }

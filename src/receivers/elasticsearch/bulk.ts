@@ -17,13 +17,16 @@ const routes: readonly Route[] = [
   ...prefixes.flatMap((prefix) => [
     `${prefix}/_bulk`,
     `${prefix}/:index/_bulk`,
+    // Of versions before 7, whose indices have types.
+    `${prefix}/:index/:type/_bulk`,
+    `${prefix}/:index/_doc/_bulk`,
     `${prefix}/:index/_doc`,
     `${prefix}/:index/_doc/:id`,
     `${prefix}/:index/_create/:id`,
   ]),
 ].flatMap((url) => [bulk(url), bulk(`${url}/`)]);
 
-const names: ReadonlyMap<string, string> = new Map([
+const actions: ReadonlyMap<string, string> = new Map([
   ['i', 'index'],
   ['c', 'create'],
   ['d', 'delete'],
@@ -77,15 +80,17 @@ function bulkAnswer(
   request: FastifyRequest,
 ): Answer {
   const wanted = filterPaths(request);
-  const _index = new URLSearchParams(parameters).get('index') ?? '';
+  const index = new URLSearchParams(parameters).get('index') ?? '';
   const error = { type: 'document_parsing_exception', reason };
-  const shards = { total: 1, successful: 1, failed: 0 };
-  const good = { _index, _id: '', _version: 1, result: 'created', _shards: shards, status: 201 };
-  const of = (item: object) => only(item, wanted, ['items', '*']);
-  const [taken, refused] = [of(good), of({ _index, _id: '', status: 400, error })];
-  const items = [...String(notes?.['items'] ?? '')].map((letter) => {
-    const action = names.get(letter.toLowerCase()) ?? 'index';
-    return { [action]: letter === letter.toLowerCase() ? taken : refused };
+  const named = namesOf(notes?.['names']);
+  const made = `${randomUUID()}-`;
+  const items = [...String(notes?.['items'] ?? '')].map((letter, i) => {
+    const { _index = index, _id = made + String(i) } = named.next().value ?? {};
+    const item =
+      letter === letter.toLowerCase()
+        ? { _index, _id, ...created, status: 201 }
+        : { _index, _id, status: 400, error };
+    return { [actions.get(letter.toLowerCase()) ?? 'index']: only(item, wanted, ['items', '*']) };
   });
   return jsonAnswer(200, only({ took: 0, errors: rejected > 0, items }, wanted, []));
 }
@@ -111,9 +116,25 @@ function only(object: object, paths: readonly string[][] | null, above: readonly
   );
 }
 
+const created = { _version: 1, result: 'created', _shards: { total: 1, successful: 1, failed: 0 } };
+
+/** What each action named, from the runs that the format notes. */
+function* namesOf(noted: unknown): Generator<{ _index?: string; _id?: string }, undefined> {
+  const runs = JSON.parse(typeof noted === 'string' ? noted : '[]') as [
+    number,
+    string | null,
+    string | null,
+  ][];
+  for (const [times, index, id] of runs) {
+    const names = { ...(index !== null && { _index: index }), ...(id !== null && { _id: id }) };
+    for (let i = 0; i < times; i++) yield names;
+  }
+  return undefined;
+}
+
 function documentAnswer({ rejected, reason }: KeptRecords, request: FastifyRequest): Answer {
   const { index = '', id = randomUUID() } = request.params as { index?: string; id?: string };
-  if (rejected === 0) return jsonAnswer(201, { _index: index, _id: id, _version: 1, result: 'created' });
+  if (rejected === 0) return jsonAnswer(201, { _index: index, _id: id, ...created });
   const cause = { type: 'document_parsing_exception', reason };
   return jsonAnswer(400, { error: { root_cause: [cause], ...cause }, status: 400 });
 }

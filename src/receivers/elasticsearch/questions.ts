@@ -55,6 +55,12 @@ const known: ReadonlyMap<string, object> = new Map<string, object>([
 
 /** Templates, policies, pipelines and the like: there are none to keep, and clients go on when they are acknowledged. */
 const acknowledged = { acknowledged: true };
+const setUp: ReadonlySet<string> = new Set(
+  `_index_template _component_template _template _ilm _slm _ingest _alias _aliases _data_stream _security _scripts _settings _mapping
+   _cluster _xpack _license _snapshot _transform _enrich _ml _watcher _refresh _flush _rollover _logstash`.split(
+    /\s+/,
+  ),
+);
 
 /**
  * What Filebeat, Logstash, Fluent Bit, Vector and the official clients ask before they send: version, license, health, nodes; and what
@@ -86,10 +92,13 @@ function answer(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (request.method === 'HEAD') return say(reply, {});
   const found = known.get(first);
   if (found !== undefined) return say(reply, found);
-  if (first.startsWith('_') && first !== '_search' && first !== '_msearch') {
-    return say(reply, request.method === 'GET' ? {} : acknowledged);
-  }
-  if (request.method === 'PUT' && !path.includes('/')) return say(reply, { ...acknowledged, index: path });
+  if (setUp.has(first)) return say(reply, request.method === 'GET' ? {} : acknowledged);
+  if (first.startsWith('_') && request.method === 'GET' && !first.startsWith('_search'))
+    return say(reply, {});
+  const [, second = ''] = path.split('/');
+  if (!first.startsWith('_') && setUp.has(second)) return say(reply, acknowledged);
+  if (request.method === 'PUT' && !first.startsWith('_') && second === '')
+    return say(reply, { ...acknowledged, index: path });
   const cause = {
     type: 'illegal_argument_exception',
     reason: 'only bulk and document requests are taken here',

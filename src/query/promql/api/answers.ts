@@ -1,6 +1,5 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { QueryContext } from '../../server/guard.js';
-import { isLabelName, labelName } from '../../attributes/label-name.js';
 import { metricName } from '../../series/labels.js';
 import type { VectorSelector } from '../syntax/ast.js';
 import { parseSelector } from '../plan/prepare.js';
@@ -34,13 +33,14 @@ export async function labelsAnswer(ctx: QueryContext, params: Params): Promise<A
 export async function labelValuesAnswer(ctx: QueryContext, params: Params, label: string): Promise<Answer> {
   // Prometheus writes a UTF-8 label name into a path as U__ and hexadecimal code points between underscores.
   const decoded = label.startsWith('U__') ? decodeUtf8Name(label) : label;
-  const name = isLabelName(decoded) ? decoded : labelName(decoded);
   const selectors = matchSelectors(params);
   const window = timeWindow(ctx, params);
-  if (name === metricName && selectors.length === 0)
+  if (decoded === metricName && selectors.length === 0)
     return limited(await metricNames(ctx, window), params.limit());
   const values = new Set<string>();
-  const complete = await eachSeries(ctx, selectors, window, (labels) => values.add(labels.get(name)));
+  const complete = await eachSeries(ctx, selectors, window, (labels) =>
+    values.add(labels.get(labels.named(decoded))),
+  );
   values.delete('');
   return limited([...values].sort(), params.limit(), complete);
 }

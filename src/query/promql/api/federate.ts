@@ -1,4 +1,4 @@
-import { metricName, type Labels } from '../../series/labels.js';
+import { metricName } from '../../series/labels.js';
 import { floatText } from '../../text/numbers.js';
 import type { Endpoint } from '../../server/endpoint.js';
 import { Params } from '../../server/params.js';
@@ -15,35 +15,53 @@ export const federation: Endpoint = (request) => {
   const selectors = matchSelectors(params);
   return async (ctx) => {
     const found = await latestSamples(ctx, selectors, Date.now());
-    return {
-      contentType: `${textFormat}; escaping=${escaping(request.accept)}`,
-      body: inPieces(lines(found)),
-    };
+    const escaping = escapingOf(request.accept);
+    return { contentType: `${textFormat}; escaping=${escaping}`, body: inPieces(lines(found, escaping)) };
   };
 };
 
 const textFormat = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** How names would be escaped that are not of the old alphabet, as the client has it; here all of them are. */
-function escaping(accept: string): string {
+type Escaping = 'allow-utf-8' | 'underscores' | 'dots' | 'values';
+
+/** How names are escaped that are not of the old alphabet, as the client has it. */
+function escapingOf(accept: string): Escaping {
   const wanted = /;\s*escaping\s*=\s*"?(allow-utf-8|underscores|dots|values)\b/i.exec(accept)?.[1];
-  return wanted?.toLowerCase() ?? 'underscores';
+  return (wanted?.toLowerCase() ?? 'underscores') as Escaping;
 }
 
-function* lines(samples: readonly LatestSample[]): Generator<string> {
-  let last = '';
+/** prometheus.io/docs/instrumenting/escaping_schemes */
+function escapedName(name: string, escaping: Escaping): string {
+  const plain = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name);
+  if (escaping === 'allow-utf-8') return plain ? name : JSON.stringify(name);
+  if (plain && escaping !== 'dots') return name;
+  const characters = [...name].map((one, i) => {
+    const valid = /[a-zA-Z:]/.test(one) || (i > 0 && /[0-9]/.test(one));
+    if (valid || (one === '_' && escaping === 'underscores')) return one;
+    if (escaping === 'underscores') return '_';
+    if (one === '_') return '__';
+    if (escaping === 'dots') return one === '.' ? '_dot_' : '__';
+    return `_${one.codePointAt(0)?.toString(16)}_`;
+  });
+  return `${escaping === 'values' ? 'U__' : ''}${characters.join('')}`;
+}
+
+function* lines(samples: readonly LatestSample[], escaping: Escaping): Generator<string> {
+  let last: string | null = null;
   for (const { labels, value, ms } of samples) {
-    const name = labels.get(metricName);
-    if (name !== last) yield `# TYPE ${name} untyped\n`;
-    last = name;
-    yield `${name}${labelText(labels)} ${floatText(value)} ${ms}\n`;
+    const given = labels.get(metricName);
+    const name = escapedName(given, escaping);
+    if (given !== last) yield `# TYPE ${name} untyped\n`;
+    last = given;
+    const own = [...labels.withoutName().entries()];
+    if (labels.get('instance') === '') own.push(['instance', '']);
+    const pairs = own.map(([label, text]) => `${escapedName(label, escaping)}="${escaped(text)}"`);
+    // A name in quotes stands with the labels.
+    const series = name.startsWith('"') ? `{${[name, ...pairs].join(',')}}` : `${name}{${pairs.join(',')}}`;
+    yield `${series} ${floatText(value)} ${ms}\n`;
   }
 }
 
-function labelText(labels: Labels): string {
-  const own = [...labels.withoutName().entries()];
-  if (labels.get('instance') === '') own.push(['instance', '']);
-  const escaped = (value: string) =>
-    value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
-  return `{${own.map(([name, value]) => `${name}="${escaped(value)}"`).join(',')}}`;
+function escaped(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }

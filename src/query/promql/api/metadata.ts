@@ -45,12 +45,52 @@ export async function metricMetadata(
       }
     }
   }
+  await addFamilies(ctx, window, metric, limits, found);
   for (const [name, type, help, unit] of await spanMetricsIn(ctx, window)) {
     if (found.has(name) || found.size >= limits.metrics || (metric !== undefined && metric !== name))
       continue;
     found.set(name, [{ type, help, unit }]);
   }
   return Object.fromEntries(found);
+}
+
+/**
+ * What Prometheus says of whole families by remote write 1.0 (see `decode/formats/prometheus-series.ts`). It takes the place of what the
+ * names of their series alone say.
+ */
+async function addFamilies(
+  ctx: QueryContext,
+  window: Window,
+  metric: string | undefined,
+  limits: { readonly metrics: number; readonly perMetric: number },
+  found: Map<string, MetricMetadata[]>,
+): Promise<void> {
+  const from = await metadataSource(ctx.session, 'metric_gauge', metadataWindow(window));
+  const name = metric === undefined ? '' : `AND metric_name = ${literal(metric)}`;
+  const sql =
+    `SELECT DISTINCT metric_name, json_extract_string(resource_attributes, '$."prometheus.type"'), ` +
+    `coalesce(metric_description, ''), coalesce(metric_unit, '') FROM ${from} ` +
+    `WHERE prometheus_name IS NULL AND contains(resource_attributes, '"prometheus.type"') ${name} ORDER BY ALL`;
+  const families = new Map<string, MetricMetadata[]>();
+  for await (const chunk of ctx.session.stream(sql)) {
+    for (let row = 0; row < chunk.rowCount; row++) {
+      const [family = '', type, help = '', unit = ''] = chunk.columns.map(
+        (column) => column[row] as string | null,
+      );
+      const known = families.get(family ?? '') ?? [];
+      if (known.length < limits.perMetric)
+        known.push({ type: type ?? 'unknown', help: help ?? '', unit: unit ?? '' });
+      families.set(family ?? '', known);
+    }
+  }
+  for (const [family, said] of families) {
+    if (!found.has(family) && found.size >= limits.metrics) continue;
+    const guessed = (one: string) =>
+      found.get(one)?.every(({ help, unit }) => help === '' && unit === '') === true;
+    if (!found.has(family) || guessed(family)) found.set(family, said);
+    if (!said.some(({ type }) => /histogram|summary/.test(type))) continue;
+    for (const part of ['_bucket', '_sum', '_count']) if (guessed(family + part)) found.delete(family + part);
+  }
 }
 
 async function spanMetricsIn(ctx: QueryContext, window: Window): Promise<typeof spanMetricMetadata> {

@@ -99,10 +99,16 @@ export function targetInfoLabels(column: (name: string) => string | null): Label
   return Labels.of([...attributes, ...target, [metricName, targetInfo]]);
 }
 
-/** Attribute keys as label names; values of keys that become one name are joined with `;` in key order. */
+/**
+ * Attribute keys as label names; values of keys that become one name are joined with `;` in key order. Where one is `__name__` they are
+ * labels of Prometheus, and stay as they are.
+ */
 function attributeLabels(json: string | null, prefix = ''): Map<string, string> {
   const attributes: [key: string, value: string][] = [];
   if (json) eachAttribute(json, (key, value) => attributes.push([key, value]));
+  if (prefix === '' && attributes.some(([key]) => key === metricName)) {
+    return new Map(attributes.filter(([key]) => key !== metricName));
+  }
   const labels = new Map<string, string>();
   for (const [key, value] of attributes.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))) {
     if (value === '') continue;

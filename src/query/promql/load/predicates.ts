@@ -7,6 +7,7 @@ import type { CompiledMatcher } from '../../series/matchers.js';
 import { conflictLabels } from '../../series/samples.js';
 import { literalAlternatives } from '../../text/re2.js';
 import type { Window } from '../plan/times.js';
+import { labelName } from '../../attributes/label-name.js';
 import { promoted, resourcePrefix, scopeColumns, scopePrefix } from './identity.js';
 import type { Source } from './sources.js';
 
@@ -45,15 +46,17 @@ const instance = 'coalesce(service_instance_id, derived_instance_id)';
 export function pushedDown(matchers: readonly CompiledMatcher[]): Fragment[] {
   return matchers.flatMap((matcher): Fragment[] => {
     const values = wantedValues(matcher);
-    if (!values || !isStored(matcher.name)) return [];
-    if (matcher.name === 'job') return [derived(job, 'service_name', values)];
-    if (matcher.name === 'instance') return [derived(instance, instance, values)];
-    const scope = scopeColumns.get(matcher.name);
+    // Of a quoted name, what an attribute of that name becomes.
+    const name = labelName(matcher.name);
+    if (!values || !isStored(name)) return [];
+    if (name === 'job') return [derived(job, 'service_name', values)];
+    if (name === 'instance') return [derived(instance, instance, values)];
+    const scope = scopeColumns.get(name);
     if (scope !== undefined) return [derived(scope, scope, values)];
     if (!values.every(verbatimInJson)) return [];
-    const texts = inAttributes(values, matcher.name);
-    return matcher.name === 'service_name' || promoted.includes(matcher.name)
-      ? [atLeast(`${matcher.name} IN ${literalList(values)} OR ${texts}`)]
+    const texts = inAttributes(values, name);
+    return name === 'service_name' || promoted.includes(name)
+      ? [atLeast(`${name} IN ${literalList(values)} OR ${texts}`)]
       : [atLeast(texts)];
   });
 }

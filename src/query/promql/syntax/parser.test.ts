@@ -41,8 +41,8 @@ describe('precedence', () => {
 describe('print', () => {
   const cases: [string, string][] = [
     ['sum(rate(a{b="c",d!~"e"}[5m]))by(f)', 'sum by (f) (rate(a{b="c", d!~"e"}[5m]))'],
-    ['SUM without ("x.y") (a)', 'sum without (x_y) (a)'],
-    ['{"a", "http.method"=~`g\\d`}', 'a{http_method=~"g\\\\d"}'],
+    ['SUM without ("x.y") (a)', 'sum without ("x.y") (a)'],
+    ['{"a", "http.method"=~`g\\d`}', 'a{"http.method"=~"g\\\\d"}'],
     ['{"http.server.duration"}', '{__name__="http.server.duration"}'],
     ['a[5m] @ 1.5 offset -1h30m', 'a[5m] @ 1.500 offset -1h30m'],
     ['a[1h:] @ end()', 'a[1h:] @ end()'],

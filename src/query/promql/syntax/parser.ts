@@ -1,7 +1,6 @@
 import type { SyntaxNode } from '@lezer/common';
 import { parser as promqlParser } from '@prometheus-io/lezer-promql';
 import { QueryError } from '../../../lake/query-error.js';
-import { labelName } from '../../attributes/label-name.js';
 import type { Grouping } from '../../series/aggregate.js';
 import { metricName } from '../../series/labels.js';
 import type { Matcher, MatchOp } from '../../series/matchers.js';
@@ -285,7 +284,7 @@ class Converter {
 
   #labels(node: SyntaxNode): string[] {
     return childNodes(node).map((child) =>
-      child.name === 'QuotedLabelName' ? labelName(this.#string(child)) : this.#text(child),
+      child.name === 'QuotedLabelName' ? this.#string(child) : this.#text(child),
     );
   }
 
@@ -313,7 +312,7 @@ class Converter {
           }
           const [name, op, value] = childNodes(matcher);
           if (!name || !op || !value) throw parseError(this.source, matcher.from, 'bad label matcher');
-          const label = name.name === 'QuotedLabelName' ? labelName(this.#string(name)) : this.#text(name);
+          const label = name.name === 'QuotedLabelName' ? this.#string(name) : this.#text(name);
           if (label === metricName && outer) {
             throw this.#namedTwice(start, out[0]?.value ?? '', this.#string(value));
           }

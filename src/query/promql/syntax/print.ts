@@ -1,3 +1,4 @@
+import { isLabelName } from '../../attributes/label-name.js';
 import type { Grouping } from '../../series/aggregate.js';
 import type { Matching } from '../../series/operators.js';
 import type { Expr, Modifiers, VectorSelector } from './ast.js';
@@ -43,9 +44,14 @@ function selector({ matchers }: VectorSelector): string {
   );
   const rest = matchers
     .filter((m) => m !== named)
-    .map((m) => `${m.name}${m.op}${JSON.stringify(m.value)}`)
+    .map((m) => `${label(m.name)}${m.op}${JSON.stringify(m.value)}`)
     .join(', ');
   return (named?.value ?? '') + (rest || !named ? `{${rest}}` : '');
+}
+
+/** In quotes where the old alphabet does not do. */
+function label(name: string): string {
+  return isLabelName(name) ? name : JSON.stringify(name);
 }
 
 function extension({ extension: how }: VectorSelector): string {
@@ -58,15 +64,17 @@ function modifiers({ at, offset }: Modifiers): string {
 }
 
 function grouping({ without, labels }: Grouping): string {
-  return `${without ? 'without' : 'by'} (${labels.join(', ')})`;
+  return `${without ? 'without' : 'by'} (${labels.map(label).join(', ')})`;
 }
 
 function matching({ on, labels, cardinality, include, fillLeft, fillRight }: Matching): string[] {
   const out: string[] = [];
   if (on || labels.length > 0 || cardinality !== 'one-to-one')
-    out.push(`${on ? 'on' : 'ignoring'} (${labels.join(', ')})`);
+    out.push(`${on ? 'on' : 'ignoring'} (${labels.map(label).join(', ')})`);
   if (cardinality !== 'one-to-one') {
-    out.push(`${cardinality === 'many-to-one' ? 'group_left' : 'group_right'} (${include.join(', ')})`);
+    out.push(
+      `${cardinality === 'many-to-one' ? 'group_left' : 'group_right'} (${include.map(label).join(', ')})`,
+    );
   }
   if (fillLeft !== undefined && Object.is(fillLeft, fillRight)) return [...out, `fill (${fillLeft})`];
   if (fillLeft !== undefined) out.push(`fill_left (${fillLeft})`);
