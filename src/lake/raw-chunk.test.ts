@@ -47,4 +47,26 @@ describe('raw chunks', () => {
     pool.close();
     instance.closeSync();
   });
+
+  it('give strings that lie together, within each other and apart', async () => {
+    const instance = await DuckDBInstance.create(':memory:');
+    const pool = new ConnectionPool(instance, 100_000);
+    const sql = `SELECT md5(i::VARCHAR) AS own, substr(long, 1 + (i * 7 % 90)::INTEGER, 13 + (i % 40)::INTEGER) AS part, long,
+        CASE WHEN i % 3 = 0 THEN NULL ELSE repeat('ü', (i % 200)::INTEGER) END AS some
+      FROM (SELECT i, repeat('abcdefé', 20) || i % 3 AS long FROM range(5000) t(i)) WHERE i % 5 <> 2 ORDER BY hash(i)`;
+    await pool.withSession(new AbortController().signal, async (session) => {
+      const expected: unknown[][] = [];
+      for await (const { columns } of session.stream(sql)) {
+        columns.forEach((column, c) => (expected[c] ??= []).push(...column));
+      }
+      const actual: unknown[][] = [];
+      for await (const chunk of (await session.raw?.(sql))?.chunks ?? []) {
+        chunkValues(chunk).columns.forEach((column, c) => (actual[c] ??= []).push(...column));
+      }
+      assert.equal(expected[0]?.length, 4000);
+      assert.deepEqual(actual, expected);
+    });
+    pool.close();
+    instance.closeSync();
+  });
 });

@@ -111,7 +111,7 @@ function columnValues(column: RawColumn, buffer: ArrayBuffer): SqlColumn {
       );
     }
     case 'text':
-      return each(count, valid, texts(buffer, data));
+      return texts(buffer, data, count, valid);
     case 'list': {
       const values = column.child ? columnValues(column.child, buffer) : [];
       const view = new DataView(buffer, data, count * 16);
@@ -127,33 +127,85 @@ function nullable(values: SqlColumn, valid: Uint8Array | null): SqlColumn {
   return valid === null ? values : each(values.length, valid, (i) => values[i]);
 }
 
+const isNull = (valid: Uint8Array | null, i: number) =>
+  valid !== null && ((valid[i >> 3] ?? 0) & (1 << (i & 7))) === 0;
+
 function each(count: number, valid: Uint8Array | null, value: (i: number) => unknown): unknown[] {
   const out = new Array<unknown>(count);
   for (let i = 0; i < count; i++) {
-    out[i] = valid !== null && ((valid[i >> 3] ?? 0) & (1 << (i & 7))) === 0 ? null : value(i);
+    out[i] = isNull(valid, i) ? null : value(i);
   }
   return out;
 }
 
 /** Strings of up to this many bytes lie in the vector itself, behind their 4 bytes of length. */
 const inlined = 12;
-const fewStrings = 4096;
 
-function texts(buffer: ArrayBuffer, start: number): (i: number) => string {
-  const view = new DataView(buffer);
-  const bytes = Buffer.from(buffer);
-  // Rows that repeat a value often share its bytes, which then are decoded once.
-  const known = new Map<number, { readonly length: number; readonly text: string }>();
-  return (i) => {
-    const at = start + i * 16;
-    const length = view.getUint32(at, true);
-    if (length <= inlined) return bytes.toString('utf8', at + 4, at + 4 + length);
-    const address = view.getUint32(at + 8, true) + view.getUint32(at + 12, true) * 2 ** 32;
-    const before = known.get(address);
-    if (before?.length === length) return before.text;
-    const data = duckdb.get_data_from_pointer(buffer, at + 8, length);
-    const text = Buffer.from(data.buffer, data.byteOffset, length).toString('utf8');
-    if (known.size < fewStrings) known.set(address, { length, text });
-    return text;
-  };
+/**
+ * Strings that begin at most this many bytes after the end of another are fetched together with it, as each fetch takes
+ * several times as long as to decode one. What lies between belongs to a page that one of both is in.
+ */
+const gap = 64;
+const mostTogether = 16 * 1024 * 1024;
+
+/** A string that lies elsewhere, and its row. Rows that repeat a value often share its bytes. */
+interface Long {
+  readonly row: number;
+  readonly begin: number;
+  readonly length: number;
+}
+
+/** Strings that lie together: `slot` in the buffer has the address of the first. */
+interface Run {
+  readonly begin: number;
+  readonly slot: number;
+  end: number;
+  count: number;
+}
+
+function texts(buffer: ArrayBuffer, start: number, count: number, valid: Uint8Array | null): unknown[] {
+  const view = new DataView(buffer, start, count * 16);
+  const bytes = Buffer.from(buffer, start, count * 16);
+  const out = new Array<unknown>(count);
+  const rows: Long[] = [];
+  let ordered = true;
+  for (let i = 0, before = 0; i < count; i++) {
+    if (isNull(valid, i)) {
+      out[i] = null;
+      continue;
+    }
+    const length = view.getUint32(i * 16, true);
+    if (length <= inlined) {
+      out[i] = bytes.toString('utf8', i * 16 + 4, i * 16 + 4 + length);
+      continue;
+    }
+    const begin = view.getUint32(i * 16 + 8, true) + view.getUint32(i * 16 + 12, true) * 2 ** 32;
+    if (begin < before) ordered = false;
+    before = begin;
+    rows.push({ row: i, begin, length });
+  }
+  if (!ordered) rows.sort((a, b) => a.begin - b.begin);
+  const runs: Run[] = [];
+  for (const { row, begin, length } of rows) {
+    const run = runs.at(-1);
+    const end = begin + length;
+    if (run && begin <= run.end + gap && end - run.begin <= mostTogether) {
+      run.end = Math.max(run.end, end);
+      run.count++;
+    } else runs.push({ begin, slot: start + row * 16 + 8, end, count: 1 });
+  }
+  let next = 0;
+  for (const { begin: first, slot, end, count } of runs) {
+    const data = duckdb.get_data_from_pointer(buffer, slot, end - first);
+    const run = Buffer.from(data.buffer, data.byteOffset, end - first);
+    let last = { begin: -1, length: 0, text: '' };
+    for (const { row, begin, length } of rows.slice(next, next + count)) {
+      if (begin !== last.begin || length !== last.length) {
+        last = { begin, length, text: run.toString('utf8', begin - first, begin - first + length) };
+      }
+      out[row] = last.text;
+    }
+    next += count;
+  }
+  return out;
 }
