@@ -25,6 +25,30 @@ const mostHeapBytes = 100 * 1024 ** 2;
 const rangeMs = 3 * 3_600_000;
 const [count, tailSeconds, rate] = [Number(args.lines), Number(args.tail), Number(args.rate)];
 
+/** Runs in the page: scrolls for five seconds, and counts. */
+const scrolled = `(async () => {
+  const box = document.querySelector('.lines');
+  const [times, end] = [[], performance.now() + 5000];
+  let elements = 0;
+  await new Promise((resolve) => {
+    const step = (now) => {
+      times.push(now);
+      elements = Math.max(elements, box.querySelectorAll('.line').length);
+      box.scrollTop += 240;
+      if (now < end) requestAnimationFrame(step);
+      else resolve();
+    };
+    requestAnimationFrame(step);
+  });
+  const gaps = times.slice(1).map((time, i) => time - times[i]);
+  return JSON.stringify({
+    frames: Math.round((gaps.length * 1000) / (times.at(-1) - times[0])),
+    slow: gaps.filter((gap) => gap > 34).length,
+    pixels: box.scrollTop,
+    elements,
+  });
+})()`;
+
 const own = args.url === undefined ? await startServer() : null;
 const url = own?.url ?? args.url ?? '';
 try {
@@ -136,26 +160,3 @@ async function look(fromMs: number, toMs: number): Promise<void> {
     await browser.close();
   }
 }
-
-const scrolled = `(async () => {
-  const box = document.querySelector('.lines');
-  const [times, end] = [[], performance.now() + 5000];
-  let elements = 0;
-  await new Promise((resolve) => {
-    const step = (now) => {
-      times.push(now);
-      elements = Math.max(elements, box.querySelectorAll('.line').length);
-      box.scrollTop += 240;
-      if (now < end) requestAnimationFrame(step);
-      else resolve();
-    };
-    requestAnimationFrame(step);
-  });
-  const gaps = times.slice(1).map((time, i) => time - times[i]);
-  return JSON.stringify({
-    frames: Math.round((gaps.length * 1000) / (times.at(-1) - times[0])),
-    slow: gaps.filter((gap) => gap > 34).length,
-    pixels: box.scrollTop,
-    elements,
-  });
-})()`;

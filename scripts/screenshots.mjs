@@ -27,6 +27,18 @@ const shots = [
     path: `/ui/metrics?from=now-3h&q=${encodeURIComponent(p95)}`,
     see: (page) => page.locator('.chart-legend li').first(),
   },
+  {
+    name: 'dashboard',
+    path: '/ui/dashboards?from=now-3h',
+    see: (page) => page.getByRole('region', { name: 'Newest errors' }),
+    act: dashboard,
+  },
+  {
+    name: 'compare',
+    path: '/ui/traces?from=now-3h&q={ resource.service.name = "catalog" %26%26 duration > 1s }',
+    see: (page) => page.getByRole('rowheader', { name: 'catalog SELECT' }),
+    act: compare,
+  },
   { name: 'sql', path: '/ui/sql', see: (page) => page.locator('.bar-cell').first(), act: sqlChart },
   { name: 'system', path: '/ui/system', see: (page) => page.getByRole('row', { name: /^spans/ }) },
 ];
@@ -34,6 +46,20 @@ const shots = [
 async function sqlChart(page) {
   await page.getByRole('button', { name: /^Run an example/ }).click();
   await page.getByRole('button', { name: 'Chart' }).click();
+}
+
+/** One of the services, made when there is none. */
+async function dashboard(page) {
+  const [link, make] = [
+    page.getByRole('link', { name: 'Services', exact: true }),
+    page.getByRole('button', { name: 'Make one of the services' }),
+  ];
+  await link.or(make).first().click();
+}
+
+async function compare(page) {
+  for (const nth of [0, 1]) await page.getByRole('checkbox').nth(nth).check();
+  await page.getByRole('link', { name: 'Compare the two' }).click();
 }
 
 mkdirSync(folder, { recursive: true });
@@ -44,7 +70,8 @@ const browser = await chromium.launch({
 const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme: 'dark' });
 const take = async (name) => {
   await page.waitForLoadState('networkidle');
-  await page.screenshot({ path: join(folder, `${name}.jpg`), type: 'jpeg', quality: 75 });
+  await page.mouse.move(0, 0);
+  await page.screenshot({ path: join(folder, `${name}.jpg`), type: 'jpeg', quality: 62 });
   console.log(`docs/images/${name}.jpg`);
 };
 for (const { name, path, see, act } of shots) {

@@ -88,7 +88,7 @@ function modulesCurrent() {
 export async function modules() {
   if (modulesCurrent()) return;
   console.error('installing dependencies (npm ci)');
-  await run('npm', ['ci', '--no-audit', '--no-fund']);
+  await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
 }
 
 const sourceFolders = ['src', 'test', 'bench', 'drill'];

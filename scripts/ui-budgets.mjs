@@ -1,7 +1,15 @@
-/* global document, performance, requestAnimationFrame -- of the page, where parts of this run */
+/* global document, fetch, performance, requestAnimationFrame -- of the page, where parts of this run */
 // What the web pages cost, of a server that has telemetry (canardstack demo fills one):
-//   npm run ui:budgets -- http://127.0.0.1:4318 [--tail SECONDS] [--from now-3h]
+//   npm run ui:budgets -- http://127.0.0.1:4318 [--tail SECONDS] [--from now-3h] [--to now]
+//   npm run ui:budgets -- --data FOLDER   of a server that it starts on the data folder of one that is stopped
+//   npm run ui:budgets -- --lines 1000000 of one that it starts and fills with so many log lines of the last three hours
 // Exit code 1 when the first page is beyond its 250 KB.
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
 
@@ -10,19 +18,85 @@ const { values, positionals } = parseArgs({
   options: {
     tail: { type: 'string', default: '600' },
     from: { type: 'string', default: 'now-3h' },
+    to: { type: 'string', default: 'now' },
+    data: { type: 'string' },
+    lines: { type: 'string' },
   },
 });
-const url = positionals[0] ?? 'http://127.0.0.1:4318';
+const dist = join(import.meta.dirname, '..', 'dist');
+const server =
+  values.data === undefined && values.lines === undefined ? null : await startServer(values.data);
+const url = server?.url ?? positionals[0] ?? 'http://127.0.0.1:4318';
+if (values.lines !== undefined) {
+  spawnSync(
+    process.execPath,
+    [join(dist, 'drill/ui.js'), '--fill-only', '--url', url, '--lines', values.lines],
+    {
+      stdio: 'inherit',
+    },
+  );
+}
+
+async function freePort() {
+  const listening = createServer().listen(0, '127.0.0.1');
+  await once(listening, 'listening');
+  const { port } = listening.address();
+  listening.close();
+  await once(listening, 'close');
+  return port;
+}
+
+/** On the folder as it is: without maintenance. Without a folder on an empty one, which goes with it. */
+async function startServer(folder) {
+  const [port, grpcPort] = [await freePort(), await freePort()];
+  const dataDir = folder ?? mkdtempSync(join(tmpdir(), 'canardstack-budgets-'));
+  const child = spawn(process.execPath, [join(dist, 'src/cli/bin.cjs'), 'serve'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: {
+      CANARDSTACK_DUCKDB_EXTENSION_DIR: join(import.meta.dirname, '..', '.cache', 'ext'),
+      ...process.env,
+      CANARDSTACK_BIND: `127.0.0.1:${port}`,
+      CANARDSTACK_GRPC_BIND: `127.0.0.1:${grpcPort}`,
+      CANARDSTACK_DATA_DIR: dataDir,
+      CANARDSTACK_DUCKLAKE_MAINTENANCE_ENABLED: folder === undefined ? 'true' : 'false',
+      CANARDSTACK_LOG_LEVEL: 'error',
+    },
+  });
+  const ended = once(child, 'exit');
+  const address = `http://127.0.0.1:${port}`;
+  const isReady = () =>
+    fetch(`${address}/readyz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  while (!(await isReady())) {
+    if (child.exitCode !== null) throw new Error(`the server ended with code ${child.exitCode}`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  return {
+    url: address,
+    async stop() {
+      child.kill('SIGTERM');
+      await ended;
+      if (folder === undefined) rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
 const tailSeconds = Number(values.tail);
 const firstPageBytes = 250 * 1024;
 const metric =
   'histogram_quantile(0.95, sum by (le) (rate(http_server_request_duration_seconds_bucket[5m])))';
 
 const pages = [
-  { name: 'overview', path: '/', data: 'main tbody tr' },
+  { name: 'overview', path: '/', data: 'main tbody tr, main .state:has-text("No spans")' },
   { name: 'logs', path: '/ui/logs', data: '.line' },
   { name: 'traces', path: '/ui/traces', data: 'main tbody tr' },
-  { name: 'metrics', path: `/ui/metrics?q=${encodeURIComponent(metric)}`, data: '.chart canvas' },
+  {
+    name: 'metrics',
+    path: `/ui/metrics?q=${encodeURIComponent(metric)}`,
+    data: '.chart canvas, .panels .state',
+  },
   { name: 'dashboards', path: '/ui/dashboards', data: 'main .card table, main .card .state p' },
   { name: 'sql', path: '/ui/sql?sql=SELECT count(*) AS lines FROM lake.logs', data: '.grid td' },
   { name: 'system', path: '/ui/system', data: 'main tbody tr' },
@@ -35,11 +109,12 @@ const browser = await chromium.launch({
 
 async function fresh() {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-  context.setDefaultTimeout(60_000);
+  context.setDefaultTimeout(300_000);
   return { context, page: await context.newPage() };
 }
 
-const withRange = (path) => `${url}${path}${path.includes('?') ? '&' : '?'}from=${values.from}`;
+const withRange = (path) =>
+  `${url}${path}${path.includes('?') ? '&' : '?'}from=${values.from}&to=${values.to}`;
 let tooLarge = false;
 
 console.log('page        code+styles KB   first content ms   first data ms');
@@ -126,6 +201,7 @@ if (tailSeconds > 0) {
 }
 
 await browser.close();
+await server?.stop();
 if (tooLarge) {
   console.log(`the first page is larger than ${firstPageBytes / 1024} KB`);
   process.exitCode = 1;

@@ -23,6 +23,7 @@ import {
   type TestServer,
 } from './support/server.js';
 import { rawExchange } from './support/wire.js';
+import { assertPagesApi } from './support/pages-api.js';
 
 const recordsPerRequest = 20;
 
@@ -188,32 +189,7 @@ describe('a catalog server and its nodes', () => {
   });
 
   it('keeps dashboards of a query node, and tells what it holds', async () => {
-    const send = (method: string, path: string, body: object) =>
-      fetch(`${query.url}/api/dashboards${path}`, {
-        method,
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-      });
-    const made = await send('PUT', '/shared', { dashboard: { title: 'one' } });
-    assert.equal(made.status, 200, await made.text());
-    const changed = await send('PUT', '/shared', {
-      dashboard: { title: 'two' },
-      revision: 1,
-    });
-    assert.equal(changed.status, 200, await changed.text());
-    assert.equal((await send('PUT', '/shared', { dashboard: { title: 'late' }, revision: 1 })).status, 409);
-    const read = (await (await fetch(`${query.url}/api/dashboards`)).json()) as {
-      dashboards: { title: string }[];
-    };
-    assert.deepEqual(
-      read.dashboards.map(({ title }) => title),
-      ['two'],
-    );
-    for (const what of ['files', 'snapshots'] as const) {
-      const answer = await fetch(`${query.url}/api/admin/catalog/${what}`);
-      const body = (await answer.json()) as Record<typeof what, object[]>;
-      assert.ok(answer.status === 200 && body[what].length > 0, JSON.stringify(body));
-    }
+    await assertPagesApi(query.url);
   });
 
   it('tells plain text on its TLS port what is wrong', async () => {

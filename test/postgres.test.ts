@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { settled } from '../drill/kill/epoch.js';
 import { assertExact, verify } from '../drill/kill/verify.js';
 import { Workload } from '../drill/kill/workload.js';
+import { assertPagesApi } from './support/pages-api.js';
 import { skipWithoutPostgres, startPostgres, type TestPostgres } from './support/postgres.js';
 import { eventually, sql, startServer, temporaryFolder, type TestServer } from './support/server.js';
 
@@ -109,7 +110,7 @@ describe('several nodes on a PostgreSQL catalog', { skip: skipWithoutPostgres() 
     }
   });
 
-  it('show nothing of PostgreSQL but the lake through admin SQL', async () => {
+  it('show nothing of PostgreSQL but the lake through admin SQL, and keep dashboards', async () => {
     await postgres.psql('CREATE TABLE secret_of_another AS SELECT 42 AS answer');
     await postgres.psql('CREATE SCHEMA other; CREATE TABLE other.hidden AS SELECT 43 AS answer');
     const server = await start('sql', 'query');
@@ -161,6 +162,7 @@ describe('several nodes on a PostgreSQL catalog', { skip: skipWithoutPostgres() 
     }
     const shown = await sql(server, "FROM pragma_table_info('lake.main.logs')");
     assert.ok(shown.some(({ name }) => name === 'body'));
+    await assertPagesApi(server.url);
     assert.equal(await server.stop(), 0);
     running.delete(server);
   });

@@ -48,18 +48,20 @@ export default function Overview() {
         </Empty>
       )}
       <SignalCards signals={signals} seconds={(range.endMs - range.startMs) / 1000} />
-      <section class="card" aria-labelledby="services">
-        <h2 id="services">Services</h2>
-        <Shown query={services} what="Reading spans">
-          {(data) => <Services services={data} />}
-        </Shown>
-      </section>
-      <section class="card" aria-labelledby="errors">
-        <h2 id="errors">Newest errors</h2>
-        <Shown query={errors} what="Looking for errors">
-          {(data) => <NewestErrors errors={data} />}
-        </Shown>
-      </section>
+      <div class="overview-body">
+        <section class="card" aria-labelledby="services">
+          <h2 id="services">Services</h2>
+          <Shown query={services} what="Reading spans">
+            {(data) => <Services services={data} />}
+          </Shown>
+        </section>
+        <section class="card" aria-labelledby="errors">
+          <h2 id="errors">Newest errors</h2>
+          <Shown query={errors} what="Looking for errors">
+            {(data) => <NewestErrors errors={data} />}
+          </Shown>
+        </section>
+      </div>
     </>
   );
 }
