@@ -254,11 +254,13 @@ export function metricQuestions({ start, end }: Span): Question[] {
   ];
 }
 
-/** Tempo's API, which no peer here serves. */
+/** Tempo's API, which no peer here serves, and PromQL on spans. */
 export function traceQuestions({ start, end }: Span, { trace }: Needles): Question[] {
   const hour = { start: end - 3600, end };
   const search = (q: string) => url('/api/search', { q, ...hour, limit: 20 });
   const metrics = (q: string) => url('/api/metrics/query_range', { q, ...hour, step: '60s' });
+  const instant = (query: string) => url('/api/v1/query', { query, time: end });
+  const lastHour = `timestamp > make_timestamp(${hour.start}000000) AND timestamp <= make_timestamp(${end}000000)`;
   const none = '0'.repeat(30) + 'ab';
   return [
     {
@@ -298,6 +300,31 @@ export function traceQuestions({ start, end }: Span, { trace }: Needles): Questi
     {
       name: 'rate by service, an hour',
       path: metrics('{ } | rate() by (resource.service.name)'),
+      peers: {},
+    },
+    // What Grafana's service graph and its table ask.
+    {
+      name: 'span metrics: rate by name, an hour',
+      path: instant(
+        'topk(5, sum(rate(traces_spanmetrics_calls_total{span_kind="SPAN_KIND_SERVER"}[1h])) by (span_name))',
+      ),
+      peers: {
+        'plain DuckDB': `SELECT span_name, count(*) FROM lake.spans WHERE span_kind = 2 AND ${lastHour} GROUP BY 1`,
+      },
+    },
+    {
+      name: 'span metrics: p90 of durations, all of it',
+      path: url('/api/v1/query_range', {
+        query: 'histogram_quantile(.9, sum(rate(traces_spanmetrics_latency_bucket[5m])) by (le))',
+        start,
+        end,
+        step: 300,
+      }),
+      peers: {},
+    },
+    {
+      name: 'service graph: requests, an hour',
+      path: instant('sum by (client, server) (rate(traces_service_graph_request_total[1h]))'),
       peers: {},
     },
   ];

@@ -35,6 +35,8 @@ export interface Door {
   readonly snappy?: true;
 }
 
+/** Syslog's severities by their numbers. */
+const priorities = ['emergency', 'alert', 'critical', 'error', 'warn', 'notice', 'info', 'debug'];
 const json = { 'content-type': 'application/json' };
 const lines = { 'content-type': 'application/x-ndjson' };
 const protobuf = { 'content-type': 'application/x-protobuf' };
@@ -221,6 +223,27 @@ export const doors: readonly Door[] = [
           event: id,
           fields: { level, ...resource, ...attributes },
         })),
+      ),
+  },
+  {
+    name: 'journald',
+    signal: 'logs',
+    path: '/upload',
+    headers: { 'content-type': 'application/vnd.fdo.journal' },
+    body: ({ 'service.name': service, 'host.name': host, ...resource }, records) =>
+      Buffer.concat(
+        records.map(({ ms, id, level, attributes }) => {
+          const priority = priorities.indexOf((level ?? '').toLowerCase());
+          const fields = [
+            ['__REALTIME_TIMESTAMP', `${ms}000`],
+            ['MESSAGE', id],
+            ...(service === undefined ? [] : [['SYSLOG_IDENTIFIER', service]]),
+            ...(host === undefined ? [] : [['_HOSTNAME', host]]),
+            ...(priority < 0 ? [] : [['PRIORITY', priority]]),
+            ...labelsOf({ ...resource, ...attributes }),
+          ];
+          return Buffer.from(`${fields.map(([name, value]) => `${name}=${value}\n`).join('')}\n`);
+        }),
       ),
   },
   {

@@ -203,9 +203,16 @@ describe('the dashboards', () => {
         .replace('$__rate_interval', '1m'),
     );
     // The service graph and its table, as Grafana's Tempo data source writes them.
-    const graph = ['request_total', 'request_failed_total', 'request_server_seconds_sum'].map(
-      (name) => `sum by (client, server) (rate(traces_service_graph_${name}{}[300s]))`,
-    );
+    const parts = [
+      'request_total',
+      'request_failed_total',
+      'request_server_seconds_sum',
+      'request_server_seconds_bucket',
+    ];
+    const graph = parts.flatMap((name) => [
+      `sum by (client, server) (rate(traces_service_graph_${name}{}[300s]))`,
+      `group by (client, connection_type, server) (traces_service_graph_${name}{})`,
+    ]);
     const table = [
       'topk(5, sum(rate(traces_spanmetrics_calls_total{span_kind="SPAN_KIND_SERVER"}[300s])) by (span_name))',
       'topk(5, sum(rate(traces_spanmetrics_calls_total{status_code="STATUS_CODE_ERROR",span_name=~"POST /orders"}[300s])) by (span_name))',
@@ -218,6 +225,14 @@ describe('the dashboards', () => {
         return n > 0 ? n : undefined;
       });
     }
+    // From a trace to its logs.
+    const logs =
+      '{service_name="shop"} | label_format log_line_contains_trace_id=`{{ contains "0af7" __line__ }}` ' +
+      '| log_line_contains_trace_id="false" OR trace_id="0af7"';
+    await eventually(async () => {
+      const n = await ask(server, { where: '', language: 'logql', query: logs, instant: false });
+      return n > 0 ? n : undefined;
+    });
     const keys = await get(server, '/api/v1/labels', {
       'match[]':
         '{__name__=~"traces_service_graph_request_server_seconds_sum|traces_service_graph_request_total|traces_service_graph_request_failed_total"}',

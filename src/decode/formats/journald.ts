@@ -87,8 +87,7 @@ function documentOf(fields: Fields): { document: Record<string, unknown>; severi
   const time = take('__REALTIME_TIMESTAMP');
   const unit = fields.get('_SYSTEMD_UNIT');
   const service =
-    take('SYSLOG_IDENTIFIER') ??
-    (typeof unit === 'string' ? unit.replace(/\.service$/, '') : (take('_COMM') ?? undefined));
+    take('SYSLOG_IDENTIFIER') ?? (typeof unit === 'string' ? unit.replace(/\.service$/, '') : take('_COMM'));
   const host = take('_HOSTNAME');
   const severity = syslogSeverity(take('PRIORITY'));
   const message = fields.get('MESSAGE');

@@ -97,7 +97,15 @@ const layouts: Readonly<Record<MetadataKind, MetadataLayout>> = {
   ),
   span_resources: labelSets(
     'spans',
-    [...service, ...resourceColumns, 'resource_attributes', ...scope, 'span_name'],
+    [
+      ...service,
+      ...resourceColumns,
+      'resource_attributes',
+      ...scope,
+      'span_name',
+      'span_kind',
+      'status_code',
+    ],
     times.spans,
   ),
   span_keys: attributeKeys(

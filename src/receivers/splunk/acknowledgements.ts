@@ -22,7 +22,7 @@ export function acknowledgement(): number {
  * asked for is acknowledged, also one of the process before.
  */
 export function answerAcknowledgements(scope: FastifyInstance): void {
-  scope.register(async (own) => {
+  void scope.register(async (own) => {
     own.removeAllContentTypeParsers();
     own.addContentTypeParser('*', { parseAs: 'string', bodyLimit: mostBytes }, (_request, body, done) =>
       done(null, body),

@@ -4,7 +4,7 @@ import type { CompiledMatcher } from '../../../series/matchers.js';
 import { bucketBounds } from '../histogram.js';
 
 /** What a series of these metrics counts of the spans, or of the requests between services. */
-type Measure = 'count' | 'failed' | 'client seconds' | 'server seconds';
+type Measure = 'count' | 'failed' | 'bytes' | 'client seconds' | 'server seconds' | 'messaging seconds';
 type MetricPart = 'total' | 'bucket' | 'sum' | 'count';
 
 export interface SpanMetric {
@@ -49,16 +49,20 @@ function family(
 /** Labels of span metrics that every span has. */
 export const spanLabels = ['service', 'span_name', 'span_kind', 'status_code'] as const;
 export const edgeLabels = ['client', 'server', 'connection_type'] as const;
+/** The value of `connection_type` of requests by messages. */
+export const messaging = 'messaging_system';
 
 const spanMetrics = [
   counter('traces_spanmetrics_calls_total', 'count'),
   ...histogram('traces_spanmetrics_latency', 'server seconds'),
+  counter('traces_spanmetrics_size_total', 'bytes'),
 ];
 const edgeMetrics = [
   counter('traces_service_graph_request_total', 'count'),
   counter('traces_service_graph_request_failed_total', 'failed'),
   ...histogram('traces_service_graph_request_server_seconds', 'server seconds'),
   ...histogram('traces_service_graph_request_client_seconds', 'client seconds'),
+  ...histogram('traces_service_graph_request_messaging_system_seconds', 'messaging seconds'),
 ];
 
 /** The metrics, with the default buckets and labels of Tempo's generator. `dimensions`: keys of attributes. */
@@ -86,6 +90,12 @@ export const spanMetricMetadata: readonly (readonly [
 ])[] = [
   ['traces_spanmetrics_calls_total', 'counter', 'Spans, by their service, name, kind and status', ''],
   ['traces_spanmetrics_latency', 'histogram', 'Duration of spans', 's'],
+  [
+    'traces_spanmetrics_size_total',
+    'counter',
+    'Size of spans: their names, attributes, events and links',
+    'By',
+  ],
   ['traces_service_graph_request_total', 'counter', 'Requests between two services', ''],
   ['traces_service_graph_request_failed_total', 'counter', 'Failed requests between two services', ''],
   [
@@ -98,6 +108,12 @@ export const spanMetricMetadata: readonly (readonly [
     'traces_service_graph_request_client_seconds',
     'histogram',
     'Duration of requests between two services, as the client sees it',
+    's',
+  ],
+  [
+    'traces_service_graph_request_messaging_system_seconds',
+    'histogram',
+    'Time that messages between two services lie in the messaging system',
     's',
   ],
 ];

@@ -8,7 +8,14 @@ import { metadataSource } from '../../../sql/metadata.js';
 import type { Window } from '../../plan/times.js';
 import { metadataWindow } from '../predicates.js';
 import type { Account } from '../request.js';
-import { familiesOf, selected, spanMetricNames, type Family, type SpanMetric } from './families.js';
+import {
+  familiesOf,
+  messaging,
+  selected,
+  spanMetricNames,
+  type Family,
+  type SpanMetric,
+} from './families.js';
 import { countedRows, kinds, statuses } from './statements.js';
 
 export { spanMetricMetadata } from './families.js';
@@ -89,8 +96,8 @@ export async function eachSpanMetricSeries(
 }
 
 /**
- * The same for all of them without a look at each span: services and names of spans as the metadata cache has them, and
- * every kind and status that there is.
+ * The same for all of them without a look at each span: services, names, kinds and statuses of spans as the metadata cache has
+ * them.
  */
 export async function eachPossibleSeries(
   ctx: QueryContext,
@@ -100,7 +107,8 @@ export async function eachPossibleSeries(
   const { spanMetrics } = ctx.limits;
   if (spanMetrics === null) return;
   const from = await metadataSource(ctx.session, 'span_resources', metadataWindow(window));
-  const sql = `SELECT DISTINCT service_name, span_name FROM ${from}`;
+  const sql = `SELECT DISTINCT service_name, span_name, coalesce(span_kind, 0), coalesce(status_code, 0) FROM ${from}`;
+  const [foundKinds, foundStatuses] = [new Set<number>(), new Set<number>()];
   const services = new Set<string>();
   const [spans, edges] = familiesOf(spanMetrics.dimensions);
   if (!spans || !edges) return;
@@ -114,6 +122,8 @@ export async function eachPossibleSeries(
     for (let row = 0; row < chunk.rowCount; row++) {
       const service = (chunk.columns[0]?.[row] ?? '') as string;
       services.add(service);
+      foundKinds.add(Number(chunk.columns[2]?.[row]));
+      foundStatuses.add(Number(chunk.columns[3]?.[row]));
       each(
         Labels.of([
           ['service', service],
@@ -123,8 +133,10 @@ export async function eachPossibleSeries(
     }
   }
   if (services.size === 0) return;
-  for (const kind of kinds) each(Labels.of([['span_kind', kind]]));
-  for (const status of statuses) each(Labels.of([['status_code', status]]));
+  for (const kind of foundKinds) each(Labels.of([['span_kind', kinds[kind] ?? `SPAN_KIND_${kind}`]]));
+  for (const status of foundStatuses) {
+    each(Labels.of([['status_code', statuses[status] ?? `STATUS_CODE_${status}`]]));
+  }
   eachOf(spans, []);
   eachOf(edges, []);
   for (const service of services) {
@@ -174,7 +186,7 @@ export async function* spanMetricExemplars(request: SpanMetricsRequest): AsyncGe
             [metricName, metric.name],
             ['le', family.le.at(bucket) ?? ''],
           ]);
-          if (!matchesAll(labels, matchers)) continue;
+          if (!matchesAll(labels, matchers) || !counts(metric, (label) => labels.get(label))) continue;
           const [traceId, ms] = [cell(at) as string, cell(at + 2) as number];
           yield { labels, traceId, seconds: nanoseconds / 1e9, ms };
         }
@@ -198,7 +210,7 @@ type OfLabels = readonly (readonly (SeriesBuilder | null)[])[];
 class Builders {
   readonly #known = new Map<string, OfLabels>();
   readonly #rows: string;
-  readonly #histograms: readonly ('server_ns' | 'client_ns')[];
+  readonly #histograms: readonly Seconds[];
   /** Most samples that a row becomes. */
   readonly perRow: number;
 
@@ -209,7 +221,7 @@ class Builders {
     const { family, metrics } = wanted;
     this.#matchers = matchers;
     this.#rows = countedRows(family, ctx.limits.spanMetrics?.dimensions ?? [], matchers, window);
-    this.#histograms = (['server_ns', 'client_ns'] as const).filter((column) =>
+    this.#histograms = columns.filter((column) =>
       metrics.some((metric) => metric.part === 'bucket' && columnOf(metric) === column),
     );
     this.perRow = metrics.reduce((sum, { part }) => sum + (part === 'bucket' ? family.le.length : 1), 0);
@@ -230,6 +242,8 @@ class Builders {
       'count(*) FILTER (WHERE failed)::DOUBLE',
       'sum(server_ns)::DOUBLE / 1e9',
       'sum(client_ns)::DOUBLE / 1e9',
+      'sum(messaging_ns)::DOUBLE / 1e9',
+      'sum(size)::DOUBLE',
       ...buckets,
     ];
     return `SELECT ${[...keys, ...results].join(', ')} FROM (${this.#rows}) GROUP BY ${[...keys, ...(step === undefined ? [] : [step])].join(', ')}`;
@@ -251,14 +265,14 @@ class Builders {
       const metric = metrics[m] as SpanMetric;
       const column = columnOf(metric);
       if (metric.part === 'bucket') {
-        const first = 5 + this.#histograms.indexOf(column) * family.boundsNs.length;
+        const first = 7 + this.#histograms.indexOf(column) * family.boundsNs.length;
         builders.forEach((builder, i) =>
           builder?.push(micros, i < family.boundsNs.length ? number(first + i) : number(1)),
         );
         return;
       }
-      if (metric.part === 'sum') return builders[0]?.push(micros, number(column === 'server_ns' ? 3 : 4));
-      const count = number(metric.measure === 'failed' ? 2 : 1);
+      if (metric.part === 'sum') return builders[0]?.push(micros, number(3 + columns.indexOf(column)));
+      const count = number(metric.measure === 'failed' ? 2 : metric.measure === 'bytes' ? 6 : 1);
       // What never happened has no series.
       if (count > 0) builders[0]?.push(micros, count);
     });
@@ -273,7 +287,9 @@ class Builders {
   #buildersOf(texts: readonly string[]): OfLabels {
     const { family, metrics } = this.wanted;
     const shared = family.labels.map((label, i) => [label, texts[i] ?? ''] as const);
-    return metrics.map(({ name, part }) => {
+    return metrics.map((metric) => {
+      const { name, part } = metric;
+      if (!counts(metric, (label) => texts[family.labels.indexOf(label)])) return [];
       const bounds = part === 'bucket' ? family.le : [''];
       return bounds.map((bound) => {
         const labels = Labels.of([...shared, [metricName, name], ['le', bound]]);
@@ -284,6 +300,15 @@ class Builders {
   }
 }
 
-function columnOf({ measure }: SpanMetric): 'server_ns' | 'client_ns' {
+/** Whether a metric counts what has these labels. */
+function counts({ measure }: SpanMetric, label: (name: string) => string | undefined): boolean {
+  return measure !== 'messaging seconds' || label('connection_type') === messaging;
+}
+
+const columns = ['server_ns', 'client_ns', 'messaging_ns'] as const;
+type Seconds = (typeof columns)[number];
+
+function columnOf({ measure }: SpanMetric): Seconds {
+  if (measure === 'messaging seconds') return 'messaging_ns';
   return measure === 'client seconds' ? 'client_ns' : 'server_ns';
 }

@@ -215,6 +215,26 @@ describe('span metrics', () => {
     );
   });
 
+  it('measures what messages wait, of connections by messages alone', async () => {
+    const of = (part: string) =>
+      `increase(traces_service_graph_request_messaging_system_seconds_${part}[30m])`;
+    const edge = '{client="cart", connection_type="messaging_system", server="mailer"}';
+    assert.deepEqual(await instant(of('sum')), [`${edge} 179.999`]);
+    assert.deepEqual(await instant(of('count')), [`${edge} 1`]);
+    assert.deepEqual(
+      await instant(`sum by (le, client) (${of('bucket').replace('[', '{le=~"12.8|\\\\+Inf"}[')})`),
+      ['{client="cart", le="+Inf"} 1', '{client="cart", le="12.8"} 0'],
+    );
+  });
+
+  it('adds up the sizes of spans', async () => {
+    const [line = ''] = await instant(
+      'increase(traces_spanmetrics_size_total{service="web",span_kind="SPAN_KIND_SERVER"}[31m])',
+    );
+    // A name of 5 bytes and attributes of 2, on what all spans have.
+    assert.match(line, / 67$/);
+  });
+
   it('has exemplars of the buckets: the slowest of each interval', async () => {
     const ofBuckets = async (selector: string) =>
       (await within((ctx) => findExemplars(ctx, parse(selector), window))).map(
@@ -300,6 +320,9 @@ describe('span metrics', () => {
       ['bank', 'cart', 'mailer', 'shop', 'web'].filter((name) => name !== 'shop'),
     );
     assert.ok(labels.get('span_name')?.has('GET /x') && labels.get('status_code')?.has('STATUS_CODE_ERROR'));
+    const sorted = (name: string) => [...(labels.get(name) ?? [])].sort();
+    assert.deepEqual(sorted('status_code'), ['STATUS_CODE_ERROR', 'STATUS_CODE_UNSET'], 'those that occur');
+    assert.ok(!sorted('span_kind').includes('SPAN_KIND_UNSPECIFIED'));
     const limits = { metrics: Infinity, perMetric: Infinity };
     const metadata = await within((ctx) => metricMetadata(ctx, window, 'traces_spanmetrics_latency', limits));
     assert.deepEqual(metadata, {

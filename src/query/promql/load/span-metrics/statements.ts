@@ -4,7 +4,7 @@ import { literal, literalList } from '../../../sql/literal.js';
 import { timeWindow } from '../../../sql/time-window.js';
 import type { Window } from '../../plan/times.js';
 import { inWindow, wantedValues } from '../predicates.js';
-import { spanLabels, edgeLabels, type Family } from './families.js';
+import { spanLabels, edgeLabels, messaging, type Family } from './families.js';
 
 export const kinds = ['UNSPECIFIED', 'INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER'].map(
   (kind) => `SPAN_KIND_${kind}`,
@@ -53,8 +53,8 @@ function listed(matchers: readonly CompiledMatcher[], columns: ReadonlyMap<strin
 }
 
 /**
- * Rows of what a family counts: its labels, `trace_id`, `t` (nanoseconds since the epoch), `failed`, `server_ns` and `client_ns`.
- * Those whose start is in the window.
+ * Rows of what a family counts: its labels, `trace_id`, `t` (nanoseconds since the epoch), `failed`, `server_ns`, `client_ns`,
+ * `messaging_ns` (of what connections by messages are) and `size` (bytes). Those whose start is in the window.
  */
 export function countedRows(
   family: Family,
@@ -64,6 +64,11 @@ export function countedRows(
 ): string {
   return family.source === 'spans' ? spanRows(dimensions, matchers, window) : edgeRows(matchers, window);
 }
+
+/** About the bytes of a span in protobuf, its resource apart: text, two identifiers and its parent's, times, kind and status. */
+const size = `60 + ${['span_name', 'span_attributes', 'events_json', 'links_json', 'status_message']
+  .map((column) => `coalesce(strlen(${column}), 0)`)
+  .join(' + ')}`;
 
 function spanRows(
   dimensions: readonly string[],
@@ -81,7 +86,7 @@ function spanRows(
   const more = dimensions.map((key, i) => `coalesce(${attribute(key)}, '') AS l${spanLabels.length + i}`);
   return (
     `SELECT ${[...shown, ...more].join(', ')}, trace_id, start_time_unix_nano AS t, status_code = 2 AS failed, ` +
-    `duration_nano AS server_ns, duration_nano AS client_ns FROM lake.main.spans WHERE ${where}`
+    `duration_nano AS server_ns, duration_nano AS client_ns, 0 AS messaging_ns, ${size} AS size FROM lake.main.spans WHERE ${where}`
   );
 }
 
@@ -106,13 +111,13 @@ function edgeRows(matchers: readonly CompiledMatcher[], window: Window): string 
     `FROM lake.main.spans WHERE ${near} AND span_kind IN ${clientSide}), ` +
     `s AS (SELECT ${shared}, nullif(parent_span_id, '') AS parent, ${peer} AS peer ` +
     `FROM lake.main.spans WHERE ${near} AND span_kind IN ${serverSide}) ` +
-    `SELECT c.service AS l0, coalesce(peer, address, db) AS l1, 'database' AS l2, trace_id, t, failed, ns AS server_ns, ns AS client_ns ` +
+    `SELECT c.service AS l0, coalesce(peer, address, db) AS l1, 'database' AS l2, trace_id, t, failed, ns AS server_ns, ns AS client_ns, 0 AS messaging_ns, 0 AS size ` +
     `FROM c WHERE db IS NOT NULL AND ${within} ` +
-    `UNION ALL SELECT c.service, s.service, CASE WHEN c.span_kind = 4 OR s.span_kind = 5 THEN 'messaging_system' ELSE '' END, ` +
-    `s.trace_id, s.t, c.failed OR s.failed, s.ns, c.ns FROM s JOIN c ON c.trace_id = s.trace_id AND c.span_id = s.parent ` +
+    `UNION ALL SELECT c.service, s.service, CASE WHEN c.span_kind = 4 OR s.span_kind = 5 THEN ${literal(messaging)} ELSE '' END, ` +
+    `s.trace_id, s.t, c.failed OR s.failed, s.ns, c.ns, greatest(s.t - c.t - c.ns, 0), 0 FROM s JOIN c ON c.trace_id = s.trace_id AND c.span_id = s.parent ` +
     `WHERE c.db IS NULL AND s.${within.replace(' AND t', ' AND s.t')} ` +
-    `UNION ALL SELECT coalesce(peer, 'user'), service, 'virtual_node', trace_id, t, failed, ns, 0 FROM s WHERE parent IS NULL AND ${within} ` +
-    `UNION ALL SELECT service, peer, 'virtual_node', trace_id, t, failed, 0, ns FROM c ` +
+    `UNION ALL SELECT coalesce(peer, 'user'), service, 'virtual_node', trace_id, t, failed, ns, 0, 0, 0 FROM s WHERE parent IS NULL AND ${within} ` +
+    `UNION ALL SELECT service, peer, 'virtual_node', trace_id, t, failed, 0, ns, 0, 0 FROM c ` +
     `WHERE db IS NULL AND peer IS NOT NULL AND ${within} ` +
     `AND NOT EXISTS (FROM s WHERE s.trace_id = c.trace_id AND s.parent = c.span_id)) ` +
     `WHERE ${and(wanted)}`
