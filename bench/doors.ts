@@ -201,7 +201,7 @@ function decode({ name, signal, format, encoding, bodies }: Subject): Cost {
     }
     return groups;
   };
-  run(performance.now() + 1000);
+  run(performance.now() + seconds * 1000);
   const begun = performance.now();
   const cpu = process.cpuUsage();
   const decoded = run(begun + seconds * 1000) * group.length * records;

@@ -70,13 +70,21 @@ export function addDocument(
     return `malformed: the time ${JSON.stringify(time).slice(0, 100)} is none that is known`;
   const body = takeFirst(fields.message, () => true);
   const level = takeFirst(fields.level, (value) => typeof value === 'string');
-  const own: [string, unknown][] = [];
-  const shared: [string, unknown][] = [];
-  for (const [name, value] of [...flat, ...more, ...fields.extra]) {
-    if (fields.ignored.has(name)) continue;
-    (fields.stream.has(name) ? shared : own).push([name, value]);
-  }
-  if (!shared.some(([name]) => name === 'service.name')) {
+  const own: (readonly [string, unknown])[] = [];
+  const shared: (readonly [string, unknown])[] = [];
+  let named = false;
+  const sort = (all: Iterable<readonly [string, unknown]>) => {
+    for (const pair of all) {
+      const [name] = pair;
+      if (fields.ignored.has(name)) continue;
+      named ||= name === 'service.name';
+      (fields.stream.has(name) ? shared : own).push(pair);
+    }
+  };
+  sort(flat);
+  if (more.length > 0) sort(more);
+  if (fields.extra.length > 0) sort(fields.extra);
+  if (!named) {
     const service = services
       .map((name) => flat.get(name))
       .find((value) => typeof value === 'string' && value !== '');
@@ -108,10 +116,17 @@ function flatten(
   }
 }
 
+/** As most loggers write it, to milliseconds; Date.parse knows it at once. */
+const usualTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
 /** A time as loggers write it: RFC 3339, or a number of seconds, milli-, micro- or nanoseconds by its size; null for others. */
 export function nanosecondsOf(time: unknown): bigint | null {
   if (typeof time === 'number') return fromNumber(time);
   if (typeof time !== 'string') return null;
+  if (time.length === 24 && usualTime.test(time)) {
+    const ms = Date.parse(time);
+    if (!Number.isNaN(ms)) return BigInt(ms) * 1_000_000n;
+  }
   if (/^\d+(\.\d+)?$/.test(time)) return /^\d{17,19}$/.test(time) ? BigInt(time) : fromNumber(Number(time));
   const found = /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9})\d*)?\s*(Z|z|[+-]\d\d:?\d\d)?$/.exec(
     time,

@@ -14,6 +14,17 @@ export interface LogEntry {
   readonly severityNumber?: number;
 }
 
+type Attributes = readonly (readonly [string, unknown])[];
+
+/** Whether two resources are one; of values that are objects it does not know. */
+function alike(some: Attributes, others: Attributes): boolean {
+  if (some.length !== others.length) return false;
+  for (let i = 0; i < some.length; i++) {
+    if (some[i]?.[0] !== others[i]?.[0] || some[i]?.[1] !== others[i]?.[1]) return false;
+  }
+  return true;
+}
+
 /** Deeper values are kept as JSON text, since attributes of OTLP are not nested without end. */
 const maxDepth = 20;
 const maxUint64 = (1n << 64n) - 1n;
@@ -22,7 +33,7 @@ const maxUint64 = (1n << 64n) - 1n;
 export class LogRequest {
   readonly #out: WireWriter;
   readonly #count: RecordCount;
-  #open: { key: string; starts: readonly number[] } | null = null;
+  #open: { attributes: Attributes; starts: readonly number[] } | null = null;
 
   constructor({ body, limits, take }: Given) {
     this.#count = new RecordCount(limits);
@@ -30,16 +41,15 @@ export class LogRequest {
   }
 
   /** What follows is of this resource. */
-  resource(attributes: readonly (readonly [string, unknown])[]): void {
-    const key = attributes.length === 0 ? '' : JSON.stringify(attributes);
-    if (this.#open?.key === key) return;
+  resource(attributes: Attributes): void {
+    if (this.#open && alike(this.#open.attributes, attributes)) return;
     this.#close();
     const out = this.#out;
     const outer = out.begin(1);
     const resource = out.begin(1);
     for (const [name, value] of attributes) writeAttribute(out, 1, name, value);
     out.end(resource);
-    this.#open = { key, starts: [outer, out.begin(2)] };
+    this.#open = { attributes, starts: [outer, out.begin(2)] };
   }
 
   record({ timeNs, body, attributes, severityText, severityNumber }: LogEntry): void {
@@ -114,7 +124,8 @@ function writeValue(out: WireWriter, value: unknown, depth: number): void {
     case 'boolean':
       return out.varint(2, value ? 1n : 0n);
     case 'number':
-      return Number.isSafeInteger(value) ? out.varint(3, BigInt(value)) : out.double(4, value);
+      if (!Number.isSafeInteger(value)) return out.double(4, value);
+      return value >= 0 && value < 2 ** 31 ? out.small(3, value) : out.varint(3, BigInt(value));
     case 'object':
       break;
     default:

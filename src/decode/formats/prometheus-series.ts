@@ -57,6 +57,21 @@ const typeKey = Buffer.from('prometheus.type');
 const cumulative = 2n;
 const ended = 1n;
 
+/** Asked for each label, so a call is made for few. */
+function isNameLabel(name: Buffer): boolean {
+  return name.length === 8 && name[0] === nameLabel[0] && name.equals(nameLabel);
+}
+
+/** By their bytes; names differ early, so this costs less than a call. */
+function isBefore(some: Buffer, other: Buffer): boolean {
+  const length = Math.min(some.length, other.length);
+  for (let i = 0; i < length; i++) {
+    const difference = some[i]! - other[i]!;
+    if (difference !== 0) return difference < 0;
+  }
+  return some.length < other.length;
+}
+
 const enum Field {
   metricName = 1,
   description = 2,
@@ -155,7 +170,7 @@ export class PrometheusSeries {
   add(series: Series): void {
     const { labels, samples, histograms, exemplars } = series;
     const records = samples.length + histograms.length;
-    const name = labels.find((label) => label.name.equals(nameLabel))?.value;
+    const name = labels.find((label) => isNameLabel(label.name))?.value;
     const wrong =
       name === undefined || name.length === 0 ? 'malformed: without __name__' : this.#wrong(labels);
     if (wrong !== null || name === undefined) {
@@ -183,7 +198,7 @@ export class PrometheusSeries {
     for (const { name, value } of labels) {
       if (name.length === 0) return 'malformed: a label without a name';
       bytes += name.length + value.length;
-      if (before !== null && before.compare(name) >= 0) sorted = false;
+      if (before !== null && !isBefore(before, name)) sorted = false;
       before = name;
     }
     if (bytes > this.#limits.maxRecordBytes) {
@@ -289,7 +304,7 @@ export class PrometheusSeries {
     const plain = labels.every(({ name }) => staysAsItIs(name));
     for (const { name, value } of labels) {
       // An empty label is none.
-      if (value.length === 0 || (plain && name.equals(nameLabel))) continue;
+      if (value.length === 0 || (plain && isNameLabel(name))) continue;
       this.#out.attribute(field, name, value);
     }
   }
@@ -340,7 +355,8 @@ const underscore = 0x5f;
 function staysAsItIs(name: Buffer): boolean {
   const first = name[0] ?? 0;
   if (isDigit(first) || (first === underscore && name[1] !== underscore)) return false;
-  for (const byte of name) {
+  for (let i = 0; i < name.length; i++) {
+    const byte = name[i]!;
     if (byte !== underscore && !isDigit(byte) && ((byte | 32) < 0x61 || (byte | 32) > 0x7a)) return false;
   }
   return true;

@@ -41,6 +41,7 @@ export const remoteWrite1: Format = {
       const series = new PrometheusSeries(given);
       const families: FamilyMetadata[] = [];
       const end = scratch.length;
+      let labels: readonly Label[] = [];
       for (let pos = 0; pos < end;) {
         pos = scratch.tag(pos, end);
         if (scratch.lo === 0x22 || scratch.lo === 0x2a) {
@@ -53,7 +54,7 @@ export const remoteWrite1: Format = {
         }
         const from = scratch.open(pos, end);
         pos = scratch.to;
-        if (tag === 0x0a) readSeries(from, pos, series, given);
+        if (tag === 0x0a) labels = readSeries(from, pos, series, given, labels);
         else {
           series.element(true);
           given.take(familyBytes);
@@ -68,8 +69,14 @@ export const remoteWrite1: Format = {
   },
 };
 
-/** prometheus.TimeSeries: labels 1, samples 2, exemplars 3, histograms 4. */
-function readSeries(pos: number, end: number, out: PrometheusSeries, { limits }: Given): void {
+/** prometheus.TimeSeries: labels 1, samples 2, exemplars 3, histograms 4. Gives its labels; `before` are those of the one before. */
+function readSeries(
+  pos: number,
+  end: number,
+  out: PrometheusSeries,
+  { limits }: Given,
+  before: readonly Label[],
+): readonly Label[] {
   const most = limits.maxRecordElements;
   const labels: Label[] = [];
   const samples: Sample[] = [];
@@ -86,20 +93,28 @@ function readSeries(pos: number, end: number, out: PrometheusSeries, { limits }:
     const from = scratch.open(pos, end);
     pos = scratch.to;
     out.element(tag === 0x12);
-    if (tag === 0x0a) labels.push(readLabel(from, pos));
+    if (tag === 0x0a) labels.push(readLabel(from, pos, before[labels.length]));
     else if (tag === 0x12) samples.push(readSample(scratch, from, pos));
     else if (tag === 0x1a) exemplars.push(readExemplar(from, pos));
     else histograms.push(NativeHistogram.read(scratch, from, pos, most));
   }
   if (pos !== end) throw truncated(pos);
   out.add({ labels, type: 'unknown', help: none, unit: none, samples, histograms, exemplars });
+  return labels;
 }
 
-function slice(pos: number, end: number): Buffer {
+/** The same bytes at the same place of the label before are the same Buffer: neighbours differ in little. */
+function slice(pos: number, end: number, before?: Buffer): Buffer {
+  if (before?.length === end - pos) {
+    const { bytes } = scratch;
+    let i = 0;
+    while (i < before.length && before[i] === bytes[pos + i]) i++;
+    if (i === before.length) return before;
+  }
   return Buffer.from(scratch.bytes.buffer, pos, end - pos);
 }
 
-function readLabel(pos: number, end: number): Label {
+function readLabel(pos: number, end: number, before?: Label): Label {
   let name: Buffer = none;
   let value: Buffer = none;
   while (pos < end) {
@@ -111,8 +126,8 @@ function readLabel(pos: number, end: number): Label {
     }
     const from = scratch.open(pos, end);
     pos = scratch.to;
-    if (tag === 0x0a) name = slice(from, pos);
-    else value = slice(from, pos);
+    if (tag === 0x0a) name = slice(from, pos, before?.name);
+    else value = slice(from, pos, before?.value);
   }
   if (pos !== end) throw truncated(pos);
   return { name, value };

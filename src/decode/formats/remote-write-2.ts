@@ -16,6 +16,8 @@ import { readSample } from './remote-write-1.js';
 const scratch = new Source();
 /** What a symbol or a series takes here beside its text. */
 const sliceBytes = 8;
+/** Names and values that most series share come first, and these are few enough to be kept. */
+const mostKnown = 10_000;
 /** Of the types that metadata tells, those whose samples are not gauges. */
 const types: readonly MetricType[] = [
   'unknown',
@@ -58,8 +60,9 @@ export const remoteWrite2: Format = {
         throw malformed('the first of the symbols must be empty');
       }
       const out = new PrometheusSeries(given);
+      const known: Buffer[] = [];
       for (let i = 0; i < series.length; i++) {
-        new SeriesReader(symbols, given).read(series.start(i), series.end(i), out);
+        new SeriesReader(symbols, known, given).read(series.start(i), series.end(i), out);
       }
       return out.finish();
     } finally {
@@ -76,6 +79,8 @@ class SeriesReader {
 
   constructor(
     private readonly symbols: Slices,
+    /** The first of the symbols that were asked for. */
+    private readonly known: (Buffer | undefined)[],
     private readonly given: Given,
   ) {}
 
@@ -138,11 +143,15 @@ class SeriesReader {
   }
 
   #symbol(ref: number): Buffer {
-    const { symbols } = this;
+    const { symbols, known } = this;
+    const before = known[ref];
+    if (before) return before;
     if (ref >= symbols.length)
       throw malformed(`the reference ${ref} is to none of the ${symbols.length} symbols`);
     const [start, end] = [symbols.start(ref), symbols.end(ref)];
-    return Buffer.from(scratch.bytes.buffer, start, end - start);
+    const symbol = Buffer.from(scratch.bytes.buffer, start, end - start);
+    if (ref < mostKnown) known[ref] = symbol;
+    return symbol;
   }
 
   /** Exemplar: labels_refs 1, value 2, timestamp 3. */

@@ -74,6 +74,13 @@ export class WireWriter {
     this.#length += value.length;
   }
 
+  /** An integer from 0 to 2^31 - 1. */
+  small(field: number, value: number): void {
+    this.#reserve(20);
+    this.#varint(field << 3);
+    this.#varint(value);
+  }
+
   /** Negative values as two's complement of 64 bits. */
   varint(field: number, value: bigint): void {
     this.#reserve(20);
@@ -118,14 +125,12 @@ export class WireWriter {
     this.#varint(whole);
     this.#bytes[this.#length++] = (1 << 3) | 2;
     this.#varint(key.length);
-    this.#bytes.set(key, this.#length);
-    this.#length += key.length;
+    this.#copy(key);
     this.#bytes[this.#length++] = (2 << 3) | 2;
     this.#varint(text);
     this.#bytes[this.#length++] = (1 << 3) | 2;
     this.#varint(value.length);
-    this.#bytes.set(value, this.#length);
-    this.#length += value.length;
+    this.#copy(value);
   }
 
   /** What was written from `start` to `end`, once more. */
@@ -169,6 +174,15 @@ export class WireWriter {
     this.#reserve(20);
     this.#varint((field << 3) | 1);
     this.#length = this.#bytes.writeDoubleLE(value, this.#length);
+  }
+
+  /** Of short values, as most are, byte by byte costs less than a call. */
+  #copy(value: Uint8Array): void {
+    const bytes = this.#bytes;
+    const at = this.#length;
+    if (value.length > 32) bytes.set(value, at);
+    else for (let i = 0; i < value.length; i++) bytes[at + i] = value[i]!;
+    this.#length = at + value.length;
   }
 
   /** An unsigned value below 2^31. */
