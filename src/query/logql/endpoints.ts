@@ -5,8 +5,9 @@ import { detectedFields, detectedFieldValues } from './api/discovery.js';
 import { detectedLabels, labels, labelValues, series } from './api/metadata.js';
 import { tailEntries, tailStep } from './api/tail.js';
 import { patterns } from './api/patterns.js';
+import { legacyLabels, legacyQuery } from './api/legacy.js';
 import { formatQuery, queryInstant, queryRange, type Plan } from './api/queries.js';
-import { indexStats, indexVolume, indexVolumeRange } from './api/volume.js';
+import { indexShards, indexStats, indexVolume, indexVolumeRange } from './api/volume.js';
 import { newStats } from './exec/context.js';
 import { AttributeKeys, KeyHints } from './model/attributes.js';
 
@@ -20,6 +21,7 @@ const checks: readonly (readonly [path: string, check: Check])[] = [
   ['label/:name/values', labelValues],
   ['series', series],
   ['index/stats', indexStats],
+  ['index/shards', indexShards],
   ['index/volume', indexVolume],
   ['index/volume_range', indexVolumeRange],
   ['detected_labels', detectedLabels],
@@ -28,9 +30,14 @@ const checks: readonly (readonly [path: string, check: Check])[] = [
   ['patterns', patterns],
   ['format_query', formatQuery],
   [tailStep, tailEntries],
+  ['/api/prom/query', legacyQuery],
+  ['/api/prom/label', legacyLabels],
+  ['/api/prom/label/:name/values', legacyLabels],
+  ['/api/prom/series', series],
 ];
 
-/** The endpoints of Loki's HTTP API that read the lake or parse a query, by their path below /loki/api/v1. They share `hints`. */
+/** The endpoints of Loki's HTTP API that read the lake or parse a query, by their path, below /loki/api/v1 without a slash in
+ * front. They share `hints`. */
 export function logqlEndpoints(hints = new KeyHints()): Endpoints {
   const endpoint =
     (check: Check): Endpoint =>

@@ -4,7 +4,7 @@ import type { Endpoint } from '../server/endpoint.js';
 import type { QueryApiDeps } from '../server/http.js';
 import { errorForms } from '../server/errors.js';
 import { mountQueryApi, type Route } from '../server/mount.js';
-import { drilldownLimits, noRuleGroups, rulerAnswers } from './api/status.js';
+import { drilldownLimits, missingRules, noRuleGroups, rulerAnswers } from './api/status.js';
 import { tailStep } from './api/tail.js';
 import { logqlEndpoints } from './endpoints.js';
 import { mountTail, type TailDeps } from './tail/index.js';
@@ -27,7 +27,7 @@ export function lokiApi(deps: Partial<TailDeps> & QueryApiDeps): FastifyPluginAs
       language: 'logql',
       endpoints,
       routes: Object.keys(endpoints).map((path) => ({
-        url: root + path,
+        url: path.startsWith('/') ? path : root + path,
         methods,
         endpoint: path,
         counted: 'loki',
@@ -37,7 +37,14 @@ export function lokiApi(deps: Partial<TailDeps> & QueryApiDeps): FastifyPluginAs
     mountTail(app, `${root}tail`, { ...deps, maxTails: deps.maxTails ?? defaultTails }, tail as Endpoint);
     app.get(`${root}status/buildinfo`, () => buildInfo(version));
     app.get(`${root}drilldown-limits`, () => drilldownLimits(deps.guard.limits, version));
-    app.get(`${root}rules`, (_request, reply) => reply.type('application/yaml').send(noRuleGroups));
+    for (const rules of [`${root}rules`, '/api/prom/rules']) {
+      app.get(rules, (_request, reply) => reply.type('application/yaml').send(noRuleGroups));
+      for (const [path, text] of missingRules) {
+        app.get(rules + path, (_request, reply) =>
+          reply.code(404).type('text/plain; charset=utf-8').send(text),
+        );
+      }
+    }
     for (const [path, answer] of rulerAnswers) app.get(path, () => answer);
   };
 }

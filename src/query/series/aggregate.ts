@@ -1,7 +1,7 @@
 import { plainDecimal } from '../text/numbers.js';
 import { checkSize, type SeriesContext } from './context.js';
 import { histogramText } from './histograms/json.js';
-import { checkLabel } from './label-replace.js';
+import { evaluationError } from './context.js';
 import { metricName, type Labels } from './labels.js';
 import { emptySeries, histogramAt, type StepSeries } from './series.js';
 import { mean, Sum, variance } from './statistics.js';
@@ -102,7 +102,7 @@ export async function countValues(
   label: string,
   groups: readonly SeriesGroup[],
 ): Promise<StepSeries[]> {
-  checkLabel(label, 'count_values()');
+  if (label === '') throw evaluationError('invalid label name ""');
   const counted = new Map<string, StepSeries>();
   for (const { labels, members } of groups) {
     for (const member of members) {

@@ -3,7 +3,7 @@ import { compileRegex, type Dot } from '../text/re2.js';
 import { mergeEqual, type StepSeries } from './series.js';
 
 /** Any text but none: label names are UTF-8. */
-export function checkLabel(name: string, where: string): void {
+function checkLabel(name: string, where: string): void {
   if (name === '') {
     throw new QueryError('bad_data', `invalid label name in ${where}: ${JSON.stringify(name)}`);
   }

@@ -211,7 +211,7 @@ describe('Tempo API', () => {
   });
 
   const refused: [string, number, RegExp][] = [
-    ['/api/search?q=%7B', 400, /line 1, col 2: unexpected end of query/],
+    ['/api/search?q=%7B', 400, /line 1, col 2: syntax error: unexpected \$end/],
     [`/api/search?${q('{}')}&tags=a%3Db`, 400, /can't specify tags and q/],
     ['/api/search?limit=0', 400, /invalid parameter "limit"/],
     ['/api/search?limit=x', 400, /invalid parameter "limit"/],

@@ -120,6 +120,12 @@ describe('the Loki API', () => {
       bytes,
       entries: 15,
     });
+    const shards = await loki.get('index/shards', { query, targetBytesPerShard: '1000', ...range });
+    const [shard] = shards.json<{ shards: { stats: object }[] }>().shards;
+    assert.deepEqual(shard?.stats, { streams: 3, chunks: 3, bytes, entries: 15 });
+    assert.match(shards.body, /"bounds":\{"min":0,"max":18446744073709551615\}/);
+    const refused = await loki.get('index/shards', { query, ...range });
+    assert.equal(refused.body, 'targetBytesPerShard must be a positive value');
     const volume = (await loki.get('index/volume', { query, ...range })).json();
     assert.deepEqual(volume.data.result, [
       { metric: { service_name: 'cart' }, value: [Number(end / 1_000_000n) / 1000, String(bytes)] },
@@ -200,8 +206,41 @@ describe('the Loki API', () => {
     );
   });
 
+  it('answers the paths of old clients in their form', async () => {
+    const ask = async (path: string, params: Record<string, string>) => {
+      const query = new URLSearchParams({ ...range, ...params }).toString();
+      return loki.app.inject(`/api/prom/${path}?${query}`);
+    };
+    const query = '{service_name="cart"}';
+    const found = (await ask('query', { query, limit: '2', regexp: 'GET' })).json<{
+      streams: { labels: string; entries: { ts: string; line: string }[] }[];
+    }>();
+    const [stream] = found.streams;
+    assert.match(stream?.labels ?? '', /^\{.*service_name="cart".*\}$/);
+    assert.match(stream?.entries[0]?.ts ?? '', /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+    assert.match(stream?.entries[0]?.line ?? '', /GET/);
+    const metric = await ask('query', { query: `rate(${query}[1m])` });
+    assert.deepEqual(
+      [metric.statusCode, metric.body],
+      [400, 'legacy endpoints only support streams result type, current type is matrix'],
+    );
+    const names = (await ask('label', {})).json<{ values: string[] }>().values;
+    assert.ok(names.includes('service_name'));
+    const values = (await ask('label/service_name/values', {})).json<{ values: string[] }>().values;
+    assert.ok(values.includes('cart'));
+    assert.deepEqual((await ask('label/nothing/values', {})).json(), {});
+  });
+
   it('says that there are no rules, and what Logs Drilldown may ask for', async () => {
     assert.equal((await loki.get('rules')).body, '{}\n');
+    const missing = await Promise.all([loki.get('rules/team'), loki.get('rules/team/group')]);
+    assert.deepEqual(
+      missing.map(({ status, body }) => [status, body]),
+      [
+        [404, 'no rule groups found'],
+        [404, 'group does not exist'],
+      ],
+    );
     const limits = (await loki.get('drilldown-limits')).json<{ limits: Record<string, unknown> }>().limits;
     assert.equal(limits['max_entries_limit_per_query'], 5000);
     for (const [path, data] of [

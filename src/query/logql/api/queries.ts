@@ -3,11 +3,11 @@ import type { QueryRequest } from '../../server/endpoint.js';
 import type { QueryLimits } from '../../server/guard.js';
 import { streamed, success } from '../../server/reply.js';
 import type { ExecContext } from '../exec/context.js';
-import { runLogs } from '../exec/logs.js';
+import { runLogs, type LogEntry } from '../exec/logs.js';
 import { evaluate } from '../exec/evaluate.js';
 import { compilePipeline } from '../stages/index.js';
 import { gridOf, type Steps } from '../plan/steps.js';
-import type { Expr, MetricExpr } from '../syntax/ast.js';
+import type { Expr, LogExpr, MetricExpr } from '../syntax/ast.js';
 import { format } from '../syntax/format.js';
 import { parse } from '../syntax/parse.js';
 import { encodeStats, instantSeries, matrixSeries, scalarSample, seriesAnswer } from './encode.js';
@@ -96,40 +96,45 @@ function checkLookback(expr: MetricExpr, maxRangeMs: number): void {
   }
 }
 
+/** The entries of a log query over the range of the parameters, with its `stats`. Throws QueryError. */
+export function logQuery(
+  log: LogExpr,
+  params: LokiParams,
+  limits: QueryLimits,
+): (ctx: ExecContext) => Promise<{ readonly entries: readonly LogEntry[]; readonly stats: object }> {
+  const { start, end } = params.range(hour, limits.maxRangeMs);
+  const direction = params.text('direction')?.toLowerCase() ?? 'backward';
+  if (direction !== 'forward' && direction !== 'backward') {
+    throw invalid(
+      'direction',
+      `it must be forward or backward, invalid direction '${direction.slice(0, 100)}'`,
+    );
+  }
+  const limit = entryLimit(params, limits);
+  const interval = params.duration('interval') ?? 0n;
+  if (interval < 0n) throw invalid('interval', 'it must not be negative');
+  return async (ctx) => {
+    const begun = performance.now();
+    const query = { log, from: start, to: end, limit, forward: direction === 'forward' };
+    const entries = await runLogs({ ...query, ...(interval > 0n && { interval }) }, ctx);
+    return { entries, stats: statsOf(ctx, begun, entries.length) };
+  };
+}
+
 /** GET or POST /loki/api/v1/query_range. */
 export function queryRange(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new LokiParams(request);
   const expr = parse(params.required('query'));
   check(expr);
-  const { start, end } = params.range(hour, limits.maxRangeMs);
   if (expr.kind === 'log') {
-    const direction = params.text('direction')?.toLowerCase() ?? 'backward';
-    if (direction !== 'forward' && direction !== 'backward') {
-      throw invalid(
-        'direction',
-        `it must be forward or backward, invalid direction '${direction.slice(0, 100)}'`,
-      );
-    }
-    const limit = entryLimit(params, limits);
-    const interval = params.duration('interval') ?? 0n;
-    if (interval < 0n) throw invalid('interval', 'it must not be negative');
+    const run = logQuery(expr, params, limits);
     const categorize = wantsCategories(request);
     return async (ctx) => {
-      const begun = performance.now();
-      const entries = await runLogs(
-        {
-          log: expr,
-          from: start,
-          to: end,
-          limit,
-          forward: direction === 'forward',
-          ...(interval > 0n && { interval }),
-        },
-        ctx,
-      );
-      return streamed(streamsAnswer(entries, categorize, statsOf(ctx, begun, entries.length)));
+      const { entries, stats } = await run(ctx);
+      return streamed(streamsAnswer(entries, categorize, stats));
     };
   }
+  const { start, end } = params.range(hour, limits.maxRangeMs);
   const step = params.step(start, end);
   const count = Number((end - start) / BigInt(step)) + 1;
   if (count > maxSteps) {

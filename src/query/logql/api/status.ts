@@ -14,6 +14,12 @@ export const rulerAnswers: ReadonlyMap<string, object> = new Map([
 /** No rule groups, as YAML. */
 export const noRuleGroups = '{}\n';
 
+/** What is said of a namespace and of a group in it (pkg/ruler/base), by the rest of the path. */
+export const missingRules: ReadonlyMap<string, string> = new Map([
+  ['/:namespace', 'no rule groups found'],
+  ['/:namespace/:group', 'group does not exist'],
+]);
+
 /** GET /loki/api/v1/drilldown-limits: what Grafana's Logs Drilldown may ask for (pkg/querier/queryrange in Loki). */
 export function drilldownLimits(limits: QueryLimits, version: string): object {
   const duration = (ms: number) => `${Math.round(ms / 1000)}s`;

@@ -10,7 +10,8 @@ import { evaluate } from '../exec/evaluate.js';
 import { streamColumns, streamSql } from '../model/columns.js';
 import { gridOf, type Steps } from '../plan/steps.js';
 import type { LogExpr, MetricExpr } from '../syntax/ast.js';
-import { matrixSeries, seriesAnswer } from './encode.js';
+import { encodeStats, matrixSeries, seriesAnswer } from './encode.js';
+import { parseBytes } from '../grammar/units.js';
 import { selection, streamSource } from './metadata.js';
 import { LokiParams } from './params.js';
 import type { Plan } from './queries.js';
@@ -31,6 +32,28 @@ export function indexStats(request: QueryRequest, limits: QueryLimits): Plan {
       chunks: row?.['streams'],
       bytes: row?.['bytes'],
       entries: row?.['entries'],
+    };
+  };
+}
+
+/**
+ * GET or POST /loki/api/v1/index/shards: how to split a query. One shard, as queries are split here already; its bounds are
+ * those of all fingerprints.
+ */
+export function indexShards(request: QueryRequest, limits: QueryLimits): Plan {
+  const params = new LokiParams(request);
+  params.required('query');
+  const target = parseBytes(params.text('targetBytesPerShard') ?? '');
+  if (target === undefined || target <= 0) {
+    throw new QueryError('bad_data', 'targetBytesPerShard must be a positive value');
+  }
+  const stats = indexStats(request, limits);
+  return async (ctx) => {
+    const shard = `{"bounds":{"min":0,"max":18446744073709551615},"stats":${JSON.stringify(await stats(ctx))}}`;
+    const statistics = JSON.stringify(encodeStats(ctx.stats, 0, 0));
+    return {
+      contentType: 'application/json; charset=utf-8',
+      body: `{"shards":[${shard}],"statistics":${statistics},"chunkGroups":null}`,
     };
   };
 }

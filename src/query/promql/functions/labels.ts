@@ -3,6 +3,7 @@ import { evaluationError } from '../../series/context.js';
 import { labelJoin, labelReplace } from '../../series/label-replace.js';
 import { rank } from '../../series/rank.js';
 import { anyPresent, floatsOnly, vector, type StepSeries } from '../../series/series.js';
+import { compileRegex } from '../../text/re2.js';
 import { define, type Arguments, type Entry, type FunctionContext } from './function.js';
 
 const natural = new Intl.Collator('en', { numeric: true, sensitivity: 'variant', caseFirst: 'upper' });
@@ -54,12 +55,16 @@ function sortedByLabel(name: string, direction: 1 | -1): Entry {
 }
 
 /** Texts are looked at when the query runs, so what is wrong with them is an error of its execution. */
-function evaluated(run: () => StepSeries[]): StepSeries[] {
+function needLabel(name: string, what: string): void {
+  if (name === '') throw evaluationError(`invalid ${what}: `);
+}
+
+function needPattern(pattern: string): void {
   try {
-    return run();
+    compileRegex(pattern, 'any');
   } catch (error) {
-    if (error instanceof QueryError && error.kind === 'bad_data') throw evaluationError(error.message);
-    throw error;
+    if (!(error instanceof QueryError)) throw error;
+    throw evaluationError(`invalid regular expression in label_replace(): ${pattern.slice(0, 1000)}`);
   }
 }
 
@@ -70,13 +75,19 @@ export const labelFunctions: readonly Entry[] = [
     ['vector', 'string', 'string', 'string'],
     async (_ctx, args) => {
       const [series, given] = [await args.vector(0), await texts(args, 1)];
-      return vector(evaluated(() => labelJoin(series, given)));
+      const [target = '', , ...sources] = given;
+      for (const source of sources) needLabel(source, 'source label name in label_join()');
+      needLabel(target, 'destination label name in label_join()');
+      return vector(labelJoin(series, given));
     },
     { optional: 1, repeated: true },
   ),
   define('label_replace', ['vector', 'string', 'string', 'string', 'string'], async (_ctx, args) => {
     const [series, given] = [await args.vector(0), await texts(args, 1)];
-    return vector(evaluated(() => labelReplace(series, given)));
+    const [target = '', , , pattern = ''] = given;
+    needPattern(pattern);
+    needLabel(target, 'destination label name in label_replace()');
+    return vector(labelReplace(series, given));
   }),
   sorted('sort', 'bottomk'),
   sorted('sort_desc', 'topk'),

@@ -7,6 +7,7 @@ import type { SampleSeries } from '../../series/samples.js';
 import { vector } from '../../series/series.js';
 import { mean, quantile, regression, Sum, variance } from '../../series/statistics.js';
 import { overWindows, type RangeKernel } from '../../series/windows.js';
+import { floatText } from '../../text/numbers.js';
 import { define, type Entry, type PromFunction } from './function.js';
 import {
   eitherKind,
@@ -232,6 +233,11 @@ export const rangeFunctions: readonly Entry[] = [
   ),
 ];
 
+/** As Go's %f. */
+function sixDigits(value: number): string {
+  return Number.isFinite(value) ? value.toFixed(6) : floatText(value);
+}
+
 function smoothed(
   values: Float64Array,
   low: number,
@@ -240,9 +246,9 @@ function smoothed(
   trendFactor: number,
 ): number {
   if (!(factor > 0 && factor < 1))
-    throw evaluationError(`invalid smoothing factor: 0 < sf < 1, got ${factor}`);
+    throw evaluationError(`invalid smoothing factor. Expected: 0 < sf < 1, got: ${sixDigits(factor)}`);
   if (!(trendFactor > 0 && trendFactor < 1)) {
-    throw evaluationError(`invalid trend factor: 0 < tf < 1, got ${trendFactor}`);
+    throw evaluationError(`invalid trend factor. Expected: 0 < tf < 1, got: ${sixDigits(trendFactor)}`);
   }
   let level = values[low] ?? NaN;
   let trend = (values[low + 1] ?? NaN) - level;

@@ -1,5 +1,4 @@
 import { QueryError } from '../../../lake/query-error.js';
-import { metricName } from '../../series/labels.js';
 import { compileMatcher, type CompiledMatcher } from '../../series/matchers.js';
 import { comparisons, setOperators } from '../../series/operators.js';
 import { functions } from '../functions/index.js';
@@ -136,7 +135,7 @@ function checkLabelSelector(arg: Expr, source: string): void {
       `expected label selectors only, got ${typeNames[typeOf(arg)]} expression`,
     );
   }
-  if (selector.matchers.some(({ name, op }) => name === metricName && op === '=')) {
+  if (!source.startsWith('{', selector.from)) {
     throw parseError(source, arg.from, 'expected label selectors only, got vector selector instead');
   }
   compiled(selector, source);

@@ -14,6 +14,8 @@ export function faultAt(source: string, at: number): Fault {
   if ('fault' in found) return { from: found.from, message: found.fault };
   if (found.kind === 'end' && before.length === 0)
     return { from: 0, message: 'no expression found in input' };
+  const comma = trailingComma(before, found);
+  if (comma) return { from: comma.from, message: 'trailing commas not allowed in function call args' };
   return { from: found.from, message: `unexpected ${described(found)}${expectation(before, found)}` };
 }
 
@@ -43,7 +45,8 @@ function described({ kind, text }: Word): string {
 const durations = 'number, duration, step(), or range()';
 
 /** Where the parser is, and what it could go on with, as far as Prometheus tells. */
-function expectation(before: readonly Word[], { within }: Word): string {
+function expectation(before: readonly Word[], found: Word): string {
+  const { within } = found;
   const last = before.at(-1);
   if (!last) return '';
   if (within?.open === '{') return ` in label matching, expected ${labelPart(before, last)}`;
@@ -58,7 +61,8 @@ function expectation(before: readonly Word[], { within }: Word): string {
     return ` in offset, expected ${durations}`;
   }
   const timestamp = last.text === '@' || (second?.text === '@' && /^(start|end|[-+])$/i.test(last.text));
-  return timestamp ? ' in @, expected timestamp' : '';
+  if (timestamp) return ' in @, expected timestamp';
+  return insideAggregation(before, found) ? ' in aggregation' : '';
 }
 
 function labelPart(before: readonly Word[], last: Word): string {
@@ -102,6 +106,25 @@ function startsAggregation(before: readonly Word[], last: Word): boolean {
   });
   const keyword = before[opened - 1];
   return keyword !== undefined && opensGrouping(keyword) && before[opened - 2]?.kind === 'aggregation';
+}
+
+/** Somewhere in the parentheses of an aggregation. */
+function insideAggregation(before: readonly Word[], { within }: Word): boolean {
+  for (let bracket = within; bracket; bracket = bracket.outer) {
+    const { open, before: last, at } = bracket;
+    if (open === '(' && last && startsAggregation(before.slice(0, at), last)) return true;
+  }
+  return false;
+}
+
+/** The comma behind the last argument of a call, where a word is found that begins none. */
+function trailingComma(before: readonly Word[], { within }: Word): Word | undefined {
+  const last = before.at(-1);
+  if (last?.text !== ',' || last.kind !== 'sign' || within?.open !== '(' || !within.before) return undefined;
+  if (before.length < within.at + 3 || opensGrouping(within.before)) return undefined;
+  const calls =
+    within.before.kind === 'identifier' || startsAggregation(before.slice(0, within.at), within.before);
+  return calls ? last : undefined;
 }
 
 function isWord(word: Word | undefined, text: string): boolean {

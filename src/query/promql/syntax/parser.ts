@@ -5,12 +5,13 @@ import type { Grouping } from '../../series/aggregate.js';
 import { metricName } from '../../series/labels.js';
 import type { Matcher, MatchOp } from '../../series/matchers.js';
 import { parseTree, withPlainNames } from '../../text/lezer.js';
-import { checkShape, type ShapeLimits } from '../../text/shape.js';
+import { checkShape, tokens, type ShapeLimits } from '../../text/shape.js';
 import { unquote } from '../../text/unquote.js';
 import { children, type At, type Duration, type Expr, type Extension } from './ast.js';
 import { childNodes, duration } from './durations.js';
 import { parseError } from './errors.js';
 import { faultAt } from './fault.js';
+import { isKeyword } from './words.js';
 import { climb, type Item, type Operator } from './precedence.js';
 import { literalNumber } from './literals.js';
 import { matching } from './matching.js';
@@ -26,7 +27,7 @@ const shape: ShapeLimits = {
 
 /** Parses PromQL; its types are not checked yet. Throws QueryError `bad_data` with `line:column`, or `unsupported`. */
 export function parseExpr(source: string): Expr {
-  if (source.trim() === '') {
+  if (/^[ \t\n\r]*$/.test(source)) {
     throw new QueryError('bad_data', 'unknown position: parse error: no expression found in input');
   }
   checkShape(source, shape);
@@ -36,10 +37,11 @@ export function parseExpr(source: string): Expr {
   if (fault) {
     readable = withKnownFunctions(readable);
     tree = parseTree(parser, readable);
-    if (firstFault(tree.topNode)) throw syntaxError(source, fault);
+    const still = firstFault(tree.topNode);
+    if (still) throw syntaxError(source, readable, still.from);
   }
   const [root] = childNodes(tree.topNode);
-  if (!root) throw parseError(source, 0, 'no expression found in input');
+  if (!root) throw syntaxError(source, readable, 0);
   try {
     const expr = new Converter(readable, source).expr(root);
     if (depth(expr) > maxDepth) throw new RangeError();
@@ -65,16 +67,62 @@ function firstFault(top: SyntaxNode): SyntaxNode | undefined {
   return found;
 }
 
-function syntaxError(source: string, fault: SyntaxNode): QueryError {
-  const rest = source.slice(fault.from);
-  const skipped = /^(\s|#[^\n]*(\n|$))*/.exec(rest)?.[0].length ?? 0;
-  const at = fault.from + skipped;
-  const called = /(?<!\w)([a-zA-Z_]\w*)\s*$/.exec(source.slice(0, at));
-  const { from, message } = faultAt(source, at);
-  if (source.startsWith('(', at) && from === at && called) {
-    return parseError(source, called.index, `unknown function with name ${JSON.stringify(called[1])}`);
+/** A call of what is no function. */
+interface UnknownCall {
+  readonly from: number;
+  readonly name: string;
+  /** Where its parentheses are closed, Infinity where they are not. */
+  readonly end: number;
+}
+
+/** More are not looked for: each costs a parse. */
+const mostUnknown = 20;
+
+/** Prometheus reads a call to its end before it says that it does not know the function. */
+function syntaxError(source: string, readable: string, fault: number): QueryError {
+  const unknown: UnknownCall[] = [];
+  let at: number | undefined = fault;
+  for (let text = readable; at !== undefined && unknown.length < mostUnknown;) {
+    const call = unknownCall(source, text, at);
+    if (!call) break;
+    unknown.push(call);
+    // Any function that the grammar knows, as it does not count arguments.
+    const stand = call.name.length < 3 ? 'ln' : 'abs';
+    if (call.name.length < stand.length) {
+      at = undefined;
+      break;
+    }
+    text =
+      text.slice(0, call.from) + stand.padEnd(call.name.length) + text.slice(call.from + call.name.length);
+    at = firstFault(parseTree(parser, text).topNode)?.from;
   }
-  return parseError(source, from, message);
+  const other = at === undefined ? undefined : faultAt(source, solid(source, at));
+  const before = other?.from ?? Infinity;
+  const [first] = unknown
+    .filter(({ end }) => end < before || (end === Infinity && other === undefined))
+    .sort((a, b) => a.end - b.end);
+  if (first)
+    return parseError(source, first.from, `unknown function with name ${JSON.stringify(first.name)}`);
+  return parseError(source, other?.from ?? fault, other?.message ?? 'unexpected input');
+}
+
+/** The first character from `at` on that is no blank and in no comment. */
+function solid(source: string, at: number): number {
+  return at + (/^([ \t\n\r]|#[^\n]*(\n|$))*/.exec(source.slice(at))?.[0].length ?? 0);
+}
+
+function unknownCall(source: string, text: string, fault: number): UnknownCall | undefined {
+  const at = solid(text, fault);
+  const called = /(?<!\w)([a-zA-Z_]\w*)\s*$/.exec(text.slice(0, at));
+  if (!called?.[1] || isKeyword(called[1]) || !text.startsWith('(', at) || faultAt(source, at).from !== at)
+    return undefined;
+  let depth = 0;
+  for (const token of tokens(source.slice(at))) {
+    if (token.text === '(') depth++;
+    if (token.text === ')' && --depth === 0)
+      return { from: called.index, name: called[1], end: at + token.at };
+  }
+  return { from: called.index, name: called[1], end: Infinity };
 }
 
 /**

@@ -15,6 +15,9 @@ export interface Word {
 interface Bracket {
   readonly open: '(' | '[' | '{';
   readonly before: Word | undefined;
+  /** Its place among the words. */
+  readonly at: number;
+  readonly outer: Bracket | undefined;
 }
 
 /** What is wrong with the characters themselves. */
@@ -28,14 +31,15 @@ const keywords =
 const operatorNames = /^(and|or|unless|atan2)$/i;
 const aggregations =
   /^(sum|avg|count|min|max|group|stddev|stdvar|topk|bottomk|count_values|quantile|limitk|limit_ratio)$/i;
-const blank = /(?:\s|#[^\n]*)*/y;
+const blank = /(?:[ \t\n\r]|#[^\n]*)*/y;
 const quoted = /"(?:[^"\\\n]|\\[\s\S])*"|'(?:[^'\\\n]|\\[\s\S])*'|`[^`]*`/y;
 const name = /[a-zA-Z_:][\w:]*/y;
 const number =
-  /(?:0[xX][\da-fA-F_]+|(?:\d[\d_]*(?:\.(?![_.])[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d[\d_]*)?)(?![\w.])/y;
+  /(?:0[xX][\da-fA-F_]*[\da-fA-F]|(?:\d+(?:_\d+)*(?:\.(?![_.])[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d[\d_]*)?)(?![\w.])/y;
 const duration = /\d+(?:ms|[smhdwy])(?:\d+(?:ms|[smhdw]))*(?!\w)/y;
-const badNumber = /(?:0[xX][\da-fA-F_]*|\.?\d[\d_]*(?:\.(?![_.])[\d_]*)?(?:[eE][+-]?)?)/y;
+const badNumber = /(?:0[xX][\da-fA-F_]*|\.?\d+(?:_\d+)*(?:_{1,2}|(?:\.(?![_.])[\d_]*)?(?:[eE][+-]?)?))/y;
 const badUnit = /(?:ms?|[shdwy]s?)(?:\d+[smhdw]s?)*\w?/y;
+const durationPart = /^([-+*/%^(),:\]]|\.?\d|(step|range|min_of|max_of)\b)/i;
 const operators = /==|!=|<=|>=|<\/|>\/|[-+*/%^<>]/y;
 
 /** The words up to the first at or behind `until`, or up to what is no word. */
@@ -43,6 +47,8 @@ export function wordsUntil(source: string, until: number): (Word | WordFault)[] 
   const words: (Word | WordFault)[] = [];
   const open: Bracket[] = [];
   let at = 0;
+  /** In brackets, until there is a number. */
+  let beforeDuration = false;
   const match = (pattern: RegExp) => {
     pattern.lastIndex = at;
     return pattern.exec(source)?.[0];
@@ -62,12 +68,10 @@ export function wordsUntil(source: string, until: number): (Word | WordFault)[] 
     const inside = open.at(-1)?.open;
     if (at >= source.length) {
       if (inside === '{') fail('unexpected end of input inside braces');
-      else if (inside === '(') fail('unclosed left parenthesis');
-      else if (inside === '[') {
-        fail(
-          last()?.text === '[' ? 'unexpected end of input in duration expression' : 'unclosed left bracket',
-        );
-      } else add('end', '');
+      else if (inside === '[' && beforeDuration) fail('unexpected end of input in duration expression');
+      else if (open.some((one) => one.open === '(')) fail('unclosed left parenthesis');
+      else if (inside === '[') fail('unclosed left bracket');
+      else add('end', '');
       return words;
     }
     const text = match(quoted);
@@ -77,19 +81,27 @@ export function wordsUntil(source: string, until: number): (Word | WordFault)[] 
       fail(`unterminated ${char === '`' ? 'raw' : 'quoted'} string`);
     } else if (inside === '{') brace(char, word);
     else if (/[\d.]/.test(char) && /^\.?\d/.test(source.slice(at, at + 2))) digits();
-    else if (inside === '[' && char === ':') {
-      if (last()?.kind === 'sign' && last()?.text === ':') fail(`unexpected colon ':'`);
+    else if (beforeDuration && inside === '[' && !durationPart.test(source.slice(at, at + 12))) {
+      fail(`unexpected character in duration expression: ${quotedCharacter(char)}`);
+    } else if (inside === '[' && char === ':') {
+      if (last()?.text === '[') fail('unexpected colon before duration in duration expression', at + 1);
+      else if (last()?.kind === 'sign' && last()?.text === ':') fail(`unexpected colon ':'`);
       else if (words.some((one) => 'kind' in one && one.text === ':' && one.within === open.at(-1))) {
         fail(`unexpected colon ':'`);
       } else add('sign', ':');
-    } else if (word !== undefined) add(kindOf(word, source.slice(at + word.length)), word);
+    } else if (word !== undefined && inside === '[' && !durationPart.test(word)) {
+      fail(`unexpected character: ${quotedCharacter(char)}, expected ':'`);
+    } else if (inside === '[' && char === '[') fail(`unexpected left bracket '['`);
+    else if (word !== undefined) add(kindOf(word, source.slice(at + word.length)), word);
     else if (/[([{]/.test(char)) {
-      const bracket = { open: char as Bracket['open'], before: last() };
+      const place = { at: words.length, outer: open.at(-1) };
+      const bracket = { open: char as Bracket['open'], before: last(), ...place };
       add('sign', char);
       open.push(bracket);
+      if (char === '[') beforeDuration = true;
     } else if (char === ')') {
-      if (inside === '(') open.pop();
       add('sign', char);
+      if (inside === '(') open.pop();
       if (inside !== '(') fail(`unexpected right parenthesis ')'`);
     } else if (char === ']') {
       if (!open.some((one) => one.open === '[')) fail(`unexpected right bracket ']'`);
@@ -100,8 +112,9 @@ export function wordsUntil(source: string, until: number): (Word | WordFault)[] 
     } else if (/^(=~|![^=])/.test(source.slice(at, at + 2))) {
       fail(`unexpected character after '${char}': '${source[at + 1] ?? ''}'`);
     } else if (match(operators) !== undefined) add('operator', match(operators) ?? '');
-    else if (/[=,@]/.test(char)) add('sign', char);
-    else fail(`unexpected character: '${char}'`);
+    else if (char === '@') add('operator', char);
+    else if (/[=,]/.test(char)) add('sign', char);
+    else fail(`unexpected character: ${quotedCharacter(char)}`);
     const now = words.at(-1);
     if (!now || 'fault' in now || now.from >= until) return words;
   }
@@ -113,17 +126,19 @@ export function wordsUntil(source: string, until: number): (Word | WordFault)[] 
     else if (char === '!') fail(`unexpected character after '!' inside braces: '${source[at + 1] ?? ''}'`);
     else if (char === '{') fail(`unexpected left brace '{'`);
     else if (char === '}') {
-      open.pop();
       add('sign', char);
+      open.pop();
     } else if (/[=,]/.test(char)) add('sign', char);
-    else fail(`unexpected character inside braces: '${char}'`);
+    else fail(`unexpected character inside braces: ${quotedCharacter(char)}`);
   }
 
   function digits(): void {
+    beforeDuration = false;
     const whole = match(number);
     const time = match(duration);
     if (whole !== undefined) add('number', whole);
-    else if (time !== undefined) add('duration', time);
+    else if (time !== undefined && descending(time)) add('duration', time);
+    else if (time !== undefined) fail(`not a valid duration string: ${JSON.stringify(time)}`);
     else {
       const from = at;
       let bad = match(badNumber) ?? '';
@@ -132,6 +147,46 @@ export function wordsUntil(source: string, until: number): (Word | WordFault)[] 
       fail(`bad number or duration syntax: ${JSON.stringify(bad)}`, from);
     }
   }
+}
+
+/** Each unit once, the larger ones first. */
+function descending(duration: string): boolean {
+  const order = ['y', 'w', 'd', 'h', 'm', 's', 'ms'];
+  const units = duration.split(/\d+/).slice(1);
+  return units.every((unit, i) => i === 0 || order.indexOf(unit) > order.indexOf(units[i - 1] ?? ''));
+}
+
+const escapes: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    '\u0007': 'a',
+    '\b': 'b',
+    '\f': 'f',
+    '\n': 'n',
+    '\r': 'r',
+    '\t': 't',
+    '\v': 'v',
+    '\\': '\\',
+    "'": "'",
+  }),
+);
+
+/** As Go's %q shows a character. */
+function quotedCharacter(char: string): string {
+  const escape = escapes.get(char);
+  if (escape !== undefined) return `'\\${escape}'`;
+  if (char === ' ' || /^[\p{L}\p{M}\p{N}\p{P}\p{S}]$/u.test(char)) return `'${char}'`;
+  const hex = (char.codePointAt(0) ?? 0).toString(16);
+  const form =
+    char < '\u0080'
+      ? `\\x${hex.padStart(2, '0')}`
+      : hex.length > 4
+        ? `\\U${hex.padStart(8, '0')}`
+        : `\\u${hex.padStart(4, '0')}`;
+  return `'${form}'`;
+}
+
+export function isKeyword(word: string): boolean {
+  return keywords.test(word);
 }
 
 function kindOf(word: string, behind: string): Word['kind'] {

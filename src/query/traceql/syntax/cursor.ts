@@ -53,8 +53,9 @@ export class Cursor {
     return true;
   }
 
-  expect(text: string): void {
-    if (!this.take(text)) throw this.unexpected(`expected ${JSON.stringify(text)}`);
+  /** `alternatives`: what could stand here as well; empty where that is too much for Tempo to tell. */
+  expect(text: string, alternatives = text): void {
+    if (!this.take(text)) throw this.unexpected(alternatives);
   }
 
   nested<T>(parse: () => T): T {
@@ -64,12 +65,46 @@ export class Cursor {
     return result;
   }
 
-  unexpected(expectation?: string): QueryError {
-    const found = this.done ? 'unexpected end of query' : `unexpected ${this.token.text}`;
-    return this.fail(expectation ? `${found}, ${expectation}` : found);
+  /** In the words of Tempo's parser, which tells what it expects where that is no more than four things. */
+  unexpected(expected = ''): QueryError {
+    return this.fail(
+      `syntax error: unexpected ${nameOf(this.token)}${expected && `, expecting ${expected}`}`,
+    );
   }
 
   fail(message: string, at = this.token.at): QueryError {
     return syntaxError(this.text, at, message);
   }
 }
+
+/** As Tempo's grammar calls what it reads. */
+function nameOf(token: Token): string {
+  switch (token.type) {
+    case 'end':
+      return '$end';
+    case 'string':
+      return 'STRING';
+    case 'int':
+      return 'INTEGER';
+    case 'float':
+      return 'FLOAT';
+    case 'duration':
+      return 'DURATION';
+    case 'attribute':
+      return /^[a-z]*[.:]/.exec(token.text)?.[0] ?? token.text;
+    case 'intrinsic':
+      return /^[a-z]+:/.exec(token.text)?.[0] ?? token.text;
+    case 'word':
+      return keywords.has(token.text) ? token.text : 'IDENTIFIER';
+    case 'operator':
+      return token.text;
+  }
+}
+
+const keywords: ReadonlySet<string> = new Set(
+  (
+    'true false nil ok error unset unspecified internal server client producer consumer count avg max min sum by ' +
+    'coalesce select rate count_over_time min_over_time max_over_time avg_over_time sum_over_time quantile_over_time ' +
+    'histogram_over_time compare topk bottomk with'
+  ).split(' '),
+);

@@ -56,7 +56,7 @@ function parseOperand(cursor: Cursor): FieldExpr {
   const { token } = cursor;
   if (cursor.take('(')) {
     const inner = cursor.nested(() => parseFieldExpr(cursor));
-    cursor.expect(')');
+    cursor.expect(')', '');
     return inner;
   }
   if (cursor.at('-') || cursor.at('!')) {

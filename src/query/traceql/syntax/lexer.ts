@@ -157,7 +157,7 @@ class Lexer {
   #string(quote: string): { text: string; value: string } {
     const at = this.#at;
     const literal = this.#match(quote === '"' ? stringPattern : rawPattern);
-    if (literal === null) throw syntaxError(this.text, at, 'this string does not end');
+    if (literal === null) throw syntaxError(this.text, at, 'literal not terminated');
     try {
       // Unlike in Go, a string may run over several lines.
       const escaped = quote === '"' ? literal.replaceAll('\n', '\\n') : literal;

@@ -102,7 +102,7 @@ function parseTerm(cursor: Cursor, parsers: SpansetParsers): MetricsExpr {
   const inner = cursor.nested(() => {
     if (endsInMetrics(cursor)) {
       const pipeline = parsers.pipeline(cursor);
-      if (!cursor.take('|')) throw cursor.unexpected('expected | and a metrics function');
+      if (!cursor.take('|')) throw cursor.unexpected('|');
       return parseMetrics(cursor, pipeline, parsers);
     }
     const terms = parseTerms(cursor, parsers, 0);
@@ -156,7 +156,7 @@ function parseAggregate(cursor: Cursor): MetricsAggregate {
       if (quantile < 0 || quantile > 1) throw cursor.fail('a quantile must be between 0 and 1', place);
       quantiles.push(quantile);
     }
-    if (quantiles.length === 0) throw cursor.unexpected('expected a quantile');
+    if (quantiles.length === 0) throw cursor.unexpected(',');
   }
   cursor.expect(')');
   const by = cursor.take('by') ? parseFieldList(cursor) : [];
@@ -186,7 +186,7 @@ function parseCompare(cursor: Cursor, parseFilter: (cursor: Cursor) => SpansetFi
 
 function parseRanking(cursor: Cursor): SecondStage {
   const { token } = cursor;
-  if (token.text !== 'topk' && token.text !== 'bottomk') throw cursor.unexpected('expected topk or bottomk');
+  if (token.text !== 'topk' && token.text !== 'bottomk') throw cursor.unexpected();
   cursor.next();
   cursor.expect('(');
   const place = cursor.token.at;
@@ -199,15 +199,15 @@ function parseRanking(cursor: Cursor): SecondStage {
 /** A plain number; durations count in seconds, the unit of metrics on durations. */
 function parseNumber(cursor: Cursor): number {
   const sign = cursor.take('-') ? -1 : 1;
-  const token = cursor.next();
-  if (token.type === 'int' || token.type === 'float') return sign * Number(token.value);
-  if (token.type === 'duration') return (sign * Number(token.value)) / 1e9;
-  throw cursor.fail('expected a number', token.at);
+  const { token } = cursor;
+  if (token.type !== 'int' && token.type !== 'float' && token.type !== 'duration') throw cursor.unexpected();
+  cursor.next();
+  return (sign * Number(token.value)) / (token.type === 'duration' ? 1e9 : 1);
 }
 
 function requireField(cursor: Cursor): Field {
   const field = parseField(cursor);
-  if (!field) throw cursor.unexpected('expected an attribute or intrinsic');
+  if (!field) throw cursor.unexpected();
   return field;
 }
 
@@ -215,6 +215,6 @@ export function parseFieldList(cursor: Cursor): Field[] {
   cursor.expect('(');
   const fields = [requireField(cursor)];
   while (cursor.take(',')) fields.push(requireField(cursor));
-  cursor.expect(')');
+  cursor.expect(')', ', or )');
   return fields;
 }

@@ -13,6 +13,7 @@ import type {
   SpansetQuery,
 } from './ast.js';
 import { Cursor } from './cursor.js';
+import type { Token } from './lexer.js';
 import { negate, parseField, parseFieldExpr, parseStatic } from './fields.js';
 import {
   isMetricsFunction,
@@ -38,7 +39,8 @@ const scalarPower: Record<ArithmeticOp, number> = { '+': 1, '-': 1, '*': 2, '/':
  */
 export function parseQuery(text: string): Query {
   const cursor = new Cursor(text);
-  if (cursor.done) throw cursor.fail('the query is empty');
+  if (cursor.done)
+    throw new QueryError('bad_data', 'invalid TraceQL query: parse error : syntax error: unexpected $end');
   const body = parseBody(cursor);
   const hints = parseHints(cursor);
   if (!cursor.done) throw cursor.unexpected();
@@ -71,12 +73,22 @@ function parseBody(cursor: Cursor): Omit<SpansetQuery, 'hints'> | Omit<MetricsQu
 
 /** Stops before `| rate()` and the like, which only the outermost pipeline may have. */
 function parsePipeline(cursor: Cursor): Pipeline {
+  if (!startsPipeline(cursor.token)) throw cursor.unexpected();
   const elements = [parseElement(cursor, true)];
   while (cursor.at('|') && !isMetricsFunction(cursor.peek(1))) {
     cursor.next();
+    if (!startsPipeline(cursor.token) && !cursor.at('coalesce')) throw cursor.unexpected();
     elements.push(parseElement(cursor, false));
   }
   return { elements };
+}
+
+const openers = new Set(['{', '(', '-', 'by', 'select', ...aggregates]);
+
+function startsPipeline({ type, text }: Token): boolean {
+  return (
+    type === 'int' || type === 'float' || type === 'duration' || (type !== 'string' && openers.has(text))
+  );
 }
 
 function parseElement(cursor: Cursor, first: boolean): PipelineElement {
@@ -85,7 +97,7 @@ function parseElement(cursor: Cursor, first: boolean): PipelineElement {
     cursor.next();
     cursor.expect('(');
     const operand = parseFieldExpr(cursor);
-    cursor.expect(')');
+    cursor.expect(')', '');
     return { kind: 'by', operand, at };
   }
   if (cursor.at('select') && cursor.peek(1).text === '(') {
@@ -130,7 +142,7 @@ function parseFilter(cursor: Cursor) {
     } as const;
   }
   const condition = parseFieldExpr(cursor);
-  cursor.expect('}');
+  cursor.expect('}', '');
   return { kind: 'filter', condition, at } as const;
 }
 
@@ -150,9 +162,9 @@ function parseSpansets(cursor: Cursor, weakest: number): SpansetExpr {
 function parseSpanset(cursor: Cursor): SpansetExpr {
   const { at } = cursor.token;
   if (cursor.at('{')) return parseFilter(cursor);
-  if (!cursor.take('(')) throw cursor.unexpected('expected {');
+  if (!cursor.take('(')) throw cursor.unexpected('{ or (');
   const pipeline = cursor.nested(() => parsePipeline(cursor));
-  cursor.expect(')');
+  cursor.expect(')', pipeline.elements.length > 1 ? ') or |' : '');
   const only = pipeline.elements[0];
   if (pipeline.elements.length === 1 && (only?.kind === 'filter' || only?.kind === 'operation')) return only;
   return { kind: 'pipeline', pipeline, at };
@@ -161,7 +173,7 @@ function parseSpanset(cursor: Cursor): SpansetExpr {
 function parseScalarFilter(cursor: Cursor): ScalarFilter {
   const left = parseScalar(cursor, 0);
   const { token } = cursor;
-  if (!scalarComparisons.has(token.text)) throw cursor.unexpected('expected a comparison of the aggregate');
+  if (!scalarComparisons.has(token.text)) throw cursor.unexpected();
   cursor.next();
   const right = parseScalar(cursor, 0);
   return { kind: 'scalar', op: token.text as ScalarFilter['op'], left, right, at: token.at };
@@ -185,7 +197,7 @@ function parseScalarOperand(cursor: Cursor): ScalarExpr {
   const { token } = cursor;
   if (cursor.take('(')) {
     const inner = cursor.nested(() => parseScalar(cursor, 0));
-    cursor.expect(')');
+    cursor.expect(')', '');
     return inner;
   }
   if (token.type === 'word' && aggregates.has(token.text)) {
@@ -193,7 +205,7 @@ function parseScalarOperand(cursor: Cursor): ScalarExpr {
     cursor.expect('(');
     const op = token.text as AggregateOp;
     const operand = op === 'count' ? null : parseFieldExpr(cursor);
-    cursor.expect(')');
+    cursor.expect(')', operand ? '' : ')');
     return { kind: 'aggregate', op, operand, at: token.at };
   }
   const minus = cursor.take('-');
@@ -209,14 +221,14 @@ function parseHints(cursor: Cursor): Map<string, Value> {
   while (cursor.take('with')) {
     cursor.expect('(');
     do {
+      if (cursor.token.type !== 'word') throw cursor.unexpected('IDENTIFIER');
       const name = cursor.next();
-      if (name.type !== 'word') throw cursor.fail('expected the name of a hint', name.at);
       cursor.expect('=');
       const value = parseStatic(cursor);
-      if (!value) throw cursor.unexpected('expected the value of a hint');
+      if (!value) throw cursor.unexpected();
       hints.set(name.text, value);
     } while (cursor.take(','));
-    cursor.expect(')');
+    cursor.expect(')', ') or ,');
   }
   return hints;
 }

@@ -1,0 +1,60 @@
+import { QueryError } from '../../../lake/query-error.js';
+import type { QueryRequest } from '../../server/endpoint.js';
+import type { QueryLimits } from '../../server/guard.js';
+import { inPieces, streamed } from '../../server/reply.js';
+import { parse } from '../syntax/parse.js';
+import { labels, labelValues } from './metadata.js';
+import { LokiParams } from './params.js';
+import { check, logQuery, type Plan } from './queries.js';
+import { streamsOf } from './streams.js';
+
+/** GET or POST /api/prom/query: a log query of a range, `regexp` as one more line filter (pkg/loghttp in Loki). */
+export function legacyQuery(request: QueryRequest, limits: QueryLimits): Plan {
+  const params = new LokiParams(request);
+  const query = params.required('query');
+  const regexp = params.text('regexp') ?? '';
+  const expr = parse(regexp === '' ? query : `${query} |~ ${JSON.stringify(regexp)}`);
+  check(expr);
+  if (expr.kind !== 'log') {
+    throw new QueryError(
+      'bad_data',
+      'legacy endpoints only support streams result type, current type is matrix',
+    );
+  }
+  const run = logQuery(expr, params, limits);
+  return async (ctx) => {
+    const { entries, stats } = await run(ctx);
+    return streamed(inPieces(texts(streamsOf(entries, false), stats)));
+  };
+}
+
+/** GET or POST /api/prom/label and /api/prom/label/:name/values. */
+export function legacyLabels(request: QueryRequest, limits: QueryLimits): Plan {
+  const plan = (request.params['name'] === undefined ? labels : labelValues)(request, limits);
+  return async (ctx) => {
+    const { data } = (await plan(ctx)) as { readonly data: readonly string[] };
+    return data.length > 0 ? { values: data } : {};
+  };
+}
+
+function* texts(streams: ReturnType<typeof streamsOf>, stats: object): Generator<string> {
+  yield '{"streams":[';
+  for (const [i, { stream, values }] of streams.entries()) {
+    const pairs = Object.entries(stream).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+    yield `${i > 0 ? ',' : ''}{"labels":${JSON.stringify(`{${pairs.join(', ')}}`)},"entries":[`;
+    for (const [j, [time, line]] of values.entries()) {
+      yield (j > 0 ? ',' : '') + JSON.stringify({ ts: rfc3339(BigInt(time)), line });
+    }
+    yield ']}';
+  }
+  yield `],"stats":${JSON.stringify(stats)}}`;
+}
+
+/** To the nanosecond, without zeros at its end, as Go writes it. */
+function rfc3339(ns: bigint): string {
+  const seconds = new Date(Number(ns / 1_000_000_000n) * 1000).toISOString().slice(0, 19);
+  const fraction = String(ns % 1_000_000_000n)
+    .padStart(9, '0')
+    .replace(/0+$/, '');
+  return `${seconds}${fraction === '' ? '' : `.${fraction}`}Z`;
+}
