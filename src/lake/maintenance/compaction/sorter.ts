@@ -49,6 +49,8 @@ export class Sorter {
       memory_limit: `${memoryLimitBytes}B`,
       temp_directory: temporary,
       threads: '1',
+      // Each file is read once, so what is kept of it only takes memory from the sort.
+      enable_external_file_cache: 'false',
     });
     try {
       const { connection } = await database.connect();
