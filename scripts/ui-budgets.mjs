@@ -1,4 +1,4 @@
-/* global document, fetch, performance, requestAnimationFrame -- of the page, where parts of this run */
+/* global document, performance, requestAnimationFrame -- of the page, where parts of this run */
 // What the web pages cost, of a server that has telemetry (canardstack demo fills one):
 //   npm run ui:budgets -- http://127.0.0.1:4318 [--tail SECONDS] [--from now-3h] [--to now]
 //   npm run ui:budgets -- --data FOLDER   of a server that it starts on the data folder of one that is stopped

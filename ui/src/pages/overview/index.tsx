@@ -5,7 +5,7 @@ import { Link } from '../../app/link';
 import { linkTo } from '../../app/location';
 import { setRange, useRange } from '../../app/range';
 import { useAccess } from '../../app/session';
-import { Empty, Shown } from '../../app/states';
+import { Empty, Loading, Shown } from '../../app/states';
 import { formatTime } from '../../app/time';
 import {
   counted,
@@ -18,7 +18,7 @@ import {
 import { grouped, loadErrors, type Errors } from './errors';
 import { SendSomething } from './send-something';
 import { loadServices, type Service } from './services';
-import { loadSignals, recordsTaken, type Signals } from './signals';
+import { loadSignals, anythingEarlier, recordsTaken, type Signals } from './signals';
 import { Scroll } from '../../table/scroll';
 import '../../style/overview.css';
 
@@ -35,7 +35,9 @@ export default function Overview() {
   const empty =
     signals.data !== undefined && services.data !== undefined && isEmpty(signals.data, services.data);
   const taken = useTaken(empty, range.refresh);
-  if (empty && taken === 0) return <SendSomething keyed={session.keyNeeded.query} />;
+  const earlier = useQuery(empty ? 'earlier' : null, anythingEarlier);
+  if (empty && taken === 0 && earlier.loading) return <Loading />;
+  if (empty && taken === 0 && earlier.data !== true) return <SendSomething keyed={session.keyNeeded.query} />;
   return (
     <>
       <h1 class="visually-hidden">Overview</h1>

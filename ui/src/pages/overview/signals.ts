@@ -1,6 +1,6 @@
 import { getJson, getText } from '../../api/client';
 import { labelValues, logMetrics } from '../../api/loki';
-import { seconds, traceMetrics } from '../../api/tempo';
+import { seconds, tagValues, traceMetrics } from '../../api/tempo';
 import { stepSeconds } from '../../app/time';
 
 export interface Signals {
@@ -31,6 +31,21 @@ export async function loadSignals(range: Window, signal: AbortSignal): Promise<S
     metricNames: names.data.length,
     logServices,
   };
+}
+
+const earlierMs = 30 * 86_400_000;
+
+/** Whether the last thirty days have any telemetry at all. */
+export async function anythingEarlier(signal: AbortSignal): Promise<boolean> {
+  const range = { startMs: Date.now() - earlierMs, endMs: Date.now() };
+  const found = await Promise.all([
+    labelValues('service_name', range, signal),
+    tagValues('resource.service.name', '', range, signal),
+    getJson<{ data: string[] }>('/api/v1/label/__name__/values', seconds(range), signal).then(
+      ({ data }) => data,
+    ),
+  ]);
+  return found.some(({ length }) => length > 0);
 }
 
 /** Records taken since the server started, by signal, from its own metrics. */
