@@ -75,6 +75,10 @@ export interface RowsRequest {
   /** Nanoseconds since the epoch: from (included) and until (not included). No more than these rows are asked for. */
   readonly from: bigint;
   readonly until: bigint;
+  /** Nor than spans that end at this moment or later. */
+  readonly endsFrom?: bigint;
+  /** Nor than spans of this trace. */
+  readonly traceId?: string;
   /** Keys of attributes, as the records have them. */
   readonly keys: readonly string[];
   /** Of some of them the JSON text of a scalar: only rows are asked for that have it, alone or in an array. */

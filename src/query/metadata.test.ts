@@ -27,6 +27,12 @@ function timed(from: number, to: number): { timestamp: string; ns: bigint } {
   return { timestamp: `${iso}${String(us % 1000n).padStart(3, '0')}`, ns: us * 1000n };
 }
 
+function newTrace(): string {
+  const id = `${below(1e9)}`.padStart(32, '0');
+  traces.push(id);
+  return id;
+}
+
 /** Rows of hours `from` to `to` of every table; each call is a file, or rows in the catalog. */
 async function fill(lake: TestLake, from: number, to: number, count: number): Promise<void> {
   const resource = () => {
@@ -69,7 +75,7 @@ async function fill(lake: TestLake, from: number, to: number, count: number): Pr
       end_time_unix_nano: ns + 1000n,
       duration_nano: 1000n,
       ...resource(),
-      trace_id: `${below(1e9)}`.padStart(32, '0'),
+      trace_id: newTrace(),
       span_id: `${below(1e9)}`.padStart(16, '0'),
       span_name: pick(['GET', 'POST', 'db']),
       span_attributes: JSON.stringify({ 'http.route': pick(routes), [`s${below(3)}`]: true }),
@@ -121,6 +127,8 @@ function span(): string {
   return `start=${text(start)}&end=${text(start + length)}`;
 }
 
+const traces = ['0'.repeat(31) + 'a'];
+
 const encoded = encodeURIComponent;
 const selectors = [
   '{service_name=~".+"}',
@@ -158,6 +166,9 @@ const questions: readonly (() => string)[] = [
   () => `/api/search/tags?${span()}`,
   () =>
     `/api/v2/search/tag/${pick(['resource.service.name', 'resource.zone', 'span.http.route', 'name', 'resource.k8s.pod.name'])}/values?${span()}`,
+  () =>
+    `/api/search?${span()}&limit=1000&q=${encoded(`{ ${pick(['span.http.route = "/a"', 'resource.service.name = "cart"', ''])} }`)}`,
+  () => `/api/traces/${pick(traces)}`,
 ];
 
 /** Durations of the run itself are no part of an answer, nor is the order of equal volumes. */

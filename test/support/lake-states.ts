@@ -25,7 +25,7 @@ export class LakeStates {
   async insert(table: TableName, rows: readonly string[]): Promise<void> {
     const third = Math.floor(rows.length / 3);
     await this.#compacted(table, rows.slice(0, third));
-    await this.#insert(table, rows.slice(third, 2 * third), 0);
+    await this.#committed(table, rows.slice(third, 2 * third));
     await this.#insert(table, rows.slice(2 * third), 1_000_000);
     await this.connection.run('RESET SESSION ducklake_default_data_inlining_row_limit');
   }
@@ -42,16 +42,31 @@ export class LakeStates {
   }
 
   async #compacted(table: TableName, rows: readonly string[]): Promise<void> {
+    for (const file of await this.#inserted(table, rows)) await this.#rewrite(table, [file]);
+  }
+
+  async #committed(table: TableName, rows: readonly string[]): Promise<void> {
+    for (const file of await this.#inserted(table, rows)) {
+      const target = `${folderOf(file)}canardstack-${this.#files++}.parquet`;
+      await this.connection.run(
+        `COPY (FROM read_parquet(${literal(file)}, hive_partitioning => false)) TO ${literal(target)} (FORMAT parquet)`,
+      );
+      await this.#swap(table, [file], target);
+    }
+  }
+
+  /** The files that these rows have come into. */
+  async #inserted(table: TableName, rows: readonly string[]): Promise<string[]> {
     const before = new Set(await this.#list(table));
     await this.#insert(table, rows, 0);
-    for (const file of await this.#list(table)) if (!before.has(file)) await this.#rewrite(table, [file]);
+    return (await this.#list(table)).filter((file) => !before.has(file));
   }
 
   /** All files of a day become one, as compaction writes it. */
   async compact(table: TableName): Promise<void> {
     const days = new Map<string, string[]>();
     for (const file of await this.#list(table)) {
-      const folder = file.slice(0, file.lastIndexOf('/') + 1);
+      const folder = folderOf(file);
       days.set(folder, [...(days.get(folder) ?? []), file]);
     }
     for (const files of days.values()) await this.#rewrite(table, files);
@@ -68,8 +83,7 @@ export class LakeStates {
     const [first = ''] = files;
     this.#sorter ??= Sorter.open({ memoryLimitBytes: 256 * 1024 * 1024, temporary: this.temporary });
     const { columns } = tableDef(table);
-    const folder = first.slice(0, first.lastIndexOf('/') + 1);
-    const target = `${folder}${compactedPrefix}${this.#files++}.parquet`;
+    const target = `${folderOf(first)}${compactedPrefix}${this.#files++}.parquet`;
     const origin = attributeOrigins.get(table);
     const attributes = origin === undefined ? null : { origin, most: 12, pinned: [], asked: [] };
     const sorter = await this.#sorter;
@@ -77,6 +91,10 @@ export class LakeStates {
     const layout = { ...fileLayout(table), rowGroupRows: 2048 };
     await sorter.sort(files, target, columns, layout, attributes);
     if (table === 'logs') await putIndex(target, await this.#indexer.build(sorter.lines(target, 'body')));
+    await this.#swap(table, files, target);
+  }
+
+  async #swap(table: TableName, files: readonly string[], target: string): Promise<void> {
     await inTransaction(this.connection, async () => {
       const names = files.map(literal).join(', ');
       await this.connection.run(`DELETE FROM lake.main.${ident(table)} WHERE filename IN (${names})`);
@@ -86,4 +104,8 @@ export class LakeStates {
       );
     });
   }
+}
+
+function folderOf(file: string): string {
+  return file.slice(0, file.lastIndexOf('/') + 1);
 }

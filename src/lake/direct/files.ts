@@ -9,23 +9,23 @@ import { compactedPrefix, hasPrefix } from '../maintenance/moved.js';
 /** A data file that may be read without DuckLake: it has every column of the table, and no row of it is deleted. */
 export interface DirectFile {
   readonly path: string;
-  /** Found so at this snapshot. */
-  readonly snapshot: bigint;
   /** `rowid` of its first row. */
   readonly firstRow: bigint;
   /** Nanoseconds since the epoch, of the first and the last record. */
   readonly first: bigint;
   readonly last: bigint;
-  /** Where its footer begins, bytes. */
-  readonly footerAt: number;
+  /** Where its footer begins, bytes; null when that is not known. */
+  readonly footerAt: number | null;
+  /** When the last of its spans ended; null or absent when that is not known. */
+  readonly latestEnd?: bigint | null;
   /** By `<origin> <key>`. Columns of numbers have no value in them that is none, of JSON no array. */
   readonly attributes: ReadonlyMap<string, AttributeColumn>;
 }
 
-/** It is to be read through DuckLake, as of this snapshot. */
-interface NoDirectFile {
+/** As of a snapshot; null: it is to be read through DuckLake. */
+interface Look {
   readonly snapshot: bigint;
-  readonly path: null;
+  readonly file: DirectFile | null;
 }
 
 interface Wanted {
@@ -54,8 +54,8 @@ export const timeColumns: ReadonlyMap<TableName, string> = new Map<TableName, st
  */
 export class DirectFiles {
   #generation = -1;
-  readonly #known = new Map<string, DirectFile | NoDirectFile>();
-  readonly #queue: BackgroundQueue<Wanted, DirectFile | NoDirectFile>;
+  readonly #known = new Map<string, Look>();
+  readonly #queue: BackgroundQueue<Wanted, Look>;
 
   constructor(
     private readonly host: BackgroundHost,
@@ -66,7 +66,7 @@ export class DirectFiles {
       read: readFile,
       failed(error) {
         telemetry.log.debug({ err: firstLine(error) }, 'a data file could not be looked at');
-        return { snapshot: never, path: null };
+        return { snapshot: never, file: null };
       },
       keep: (path, layout) => this.#known.set(path, layout),
     });
@@ -83,7 +83,7 @@ export class DirectFiles {
       this.#generation = this.host.generation;
     }
     const known = this.#known.get(path);
-    if (known !== undefined && known.snapshot >= validFrom) return known.path === null ? null : known;
+    if (known !== undefined && known.snapshot >= validFrom) return known.file;
     this.#queue.add(path, { table, path });
     return null;
   }
@@ -104,10 +104,7 @@ export class DirectFiles {
   }
 }
 
-async function readFile(
-  connection: DuckDBConnection,
-  { table, path }: Wanted,
-): Promise<DirectFile | NoDirectFile> {
+async function readFile(connection: DuckDBConnection, { table, path }: Wanted): Promise<Look> {
   const rows = async (sql: string) => (await connection.runAndReadAll(sql)).getRows();
   // Of before the look: a deletion that comes during it makes it old.
   const [[id] = []] = await rows(`SELECT id FROM ducklake_current_snapshot('lake')`);
@@ -128,7 +125,7 @@ async function readFile(
   const whole = starts.length === 1 && count === stored && timed === count;
   const complete = tableDef(table).columns.every(({ name }) => present.has(name));
   if (!whole || !complete || firstRow === undefined || first === undefined || last === undefined) {
-    return { snapshot, path: null };
+    return { snapshot, file: null };
   }
   const attributes = new Map<string, AttributeColumn>();
   const columns = names.flatMap((name) => parseColumnName(name) ?? []);
@@ -146,7 +143,10 @@ async function readFile(
     const at = tests.findIndex(([tested]) => tested === column);
     if (at < 0 || mixed[at] !== true) attributes.set(attributeId(column.origin, column.key), column);
   }
-  return { path, snapshot, firstRow, first, last, footerAt: footerAt as number, attributes };
+  return {
+    snapshot,
+    file: { path, firstRow, first, last, footerAt: footerAt as number, attributes },
+  };
 }
 
 /** Whether a value of the column is one that its readers do not expect; null where there is none such. */

@@ -2,6 +2,7 @@ import { ident, listLiteral, literal } from '../../duckdb/index.js';
 import { tableDef } from '../../schema/index.js';
 import { attributeOrigins, columnName, isTyped, type AttributeColumn } from '../attribute-columns/index.js';
 import type { LiveFiles } from '../files/live-files.js';
+import { isInlined } from '../inlining.js';
 import type { RowsRequest } from '../session.js';
 import { typedFromColumn, typedFromText, untypedFromColumn, untypedFromText } from './attributes.js';
 import type { RowRange } from '../token-index/index.js';
@@ -17,28 +18,40 @@ interface Group {
   readonly files: DirectFile[];
 }
 
+interface Choice {
+  /** Files of the table that are left out. */
+  readonly skipped?: readonly string[];
+  /** Of some files the only rows that may be wanted. */
+  readonly found?: ReadonlyMap<string, readonly RowRange[]>;
+  /** Whether a file may have rows of the trace that is asked for. */
+  readonly mayHold?: (path: string) => boolean;
+}
+
 /**
  * What to select rows from in place of the table (`ReadSession.rowsOf`): files of a known layout straight, those that have
- * the same of the wanted columns in one scan, and all else through DuckLake. Null when there are no such files. `skipped`:
- * files of the table that are left out. `found`: of some files the only rows that may be wanted.
+ * the same of the wanted columns in one scan, and all else through DuckLake. Null when DuckLake reads everything.
  */
 export function rowsSql(
   request: RowsRequest,
-  { sizes, touched, inlined }: LiveFiles,
+  { sizes, touched, inlined, inlinedSources }: LiveFiles,
   directFile: (path: string) => DirectFile | null,
-  skipped: readonly string[] = [],
-  found: ReadonlyMap<string, readonly RowRange[]> = new Map(),
+  { skipped = [], found = new Map(), mayHold = () => true }: Choice = {},
 ): string | null {
-  const { table, from, until, keys } = request;
+  const { table, keys } = request;
   const origin = attributeOrigins.get(table);
   if (origin === undefined) return null;
   const groups = new Map<string, Group>();
   const direct: string[] = [];
+  const unheld: string[] = [];
   for (const path of sizes.keys()) {
     const layout = touched.has(path) ? null : directFile(path);
-    if (layout === null) continue;
+    if (layout === null) {
+      // Deletions from a file only take ids away.
+      if (!mayHold(path)) unheld.push(path);
+      continue;
+    }
     direct.push(path);
-    if (layout.last < from || layout.first >= until) continue;
+    if (!mayHave(layout, request) || !mayHold(path)) continue;
     const columns = keys.map((key) => layout.attributes.get(attributeId(origin, key)));
     const kinds = columns.map((column) => column?.kind ?? '').join(' ');
     for (const range of branchesOf(found.get(path) ?? null, groups.size)) {
@@ -48,11 +61,15 @@ export function rowsSql(
       else groups.set(id, { columns, files: [layout], range });
     }
   }
-  if (direct.length === 0 && skipped.length === 0) return null;
+  const sources = inlined > 0 ? inlinedSources : [];
+  if (direct.length + skipped.length + unheld.length === 0 && (sizes.size > 0 || sources === null))
+    return null;
+
   const [fromText, fromColumn] = isTyped(origin)
     ? [typedFromText, typedFromColumn]
     : [untypedFromText, untypedFromColumn];
-  const names = tableDef(table).columns.map(({ name }) => ident(name));
+  const { columns: tableColumns } = tableDef(table);
+  const names = tableColumns.map(({ name }) => ident(name));
   const json = keys.map((key, i) => fromText(i, origin, key));
   const branches = [...groups.values()].map(({ columns, files, range }) => {
     const attributes = columns.map((column, i) => (column ? fromColumn(i, origin, column) : json[i]));
@@ -69,11 +86,24 @@ export function rowsSql(
     }
     return `SELECT ${select.join(', ')} FROM read_parquet(${list}, hive_partitioning => false)${whereSql(where)}`;
   });
-  if (direct.length < sizes.size || inlined > 0 || branches.length === 0) {
+  const all = [...names, 'rowid', ...json].join(', ');
+  for (const source of sources ?? []) branches.push(`SELECT ${all} FROM ${source}`);
+  if (direct.length + unheld.length < sizes.size || sources === null) {
     // One expression, which DuckLake decides for each file; an IN list would be a join.
-    branches.push(tableRows(request, `NOT list_contains(${listLiteral([...direct, ...skipped])}, filename)`));
+    const others = [`NOT list_contains(${listLiteral([...direct, ...unheld, ...skipped])}, filename)`];
+    if (inlined > 0 && sources !== null) others.push(`NOT ${isInlined}`);
+    branches.push(tableRows(request, others.join(' AND ')));
+  }
+  if (branches.length === 0) {
+    const nothing = tableColumns.map(({ name, type }) => `NULL::${type} AS ${ident(name)}`);
+    branches.push(`SELECT ${all} FROM (SELECT ${nothing.join(', ')}, NULL::BIGINT AS rowid) WHERE FALSE`);
   }
   return `(${branches.join(' UNION ALL ')})`;
+}
+
+function mayHave({ first, last, latestEnd }: DirectFile, { from, until, endsFrom }: RowsRequest): boolean {
+  if (last < from || first >= until) return false;
+  return endsFrom === undefined || latestEnd === undefined || latestEnd === null || latestEnd >= endsFrom;
 }
 
 /** The same where every row is read through DuckLake. Only for tables whose attributes may have columns. */

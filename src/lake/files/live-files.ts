@@ -1,3 +1,14 @@
+/** What the catalog tells of a data file that has every column of its table, and of each row its time. */
+export interface CatalogFile {
+  /** `rowid` of its first row. */
+  readonly firstRow: bigint;
+  /** Nanoseconds since the epoch, of the first and the last record. */
+  readonly first: bigint;
+  readonly last: bigint;
+  /** When the last of its spans ended; null when that is not known. */
+  readonly latestEnd: bigint | null;
+}
+
 /** The files of a table at one snapshot. */
 export interface LiveFiles {
   /** By path, bytes. */
@@ -6,6 +17,10 @@ export interface LiveFiles {
   readonly touched: ReadonlySet<string>;
   /** Rows that are in the catalog. */
   readonly inlined: number;
+  /** What to select these from, `rowid` beside the table's columns, without DuckLake; null when only DuckLake can read them. */
+  readonly inlinedSources: readonly string[] | null;
+  /** By path, files that may be read without DuckLake, as no row of them is deleted. */
+  readonly told: ReadonlyMap<string, CatalogFile>;
   /** What was kept before this snapshot may still have rows that were deleted since. */
   readonly validFrom: bigint;
 }

@@ -4,9 +4,11 @@ import type { TableName } from '../../schema/index.js';
 import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
 import type { AskedKeys } from '../attribute-columns/index.js';
 import { inBackground, type BackgroundHost } from '../background.js';
-import { DirectFiles, type DirectFile } from '../direct/files.js';
+import { DirectFiles, timeColumns, type DirectFile } from '../direct/files.js';
+import { hasDeletions } from '../direct/inlined.js';
 import { rowsSql } from '../direct/rows.js';
 import type { LiveFiles } from '../files/live-files.js';
+import { TraceIds } from '../direct/trace-ids.js';
 import { SampleCache } from '../samples/index.js';
 import { searchOf, type Found, type Search, type TokenIndexes } from '../token-index/index.js';
 import { AttributeValues } from '../values/index.js';
@@ -47,6 +49,7 @@ export interface MetadataCacheOptions {
 }
 
 const defaultWaitMs = 60_000;
+const noAttributes: DirectFile['attributes'] = new Map();
 /** Dead entries are not worth new tables before they are this many. */
 const fewEntries = 20_000;
 
@@ -67,11 +70,13 @@ export class MetadataCache {
   readonly #samples: SampleCache;
   readonly #direct: DirectFiles;
   readonly #values: AttributeValues;
+  readonly #traceIds: TraceIds;
 
   constructor(private readonly options: MetadataCacheOptions) {
     const { host, maxSampleBytes = 0, telemetry } = options;
     this.#direct = new DirectFiles(host, telemetry);
     this.#values = new AttributeValues(host, telemetry);
+    this.#traceIds = new TraceIds(host, telemetry);
     this.#samples = new SampleCache({ host, maxBytes: maxSampleBytes, telemetry });
     const registers = [options.telemetry.registry];
     const entries = () => (this.#kept ? total(this.#kept) : 0);
@@ -124,12 +129,16 @@ export class MetadataCache {
     this.options.asked?.note(request.table, request.keys);
     const files = await this.#live(kept, request.table, snapshot, run);
     this.#direct.keep(files.sizes);
-    const direct = (path: string) => this.#direct.get(request.table, path, files.validFrom);
+    const direct = this.#directFile(request.table, files);
+    if (request.traceId !== undefined && request.table === 'spans') {
+      const mayHold = await this.#traceIds.finder(request.traceId, files.sizes, run);
+      return rowsSql(request, files, direct, { mayHold });
+    }
     const search = this.searchOf(request);
     const found = search === null ? null : await this.#found(request, files, direct, search);
     // Rows without columns of attributes are as fast from the table when all of them are read.
     if (request.keys.length === 0 && request.table === 'logs' && !found?.skipped) return null;
-    const rows = rowsSql(request, files, direct, [], found?.rows);
+    const rows = rowsSql(request, files, direct, found ? { found: found.rows } : {});
     return rows === null || found === null ? rows : `/* ${told(found)} */ ${rows}`;
   }
 
@@ -154,8 +163,19 @@ export class MetadataCache {
   async #valuesOf(kept: Kept, request: ValuesRequest, snapshot: bigint, run: RunSql): Promise<string | null> {
     this.options.asked?.note(request.table, [request.key]);
     const files = await this.#live(kept, request.table, snapshot, run);
-    const direct = (path: string) => this.#direct.get(request.table, path, files.validFrom);
-    return this.#values.source(request, files, direct);
+    return this.#values.source(request, files, this.#directFile(request.table, files));
+  }
+
+  /** What is known of a file from a look into it, else from the catalog, which knows of no columns of attributes. */
+  #directFile(table: TableName, { told, validFrom }: LiveFiles): (path: string) => DirectFile | null {
+    return (path) => {
+      const looked = this.#direct.get(table, path, validFrom);
+      const known = told.get(path);
+      if (known === undefined) return looked;
+      return looked
+        ? { ...looked, latestEnd: known.latestEnd }
+        : { ...known, path, attributes: noAttributes };
+    };
   }
 
   /**
@@ -208,6 +228,7 @@ export class MetadataCache {
     while (this.#working) await this.#working;
     await this.#direct.settled();
     await this.#values.settled();
+    await this.#traceIds.settled();
   }
 
   async close(): Promise<void> {
@@ -218,6 +239,7 @@ export class MetadataCache {
     await this.#samples.close();
     await this.#direct.close();
     await this.#values.close();
+    await this.#traceIds.close();
   }
 
   #current(): Kept {
@@ -261,6 +283,7 @@ export class MetadataCache {
         if (live.snapshot === since && !touched.has(table)) kept.live.set(table, { ...live, snapshot });
       }
       const lost = named(deleted);
+      for (const table of lost) kept.deletions.delete(table);
       for (const table of lost) kept.validFrom.set(table, later(kept.validFrom.get(table), snapshot));
       if (lost.size > 0) this.#forget(kept, lost);
     }
@@ -281,10 +304,39 @@ export class MetadataCache {
   async #live(kept: Kept, table: TableName, snapshot: bigint, run: RunSql): Promise<LiveFiles> {
     const known = kept.live.get(table);
     if (known?.snapshot === snapshot) return known.files;
-    const files = await liveFiles(table, idOf(kept, table), snapshot, run);
-    const live = { ...files, validFrom: kept.validFrom.get(table) ?? 0n };
+    const id = idOf(kept, table);
+    const { inlinedTables, ...files } = await liveFiles(table, id, snapshot, run);
+    const paths = [...files.sizes.keys()].filter((path) => !files.touched.has(path));
+    const live: LiveFiles = {
+      ...files,
+      inlinedSources: timeColumns.has(table)
+        ? await kept.inlinedRows.sources(table, inlinedTables, snapshot, run)
+        : null,
+      told:
+        id === undefined ||
+        !timeColumns.has(table) ||
+        (await this.#hasDeletions(kept, table, id, snapshot, run))
+          ? new Map()
+          : await kept.catalogFiles.of(table, id, paths, run),
+      validFrom: kept.validFrom.get(table) ?? 0n,
+    };
     kept.live.set(table, { snapshot, files: live });
     return live;
+  }
+
+  async #hasDeletions(
+    kept: Kept,
+    table: TableName,
+    id: string,
+    snapshot: bigint,
+    run: RunSql,
+  ): Promise<boolean> {
+    const known = kept.deletions.get(table);
+    if (known !== undefined && known.snapshot <= snapshot) return known.some;
+    const some = await hasDeletions(id, run);
+    // Of an older snapshot than others have looked at, it is true of that alone.
+    if (snapshot >= (kept.checked ?? snapshot)) kept.deletions.set(table, { snapshot, some });
+    return some;
   }
 
   #want(kept: Kept, kind: MetadataKind, { sizes, touched }: LiveFiles): void {

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { TableName } from '../../schema/index.js';
+import { CatalogFiles } from '../direct/catalog-files.js';
+import { InlinedRows } from '../direct/inlined.js';
 import type { AttributeKeys } from '../files/keys-note.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { metadataKinds, type MetadataKind } from './layout.js';
@@ -20,11 +22,15 @@ export interface Kept {
   /** The newest snapshot up to which deletions were looked for. */
   checked: bigint | null;
   readonly validFrom: Map<TableName, bigint>;
+  /** Whether the catalog notes deletions of single rows of a table's files, from a snapshot on. */
+  readonly deletions: Map<TableName, { readonly snapshot: bigint; readonly some: boolean }>;
   readonly live: Map<TableName, { readonly snapshot: bigint; readonly files: LiveFiles }>;
   /** By path. */
   readonly files: Map<MetadataKind, Map<string, KeptFile>>;
   readonly refused: Map<MetadataKind, Set<string>>;
   readonly fresh: Map<MetadataKind, NewFiles>;
+  readonly catalogFiles: CatalogFiles;
+  readonly inlinedRows: InlinedRows;
   /** What files that are not kept tell of their keys, by path; null: nothing. */
   readonly told: Map<string, AttributeKeys | null>;
   /** Entries, those of files that are no longer kept included. */
@@ -46,6 +52,9 @@ export function newKept(
     ready,
     checked: null,
     validFrom: new Map(),
+    deletions: new Map(),
+    catalogFiles: new CatalogFiles(),
+    inlinedRows: new InlinedRows(),
     live: new Map(),
     files: new Map(metadataKinds.map((kind) => [kind, new Map<string, KeptFile>()])),
     refused: new Map(metadataKinds.map((kind) => [kind, new Set<string>()])),

@@ -20,8 +20,8 @@ interface MetadataColumn {
 export interface MetadataLayout {
   readonly table: TableName;
   readonly columns: readonly MetadataColumn[];
-  /** The columns, `t` (nanoseconds since the epoch) and `bytes` (of lines), from rows of the table. */
-  readonly select: (where: string) => string;
+  /** The columns, `t` (nanoseconds since the epoch) and `bytes` (of lines), from rows of the table, or of what has its columns. */
+  readonly select: (where: string, from?: string) => string;
   /** Of kinds of keys: the columns of attributes. */
   readonly origins?: readonly string[];
 }
@@ -38,7 +38,9 @@ function labelSets(table: TableName, names: readonly string[], time: string, byt
   const types = new Map(tableDef(table).columns.map(({ name, type }) => [name, type]));
   const columns = names.map((name) => ({ name, type: types.get(name) ?? 'VARCHAR' }));
   const shown = `${names.join(', ')}, ${time} AS t, ${bytes} AS bytes`;
-  return { table, columns, select: (where) => `SELECT ${shown} FROM lake.main.${table} WHERE ${where}` };
+  const select = (where: string, from = `lake.main.${table}`) =>
+    `SELECT ${shown} FROM ${from} WHERE ${where}`;
+  return { table, columns, select };
 }
 
 /**
@@ -46,17 +48,17 @@ function labelSets(table: TableName, names: readonly string[], time: string, byt
  * column, whose members are attributes of their own in some languages.
  */
 function attributeKeys(table: TableName, time: string, origins: ReadonlyMap<string, string>): MetadataLayout {
-  const parts = (where: string) =>
+  const parts = (where: string, from: string) =>
     [...origins].map(
       ([origin, keys]) =>
         `SELECT '${origin}' AS origin, unnest(${keys}) AS key, ${time} AS t, 0 AS bytes ` +
-        `FROM lake.main.${table} WHERE ${origin} IS NOT NULL AND (${where})`,
+        `FROM ${from} WHERE ${origin} IS NOT NULL AND (${where})`,
     );
   return {
     table,
     columns: ['origin', 'key'].map((name) => ({ name, type: 'VARCHAR' })),
     origins: [...origins.keys()],
-    select: (where) => parts(where).join(' UNION ALL '),
+    select: (where, from = `lake.main.${table}`) => parts(where, from).join(' UNION ALL '),
   };
 }
 

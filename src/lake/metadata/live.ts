@@ -4,6 +4,11 @@ import { lakeMetadata } from '../files/known-files.js';
 import type { LiveFiles } from '../files/live-files.js';
 import type { RunSql } from './view.js';
 
+type ListedFiles = Pick<LiveFiles, 'sizes' | 'touched' | 'inlined'> & {
+  /** The catalog's tables that hold inlined rows. */
+  readonly inlinedTables: readonly string[];
+};
+
 /**
  * The files of a table at the transaction's `snapshot`. Rows in the catalog are counted where they are: a look for them through the table
  * decides for each of its files by name, which takes longer than all else.
@@ -13,7 +18,7 @@ export async function liveFiles(
   id: string | undefined,
   snapshot: bigint,
   run: RunSql,
-): Promise<Omit<LiveFiles, 'validFrom'>> {
+): Promise<ListedFiles> {
   if (id === undefined) throw new Error(`the table ${table} has no number`);
   const found = await run(
     `SELECT data_file, delete_file IS NOT NULL, data_file_size_bytes FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')
@@ -27,18 +32,25 @@ export async function liveFiles(
     else sizes.set(path, Number(bytes));
     if (deleted === true) touched.add(path);
   }
-  return { sizes, touched, inlined: await inlinedRows(tables, snapshot, run) };
+  return { sizes, touched, ...(await inlinedRows(tables, snapshot, run)) };
 }
 
 /** One statement for each table: a catalog server can't read two in one. */
-async function inlinedRows(tables: readonly string[], snapshot: bigint, run: RunSql): Promise<number> {
-  let rows = 0;
+async function inlinedRows(
+  tables: readonly string[],
+  snapshot: bigint,
+  run: RunSql,
+): Promise<Pick<ListedFiles, 'inlined' | 'inlinedTables'>> {
+  let inlined = 0;
+  const inlinedTables: string[] = [];
   for (const table of tables) {
     const [[count] = []] = await run(
       `SELECT count(*) FROM ${lakeMetadata}.${ident(table)}
        WHERE begin_snapshot <= ${snapshot} AND (end_snapshot IS NULL OR end_snapshot > ${snapshot})`,
     );
-    rows += Number(count);
+    if (Number(count) === 0) continue;
+    inlined += Number(count);
+    inlinedTables.push(table);
   }
-  return rows;
+  return { inlined, inlinedTables };
 }

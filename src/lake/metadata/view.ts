@@ -93,14 +93,14 @@ export class MetadataView {
     const told: ReadonlyMap<string, AttributeKeys> =
       request.cheaply && unkept.length > 0 ? await this.told(kind, unkept) : new Map();
     const unread = unkept.filter((path) => !told.has(path));
-    if (unread.length === live.sizes.size && unread.length > 0) return null;
+    const nothingKept = unread.length === live.sizes.size && unread.length > 0;
+    if (nothingKept && !unread.every((path) => live.told.has(path))) return null;
     const parts = request.weighed
       ? await this.#weighed(request, inside, partial)
       : await this.#present(request, inside, partial, unread);
     if (request.cheaply && !isCheap(live, unread)) return null;
     if (told.size > 0) parts.push(...toldRows(told.values()));
-    if (unread.length > 0) parts.push(rows(request, `filename IN ${textList(unread)}`));
-    if (live.inlined > 0) parts.push(rows(request, isInlined));
+    parts.push(...filesRows(request, live, unread), ...inlinedRows(request, live));
     return parts.length === 0 ? nothing(kind) : `(${parts.join(' UNION ALL ')})`;
   }
 
@@ -229,12 +229,33 @@ function nothing(kind: MetadataKind): string {
   return `(SELECT *, 1 AS records, 0 AS bytes FROM ${setsTable(kind)} WHERE FALSE)`;
 }
 
+/** Of files that are not kept: straight where the catalog tells enough of them, in one scan. */
+function filesRows(request: MetadataRequest, { told }: LiveFiles, paths: readonly string[]): string[] {
+  const { from, until } = request;
+  const others = paths.filter((path) => !told.has(path));
+  const straight = paths.filter((path) => {
+    const file = told.get(path);
+    return file !== undefined && file.last >= from && file.first < until;
+  });
+  const parquet = `read_parquet(${listLiteral(straight)}, hive_partitioning => false)`;
+  return [
+    ...(straight.length > 0 ? [rows(request, 'TRUE', undefined, parquet)] : []),
+    ...(others.length > 0 ? [rows(request, `filename IN ${textList(others)}`)] : []),
+  ];
+}
+
+function inlinedRows(request: MetadataRequest, { inlined, inlinedSources }: LiveFiles): string[] {
+  if (inlined === 0) return [];
+  if (inlinedSources === null) return [rows(request, isInlined)];
+  return inlinedSources.map((source) => rows(request, 'TRUE', undefined, source));
+}
+
 /** Of the table itself, those of the window and of `where`; of one hour only where it is given. */
-function rows({ kind, where }: MetadataRequest, which: string, hour?: bigint): string {
+function rows({ kind, where }: MetadataRequest, which: string, hour?: bigint, from?: string): string {
   const { columns, select } = layoutOf(kind);
   const names = columns.map(({ name }) => name).join(', ');
   const hours = hour === undefined ? '' : ` WHERE t // ${hourNs} = ${hour}`;
-  return `SELECT ${names}, 1 AS records, bytes FROM (${select(`(${where}) AND ${which}`)})${hours}`;
+  return `SELECT ${names}, 1 AS records, bytes FROM (${select(`(${where}) AND ${which}`, from)})${hours}`;
 }
 
 /** The microseconds of an hour, by which row groups are skipped; the hour 0 is longer, as division rounds towards it. */

@@ -42,7 +42,7 @@ export function valuesSql(
   const time = ident(timeColumns.get(table) ?? '');
   const paths = counted.map(({ file }) => file.path);
   const read = (files: LiveFiles, window: { from: bigint; until: bigint }, skipped: readonly string[]) => {
-    const rows = rowsSql({ table, ...window, keys: [key] }, files, directFile, skipped);
+    const rows = rowsSql({ table, ...window, keys: [key] }, files, directFile, { skipped });
     if (rows === null) return [];
     const micros = (nanoseconds: bigint) => `make_timestamp(${nanoseconds / 1000n})`;
     const within = `timestamp >= ${micros(window.from)} AND timestamp <= ${micros(window.until)}

@@ -60,7 +60,9 @@ const searchTraces: Endpoint = (request, limits) => {
     spansPerSpanset: params.integer('spss', 3, 0),
     withSpansets: q !== undefined,
   };
-  const query = q === undefined ? legacyQuery(params, tags) : parseSpansetQuery(q);
+  // Tempo reads durations beside `q` too, and does not use them.
+  const durations = legacyDurations(params);
+  const query = q === undefined ? legacyQuery(params, tags, durations) : parseSpansetQuery(q);
   return async (ctx) => {
     const found = await search(ctx, query, options);
     return wantsProtobuf(request) ? binary(searchProtobuf(found)) : json(found);
@@ -186,15 +188,22 @@ function wantsProtobuf(request: QueryRequest): boolean {
   return request.accept.includes(protobuf);
 }
 
-function legacyQuery(params: TempoParams, tags: string | undefined) {
+function legacyDurations(params: TempoParams) {
   const [minDuration, maxDuration] = [params.lasting('minDuration'), params.lasting('maxDuration')];
   if (minDuration !== undefined && maxDuration !== undefined && maxDuration < minDuration) {
     throw invalid('maxDuration', 'must not be below minDuration');
   }
+  return { minDuration, maxDuration };
+}
+
+function legacyQuery(
+  params: TempoParams,
+  tags: string | undefined,
+  durations: ReturnType<typeof legacyDurations>,
+) {
   const pipeline = legacyPipeline({
     tags: tags === undefined ? looseTags(params) : parseLogfmt(tags),
-    minDuration,
-    maxDuration,
+    ...durations,
   });
   return { kind: 'spansets', pipeline, hints: new Map() } as const;
 }

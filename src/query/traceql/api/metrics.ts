@@ -1,6 +1,6 @@
 import { atSteps, renderSeries, type ResultSeries, type SeriesForm } from '../../series/render.js';
 import type { QueryContext } from '../../server/guard.js';
-import type { MetricSeries } from '../exec/metric-series.js';
+import type { Exemplar, MetricSeries } from '../exec/metric-series.js';
 import { metricsQuery } from '../exec/metrics.js';
 import type { Label, MetricsOptions } from '../exec/metrics-options.js';
 import { toAnyValue } from '../model/value.js';
@@ -70,9 +70,10 @@ function form(options: MetricsOptions): SeriesForm<TempoSeries> {
   };
 }
 
-/** Of all those of a series some, evenly spread. */
+/** Of all those of a series some, evenly spread, in the order of their times. */
 function exemplars(series: MetricSeries, { range, exemplars: most }: MetricsOptions): ExemplarMessage[] {
-  const { shown, exemplars: all, values, present } = series;
+  const { shown, values, present } = series;
+  const all = [...series.exemplars].sort(byTime);
   const stride = Math.max(1, all.length / Math.max(1, most));
   const out: ExemplarMessage[] = [];
   const group = shown.filter(([name, { type }]) => !ownLabels.has(name) && type !== 'nil').map(attribute);
@@ -88,6 +89,11 @@ function exemplars(series: MetricSeries, { range, exemplars: most }: MetricsOpti
     });
   }
   return out;
+}
+
+function byTime(a: Exemplar, b: Exemplar): number {
+  if (a.time !== b.time) return a.time < b.time ? -1 : 1;
+  return a.traceId < b.traceId ? -1 : a.traceId > b.traceId ? 1 : 0;
 }
 
 function attribute([key, value]: Label): KeyValueJson {

@@ -108,8 +108,14 @@ class Groups {
       each.total++;
       each.byInterval.set(interval, (each.byInterval.get(interval) ?? 0) + 1);
     }
-    if (!group.total.exemplars.has(interval)) group.total.exemplars.set(interval, exemplar);
+    const known = group.total.exemplars.get(interval);
+    if (known === undefined || precedes(exemplar, known)) group.total.exemplars.set(interval, exemplar);
   }
+}
+
+/** Whatever order spans are read in, the same one is shown. */
+function precedes(a: Exemplar, b: Exemplar): boolean {
+  return a.time === b.time ? a.traceId < b.traceId : a.time < b.time;
 }
 
 function counted(value: Value): Counted {

@@ -72,6 +72,11 @@ export async function compareMetrics(
   }
 }
 
+/** Which span comes first, whatever order spans are read in. */
+function earliest(trace: string): string {
+  return `(start::HUGEINT * 4294967296 + (hash(${trace}) >> 32)::BIGINT)`;
+}
+
 const intrinsicJson: Readonly<Record<(typeof comparedIntrinsics)[number], string>> = {
   name: 'to_json(span_name)',
   kind: enumJson('span_kind', kindNames),
@@ -100,7 +105,7 @@ function compareSql(
   const within = window
     ? ` AND start_time_unix_nano >= ${window.start} AND start_time_unix_nano < ${window.end}`
     : '';
-  const results = 'count(*) AS n, arg_min(trace_id, start) AS trace, min(start) AS start';
+  const results = `count(*) AS n, arg_min(trace_id, ${earliest('trace_id')}) AS trace, min(start) AS start`;
   const counts = [
     ...comparedIntrinsics.map(
       (name) =>
@@ -110,7 +115,7 @@ function compareSql(
     // Many spans share a resource and a scope, whose attributes are then taken apart once.
     ...comparedScopes.map(
       (scope) =>
-        `SELECT meta, bucket, '${scope}', j.key, CAST(j.value AS VARCHAR), sum(n), arg_min(trace, start), min(start)
+        `SELECT meta, bucket, '${scope}', j.key, CAST(j.value AS VARCHAR), sum(n), arg_min(trace, ${earliest('trace')}), min(start)
          FROM (SELECT meta, bucket, ${attributeColumns[scope]} AS a, ${results} FROM spans GROUP BY ALL) s,
            json_each(s.a) j WHERE j.type NOT IN ('OBJECT', 'NULL') GROUP BY ALL`,
     ),
@@ -138,7 +143,7 @@ function compareSql(
     )
     SELECT meta, bucket, scope, key, v, n, NULL, NULL
       FROM counts SEMI JOIN (FROM ranked WHERE rank <= ${topN}) USING (meta, scope, key, v)
-    UNION ALL SELECT meta || '_total', bucket, scope, key, NULL, sum(n), arg_min(trace, start), min(start)
+    UNION ALL SELECT meta || '_total', bucket, scope, key, NULL, sum(n), arg_min(trace, ${earliest('trace')}), min(start)
       FROM counts GROUP BY ALL
     UNION ALL SELECT DISTINCT 'too many', 0, scope, key, NULL, 0, NULL, NULL FROM ranked WHERE rank > ${topN}`;
 }

@@ -2,7 +2,7 @@ import { quantile } from '../../series/statistics.js';
 import type { QueryContext } from '../../server/guard.js';
 import { columnsFor } from '../load/traces.js';
 import { fieldName, needsTrace, singleValue } from '../model/field.js';
-import type { Span } from '../model/span.js';
+import type { Span, SpanRow } from '../model/span.js';
 import { asNumber, groupKey } from '../model/value.js';
 import { conditionsOf, fieldsOf } from '../plan/fields.js';
 import type { FieldExpr, MetricsAggregate, Pipeline } from '../syntax/ast.js';
@@ -32,6 +32,12 @@ export async function scanMetrics(
   cells.finish(series);
 }
 
+type SpanPlace = Pick<SpanRow, 'start' | 'spanId'>;
+
+function precedes(a: SpanPlace, b: SpanPlace): boolean {
+  return a.start === b.start ? a.spanId < b.spanId : a.start < b.start;
+}
+
 interface Cell {
   readonly labels: readonly Label[];
   readonly interval: number;
@@ -40,7 +46,9 @@ interface Cell {
   min: number;
   max: number;
   readonly values: number[];
-  readonly exemplar: Exemplar;
+  /** Of the earliest span, whatever order spans are read in. */
+  exemplar: Exemplar;
+  first: SpanPlace;
 }
 
 class Cells {
@@ -74,8 +82,23 @@ class Cells {
     let cell = this.#cells.get(key);
     if (!cell) {
       const exemplar = { traceId, time, value: this.aggregate.operand ? value : null };
-      cell = { labels, interval, count: 0, sum: 0, min: Infinity, max: -Infinity, values: [], exemplar };
+      const first = span.row;
+      cell = {
+        labels,
+        interval,
+        count: 0,
+        sum: 0,
+        min: Infinity,
+        max: -Infinity,
+        values: [],
+        first,
+        exemplar,
+      };
       this.#cells.set(key, cell);
+    }
+    if (precedes(span.row, cell.first)) {
+      cell.first = span.row;
+      cell.exemplar = { traceId, time, value: this.aggregate.operand ? value : null };
     }
     cell.count++;
     cell.sum += value;

@@ -47,9 +47,9 @@ export async function sqlMetrics(
   const wanted = options.exemplars > 0 && !options.instant;
   const results = [
     aggregateSql(aggregate, operand?.sql ?? ''),
-    wanted ? 'arg_min(trace_id, start_time_unix_nano)' : 'NULL',
+    wanted ? `arg_min(trace_id, ${earliest})` : 'NULL',
     wanted ? 'min(start_time_unix_nano)' : 'NULL',
-    wanted && operand && !histogram ? `arg_min(${operand.sql}, start_time_unix_nano)` : 'NULL',
+    wanted && operand && !histogram ? `arg_min(${operand.sql}, ${earliest})` : 'NULL',
   ];
   const where = [startsWithin(range).sql, ...conditions.map((condition) => condition.sql)];
   if (operand) where.push(`${bucket ?? operand.sql} IS NOT NULL`);
@@ -99,6 +99,9 @@ export async function sqlMetrics(
   }
   return true;
 }
+
+/** Which span comes first, whatever order spans are read in. */
+const earliest = `(start_time_unix_nano::HUGEINT * 4294967296 + (hash(span_id) >> 32)::BIGINT)`;
 
 function aggregateSql({ fn, quantiles }: MetricsAggregate, operand: string): string {
   switch (fn) {

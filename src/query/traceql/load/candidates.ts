@@ -31,6 +31,8 @@ interface Part {
   readonly window: TimeRange;
   /** A further condition on the spans. */
   readonly where: string;
+  /** The same as files may be left out by it. */
+  readonly only?: { readonly endsFrom: bigint };
 }
 
 /** Stretches of time in which one statement looks for matching spans. */
@@ -113,6 +115,7 @@ function stretchTo(end: bigint, width: bigint, range: TimeRange): Stretch {
       {
         window: { start: range.start - longestSpan, end: around.start },
         where: `end_time_unix_nano >= ${range.start}`,
+        only: { endsFrom: range.start },
       },
     ],
     mayBeOutside: 'others',
@@ -149,7 +152,8 @@ async function candidatePage(
     `${startsWithin(window).sql} AND ${where} AND trace_id IS NOT NULL AND (${any})`;
   const selected: string[] = [];
   for (const part of parts) {
-    selected.push(`${await spanRows(ctx, part.window, fields, needed)} WHERE ${conditions(part)}`);
+    const rows = await spanRows(ctx, part.window, fields, needed, part.only);
+    selected.push(`${rows} WHERE ${conditions(part)}`);
   }
   // Only a condition of one span alone has several parts, so that the groups of these need no more than the times.
   const times = 'SELECT trace_id, start_time_unix_nano, end_time_unix_nano FROM';

@@ -143,7 +143,7 @@ type Row = Record<(typeof columns)[number], unknown>;
 async function read(ctx: QueryContext, traceId: string, range: TimeRange | null): Promise<Row[]> {
   const limit = bound(ctx) + 1;
   const rows = (await ctx.session.rows(
-    `SELECT ${columns.join(', ')} FROM ${await spanRows(ctx, range)} WHERE ${whereSql(traceId, range)} LIMIT ${limit}`,
+    `SELECT ${columns.join(', ')} FROM ${await spanRows(ctx, range, [], undefined, { traceId })} WHERE ${whereSql(traceId, range)} LIMIT ${limit}`,
     [],
     limit,
   )) as Row[];

@@ -1,5 +1,6 @@
 import { mayHaveColumn } from '../../../lake/attribute-columns/index.js';
 import { rowsOfTable } from '../../../lake/direct/rows.js';
+import type { RowsRequest } from '../../../lake/session.js';
 import type { QueryContext } from '../../server/guard.js';
 import type { Field } from '../model/field.js';
 import type { TimeRange } from '../model/time.js';
@@ -8,13 +9,14 @@ const always: TimeRange = { start: -(2n ** 63n), end: 2n ** 63n };
 
 /**
  * What to select spans of a range from: the columns of the table, and those by which `fieldSource` names these fields.
- * `needed`: only spans are asked for that have these values of attributes, as JSON text by key.
+ * `needed`: only spans are asked for that have these values of attributes, as JSON text by key; `only`: as the request says.
  */
 export async function spanRows(
   ctx: QueryContext,
   range: TimeRange | null,
   fields: readonly Field[] = [],
   needed: ReadonlyMap<string, string> = new Map(),
+  only: Pick<RowsRequest, 'endsFrom' | 'traceId'> = {},
 ): Promise<string> {
   const names = fields.flatMap((field) =>
     field.kind === 'attribute' && (field.scope === 'span' || field.scope === 'none') ? [field.name] : [],
@@ -22,7 +24,14 @@ export async function spanRows(
   const keys = [...new Set(names)].filter(mayHaveColumn);
   const equal = keys.map((key) => needed.get(key) ?? null);
   const { start, end } = range ?? always;
-  const request = { table: 'spans', from: start, until: end, keys, equal } as const;
+  const request = {
+    table: 'spans',
+    from: start,
+    until: end,
+    keys,
+    equal,
+    ...only,
+  } as const;
   const rows = await ctx.session.rowsOf?.(request);
   return rows ?? (keys.length === 0 ? 'lake.spans' : rowsOfTable(request));
 }

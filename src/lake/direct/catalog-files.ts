@@ -1,0 +1,128 @@
+import { listLiteral } from '../../duckdb/index.js';
+import { tableDef, type TableName } from '../../schema/index.js';
+import { lakeMetadata } from '../files/known-files.js';
+import type { CatalogFile } from '../files/live-files.js';
+
+/** Tables whose files are known so, and the columns of their times. */
+const times: ReadonlyMap<TableName, { readonly start: string; readonly end: string }> = new Map([
+  ['spans', { start: 'start_time_unix_nano', end: 'end_time_unix_nano' }],
+]);
+
+type RunSql = (sql: string) => Promise<unknown[][]>;
+
+interface Known {
+  /** Files of a number up to this one have been asked for. */
+  last: bigint;
+  /** By the name of the file, without its folder. */
+  readonly files: Map<string, CatalogFile>;
+  /** Maps of column names, and whether each has all of the table's columns. */
+  readonly maps: Map<bigint, boolean>;
+}
+
+/**
+ * Which data files may be read without DuckLake because of what its catalog says, with no look into them: each new file is asked for
+ * once. Nothing here tells whether rows of a file were deleted.
+ */
+export class CatalogFiles {
+  readonly #tables = new Map<TableName, Known>();
+
+  /** By path, those of `paths` that may. `id`: of the table in the catalog. */
+  async of(
+    table: TableName,
+    id: string,
+    paths: readonly string[],
+    run: RunSql,
+  ): Promise<ReadonlyMap<string, CatalogFile>> {
+    const columns = times.get(table);
+    if (columns === undefined) return new Map();
+    let known = this.#tables.get(table);
+    if (!known) this.#tables.set(table, (known = { last: -1n, files: new Map(), maps: new Map() }));
+    await load(known, table, id, columns, run);
+    const found = new Map(
+      paths.flatMap((path) => {
+        const file = known.files.get(nameOf(path));
+        return file ? [[path, file] as const] : [];
+      }),
+    );
+    if (known.files.size > 2 * paths.length + 100) {
+      const live = new Set(paths.map(nameOf));
+      for (const name of known.files.keys()) if (!live.has(name)) known.files.delete(name);
+    }
+    return found;
+  }
+}
+
+/** One statement for each metadata table: a catalog server can't read two in one. */
+async function load(
+  known: Known,
+  table: TableName,
+  id: string,
+  { start, end }: { readonly start: string; readonly end: string },
+  run: RunSql,
+): Promise<void> {
+  const newer = `table_id = ${id} AND data_file_id > ${known.last}`;
+  // Others need what DuckLake does with them: keys, snapshots and numbers of single rows, columns by number.
+  const rows = await run(
+    `SELECT data_file_id, path, row_id_start, mapping_id FROM ${lakeMetadata}.ducklake_data_file
+     WHERE ${newer} AND end_snapshot IS NULL AND file_format = 'parquet' AND encryption_key IS NULL
+       AND partial_max IS NULL AND mapping_id IS NOT NULL AND row_id_start IS NOT NULL`,
+  );
+  if (rows.length === 0) return;
+  const files = rows as [bigint, string, bigint, bigint][];
+  const ids = await columnIds(id, run);
+  await loadMaps(known, table, ids, [...new Set(files.map(([, , , map]) => map))], run);
+  const [startId, endId] = [ids.get(start), ids.get(end)];
+  if (startId === undefined || endId === undefined) return;
+  const stats = await run(
+    `SELECT data_file_id, column_id, min_value, max_value FROM ${lakeMetadata}.ducklake_file_column_stats
+     WHERE ${newer} AND column_id IN (${startId}, ${endId}) AND null_count = 0 AND min_value IS NOT NULL AND max_value IS NOT NULL`,
+  );
+  const [starts, ends] = [new Map<bigint, [bigint, bigint]>(), new Map<bigint, [bigint, bigint]>()];
+  for (const [file, column, min, max] of stats as [bigint, bigint, string, string][]) {
+    (column === startId ? starts : ends).set(file, [BigInt(min), BigInt(max)]);
+  }
+  for (const [file, path, firstRow, map] of files) {
+    if (file > known.last) known.last = file;
+    const range = starts.get(file);
+    if (range === undefined || known.maps.get(map) !== true) continue;
+    const [first, last] = range;
+    known.files.set(nameOf(path), { firstRow, first, last, latestEnd: ends.get(file)?.[1] ?? null });
+  }
+}
+
+/** Of the table's columns now, by name. */
+async function columnIds(id: string, run: RunSql): Promise<Map<string, bigint>> {
+  const rows = await run(
+    `SELECT column_name, column_id FROM ${lakeMetadata}.ducklake_column
+     WHERE table_id = ${id} AND end_snapshot IS NULL AND parent_column IS NULL`,
+  );
+  return new Map(rows as [string, bigint][]);
+}
+
+async function loadMaps(
+  known: Known,
+  table: TableName,
+  ids: ReadonlyMap<string, bigint>,
+  wanted: readonly bigint[],
+  run: RunSql,
+): Promise<void> {
+  const unknown = wanted.filter((map) => !known.maps.has(map));
+  if (unknown.length === 0) return;
+  const rows = await run(
+    `SELECT mapping_id, source_name, target_field_id FROM ${lakeMetadata}.ducklake_name_mapping
+     WHERE list_contains(${listLiteral(unknown)}, mapping_id) AND parent_column IS NULL`,
+  );
+  const mapped = new Map<bigint, Map<string, bigint>>(unknown.map((map) => [map, new Map()]));
+  for (const [map, name, target] of rows as [bigint, string, bigint][]) mapped.get(map)?.set(name, target);
+  for (const [map, names] of mapped) {
+    const has = (name: string) => names.has(name) && names.get(name) === ids.get(name);
+    known.maps.set(
+      map,
+      tableDef(table).columns.every(({ name }) => has(name)),
+    );
+  }
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}

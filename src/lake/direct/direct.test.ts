@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { testLake, type TestLake } from '../../../test/support/lake.js';
+import type { RowsRequest } from '../session.js';
+
+const second = 1_000_000_000n;
+const begin = 1_790_000_000n * second;
+const traceId = (i: number) => i.toString(16).padStart(32, '0');
+
+/** Every minute a span of two seconds. */
+function span(i: number) {
+  const start = begin + BigInt(i) * 60n * second;
+  return {
+    timestamp: new Date(Number(start / 1_000_000n)).toISOString().replace('T', ' ').replace('Z', ''),
+    start_time_unix_nano: start,
+    end_time_unix_nano: start + 2n * second,
+    trace_id: traceId(i),
+    span_attributes: `{"n":${i}}`,
+  };
+}
+
+describe('spans without DuckLake', () => {
+  let lake: TestLake;
+  before(async () => {
+    lake = await testLake();
+    // Ten in a compacted file, ten in one of a commit, ten in the catalog.
+    await lake.insert(
+      'spans',
+      Array.from({ length: 30 }, (_, i) => span(i)),
+    );
+  });
+  after(() => lake.close());
+
+  const all: RowsRequest = { table: 'spans', from: begin, until: begin + 86_400n * second, keys: ['n'] };
+
+  async function asked(request: RowsRequest): Promise<{ source: string; found: string[] }> {
+    return lake.cached.run('test', new AbortController().signal, async ({ session }) => {
+      const source = (await session.rowsOf?.(request)) ?? '';
+      const rows = await session.rows(
+        `SELECT trace_id, "value:n" AS n, rowid FROM ${source} ORDER BY trace_id`,
+      );
+      assert.equal(new Set(rows.map(({ rowid }) => rowid)).size, rows.length);
+      for (const { trace_id: id, n } of rows) assert.equal(traceId(Number(n)), id);
+      return { source, found: rows.map(({ trace_id: id }) => String(id)) };
+    });
+  }
+
+  const files = (source: string) => source.match(/'[^']*\.parquet'/g)?.length ?? 0;
+
+  it('reads files and rows in the catalog at once, by what the catalog tells of them', async () => {
+    const { source, found } = await asked(all);
+    assert.equal(found.length, 30);
+    assert.doesNotMatch(source, /lake\.main/);
+    assert.equal(files(source), 2);
+  });
+
+  it('leaves out files of other times', async () => {
+    const at = (minutes: number) => begin + BigInt(minutes) * 60n * second;
+    assert.equal(files((await asked({ ...all, from: at(10) })).source), 1);
+    assert.equal(files((await asked({ ...all, endsFrom: at(9) + 3n * second })).source), 1);
+    assert.equal(files((await asked({ ...all, endsFrom: at(9) + second })).source), 2);
+    assert.equal(files((await asked({ ...all, from: at(60) })).source), 0);
+  });
+
+  it('leaves out files that do not have the trace, once their ids are known', async () => {
+    await asked({ ...all, traceId: traceId(5) });
+    await lake.cache.settled();
+    const { source, found } = await asked({ ...all, traceId: traceId(5) });
+    assert.equal(files(source), 1);
+    assert.ok(found.includes(traceId(5)));
+    assert.equal(files((await asked({ ...all, traceId: traceId(77) })).source), 0);
+  });
+
+  it('sees that rows were deleted, in the catalog alone or by a file', async () => {
+    for (const [limit, gone] of [
+      [100, 3],
+      [0, 14],
+    ] as const) {
+      await lake.connection.run(`SET SESSION ducklake_default_data_inlining_row_limit = ${limit}`);
+      await lake.connection.run(`DELETE FROM lake.main.spans WHERE trace_id = '${traceId(gone)}'`);
+      assert.ok(!(await asked(all)).found.includes(traceId(gone)));
+    }
+    assert.equal((await asked(all)).found.length, 28);
+    await lake.compact('spans');
+    assert.equal((await asked(all)).found.length, 28);
+  });
+});

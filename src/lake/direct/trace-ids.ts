@@ -1,0 +1,97 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { firstLine, literal } from '../../duckdb/index.js';
+import type { Telemetry } from '../../telemetry/index.js';
+import { BackgroundQueue, type BackgroundHost } from '../background.js';
+
+/** Of all files together, 4 bytes each. */
+const mostIds = 16_000_000;
+
+const digest = (value: string) => `(hash(${value}) >> 32)::UINTEGER`;
+
+/**
+ * Which trace ids each data file of spans has, as sorted 32-bit hashes: an id that is in no file costs no look into any of them, as
+ * those of commits have no Bloom filters, and looking up one in each row group takes longer than to read the spans. A file is read for it
+ * once, in the background, from that column alone, once somebody has asked for a trace.
+ */
+export class TraceIds {
+  #generation = -1;
+  /** By path; null: they can't be had, or are too many. */
+  readonly #known = new Map<string, Uint32Array | null>();
+  #ids = 0;
+  readonly #queue: BackgroundQueue<string, Uint32Array | null>;
+
+  constructor(
+    private readonly host: BackgroundHost,
+    telemetry: Telemetry,
+  ) {
+    this.#queue = new BackgroundQueue<string, Uint32Array | null>({
+      host,
+      read: (connection, path) => (this.#ids < mostIds ? read(connection, path) : Promise.resolve(null)),
+      failed(error) {
+        telemetry.log.debug({ err: firstLine(error) }, 'the trace ids of a file could not be read');
+        return null;
+      },
+      keep: (path, ids) => {
+        this.#known.set(path, ids);
+        this.#ids += ids?.length ?? 0;
+      },
+    });
+  }
+
+  /** Tells of a file whether it may have a trace. `live`: all files there are now, in the order of their commits. */
+  async finder(
+    traceId: string,
+    live: ReadonlyMap<string, unknown>,
+    run: (sql: string) => Promise<unknown[][]>,
+  ): Promise<(path: string) => boolean> {
+    if (this.#generation !== this.host.generation) {
+      this.#known.clear();
+      this.#ids = 0;
+      this.#generation = this.host.generation;
+    }
+    this.#keep(live);
+    for (const path of [...live.keys()].reverse()) if (!this.#known.has(path)) this.#queue.add(path, path);
+    const [[hash] = []] = await run(`SELECT ${digest(literal(traceId))}`);
+    return (path) => {
+      const ids = this.#known.get(path);
+      return !ids || includes(ids, hash as number);
+    };
+  }
+
+  /** Resolves when every file that was asked for is known. */
+  async settled(): Promise<void> {
+    await this.#queue.settled();
+  }
+
+  async close(): Promise<void> {
+    await this.#queue.close();
+  }
+
+  /** Forgets files that are gone. */
+  #keep(live: ReadonlyMap<string, unknown>): void {
+    if (this.#known.size <= live.size) return;
+    for (const [path, ids] of this.#known) {
+      if (live.has(path)) continue;
+      this.#known.delete(path);
+      this.#ids -= ids?.length ?? 0;
+    }
+  }
+}
+
+async function read(connection: DuckDBConnection, path: string): Promise<Uint32Array> {
+  const reader = await connection.runAndReadAll(
+    `SELECT DISTINCT ${digest('trace_id')} AS id FROM read_parquet(${literal(path)}, hive_partitioning => false)
+     WHERE trace_id IS NOT NULL`,
+  );
+  return Uint32Array.from(reader.getColumns()[0] as number[]).sort();
+}
+
+function includes(sorted: Uint32Array, wanted: number): boolean {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] ?? 0) < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return sorted[low] === wanted;
+}
