@@ -31,6 +31,17 @@ const args = options(
 );
 const seconds = Number(args.seconds);
 const connections = Number(args.connections);
+/** `spans`, as the tables call them, are what the signal of traces sends. */
+const named: ReadonlyMap<string, Signal> = new Map([
+  ...signals.map((signal) => [signal, signal] as const),
+  ['spans', 'traces'],
+]);
+const chosen = args.only.split(',').map((name) => {
+  const signal = named.get(name);
+  if (signal) return signal;
+  console.error(`--only: ${JSON.stringify(name)} is none of ${[...named.keys()].join(', ')}`);
+  process.exit(2);
+});
 
 interface Measured extends LoadResult {
   readonly phase: string;
@@ -158,7 +169,6 @@ const server = await startServer({
   ...(args.profile ? { nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${args.profile}`] } : {}),
 });
 try {
-  const chosen = signals.filter((signal) => args.only.split(',').includes(signal));
   const rows: Measured[] = [];
   let base: Awaited<ReturnType<typeof baseline>> | null = null;
   for (const signal of chosen) {

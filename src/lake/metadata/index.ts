@@ -155,7 +155,8 @@ export class MetadataCache {
   ): Promise<Found | null> {
     const files = [...sizes.keys()].flatMap((path) => {
       const file = touched.has(path) ? null : direct(path);
-      return file !== null && file.last >= from && file.first < until ? [file] : [];
+      if (file === null || file.footerAt === null || file.last < from || file.first >= until) return [];
+      return [{ ...file, footerAt: file.footerAt }];
     });
     return (await this.options.tokens?.rows(files, search)) ?? null;
   }
@@ -172,9 +173,8 @@ export class MetadataCache {
       const looked = this.#direct.get(table, path, validFrom);
       const known = told.get(path);
       if (known === undefined) return looked;
-      return looked
-        ? { ...looked, latestEnd: known.latestEnd }
-        : { ...known, path, attributes: noAttributes };
+      if (looked) return { ...looked, latestEnd: known.latestEnd };
+      return { ...known, path, footerAt: null, attributes: noAttributes };
     };
   }
 

@@ -221,6 +221,7 @@ describe('Tempo API', () => {
     ['/api/search?tags=%22', 400, /invalid tags/],
     ['/api/search?tags=a%3D1%20a%3D2', 400, /tag a is there twice/],
     ['/api/search?minDuration=10', 400, /invalid parameter "minDuration"/],
+    ['/api/search?q=%7B%7D&minDuration=x', 400, /invalid parameter "minDuration"/],
     ['/api/search?minDuration=2s&maxDuration=1s', 400, /invalid parameter "maxDuration"/],
     [`/api/search?${q('{} | rate()')}`, 400, /metrics query/],
     [`/api/search?${q('{} | by(name) > { } ')}`, 400, /unexpected >/],
