@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { testLake, type TestLake } from '../../../test/support/lake.js';
 import type { RowsRequest } from '../session.js';
+import { rowsOfTable } from './rows.js';
 
 const second = 1_000_000_000n;
 const begin = 1_790_000_000n * second;
@@ -35,7 +36,7 @@ describe('spans without DuckLake', () => {
 
   async function asked(request: RowsRequest): Promise<{ source: string; found: string[] }> {
     return lake.cached.run('test', new AbortController().signal, async ({ session }) => {
-      const source = (await session.rowsOf?.(request)) ?? '';
+      const source = (await session.rowsOf?.(request)) ?? rowsOfTable(request);
       const rows = await session.rows(
         `SELECT trace_id, "value:n" AS n, rowid FROM ${source} ORDER BY trace_id`,
       );
