@@ -18,12 +18,23 @@ function line(random: Random): string | null {
     () => `${random.pick(['timeout', 'TIMEOUT', 'time out'])} after ${took} 🦆`,
     () => random.pick([null, '', ' ', 'a\nb\\c%d_']),
     () => `order ${orderId(random)} (${orderId(random)}) shipped`,
+    () => JSON.stringify({ id: orderId(random), text: `a\né ${orderId(random)}` }),
+    () =>
+      JSON.stringify({ id: orderId(random) }).replace(
+        /([0-9a-f])"}/,
+        (_, last: string) => `${escaped(last)}"}`,
+      ),
+    () => `level=info id=${random.pick(['', '"x '])}${orderId(random)} user="u${random.below(3)}"`,
   ])();
 }
 
 /** Of so many that files lack most of them. */
 function orderId(random: Random): string {
   return (0x9e37_79b1 * (1 + random.below(2000))).toString(16).slice(-8);
+}
+
+function escaped(letter: string): string {
+  return `\\u00${letter.charCodeAt(0).toString(16)}`;
 }
 
 function ofOrder(random: Random): string {
@@ -117,6 +128,17 @@ const shaping = [
   '| label_format who=user_id',
 ];
 
+/** Of values that parsers find in lines. */
+const ofLines: readonly ((random: Random) => string)[] = [
+  (random) => `| json | id="${orderId(random)}"`,
+  (random) => `| json | id=~"${orderId(random)}|${orderId(random)}"`,
+  (random) => `| json id="id" | id="${orderId(random)}" or user="u1"`,
+  (random) => `| json | text="a\\né ${orderId(random)}"`,
+  (random) => `| logfmt | id="${orderId(random)}"`,
+  (random) => `| logfmt | id="x ${orderId(random)}" | user!=""`,
+  (random) => `| regexp "\\((?P<part>[0-9a-f]{4})" | part="${orderId(random).slice(0, 4)}"`,
+];
+
 function pipeline(random: Random): string {
   const stages = Array.from({ length: random.below(3) }, () =>
     random.pick(random.pick([filters, filters, conditions])),
@@ -124,6 +146,7 @@ function pipeline(random: Random): string {
   if (random.next() < 0.2) stages.push(ofOrder(random));
   if (random.next() < 0.3) stages.push(random.pick(parsers));
   if (random.next() < 0.3) stages.push(random.pick(conditions));
+  if (random.next() < 0.1) stages.push(random.pick(ofLines)(random));
   if (random.next() < 0.15) stages.push(random.pick(shaping));
   return [selector(random), ...stages].join(' ');
 }

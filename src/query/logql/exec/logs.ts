@@ -58,7 +58,7 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
   const run = compilePipeline(query.log.stages);
   const [names, window] = [queryNames(query.log), metadataWindow(query.from, query.to)];
   await ctx.keys.learn(ctx.session, names, window);
-  const keys = await ctx.keys.over(ctx.session, names, window, bodyWords(query.log.stages));
+  const keys = await ctx.keys.over(ctx.session, names, window, bodyWords(query.log.stages, ctx.keys));
   const { pipeline, where } = conditions(query, keys);
   const entries: LogEntry[] = [];
   const decoder = new RecordDecoder();

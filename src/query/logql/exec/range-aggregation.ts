@@ -94,7 +94,7 @@ async function rangeQuery(
   const window = metadataWindow(origin + 1n, end + 1n);
   const names = queryNames(expr.log, expr.unwrap, by ?? []);
   await ctx.keys.learn(ctx.session, names, window);
-  const keys = await ctx.keys.over(ctx.session, names, window, bodyWords(expr.log.stages));
+  const keys = await ctx.keys.over(ctx.session, names, window, bodyWords(expr.log.stages, ctx.keys));
   const stages = usefulStages(expr, grouping);
   const pipeline = pipelineSql(stages, keys);
   const gap = steps.count > 1 && steps.step > expr.range;

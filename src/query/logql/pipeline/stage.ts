@@ -30,8 +30,8 @@ export interface StageDefinition<S extends { readonly kind: string }> {
   format(stage: S): string;
   /** The labels that it reads; undefined when that can't be told. */
   reads(stage: S): readonly string[] | undefined;
-  /** Texts that a line holds which it keeps: one of each list. */
-  words?(stage: S): readonly (readonly Needle[])[];
+  /** Texts that a line holds which it keeps: one of each list. `parsed`: a label is the line's, as a parser finds it. */
+  words?(stage: S, parsed: (name: string) => boolean): readonly (readonly Needle[])[];
   /** What it does as SQL. */
   sql(stage: S, scope: Scope): void;
   /** `needed`: the only labels that this and later stages read, and what comes after them. Throws QueryError. */

@@ -1,3 +1,4 @@
+import type { Needle } from '../../../lake/session.js';
 import { QueryError } from '../../../lake/query-error.js';
 import { compileMatcher, type Matcher } from '../../series/matchers.js';
 import { comparisons } from '../../series/operators.js';
@@ -54,6 +55,7 @@ export const labelFilter: StageDefinition<LabelFilterStage> = {
   parse: (node) => ({ kind: 'label', filter: parseLabelFilter(node) }),
   format: ({ filter }) => `| ${formatLabelFilter(filter)}`,
   reads: ({ filter }) => filterNames(filter),
+  words: ({ filter }, parsed) => filterWords(filter, parsed),
   sql({ filter }, scope) {
     const test = errorTest(filter);
     if (test && scope.filterErrors(test)) return;
@@ -69,6 +71,22 @@ export const labelFilter: StageDefinition<LabelFilterStage> = {
 export function filterNames(filter: LabelFilter): string[] {
   if ('left' in filter) return [...filterNames(filter.left), ...filterNames(filter.right)];
   return [filter.kind === 'match' ? filter.matcher.name : filter.name];
+}
+
+/** Values that parsers take from the line's own text, in which JSON and logfmt may have escapes. */
+function filterWords(filter: LabelFilter, parsed: (name: string) => boolean): readonly (readonly Needle[])[] {
+  if ('left' in filter) {
+    const [left, right] = [filterWords(filter.left, parsed), filterWords(filter.right, parsed)];
+    if (filter.kind === 'and') return [...left, ...right];
+    const [one, other] = [left[0], right[0]];
+    return one && other ? [[...one, ...other]] : [];
+  }
+  if (filter.kind !== 'match' || !parsed(filter.matcher.name)) return [];
+  const { op, value } = filter.matcher;
+  const texts = op === '=' ? [value] : op === '=~' ? [...(literalAlternatives(value) ?? [])] : [];
+  // An object or an array may be written in another way than a label shows it.
+  if (texts.length === 0 || texts.some((text) => text === '' || /^[[{]/.test(text))) return [];
+  return [texts.map((text) => ({ text, escaped: true }))];
 }
 
 /** `__error__=""` (none) or `__error__!=""` (some). */
