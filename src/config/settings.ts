@@ -501,7 +501,7 @@ const maintenance = {
     'TOKEN_INDEX',
     flag(),
     true,
-    'Compaction gives data files of log records an index of the words of their lines, and line filters look words up in it.',
+    'Compaction gives data files of log records an index of the words of their lines and of ids, in which queries look them up.',
   ),
   retentionDays: setting('RETENTION_DAYS', count({ max: 36_500 }), 14, 'Days (UTC) of telemetry kept.'),
   retentionMaxSharePercent: setting(

@@ -140,7 +140,11 @@ export function maintenanceOf(
         pinned: config.attributeColumns?.split(',') ?? [],
         asked: asked.of(table),
       }),
-      tokens: (table) => (table === 'logs' && (config.tokenIndex ?? true) ? indexedColumn : null),
+      // Only by way of the cache are files read so.
+      tokens: (table) =>
+        table === 'logs' && (config.tokenIndex ?? true) && config.metadataCacheEntries !== 0
+          ? indexedColumn
+          : null,
     }),
     lakeFiles: { storage: data.storage, damaged, catalogKind: catalog.kind },
     telemetry,

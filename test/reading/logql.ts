@@ -47,6 +47,11 @@ function ofOrder(random: Random): string {
     `|~ "\\(${part}[0-9a-f]|zzyzx"`,
     `|= "(${id})" or "zzyzx"`,
     `|= "nowhere"`,
+    `| order_id="${id}"`,
+    `| order_id=~"${id}|${orderId(random)}"`,
+    '| order_id="a\\nb"',
+    `| trace_id="${id}"`,
+    `| trace_id="${id}" or order_id="${id}"`,
   ]);
 }
 
@@ -54,6 +59,7 @@ function attributes(random: Random): string | null {
   if (random.next() < 0.1) return null;
   const all: Record<string, unknown> = { 'user.id': `u${random.below(12)}`, took_ms: random.below(400) / 4 };
   if (random.next() < 0.5) all['http.route'] = random.pick(paths);
+  if (random.next() < 0.5) all['order.id'] = random.pick([orderId(random), orderId(random), 'a\nb']);
   if (random.next() < 0.3) all['took_ms'] = random.pick(['12', 'x', '', null, true, '1e2']);
   if (random.next() < 0.2) all['size'] = random.pick(['10KB', '2MB', 100, '']);
   if (random.next() < 0.2) all['nested'] = { a: { b: random.below(3) }, list: [1, 2] };
@@ -204,7 +210,7 @@ export const logql: Language = {
         severity_text: severity,
         severity_number: severity === null ? null : levels.indexOf(severity) * 4 + 9,
         detected_level: random.pick([severity ?? 'unknown', severity ?? 'unknown', null]),
-        trace_id: random.pick([null, null, `t${random.below(3)}`]),
+        trace_id: random.pick([null, null, `t${random.below(3)}`, orderId(random)]),
         body: line(random),
         log_attributes: attributes(random),
         resource_attributes: JSON.stringify({ 'service.name': service, zone: random.below(2) }),

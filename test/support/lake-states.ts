@@ -88,9 +88,10 @@ export class LakeStates {
     const attributes = origin === undefined ? null : { origin, most: 12, pinned: [], asked: [] };
     const sorter = await this.#sorter;
     // Few rows, of which an index can leave out some all the same.
-    const layout = { ...fileLayout(table), rowGroupRows: 2048 };
+    const layout = { ...fileLayout(table, true), rowGroupRows: 2048, dictionaryLimit: 100 };
     await sorter.sort(files, target, columns, layout, attributes);
-    if (table === 'logs') await putIndex(target, await this.#indexer.build(sorter.lines(target, 'body')));
+    if (table === 'logs')
+      await putIndex(target, await this.#indexer.build(sorter.indexParts(target, 'body')));
     await this.#swap(table, files, target);
   }
 

@@ -2,8 +2,9 @@ import { Worker } from 'node:worker_threads';
 import { within } from '../../timeout/index.js';
 import type { BuildRequest } from './protocol.js';
 
-/** The lines of a row group in parts, and then how many rows it has. */
-export type LinePart = { readonly bytes: Uint8Array<ArrayBuffer> } | { readonly rows: number };
+/** What an index is made of, in parts: lines of a row group, values of a column (line breaks between), and then how many rows it has. */
+export type IndexPart =
+  { readonly column: string | null; readonly bytes: Uint8Array<ArrayBuffer> } | { readonly rows: number };
 
 const answerMs = 60_000;
 
@@ -13,15 +14,20 @@ export class IndexBuilder {
   /** Of requests that were sent, in their order. */
   #waiting: { resolve: (index: Uint8Array | null) => void; reject: (error: Error) => void }[] = [];
 
-  /** The index of a file whose lines come row group by row group. */
-  async build(parts: AsyncIterable<LinePart>): Promise<Buffer> {
+  /** The index of a file that comes row group by row group. */
+  async build(parts: AsyncIterable<IndexPart>): Promise<Buffer> {
     await this.#ask({ type: 'reset' });
     let before: Promise<unknown> = Promise.resolve();
     for await (const part of parts) {
       const now =
         'rows' in part
           ? this.#ask({ type: 'granule', rows: part.rows })
-          : this.#ask({ type: 'lines', bytes: part.bytes }, [part.bytes.buffer]);
+          : this.#ask(
+              part.column === null
+                ? { type: 'lines', bytes: part.bytes }
+                : { type: 'values', column: part.column, bytes: part.bytes },
+              [part.bytes.buffer],
+            );
       // It is awaited later; until then its failure must not count as unhandled.
       now.catch(() => undefined);
       await before;

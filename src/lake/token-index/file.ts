@@ -9,6 +9,8 @@ import { gramBytes, type Granule } from './granule.js';
  *     granules | JSON of `Directory` | its length, 4 bytes | CRC-32C of both, 4 bytes | length of all before, 4 bytes | magic
  */
 interface Directory {
+  /** Whose values it has, beside the tokens of lines. */
+  readonly columns: readonly string[];
   /** In the order of the row groups. */
   readonly granules: readonly {
     readonly rows: number;
@@ -23,14 +25,20 @@ export interface IndexedGranule extends Granule {
   readonly rows: number;
 }
 
-const magic = Buffer.from('CSTKTOK1');
+const magic = Buffer.from('CSTKIDX1');
 export const tailBytes = 12 + magic.length;
 const parquetTail = 8;
 /** What is longer is none of ours. */
 const mostBytes = 256 * 1024 * 1024;
 
-export function encodeIndex(granules: readonly IndexedGranule[]): Buffer {
+export interface TokenIndex {
+  readonly columns: readonly string[];
+  readonly granules: readonly IndexedGranule[];
+}
+
+export function encodeIndex({ columns, granules }: TokenIndex): Buffer {
   const directory: Directory = {
+    columns,
     granules: granules.map(({ rows, bloom, longest, longestWithDigit, escapes }) => ({
       rows,
       bloom: bloom.length,
@@ -56,7 +64,7 @@ export function indexLength(before: Buffer): number | null {
 }
 
 /** Null when it is not whole. */
-export function decodeIndex(bytes: Buffer): IndexedGranule[] | null {
+export function decodeIndex(bytes: Buffer): TokenIndex | null {
   const body = bytes.subarray(0, -tailBytes);
   const tail = bytes.subarray(-tailBytes);
   const json = tail.readUInt32LE(0);
@@ -64,11 +72,12 @@ export function decodeIndex(bytes: Buffer): IndexedGranule[] | null {
   const directory = JSON.parse(body.subarray(body.length - json).toString()) as Directory;
   let at = 0;
   const take = (length: number) => body.subarray(at, (at += length));
-  return directory.granules.map(({ bloom, ...facts }) => ({
+  const granules = directory.granules.map(({ bloom, ...facts }) => ({
     ...facts,
     grams: take(gramBytes),
     bloom: take(bloom),
   }));
+  return { columns: directory.columns, granules };
 }
 
 /** Puts an index into a local Parquet file that has none. Rejects with the file system's error. */

@@ -1,10 +1,10 @@
-import { gramBits, scanTokens, symbols } from './tokens.js';
+import { gramBits, scanTokens, scanValues, symbols } from './tokens.js';
 
-/** What the index tells of the lines of one row group. */
+/** What the index tells of one row group. */
 export interface Granule {
   /** A bit for each three codes of characters that follow each other in a token. */
   readonly grams: Uint8Array;
-  /** A Bloom filter of the hashes of all tokens. */
+  /** A Bloom filter of the hashes of all tokens, and of the values of the columns that the file's index names. */
   readonly bloom: Uint8Array;
   /** Characters of the longest token, and of the longest with a digit. */
   readonly longest: number;
@@ -72,6 +72,11 @@ export class GranuleBuilder {
   add(bytes: Uint8Array): void {
     scanTokens(bytes, this);
     if (!this.#escapes) this.#escapes = hasEscapes(bytes);
+  }
+
+  /** Values with line breaks between. */
+  addValues(column: string, bytes: Uint8Array): void {
+    scanValues(column, bytes, (hash) => this.#hashes.add(hash));
   }
 
   token(hash: number, length: number, digit: boolean): void {

@@ -1,4 +1,4 @@
-export { IndexBuilder, type LinePart } from './builder.js';
+export { IndexBuilder, type IndexPart } from './builder.js';
 export { putIndex } from './file.js';
 export { searchOf, type Needle, type Search } from './needle.js';
 export { TokenIndexes, type Found, type RowRange } from './read.js';

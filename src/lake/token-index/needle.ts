@@ -1,9 +1,11 @@
 import { gramBit, hasBit, mayHaveHash, type Granule } from './granule.js';
-import { tokensOf, type Token } from './tokens.js';
+import { scanValues, tokensOf, type Token } from './tokens.js';
 
-/** A text that a line has somewhere, whatever the case of ASCII letters. */
+/** A text that a line has somewhere, whatever the case of ASCII letters; or a value of another column. */
 export interface Needle {
   readonly text: string;
+  /** Of a data file: the text is its value. */
+  readonly column?: string;
   /** The line may write it with JSON's escapes. */
   readonly escaped?: boolean;
 }
@@ -17,6 +19,7 @@ interface Sought {
   /** Tokens at the text's ends, which in a line may be parts of longer ones. */
   readonly ends: readonly Token[];
   readonly escaped: boolean;
+  readonly value: { readonly column: string; readonly hash: number } | null;
 }
 
 /** Conditions that all hold, each of which is one of several needles. */
@@ -24,17 +27,23 @@ export type Search = readonly (readonly Sought[])[];
 
 /** Null when the index can tell nothing of them. */
 export function searchOf(needles: readonly (readonly Needle[])[]): Search | null {
-  const search = needles
-    .map((any) => any.map(sought))
-    .filter(
-      (any) =>
-        any.length > 0 &&
-        any.every(({ grams, whole, ends }) => grams.length + whole.length + ends.length > 0),
-    );
+  const search = needles.map((any) => any.map(sought)).filter((any) => any.length > 0 && any.every(tells));
   return search.length === 0 ? null : search;
 }
 
-function sought({ text, escaped = false }: Needle): Sought {
+function tells({ grams, whole, ends, value }: Sought): boolean {
+  return value !== null || grams.length + whole.length + ends.length > 0;
+}
+
+function sought({ text, column, escaped = false }: Needle): Sought {
+  if (column !== undefined) {
+    const hashes: number[] = [];
+    scanValues(column, Buffer.from(text), (hash) => hashes.push(hash));
+    const [hash] = hashes;
+    // One with line breaks is known by its parts alone.
+    const value = hashes.length === 1 && hash !== undefined ? { column, hash } : null;
+    return { grams: [], whole: [], ends: [], escaped, value };
+  }
   // Other characters than ASCII may be escapes.
   const { tokens, grams, length } = tokensOf(escaped && /[^\0-\x7f]/.test(text) ? '' : text);
   const whole: number[] = [];
@@ -46,7 +55,7 @@ function sought({ text, escaped = false }: Needle): Sought {
       if (token.plain) ends.push(token);
     } else whole.push(token.hash);
   }
-  return { grams: grams.map(gramBit), whole, ends, escaped };
+  return { grams: grams.map(gramBit), whole, ends, escaped, value: null };
 }
 
 /** The character before a token is one that JSON writes as it is, or with a backslash before. */
@@ -55,11 +64,16 @@ function isPrintable(text: string, start: number): boolean {
 }
 
 /** Whether lines of the granule may be what is searched for. */
-export function mayHave(granule: Granule, search: Search): boolean {
-  return search.every((any) => any.some((one) => mayHaveOne(granule, one)));
+export function mayHave(granule: Granule, search: Search, columns: readonly string[] = []): boolean {
+  return search.every((any) => any.some((one) => mayHaveOne(granule, one, columns)));
 }
 
-function mayHaveOne(granule: Granule, { grams, whole, ends, escaped }: Sought): boolean {
+function mayHaveOne(
+  granule: Granule,
+  { grams, whole, ends, escaped, value }: Sought,
+  columns: readonly string[],
+): boolean {
+  if (value !== null) return !columns.includes(value.column) || mayHaveHash(granule.bloom, value.hash);
   if (escaped && granule.escapes) return true;
   return (
     grams.every((bit) => hasBit(granule.grams, bit)) &&

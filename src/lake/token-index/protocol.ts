@@ -2,6 +2,8 @@
 export type BuildRequest =
   /** Lines of the row group at hand; what stands between them is no part of a token. */
   | { readonly type: 'lines'; readonly bytes: Uint8Array }
+  /** Values of another column, with line breaks between. */
+  | { readonly type: 'values'; readonly column: string; readonly bytes: Uint8Array }
   /** All lines of a row group were sent. */
   | { readonly type: 'granule'; readonly rows: number }
   | { readonly type: 'end' }

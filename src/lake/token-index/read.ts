@@ -1,7 +1,7 @@
 import { firstLine } from '../../duckdb/index.js';
 import type { Storage } from '../../storage/index.js';
 import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
-import { decodeIndex, indexLength, tailBytes, type IndexedGranule } from './file.js';
+import { decodeIndex, indexLength, tailBytes, type TokenIndex } from './file.js';
 import { mayHave, type Search } from './needle.js';
 
 /** Rows of a file by their number in it: from (included) and until (not included). */
@@ -18,7 +18,8 @@ export interface IndexedFile {
 }
 
 interface Kept {
-  readonly granules: readonly IndexedGranule[] | null;
+  /** Null: there is none, or it is not whole. */
+  readonly index: TokenIndex | null;
   readonly bytes: number;
 }
 
@@ -76,8 +77,8 @@ export class TokenIndexes {
     let next = 0;
     const work = async () => {
       for (let file = files[next++]; file !== undefined; file = files[next++]) {
-        const { granules } = await this.#index(file);
-        const some = granules && wanted(granules, search, groups);
+        const { index } = await this.#index(file);
+        const some = index && wanted(index, search, groups);
         if (some) found.set(file.path, some);
       }
     };
@@ -107,10 +108,10 @@ export class TokenIndexes {
     let kept: Kept;
     try {
       const bytes = await this.#bytesOf(file);
-      kept = { granules: bytes === null ? null : decodeIndex(bytes), bytes: (bytes?.length ?? 0) + 200 };
+      kept = { index: bytes === null ? null : decodeIndex(bytes), bytes: (bytes?.length ?? 0) + 200 };
     } catch (error) {
       this.telemetry.log.debug({ err: firstLine(error) }, 'a token index could not be read');
-      return { granules: null, bytes: 0 };
+      return { index: null, bytes: 0 };
     }
     this.#kept.set(file.path, kept);
     this.#bytes += kept.bytes;
@@ -137,7 +138,7 @@ export class TokenIndexes {
 
 /** Null: all of them. */
 function wanted(
-  granules: readonly IndexedGranule[],
+  { columns, granules }: TokenIndex,
   search: Search,
   groups: { read: number; skipped: number },
 ): RowRange[] | null {
@@ -146,7 +147,7 @@ function wanted(
   let from = 0;
   for (const granule of granules) {
     const until = from + granule.rows;
-    if (mayHave(granule, search)) {
+    if (mayHave(granule, search, columns)) {
       groups.read++;
       const last = found.at(-1);
       if (last?.until === from) found[found.length - 1] = { from: last.from, until };

@@ -42,6 +42,20 @@ it('tells words that are not there, and parts of words that are', () => {
   assert.equal(searchOf([[{ text: '=>' }], []]), null);
 });
 
+it('tells values of other columns', () => {
+  const builder = new GranuleBuilder();
+  builder.addValues('trace_id', Buffer.from('abc\n\nDEF\nx'));
+  const values = builder.finish();
+  const has = (text: string, column: string) => {
+    const search = searchOf([[{ text, column }]]);
+    return search === null || mayHave(values, search, ['trace_id', 'span_id']);
+  };
+  for (const text of ['abc', '', 'DEF', 'x', 'abc\n']) assert.ok(has(text, 'trace_id'), text);
+  for (const text of ['ab', 'def', 'xx']) assert.equal(has(text, 'trace_id'), false, text);
+  assert.equal(has('abc', 'span_id'), false);
+  assert.ok(has('zz', 'other'), 'a column that it does not have');
+});
+
 it('does not trust ids where a longer token may hold them, nor JSON with escaped letters', () => {
   const id = '4bf92f3577b34da6';
   const plain = granule(`{"id":"${id}"}`, `x${'0123456789abcdef'.repeat(3)}`);
@@ -64,9 +78,12 @@ it(`finds every part of every line, whatever its case, TEST_SEED=${seed}`, () =>
   const line = () => Array.from({ length: below(40) }, () => alphabet[below(alphabet.length)]).join('');
   for (let round = 0; round < 60; round++) {
     const lines = Array.from({ length: 1 + below(4) }, line);
-    const index = encodeIndex([{ rows: lines.length, ...granule(...lines) }]);
+    const index = encodeIndex({
+      columns: ['c'],
+      granules: [{ rows: lines.length, ...granule(...lines) }],
+    });
     assert.equal(indexLength(index), index.length);
-    const [decoded] = decodeIndex(index) ?? [];
+    const decoded = decodeIndex(index)?.granules[0];
     assert.ok(decoded);
     for (const text of lines) {
       const start = below(text.length + 1);

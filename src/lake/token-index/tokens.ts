@@ -35,6 +35,22 @@ export interface Token {
 const basis = 0x811c9dc5;
 const prime = 0x01000193;
 
+const lineBreak = 0x0a;
+
+/** The hashes of the values of a column that bytes hold, with line breaks between. */
+export function scanValues(column: string, bytes: Uint8Array, take: (hash: number) => void): void {
+  let tag = basis;
+  for (const byte of Buffer.from(`${column}\0`)) tag = Math.imul(tag ^ byte, prime);
+  let hash = tag;
+  for (let i = 0; i <= bytes.length; i++) {
+    const byte = bytes[i];
+    if (byte === undefined || byte === lineBreak) {
+      take(mixed(hash));
+      hash = tag;
+    } else hash = Math.imul(hash ^ byte, prime);
+  }
+}
+
 /** FNV's upper bits know little of the last characters. */
 function mixed(hash: number): number {
   let h = hash;

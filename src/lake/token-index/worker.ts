@@ -4,16 +4,21 @@ import { encodeIndex, type IndexedGranule } from './file.js';
 import { GranuleBuilder } from './granule.js';
 import type { BuildRequest } from './protocol.js';
 
+const columns = new Set<string>();
 const builder = new GranuleBuilder();
 let granules: IndexedGranule[] = [];
 
 parentPort?.on('message', (request: BuildRequest) => {
   if (request.type === 'lines') builder.add(request.bytes);
-  else if (request.type === 'granule') granules.push({ rows: request.rows, ...builder.finish() });
+  else if (request.type === 'values') {
+    columns.add(request.column);
+    builder.addValues(request.column, request.bytes);
+  } else if (request.type === 'granule') granules.push({ rows: request.rows, ...builder.finish() });
   else {
-    const index = request.type === 'end' ? encodeIndex(granules) : null;
+    const index = request.type === 'end' ? encodeIndex({ columns: [...columns], granules }) : null;
     builder.finish();
     granules = [];
+    columns.clear();
     return parentPort?.postMessage(index);
   }
   parentPort?.postMessage(null);

@@ -39,13 +39,14 @@ const points: FileLayout = {
 /** Dictionaries of as many values as rows for ids and what is as short, as they are looked up: not for lines and JSON text. */
 const idBytes = 40;
 
-export function fileLayout(table: TableName): FileLayout {
+/** `indexed`: the file gets an index, in which values are looked up that are too many for a dictionary. */
+export function fileLayout(table: TableName, indexed: boolean): FileLayout {
   if (table === 'spans') return spans;
   if (tableDef(table).signal === 'metrics') return points;
   return {
     orderBy: tableDef(table).sortedBy.map(ident),
     rowGroupRows,
-    dictionaryLimit: rowGroupRows + 1,
+    dictionaryLimit: indexed ? rowGroupRows / 2 : rowGroupRows + 1,
     dictionaryBytes: rowGroupRows * idBytes,
   };
 }

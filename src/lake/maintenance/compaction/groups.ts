@@ -58,6 +58,15 @@ export function nextGroup(
   return null;
 }
 
+const leastIndexed = 4 * MiB;
+const dayMs = 86_400_000;
+
+/** Whether what becomes of a group is worth an index: what is rewritten soon is little, and read as it is. */
+export function isIndexed(group: readonly DataFile[], nowMs: number): boolean {
+  const day = dayNumber(folderOf(group[0]?.path ?? ''));
+  return day + dayMs <= nowMs || group.reduce((sum, { bytes }) => sum + bytes, 0) >= leastIndexed;
+}
+
 function isCompacted({ path }: DataFile): boolean {
   return hasPrefix(path, compactedPrefix);
 }

@@ -17,7 +17,7 @@ import { compactedPrefix, flushedPrefix, hasPrefix, rewrittenPrefix } from '../m
 import type { TaskRun } from '../task.js';
 import { droppingFiles } from '../whole-files.js';
 import { fileLayout } from './file-layout.js';
-import { nextGroup, type DataFile } from './groups.js';
+import { isIndexed, nextGroup, type DataFile } from './groups.js';
 import { Sorter, type SorterOptions } from './sorter.js';
 
 export interface CompactionOptions {
@@ -135,6 +135,7 @@ async function rewrite(
   const paths = group.map(({ path }) => path);
   const columns = await columnsOf(task, table);
   const origin = attributeOrigins.get(table);
+  const indexed = isIndexed(group, Date.now()) ? options.tokens(table) : null;
   const targets = new Set([target]);
   await pending.add(target, []);
   const state = { commitSent: false };
@@ -149,13 +150,12 @@ async function rewrite(
         inputs.map(({ path }) => path),
         written,
         columns,
-        fileLayout(table),
+        fileLayout(table, indexed !== null),
         origin === undefined ? null : { origin, ...options.columns(table) },
       );
     } finally {
       for (const input of inputs) await input.release();
     }
-    const indexed = options.tokens(table);
     if (indexed !== null) await index(task, { sorter, indexer }, written, indexed, options.log);
     const named = await finishFile(options, target, written, [], targets);
     await task.syncFiles(table);
@@ -185,7 +185,7 @@ async function index(
 ): Promise<void> {
   let bytes: Buffer;
   try {
-    bytes = await indexer.build(sorter.lines(path, column));
+    bytes = await indexer.build(sorter.indexParts(path, column));
   } catch (error) {
     task.signal.throwIfAborted();
     log.warn({ err: firstLine(error) }, 'a compacted file gets no token index');

@@ -4,13 +4,14 @@ import type { ColumnDef } from '../../../schema/index.js';
 import {
   chooseColumns,
   columnsSql,
+  parseColumnName,
   sampleSql,
   valuesSql,
   type AttributeColumn,
   type ColumnChoice,
 } from '../../attribute-columns/index.js';
 import { streamsKey } from '../../day-file.js';
-import type { LinePart } from '../../token-index/index.js';
+import type { IndexPart } from '../../token-index/index.js';
 import type { FileLayout } from './file-layout.js';
 
 export interface SorterOptions {
@@ -28,6 +29,13 @@ export interface AttributeChoice extends ColumnChoice {
 /** Texts that are joined in memory at once, bytes, and how many become one. */
 const joinedBytes = 32 * 1024 * 1024;
 const joinedRows = 2048;
+
+/** Columns whose values queries compare. */
+const ids: ReadonlySet<string> = new Set(['trace_id', 'span_id']);
+
+function isLookedUp(column: string): boolean {
+  return ids.has(column) || parseColumnName(column)?.kind === 'text';
+}
 
 /** No table has a column of this name. */
 const attributeValues = 'canardstack_attribute_values';
@@ -107,8 +115,17 @@ export class Sorter {
     return written;
   }
 
-  /** The texts of a column of a file, row group by row group, as `IndexBuilder` takes them; a line break is between two. */
-  async *lines(path: string, column: string): AsyncIterable<LinePart> {
+  /**
+   * What the index of a file is made of, row group by row group: the texts of `column`, and the values of ids and
+   * attributes that are too many for a Bloom filter of Parquet's.
+   */
+  async *indexParts(path: string, column: string): AsyncIterable<IndexPart> {
+    const chunks = await this.#rows(
+      `SELECT path_in_schema, count(*) > count(bloom_filter_offset) FROM parquet_metadata(${literal(path)}) GROUP BY ALL`,
+    );
+    const values = chunks
+      .filter(([name, lacking]) => lacking === true && isLookedUp(String(name)))
+      .map(([name]) => String(name));
     const groups = await this.#rows(
       `SELECT any_value(row_group_num_rows), sum(total_uncompressed_size) FROM parquet_metadata(${literal(path)})
        WHERE path_in_schema = ${literal(column)} GROUP BY row_group_id ORDER BY row_group_id`,
@@ -116,25 +133,41 @@ export class Sorter {
     let first = 0;
     for (const [count, bytes] of groups) {
       const rows = Number(count);
-      const until = first + rows;
       const step = Math.ceil(rows / Math.ceil((Number(bytes) + 1) / joinedBytes));
-      for (let from = first; from < until; from += step) {
-        const joined = await this.connection.stream(
-          `SELECT encode(string_agg(${ident(column)}, chr(10)))
-           FROM read_parquet(${literal(path)}, hive_partitioning => false)
-           WHERE file_row_number >= ${from} AND file_row_number < ${Math.min(from + step, until)}
-           GROUP BY file_row_number // ${joinedRows}`,
-        );
-        for (let chunk = await joined.fetchChunk(); chunk && chunk.rowCount > 0;) {
-          for (const value of chunk.getColumnValues(0)) {
-            // The bytes are DuckDB's.
-            if (value instanceof DuckDBBlobValue) yield { bytes: new Uint8Array(value.bytes) };
-          }
-          chunk = await joined.fetchChunk();
+      for (let from = 0; from < rows; from += step) {
+        const until = Math.min(from + step, rows);
+        for await (const part of this.#joined(path, column, first + from, first + until)) {
+          yield { column: null, bytes: part };
+        }
+      }
+      for (const name of values) {
+        for await (const part of this.#joined(path, name, first, first + rows)) {
+          yield { column: name, bytes: part };
         }
       }
       yield { rows };
-      first = until;
+      first += rows;
+    }
+  }
+
+  /** The texts of these rows, with line breaks between. */
+  async *#joined(
+    path: string,
+    column: string,
+    from: number,
+    until: number,
+  ): AsyncIterable<Uint8Array<ArrayBuffer>> {
+    const joined = await this.connection.stream(
+      `SELECT encode(string_agg(${ident(column)}, chr(10)))
+       FROM read_parquet(${literal(path)}, hive_partitioning => false)
+       WHERE file_row_number >= ${from} AND file_row_number < ${until} GROUP BY file_row_number // ${joinedRows}`,
+    );
+    for (let chunk = await joined.fetchChunk(); chunk && chunk.rowCount > 0;) {
+      for (const value of chunk.getColumnValues(0)) {
+        // The bytes are DuckDB's.
+        if (value instanceof DuckDBBlobValue) yield new Uint8Array(value.bytes);
+      }
+      chunk = await joined.fetchChunk();
     }
   }
 

@@ -7,7 +7,7 @@ import { RecordDecoder, recordColumns } from '../model/record.js';
 import { and, or } from '../../sql/fragment.js';
 import { metadataWindow, orderedFromBefore } from '../plan/range.js';
 import { queryNames } from '../plan/labels-read.js';
-import { bodyWords } from '../plan/words.js';
+import { wordsOf } from '../plan/words.js';
 import { pipelineSql, selectorSql } from '../plan/pipeline.js';
 import { Yielder } from '../../series/yielder.js';
 import type { ExecContext } from './context.js';
@@ -58,7 +58,7 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
   const run = compilePipeline(query.log.stages);
   const [names, window] = [queryNames(query.log), metadataWindow(query.from, query.to)];
   await ctx.keys.learn(ctx.session, names, window);
-  const keys = await ctx.keys.over(ctx.session, names, window, bodyWords(query.log.stages, ctx.keys));
+  const keys = await ctx.keys.over(ctx.session, names, window, wordsOf(query.log, ctx.keys));
   const { pipeline, where } = conditions(query, keys);
   const entries: LogEntry[] = [];
   const decoder = new RecordDecoder();

@@ -6,7 +6,7 @@ import { always } from '../model/names.js';
 import { aliases } from '../model/labels.js';
 import { afterUntil, metadataWindow } from '../plan/range.js';
 import { queryNames } from '../plan/labels-read.js';
-import { bodyWords } from '../plan/words.js';
+import { wordsOf } from '../plan/words.js';
 import { pipelineSql, selectorSql } from '../plan/pipeline.js';
 import { rangeAggregation } from '../range/index.js';
 import { definitionOf, stageNames, type Stage } from '../stages/index.js';
@@ -94,7 +94,7 @@ async function rangeQuery(
   const window = metadataWindow(origin + 1n, end + 1n);
   const names = queryNames(expr.log, expr.unwrap, by ?? []);
   await ctx.keys.learn(ctx.session, names, window);
-  const keys = await ctx.keys.over(ctx.session, names, window, bodyWords(expr.log.stages, ctx.keys));
+  const keys = await ctx.keys.over(ctx.session, names, window, wordsOf(expr.log, ctx.keys));
   const stages = usefulStages(expr, grouping);
   const pipeline = pipelineSql(stages, keys);
   const gap = steps.count > 1 && steps.step > expr.range;

@@ -111,8 +111,7 @@ export class AttributeKeys {
   ): Promise<AttributeKeys> {
     const keys = new Map<string, number>();
     for (const name of new Set(names)) {
-      const paths = this.paths(name, 'log_attributes') ?? [];
-      const key = paths.length === 1 ? plainPath.exec(paths[0] ?? '')?.[1] : undefined;
+      const key = this.key(name);
       if (key !== undefined && keys.size < maxColumns) keys.set(key, keys.size);
     }
     const request = {
@@ -128,6 +127,12 @@ export class AttributeKeys {
     const over = new AttributeKeys(this.hints, { from, columns });
     over.#all = this.#all;
     return over;
+  }
+
+  /** The only key of log attributes that gives this label name; undefined when there are several, or that is not known. */
+  key(name: string): string | undefined {
+    const paths = this.paths(name, 'log_attributes') ?? [];
+    return paths.length === 1 ? plainPath.exec(paths[0] ?? '')?.[1] : undefined;
   }
 
   /** The attribute at a path, nullable VARCHAR. */

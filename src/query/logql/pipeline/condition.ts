@@ -45,6 +45,12 @@ export function matcherSql(expression: string, matcher: Matcher, dot: Dot = 'not
     : `${expression} IS NULL OR NOT (${matches})`;
 }
 
+/** The values that a matcher takes; none when that is not a list, or nothing is one of them. */
+export function literalValues({ op, value }: Matcher): readonly string[] {
+  const texts = op === '=' ? [value] : op === '=~' ? [...(literalAlternatives(value) ?? [])] : [];
+  return texts.includes('') ? [] : texts;
+}
+
 /** The body holds this text. */
 export function bodyContains(value: string): string {
   return value === '' ? 'TRUE' : `contains(body, ${literal(value)})`;

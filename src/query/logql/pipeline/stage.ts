@@ -14,6 +14,9 @@ export interface Row {
 /** A stage changes the row in place; false drops it. */
 export type StageFn = (row: Row) => boolean;
 
+/** The line, or a column. */
+export type ValuePlace = Omit<Needle, 'text'>;
+
 /** One kind of stage: its syntax, its SQL, its run. */
 export interface StageDefinition<S extends { readonly kind: string }> {
   readonly kind: S['kind'];
@@ -30,8 +33,8 @@ export interface StageDefinition<S extends { readonly kind: string }> {
   format(stage: S): string;
   /** The labels that it reads; undefined when that can't be told. */
   reads(stage: S): readonly string[] | undefined;
-  /** Texts that a line holds which it keeps: one of each list. `parsed`: a label is the line's, as a parser finds it. */
-  words?(stage: S, parsed: (name: string) => boolean): readonly (readonly Needle[])[];
+  /** What records have which it keeps: one of each list. `place`: where the values of a label are, null when that can't be said. */
+  words?(stage: S, place: (name: string) => ValuePlace | null): readonly (readonly Needle[])[];
   /** What it does as SQL. */
   sql(stage: S, scope: Scope): void;
   /** `needed`: the only labels that this and later stages read, and what comes after them. Throws QueryError. */

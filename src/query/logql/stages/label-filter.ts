@@ -18,13 +18,14 @@ import {
   everything,
   exactly,
   isWholeNumber,
+  literalValues,
   matcherSql,
   regexLiteral,
   withTexts,
   type Condition,
 } from '../pipeline/condition.js';
 import type { Meaning } from '../pipeline/scope.js';
-import type { StageDefinition } from '../pipeline/stage.js';
+import type { StageDefinition, ValuePlace } from '../pipeline/stage.js';
 import { ipMatcher } from './ip.js';
 
 type CompareOp = '==' | '!=' | '>' | '>=' | '<' | '<=';
@@ -55,7 +56,7 @@ export const labelFilter: StageDefinition<LabelFilterStage> = {
   parse: (node) => ({ kind: 'label', filter: parseLabelFilter(node) }),
   format: ({ filter }) => `| ${formatLabelFilter(filter)}`,
   reads: ({ filter }) => filterNames(filter),
-  words: ({ filter }, parsed) => filterWords(filter, parsed),
+  words: ({ filter }, place) => filterWords(filter, place),
   sql({ filter }, scope) {
     const test = errorTest(filter);
     if (test && scope.filterErrors(test)) return;
@@ -73,20 +74,22 @@ export function filterNames(filter: LabelFilter): string[] {
   return [filter.kind === 'match' ? filter.matcher.name : filter.name];
 }
 
-/** Values that parsers take from the line's own text, in which JSON and logfmt may have escapes. */
-function filterWords(filter: LabelFilter, parsed: (name: string) => boolean): readonly (readonly Needle[])[] {
+function filterWords(
+  filter: LabelFilter,
+  place: (name: string) => ValuePlace | null,
+): readonly (readonly Needle[])[] {
   if ('left' in filter) {
-    const [left, right] = [filterWords(filter.left, parsed), filterWords(filter.right, parsed)];
+    const [left, right] = [filterWords(filter.left, place), filterWords(filter.right, place)];
     if (filter.kind === 'and') return [...left, ...right];
     const [one, other] = [left[0], right[0]];
     return one && other ? [[...one, ...other]] : [];
   }
-  if (filter.kind !== 'match' || !parsed(filter.matcher.name)) return [];
-  const { op, value } = filter.matcher;
-  const texts = op === '=' ? [value] : op === '=~' ? [...(literalAlternatives(value) ?? [])] : [];
-  // An object or an array may be written in another way than a label shows it.
-  if (texts.length === 0 || texts.some((text) => text === '' || /^[[{]/.test(text))) return [];
-  return [texts.map((text) => ({ text, escaped: true }))];
+  const at = filter.kind === 'match' ? place(filter.matcher.name) : null;
+  if (filter.kind !== 'match' || at === null) return [];
+  const texts = literalValues(filter.matcher);
+  // In a line, an object or an array may be written in another way than a label shows it.
+  if (texts.length === 0 || (at.escaped && texts.some((text) => /^[[{]/.test(text)))) return [];
+  return [texts.map((text) => ({ text, ...at }))];
 }
 
 /** `__error__=""` (none) or `__error__!=""` (some). */
