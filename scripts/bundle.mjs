@@ -10,6 +10,7 @@ const entries = {
   'query-thread': 'query/threads/worker.js',
   'decode-thread': 'decode/pool/worker.js',
   'peek-thread': 'decode/peek/worker.js',
+  'index-thread': 'lake/token-index/worker.js',
   'tunnel-thread': 'catalog/tunnel/worker.js',
   'lease-thread': 'catalog/lease/renewal.js',
 };
