@@ -18,7 +18,7 @@ export const bearer = (key: string): Record<string, string> =>
   key === '' ? {} : { authorization: `Bearer ${key}` };
 
 /** Rows of a SELECT, once there are `count` of them. */
-export async function rowsOf(
+async function rowsOf(
   { url, key }: Door,
   select: string,
   count: number,
