@@ -18,11 +18,7 @@ export const bearer = (key: string): Record<string, string> =>
   key === '' ? {} : { authorization: `Bearer ${key}` };
 
 /** Rows of a SELECT, once there are `count` of them. */
-async function rowsOf(
-  { url, key }: Door,
-  select: string,
-  count: number,
-): Promise<Record<string, unknown>[]> {
+async function rowsOf({ url, key }: Door, select: string, count: number): Promise<Record<string, unknown>[]> {
   let last: Record<string, unknown>[] = [];
   try {
     return await eventually(async () => {

@@ -208,7 +208,7 @@ async function compareWithPrometheus(door: Door, url: string, version: string, a
     for (const [labels, series] of custom) found.set(labels, series);
     differences = differencesOf(expected, found);
     return differences.length === 0 ? true : undefined;
-  }, 10_000).catch(() => undefined);
+  }, 30_000).catch(() => undefined);
   const values = [...expected.values()].reduce((sum, { values = [] }) => sum + values.length, 0);
   const histograms = [...expected.values()].reduce((sum, { histograms = [] }) => sum + histograms.length, 0);
   const exemplars = await compareExemplars(door, url, version, at);
@@ -273,7 +273,10 @@ async function compareMetadata(door: Door, url: string): Promise<string[]> {
       const type = shownAs.get(expected?.type ?? '') ?? expected?.type;
       const found = ['', '_total', '_info', '_count'].flatMap((end) => here[name + end] ?? []);
       const same = found.some(
-        (one) => one.type === type && one.help === expected?.help && one.unit === expected?.unit,
+        (one) =>
+          [type, expected?.type].includes(one.type) &&
+          one.help === expected?.help &&
+          one.unit === expected?.unit,
       );
       return same
         ? []
