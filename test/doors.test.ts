@@ -641,7 +641,7 @@ describe('other protocols', () => {
       headers,
       body,
       duplex: 'half',
-    } as RequestInit);
+    });
     assert.deepEqual([answer.status, await answer.text()], [200, 'OK.\n']);
     const [row] = await eventually(async () => {
       const rows = await sql(
@@ -674,7 +674,7 @@ describe('other protocols', () => {
       headers,
       body: endless,
       duplex: 'half',
-    } as RequestInit);
+    });
     assert.equal(large.status, 413, await large.text());
   });
 

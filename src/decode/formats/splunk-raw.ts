@@ -13,11 +13,12 @@ export const splunkRaw: Format = {
     take(body.length * 3);
     const time = parameters.get('time');
     const host = parameters.get('host');
-    const more: Record<string, unknown> = {};
-    for (const name of ['source', 'sourcetype', 'index']) {
-      const value = parameters.get(name);
-      if (value !== null) more[name] = value;
-    }
+    const more = Object.fromEntries(
+      ['source', 'sourcetype', 'index'].flatMap((name) => {
+        const value = parameters.get(name);
+        return value === null ? [] : [[name, value]];
+      }),
+    ) as Record<string, string>;
     const out = new LogRequest(given);
     const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
     for (const line of linesOf(text)) {
