@@ -1,4 +1,6 @@
 import { timeAt, type Grid } from '../../series/grid.js';
+import type { Buckets } from '../../series/histograms/buckets.js';
+import type { Histogram } from '../../series/histograms/histogram.js';
 import type { StepSeries } from '../../series/series.js';
 import type { RangeVector } from '../../series/windows.js';
 
@@ -12,17 +14,19 @@ export class SampleCounts {
 
   /** Of an instant vector. */
   present(series: StepSeries): void {
-    for (const [k, present] of series.present.entries()) this.#add(k, present ? 1 : 0);
+    const { present, histograms } = series;
+    for (const [k, is] of present.entries()) this.#add(k, is ? sizeOf(histograms?.[k]) : 0);
   }
 
   windows({ series, grid, rangeMs }: RangeVector): void {
-    for (const { times } of series) {
-      let [first, next] = [0, 0];
+    for (const { times, histograms } of series) {
+      let [first, next, size] = [0, 0, 0];
       for (let k = 0; k < grid.count; k++) {
         const at = timeAt(grid, k);
-        while (next < times.length && (times[next] ?? 0) <= at) next++;
-        while (first < next && (times[first] ?? 0) <= at - rangeMs) first++;
-        this.#add(k, next - first);
+        for (; next < times.length && (times[next] ?? 0) <= at; next++) size += sizeOf(histograms?.[next]);
+        for (; first < next && (times[first] ?? 0) <= at - rangeMs; first++)
+          size -= sizeOf(histograms?.[first]);
+        this.#add(k, size);
       }
     }
   }
@@ -35,6 +39,23 @@ export class SampleCounts {
   #add(k: number, count: number): void {
     this.perStep[k] = (this.perStep[k] ?? 0) + count;
   }
+}
+
+/** A native histogram counts as many samples as it takes bytes of theirs, 16, in Prometheus' memory (promql/value.go). */
+export function sizeOf(histogram: Histogram | undefined): number {
+  if (!histogram) return 1;
+  const { positive, negative, bounds } = histogram;
+  return Math.floor((176 + 8 * (layoutLength(positive) + layoutLength(negative) + bounds.length)) / 16);
+}
+
+/** Buckets and their spans: OTLP's gaps of up to two empty buckets stay within a span. */
+function layoutLength({ indexes }: Buckets): number {
+  let length = indexes.length === 0 ? 0 : 1;
+  for (const [i, index] of indexes.entries()) {
+    const gap = i === 0 ? 0 : index - (indexes[i - 1] ?? 0) - 1;
+    length += gap > 2 ? 2 : gap + 1;
+  }
+  return length;
 }
 
 export function countsOf(grid: Pick<Grid, 'count'>): SampleCounts {
