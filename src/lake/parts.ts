@@ -63,11 +63,16 @@ function fileSync(catalog: Catalog): FileSync | null {
 }
 
 /** Null when it is turned off, or the lake is open for reading only. */
-export function metadataCacheOf({ options, data, host }: Opened, asked: AskedKeys): MetadataCache | null {
+export function metadataCacheOf(
+  { options, catalog, data, host }: Opened,
+  asked: AskedKeys,
+): MetadataCache | null {
   const { config, telemetry, readOnly = false } = options;
   if (readOnly || !config.metadataCacheEntries) return null;
   return new MetadataCache({
     host,
+    // A statement can't scan two tables of a catalog server, and what DuckLake scans is another.
+    readsInlined: catalog.kind === 'local',
     maxEntries: config.metadataCacheEntries,
     maxSampleBytes: config.sampleCacheBytes ?? 0,
     telemetry,

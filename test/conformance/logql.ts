@@ -73,10 +73,19 @@ function rows({ resultType, result }: { resultType: string; result: unknown }, o
         // Scripts have no blanks at the end of a line.
         `${Number(BigInt(time) / 1_000_000n - BigInt(origin)) / 1000} ${labels} ${line}`.trimEnd(),
       );
-    if (one.value) return [`${labels} ${one.value[1]}`];
-    const points = (one.values ?? []).map(([time, value]) => `${Number(time) - origin / 1000}=${value}`);
+    if (one.value) return [`${labels} ${digits(one.value[1])}`];
+    const points = (one.values ?? []).map(
+      ([time, value]) => `${Number(time) - origin / 1000}=${digits(value)}`,
+    );
     return [`${labels} ${points.join(' ')}`];
   });
+}
+
+/** Long fractions to 9 digits, as the last bits of a sum depend on where the lines lie. */
+function digits(text: string): string {
+  return text.replace(/-?\d+\.\d{9,}(e[-+]?\d+)?/g, (number) =>
+    String(Number(Number(number).toPrecision(9))),
+  );
 }
 
 function labelText(labels: readonly (readonly [string, string])[]): string {
@@ -90,6 +99,6 @@ export const logql: Language = {
   tables: ['logs'],
   load,
   ask,
-  row: (line) => line,
+  row: digits,
   ordered: (args) => /^(backward )?range/.test(args) && !args.includes(' step '),
 };

@@ -33,6 +33,8 @@ export type { MetadataView } from './view.js';
 
 export interface MetadataCacheOptions {
   readonly host: BackgroundHost;
+  /** Whether rows in the catalog are read from its tables, without DuckLake; by default they are. */
+  readonly readsInlined?: boolean;
   /** Label sets and keys by file and hour, all files together; 0 keeps nothing. */
   readonly maxEntries: number;
   /** Of samples; 0 keeps none. */
@@ -309,9 +311,10 @@ export class MetadataCache {
     const paths = [...files.sizes.keys()].filter((path) => !files.touched.has(path));
     const live: LiveFiles = {
       ...files,
-      inlinedSources: timeColumns.has(table)
-        ? await kept.inlinedRows.sources(table, inlinedTables, snapshot, run)
-        : null,
+      inlinedSources:
+        timeColumns.has(table) && this.options.readsInlined !== false
+          ? await kept.inlinedRows.sources(table, inlinedTables, snapshot, run)
+          : null,
       told:
         id === undefined ||
         !timeColumns.has(table) ||
