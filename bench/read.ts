@@ -12,7 +12,9 @@ import { folderBytes, peakResidentBytes, residentBytes } from './process.js';
 import { fill, type Filled } from './read/fill.js';
 import {
   cold,
+  idle,
   inTurn,
+  once,
   show,
   type Asked,
   type Row,
@@ -168,14 +170,21 @@ try {
   const results: { readonly group: string; readonly question: Question; readonly row: Row }[] = [];
   for (const { group, questions } of chosen) {
     const rows: Row[] = [];
-    for (const question of questions) {
+    const askedOf = (question: Question): Asked[] => {
       const sql = question.peers['plain DuckDB'];
-      const asked: Asked[] = running.flatMap(({ who, pid, url, path }): Asked[] => {
+      const asked = running.flatMap(({ who, pid, url, path }): Asked[] => {
         const at = path(question);
         return at === undefined ? [] : [{ who, pid, ask: () => fetched(url + at) }];
       });
       if (sql !== undefined) asked.push({ who: 'plain DuckDB', pid: process.pid, ask: () => plain.ask(sql) });
-      const row = await inTurn(question.name, asked, Number(args.repeats));
+      return asked;
+    };
+    const firsts: ReadonlyMap<Who, Taken>[] = [];
+    for (const question of questions) firsts.push(await once(askedOf(question)));
+    for (const { who, pid } of running) if (who === 'canardstack' || who === 'on S3') await idle(pid);
+    for (const [i, question] of questions.entries()) {
+      const warm = await inTurn(askedOf(question), Number(args.repeats));
+      const row = { name: question.name, first: firsts[i] ?? new Map(), warm };
       rows.push(row);
       results.push({ group, question, row });
     }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { percentile, table } from '../statistics.js';
 import { millisecondsSince, threadTimes } from '../process.js';
 import { peerNames, type Peer } from './questions.js';
@@ -21,7 +22,7 @@ export interface Taken {
 
 export interface Row {
   readonly name: string;
-  /** Of all repetitions but the first: the median on the clock, the mean of CPU. */
+  /** Once what the questions had it read in the background is read. */
   readonly warm: ReadonlyMap<Who, Taken>;
   /** The first of this question in a process that has answered others. */
   readonly first: ReadonlyMap<Who, Taken>;
@@ -33,18 +34,29 @@ async function taken({ pid, ask }: Asked): Promise<Taken> {
   return { ms: performance.now() - begun, cpu: millisecondsSince(pid, used) };
 }
 
-/** All in turn, once to warm up and then `repeats` times. */
-export async function inTurn(name: string, all: readonly Asked[], repeats: number): Promise<Row> {
-  const first = new Map<Who, Taken>();
-  const times = new Map<Who, Taken[]>(all.map(({ who }) => [who, []]));
-  for (let run = 0; run <= repeats; run++) {
-    for (const one of all) {
-      const time = await taken(one);
-      if (run === 0) first.set(one.who, time);
-      else times.get(one.who)?.push(time);
-    }
+/** Each once. */
+export async function once(all: readonly Asked[]): Promise<ReadonlyMap<Who, Taken>> {
+  const times = new Map<Who, Taken>();
+  for (const one of all) times.set(one.who, await taken(one));
+  return times;
+}
+
+/** Waits until a process has read what it reads in the background: for two seconds without work, two minutes at most. */
+export async function idle(pid: number): Promise<void> {
+  for (let quiet = 0, seconds = 0; quiet < 2 && seconds < 120; seconds++) {
+    const used = threadTimes(pid);
+    await sleep(1000);
+    quiet = millisecondsSince(pid, used) < 50 ? quiet + 1 : 0;
   }
-  const warm = new Map(
+}
+
+/** All in turn, `repeats` times: the medians on the clock, the means of CPU. */
+export async function inTurn(all: readonly Asked[], repeats: number): Promise<ReadonlyMap<Who, Taken>> {
+  const times = new Map<Who, Taken[]>(all.map(({ who }) => [who, []]));
+  for (let run = 0; run < repeats; run++) {
+    for (const one of all) times.get(one.who)?.push(await taken(one));
+  }
+  return new Map(
     [...times].map(([who, list]) => {
       const ms = percentile(
         list.map((time) => time.ms),
@@ -53,7 +65,6 @@ export async function inTurn(name: string, all: readonly Asked[], repeats: numbe
       return [who, { ms, cpu: list.reduce((sum, { cpu }) => sum + cpu, 0) / list.length }];
     }),
   );
-  return { name, warm, first };
 }
 
 /** One that is started for a single question. */
