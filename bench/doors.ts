@@ -1,13 +1,8 @@
-/**
- * npm run bench:doors [-- --seconds 10 --only loki_json,zipkin_json --decode]
- * The same records by each protocol, one after another into a server of its own: what a second takes in, and what the server's CPU
- * costs a GB and a record. Bodies count before snappy. `--decode`: the decoder alone, in this thread.
- */
+/** Each protocol one after another into a server of its own. Bodies count before snappy. */
 import { randomBytes } from 'node:crypto';
 import { cpus } from 'node:os';
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { doors, requestOf, type Door, type DoorRecord } from '../drill/doors/doors.js';
 import { BatchDecoder } from '../src/decode/batch/decoder.js';
 import type { ContentEncoding, PayloadFormat, Signal } from '../src/schema/index.js';
@@ -15,19 +10,26 @@ import { metricSum } from '../test/support/metrics.js';
 import { logsRequest, metricsRequest, spansRequest } from '../test/support/otlp.js';
 import { startServer } from '../test/support/server.js';
 import { load } from './load.js';
+import { options } from './options.js';
 import { cpuSeconds } from './process.js';
 import { table } from './statistics.js';
 import { recordAttributes, resource } from './workload.js';
 
-const { values: args } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '10' },
-    connections: { type: 'string', default: '4' },
-    only: { type: 'string', default: '' },
-    decode: { type: 'boolean', default: false },
-    profile: { type: 'string' },
+const args = options(
+  'npm run bench:doors',
+  "The same records by each protocol: what a second takes in, and what the server's CPU costs a GB and a record.",
+  {
+    seconds: { value: '10', text: 'how long each measurement lasts' },
+    connections: { value: '4', text: 'connections that send' },
+    only: {
+      value: '',
+      of: 'NAMES',
+      text: 'protocols that are sent, with commas between: loki_json,zipkin_json',
+    },
+    decode: { flag: true, text: 'the decoder alone, in this thread' },
+    profile: { of: 'FOLDER', text: "where to write the server's CPU profile" },
   },
-});
+);
 const seconds = Number(args.seconds);
 const records = 1000;
 const requests = 32;

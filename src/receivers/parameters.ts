@@ -43,6 +43,7 @@ export function parametersOf(request: FastifyRequest, wanted: readonly string[])
   );
 }
 
-function queryOf(request: FastifyRequest): URLSearchParams {
+/** The parameters of a request's address. */
+export function queryOf(request: FastifyRequest): URLSearchParams {
   return new URLSearchParams(request.raw.url?.split('?')[1] ?? '');
 }

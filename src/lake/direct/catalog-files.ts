@@ -1,14 +1,14 @@
+import { basename } from 'node:path';
 import { listLiteral } from '../../duckdb/index.js';
 import { tableDef, type TableName } from '../../schema/index.js';
 import { lakeMetadata } from '../files/known-files.js';
 import type { CatalogFile } from '../files/live-files.js';
+import type { RunSql } from '../run-sql.js';
 
 /** Tables whose files are known so, and the columns of their times. */
 const times: ReadonlyMap<TableName, { readonly start: string; readonly end: string }> = new Map([
   ['spans', { start: 'start_time_unix_nano', end: 'end_time_unix_nano' }],
 ]);
-
-type RunSql = (sql: string) => Promise<unknown[][]>;
 
 interface Known {
   /** Files of a number up to this one have been asked for. */
@@ -26,6 +26,11 @@ interface Known {
 export class CatalogFiles {
   readonly #tables = new Map<TableName, Known>();
 
+  /** Whether anything is told of a table's files. */
+  knows(table: TableName): boolean {
+    return times.has(table);
+  }
+
   /** By path, those of `paths` that may. `id`: of the table in the catalog. */
   async of(
     table: TableName,
@@ -40,12 +45,12 @@ export class CatalogFiles {
     await load(known, table, id, columns, run);
     const found = new Map(
       paths.flatMap((path) => {
-        const file = known.files.get(nameOf(path));
+        const file = known.files.get(basename(path));
         return file ? [[path, file] as const] : [];
       }),
     );
     if (known.files.size > 2 * paths.length + 100) {
-      const live = new Set(paths.map(nameOf));
+      const live = new Set(paths.map((path) => basename(path)));
       for (const name of known.files.keys()) if (!live.has(name)) known.files.delete(name);
     }
     return found;
@@ -86,7 +91,7 @@ async function load(
     const range = starts.get(file);
     if (range === undefined || known.maps.get(map) !== true) continue;
     const [first, last] = range;
-    known.files.set(nameOf(path), { firstRow, first, last, latestEnd: ends.get(file)?.[1] ?? null });
+    known.files.set(basename(path), { firstRow, first, last, latestEnd: ends.get(file)?.[1] ?? null });
   }
 }
 
@@ -121,8 +126,4 @@ async function loadMaps(
       tableDef(table).columns.every(({ name }) => has(name)),
     );
   }
-}
-
-function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
 }

@@ -1,8 +1,7 @@
 import { ident } from '../../duckdb/index.js';
 import { tableDef, type TableName } from '../../schema/index.js';
 import { lakeMetadata } from '../files/known-files.js';
-
-type RunSql = (sql: string) => Promise<unknown[][]>;
+import type { RunSql } from '../run-sql.js';
 
 /** Rows that DuckLake keeps in tables of its catalog. */
 export class InlinedRows {

@@ -2,6 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { firstLine, literal } from '../../duckdb/index.js';
 import type { Telemetry } from '../../telemetry/index.js';
 import { BackgroundQueue, type BackgroundHost } from '../background.js';
+import type { RunSql } from '../run-sql.js';
 
 /** Of all files together, 4 bytes each. */
 const mostIds = 16_000_000;
@@ -42,7 +43,7 @@ export class TraceIds {
   async finder(
     traceId: string,
     live: ReadonlyMap<string, unknown>,
-    run: (sql: string) => Promise<unknown[][]>,
+    run: RunSql,
   ): Promise<(path: string) => boolean> {
     if (this.#generation !== this.host.generation) {
       this.#known.clear();

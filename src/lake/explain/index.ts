@@ -3,9 +3,10 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { literal } from '../../duckdb/index.js';
+import type { RunSql } from '../run-sql.js';
 import type { ScanFigures, ScanKind, StatementFigures } from './figures.js';
 import { comparisonsOf, filesNamed, scansOf, type Profile, type Scan } from './operators.js';
-import { groupFigures, type RunSql } from './row-groups.js';
+import { groupFigures } from './row-groups.js';
 
 export type { ScanFigures, StatementFigures } from './figures.js';
 

@@ -1,7 +1,6 @@
 import { ident, listLiteral, literal } from '../../duckdb/index.js';
+import type { RunSql } from '../run-sql.js';
 import type { Comparison } from './operators.js';
-
-export type RunSql = (sql: string) => Promise<unknown[][]>;
 
 interface Chunk {
   readonly type: string;

@@ -1,6 +1,6 @@
 import { literal } from '../../duckdb/index.js';
 import { lakeMetadata } from '../files/known-files.js';
-import type { RunSql } from './view.js';
+import type { RunSql } from '../run-sql.js';
 
 /** The newest snapshot, and which tables changed since another one. */
 export interface Changes {

@@ -9,6 +9,7 @@ import { hasDeletions } from '../direct/inlined.js';
 import { rowsSql } from '../direct/rows.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { TraceIds } from '../direct/trace-ids.js';
+import type { RunSql } from '../run-sql.js';
 import { SampleCache } from '../samples/index.js';
 import { searchOf, type Found, type Search, type TokenIndexes } from '../token-index/index.js';
 import { AttributeValues } from '../values/index.js';
@@ -27,7 +28,7 @@ import { toldKeys } from './told.js';
 import { idOf, newKept, total, type Kept, type KeptFile } from './kept.js';
 import { layoutOf, metadataKinds, type MetadataKind } from './layout.js';
 import { addFile, createTables, keepOnly, TooMany } from './store.js';
-import { MetadataView, seriesFiles, type RunSql } from './view.js';
+import { MetadataView, seriesFiles } from './view.js';
 
 export type { MetadataView } from './view.js';
 
@@ -317,7 +318,7 @@ export class MetadataCache {
           : null,
       told:
         id === undefined ||
-        !timeColumns.has(table) ||
+        !kept.catalogFiles.knows(table) ||
         (await this.#hasDeletions(kept, table, id, snapshot, run))
           ? new Map()
           : await kept.catalogFiles.of(table, id, paths, run),

@@ -2,7 +2,7 @@ import { ident, literal } from '../../duckdb/index.js';
 import type { TableName } from '../../schema/index.js';
 import { lakeMetadata } from '../files/known-files.js';
 import type { LiveFiles } from '../files/live-files.js';
-import type { RunSql } from './view.js';
+import type { RunSql } from '../run-sql.js';
 
 type ListedFiles = Pick<LiveFiles, 'sizes' | 'touched' | 'inlined'> & {
   /** The catalog's tables that hold inlined rows. */

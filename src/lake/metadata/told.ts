@@ -1,7 +1,7 @@
 import { readKeysNotes, type AttributeKeys } from '../files/keys-note.js';
 import type { Kept } from './kept.js';
 import { keyColumns, type MetadataKind } from './layout.js';
-import type { RunSql } from './view.js';
+import type { RunSql } from '../run-sql.js';
 
 /** Files that are asked in one statement. */
 const mostFiles = 500;

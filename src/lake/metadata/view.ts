@@ -2,12 +2,10 @@ import { listLiteral, literal } from '../../duckdb/index.js';
 import type { AttributeKeys } from '../files/keys-note.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { isInlined } from '../inlining.js';
+import type { RunSql } from '../run-sql.js';
 import type { MetadataRequest, RowsRequest, SeriesFiles, SeriesRequest, ValuesRequest } from '../session.js';
 import { layoutOf, type MetadataKind } from './layout.js';
 import { filesTable, hourNs, seenTable, setsTable } from './store.js';
-
-/** Runs SQL in the transaction of one query; rows as arrays. */
-export type RunSql = (sql: string) => Promise<unknown[][]>;
 
 export interface FileTimes {
   readonly file: number;

@@ -12,6 +12,19 @@ export function requiredTexts(pattern: string): readonly (readonly string[])[] {
 type Texts = readonly (readonly string[])[];
 
 const nothing: Texts = [];
+
+/** What is held whichever of the alternatives matches: of each the list that tells most. */
+export function eitherOf(all: readonly Texts[]): Texts {
+  if (all.length === 1) return all[0] ?? nothing;
+  const best = all.map((texts) => texts.reduce((a, b) => (weight(b) > weight(a) ? b : a), []));
+  return best.every((any) => any.length > 0) ? [best.flat()] : nothing;
+}
+
+/** How much a list tells: the shortest of its texts. */
+function weight(any: readonly string[]): number {
+  return any.length === 0 ? 0 : Math.min(...any.map(({ length }) => length));
+}
+
 /** In characters of the pattern; deeper ones are taken for anything. */
 const deepest = 50;
 
@@ -38,9 +51,7 @@ class Reader {
       this.#at++;
       all.push(this.#sequence());
     }
-    if (all.length === 1) return all[0] ?? nothing;
-    const best = all.map((texts) => texts.reduce((a, b) => (weight(b) > weight(a) ? b : a), []));
-    return best.every((any) => any.length > 0) ? [best.flat()] : nothing;
+    return eitherOf(all);
   }
 
   #sequence(): Texts {
@@ -144,9 +155,4 @@ class Reader {
   #rest(length: number): string {
     return this.#chars.slice(this.#at, this.#at + length).join('');
   }
-}
-
-/** How much a list tells: the shortest of its texts. */
-function weight(any: readonly string[]): number {
-  return any.length === 0 ? 0 : Math.min(...any.map(({ length }) => length));
 }

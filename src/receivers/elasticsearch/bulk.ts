@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import type { KeptRecords } from '../../schema/index.js';
 import { encodingOf, type Accepted, type Answer, type HttpProtocol, type Route } from '../http.js';
-import { documentParameters } from '../parameters.js';
+import { documentParameters, queryOf } from '../parameters.js';
 import { jsonAnswer } from '../text.js';
 import { answerQuestions, productHeaders } from './questions.js';
 
@@ -99,7 +99,7 @@ const mostPaths = 20;
 
 /** `filter_path`, by which Beats, Logstash and others ask for less of the answer; null when all of it is wanted. */
 function filterPaths(request: FastifyRequest): string[][] | null {
-  const text = new URLSearchParams(request.raw.url?.split('?')[1] ?? '').get('filter_path');
+  const text = queryOf(request).get('filter_path');
   // Paths that begin with a minus leave something out, and nobody needs them here.
   if (text === null || text === '' || text.includes('-')) return null;
   return text.split(',', mostPaths).map((path) => path.trim().split('.', mostPaths));

@@ -3,10 +3,13 @@ import type { QueryRequest } from '../../server/endpoint.js';
 import type { QueryLimits } from '../../server/guard.js';
 import { inPieces, streamed } from '../../server/reply.js';
 import { parse } from '../syntax/parse.js';
+import { formatTime } from '../template/index.js';
 import { labels, labelValues } from './metadata.js';
 import { LokiParams } from './params.js';
 import { check, logQuery, type Plan } from './queries.js';
 import { streamsOf } from './streams.js';
+
+const rfc3339Nano = '2006-01-02T15:04:05.999999999Z07:00';
 
 /** GET or POST /api/prom/query: a log query of a range, `regexp` as one more line filter (pkg/loghttp in Loki). */
 export function legacyQuery(request: QueryRequest, limits: QueryLimits): Plan {
@@ -43,18 +46,12 @@ function* texts(streams: ReturnType<typeof streamsOf>, stats: object): Generator
     const pairs = Object.entries(stream).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
     yield `${i > 0 ? ',' : ''}{"labels":${JSON.stringify(`{${pairs.join(', ')}}`)},"entries":[`;
     for (const [j, [time, line]] of values.entries()) {
-      yield (j > 0 ? ',' : '') + JSON.stringify({ ts: rfc3339(BigInt(time)), line });
+      yield (
+        (j > 0 ? ',' : '') +
+        JSON.stringify({ ts: formatTime({ kind: 'time', ns: BigInt(time), zone: 'UTC' }, rfc3339Nano), line })
+      );
     }
     yield ']}';
   }
   yield `],"stats":${JSON.stringify(stats)}}`;
-}
-
-/** To the nanosecond, without zeros at its end, as Go writes it. */
-function rfc3339(ns: bigint): string {
-  const seconds = new Date(Number(ns / 1_000_000_000n) * 1000).toISOString().slice(0, 19);
-  const fraction = String(ns % 1_000_000_000n)
-    .padStart(9, '0')
-    .replace(/0+$/, '');
-  return `${seconds}${fraction === '' ? '' : `.${fraction}`}Z`;
 }

@@ -1,7 +1,7 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { Needle } from '../../../lake/session.js';
 import { compileRegex } from '../../text/re2.js';
-import { requiredTexts } from '../../text/regex-literals.js';
+import { eitherOf, requiredTexts } from '../../text/regex-literals.js';
 import { and, or } from '../../sql/fragment.js';
 import { quote } from '../../text/unquote.js';
 import type { Node } from '../grammar/tree.js';
@@ -60,19 +60,7 @@ function lineWords({ op, any }: LineFilter): readonly (readonly Needle[])[] {
     if (op === '|=') return value === '' ? [] : [[value]];
     return parsePattern(value).flatMap((part) => ('literal' in part ? [[part.literal]] : []));
   });
-  const [first = []] = texts;
-  if (texts.length === 1) return first.map(needles);
-  // Of each alternative the one that tells most.
-  const longest = texts.map((all) => all.reduce((a, b) => (lengthOf(b) > lengthOf(a) ? b : a), []));
-  return longest.every((some) => some.length > 0) ? [needles(longest.flat())] : [];
-}
-
-function needles(texts: readonly string[]): readonly Needle[] {
-  return texts.map((text) => ({ text }));
-}
-
-function lengthOf(texts: readonly string[]): number {
-  return texts.length === 0 ? 0 : Math.min(...texts.map(({ length }) => length));
+  return eitherOf(texts).map((some) => some.map((text) => ({ text })));
 }
 
 /** The filter on a record's body. Throws QueryError. */

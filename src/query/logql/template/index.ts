@@ -5,6 +5,8 @@ import { functions, type Context, type TemplateFunction } from './functions.js';
 import { parseTemplate, type Operand, type Pipeline, type Template, type TemplateNode } from './parse.js';
 import { isList, isMap, isTime, TemplateError, truth, type Value } from './value.js';
 
+export { formatTime } from './time.js';
+
 /** Longest text that a template may give. */
 const maxOutput = 1024 * 1024;
 /** Templates that call one another. */

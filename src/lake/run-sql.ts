@@ -1,0 +1,2 @@
+/** Runs SQL in the transaction of one query; rows as arrays. */
+export type RunSql = (sql: string) => Promise<unknown[][]>;
