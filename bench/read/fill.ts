@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { metricSum } from '../../test/support/metrics.js';
 import { eventually, sql, type TestServer } from '../../test/support/server.js';
-import { history, type Amount } from './history.js';
+import { history, type Amount, type Export } from './history.js';
 import type { KnownPeer, Running } from './peers.js';
 import type { Needles, Span } from './questions.js';
 
@@ -27,19 +27,28 @@ export async function fill(
   );
   const missing = (key: 'logs' | 'spans' | 'series') => (Number(there[key]) > 0 ? 0 : amount[key]);
   const wanted = { ...amount, logs: missing('logs'), spans: missing('spans'), series: missing('series') };
-  for (const { signal, body } of history(wanted)) {
-    const targets = peers.flatMap((peer) => {
-      const path = signal === 'traces' ? undefined : peer.exports[signal];
-      return path === undefined ? [] : [`${peer.url}${path}`];
-    });
-    await Promise.all([`${server.url}/v1/${signal}`, ...targets].map((url) => post(url, body)));
-  }
+  const send = async (requests: Iterable<Export>) => {
+    for (const { signal, body } of requests) {
+      const targets = peers.flatMap((peer) => {
+        const path = signal === 'traces' ? undefined : peer.exports[signal];
+        return path === undefined ? [] : [`${peer.url}${path}`];
+      });
+      await Promise.all([`${server.url}/v1/${signal}`, ...targets].map((url) => post(url, body)));
+    }
+  };
+  const together = history({ ...wanted, series: 0 });
+  await Promise.all(Array.from({ length: inFlight }, () => send(together)));
+  // Prometheus takes no sample that is older than the last of its series.
+  await send(history({ ...wanted, logs: 0, spans: 0 }));
   const sealed = async () =>
     (await metricSum(server, 'canardstack_seal_backlog_bytes')) > 0 ? undefined : true;
   await eventually(sealed, 600_000);
   await checkpoint(server);
   return about(server, amount);
 }
+
+/** Requests on their way at a time. */
+const inFlight = 4;
 
 async function post(url: string, body: Uint8Array): Promise<void> {
   for (;;) {
