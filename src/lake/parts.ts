@@ -72,7 +72,7 @@ export function metadataCacheOf(
   return new MetadataCache({
     host,
     // A statement can't scan two tables of a catalog server, and what DuckLake scans is another.
-    readsInlined: catalog.kind === 'local',
+    catalog: catalog.kind === 'local' ? 'here' : 'elsewhere',
     maxEntries: config.metadataCacheEntries,
     maxSampleBytes: config.sampleCacheBytes ?? 0,
     telemetry,

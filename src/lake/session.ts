@@ -77,7 +77,7 @@ export interface RowsRequest {
   readonly until: bigint;
   /** Nor than spans that end at this moment or later. */
   readonly endsFrom?: bigint;
-  /** Nor than spans of this trace. */
+  /** Nor than spans of this trace, lower-case hex. The answer is empty where there are none. */
   readonly traceId?: string;
   /** Keys of attributes, as the records have them. */
   readonly keys: readonly string[];

@@ -29,7 +29,8 @@ interface Choice {
 
 /**
  * What to select rows from in place of the table (`ReadSession.rowsOf`): files of a known layout straight, those that have
- * the same of the wanted columns in one scan, and all else through DuckLake. Null when DuckLake reads everything.
+ * the same of the wanted columns in one scan, and all else through DuckLake. Null when DuckLake reads everything; empty when
+ * there is nothing of a trace to read.
  */
 export function rowsSql(
   request: RowsRequest,
@@ -95,6 +96,7 @@ export function rowsSql(
     branches.push(tableRows(request, others.join(' AND ')));
   }
   if (branches.length === 0) {
+    if (request.traceId !== undefined) return '';
     const nothing = tableColumns.map(({ name, type }) => `NULL::${type} AS ${ident(name)}`);
     branches.push(`SELECT ${all} FROM (SELECT ${nothing.join(', ')}, NULL::BIGINT AS rowid) WHERE FALSE`);
   }

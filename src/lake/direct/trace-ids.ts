@@ -2,15 +2,16 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { firstLine, literal } from '../../duckdb/index.js';
 import type { Telemetry } from '../../telemetry/index.js';
 import { BackgroundQueue, type BackgroundHost } from '../background.js';
-import type { RunSql } from '../run-sql.js';
 
 /** Of all files together, 4 bytes each. */
 const mostIds = 16_000_000;
 
-const digest = (value: string) => `(hash(${value}) >> 32)::UINTEGER`;
+/** The end of an id, which is random where its beginning is a time. */
+const digestLength = 8;
+const digestSql = `('0x' || right(trace_id, ${digestLength}))::UINTEGER`;
 
 /**
- * Which trace ids each data file of spans has, as sorted 32-bit hashes: an id that is in no file costs no look into any of them, as
+ * Which trace ids each data file of spans has, by the last 32 bits of each, sorted: an id that is in no file costs no look into any of them, as
  * those of commits have no Bloom filters, and looking up one in each row group takes longer than to read the spans. A file is read for it
  * once, in the background, from that column alone, once somebody has asked for a trace.
  */
@@ -40,11 +41,7 @@ export class TraceIds {
   }
 
   /** Tells of a file whether it may have a trace. `live`: all files there are now, in the order of their commits. */
-  async finder(
-    traceId: string,
-    live: ReadonlyMap<string, unknown>,
-    run: RunSql,
-  ): Promise<(path: string) => boolean> {
+  finder(traceId: string, live: ReadonlyMap<string, unknown>): (path: string) => boolean {
     if (this.#generation !== this.host.generation) {
       this.#known.clear();
       this.#ids = 0;
@@ -52,10 +49,10 @@ export class TraceIds {
     }
     this.#keep(live);
     for (const path of [...live.keys()].reverse()) if (!this.#known.has(path)) this.#queue.add(path, path);
-    const [[hash] = []] = await run(`SELECT ${digest(literal(traceId))}`);
+    const digest = parseInt(traceId.slice(-digestLength), 16);
     return (path) => {
       const ids = this.#known.get(path);
-      return !ids || includes(ids, hash as number);
+      return !ids || includes(ids, digest);
     };
   }
 
@@ -81,7 +78,7 @@ export class TraceIds {
 
 async function read(connection: DuckDBConnection, path: string): Promise<Uint32Array> {
   const reader = await connection.runAndReadAll(
-    `SELECT DISTINCT ${digest('trace_id')} AS id FROM read_parquet(${literal(path)}, hive_partitioning => false)
+    `SELECT DISTINCT ${digestSql} AS id FROM read_parquet(${literal(path)}, hive_partitioning => false)
      WHERE trace_id IS NOT NULL`,
   );
   return Uint32Array.from(reader.getColumns()[0] as number[]).sort();

@@ -14,25 +14,54 @@ export interface Changes {
   readonly deleted: readonly string[];
 }
 
+/** Where looks for changes cost little but DuckLake's planning, and where each statement is a request. */
+export type CatalogPlace = 'here' | 'elsewhere';
+
 const record = `${lakeMetadata}.ducklake_snapshot_changes`;
 const figures = `count(snapshot_id), ${idsOf(':')}, ${idsOf('inlined_delete:')}`;
+const newest = `ducklake_current_snapshot('lake')`;
 
-/** What changed up to the snapshot of the transaction that it begins. One statement, as beside ingest each waits for its turn. */
-export async function beginAt(since: bigint | null, run: RunSql): Promise<Changes> {
-  const newest = `ducklake_current_snapshot('lake')`;
-  const sql =
-    since === null
-      ? `SELECT id FROM ${newest}`
-      : `SELECT any_value(id), ${figures} FROM ${newest} LEFT JOIN ${record} ON snapshot_id > ${since} AND snapshot_id <= id`;
+/** What changed up to the snapshot of the transaction that it begins. */
+export async function beginAt(since: bigint | null, place: CatalogPlace, run: RunSql): Promise<Changes> {
+  if (since === null || place === 'here') {
+    const [row = []] = await run(`BEGIN TRANSACTION READ ONLY; SELECT id FROM ${newest}`);
+    return upTo(since, row[0] as bigint | null, run);
+  }
+  // One statement, as beside ingest each waits for its turn.
+  const sql = `SELECT any_value(id), ${figures} FROM ${newest} LEFT JOIN ${record} ON snapshot_id > ${since} AND snapshot_id <= id`;
   return changesOf(since, await run(`BEGIN TRANSACTION READ ONLY; ${sql}`));
 }
 
 /** The same without a transaction. */
-export async function changesSince(since: bigint | null, run: RunSql): Promise<Changes> {
+export async function changesSince(since: bigint | null, place: CatalogPlace, run: RunSql): Promise<Changes> {
+  if (place === 'here') {
+    const [row = []] = await run(`SELECT max(snapshot_id) FROM ${lakeMetadata}.ducklake_snapshot`);
+    return upTo(since, row[0] as bigint | null, run);
+  }
   return changesOf(
     since,
     await run(`SELECT max(snapshot_id), ${figures} FROM ${record} WHERE snapshot_id > ${since ?? -1n}`),
   );
+}
+
+/** Of a catalog of this process: it is asked for what changed only where something did. */
+async function upTo(since: bigint | null, newest: bigint | null, run: RunSql): Promise<Changes> {
+  const snapshot = BigInt(newest ?? since ?? 0n);
+  if (since === null || snapshot <= since) {
+    return { since, snapshot, unknown: false, changed: [], deleted: [] };
+  }
+  const [[count, texts] = []] = await run(
+    `SELECT count(snapshot_id), string_agg(DISTINCT changes_made, ',') FROM ${record}
+     WHERE snapshot_id > ${since} AND snapshot_id <= ${snapshot}`,
+  );
+  const ids = (change: RegExp) =>
+    [...((texts as string | null) ?? '').matchAll(change)].map(([, id = '']) => id);
+  return {
+    ...{ since, snapshot },
+    unknown: BigInt((count as bigint | null) ?? 0n) < snapshot - since,
+    changed: ids(/:(\d+)/g),
+    deleted: ids(/inlined_delete:(\d+)/g),
+  };
 }
 
 function changesOf(since: bigint | null, [row = []]: unknown[][]): Changes {

@@ -22,7 +22,7 @@ import type {
   SeriesView,
   ValuesRequest,
 } from '../session.js';
-import { beginAt, changesSince, type Changes } from './changes.js';
+import { beginAt, changesSince, type CatalogPlace, type Changes } from './changes.js';
 import { liveFiles } from './live.js';
 import { toldKeys } from './told.js';
 import { idOf, newKept, total, type Kept, type KeptFile } from './kept.js';
@@ -34,8 +34,8 @@ export type { MetadataView } from './view.js';
 
 export interface MetadataCacheOptions {
   readonly host: BackgroundHost;
-  /** Whether rows in the catalog are read from its tables, without DuckLake; by default they are. */
-  readonly readsInlined?: boolean;
+  /** Here, what the catalog's tables hold is read from them, without DuckLake; so it is by default. */
+  readonly catalog?: CatalogPlace;
   /** Label sets and keys by file and hour, all files together; 0 keeps nothing. */
   readonly maxEntries: number;
   /** Of samples; 0 keeps none. */
@@ -108,6 +108,10 @@ export class MetadataCache {
     });
   }
 
+  get #place(): CatalogPlace {
+    return this.options.catalog ?? 'here';
+  }
+
   /**
    * The metadata of the snapshot that `run` reads from now on: begins a transaction, which the caller has to end. Null
    * when nothing is kept at all.
@@ -116,7 +120,7 @@ export class MetadataCache {
     if (this.options.maxEntries === 0 || this.#closing.signal.aborted) return null;
     const kept = this.#current();
     await kept.ready;
-    const snapshot = this.#follow(kept, await beginAt(kept.checked, run));
+    const snapshot = this.#follow(kept, await beginAt(kept.checked, this.#place, run));
     const live = async (kind: MetadataKind) => {
       const files = await this.#live(kept, layoutOf(kind).table, snapshot, run);
       this.#want(kept, kind, files);
@@ -134,7 +138,7 @@ export class MetadataCache {
     this.#direct.keep(files.sizes);
     const direct = this.#directFile(request.table, files);
     if (request.traceId !== undefined && request.table === 'spans') {
-      const mayHold = await this.#traceIds.finder(request.traceId, files.sizes, run);
+      const mayHold = this.#traceIds.finder(request.traceId, files.sizes);
       return rowsSql(request, files, direct, { mayHold });
     }
     const search = this.searchOf(request);
@@ -189,7 +193,7 @@ export class MetadataCache {
     if (this.options.maxEntries === 0 || this.#closing.signal.aborted) return null;
     const kept = this.#current();
     await kept.ready;
-    const snapshot = this.#follow(kept, await changesSince(kept.checked, run));
+    const snapshot = this.#follow(kept, await changesSince(kept.checked, this.#place, run));
     const tables: SeriesFiles[] = [];
     for (const kind of request.kinds) {
       const live = kept.live.get(layoutOf(kind).table);
@@ -313,7 +317,7 @@ export class MetadataCache {
     const live: LiveFiles = {
       ...files,
       inlinedSources:
-        timeColumns.has(table) && this.options.readsInlined !== false
+        timeColumns.has(table) && this.#place === 'here'
           ? await kept.inlinedRows.sources(table, inlinedTables, snapshot, run)
           : null,
       told:

@@ -96,6 +96,7 @@ export class NotedSession implements ReadSession {
     return this.#asked(this.inner.rowsOf?.(request), (source) => {
       const keys =
         request.keys.length === 0 ? '' : `, with the attributes ${request.keys.slice(0, 20).join(', ')}`;
+      if (source === '') return `rows of ${request.table}: none of this trace`;
       return source === null
         ? `rows of ${request.table}: through DuckLake`
         : `rows of ${request.table}: compacted files straight${keys}${noted(source)}`;

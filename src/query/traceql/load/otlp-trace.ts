@@ -142,8 +142,10 @@ type Row = Record<(typeof columns)[number], unknown>;
 /** Ordered by start; one more than the bound tells that there are more. */
 async function read(ctx: QueryContext, traceId: string, range: TimeRange | null): Promise<Row[]> {
   const limit = bound(ctx) + 1;
+  const from = await spanRows(ctx, range, [], undefined, { traceId });
+  if (from === '') return [];
   const rows = (await ctx.session.rows(
-    `SELECT ${columns.join(', ')} FROM ${await spanRows(ctx, range, [], undefined, { traceId })} WHERE ${whereSql(traceId, range)} LIMIT ${limit}`,
+    `SELECT ${columns.join(', ')} FROM ${from} WHERE ${whereSql(traceId, range)} LIMIT ${limit}`,
     [],
     limit,
   )) as Row[];

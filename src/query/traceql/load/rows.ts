@@ -9,7 +9,7 @@ const always: TimeRange = { start: -(2n ** 63n), end: 2n ** 63n };
 
 /**
  * What to select spans of a range from: the columns of the table, and those by which `fieldSource` names these fields.
- * `needed`: only spans are asked for that have these values of attributes, as JSON text by key; `only`: as the request says.
+ * `needed`: only spans are asked for that have these values of attributes, as JSON text by key; `only`: as the request says; where a trace is asked for of which there is nothing, the answer is empty.
  */
 export async function spanRows(
   ctx: QueryContext,
