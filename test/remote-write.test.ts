@@ -230,7 +230,7 @@ describe('remote write', () => {
       message(5, uint(1, type), uint(3, request.ref(help)), uint(4, request.ref(unit)));
     const exemplar = message(
       4,
-      request.refs({ trace_id: traceId, user: 'u1' }),
+      request.refs({ trace_id: traceId, user: 'u1', _x: 'y', 'a.b': 'c' }),
       double(2, 0.25),
       uint(3, now),
     );
@@ -292,7 +292,13 @@ describe('remote write', () => {
     assert.deepEqual(data, [
       {
         seriesLabels: { __name__: 'orders_total', shop: 'a' },
-        exemplars: [{ labels: { trace_id: traceId, user: 'u1' }, value: '0.25', timestamp: now / 1000 }],
+        exemplars: [
+          {
+            labels: { _x: 'y', 'a.b': 'c', trace_id: traceId, user: 'u1' },
+            value: '0.25',
+            timestamp: now / 1000,
+          },
+        ],
       },
     ]);
     const [row] = await sql(
@@ -300,6 +306,73 @@ describe('remote write', () => {
       "SELECT start_time_unix_nano AS t FROM lake.metric_sum WHERE metric_name = 'orders_total'",
     );
     assert.equal(String(row?.['t']), `${now - 5000}000000`);
+  });
+
+  it('keeps the counts of float histograms, of native buckets and custom ones', async () => {
+    const now = Date.now();
+    const span = (offset: number, length: number) => message(11, uint(1, offset * 2), uint(2, length));
+    const doubles = (field: number, values: number[]) =>
+      bytes(field, new Uint8Array(Float64Array.from(values).buffer));
+    const native = message(
+      3,
+      double(2, 2.75),
+      double(3, 4.5),
+      uint(4, 0),
+      double(5, 0.001),
+      double(7, 0.25),
+      message(8, uint(1, 0), uint(2, 1)),
+      doubles(10, [0.5]),
+      span(1, 1),
+      span(1, 1),
+      doubles(13, [1.5, 0.5]),
+      uint(15, now),
+    );
+    const custom = message(
+      3,
+      double(2, 1.75),
+      double(3, 9),
+      uint(4, 105),
+      span(0, 3),
+      doubles(13, [0.5, 1, 0.25]),
+      uint(15, now),
+      doubles(16, [1, 5]),
+    );
+    const negative = message(3, double(2, 1), span(0, 1), doubles(13, [-0.5]), uint(15, now));
+    const request = new Request2()
+      .add({ __name__: 'rule:native', shop: 'a' }, native)
+      .add({ __name__: 'rule:custom', shop: 'a' }, custom);
+    const answer = await send(v2, request.body());
+    assert.equal(answer.status, 204, await answer.text());
+    const refused = await send(v2, new Request2().add({ __name__: 'rule:below' }, negative).body());
+    assert.deepEqual([refused.status, /negative bucket count/.test(await refused.text())], [400, true]);
+    const histogram = async (name: string) => (await found(name))[0]?.histogram?.[1];
+    assert.deepEqual(await histogram('rule:native'), {
+      count: '2.75',
+      sum: '4.5',
+      buckets: [
+        [1, '-1', '-0.5', '0.5'],
+        [3, '-0.001', '0.001', '0.25'],
+        [0, '1', '2', '1.5'],
+        [0, '4', '8', '0.5'],
+      ],
+    });
+    assert.deepEqual(await histogram('rule:custom'), {
+      count: '1.75',
+      sum: '9',
+      buckets: [
+        [3, '-Inf', '1', '0.5'],
+        [0, '1', '5', '1'],
+        [0, '5', '+Inf', '0.25'],
+      ],
+    });
+    const number = async (promql: string) => (await query(promql))[0]?.value?.[1];
+    assert.equal(await number('histogram_count({"rule:native"})'), '2.75');
+    const rows = await sql(
+      server,
+      `SELECT count::INTEGER AS count, bucket_counts::VARCHAR AS buckets, float_counts::VARCHAR AS floats
+         FROM lake.metric_histogram WHERE metric_name = 'rule:custom'`,
+    );
+    assert.deepEqual(rows, [{ count: 2, buckets: '[1, 1, 0]', floats: '[1.75, 0.5, 1.0, 0.25]' }]);
   });
 
   it('answers 400 for what must not be sent again, and keeps the rest', async () => {

@@ -1,6 +1,10 @@
 import type { PayloadContext } from './batch/context.js';
 import type { Int64Builder, ListBuilder } from './batch/columns.js';
 import { PointRecords } from './metric-points.js';
+import { truncated } from './wire/source.js';
+import { floatCountsField } from './wire/tags.js';
+
+const floatCountsTag = (floatCountsField << 3) | 2;
 
 /** What the data points of both kinds of histograms have alike: count, sum, least and greatest value. */
 export abstract class DistributionPoints extends PointRecords {
@@ -8,6 +12,7 @@ export abstract class DistributionPoints extends PointRecords {
   readonly #sum = this.table.double('sum');
   readonly #min = this.table.double('min');
   readonly #max = this.table.double('max');
+  readonly #floatCounts = this.table.list('float_counts');
   #countLo = 0;
   #countHi = 0;
   /** Where the values lie, -1 when absent. */
@@ -32,9 +37,26 @@ export abstract class DistributionPoints extends PointRecords {
     return pos + 8;
   }
 
+  protected override field(tag: number, pos: number, end: number): number {
+    if (tag !== floatCountsTag || !this.context.prometheusNames) return super.field(tag, pos, end);
+    const { source } = this.context.writer;
+    pos = source.open(pos, end);
+    const { to, view } = source;
+    if ((to - pos) % 8 !== 0) throw truncated(to);
+    // Their rounded counts were budgeted.
+    this.listed += (to - pos) / 8;
+    for (; pos < to; pos += 8) this.#floatCounts.pushDouble(view.getFloat64(pos, true));
+    return to;
+  }
+
+  protected override abandon(): void {
+    this.#floatCounts.abandon(this.table.rows);
+  }
+
   protected writeDistribution(row: number): void {
     const { view } = this.context.writer.source;
     this.context.points.histograms++;
+    this.#floatCounts.end(row);
     setCount(this.#count, row, this.#countLo, this.#countHi);
     if (this.sumPos >= 0) this.#sum.set(row, view.getFloat64(this.sumPos, true));
     if (this.minPos >= 0) this.#min.set(row, view.getFloat64(this.minPos, true));

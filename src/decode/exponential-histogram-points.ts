@@ -95,6 +95,7 @@ export class ExponentialHistogramPoints extends DistributionPoints {
   }
 
   protected override abandon(): void {
+    super.abandon();
     this.#positiveCounts.abandon(this.table.rows);
     this.#negativeCounts.abandon(this.table.rows);
   }

@@ -74,6 +74,7 @@ export class HistogramPoints extends DistributionPoints {
   }
 
   protected override abandon(): void {
+    super.abandon();
     this.#bucketCounts.abandon(this.table.rows);
     this.#explicitBounds.abandon(this.table.rows);
   }

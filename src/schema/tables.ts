@@ -177,6 +177,7 @@ export const tables: readonly TableDef[] = [
       max DOUBLE
       bucket_counts BIGINT[]
       explicit_bounds DOUBLE[]
+      float_counts DOUBLE[]
       aggregation_temporality INTEGER
     `),
   ),
@@ -197,6 +198,7 @@ export const tables: readonly TableDef[] = [
       positive_bucket_counts BIGINT[]
       negative_offset INTEGER
       negative_bucket_counts BIGINT[]
+      float_counts DOUBLE[]
       aggregation_temporality INTEGER
     `),
   ),

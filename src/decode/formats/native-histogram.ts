@@ -26,7 +26,7 @@ export interface DenseBuckets {
 
 const emptySpans = (): Spans => ({ offsets: [], lengths: [], deltas: [], counts: [] });
 
-/** A native histogram of Prometheus; counts of float histograms are rounded, since the lake's are whole. */
+/** A native histogram of Prometheus, of whole counts or of any. */
 export class NativeHistogram {
   count = 0;
   sum = 0;
@@ -72,7 +72,7 @@ export class NativeHistogram {
           out.count = unsigned(source);
           break;
         case 2:
-          out.count = whole(view.getFloat64(pos, true));
+          out.count = view.getFloat64(pos, true);
           pos += 8;
           break;
         case 3:
@@ -93,7 +93,7 @@ export class NativeHistogram {
           out.zeroCount = unsigned(source);
           break;
         case 7:
-          out.zeroCount = whole(view.getFloat64(pos, true));
+          out.zeroCount = view.getFloat64(pos, true);
           pos += 8;
           break;
         case 8:
@@ -137,6 +137,7 @@ export class NativeHistogram {
     if (!isCustom(schema) && (schema < least || schema > most)) {
       return `malformed: a histogram of schema ${schema}; those from ${least} to ${most} and ${customSchema} are known`;
     }
+    if (this.count < 0 || this.zeroCount < 0) return 'malformed: a histogram has a negative count';
     const positive = unfolded(this.#positive, mostElements);
     const negative = unfolded(this.#negative, mostElements);
     if (typeof positive === 'string') return positive;
@@ -195,9 +196,8 @@ function unfolded(
     for (let g = 0; g < gap; g++) out.push(0);
     for (let b = 0; b < length; b++) {
       if (taken >= given) return 'malformed: a histogram has fewer bucket counts than its spans say';
-      if (counts.length > 0) {
-        running = whole(counts[taken] ?? 0);
-      } else running += deltas[taken] ?? 0;
+      if (counts.length > 0) running = counts[taken] ?? 0;
+      else running += deltas[taken] ?? 0;
       taken++;
       if (running < 0) return 'malformed: a histogram has a negative bucket count';
       out.push(running);
@@ -207,8 +207,8 @@ function unfolded(
   return { first, counts: out };
 }
 
-/** Counts that the lake can hold; those of float histograms rounded. */
-function whole(value: number): number {
+/** The nearest count that the lake's whole numbers hold. */
+export function whole(value: number): number {
   return value >= 0 && value <= Number.MAX_SAFE_INTEGER
     ? Math.round(value)
     : value > 0

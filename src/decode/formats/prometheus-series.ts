@@ -1,10 +1,11 @@
 import { PayloadError } from '../errors.js';
 import type { DecodeLimits, RejectionReason } from '../../schema/index.js';
 import type { PayloadContext } from '../batch/context.js';
+import { floatCountsField } from '../wire/tags.js';
 import { WireWriter } from '../wire/wire-writer.js';
 import type { Given, Prepared } from './format.js';
 import { RecordCount } from './rejected.js';
-import { isCustom, type NativeHistogram } from './native-histogram.js';
+import { isCustom, whole, type NativeHistogram } from './native-histogram.js';
 
 /** UTF-8. */
 export interface Label {
@@ -51,6 +52,7 @@ export interface FamilyMetadata {
 }
 
 const nameLabel = Buffer.from('__name__');
+const empty = Buffer.alloc(0);
 const [traceLabel, spanLabel] = [Buffer.from('trace_id'), Buffer.from('span_id')];
 const counterEnd = /_(?:total|count|sum|bucket)$/;
 const typeKey = Buffer.from('prometheus.type');
@@ -267,18 +269,21 @@ export class PrometheusSeries {
     if (histogram.stale) {
       out.varint(10, ended);
     } else {
-      out.fixed64(4, BigInt(histogram.count));
+      const { count, zeroCount } = histogram;
+      out.fixed64(4, BigInt(whole(count)));
       out.double(5, histogram.sum);
       if (custom) {
-        out.packedFixed64(6, buckets.positive);
+        out.packedFixed64(6, buckets.positive.map(whole));
         out.packedDoubles(7, histogram.customValues);
       } else {
         out.varint(6, zigzag(histogram.schema));
-        out.fixed64(7, BigInt(histogram.zeroCount));
+        out.fixed64(7, BigInt(whole(zeroCount)));
         this.#buckets(8, buckets.positiveOffset, buckets.positive);
         this.#buckets(9, buckets.negativeOffset, buckets.negative);
         out.double(14, histogram.zeroThreshold);
       }
+      const counts = [count, ...(custom ? [] : [zeroCount]), ...buckets.positive, ...buckets.negative];
+      if (counts.some((one) => whole(one) !== one)) out.packedDoubles(floatCountsField, counts);
     }
     for (const exemplar of exemplars) this.#exemplar(custom ? 8 : 11, exemplar);
     out.end(start);
@@ -288,7 +293,7 @@ export class PrometheusSeries {
     if (counts.length === 0) return;
     const start = this.#out.begin(field);
     this.#out.varint(1, zigzag(offset));
-    this.#out.packedVarints(2, counts);
+    this.#out.packedVarints(2, counts.map(whole));
     this.#out.end(start);
   }
 
@@ -314,6 +319,8 @@ export class PrometheusSeries {
     const start = out.begin(field);
     if (ms > 0) out.milliseconds(2, ms);
     out.double(3, value);
+    // Told as with series.
+    if (!labels.every(({ name }) => staysAsItIs(name))) out.attribute(7, nameLabel, empty);
     for (const label of labels) {
       const trace = label.name.equals(traceLabel) && isHex(label.value, 32);
       const span = label.name.equals(spanLabel) && isHex(label.value, 16);

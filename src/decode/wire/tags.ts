@@ -143,6 +143,12 @@ export const enum NumberDataPointTag {
   flags = 0x40,
 }
 
+/**
+ * Of both kinds of histograms, from formats with Prometheus' names only: the counts of float histograms (those of all observations, of the zero
+ * bucket of exponential ones, of the buckets) as packed doubles; OTLP has no such field.
+ */
+export const floatCountsField = 1000;
+
 /** metrics/v1 HistogramDataPoint; repeated numbers come one by one or packed. */
 export const enum HistogramDataPointTag {
   count = 0x21,

@@ -102,12 +102,15 @@ export async function findExemplars(
     }));
 }
 
+/** Where `__name__` is among the attributes they are labels, which keep their names. */
 function exemplarLabels(stored: StoredExemplar): Labels {
-  const attributes = Object.entries(stored.filtered_attributes ?? {}).map(
-    ([key, value]): [string, string] => [
-      labelName(key),
+  const entries = Object.entries(stored.filtered_attributes ?? {});
+  const plain = entries.some(([key]) => key === '__name__');
+  const attributes = entries
+    .filter(([key]) => key !== '__name__')
+    .map(([key, value]): [string, string] => [
+      plain ? key : labelName(key),
       typeof value === 'string' ? value : JSON.stringify(value),
-    ],
-  );
+    ]);
   return Labels.of([...attributes, ['trace_id', stored.trace_id ?? ''], ['span_id', stored.span_id ?? '']]);
 }

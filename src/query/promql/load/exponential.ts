@@ -1,3 +1,4 @@
+import { allCounted, exponentialCounts } from './counts.js';
 import type { ExponentialPoint } from './histogram.js';
 import type { Fragment } from '../../sql/fragment.js';
 import type { SampleRequest } from './request.js';
@@ -9,9 +10,9 @@ export async function exponentialPoints(
   where: Fragment,
 ): Promise<Map<number, ExponentialPoint[]>> {
   const sql =
-    `SELECT ${id}, epoch_us(timestamp)::DOUBLE, ${stale}, count::DOUBLE, coalesce(scale, 0), ` +
-    `coalesce(sum, 0), coalesce(zero_count, 0)::DOUBLE, coalesce(zero_threshold, 0), coalesce(positive_offset, 0), ` +
-    `positive_bucket_counts::DOUBLE[], coalesce(negative_offset, 0), negative_bucket_counts::DOUBLE[] ` +
+    `SELECT ${id}, epoch_us(timestamp)::DOUBLE, ${stale}, ${allCounted}, coalesce(scale, 0), ` +
+    `coalesce(sum, 0), ${exponentialCounts.zero}, coalesce(zero_threshold, 0), coalesce(positive_offset, 0), ` +
+    `${exponentialCounts.positive}, coalesce(negative_offset, 0), ${exponentialCounts.negative} ` +
     `FROM lake.main.metric_exponential_histogram WHERE ${where.sql}`;
   const byStream = new Map<number, ExponentialPoint[]>();
   for await (const chunk of ctx.session.stream(sql)) {

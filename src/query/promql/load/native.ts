@@ -11,6 +11,7 @@ import type { Labels } from '../../series/labels.js';
 import { matchesAll } from '../../series/matchers.js';
 import type { SampleSeries } from '../../series/samples.js';
 import { exactly, type Fragment } from '../../sql/fragment.js';
+import { allCounted, explicitCounts } from './counts.js';
 import { exponentialPoints } from './exponential.js';
 import type { ExponentialPoint } from './histogram.js';
 import type { SampleRequest } from './request.js';
@@ -97,8 +98,8 @@ async function explicitPoints(
   streams: ReadonlyMap<number, Stream>,
 ): Promise<Map<number, Point[]>> {
   const sql =
-    `SELECT ${id}, epoch_us(timestamp)::DOUBLE, ${stale}, count::DOUBLE, coalesce(sum, 0), ` +
-    `bucket_counts::DOUBLE[] FROM lake.main.metric_histogram WHERE ${where.sql}`;
+    `SELECT ${id}, epoch_us(timestamp)::DOUBLE, ${stale}, ${allCounted}, coalesce(sum, 0), ` +
+    `${explicitCounts} FROM lake.main.metric_histogram WHERE ${where.sql}`;
   const out = new Map<number, Point[]>();
   for await (const chunk of ctx.session.stream(sql)) {
     for (let row = 0; row < chunk.rowCount; row++) {

@@ -7,6 +7,7 @@ import { matchesAll, type CompiledMatcher } from '../../series/matchers.js';
 import { exactly } from '../../sql/fragment.js';
 import { loadNative } from './native.js';
 import type { SampleRequest } from './request.js';
+import { allCounted, explicitCounts } from './counts.js';
 import { rowPredicate, stale } from './rows.js';
 import { suffixes, type MetricTable, type Part } from './sources.js';
 import { partLabels, seriesLabels, type Stream } from './streams.js';
@@ -16,11 +17,11 @@ const points: Record<Exclude<Part, 'native'>, Partial<Record<MetricTable, string
   value: { metric_gauge: 'value', metric_sum: 'value' },
   sum: { metric_histogram: 'sum', metric_exponential_histogram: 'sum', metric_summary: 'sum' },
   count: {
-    metric_histogram: 'count::DOUBLE',
-    metric_exponential_histogram: 'count::DOUBLE',
+    metric_histogram: allCounted,
+    metric_exponential_histogram: allCounted,
     metric_summary: 'count::DOUBLE',
   },
-  bucket: { metric_histogram: 'bucket_counts::DOUBLE[], count::DOUBLE' },
+  bucket: { metric_histogram: `${explicitCounts}, ${allCounted}` },
   quantile: { metric_summary: 'quantile_values' },
 };
 
