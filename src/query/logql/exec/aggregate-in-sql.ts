@@ -7,6 +7,7 @@ import { compilePipeline, definitionOf, type Stage } from '../stages/index.js';
 import { rangeAggregation } from '../range/index.js';
 import { sampleSql } from '../stages/unwrap.js';
 import type { MetricContext } from './context.js';
+import { eachOnce, notSingle, seriesOfRecord } from './singles.js';
 import { PartialSeries, valuesKey } from './partial-series.js';
 import type { RangeQuery } from './range-query.js';
 import type { Partials } from './windows.js';
@@ -77,7 +78,7 @@ export async function aggregateInSql(
   query: RangeQuery,
   ctx: MetricContext,
 ): Promise<PartialSeries | undefined> {
-  const { expr, stages, pipeline, aggregator, buckets, origin } = query;
+  const { expr, stages, pipeline, aggregator, buckets, origin, singles = false } = query;
   if (!pipeline.exact) return undefined;
   const sample = sampleSql(expr.unwrap, pipeline);
   if (!sample) return undefined;
@@ -91,6 +92,7 @@ export async function aggregateInSql(
     where.push(unresolved === undefined ? and(sample.where) : or([and(sample.where), unresolved]));
   }
   if (unresolved !== undefined) unsettled.push(unresolved);
+  if (singles) unsettled.push(...notSingle(sample.value));
   const names = groups.columns.map((_, i) => `g${i}`);
   const inner = [
     ...groups.columns.map((sql, i) => `${sql} AS g${i}`),
@@ -99,6 +101,7 @@ export async function aggregateInSql(
     `${sample.value} AS v`,
     'body AS line',
     'rowid',
+    ...(singles ? [`${seriesOfRecord} AS series`] : []),
     `coalesce(${or(unsettled)}, FALSE) AS unsettled`,
   ];
   const readsLine =
@@ -109,9 +112,10 @@ export async function aggregateInSql(
   // The figures of all groups stand in each row when not all of them come back.
   const over = (sql: string) => (chosen === '' ? sql : `(sum(${sql}) OVER ())::DOUBLE`);
   const figures = ['bool_or(unsettled)', over('count(*)::DOUBLE'), over(bytes)];
+  const rows = `SELECT ${inner.join(', ')} FROM ${pipeline.source()} WHERE ${and(where)}`;
   const sql =
     `SELECT ${[...names, 'bucket', ...figures, ...aggregator.sql].join(', ')} ` +
-    `FROM (SELECT ${inner.join(', ')} FROM ${pipeline.source()} WHERE ${and(where)}) ` +
+    `FROM ${singles ? eachOnce(names, rows) : `(${rows})`} ` +
     `GROUP BY ${[...names, 'bucket'].join(', ')}${chosen}`;
   const found = new PartialSeries(query, ctx.maxValues);
   const at = names.length;

@@ -11,7 +11,7 @@ import { rangeAggregation } from '../range/index.js';
 import type { Steps } from '../plan/steps.js';
 import type { BinaryExpr, MetricExpr, VectorExpr } from '../syntax/ast.js';
 import { atSteps, type ExecContext, type MetricContext } from './context.js';
-import { evaluateRange } from './range-aggregation.js';
+import { evaluateRange, evaluateSingles } from './range-aggregation.js';
 import { aggregation } from './vector-aggregation.js';
 
 const maxDepth = 200;
@@ -56,6 +56,8 @@ async function node(
     case 'range':
       return vector(await evaluateRange(ctx, expr, pushed, wanted));
     case 'vector': {
+      const singles = await evaluateSingles(ctx, expr);
+      if (singles) return vector(singles);
       const ranked = rankOf(expr) ?? (pushdown(expr) ? wanted : undefined);
       const input = seriesOf(await node(ctx, expr.expr, pushdown(expr), depth + 1, ranked), expr.op);
       return vector(await aggregation(ctx, expr, input));

@@ -10,10 +10,11 @@ import { wordsOf } from '../plan/words.js';
 import { pipelineSql, selectorSql } from '../plan/pipeline.js';
 import { rangeAggregation } from '../range/index.js';
 import { definitionOf, stageNames, type Stage } from '../stages/index.js';
-import type { RangeExpr } from '../syntax/ast.js';
+import type { RangeExpr, VectorExpr } from '../syntax/ast.js';
 import { aggregateInSql } from './aggregate-in-sql.js';
 import { aggregateRecords } from './aggregate-records.js';
 import { aggregateStreams } from './aggregate-streams.js';
+import { overSingles } from './singles.js';
 import type { MetricContext } from './context.js';
 import type { PartialSeries } from './partial-series.js';
 import type { Ranked, RangeQuery } from './range-query.js';
@@ -75,6 +76,21 @@ export async function evaluateRange(
     (await aggregateRecords(query, ctx));
   const series = await overWindows(ctx, query, found);
   return expr.op === 'absent_over_time' ? absent(ctx, expr.log.matchers, series) : series;
+}
+
+/**
+ * Evaluates an aggregation around a range aggregation whose series are single records, without making these series. Undefined
+ * when they are not, or that can't be told.
+ */
+export async function evaluateSingles(
+  ctx: MetricContext,
+  expr: VectorExpr,
+): Promise<StepSeries[] | undefined> {
+  const inner = overSingles(expr);
+  if (!inner) return undefined;
+  const query = { ...(await rangeQuery(ctx, inner, undefined)), wanted: undefined, singles: true };
+  const found = await aggregateInSql(query, ctx);
+  return found && overWindows(ctx, query, found);
 }
 
 async function rangeQuery(

@@ -30,6 +30,8 @@ export interface RangeQuery {
   readonly wanted: Ranked | undefined;
   readonly aggregator: Aggregator<unknown>;
   readonly buckets: Buckets;
+  /** Of use only if each record is a series of its own. */
+  readonly singles?: boolean;
   /** The instant before the first window, nanoseconds since the epoch. */
   readonly origin: bigint;
   /** Most series that are held while they are put together. */
