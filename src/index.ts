@@ -4,7 +4,7 @@
  * Importing it changes nothing in the process. The executable also sets `UV_THREADPOOL_SIZE` to 32 before anything is
  * loaded (DuckDB's calls and fsyncs share libuv's threads): an embedder does that in its own environment.
  */
-import { startServer as startNode, type RunningServer } from './cli/serve.js';
+import { startServer as startNode, type RunningServer } from './cli/server/index.js';
 import type { Config } from './config/index.js';
 
 export { ConfigError, readConfigFile, resolveConfig } from './config/index.js';

@@ -93,7 +93,7 @@ describe('the package, packed and installed', () => {
   });
 
   it('keeps its inner files to itself', async () => {
-    const inner = "await import('canardstack/dist/src/cli/serve.js')";
+    const inner = "await import('canardstack/dist/src/cli/server/index.js')";
     await assert.rejects(run(process.execPath, ['--input-type=module', '-e', inner], { cwd: folder }), {
       stderr: /ERR_PACKAGE_PATH_NOT_EXPORTED/,
     });

@@ -49,7 +49,7 @@ async function answers(client: Client): Promise<boolean> {
 
 /** A server in this process; without a data folder given, in one of its own, so that the demo stays apart. */
 async function startOwn(config: Config, sources: Sources, report: (line: string) => void) {
-  const { startServer } = await import('./serve.js');
+  const { startServer } = await import('./server/index.js');
   const given = sources.dataDir !== 'default';
   const dataDir = given ? config.dataDir : resolve('canardstack-demo');
   report(`no server answers: starting one, with its data in ${dataDir}`);

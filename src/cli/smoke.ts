@@ -36,7 +36,7 @@ class Tail extends Writable {
  * CHECKPOINT, restart, still there once. Only the extension folder of `given` is used.
  */
 export async function smoke(given: Config, report: (result: StepResult) => void): Promise<StepResult[]> {
-  const { startServer } = await import('./serve.js');
+  const { startServer } = await import('./server/index.js');
   const folder = await mkdtemp(join(tmpdir(), 'canardstack-smoke-'));
   const { config } = resolveConfig({
     flags: {

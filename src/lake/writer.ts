@@ -4,7 +4,7 @@ import { LakeError, firstLine, isDataError } from '../duckdb/index.js';
 import { syncPath } from '../durable/index.js';
 import type { Faults } from '../faults/index.js';
 import { tableDef, type ColumnBatch, type TableName } from '../schema/index.js';
-import { Counter, Histogram, type Registry } from '../telemetry/index.js';
+import type { Registry } from '../telemetry/index.js';
 import type { CommitLock, HeldLock } from './commit-lock.js';
 import { dayFile, ofDay, insertStatement, type DayFile } from './day-file.js';
 import { daysOf, type FileSync } from './file-sync.js';
@@ -27,6 +27,7 @@ import {
 import { ConflictError, isConflict, retryConflicts } from './retry.js';
 import { CommitError, type CommitResult, type StreamProgress } from './types.js';
 import { WriterConnection } from './writer-connection.js';
+import { writerMetrics, type WriterMetrics } from './writer-metrics.js';
 
 /** DuckLake 1.0 makes SQL text of inlined rows, which DuckDB parses at about 2 MB/s. */
 const maxInlinedBytes = 512 * 1024;
@@ -63,42 +64,12 @@ export class Writer {
   readonly #connection: WriterConnection;
   #tail: Promise<unknown> = Promise.resolve();
   #closed = false;
-  readonly #seconds: Histogram<'phase'>;
-  readonly #total: Histogram;
-  readonly #conflicts: Counter;
-  readonly #retries: Counter;
-  readonly #unlocked: Counter;
+  readonly #metrics: WriterMetrics;
   /** Where this process found its streams. */
   readonly #inherited = new Map<string, number>();
 
   constructor(private readonly options: WriterOptions) {
-    this.#seconds = new Histogram({
-      name: 'canardstack_lake_commit_seconds',
-      help: 'Time of the phases of a commit: copying buffers, writing files, syncing files, waiting for other nodes, writing rows, writing watermarks, COMMIT.',
-      labelNames: ['phase'],
-      buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
-      registers: [options.registry],
-    });
-    this.#total = new Histogram({
-      name: 'canardstack_lake_commit_total_seconds',
-      help: 'Time of a commit from its begin to its confirmation, retries included.',
-      buckets: [0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2.5, 5, 10, 30],
-      registers: [options.registry],
-    });
-    const counter = (name: string, help: string) =>
-      new Counter({ name, help, registers: [options.registry] });
-    this.#conflicts = counter(
-      'canardstack_lake_commit_conflicts_total',
-      'Commits that another transaction made impossible; nothing of them is in the lake.',
-    );
-    this.#retries = counter(
-      'canardstack_lake_commit_retries_total',
-      'Commits tried again after a conflict, with the files that were written already.',
-    );
-    this.#unlocked = counter(
-      'canardstack_lake_commit_lock_timeouts_total',
-      'Commits made without the lock of all nodes, because another node held it too long.',
-    );
+    this.#metrics = writerMetrics(options.registry);
     this.#connection = new WriterConnection(options.host);
     options.host.onReplace(
       () => void this.#serialised(async () => this.#connection.drop()).catch(() => undefined),
@@ -202,16 +173,16 @@ export class Writer {
       await retryConflicts(
         deadline,
         async (attempt) => {
-          if (attempt > 1) this.#retries.inc();
+          if (attempt > 1) this.#metrics.retries.inc();
           if (this.options.host.generation !== generation)
             throw new CommitError('unavailable', 'the lake was opened again meanwhile');
           await this.#locked(() => this.#transaction(days, loaded, files, progress, deadline, state));
         },
-        () => this.#conflicts.inc(),
+        () => this.#metrics.conflicts.inc(),
       );
       this.options.faults?.('lake.committed');
       loaded.free();
-      this.#total.observe((performance.now() - begun) / 1000);
+      this.#metrics.total.observe((performance.now() - begun) / 1000);
       await pending.committed([...targets]);
       await this.#settle(progress.map((entry) => entry.stream));
       return {
@@ -286,7 +257,7 @@ export class Writer {
       throw asCommitError(error);
     }
     this.#observe('lock', at);
-    if (held === null) this.#unlocked.inc();
+    if (held === null) this.#metrics.unlocked.inc();
     try {
       await work();
     } finally {
@@ -390,7 +361,7 @@ export class Writer {
 
   #observe(phase: string, since: number): number {
     const now = performance.now();
-    this.#seconds.observe({ phase }, (now - since) / 1000);
+    this.#metrics.seconds.observe({ phase }, (now - since) / 1000);
     return now;
   }
 }

@@ -1,10 +1,5 @@
-import { firstLine, LakeError } from '../../duckdb/index.js';
+import { LakeError } from '../../duckdb/index.js';
 import type { Faults } from '../../faults/index.js';
-import { traced, type Telemetry } from '../../telemetry/index.js';
-import type { CommitLock } from '../commit-lock.js';
-import type { Writer } from '../writer.js';
-import type { FileSync } from '../file-sync.js';
-import type { InstanceHost } from '../host.js';
 import { tables } from '../../schema/index.js';
 import { tableSizes } from '../stats.js';
 import type {
@@ -13,7 +8,6 @@ import type {
   ForgetResult,
   LakeTime,
   Maintenance,
-  MaintenanceRun,
   MaintenanceState,
   RetentionDay,
   RetentionHeld,
@@ -25,7 +19,6 @@ import { checkpoint } from './checkpoint.js';
 import type { CompactionOptions } from './compaction/index.js';
 import { forgetFiles } from './forget.js';
 import type { LakeFiles } from './inventory.js';
-import type { MaintenanceLease, MaintenanceLock } from './lock.js';
 import { maintenanceMetrics, type MaintenanceMetrics } from './metrics.js';
 import { planRetention } from './plausible.js';
 import {
@@ -39,14 +32,11 @@ import {
   writeDone,
   type RetentionDone,
 } from './retention.js';
+import { TaskRunner, type RunnerOptions } from './runner.js';
 import { scrub } from './scrub.js';
-import { TaskRun } from './task.js';
+import type { TaskRun } from './task.js';
 
-export interface MaintenanceOptions {
-  readonly host: InstanceHost;
-  readonly writer: Writer;
-  /** Makes the files that maintenance writes durable; its own, not the writer's. */
-  readonly files: FileSync | null;
+export interface MaintenanceOptions extends RunnerOptions {
   readonly config: {
     readonly checkpointIntervalSecs: number;
     readonly retentionDays: number;
@@ -60,12 +50,7 @@ export interface MaintenanceOptions {
     'sorter' | 'fileStore' | 'pending' | 'columns' | 'tokens'
   >;
   readonly lakeFiles: LakeFiles;
-  readonly telemetry: Telemetry;
   readonly faults: Faults;
-  readonly readOnly: boolean;
-  /** One runner at a time among all nodes of the lake. */
-  readonly lock: MaintenanceLock;
-  readonly commitLock: CommitLock;
   readonly time: LakeTime;
 }
 
@@ -77,15 +62,12 @@ const retentionIntervalMs = 3_600_000;
 const defaultMaxSharePercent = 25;
 /** An on-demand run waits for nothing: it does all there is to do. */
 const onDemandBudgetMs = 10 * 60_000;
-const reopenWaitMs = 15_000;
-const historyLength = 50;
 
 /** Runs CHECKPOINT and retention, on a schedule and on demand, one at a time. */
 export class LakeMaintenance implements Maintenance {
   readonly #metrics: MaintenanceMetrics;
+  readonly #runner: TaskRunner;
   #timer: NodeJS.Timeout | undefined;
-  #paused = false;
-  #current: { name: string; done: Promise<unknown>; abort: AbortController } | null = null;
   #lastCheckpoint: MaintenanceState['lastCheckpoint'] = null;
   #lastRetention: MaintenanceState['lastRetention'] = null;
   #lastCheckpointAt = 0;
@@ -97,16 +79,14 @@ export class LakeMaintenance implements Maintenance {
   #scrubbedAt = performance.now();
   /** Bytes. */
   #scrubCredit = 0;
-  #failures = 0;
-  #history: readonly MaintenanceRun[] = [];
-  #stopped = false;
 
   constructor(private readonly options: MaintenanceOptions) {
     this.#metrics = maintenanceMetrics(options.telemetry.registry);
+    this.#runner = new TaskRunner(options, this.#metrics);
   }
 
   start(): void {
-    if (this.#timer || this.#stopped || this.options.readOnly) return;
+    if (this.#timer || this.#runner.stopped || this.options.readOnly) return;
     const intervalMs = this.options.config.checkpointIntervalSecs * 1000;
     this.#timer = setInterval(() => void this.#scheduled(intervalMs / 2), intervalMs);
     this.#timer.unref();
@@ -116,32 +96,30 @@ export class LakeMaintenance implements Maintenance {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
     clearInterval(this.#timer);
     clearInterval(this.#looking);
     this.#timer = undefined;
-    this.#current?.abort.abort(new Error('the server is shutting down'));
-    await this.#current?.done.catch(() => undefined);
+    await this.#runner.stop();
   }
 
   pause(): void {
-    this.#paused = true;
+    this.#runner.pause();
   }
 
   resume(): void {
-    this.#paused = false;
+    this.#runner.resume();
   }
 
   state(): MaintenanceState {
     const last = this.#lastCheckpoint;
     const ageSeconds = Math.round((performance.now() - this.#lastCheckpointAt) / 1000);
     return {
-      paused: this.#paused,
-      running: this.#current?.name ?? null,
+      paused: this.#runner.paused,
+      running: this.#runner.running,
       lastCheckpoint: last && { ...last, ageSeconds },
       lastRetention: this.#lastRetention,
-      consecutiveFailures: this.#failures,
-      history: this.#history,
+      consecutiveFailures: this.#runner.consecutiveFailures,
+      history: this.#runner.history,
       clock: this.options.time.reading?.contradiction ?? null,
       held: this.#held,
       damaged: this.options.lakeFiles.damaged.all,
@@ -154,7 +132,7 @@ export class LakeMaintenance implements Maintenance {
 
   async retention({ dryRun, confirm }: RetentionOptions): Promise<RetentionResult> {
     let cutoff = '';
-    const outcome = await this.#alone('retention', async (task) => {
+    const outcome = await this.#runner.alone('retention', async (task) => {
       const time = await this.options.time.look({ write: !dryRun });
       cutoff = retentionCutoff(time.safeMs, this.options.config.retentionDays).toISOString();
       return this.#retention(task, time, dryRun, confirm);
@@ -162,6 +140,7 @@ export class LakeMaintenance implements Maintenance {
     const none = { dryRun, tables: [], days: [], share: 0, held: null };
     if (outcome.status !== 'ok') {
       const error = 'error' in outcome ? { error: outcome.error } : {};
+      if (outcome.status === 'error') this.#lastRetention = { at: new Date().toISOString(), status: 'error' };
       return { ...none, cutoff, ran: outcome.status === 'error', status: outcome.status, ...error };
     }
     const { days, share, held, deleted } = outcome.value;
@@ -178,7 +157,7 @@ export class LakeMaintenance implements Maintenance {
   }
 
   async forget(files: readonly string[], dryRun: boolean): Promise<ForgetResult> {
-    const outcome = await this.#alone('forget', (task) =>
+    const outcome = await this.#runner.alone('forget', (task) =>
       forgetFiles(task, this.options.lakeFiles, files, dryRun),
     );
     if (outcome.status === 'ok') {
@@ -192,7 +171,7 @@ export class LakeMaintenance implements Maintenance {
   }
 
   async scrub({ bytes = Infinity, again = false } = {}): Promise<ScrubOutcome> {
-    const outcome = await this.#alone('scrub', (task) =>
+    const outcome = await this.#runner.alone('scrub', (task) =>
       scrub(task, {
         ...this.options.lakeFiles,
         time: this.options.time,
@@ -259,7 +238,7 @@ export class LakeMaintenance implements Maintenance {
   }
 
   async #scheduled(compactionBudgetMs: number): Promise<void> {
-    if (this.#paused || this.#current !== null) return;
+    if (this.#runner.paused || this.#runner.running !== null) return;
     await this.#checkpoint(compactionBudgetMs, true);
     if (performance.now() >= this.#nextRetentionAt) await this.#scheduledRetention();
     await this.#scheduledScrub();
@@ -285,7 +264,7 @@ export class LakeMaintenance implements Maintenance {
 
   async #checkpoint(compactionBudgetMs: number, paced: boolean): Promise<CheckpointResult> {
     const begun = performance.now();
-    const outcome = await this.#alone('checkpoint', async (task) => {
+    const outcome = await this.#runner.alone('checkpoint', async (task) => {
       await checkpoint(task, {
         time: this.options.time,
         lakeFiles: this.options.lakeFiles,
@@ -312,94 +291,6 @@ export class LakeMaintenance implements Maintenance {
     this.#lastCheckpointAt = performance.now();
     this.#lastCheckpoint = { at: new Date().toISOString(), status, milliseconds };
     return { ran: true, status, milliseconds, ...(status === 'error' ? { error: outcome.error } : {}) };
-  }
-
-  async #alone<T>(
-    name: string,
-    work: (task: TaskRun) => Promise<T>,
-  ): Promise<
-    { status: 'ok'; value: T } | { status: 'busy' | 'paused' } | { status: 'error'; error: string }
-  > {
-    if (this.options.readOnly) return { status: 'error', error: 'the lake is open for reading only' };
-    if (this.#stopped) return { status: 'error', error: 'the server is shutting down' };
-    if (this.#paused) return { status: 'paused' };
-    if (this.#current !== null) return { status: 'busy' };
-    const abort = new AbortController();
-    const begun = performance.now();
-    const done = traced(this.options.telemetry.tracer, { name: `maintenance ${name}` }, () =>
-      this.#asOnlyNode(abort.signal, work),
-    );
-    this.#current = { name, done, abort };
-    try {
-      const outcome = await done;
-      if (outcome === null) return { status: 'busy' };
-      const { value } = outcome;
-      this.#failures = 0;
-      this.#ended(name, begun);
-      this.#metrics.seconds.observe({ task: name }, (performance.now() - begun) / 1000);
-      this.#metrics.lastSuccess.set({ task: name }, Date.now() / 1000);
-      return { status: 'ok', value };
-    } catch (error) {
-      const message = firstLine(error);
-      this.#failures++;
-      this.#ended(name, begun, message);
-      this.options.host.notice(error);
-      this.options.telemetry.log.error({ task: name, err: message }, 'maintenance failed');
-      if (name === 'retention') this.#lastRetention = { at: new Date().toISOString(), status: 'error' };
-      return { status: 'error', error: message };
-    } finally {
-      this.#current = null;
-    }
-  }
-
-  /** `begun` by the monotonic clock. */
-  #ended(task: string, begun: number, error?: string): void {
-    const run: MaintenanceRun = {
-      task,
-      at: new Date().toISOString(),
-      status: error === undefined ? 'ok' : 'error',
-      milliseconds: Math.round(performance.now() - begun),
-      ...(error === undefined ? {} : { error }),
-    };
-    this.#history = [run, ...this.#history].slice(0, historyLength);
-  }
-
-  /** Null when another node runs maintenance at the moment. */
-  async #asOnlyNode<T>(
-    signal: AbortSignal,
-    work: (task: TaskRun) => Promise<T>,
-  ): Promise<{ value: T } | null> {
-    const lease = await this.#lease();
-    if (lease === null) return null;
-    try {
-      return { value: await this.#withConnection(AbortSignal.any([signal, lease.lost]), work) };
-    } finally {
-      await lease.release();
-    }
-  }
-
-  /** A node that was idle notices only here that its catalog server was replaced; nothing is begun yet, so it asks again. */
-  async #lease(): Promise<MaintenanceLease | null> {
-    const { host, lock } = this.options;
-    const { generation } = host;
-    try {
-      return await lock.tryAcquire();
-    } catch (error) {
-      host.notice(error);
-      if (host.generation === generation && host.broken === null) throw error;
-      await host.reopened(reopenWaitMs);
-      return lock.tryAcquire();
-    }
-  }
-
-  async #withConnection<T>(signal: AbortSignal, work: (task: TaskRun) => Promise<T>): Promise<T> {
-    const { host, writer, files, commitLock } = this.options;
-    const connection = await host.acquire();
-    try {
-      return await work(new TaskRun(connection, writer, commitLock, files, signal));
-    } finally {
-      host.release(connection);
-    }
   }
 }
 
