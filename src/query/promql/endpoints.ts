@@ -15,7 +15,7 @@ import { syntaxTree } from './api/syntax-tree.js';
 import { tsdbStatus } from './api/tsdb-status.js';
 import { federation } from './api/federate.js';
 import { execute } from './exec/engine.js';
-import { countsOf, type SampleCounts } from './exec/sample-counts.js';
+import { countsOf } from './exec/sample-counts.js';
 import { gridOf } from './plan/times.js';
 import { timeAt, type Grid } from '../series/grid.js';
 import { remoteRead } from './remote-read/index.js';
@@ -37,8 +37,11 @@ function query(prepare: (params: Params, limits: QueryLimits) => PreparedQuery):
       const stats = counts && {
         timings: timings((performance.now() - begun) / 1000),
         samples: {
-          ...(wanted === 'all' && { totalQueryableSamplesPerStep: perStep(counts, gridOf(times)) }),
+          ...(wanted === 'all' && { totalQueryableSamplesPerStep: perStep(counts.perStep, gridOf(times)) }),
           totalQueryableSamples: counts.total,
+          ...(wanted === 'all' && { samplesReadPerStep: perStep(counts.readPerStep, gridOf(times)) }),
+          samplesRead: counts.read,
+          seriesTouched: counts.series,
           peakSamples: result.samples,
         },
       };
@@ -48,7 +51,7 @@ function query(prepare: (params: Params, limits: QueryLimits) => PreparedQuery):
 }
 
 /** Unix seconds and the samples of each step. */
-function perStep({ perStep: counts }: SampleCounts, grid: Grid): [number, number][] {
+function perStep(counts: Float64Array, grid: Grid): [number, number][] {
   return Array.from(counts, (count, k) => [timeAt(grid, k) / 1000, count]);
 }
 

@@ -196,17 +196,28 @@ describe('the Prometheus HTTP API', () => {
     assert.deepEqual(await samples(query('temperature')), {
       totalQueryableSamplesPerStep: [[start, 2]],
       totalQueryableSamples: 2,
+      samplesReadPerStep: [[start, 2]],
+      samplesRead: 2,
+      seriesTouched: 2,
       peakSamples: 2,
     });
     const room = 'temperature{room="a"}';
     const steps = (...counts: number[]) => counts.map((count, k) => [start + k * 60, count]);
-    const counted = async (expr: string) => (await samples(range(expr)))?.['totalQueryableSamplesPerStep'];
+    const counted = async (expr: string, what = 'totalQueryableSamplesPerStep') =>
+      (await samples(range(expr)))?.[what];
+    const read = (expr: string) => counted(expr, 'samplesReadPerStep');
     assert.deepEqual(await counted(room), steps(1, 1, 1));
     assert.deepEqual(await counted(`count_over_time(${room}[2m])`), steps(1, 2, 2));
     assert.deepEqual(await counted(`max_over_time(${room}[1m:30s])`), steps(1, 2, 2));
     assert.deepEqual(await counted(`${room} + ${room} @ ${start}`), steps(2, 2, 2));
+    assert.deepEqual(await read(`count_over_time(${room}[2m])`), steps(1, 1, 1));
+    assert.deepEqual(await read(`max_over_time(${room}[1m:30s])`), steps(1, 2, 2));
+    assert.deepEqual(await read(`${room} + ${room} @ ${start}`), steps(2, 1, 1));
+    assert.equal(await counted(`${room} + ${room} @ ${start}`, 'seriesTouched'), 2);
     assert.deepEqual(Object.keys((await samples(query('temperature'), '1')) ?? {}), [
       'totalQueryableSamples',
+      'samplesRead',
+      'seriesTouched',
       'peakSamples',
     ]);
     assert.equal('stats' in ((await get(query('temperature'))).data as object), false);

@@ -6,6 +6,7 @@ import type { RangeVector } from '../../series/windows.js';
 import { defaultSubqueryStep, positiveMs, shifted, subqueryGrid } from '../plan/times.js';
 import type { Expr, MatrixSelector, Subquery } from '../syntax/ast.js';
 import { withGrid, type EvalContext } from './context.js';
+import { countsOf } from './sample-counts.js';
 
 /** The samples that a range selector or subquery looks at; `evaluate` computes what a subquery is made of. */
 export async function rangeVector(
@@ -13,31 +14,37 @@ export async function rangeVector(
   expr: MatrixSelector | Subquery,
   evaluate: (ctx: EvalContext, expr: Expr) => Promise<Value>,
 ): Promise<RangeVector> {
-  const vector = await samplesOf(ctx, expr, evaluate);
+  const rangeMs = positiveMs(expr.range, ctx.times);
+  return expr.kind === 'matrix' ? selected(ctx, expr, rangeMs) : subquery(ctx, expr, rangeMs, evaluate);
+}
+
+function selected(ctx: EvalContext, { selector }: MatrixSelector, rangeMs: number): RangeVector {
+  const grid = shifted(selector, ctx.grid, ctx.times);
+  const { extension: how } = selector;
+  const beyond = how ? { beyond: { ms: ctx.times.lookback, how } } : {};
+  const vector: RangeVector = { series: ctx.loaded.get(selector) ?? [], grid, rangeMs, ...beyond };
+  if (ctx.counts) ctx.counts.series += vector.series.length;
   ctx.counts?.windows(vector);
   return vector;
 }
 
-async function samplesOf(
+async function subquery(
   ctx: EvalContext,
-  expr: MatrixSelector | Subquery,
+  expr: Subquery,
+  rangeMs: number,
   evaluate: (ctx: EvalContext, expr: Expr) => Promise<Value>,
 ): Promise<RangeVector> {
-  const rangeMs = positiveMs(expr.range, ctx.times);
-  if (expr.kind === 'matrix') {
-    const grid = shifted(expr.selector, ctx.grid, ctx.times);
-    const { extension: how } = expr.selector;
-    const beyond = how ? { beyond: { ms: ctx.times.lookback, how } } : {};
-    return { series: ctx.loaded.get(expr.selector) ?? [], grid, rangeMs, ...beyond };
-  }
   const grid = shifted(expr, ctx.grid, ctx.times);
   const step = expr.step ? positiveMs(expr.step, ctx.times) : defaultSubqueryStep;
-  const inner = withGrid(ctx, subqueryGrid(grid, rangeMs, step));
-  checkSize(inner, 1);
-  if (inner.grid.count === 0) return { series: [], grid, rangeMs };
+  const own = subqueryGrid(grid, rangeMs, step);
+  checkSize({ ...ctx, grid: own }, 1);
+  const counts = ctx.counts && countsOf(own);
+  const inner = withGrid(ctx, own, counts);
+  if (own.count === 0) return { series: [], grid, rangeMs };
   const value = await evaluate(inner, expr.expr);
   if (value.type !== 'vector') throw new Error('an instant vector was expected');
-  return { series: value.series.map((one) => asSamples(one, inner.grid)), grid, rangeMs };
+  if (counts) ctx.counts?.subquery(counts, own, grid, rangeMs);
+  return { series: value.series.map((one) => asSamples(one, own)), grid, rangeMs };
 }
 
 function asSamples(series: StepSeries, grid: Grid): SampleSeries {

@@ -36,3 +36,17 @@ it('counts the samples in the window of each step', () => {
   assert.deepEqual([...counts.perStep], [28, 28, 0]);
   assert.equal(counts.total, 56);
 });
+
+it('counts a subquery by what its steps took, each once as read', () => {
+  const outer = { start: 120_000, step: 60_000, count: 2 };
+  const own = { start: 30_000, step: 30_000, count: 6 };
+  const inner = countsOf(own);
+  inner.perStep.set([1, 2, 3, 4, 5, 6]);
+  inner.readPerStep.set([1, 1, 1, 1, 1, 1]);
+  inner.series = 3;
+  const counts = countsOf(outer);
+  counts.subquery(inner, own, outer, 90_000);
+  assert.deepEqual([...counts.perStep], [2 + 3 + 4, 4 + 5 + 6]);
+  assert.deepEqual([...counts.readPerStep], [3, 2]);
+  assert.equal(counts.series, 3);
+});

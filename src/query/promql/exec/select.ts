@@ -16,6 +16,7 @@ export async function select(
 ): Promise<StepSeries[]> {
   const loaded = ctx.loaded.get(selector) ?? [];
   checkSize(ctx, loaded.length);
+  if (ctx.counts) ctx.counts.series += loaded.length;
   const grid = shifted(selector, ctx.grid, ctx.times);
   const out: StepSeries[] = [];
   for (const series of loaded) {

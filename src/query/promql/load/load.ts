@@ -5,6 +5,7 @@ import { readFrom } from '../../server/range.js';
 import type { Yielder } from '../../series/yielder.js';
 import { metricName } from '../../series/labels.js';
 import type { VectorSelector } from '../syntax/ast.js';
+import { bothEdges } from '../plan/edges.js';
 import type { Window } from '../plan/times.js';
 import { discover } from './discover.js';
 import { keptSamples } from './kept-samples.js';
@@ -45,7 +46,7 @@ export async function load(
   let seriesCount = 0;
   const loads = joined(windows).map(({ selectors, window }) => ({
     selectors,
-    window: { from: readFrom(window.from, window.to, ctx.limits), to: window.to },
+    window: { ...window, from: readFrom(window.from, window.to, ctx.limits) },
   }));
   const known = await knownOf(ctx, yielder, loads);
   for (const { selectors, window } of loads) {
@@ -71,11 +72,18 @@ function joined(windows: ReadonlyMap<VectorSelector, Window>): Load[] {
       const last = loads.at(-1);
       if (last && window.from <= last.window.to) {
         last.selectors.push(selector);
-        last.window = { from: last.window.from, to: Math.max(last.window.to, window.to) };
+        last.window = joinedWindow(last.window, window);
       } else loads.push({ selectors: [selector], window });
     }
     return loads;
   });
+}
+
+function joinedWindow(first: Window, second: Window): Window {
+  const edges = first.edges && second.edges && bothEdges(first.edges, second.edges);
+  const sums = JSON.stringify(first.sums) === JSON.stringify(second.sums) ? first.sums : undefined;
+  const to = Math.max(first.to, second.to);
+  return { from: first.from, to, ...(edges && { edges }), ...(sums && { sums }) };
 }
 
 /** What is known of all the tables that the selectors look at. */

@@ -1,6 +1,8 @@
 import { QueryError } from '../../../lake/query-error.js';
+import type { Grouping } from '../../series/aggregate.js';
 import { gridEnd, type Grid } from '../../series/grid.js';
 import type { EvaluationTimes } from '../functions/function.js';
+import type { Edges } from './edges.js';
 import type { At, Duration, DurationScope, Modifiers } from '../syntax/ast.js';
 
 export interface QueryTimes extends EvaluationTimes {
@@ -12,6 +14,10 @@ export interface QueryTimes extends EvaluationTimes {
 export interface Window {
   readonly from: number;
   readonly to: number;
+  /** Absent where more than that matters. */
+  readonly edges?: Edges;
+  /** Increments are only asked for as their sums in these groups. */
+  readonly sums?: Grouping;
 }
 
 export const defaultSubqueryStep = 60_000;

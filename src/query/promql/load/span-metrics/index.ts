@@ -1,3 +1,5 @@
+import { labelName } from '../../../attributes/label-name.js';
+import type { Grouping } from '../../../series/aggregate.js';
 import { checkSeries } from '../../../series/context.js';
 import { Labels, metricName } from '../../../series/labels.js';
 import { matchesAll, type CompiledMatcher } from '../../../series/matchers.js';
@@ -32,23 +34,52 @@ export interface SpanMetricsRequest {
 interface Wanted {
   readonly family: Family;
   readonly metrics: readonly SpanMetric[];
+  /** Those of the family's labels that tell series apart. */
+  readonly labels: readonly string[];
 }
 
-function wantedOf({ ctx, matchers, taken }: SpanMetricsRequest): Wanted[] {
+function wantedOf({ ctx, matchers, taken, window }: SpanMetricsRequest): Wanted[] {
   const { spanMetrics } = ctx.limits;
   if (spanMetrics === null) return [];
   return familiesOf(spanMetrics.dimensions)
-    .map((family) => ({
-      family,
-      metrics: selected(family, matchers).filter(({ name }) => !taken.has(name)),
-    }))
+    .map((family) => {
+      const metrics = selected(family, matchers).filter(({ name }) => !taken.has(name));
+      return { family, metrics, labels: labelsOf(family, metrics, matchers, window.sums) };
+    })
     .filter(({ metrics }) => metrics.length > 0);
+}
+
+/** What the sums are grouped by, what matchers look at, and what tells which of the metrics count. */
+function labelsOf(
+  { labels }: Family,
+  metrics: readonly SpanMetric[],
+  matchers: readonly CompiledMatcher[],
+  sums: Grouping | undefined,
+): readonly string[] {
+  // Metrics of several names must not become one series.
+  if (!sums || !matchers.some(({ name, op }) => name === metricName && op === '=')) return labels;
+  const both = (name: string) => [name, labelName(name)];
+  const listed = new Set(sums.labels.flatMap(both));
+  const needed = new Set(matchers.flatMap(({ name }) => both(name)));
+  if (metrics.some(({ measure }) => measure === 'messaging seconds')) needed.add('connection_type');
+  return labels.filter((label) => listed.has(label) !== sums.without || needed.has(label));
 }
 
 /** Samples lie no closer than this in a series, so that a long window has few. */
 function resolutionMs({ from, to }: Window): number {
   const hours = (to - from) / 3_600_000;
   return hours <= 26 ? 15_000 : hours <= 100 ? 60_000 : 300_000;
+}
+
+/** What tells which spans become one sample, in SQL on `t`: all those between two edges, where these are known. */
+function stepOf(window: Window): string {
+  const resolution = resolutionMs(window);
+  const { at, every } = window.edges ?? { at: 0, every: NaN };
+  if (every === 0) return '0';
+  if (!(every >= resolution)) return `t // ${BigInt(resolution) * 1_000_000n}`;
+  // Of the edges one that is not after the window's begin, as SQL rounds towards zero.
+  const first = at - Math.ceil((at - Math.floor(window.from)) / every) * every;
+  return `(t // 1000000 - ${first + 1}) // ${every}`;
 }
 
 /**
@@ -64,7 +95,7 @@ export async function loadSpanMetrics(
   for (const wanted of wantedOf(request)) {
     const { ctx, yielder } = request;
     const builders = new Builders(request, wanted);
-    const sql = builders.statement(`t // ${BigInt(resolutionMs(request.window)) * 1_000_000n}`);
+    const sql = builders.statement(stepOf(request.window));
     for await (const chunk of ctx.session.stream(sql)) {
       for (let row = 0; row < chunk.rowCount; row++) {
         if (yielder.due) await yielder.pause();
@@ -85,7 +116,7 @@ export async function eachSpanMetricSeries(
 ): Promise<void> {
   for (const wanted of wantedOf(request)) {
     const builders = new Builders(request, wanted);
-    for await (const chunk of request.ctx.session.stream(builders.statement())) {
+    for await (const chunk of request.ctx.session.stream(builders.statement('0'))) {
       for (let row = 0; row < chunk.rowCount; row++) {
         if (request.yielder.due) await request.yielder.pause();
         builders.push((column) => chunk.columns[column]?.[row]);
@@ -229,29 +260,48 @@ class Builders {
 
   readonly #matchers: readonly CompiledMatcher[];
 
-  /** One row for each label set and value of `step`: labels, last time (us), spans, failed ones, seconds, buckets. */
-  statement(step?: string): string {
-    const { labels, boundsNs } = this.wanted.family;
-    const keys = labels.map((_, i) => `l${i}`);
-    const buckets = this.#histograms.flatMap((column) =>
-      boundsNs.map((bound) => `count(*) FILTER (WHERE ${column} <= ${bound})::DOUBLE`),
+  /**
+   * One row for each label set and value of `step`: labels, last time (us), spans, failed ones, seconds, bytes, buckets; zeros for
+   * what no metric needs, as the columns behind it are long to read. Spans are counted by their exact bucket first.
+   */
+  statement(step: string): string {
+    const { family, labels } = this.wanted;
+    const { boundsNs } = family;
+    const keys = labels.map((label) => `l${family.labels.indexOf(label)}`);
+    const own = this.#histograms.map((column, i) => `${bucketOf(column, boundsNs)} AS b${i}`);
+    const needs = (is: (metric: SpanMetric) => boolean) => this.wanted.metrics.some(is);
+    const seconds = columns.map((column) =>
+      needs((metric) => metric.part === 'sum' && columnOf(metric) === column)
+        ? `sum(${column})::DOUBLE`
+        : '0',
     );
-    const results = [
-      'max(t)::DOUBLE / 1000',
-      'count(*)::DOUBLE',
-      'count(*) FILTER (WHERE failed)::DOUBLE',
-      'sum(server_ns)::DOUBLE / 1e9',
-      'sum(client_ns)::DOUBLE / 1e9',
-      'sum(messaging_ns)::DOUBLE / 1e9',
-      'sum(size)::DOUBLE',
-      ...buckets,
+    const counted = [
+      'max(t) AS last',
+      'count(*) AS spans',
+      'count(*) FILTER (WHERE failed) AS failures',
+      ...seconds.map((sum, i) => `${sum} AS s${i}`),
+      `${needs(({ measure }) => measure === 'bytes') ? 'sum(size)::DOUBLE' : '0'} AS bytes`,
     ];
-    return `SELECT ${[...keys, ...results].join(', ')} FROM (${this.#rows}) GROUP BY ${[...keys, ...(step === undefined ? [] : [step])].join(', ')}`;
+    const results = [
+      'max(last)::DOUBLE / 1000',
+      'sum(spans)::DOUBLE',
+      'sum(failures)::DOUBLE',
+      ...columns.map((_, i) => `sum(s${i})::DOUBLE / 1e9`),
+      'sum(bytes)::DOUBLE',
+      ...this.#histograms.flatMap((_, i) =>
+        boundsNs.map((_, bound) => `coalesce(sum(spans) FILTER (WHERE b${i} <= ${bound}), 0)::DOUBLE`),
+      ),
+    ];
+    return (
+      `SELECT ${[...keys, ...results].join(', ')} FROM (` +
+      `SELECT ${[...keys, `${step} AS step`, ...own, ...counted].join(', ')} FROM (${this.#rows}) GROUP BY ALL) ` +
+      `GROUP BY ${[...keys, 'step'].join(', ')}`
+    );
   }
 
   push(cell: (column: number) => unknown): void {
-    const { family, metrics } = this.wanted;
-    const texts = family.labels.map((_, i) => cell(i) as string);
+    const { family, metrics, labels } = this.wanted;
+    const texts = labels.map((_, i) => cell(i) as string);
     const key = JSON.stringify(texts);
     let own = this.#known.get(key);
     if (own === undefined) {
@@ -285,11 +335,11 @@ class Builders {
   }
 
   #buildersOf(texts: readonly string[]): OfLabels {
-    const { family, metrics } = this.wanted;
-    const shared = family.labels.map((label, i) => [label, texts[i] ?? ''] as const);
+    const { family, metrics, labels } = this.wanted;
+    const shared = labels.map((label, i) => [label, texts[i] ?? ''] as const);
     return metrics.map((metric) => {
       const { name, part } = metric;
-      if (!counts(metric, (label) => texts[family.labels.indexOf(label)])) return [];
+      if (!counts(metric, (label) => texts[labels.indexOf(label)])) return [];
       const bounds = part === 'bucket' ? family.le : [''];
       return bounds.map((bound) => {
         const labels = Labels.of([...shared, [metricName, name], ['le', bound]]);
@@ -303,6 +353,12 @@ class Builders {
 /** Whether a metric counts what has these labels. */
 function counts({ measure }: SpanMetric, label: (name: string) => string | undefined): boolean {
   return measure !== 'messaging seconds' || label('connection_type') === messaging;
+}
+
+/** The number of the bucket that a value falls into. */
+function bucketOf(column: string, boundsNs: readonly number[]): string {
+  const cases = boundsNs.map((bound, i) => `WHEN ${column} <= ${bound} THEN ${i}`);
+  return `CASE ${cases.join(' ')} ELSE ${boundsNs.length} END`;
 }
 
 const columns = ['server_ns', 'client_ns', 'messaging_ns'] as const;
