@@ -10,7 +10,9 @@ import { skipWithoutS3, startS3, type TestS3 } from '../support/s3.js';
 import { eventually, freePort, startServer, temporaryFolder, type TestServer } from '../support/server.js';
 import { dashboards, panelQueries, variableQueries, type DashboardQuery } from './dashboard-queries.js';
 import { text } from './files.js';
+import { grafanaRequests, member } from './grafana-requests.js';
 
+const traceId = randomBytes(16).toString('hex');
 const variables = { instance: '.*', service: '.+', metric: 'shop_orders_total', search: 'order' };
 
 /** Panels that are empty while nothing goes wrong, or without a catalog server that is scraped. */
@@ -29,7 +31,7 @@ async function send(server: TestServer): Promise<void> {
     traces: spansRequest(
       resource,
       [1, 2].map((status) => ({
-        traceId: randomBytes(16),
+        traceId: Buffer.from(traceId, 'hex'),
         spanId: randomBytes(8),
         name: 'POST /orders',
         kind: 2,
@@ -238,6 +240,22 @@ describe('the dashboards', () => {
         '{__name__=~"traces_service_graph_request_server_seconds_sum|traces_service_graph_request_total|traces_service_graph_request_failed_total"}',
     });
     assert.deepEqual(keys['data'], ['__name__', 'client', 'connection_type', 'server']);
+  });
+
+  it("are not all that Grafana asks: its data sources' and drilldown apps' own requests are answered", async () => {
+    const to = Math.ceil(Date.now() / 1000);
+    const wrong: string[] = [];
+    for (const { path, parameters, form, has } of grafanaRequests(to - 300, to, traceId)) {
+      const query = new URLSearchParams(parameters);
+      const response = await (form
+        ? fetch(server.url + path, { method: 'POST', body: query })
+        : fetch(`${server.url}${path}?${query.toString()}`));
+      const body = await response.text();
+      const found = has === '' || (response.ok && member(JSON.parse(body), has) !== undefined);
+      if (!response.ok || !found)
+        wrong.push(`${path} ${query.toString()}: ${response.status}, no ${has} in ${body.slice(0, 200)}`);
+    }
+    assert.deepEqual(wrong, []);
   });
 
   it('have variables with values', async () => {

@@ -13,6 +13,8 @@ const rfc5424 =
 const rfc3164 =
   /^<(\d{1,3})>(?:([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+) (\S+) )?(?:([^\s:[\]]{1,100})(?:\[([^\]]{1,100})\])?: ?)?([^]*)$/;
 
+const bareTag = /^([^\s:[\]]{1,100})\[([^\]]{1,100})\] ([^]*)$/;
+
 /** Messages of RFC 5424 and RFC 3164, each behind its length and a space (RFC 6587, octet counting), as the receiver joins them. */
 export const syslog: Format = {
   column: 'syslog',
@@ -58,7 +60,10 @@ function add(message: string, given: Given, out: LogRequest): void {
       text: message,
       attributes: [],
     });
-  const [, priority, time, host, app, process, text = ''] = old;
+  const [, priority, time, host, ...rest] = old;
+  // Behind a host some write their tag without a colon.
+  const [app, process, text = ''] =
+    rest[0] === undefined && time !== undefined ? (bareTag.exec(rest[2] ?? '')?.slice(1) ?? rest) : rest;
   const attributes = [...common(priority), ...given_('proc_id', process)];
   record(out, { priority, timeNs: timeOf(time, given.receivedAtNs), host, app, text, attributes });
 }
