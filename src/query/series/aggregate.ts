@@ -96,20 +96,25 @@ function countedValue(series: StepSeries, step: number): string {
   return histogram ? histogramText(histogram) : plainDecimal(series.values[step] ?? NaN);
 }
 
-/** count_values: a series for each value, which becomes the label of this name. Throws QueryError. */
+/**
+ * count_values: a series for each value, which becomes the label of this name; a `without` that names this label puts
+ * the values together again. Throws QueryError.
+ */
 export async function countValues(
   ctx: SeriesContext,
   label: string,
-  groups: readonly SeriesGroup[],
+  series: readonly StepSeries[],
+  grouping: Grouping | undefined,
 ): Promise<StepSeries[]> {
   if (label === '') throw evaluationError('invalid label name ""');
   const counted = new Map<string, StepSeries>();
-  for (const { labels, members } of groups) {
+  const dropsValue = grouping?.without === true && grouping.labels.includes(label);
+  for (const { labels, members } of groupSeries(series, grouping)) {
     for (const member of members) {
       if (ctx.yielder.due) await ctx.yielder.pause();
       for (let k = 0; k < ctx.grid.count; k++) {
         if (!member.present[k]) continue;
-        const own = labels.with(label, countedValue(member, k));
+        const own = dropsValue ? labels : labels.with(label, countedValue(member, k));
         let series = counted.get(own.key);
         if (!series) {
           series = emptySeries(own, ctx.grid.count);

@@ -1,14 +1,16 @@
-import type { SeriesContext } from './context.js';
+import { evaluationError, type SeriesContext } from './context.js';
 import { matchVectors } from './matching.js';
+import { LastNotes } from './last-notes.js';
 import {
   arithmetic,
   comparisons,
   keepsName,
+  noNative,
   pairFunction,
   setOperators,
   trimOperators,
   type Arithmetic,
-  type NativePair,
+  type NativeRules,
   type Operation,
 } from './operators.js';
 import {
@@ -32,9 +34,12 @@ export async function binary(
   left: Value,
   right: Value,
   rules: Arithmetic = arithmetic,
-  native: NativePair = () => undefined,
+  native: NativeRules = noNative,
 ): Promise<Value> {
   if (left.type === 'scalar' && right.type === 'scalar') {
+    if (trimOperators.has(operation.op)) {
+      throw evaluationError(`operator ${JSON.stringify(operation.op)} not allowed for Scalar operations`);
+    }
     const apply = rules.get(operation.op);
     const test = comparisons.get(operation.op);
     const values = left.values.map((a, k) => {
@@ -74,7 +79,7 @@ async function withScalar(
   series: readonly StepSeries[],
   scalar: Float64Array,
   scalarFirst: boolean,
-  native: NativePair,
+  native: NativeRules,
 ): Promise<StepSeries[]> {
   const test = operation.bool ? undefined : comparisons.get(operation.op);
   const pair = pairFunction(operation, rules);
@@ -85,8 +90,10 @@ async function withScalar(
       return (scalarFirst ? pair(other, value) : pair(value, other)) ?? NaN;
     });
   }
+  const trims = trimOperators.has(operation.op);
+  const notes = new LastNotes(native);
   const out: StepSeries[] = [];
-  for (const one of series) {
+  for (const [at, one] of series.entries()) {
     if (ctx.yielder.due) await ctx.yielder.pause();
     const labels = keepsName(operation) ? one.labels : one.labels.withoutName();
     const result = new MixedSeries(labels, one.values.length);
@@ -96,8 +103,10 @@ async function withScalar(
       const histogram = one.histograms?.[k];
       const sides = (own: number) => (scalarFirst ? ([other, own] as const) : ([own, other] as const));
       const value = one.values[k] ?? NaN;
-      if (histogram) {
-        const found = scalarFirst ? native(other, histogram) : native(histogram, other);
+      if (histogram || trims) {
+        const own = histogram ?? value;
+        const { value: found, note } = scalarFirst ? native.pair(other, own) : native.pair(own, other);
+        if (note) notes.add(k, at, note);
         if (found !== undefined) result.set(k, found);
       } else if (test) {
         if (test(...sides(value))) result.set(k, value);
@@ -108,5 +117,6 @@ async function withScalar(
     }
     if (anyPresent(result.series)) out.push(result.series);
   }
+  notes.tell();
   return mergeEqual(out);
 }

@@ -1,7 +1,18 @@
-import { checkSize, evaluationError, type SeriesContext } from './context.js';
+import { checkSize, type SeriesContext } from './context.js';
 import { Labels, metricName } from './labels.js';
-import { keepsName, type Matching, type NativePair, type Operation, type PairFunction } from './operators.js';
+import { LastNotes } from './last-notes.js';
+import {
+  keepsName,
+  noNative,
+  trimOperators,
+  type Matching,
+  type NativeResult,
+  type NativeRules,
+  type Operation,
+  type PairFunction,
+} from './operators.js';
 import { anyPresent, emptySeries, mergeEqual, MixedSeries, type StepSeries } from './series.js';
+import { StepFaults } from './step-faults.js';
 
 const allLabels: Matching = { on: false, labels: [], cardinality: 'one-to-one', include: [] };
 
@@ -29,7 +40,7 @@ export async function matchVectors(
   left: readonly StepSeries[],
   right: readonly StepSeries[],
   pair: PairFunction,
-  native: NativePair = () => undefined,
+  native: NativeRules = noNative,
 ): Promise<StepSeries[]> {
   const matching = operation.matching ?? allLabels;
   const swapped = matching.cardinality === 'one-to-many';
@@ -37,33 +48,54 @@ export async function matchVectors(
   const fill = swapped
     ? { many: matching.fillRight, one: matching.fillLeft }
     : { many: matching.fillLeft, one: matching.fillRight };
-  const apply: Pairs = swapped
-    ? { number: (a, b) => pair(b, a), native: (a, b) => native(b, a) }
-    : { number: pair, native };
+  const trims = trimOperators.has(operation.op);
+  const apply: Pairs = {
+    trims,
+    number: swapped ? (a, b) => pair(b, a) : pair,
+    native: swapped ? (a, b) => native.pair(b, a) : (a, b) => native.pair(a, b),
+  };
   const labelsOf = resultLabels(operation, matching);
   const steps = ctx.grid.count;
   const manyAny = stepsWithAny(many, steps);
+  const filled = fill.many !== undefined || fill.one !== undefined;
+  const faults = new StepFaults();
+  const notes = new LastNotes(native);
+  const order = new Map(many.map((series, i) => [series, i]));
   const out: StepSeries[] = [];
   for (const group of groups(signatureOf(matching), many, one)) {
     if (ctx.yielder.due) await ctx.yielder.pause();
-    refuseDuplicates(
-      group,
-      matching,
-      (k) => manyAny[k] === 1 || fill.many !== undefined,
-      swapped ? 'left' : 'right',
-    );
+    findDuplicates(group, matching, (k) => filled || manyAny[k] === 1, swapped ? 'left' : 'right', faults);
     const matched = new Uint8Array(steps);
-    const results = new Results(matching);
-    for (const a of withFill(group.many, group.one, fill.many, group.signature, steps)) {
+    const results = new Results(matching, faults, notes);
+    for (const a of group.many) {
       for (const b of withFill(group.one, group.many, fill.one, group.signature, steps)) {
         if (ctx.yielder.due) await ctx.yielder.pause();
-        results.add(labelsOf(a.labels, b.labels), a, b, apply, matched);
+        results.add(labelsOf(a.labels, b.labels), a, b, apply, matched, order.get(a) ?? 0);
+      }
+    }
+    if (fill.many !== undefined) {
+      const standIn = unmatched(group, matched, fill.many, steps);
+      for (const b of group.one) {
+        results.add(labelsOf(group.signature, b.labels), standIn, b, apply, matched, many.length);
       }
     }
     out.push(...results.series());
     checkSize(ctx, out.length);
   }
+  faults.refuse();
+  notes.tell();
   return mergeEqual(out);
+}
+
+/** Stands for the "many" side with a number, at the steps at which nothing was matched. */
+function unmatched({ signature }: MatchGroup, matched: Uint8Array, fill: number, steps: number): StepSeries {
+  const standIn = emptySeries(signature, steps);
+  for (let k = 0; k < steps; k++) {
+    if (matched[k]) continue;
+    standIn.values[k] = fill;
+    standIn.present[k] = 1;
+  }
+  return standIn;
 }
 
 function groups(
@@ -91,11 +123,12 @@ function stepsWithAny(series: readonly StepSeries[], steps: number): Uint8Array 
   return any;
 }
 
-function refuseDuplicates(
+function findDuplicates(
   { one, signature }: MatchGroup,
   matching: Matching,
   counts: (step: number) => boolean,
   side: 'left' | 'right',
+  faults: StepFaults,
 ): void {
   if (one.length < 2) return;
   const owner = new Int32Array(one[0]?.present.length ?? 0).fill(-1);
@@ -104,12 +137,15 @@ function refuseDuplicates(
       if (!series.present[k] || !counts(k)) continue;
       const before = one[owner[k] ?? -1];
       if (before) {
-        const group = matching.on ? signature : signature.withoutName();
-        const both = [before.labels.toString(), series.labels.toString()].sort().join(', ');
-        throw evaluationError(
-          `found duplicate series for the match group ${group.toString()} on the ${side} hand-side of the operation: ` +
-            `[${both}];many-to-many matching not allowed: matching labels must be unique on one side`,
-        );
+        faults.add(k, 0, () => {
+          const group = matching.on ? signature : signature.withoutName();
+          const both = [before.labels.toString(), series.labels.toString()].sort().join(', ');
+          return (
+            `found duplicate series for the match group ${group.toString()} on the ${side} hand-side of the operation: ` +
+            `[${both}];many-to-many matching not allowed: matching labels must be unique on one side`
+          );
+        });
+        return;
       }
       owner[k] = i;
     }
@@ -155,43 +191,55 @@ function resultLabels(operation: Operation, matching: Matching): (many: Labels, 
 }
 
 interface Pairs {
+  /** Numbers, too, are told to be no histograms. */
+  readonly trims: boolean;
   readonly number: PairFunction;
-  readonly native: NativePair;
+  readonly native: NativeRules['pair'];
 }
 
 /** Results of one signature by their labels; a step can hold each label set once. */
 class Results {
   readonly #byKey = new Map<string, { series: MixedSeries; taken: Uint8Array }>();
 
-  constructor(private readonly matching: Matching) {}
+  constructor(
+    private readonly matching: Matching,
+    private readonly faults: StepFaults,
+    private readonly notes: LastNotes,
+  ) {}
 
-  add(labels: Labels, a: StepSeries, b: StepSeries, apply: Pairs, matched: Uint8Array): void {
+  /** `order`: where `a` is among the series of its side. */
+  add(labels: Labels, a: StepSeries, b: StepSeries, apply: Pairs, matched: Uint8Array, order: number): void {
     const steps = matched.length;
+    const oneToOne = this.matching.cardinality === 'one-to-one';
     let entry = this.#byKey.get(labels.key);
     for (let k = 0; k < steps; k++) {
       if (!a.present[k] || !b.present[k]) continue;
-      if (this.matching.cardinality === 'one-to-one') {
-        if (matched[k]) {
-          throw evaluationError(
-            'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)',
-          );
-        }
-        matched[k] = 1;
+      const left = a.histograms?.[k] ?? a.values[k] ?? NaN;
+      const right = b.histograms?.[k] ?? b.values[k] ?? NaN;
+      const result: NativeResult | undefined =
+        apply.trims || typeof left !== 'number' || typeof right !== 'number'
+          ? apply.native(left, right)
+          : undefined;
+      if (result?.note) this.notes.add(k, order, result.note);
+      if (result?.refused) continue;
+      if (oneToOne && matched[k]) {
+        const why =
+          'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)';
+        this.faults.add(k, 1 + order, () => why);
+        continue;
       }
       if (!entry) {
         entry = { series: new MixedSeries(labels, steps), taken: new Uint8Array(steps) };
         this.#byKey.set(labels.key, entry);
       }
       if (entry.taken[k]) {
-        throw evaluationError('multiple matches for labels: grouping labels must ensure unique matches');
+        const why = 'multiple matches for labels: grouping labels must ensure unique matches';
+        this.faults.add(k, 1 + order, () => why);
+        continue;
       }
+      matched[k] = 1;
       entry.taken[k] = 1;
-      const left = a.histograms?.[k] ?? a.values[k] ?? NaN;
-      const right = b.histograms?.[k] ?? b.values[k] ?? NaN;
-      const value =
-        typeof left === 'number' && typeof right === 'number'
-          ? apply.number(left, right)
-          : apply.native(left, right);
+      const value = result ? result.value : apply.number(left as number, right as number);
       if (value !== undefined) entry.series.set(k, value);
     }
   }

@@ -84,11 +84,23 @@ export interface Operation {
   readonly matching?: Matching;
 }
 
-/** The same where one of the samples, or both, are native histograms. */
-export type NativePair = (
-  left: number | Histogram,
-  right: number | Histogram,
-) => number | Histogram | undefined;
+/** What a pair of samples gives that plain arithmetic knows nothing of. */
+export interface NativeResult {
+  /** Undefined when a comparison filters it out, or it is refused. */
+  readonly value?: number | Histogram;
+  /** The operator has no meaning for the two: they do not even count as matched. */
+  readonly refused?: true;
+  readonly note?: { readonly kind: 'warn' | 'info'; readonly text: string };
+}
+
+/** The operation where one of the samples, or both, are native histograms, and where numbers are trimmed. */
+export interface NativeRules {
+  pair(left: number | Histogram, right: number | Histogram): NativeResult;
+  /** Tells what is to be said of the pairs of a step: of several the last. */
+  tell(note: NonNullable<NativeResult['note']>): void;
+}
+
+export const noNative: NativeRules = { pair: () => ({}), tell: () => undefined };
 
 /** Gives the result of one pair of samples, or undefined when a comparison filters it out. */
 export type PairFunction = (left: number, right: number) => number | undefined;

@@ -14,13 +14,15 @@ export async function choose(
   series: readonly StepSeries[],
   groups: readonly SeriesGroup[],
 ): Promise<StepSeries[]> {
-  for (const count of counts) wholeCount(count);
+  // A count below 1 at all steps asks for nothing, and is not looked at further.
+  if (!counts.some((count) => !(count < 1))) return [];
+  checkCounts(counts);
   const chosen = new Map<StepSeries, Uint8Array>();
   const ranked: StepSeries[] = [];
   for (const { members } of groups) {
     for (let k = 0; k < ctx.grid.count; k++) {
       if (ctx.yielder.due) await ctx.yielder.pause();
-      const count = wholeCount(counts[k] ?? NaN);
+      const count = Math.trunc(counts[k] ?? 0);
       if (count < 1) continue;
       const candidates = members.filter((member) => member.present[k]);
       if (op !== 'limitk') candidates.sort((a, b) => rank(op, a.values[k] ?? NaN, b.values[k] ?? NaN));
@@ -36,10 +38,12 @@ export async function choose(
   return order.map((one) => ({ ...one, present: chosen.get(one) ?? one.present })).filter(anyPresent);
 }
 
-function wholeCount(value: number): number {
-  if (Number.isNaN(value)) throw evaluationError('Parameter value is NaN');
-  if (Math.abs(value) >= 2 ** 63) throw evaluationError(`Scalar value ${shortG(value)} overflows int64`);
-  return Math.trunc(value);
+function checkCounts(counts: Float64Array): void {
+  if (counts.some(Number.isNaN)) throw evaluationError('Parameter value is NaN');
+  const least = counts.reduce((a, b) => Math.min(a, b));
+  if (least <= -(2 ** 63)) throw evaluationError(`Scalar value ${shortG(least)} underflows int64`);
+  const most = counts.reduce((a, b) => Math.max(a, b));
+  if (most >= 2 ** 63) throw evaluationError(`Scalar value ${shortG(most)} overflows int64`);
 }
 
 /** Largest (topk) or smallest (bottomk) first, NaN last. */

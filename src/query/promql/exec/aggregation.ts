@@ -4,7 +4,7 @@ import { choose } from '../../series/rank.js';
 import type { StepSeries, Value } from '../../series/series.js';
 import { quantile } from '../../series/statistics.js';
 import { Remarks } from '../functions/remarks.js';
-import type { Aggregation } from '../syntax/ast.js';
+import { unwrap, type Aggregation } from '../syntax/ast.js';
 import type { EvalContext } from './context.js';
 import { limitRatio } from './limit-ratio.js';
 import { aggregateMixed, rankable } from './native-aggregation.js';
@@ -21,6 +21,7 @@ export async function aggregation(
   switch (op) {
     case 'topk':
     case 'bottomk': {
+      if (!numbers.some((count) => !(count < 1))) return [];
       const ranked = rankable(ctx, expr, series);
       return choose(ctx, op, numbers, ranked, groupSeries(ranked, grouping));
     }
@@ -29,9 +30,9 @@ export async function aggregation(
     case 'limit_ratio':
       return limitRatio(ctx, expr, numbers, series);
     case 'count_values':
-      return countValues(ctx, param?.type === 'string' ? param.text : '', groupSeries(series, grouping));
+      return countValues(ctx, param?.type === 'string' ? param.text : '', series, grouping);
     case 'quantile':
-      new Remarks(ctx.notes, expr.param?.from ?? expr.from).quantiles(numbers);
+      new Remarks(ctx.notes, unwrap(expr.param ?? expr).from).extremes(numbers);
       return reduced(ctx, expr, series, (values, step) => quantile(numbers[step] ?? NaN, values));
     default: {
       const reduce: Reduce | undefined = reductions.get(op);

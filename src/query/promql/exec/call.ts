@@ -43,8 +43,10 @@ class CallArguments implements Arguments {
 
   position(i: number): number {
     const arg = this.call.args[i];
+    if (!arg) return 0;
+    const { kind, from } = unwrap(arg);
     // Prometheus has the start of the query for what a subquery gives.
-    return !arg || unwrap(arg).kind === 'subquery' ? 0 : arg.from;
+    return kind === 'subquery' ? 0 : from;
   }
 
   async vector(i: number): Promise<readonly StepSeries[]> {

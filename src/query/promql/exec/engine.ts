@@ -17,6 +17,7 @@ import { QueryNotes } from './notes.js';
 import { withBounds } from '../functions/extended.js';
 import type { SampleCounts } from './sample-counts.js';
 import { rangeVector } from './range-vector.js';
+import { withoutBuckets } from './without-buckets.js';
 
 export type QueryResult =
   | (Told & { readonly type: 'matrix' | 'vector'; readonly series: readonly ResultSeries[] })
@@ -42,7 +43,7 @@ export async function execute(
   counts?: SampleCounts,
 ): Promise<QueryResult> {
   const yielder = new Yielder(ctx.signal);
-  const loaded = await load(ctx, yielder, plan(expr, times));
+  const loaded = withoutBuckets(await load(ctx, yielder, plan(expr, times)), expr);
   const notes = new QueryNotes(source);
   const maxValues = ctx.limits.maxSamples;
   const evalCtx: EvalContext = { grid: gridOf(times), times, loaded, yielder, maxValues, notes, counts };

@@ -8,11 +8,11 @@ import {
   vector,
   type Value,
 } from '../../series/series.js';
-import { arithmetic, trimOperators } from '../../series/operators.js';
+import { arithmetic } from '../../series/operators.js';
 import type { Histogram } from '../../series/histograms/histogram.js';
 import { scaled } from '../../series/histograms/arithmetic.js';
 import { computesOnce } from '../plan/invariant.js';
-import type { Aggregation, Binary, Expr } from '../syntax/ast.js';
+import type { Aggregation, Expr } from '../syntax/ast.js';
 import { aggregation } from './aggregation.js';
 import { call } from './call.js';
 import { withGrid, type EvalContext } from './context.js';
@@ -52,25 +52,11 @@ async function node(ctx: EvalContext, expr: Expr): Promise<Value> {
     case 'binary': {
       const left = await evaluate(ctx, expr.left);
       const right = await evaluate(ctx, expr.right);
-      noteTrimmedNumbers(ctx, expr, left, right);
       return binary(ctx, expr, left, right, arithmetic, nativePair(ctx.notes, expr));
     }
     case 'matrix':
     case 'subquery':
       throw new Error('a range vector has no value of its own');
-  }
-}
-
-/** Numbers have no buckets to be cut off. */
-function noteTrimmedNumbers(ctx: EvalContext, { op, from }: Binary, left: Value, right: Value): void {
-  if (!trimOperators.has(op)) return;
-  const hasNumbers = (value: Value) =>
-    value.type === 'scalar' || (value.type === 'vector' && value.series.map(floatsOnly).some(anyPresent));
-  if (hasNumbers(left) && hasNumbers(right)) {
-    ctx.notes.info(
-      `incompatible sample types encountered for binary operator "${op}": float ${op} float`,
-      from,
-    );
   }
 }
 

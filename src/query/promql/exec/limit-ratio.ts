@@ -3,7 +3,7 @@ import type { Labels } from '../../series/labels.js';
 import { anyPresent, type StepSeries } from '../../series/series.js';
 import { shortG } from '../../text/numbers.js';
 import { xxhash64 } from '../../text/xxhash64.js';
-import type { Aggregation } from '../syntax/ast.js';
+import { unwrap, type Aggregation } from '../syntax/ast.js';
 import type { EvalContext } from './context.js';
 
 /**
@@ -16,13 +16,14 @@ export function limitRatio(
   ratios: Float64Array,
   series: readonly StepSeries[],
 ): StepSeries[] {
-  const at = expr.param?.from ?? expr.from;
+  const at = unwrap(expr.param ?? expr).from;
+  if (ratios.every((ratio) => ratio === 0)) return [];
   if (ratios.some(Number.isNaN)) throw evaluationError('Ratio value is NaN');
   for (const [bad, to] of [
-    [ratios.find((ratio) => ratio > 1), 1],
-    [ratios.find((ratio) => ratio < -1), -1],
+    [ratios.reduce((most, ratio) => Math.max(most, ratio), -Infinity), 1],
+    [ratios.reduce((least, ratio) => Math.min(least, ratio), Infinity), -1],
   ] as const) {
-    if (bad === undefined) continue;
+    if (to * bad <= 1) continue;
     ctx.notes.warn(`ratio value should be between -1 and 1, got ${shortG(bad)}, capping to ${to}`, at);
   }
   const out: StepSeries[] = [];

@@ -5,7 +5,7 @@ import type { Histogram } from '../../series/histograms/histogram.js';
 import { Labels, metricName } from '../../series/labels.js';
 import { anyPresent, floatsOnly, MixedSeries, type StepSeries } from '../../series/series.js';
 import { Remarks } from '../functions/remarks.js';
-import type { Aggregation } from '../syntax/ast.js';
+import { unwrap, type Aggregation } from '../syntax/ast.js';
 import type { EvalContext } from './context.js';
 
 /** An aggregation of groups in which there are native histograms; `reduce` is what it does with numbers. */
@@ -16,7 +16,8 @@ export async function aggregateMixed(
   reduce: Reduce,
 ): Promise<StepSeries[]> {
   checkSize(ctx, groups.length);
-  const remarks = new Remarks(ctx.notes, expr.from);
+  const { from } = unwrap(expr);
+  const remarks = new Remarks(ctx.notes, from);
   const out: StepSeries[] = [];
   for (const { labels, members } of groups) {
     const result = new MixedSeries(labels, ctx.grid.count);
@@ -30,9 +31,9 @@ export async function aggregateMixed(
         continue;
       }
       const sums = op === 'sum' || op === 'avg';
-      if (native.length > 0 && !sums) ctx.notes.info(`ignored histogram in ${op} aggregation`, expr.from);
+      if (native.length > 0 && !sums) ctx.notes.info(`ignored histogram in ${op} aggregation`, from);
       if (native.length > 0 && numbers.length > 0 && sums) {
-        ctx.notes.warn('encountered a mix of histograms and floats for aggregation', expr.from);
+        ctx.notes.warn('encountered a mix of histograms and floats for aggregation', from);
       } else if (native.length > 0 && sums) {
         const total = totalOf(op, native, k, remarks);
         if (total) result.set(k, total);
@@ -65,6 +66,7 @@ function totalOf(
     return undefined;
   }
   if (result.reconciled) remarks.reconciled('aggregation');
+  if (result.collided) remarks.collided();
   return result.histogram;
 }
 

@@ -12,15 +12,33 @@ import { define, type Entry, type FunctionContext } from './function.js';
 
 const dayMs = 86_400_000;
 
+/** After so many seconds the Gregorian calendar is the same again. */
+const cycleSeconds = 12_622_780_800;
+const cycleYears = 400;
+
+/**
+ * The UTC date of seconds since the epoch, in years that JavaScript has, and the years that are missing. What is no
+ * 64-bit integer is the largest one, as where Prometheus runs on x86.
+ */
+function dateOf(seconds: number): { date: Date; years: number } {
+  const whole = Math.abs(seconds) < 2 ** 63 ? Math.trunc(seconds) : 2 ** 63;
+  if (Math.abs(whole) <= 8e12) return { date: new Date(whole * 1000), years: 0 };
+  const rest = ((whole % cycleSeconds) + cycleSeconds) % cycleSeconds;
+  return { date: new Date(rest * 1000), years: Math.floor(whole / cycleSeconds) * cycleYears };
+}
+
 /** A part of the UTC date, of seconds since the epoch; of the time of evaluation without an argument. */
-function ofDate(name: string, part: (date: Date) => number): Entry {
+function ofDate(name: string, part: (date: Date, years: number) => number): Entry {
   return define(
     name,
     ['vector'],
     async (ctx, args) => {
       const series = args.count > 0 ? await args.vector(0) : [evaluationTimes(ctx)];
       return vector(
-        await mapValues(ctx.yielder, series, (seconds) => part(new Date(Math.trunc(seconds) * 1000))),
+        await mapValues(ctx.yielder, series, (seconds) => {
+          const { date, years } = dateOf(seconds);
+          return part(date, years);
+        }),
       );
     },
     { optional: 1, timeDependent: true },
@@ -61,7 +79,7 @@ export const dateFunctions: readonly Entry[] = [
     new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 0)).getUTCDate(),
   ),
   ofDate('month', (date) => date.getUTCMonth() + 1),
-  ofDate('year', (date) => date.getUTCFullYear()),
+  ofDate('year', (date, years) => date.getUTCFullYear() + years),
   scalarOf('time', (ctx, k) => timeAt(ctx.grid, k) / 1000, true),
   scalarOf('pi', () => Math.PI),
   scalarOf('start', (ctx) => ctx.times.start / 1000),

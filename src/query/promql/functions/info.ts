@@ -11,6 +11,8 @@ interface Info {
   readonly labels: Labels;
   readonly name: string;
   readonly times: StepSeries;
+  /** It has native histograms, which say nothing. */
+  readonly native: boolean;
 }
 
 /**
@@ -25,11 +27,13 @@ export const info: Entry = define(
     const matchers = args.count > 1 ? args.matchers(1) : [];
     const names = effectiveNames(matchers).map((matcher) => compileMatcher(matcher));
     const data = matchers.filter(({ name }) => name !== metricName).map((matcher) => compileMatcher(matcher));
-    const { times } = await args.infoSeries();
+    const { times, series: infoSeries } = await args.infoSeries();
+    const native = new Set(infoSeries.filter(({ histograms }) => histograms).map(({ labels }) => labels.key));
     const byTarget = new Map<string, Info[]>();
     for (const one of times) {
       const key = one.labels.only(identifying).key;
-      const found = { labels: one.labels, name: one.labels.get(metricName), times: one };
+      const { labels } = one;
+      const found = { labels, name: labels.get(metricName), times: one, native: native.has(labels.key) };
       byTarget.set(key, [...(byTarget.get(key) ?? []), found]);
     }
     const results = new Map<string, MixedSeries>();
@@ -69,6 +73,9 @@ function newest(infos: readonly Info[], step: number): Info[] {
   const byName = new Map<string, Info>();
   for (const one of infos) {
     if (!one.times.present[step]) continue;
+    if (one.native) {
+      throw evaluationError(`this should be an info metric, with float samples: ${one.labels.toString()}`);
+    }
     const known = byName.get(one.name);
     const [before, now] = [known?.times.values[step] ?? -Infinity, one.times.values[step] ?? 0];
     if (known && before === now) {

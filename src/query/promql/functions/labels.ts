@@ -26,17 +26,16 @@ function byLabels(names: readonly string[], direction: 1 | -1): (a: StepSeries, 
 }
 
 /** The series of a range query are in the order of their labels, whatever is done. */
-function isIneffective({ times, notes }: FunctionContext, args: Arguments): boolean {
-  if (times.step === 0) return false;
+function isIneffective({ grid, notes }: FunctionContext, args: Arguments): boolean {
+  if (grid.count === 1) return false;
   notes.warn('sort is ineffective for range queries since results are always ordered by labels', args.start);
   return true;
 }
 
 function sorted(name: string, op: 'topk' | 'bottomk'): Entry {
   return define(name, ['vector'], async (ctx, args) => {
-    const series = await args.vector(0);
-    if (isIneffective(ctx, args)) return vector(series);
-    const numbers = series.map(floatsOnly).filter(anyPresent);
+    const numbers = (await args.vector(0)).map(floatsOnly).filter(anyPresent);
+    if (isIneffective(ctx, args)) return vector(numbers);
     return vector(numbers.sort((a, b) => rank(op, a.values[0] ?? NaN, b.values[0] ?? NaN)));
   });
 }

@@ -85,6 +85,7 @@ export function sumOrMean(what: 'sum' | 'mean'): NativeKernel {
         return none(view);
       }
       if (result.reconciled) remarks.reconciled('aggregation');
+      if (result.collided) remarks.collided();
       return result.histogram;
     };
 }

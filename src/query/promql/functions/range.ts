@@ -37,12 +37,18 @@ interface RangeOptions {
   readonly native?: NativeKernel | 'as numbers';
   /** What it does with an anchored or smoothed range. */
   readonly extended?: (beyond: Beyond, remarks: Remarks) => RangeKernel;
+  /** Which argument remarks are about; the range vector without it. */
+  readonly remarksAt?: number;
   /** It is meant for counters. */
   readonly ofCounters?: boolean;
 }
 
 /** A function from a range vector to an instant vector. */
-function ranged(name: string, kernel: (scalars: Scalars) => RangeKernel, options: RangeOptions = {}): Entry {
+function ranged(
+  name: string,
+  kernel: (scalars: Scalars, remarks: Remarks) => RangeKernel,
+  options: RangeOptions = {},
+): Entry {
   const { at = 0, args: types = ['matrix'], keepsName = false, timeDependent = false } = options;
   return define(
     name,
@@ -51,11 +57,8 @@ function ranged(name: string, kernel: (scalars: Scalars) => RangeKernel, options
       const range = await args.range(at);
       const scalars = new Map<number, Float64Array>();
       for (let i = 0; i < args.count; i++) if (i !== at) scalars.set(i, await args.scalar(i));
-      if (name === 'quantile_over_time') {
-        new Remarks(ctx.notes, args.position(0)).quantiles(scalars.get(0) ?? new Float64Array());
-      }
-      const of = kernel((argument, step) => scalars.get(argument)?.[step] ?? NaN);
-      const remarks = new Remarks(ctx.notes, args.position(at));
+      const remarks = new Remarks(ctx.notes, args.position(options.remarksAt ?? at));
+      const of = kernel((argument, step) => scalars.get(argument)?.[step] ?? NaN, remarks);
       if (range.beyond && options.extended) {
         const kernel = options.extended(range.beyond, remarks);
         const watched = options.ofCounters ? toldOfGauges(kernel, remarks) : kernel;
@@ -206,11 +209,14 @@ export const rangeFunctions: readonly Entry[] = [
   }),
   ranged(
     'quantile_over_time',
-    (scalars) =>
+    (scalars, remarks) =>
       ({ values }) =>
-      (low, high, view) =>
-        quantile(scalars(0, view.step), values.slice(low, high)),
-    { at: 1, args: ['scalar', 'matrix'] },
+      (low, high, view) => {
+        const q = scalars(0, view.step);
+        if (!(q >= 0 && q <= 1)) remarks.quantile(q);
+        return quantile(q, values.slice(low, high));
+      },
+    { at: 1, args: ['scalar', 'matrix'], remarksAt: 0 },
   ),
   plain('mad_over_time', ({ values }) => (low, high) => {
     const window = values.slice(low, high);

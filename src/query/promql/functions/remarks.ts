@@ -37,6 +37,10 @@ export class Remarks {
     this.notes.info(`${text} ${nameOf(labels)}`, this.at);
   }
 
+  collided(): void {
+    this.notes.warn('conflicting counter resets during histogram aggregation', this.at);
+  }
+
   reconciled(during: 'addition' | 'subtraction' | 'aggregation'): void {
     this.notes.info(`mismatched custom buckets were reconciled during ${during}`, this.at);
   }
@@ -45,10 +49,19 @@ export class Remarks {
     this.notes.warn(`quantile value should be between 0 and 1, got ${shortG(q)}`, this.at);
   }
 
-  /** Values of a quantile parameter, a step each: one of them that is none. */
+  /** Values of a quantile parameter, a step each: each that is none is told. */
   quantiles(values: Float64Array): void {
-    const bad = values.find((q) => !(q >= 0 && q <= 1));
-    if (bad !== undefined) this.quantile(bad);
+    for (const q of new Set(values)) if (!(q >= 0 && q <= 1)) this.quantile(q);
+  }
+
+  /** Values of an aggregation's quantile parameter, a step each: the largest and the smallest of those that are none. */
+  extremes(values: Float64Array): void {
+    if (values.some(Number.isNaN)) this.quantile(NaN);
+    const known = values.filter((q) => !Number.isNaN(q));
+    const most = known.reduce((a, b) => Math.max(a, b), -Infinity);
+    if (most > 1) this.quantile(most);
+    const least = known.reduce((a, b) => Math.min(a, b), Infinity);
+    if (least < 0) this.quantile(least);
   }
 
   badBucket(labels: Labels): void {

@@ -66,7 +66,12 @@ export function check(expr: Expr, source: string): void {
       return check(expr.selector, source);
     case 'subquery':
       check(expr.expr, source);
-      return expect(expr.expr, 'vector', 'subquery');
+      if (typeOf(expr.expr) === 'vector') return;
+      throw parseError(
+        source,
+        expr.from,
+        `subquery is only allowed on instant vector, got ${typeNames[typeOf(expr.expr)]} instead`,
+      );
     case 'paren':
       return check(expr.expr, source);
     case 'unary': {
@@ -176,11 +181,11 @@ function checkBinary(expr: Binary, source: string): void {
   if (comparisons.has(expr.op) && !expr.bool && scalars === 2) {
     fail('comparisons between scalars must use BOOL modifier', expr.operatorAt);
   }
-  if (isSet && scalars > 0)
-    fail(`set operator ${JSON.stringify(expr.op)} not allowed in binary scalar expression`);
   if (match && scalars > 0 && (match.labels.length > 0 || match.cardinality !== 'one-to-one')) {
     fail('vector matching only allowed between instant vectors');
   }
+  if (isSet && scalars > 0)
+    fail(`set operator ${JSON.stringify(expr.op)} not allowed in binary scalar expression`);
   if (!match) return;
   if (match.fillLeft !== undefined || match.fillRight !== undefined) {
     if (scalars > 0) fail('filling in missing series only allowed between instant vectors');

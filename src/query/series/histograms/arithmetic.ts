@@ -12,10 +12,24 @@ import {
 } from './buckets.js';
 import { isCustom, upperBound, type Histogram } from './histogram.js';
 
-/** The sum of two histograms; `reconciled`: their custom bounds differed, and those that both have are left. */
+/**
+ * The sum of histograms; `reconciled`: their custom bounds differed, and those that both have are left; `collided`: of some
+ * it is known that they began anew, and of others that they did not.
+ */
 export interface Combined {
   readonly histogram: Histogram;
   readonly reconciled: boolean;
+  readonly collided: boolean;
+}
+
+/** What is known of a sum of counters beginning anew, and whether there are both kinds. */
+function resetOf(all: readonly Histogram[]): { reset: boolean | undefined; collided: boolean } {
+  const known = new Set(all.filter(({ gauge }) => !gauge).map(({ reset }) => reset));
+  const [only] = known;
+  return {
+    reset: known.size === 1 ? only : undefined,
+    collided: known.has(true) && known.has(false),
+  };
 }
 
 export function scaled(histogram: Histogram, factor: number): Histogram {
@@ -45,17 +59,23 @@ function mapped(histogram: Histogram, apply: (count: number) => number, gauge: b
 export function combined(a: Histogram, b: Histogram, factor: 1 | -1): Combined | null {
   if (isCustom(a) !== isCustom(b)) return null;
   const gauge = a.gauge || b.gauge;
+  const { reset, collided } = resetOf([a, b]);
   const count = a.count + factor * b.count;
   const sum = a.sum + factor * b.sum;
   if (isCustom(a)) {
     const bounds = sameBounds(a.bounds, b.bounds) ? a.bounds : commonBounds(a.bounds, b.bounds);
     const positive = addBuckets(toBounds(a, bounds), toBounds(b, bounds), factor);
-    return { histogram: { ...a, count, sum, gauge, bounds, positive }, reconciled: bounds !== a.bounds };
+    return {
+      histogram: { ...a, count, sum, gauge, bounds, positive, reset },
+      reconciled: bounds !== a.bounds,
+      collided,
+    };
   }
   const schema = Math.min(a.schema, b.schema);
   const [left, right] = equalZeroBuckets(reduced(a, schema), reduced(b, schema));
   const histogram = {
     ...left,
+    reset,
     count,
     sum,
     gauge,
@@ -63,7 +83,7 @@ export function combined(a: Histogram, b: Histogram, factor: 1 | -1): Combined |
     positive: addBuckets(left.positive, right.positive, factor),
     negative: addBuckets(left.negative, right.negative, factor),
   };
-  return { histogram, reconciled: false };
+  return { histogram, reconciled: false, collided };
 }
 
 /** The sum of at least one histogram, by compensated summation; null where exponential and custom buckets are mixed. */
@@ -91,8 +111,10 @@ export function summed(all: readonly Histogram[]): Combined | null {
       indexes.map((index) => sums.get(index)?.value ?? 0),
     );
   };
+  const { reset, collided } = resetOf(all);
   const histogram = {
     ...first,
+    reset,
     count: total(({ count }) => count),
     sum: total(({ sum }) => sum),
     zeroCount: total(({ zeroCount }) => zeroCount),
@@ -100,7 +122,7 @@ export function summed(all: readonly Histogram[]): Combined | null {
     negative: buckets('negative'),
     gauge: all.some(({ gauge }) => gauge),
   };
-  return { histogram, reconciled: made.reconciled };
+  return { histogram, reconciled: made.reconciled, collided };
 }
 
 /** The mean; each is divided first where the sum would be too large. */
@@ -159,6 +181,7 @@ export function reduced(histogram: Histogram, schema: number): Histogram {
 
 /** Whether a counter started again between two samples: something of `before` is gone. */
 export function wasReset(now: Histogram, before: Histogram): boolean {
+  if (now.reset !== undefined) return now.reset;
   if (now.count < before.count) return true;
   if (isCustom(now)) {
     if (!isCustom(before)) return true;

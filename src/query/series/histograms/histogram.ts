@@ -17,6 +17,8 @@ export interface Histogram {
   readonly bounds: readonly number[];
   /** A result that may fall: of a rate, a difference, a negative factor. */
   readonly gauge: boolean;
+  /** Whether the counter began anew with this sample, where it is known without looking at the buckets. */
+  readonly reset?: boolean | undefined;
 }
 
 /** Schema number of histograms with custom buckets. */
@@ -58,13 +60,28 @@ export interface Bucket {
   readonly count: number;
 }
 
+/**
+ * How many units in the last place Prometheus' bounds are below 2^(i/256), a digit more by one for each i: they come
+ * from a table that is not rounded, and clients compare bounds by their text.
+ */
+const tableErrors =
+  '1111112111211111112311222222222211211121122111221122112211221222' +
+  '1111112222322132112111211121111111221011213311221121112111331222' +
+  '2122213322321232212222333333224421211121223321322233222222332232' +
+  '3243223233433333333333444455435422323233324422333243323333543344';
+
+/** 2^exponent as that table has it, for multiples of 1/256 in [0, 1). */
+function boundWithin(exponent: number): number {
+  return 2 ** exponent - (Number(tableErrors[exponent * 256]) - 1) * Number.EPSILON;
+}
+
 /** Upper bound of a bucket of a positive side. */
 export function upperBound(index: number, { schema, bounds }: Pick<Histogram, 'schema' | 'bounds'>): number {
   if (schema === customSchema) return index < 0 ? -Infinity : (bounds[index] ?? Infinity);
   const per = 2 ** schema;
   const whole = Math.floor(index / per);
   const fraction = index - whole * per;
-  const bound = fraction === 0 ? 2 ** whole : 2 ** (fraction / per) * 2 ** whole;
+  const bound = fraction === 0 ? 2 ** whole : boundWithin(fraction / per) * 2 ** whole;
   // The bucket before the one of infinities ends at the largest number.
   return bound === Infinity && index === 1024 * per ? Number.MAX_VALUE : bound;
 }
