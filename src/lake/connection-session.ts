@@ -8,6 +8,7 @@ import type { SharedUnit } from './samples/unit.js';
 import {
   RowCollector,
   type FiguresOf,
+  type ListingView,
   type MetadataRequest,
   type RawChunk,
   type RawResult,
@@ -81,36 +82,52 @@ export class ConnectionSession implements ReadSession {
   async #kept(ask: (view: MetadataView) => Promise<string | null>): Promise<string | null> {
     if (this.cache === null) return null;
     try {
-      if (this.#view === null) {
-        await this.end();
-        this.#view = await this.cache.view((sql) => this.#values(sql));
-      }
-      return this.#view === null ? null : await ask(this.#view);
+      return await this.#viewed(this.cache, ask);
     } catch (error) {
-      this.signal.throwIfAborted();
-      this.cache.failed(error);
-      await this.end();
-      return null;
+      return this.#unknown(this.cache, error);
     }
   }
 
-  async series(request: SeriesRequest): Promise<SeriesView | null> {
-    const { cache } = this;
-    if (cache === null) return null;
-    try {
-      const whole = this.#view === null ? await cache.series(request, (sql) => this.#values(sql)) : null;
-      if (whole !== null) return whole;
-      if (this.#view === null) {
-        await this.end();
-        this.#view = await cache.view((sql) => this.#values(sql));
-      }
-      if (this.#view === null) return null;
-      return { epoch: this.#view.epoch, tables: await this.#view.series(request) };
-    } catch (error) {
-      this.signal.throwIfAborted();
-      cache.failed(error);
+  async #viewed<T>(cache: MetadataCache, ask: (view: MetadataView) => Promise<T | null>): Promise<T | null> {
+    if (this.#view === null) {
       await this.end();
-      return null;
+      this.#view = await cache.view((sql) => this.#values(sql));
+    }
+    return this.#view === null ? null : ask(this.#view);
+  }
+
+  async #unknown(cache: MetadataCache, error: unknown): Promise<null> {
+    this.signal.throwIfAborted();
+    cache.failed(error);
+    await this.end();
+    return null;
+  }
+
+  async listing(request: MetadataRequest): Promise<ListingView | null> {
+    return this.#known(
+      (cache) => cache.listing(request, (sql) => this.#values(sql)),
+      (view) => view.listing(request),
+    );
+  }
+
+  async series(request: SeriesRequest): Promise<SeriesView | null> {
+    return this.#known(
+      (cache) => cache.series(request, (sql) => this.#values(sql)),
+      async (view) => ({ epoch: view.epoch, tables: await view.series(request) }),
+    );
+  }
+
+  /** What is known as a whole needs no transaction. */
+  async #known<T>(
+    whole: (cache: MetadataCache) => Promise<T | null>,
+    inView: (view: MetadataView) => Promise<T | null>,
+  ): Promise<T | null> {
+    if (this.cache === null) return null;
+    try {
+      const known = this.#view === null ? await whole(this.cache) : null;
+      return known ?? (await this.#viewed(this.cache, inView));
+    } catch (error) {
+      return this.#unknown(this.cache, error);
     }
   }
 

@@ -69,6 +69,19 @@ export interface MetadataRequest {
   readonly cheaply?: boolean;
 }
 
+/** Which of the files of a window are kept with their label sets or keys (`lake/metadata/store`), and what is in none of them. */
+export interface ListingView {
+  /** Numbers of files and label sets mean the same as long as it is the same. */
+  readonly epoch: string;
+  /** Of all files whose rows are within the window, and of those that have others too. */
+  readonly whole: readonly number[];
+  readonly cut: readonly number[];
+  /** No label set of theirs has a higher number. */
+  readonly lastId: number;
+  /** What to select the rest from, as `metadata` tells; null when there is none. */
+  readonly rest: string | null;
+}
+
 /** Rows of a table of a window, with attributes of theirs as columns (`lake/direct`). */
 export interface RowsRequest {
   readonly table: TableName;
@@ -152,6 +165,8 @@ export interface ReadSession {
    * after it reads the same snapshot.
    */
   metadata?(request: MetadataRequest): Promise<string | null>;
+  /** The same as numbers of what is kept; null when `metadata` is to be asked. */
+  listing?(request: MetadataRequest): Promise<ListingView | null>;
   /** Which files' series are kept; null when they have to be found in the tables. */
   series?(request: SeriesRequest): Promise<SeriesView | null>;
   /** The samples of a metric in files of that view, in their order; null when they are to be read from the table. */

@@ -15,6 +15,8 @@ import { searchOf, type Found, type Search, type TokenIndexes } from '../token-i
 import { AttributeValues } from '../values/index.js';
 import type { SharedUnit } from '../samples/unit.js';
 import type {
+  ListingView,
+  MetadataRequest,
   RowsRequest,
   SamplesRequest,
   SeriesFiles,
@@ -28,7 +30,7 @@ import { toldKeys } from './told.js';
 import { idOf, newKept, total, type Kept, type KeptFile } from './kept.js';
 import { layoutOf, metadataKinds, type MetadataKind } from './layout.js';
 import { addFile, createTables, keepOnly, TooMany } from './store.js';
-import { MetadataView, seriesFiles } from './view.js';
+import { MetadataView, seriesFiles, wholeListing, type KeptNumbers } from './view.js';
 
 export type { MetadataView } from './view.js';
 
@@ -120,6 +122,9 @@ export class MetadataCache {
     if (this.options.maxEntries === 0 || this.#closing.signal.aborted) return null;
     const kept = this.#current();
     await kept.ready;
+    // What is kept from here on, the transaction may not see.
+    const { lastFile } = kept;
+    const lastIds = new Map(kept.lastIds);
     const snapshot = this.#follow(kept, await beginAt(kept.checked, this.#place, run));
     const live = async (kind: MetadataKind) => {
       const files = await this.#live(kept, layoutOf(kind).table, snapshot, run);
@@ -129,7 +134,23 @@ export class MetadataCache {
     const rowsOf = (request: RowsRequest) => this.#rowsOf(kept, request, snapshot, run);
     const valuesOf = (request: ValuesRequest) => this.#valuesOf(kept, request, snapshot, run);
     const told = (kind: MetadataKind, paths: readonly string[]) => toldKeys(kept, kind, paths, run);
-    return new MetadataView(run, live, rowsOf, valuesOf, kept.epoch, told, this.options.smallestSampleFile);
+    const numbers = (kind: MetadataKind) => ({
+      ...numbersOf(kept, kind),
+      ...{ lastFile, lastId: lastIds.get(kind) ?? 0 },
+    });
+    const { smallestSampleFile } = this.options;
+    return new MetadataView(run, live, rowsOf, valuesOf, kept.epoch, told, numbers, smallestSampleFile);
+  }
+
+  /** What is kept of the current snapshot, without a transaction: null unless that is all. */
+  async listing(request: MetadataRequest, run: RunSql): Promise<ListingView | null> {
+    if (this.options.maxEntries === 0 || this.#closing.signal.aborted) return null;
+    const kept = this.#current();
+    await kept.ready;
+    const snapshot = this.#follow(kept, await changesSince(kept.checked, this.#place, run));
+    const live = kept.live.get(layoutOf(request.kind).table);
+    if (live?.snapshot !== snapshot) return null;
+    return wholeListing(live.files, numbersOf(kept, request.kind), kept.epoch, request);
   }
 
   async #rowsOf(kept: Kept, request: RowsRequest, snapshot: bigint, run: RunSql): Promise<string | null> {
@@ -423,6 +444,7 @@ export class MetadataCache {
       // Rows were deleted meanwhile: it is read once more.
       if (snapshot < (kept.validFrom.get(layoutOf(kind).table) ?? 0n)) return;
       files?.set(path, { file, ...added });
+      kept.lastFile = file;
       kept.entries.set(kind, (kept.entries.get(kind) ?? 0) + added.entries);
     } catch (error) {
       refused?.add(path);
@@ -447,6 +469,11 @@ export class MetadataCache {
     );
     kept.entries.set(kind, alive);
   }
+}
+
+function numbersOf(kept: Kept, kind: MetadataKind): KeptNumbers {
+  const files = kept.files.get(kind) ?? new Map<string, KeptFile>();
+  return { files, lastFile: kept.lastFile, lastId: kept.lastIds.get(kind) ?? 0 };
 }
 
 /** For people, in the statement itself. */

@@ -37,6 +37,8 @@ export interface Kept {
   readonly entries: Map<MetadataKind, number>;
   /** The highest number that a label set may have. */
   readonly lastIds: Map<MetadataKind, number>;
+  /** Every file that is kept so far has a number up to this one. */
+  lastFile: number;
 }
 
 export function newKept(
@@ -62,6 +64,7 @@ export function newKept(
     told: new Map(),
     entries: new Map(),
     lastIds: new Map(),
+    lastFile: 0,
   };
 }
 

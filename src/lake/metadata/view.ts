@@ -3,7 +3,14 @@ import type { AttributeKeys } from '../files/keys-note.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { isInlined } from '../inlining.js';
 import type { RunSql } from '../run-sql.js';
-import type { MetadataRequest, RowsRequest, SeriesFiles, SeriesRequest, ValuesRequest } from '../session.js';
+import type {
+  ListingView,
+  MetadataRequest,
+  RowsRequest,
+  SeriesFiles,
+  SeriesRequest,
+  ValuesRequest,
+} from '../session.js';
 import { layoutOf, type MetadataKind } from './layout.js';
 import { filesTable, hourNs, seenTable, setsTable } from './store.js';
 
@@ -16,6 +23,14 @@ export interface FileTimes {
 
 interface KeptFile extends FileTimes {
   readonly path: string;
+}
+
+/** Of one kind, what is kept at some moment. */
+export interface KeptNumbers {
+  readonly files: ReadonlyMap<string, FileTimes>;
+  /** Files and label sets of higher numbers came later. */
+  readonly lastFile: number;
+  readonly lastId: number;
 }
 
 const cheapBytes = 2 * 1024 * 1024;
@@ -52,6 +67,38 @@ export function seriesFiles(
   return { kind, files, rest: rest.length === 0 ? null : rest.join(' OR ') };
 }
 
+/** Files of a window by what is kept of them; those whose rows are all outside of it are left out. */
+function filesOf<F extends FileTimes>(
+  live: LiveFiles,
+  kept: (path: string) => F | undefined,
+  { from, until }: MetadataRequest,
+): { readonly inside: F[]; readonly partial: F[]; readonly unkept: string[] } {
+  const [inside, partial, unkept]: [F[], F[], string[]] = [[], [], []];
+  for (const path of live.sizes.keys()) {
+    const file = live.touched.has(path) ? undefined : kept(path);
+    if (file === undefined) unkept.push(path);
+    else if (file.first >= from && file.last < until) inside.push(file);
+    else if (file.last >= from && file.first < until) partial.push(file);
+  }
+  return { inside, partial, unkept };
+}
+
+/** What a view tells as numbers where all of it is kept; null where something has to be read beside. */
+export function wholeListing(
+  live: LiveFiles,
+  { files, lastId }: KeptNumbers,
+  epoch: string,
+  request: MetadataRequest,
+): ListingView | null {
+  const { inside, partial, unkept } = filesOf(live, (path) => files.get(path), request);
+  if (unkept.length > 0 || live.inlined > 0) return null;
+  return { epoch, whole: numbersOf(inside), cut: numbersOf(partial), lastId, rest: null };
+}
+
+function numbersOf(files: readonly FileTimes[]): number[] {
+  return files.map(({ file }) => file);
+}
+
 /** The metadata of one snapshot: what is kept of its files, and which of them must be read. */
 export class MetadataView {
   readonly #kept = new Map<MetadataKind, ReadonlyMap<string, KeptFile>>();
@@ -69,36 +116,64 @@ export class MetadataView {
       kind: MetadataKind,
       paths: readonly string[],
     ) => Promise<ReadonlyMap<string, AttributeKeys>>,
+    /** As of when its snapshot was taken. */
+    private readonly numbers: (kind: MetadataKind) => KeptNumbers,
     private readonly smallest?: number,
   ) {}
 
-  /** Something to select from, as `unkept` gives it; null when nothing is kept yet. */
-  async source(request: MetadataRequest): Promise<string | null> {
-    const { kind, from, until } = request;
+  /** As `ReadSession.listing` tells. */
+  async listing(request: MetadataRequest): Promise<ListingView | null> {
+    const { kind } = request;
     const live = await this.live(kind);
-    if (live.sizes.size === 0 && live.inlined === 0) return nothing(kind);
-    const kept = await this.#keptFiles(kind, live.validFrom);
-    const inside: number[] = [];
-    const partial: KeptFile[] = [];
-    const unkept: string[] = [];
-    for (const path of live.sizes.keys()) {
-      const file = live.touched.has(path) ? undefined : kept.get(path);
-      if (file === undefined) unkept.push(path);
-      else if (file.first >= from && file.last < until) inside.push(file.file);
-      else if (file.last >= from && file.first < until) partial.push(file);
-    }
+    const { files, lastFile, lastId } = this.numbers(kind);
+    const known = (path: string) => {
+      const file = files.get(path);
+      return file !== undefined && file.file <= lastFile ? file : undefined;
+    };
+    const { inside, partial, unkept } = filesOf(live, known, request);
+    const found = await this.#unread(request, live, unkept);
+    if (found === null || (request.cheaply && !isCheap(live, found.unread))) return null;
+    const rest = [...found.told, ...filesRows(request, live, found.unread), ...inlinedRows(request, live)];
+    return {
+      epoch: this.epoch,
+      whole: numbersOf(inside),
+      cut: numbersOf(partial),
+      lastId,
+      rest: rest.length === 0 ? null : `(${rest.join(' UNION ALL ')})`,
+    };
+  }
+
+  /** Of files that are not kept, rows that they tell of themselves, and those to read; null when the table is as good. */
+  async #unread(
+    { kind, cheaply }: MetadataRequest,
+    live: LiveFiles,
+    unkept: readonly string[],
+  ): Promise<{ readonly told: string[]; readonly unread: string[] } | null> {
     // They may tell of keys that are outside of the window, which is good enough for what asks so.
     const told: ReadonlyMap<string, AttributeKeys> =
-      request.cheaply && unkept.length > 0 ? await this.told(kind, unkept) : new Map();
+      cheaply && unkept.length > 0 ? await this.told(kind, unkept) : new Map();
     const unread = unkept.filter((path) => !told.has(path));
     const nothingKept = unread.length === live.sizes.size && unread.length > 0;
     if (nothingKept && !unread.every((path) => live.told.has(path))) return null;
+    return { told: toldRows(told.values()), unread };
+  }
+
+  /** Something to select from, as `unkept` gives it; null when nothing is kept yet. */
+  async source(request: MetadataRequest): Promise<string | null> {
+    const { kind } = request;
+    const live = await this.live(kind);
+    if (live.sizes.size === 0 && live.inlined === 0) return nothing(kind);
+    const kept = await this.#keptFiles(kind, live.validFrom);
+    const { inside: within, partial, unkept } = filesOf(live, (path) => kept.get(path), request);
+    const inside = numbersOf(within);
+    const found = await this.#unread(request, live, unkept);
+    if (found === null) return null;
+    const { told, unread } = found;
     const parts = request.weighed
       ? await this.#weighed(request, inside, partial)
       : await this.#present(request, inside, partial, unread);
     if (request.cheaply && !isCheap(live, unread)) return null;
-    if (told.size > 0) parts.push(...toldRows(told.values()));
-    parts.push(...filesRows(request, live, unread), ...inlinedRows(request, live));
+    parts.push(...told, ...filesRows(request, live, unread), ...inlinedRows(request, live));
     return parts.length === 0 ? nothing(kind) : `(${parts.join(' UNION ALL ')})`;
   }
 

@@ -19,6 +19,7 @@ export type SentChunk = Omit<RawChunk, 'hold'>;
 /** What a thread asks for besides rows: a method of the read session, and its argument. */
 export type Question =
   | { readonly of: 'metadata'; readonly request: MetadataRequest }
+  | { readonly of: 'listing'; readonly request: MetadataRequest }
   | { readonly of: 'rowsOf'; readonly request: RowsRequest }
   | { readonly of: 'valuesOf'; readonly request: ValuesRequest }
   | { readonly of: 'series'; readonly request: SeriesRequest }

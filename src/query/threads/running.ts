@@ -81,6 +81,8 @@ export class RunningQuery {
     switch (question.of) {
       case 'metadata':
         return session.metadata?.(question.request);
+      case 'listing':
+        return session.listing?.(question.request);
       case 'rowsOf':
         return session.rowsOf?.(question.request);
       case 'valuesOf':

@@ -3,6 +3,7 @@ import { chunkValues } from '../../lake/raw-chunk.js';
 import {
   RowCollector,
   type FiguresOf,
+  type ListingView,
   type MetadataRequest,
   type ReadSession,
   type ResultChunk,
@@ -106,6 +107,10 @@ export class ThreadSession implements ReadSession {
 
   metadata(request: MetadataRequest): Promise<string | null> {
     return this.#ask({ of: 'metadata', request });
+  }
+
+  listing(request: MetadataRequest): Promise<ListingView | null> {
+    return this.#ask({ of: 'listing', request });
   }
 
   rowsOf(request: RowsRequest): Promise<string | null> {

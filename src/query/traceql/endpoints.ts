@@ -87,8 +87,7 @@ function tags(answer: (scopes: readonly ScopeTags[], request: QueryRequest) => Q
     const options = tagOptions(new TempoParams(request), limits);
     const scopes = scopesOf(new TempoParams(request).text('scope'));
     return async (ctx) => {
-      const found: ScopeTags[] = [];
-      for (const name of scopes) found.push({ name, tags: await tagNames(ctx, name, options) });
+      const found: readonly ScopeTags[] = await tagNames(ctx, scopes, options);
       return answer(
         found.filter(({ tags }) => tags.length > 0),
         request,

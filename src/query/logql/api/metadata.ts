@@ -8,7 +8,7 @@ import { isOfStreams, labelSql } from '../model/names.js';
 import { metadataWindow } from '../plan/range.js';
 import { selectorSql } from '../plan/pipeline.js';
 import { and } from '../../sql/fragment.js';
-import { metadataSource } from '../../sql/metadata.js';
+import { byText, byTexts, listed, type ListingQuery } from '../../sql/listing.js';
 import type { LogExpr } from '../syntax/ast.js';
 import { definitionOf } from '../stages/index.js';
 import { parseLog } from '../syntax/parse.js';
@@ -42,32 +42,42 @@ export async function whereSql({ log, from, to }: Selection, ctx: ExecContext): 
   return and((await logConditions({ log: { ...log, stages }, from, to }, ctx)).where);
 }
 
-interface Source {
-  readonly from: string;
-  readonly where: string;
-}
-
-/**
- * Where these labels of the selected records are read from: the metadata of streams where they tell them. `weighed`: with
- * `records` and `bytes`.
- */
-export async function streamSource(
-  query: Selection,
+/** Whether the metadata of streams tell these labels of the selected records; `null`: only the records do. */
+export async function ofStreams(
+  { log, from, to }: Selection,
   names: readonly string[],
   ctx: ExecContext,
-  weighed = false,
-): Promise<Source> {
-  const { log, from, to } = query;
+): Promise<Pick<ListingQuery, 'kind' | 'window' | 'where'> | null> {
   const window = metadataWindow(from, to);
   await ctx.keys.learn(ctx.session, names, window);
-  if (log.stages.length === 0 && isOfStreams(names, log.matchers, ctx.keys)) {
-    const source = await metadataSource(ctx.session, 'log_streams', window, weighed);
-    return { from: source, where: and(selectorSql(log.matchers, ctx.keys)) };
+  if (log.stages.length > 0 || !isOfStreams(names, log.matchers, ctx.keys)) return null;
+  return { kind: 'log_streams', window, where: and(selectorSql(log.matchers, ctx.keys)) };
+}
+
+/** Distinct values of `columns`, which name no other labels than these, of the selected records, in no order. */
+async function distinct(
+  query: Selection,
+  names: readonly string[],
+  columns: (keys: ExecContext['keys']) => { readonly shown: readonly string[]; readonly where?: string },
+  ctx: ExecContext,
+  maxRows: number,
+): Promise<(readonly unknown[])[]> {
+  const streams = await ofStreams(query, names, ctx);
+  const { shown, where = 'TRUE' } = columns(ctx.keys);
+  if (streams) {
+    const rows = await listed(ctx.session, {
+      ...streams,
+      ...{ columns: shown, where: and([streams.where, where]), maxRows },
+    });
+    return rows.map(({ values }) => values);
   }
-  const rows = weighed
-    ? '(SELECT *, 1 AS records, coalesce(strlen(body), 0) AS bytes FROM lake.logs)'
-    : 'lake.logs';
-  return { from: rows, where: await whereSql(query, ctx) };
+  const named = shown.map((sql, i) => `${sql} AS c${i}`);
+  const rows = await ctx.session.rows(
+    `SELECT DISTINCT ${named.join(', ')} FROM lake.logs WHERE ${and([await whereSql(query, ctx), where])}`,
+    [],
+    maxRows,
+  );
+  return rows.map((row) => shown.map((_, i) => row[`c${i}`]));
 }
 
 /** GET /loki/api/v1/labels: stream labels with a value in the range, and `level`. */
@@ -75,11 +85,9 @@ export function labels(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new LokiParams(request);
   const query = selection(params, limits);
   return async (ctx) => {
-    const columns = streamColumns.map((name) => `bool_or(${streamSql(name)} IS NOT NULL) AS ${name}`);
-    const { from, where } = await streamSource(query, streamColumns, ctx);
-    const [row] = await ctx.session.rows(`SELECT ${columns.join(', ')} FROM ${from} WHERE ${where}`);
-    const present = new Map(Object.entries(row ?? {}));
-    const names = streamColumns.filter((name) => present.get(name) === true);
+    const shown = streamColumns.map((name) => `${streamSql(name)} IS NOT NULL`);
+    const rows = await distinct(query, streamColumns, () => ({ shown }), ctx, limits.maxRows);
+    const names = streamColumns.filter((_, i) => rows.some((row) => row[i] === true));
     return { status: 'success', data: names.length > 0 ? [...names, 'level'].sort() : [] };
   };
 }
@@ -91,14 +99,12 @@ export function labelValues(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new LokiParams(request);
   const query = selection(params, limits);
   return async (ctx) => {
-    const { from, where } = await streamSource(query, [name], ctx);
-    const sql = labelSql(name, ctx.keys);
-    const rows = await ctx.session.rows(
-      `SELECT DISTINCT ${sql} AS value FROM ${from} WHERE ${where} AND coalesce(${sql}, '') <> '' ORDER BY 1`,
-      [],
-      limits.maxRows,
-    );
-    return { status: 'success', data: rows.map((row) => row['value']) };
+    const columns = (keys: ExecContext['keys']) => {
+      const sql = labelSql(name, keys);
+      return { shown: [sql], where: `coalesce(${sql}, '') <> ''` };
+    };
+    const rows = await distinct(query, [name], columns, ctx, limits.maxRows);
+    return { status: 'success', data: rows.map(([value]) => value as string).sort(byText) };
   };
 }
 
@@ -109,23 +115,20 @@ export function series(request: QueryRequest, limits: QueryLimits): Plan {
   const given = params.all('match', 'match[]');
   const matches = given.length === 0 ? [everything] : given.map((text) => selector(text));
   if (matches.length > 50) throw new QueryError('limit', 'parameter "match[]" is given more than 50 times');
+  const most = Math.min(limits.maxRows, limits.maxSeries);
   return async (ctx) => {
     const names = [...streamColumns, 'level'];
-    const sources: Source[] = [];
+    const columns = (keys: ExecContext['keys']) => ({ shown: names.map((name) => labelSql(name, keys)) });
+    const found = new Map<string, readonly unknown[]>();
     for (const log of matches) {
-      sources.push(await streamSource({ log, from: start, to: end }, names, ctx));
+      const rows = await distinct({ log, from: start, to: end }, names, columns, ctx, most);
+      for (const row of rows) found.set(JSON.stringify(row), row);
+      if (found.size > most) throw new QueryError('limit', `the query gives more than ${most} rows`);
     }
-    const columns = names.map((name) => `${labelSql(name, ctx.keys)} AS ${name}`).join(', ');
-    const rows = await ctx.session.rows(
-      sources
-        .map(({ from, where }) => `SELECT DISTINCT ${columns} FROM ${from} WHERE ${where}`)
-        .join(' UNION ') + ' ORDER BY ALL',
-      [],
-      Math.min(limits.maxRows, limits.maxSeries),
-    );
-    const data = rows.map((row) =>
-      Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null && value !== '')),
-    );
+    const data = [...found.values()].sort(byTexts).map((row) => {
+      const own = names.map((name, i) => [name, row[i]] as const);
+      return Object.fromEntries(own.filter(([, value]) => value !== null && value !== ''));
+    });
     return { status: 'success', data };
   };
 }
@@ -136,10 +139,12 @@ export function detectedLabels(request: QueryRequest, limits: QueryLimits): Plan
   const query = selection(params, limits);
   return async (ctx) => {
     const names = [...streamColumns, 'level'];
-    const { from, where } = await streamSource(query, names, ctx);
-    const columns = names.map((name) => `count(DISTINCT ${labelSql(name, ctx.keys)})::INTEGER AS ${name}`);
-    const [row] = await ctx.session.rows(`SELECT ${columns.join(', ')} FROM ${from} WHERE ${where}`);
-    const found = Object.entries(row ?? {}).filter(([, cardinality]) => Number(cardinality) > 0);
-    return { detectedLabels: found.map(([label, cardinality]) => ({ label, cardinality })) };
+    const columns = (keys: ExecContext['keys']) => ({ shown: names.map((name) => labelSql(name, keys)) });
+    const rows = await distinct(query, names, columns, ctx, limits.maxRows);
+    const found = names.map((label, i) => {
+      const values = new Set(rows.flatMap((row) => row[i] ?? []));
+      return { label, cardinality: values.size };
+    });
+    return { detectedLabels: found.filter(({ cardinality }) => cardinality > 0) };
   };
 }

@@ -9,10 +9,11 @@ import type { ExecContext } from '../exec/context.js';
 import { evaluate } from '../exec/evaluate.js';
 import { streamColumns, streamSql } from '../model/columns.js';
 import { gridOf, type Steps } from '../plan/steps.js';
+import { listed } from '../../sql/listing.js';
 import type { LogExpr, MetricExpr } from '../syntax/ast.js';
 import { encodeStats, matrixSeries, seriesAnswer } from './encode.js';
 import { parseBytes } from '../grammar/units.js';
-import { selection, streamSource } from './metadata.js';
+import { ofStreams, selection, whereSql } from './metadata.js';
 import { LokiParams } from './params.js';
 import type { Plan } from './queries.js';
 import { volumeSeries } from './status.js';
@@ -21,11 +22,17 @@ import { volumeSeries } from './status.js';
 export function indexStats(request: QueryRequest, limits: QueryLimits): Plan {
   const query = selection(new LokiParams(request), limits);
   return async (ctx) => {
-    const stream = streamColumns.map((name) => `coalesce(${streamSql(name)}, '')`).join(', ');
-    const { from, where } = await streamSource(query, streamColumns, ctx, true);
+    const streams = await ofStreams(query, streamColumns, ctx);
+    const columns = streamColumns.map((name) => `coalesce(${streamSql(name)}, '')`);
+    if (streams) {
+      const { maxRows } = limits;
+      const rows = await listed(ctx.session, { ...streams, columns, weighed: true, maxRows });
+      const sum = (of: 'bytes' | 'records') => rows.reduce((all, row) => all + row[of], 0);
+      return { streams: rows.length, chunks: rows.length, bytes: sum('bytes'), entries: sum('records') };
+    }
     const [row] = await ctx.session.rows(
-      `SELECT coalesce(sum(records), 0)::DOUBLE AS entries, coalesce(sum(bytes), 0)::DOUBLE AS bytes, ` +
-        `approx_count_distinct((${stream}))::DOUBLE AS streams FROM ${from} WHERE ${where}`,
+      `SELECT count(*)::DOUBLE AS entries, coalesce(sum(strlen(body)), 0)::DOUBLE AS bytes, ` +
+        `approx_count_distinct((${columns.join(', ')}))::DOUBLE AS streams FROM lake.logs WHERE ${await whereSql(query, ctx)}`,
     );
     return {
       streams: row?.['streams'],

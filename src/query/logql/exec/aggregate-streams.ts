@@ -1,6 +1,6 @@
 import { Labels } from '../../series/labels.js';
 import { and } from '../../sql/fragment.js';
-import { metadataSource } from '../../sql/metadata.js';
+import { inOrder, listed } from '../../sql/listing.js';
 import { isBesideItsAlias } from '../model/labels.js';
 import { isOfStreams, labelSql, ownSql } from '../model/names.js';
 import { selectorSql } from '../plan/pipeline.js';
@@ -23,27 +23,30 @@ export async function aggregateStreams(
   const names = grouping?.without === false ? grouping.labels : undefined;
   const { matchers } = expr.log;
   if (!names || !isOfStreams(names, matchers, ctx.keys)) return undefined;
-  const from = await metadataSource(ctx.session, 'log_streams', window, true);
-  const columns = names.map((name, i) => {
+  const columns = names.map((name) => {
     const value = isBesideItsAlias(name, names) ? ownSql(name, ctx.keys) : labelSql(name, ctx.keys);
-    return `coalesce(${value}, '') AS g${i}`;
+    return `coalesce(${value}, '')`;
   });
-  const sql =
-    `SELECT ${[...columns, `sum(${what})::DOUBLE`, 'sum(records)::DOUBLE'].join(', ')} FROM ${from} ` +
-    `WHERE ${and(selectorSql(matchers, ctx.keys))} GROUP BY ALL HAVING sum(records) > 0 ORDER BY ALL`;
+  const where = and(selectorSql(matchers, ctx.keys));
   const found = new PartialSeries(query, ctx.maxValues);
   ctx.stats.statements++;
-  for await (const chunk of ctx.session.stream(sql)) {
-    for (let r = 0; r < chunk.rowCount; r++) {
-      const records = chunk.columns[names.length + 1]?.[r] as number;
-      ctx.stats.records += records;
-      ctx.stats.kept += records;
-      const values = names.map((_, i) => chunk.columns[i]?.[r] as string);
-      const series = found.series(valuesKey(values), () =>
-        Labels.of(names.map((name, i) => [name, values[i] ?? ''])),
-      );
-      found.merge(series, 0, aggregator.fromSql([chunk.columns[names.length]?.[r]]));
-    }
+  const { maxRows } = ctx.limits;
+  const rows = await listed(ctx.session, {
+    kind: 'log_streams',
+    window,
+    columns,
+    where,
+    weighed: true,
+    maxRows,
+  });
+  for (const row of inOrder(rows)) {
+    const values = row.values as readonly string[];
+    ctx.stats.records += row.records;
+    ctx.stats.kept += row.records;
+    const series = found.series(valuesKey(values), () =>
+      Labels.of(names.map((name, i) => [name, values[i] ?? ''])),
+    );
+    found.merge(series, 0, aggregator.fromSql([row[what]]));
   }
   return found;
 }

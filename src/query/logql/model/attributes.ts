@@ -4,6 +4,7 @@ import { lokiLabelName } from '../../attributes/label-name.js';
 import { extractedSuffix } from './labels.js';
 import { attributeColumns, columnKeys, streamColumns, type AttributeColumn } from './columns.js';
 import { literal as text } from '../../sql/literal.js';
+import { keptRows } from '../../sql/listing.js';
 import type { MetadataWindow } from '../../sql/metadata.js';
 
 const table = { from: 'lake.logs', columns: new Map<string, number>() } as const;
@@ -185,23 +186,19 @@ interface KnownKeys {
 /** The keys of a window, together with those of an earlier one; null when reading them would be work of its own. */
 async function allKeys(
   session: ReadSession,
-  { from, until, where }: MetadataWindow,
+  window: MetadataWindow,
   before: ReadonlyMap<AttributeColumn, KnownKeys> | undefined,
 ): Promise<ReadonlyMap<AttributeColumn, KnownKeys> | null> {
-  const request = { kind: 'log_keys', from, until, where, weighed: false, cheaply: true } as const;
-  const source = (await session.metadata?.(request)) ?? null;
-  if (source === null) return null;
+  const query = { kind: 'log_keys', window, columns: ['origin', 'key'], where: 'TRUE' } as const;
+  const rows = await keptRows(session, { ...query, maxRows: Infinity }, true);
+  if (rows === null) return null;
   const all = before ?? new Map(attributeColumns.map((name) => [name, { paths: new Map(), nested: false }]));
-  for await (const chunk of session.stream(
-    `SELECT DISTINCT origin, key FROM ${source} LIMIT ${maxKeys + 1}`,
-  )) {
-    for (let r = 0; r < chunk.rowCount; r++) {
-      const [column, key] = [chunk.columns[0]?.[r] as AttributeColumn, chunk.columns[1]?.[r] as string];
-      const known = all.get(column);
-      if (!known) continue;
-      if (key === '') known.nested = true;
-      else if (column !== 'resource_attributes' || !columnKeys.has(key)) add(known.paths, key);
-    }
+  for (const { values } of rows.slice(0, maxKeys + 1)) {
+    const [column, key] = values as [AttributeColumn, string];
+    const known = all.get(column);
+    if (!known) continue;
+    if (key === '') known.nested = true;
+    else if (column !== 'resource_attributes' || !columnKeys.has(key)) add(known.paths, key);
   }
   const count = [...all.values()].reduce((sum, { paths }) => sum + paths.size, 0);
   return count > maxKeys ? null : all;

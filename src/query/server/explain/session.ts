@@ -1,5 +1,6 @@
 import type { StatementFigures } from '../../../lake/explain/figures.js';
 import type {
+  ListingView,
   MetadataRequest,
   ReadSession,
   ResultChunk,
@@ -89,6 +90,15 @@ export class NotedSession implements ReadSession {
       return source === null
         ? `${what}: none in memory, the table is read`
         : `${what} from memory, of files known there`;
+    });
+  }
+
+  listing(request: MetadataRequest): Promise<ListingView | null> {
+    return this.#asked(this.inner.listing?.(request), (view) => {
+      const what = `labels and attribute keys of ${request.kind}`;
+      if (view === null) return `${what}: not known as a whole`;
+      const beside = view.rest === null ? '' : ', and beside them what is in no such file';
+      return `${what} from memory: ${view.whole.length + view.cut.length} files${beside}`;
     });
   }
 

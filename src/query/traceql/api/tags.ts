@@ -1,8 +1,10 @@
 import { mayHaveColumn } from '../../../lake/attribute-columns/index.js';
-import { metadataColumns, type MetadataKind } from '../../../lake/metadata/layout.js';
+import { metadataColumns } from '../../../lake/metadata/layout.js';
 import { parseTypedJson } from '../../attributes/typed-json.js';
 import type { QueryContext } from '../../server/guard.js';
 import { and } from '../../sql/fragment.js';
+import { byText, keptRows, type ListedRow } from '../../sql/listing.js';
+import type { MetadataWindow } from '../../sql/metadata.js';
 import { spanRows } from '../load/rows.js';
 import { fieldSource, type Field } from '../model/field.js';
 import { intrinsics, listedIntrinsics } from '../model/intrinsics.js';
@@ -44,30 +46,65 @@ export interface TagOptions {
   readonly filter: FieldExpr | null;
 }
 
-/** The attribute names of a scope that spans in the range have, in order. */
-export async function tagNames(ctx: QueryContext, scope: TagScope, options: TagOptions): Promise<string[]> {
+/** The attribute names of each scope that spans in the range have, in order. */
+export async function tagNames(
+  ctx: QueryContext,
+  scopes: readonly TagScope[],
+  options: TagOptions,
+): Promise<{ readonly name: TagScope; readonly tags: string[] }[]> {
+  const listsKeys = scopes.some((scope) => scope !== 'intrinsic');
+  const kept = listsKeys ? await keptKeys(ctx, options) : null;
+  const found: { name: TagScope; tags: string[] }[] = [];
+  for (const name of scopes) found.push({ name, tags: await namesOf(ctx, name, options, kept) });
+  return found;
+}
+
+async function namesOf(
+  ctx: QueryContext,
+  scope: TagScope,
+  options: TagOptions,
+  kept: readonly ListedRow[] | null,
+): Promise<string[]> {
   if (scope === 'intrinsic') return [...listedIntrinsics];
-  const kept = await metadata(ctx, 'span_keys', options);
-  const keys = kept
-    ? `SELECT DISTINCT key FROM ${kept} WHERE origin = '${keyColumns[scope]}'`
-    : `SELECT DISTINCT unnest(json_keys(a)) AS key FROM (${keySources[scope](await from(ctx, options), where(options))})`;
-  const rows = await ctx.session.rows(`${keys} ORDER BY key LIMIT ${options.limit}`, [], options.limit);
-  const names = rows.map((row) => row['key'] as string);
-  if (scope === 'resource' && !names.includes('service.name') && names.length < options.limit) {
+  const { limit } = options;
+  const names = kept
+    ? kept.flatMap(({ values: [origin, key] }) => (origin === keyColumns[scope] ? [key as string] : []))
+    : await readNames(ctx, scope, options);
+  names.sort(byText).splice(limit);
+  if (scope === 'resource' && !names.includes('service.name') && names.length < limit) {
     names.push('service.name');
   }
   return names;
 }
 
-/** Spans without a filter are told by their metadata, where these are kept. */
-async function metadata(
+async function readNames(
   ctx: QueryContext,
-  kind: MetadataKind,
-  { range, filter }: TagOptions,
-): Promise<string | null> {
+  scope: Exclude<TagScope, 'intrinsic'>,
+  options: TagOptions,
+): Promise<string[]> {
+  const attributes = keySources[scope](await from(ctx, options), where(options));
+  const rows = await ctx.session.rows(
+    `SELECT DISTINCT unnest(json_keys(a)) AS key FROM (${attributes}) ORDER BY key LIMIT ${options.limit}`,
+    [],
+    options.limit,
+  );
+  return rows.map((row) => row['key'] as string);
+}
+
+/** Spans without a filter are told by their metadata, where these are kept. */
+async function keptKeys(ctx: QueryContext, { range, filter }: TagOptions): Promise<ListedRow[] | null> {
   if (filter) return null;
-  const window = { from: range.start, until: range.end, where: startsWithin(range).sql };
-  return (await ctx.session.metadata?.({ kind, ...window, weighed: kind === 'span_resources' })) ?? null;
+  const query = {
+    kind: 'span_keys',
+    window: windowOf(range),
+    columns: ['origin', 'key'],
+    where: 'TRUE',
+  } as const;
+  return keptRows(ctx.session, { ...query, maxRows: Infinity });
+}
+
+function windowOf(range: TimeRange): MetadataWindow {
+  return { from: range.start, until: range.end, where: startsWithin(range).sql };
 }
 
 /** Of spans' own attributes, where it is known how often each of their values occurs. */
@@ -96,23 +133,11 @@ export async function tagValues(ctx: QueryContext, field: Field, options: TagOpt
   const expression = valueExpression(field);
   if (!expression) return [];
   const { value, condition, columns } = expression;
-  const ofResource = columns?.every((column) => resourceColumns.has(column)) ?? false;
-  const kept = ofResource ? await metadata(ctx, 'span_resources', options) : null;
-  const counted = options.filter === null ? await countedValues(ctx, field, options.range) : null;
-  const spans = counted
-    ? `SELECT value AS v, records FROM ${counted}`
-    : kept
-      ? `SELECT ${value} AS v, records FROM ${kept} WHERE ${condition}`
-      : `SELECT ${value} AS v, 1 AS records FROM ${await from(ctx, options, field)} WHERE ${where(options)} AND ${condition}`;
-  const rows = await ctx.session.rows(
-    `SELECT v FROM (${spans})
-     WHERE v IS NOT NULL GROUP BY v ORDER BY sum(records) DESC, v LIMIT ${options.limit}`,
-    [],
-    options.limit,
-  );
   const values = new Map<string, Value>();
-  for (const row of rows) {
-    const raw = row['v'] as string;
+  const ofResource = columns?.every((column) => resourceColumns.has(column)) ?? false;
+  const kept =
+    ofResource && options.filter === null ? await keptValues(ctx, value, condition, options) : null;
+  for (const raw of kept ?? (await readValues(ctx, field, value, condition, options))) {
     const parsed = expression.json
       ? fromJson(parseTypedJson(raw))
       : ({ type: 'string', value: raw } as const);
@@ -121,6 +146,41 @@ export async function tagValues(ctx: QueryContext, field: Field, options: TagOpt
     }
   }
   return [...values.values()].slice(0, options.limit);
+}
+
+/** As text, the most frequent first. */
+async function keptValues(
+  ctx: QueryContext,
+  value: string,
+  condition: string,
+  { range, limit }: TagOptions,
+): Promise<string[] | null> {
+  const query = { kind: 'span_resources', window: windowOf(range), columns: [value], weighed: true } as const;
+  const where = `${condition} AND ${value} IS NOT NULL`;
+  const rows = await keptRows(ctx.session, { ...query, where, maxRows: Infinity });
+  const text = ({ values }: ListedRow) => values[0] as string;
+  const ordered = rows?.sort((a, b) => b.records - a.records || byText(text(a), text(b)));
+  return ordered?.slice(0, limit).map(text) ?? null;
+}
+
+async function readValues(
+  ctx: QueryContext,
+  field: Field,
+  value: string,
+  condition: string,
+  options: TagOptions,
+): Promise<string[]> {
+  const counted = options.filter === null ? await countedValues(ctx, field, options.range) : null;
+  const spans = counted
+    ? `SELECT value AS v, records FROM ${counted}`
+    : `SELECT ${value} AS v, 1 AS records FROM ${await from(ctx, options, field)} WHERE ${where(options)} AND ${condition}`;
+  const rows = await ctx.session.rows(
+    `SELECT v FROM (${spans})
+     WHERE v IS NOT NULL GROUP BY v ORDER BY sum(records) DESC, v LIMIT ${options.limit}`,
+    [],
+    options.limit,
+  );
+  return rows.map((row) => row['v'] as string);
 }
 
 function fixedValues(field: Field): Value[] | null {

@@ -1,3 +1,4 @@
+import { unkept } from '../../../../lake/metadata/layout.js';
 import { labelName } from '../../../attributes/label-name.js';
 import type { Grouping } from '../../../series/aggregate.js';
 import { checkSeries } from '../../../series/context.js';
@@ -6,7 +7,7 @@ import { matchesAll, type CompiledMatcher } from '../../../series/matchers.js';
 import { SeriesBuilder, type SampleSeries } from '../../../series/samples.js';
 import type { Yielder } from '../../../series/yielder.js';
 import type { QueryContext } from '../../../server/guard.js';
-import { metadataSource } from '../../../sql/metadata.js';
+import { keptRows, listed } from '../../../sql/listing.js';
 import type { Window } from '../../plan/times.js';
 import { metadataWindow } from '../predicates.js';
 import type { Account } from '../request.js';
@@ -137,8 +138,9 @@ export async function eachPossibleSeries(
 ): Promise<void> {
   const { spanMetrics } = ctx.limits;
   if (spanMetrics === null) return;
-  const from = await metadataSource(ctx.session, 'span_resources', metadataWindow(window));
-  const sql = `SELECT DISTINCT service_name, span_name, coalesce(span_kind, 0), coalesce(status_code, 0) FROM ${from}`;
+  const columns = ['service_name', 'span_name', 'coalesce(span_kind, 0)', 'coalesce(status_code, 0)'];
+  const query = { kind: 'span_resources', window: metadataWindow(window), columns, where: 'TRUE' } as const;
+  const found = await listed(ctx.session, { ...query, maxRows: Infinity });
   const [foundKinds, foundStatuses] = [new Set<number>(), new Set<number>()];
   const services = new Set<string>();
   const [spans, edges] = familiesOf(spanMetrics.dimensions);
@@ -149,19 +151,17 @@ export async function eachPossibleSeries(
       for (const bound of bounds) each(Labels.of([...labels, [metricName, name], ['le', bound]]));
     }
   };
-  for await (const chunk of ctx.session.stream(sql)) {
-    for (let row = 0; row < chunk.rowCount; row++) {
-      const service = (chunk.columns[0]?.[row] ?? '') as string;
-      services.add(service);
-      foundKinds.add(Number(chunk.columns[2]?.[row]));
-      foundStatuses.add(Number(chunk.columns[3]?.[row]));
-      each(
-        Labels.of([
-          ['service', service],
-          ['span_name', (chunk.columns[1]?.[row] ?? '') as string],
-        ]),
-      );
-    }
+  for (const { values } of found) {
+    const [service, name, kind, status] = values as [string | null, string | null, number, number];
+    services.add(service ?? '');
+    foundKinds.add(kind);
+    foundStatuses.add(status);
+    each(
+      Labels.of([
+        ['service', service ?? ''],
+        ['span_name', name ?? ''],
+      ]),
+    );
   }
   if (services.size === 0) return;
   for (const kind of foundKinds) each(Labels.of([['span_kind', kinds[kind] ?? `SPAN_KIND_${kind}`]]));
@@ -229,8 +229,11 @@ export async function* spanMetricExemplars(request: SpanMetricsRequest): AsyncGe
 /** Names of these metrics, where there are spans in the window. */
 export async function spanMetricNamesIn(ctx: QueryContext, window: Window): Promise<readonly string[]> {
   if (ctx.limits.spanMetrics === null) return [];
-  const from = await metadataSource(ctx.session, 'span_resources', metadataWindow(window));
-  const rows = await ctx.session.rows(`SELECT 1 FROM ${from} LIMIT 1`);
+  const within = metadataWindow(window);
+  const query = { kind: 'span_resources', window: within, columns: ['1'], where: 'TRUE' } as const;
+  const kept = await keptRows(ctx.session, { ...query, maxRows: 1 });
+  const rows =
+    kept ?? (await ctx.session.rows(`SELECT 1 FROM ${unkept('span_resources', within.where)} LIMIT 1`));
   return rows.length > 0 ? spanMetricNames : [];
 }
 

@@ -1,0 +1,129 @@
+import { unkept, type MetadataKind } from '../../lake/metadata/layout.js';
+import { QueryError } from '../../lake/query-error.js';
+import type { ReadSession } from '../../lake/session.js';
+import { setsOf, type ListedRow } from './kept-sets.js';
+import type { MetadataWindow } from './metadata.js';
+
+export type { ListedRow } from './kept-sets.js';
+
+/** What is asked of label sets or attribute keys, in SQL over the columns of their kind. */
+export interface ListingQuery {
+  readonly kind: MetadataKind;
+  readonly window: MetadataWindow;
+  /** None of BIGINT. */
+  readonly columns: readonly string[];
+  readonly where: string;
+  /** How many rows and bytes there are is asked too. */
+  readonly weighed?: boolean;
+  readonly maxRows: number;
+}
+
+/**
+ * The distinct rows of a window, in no order; with none of their own statements where all of it is kept and was asked for before.
+ * Throws QueryError `limit` beyond `maxRows`.
+ */
+export async function listed(session: ReadSession, query: ListingQuery): Promise<ListedRow[]> {
+  return (await keptRows(session, query)) ?? readRows(session, query, unkept(query.kind, query.window.where));
+}
+
+/** The same; null when nothing is kept of it, or (`cheaply`) when something would have to be read. */
+export async function keptRows(
+  session: ReadSession,
+  query: ListingQuery,
+  cheaply = false,
+): Promise<ListedRow[] | null> {
+  const { kind, window, weighed = false } = query;
+  const { from, until, where } = window;
+  const request = { kind, from, until, where, weighed, ...(cheaply && { cheaply }) };
+  const view = (await session.listing?.(request)) ?? null;
+  if (view !== null) {
+    const known = await setsOf(view.epoch, kind).rows(session, view, query);
+    if (known !== null) {
+      const rows = new Distinct(query.maxRows);
+      for (const row of known) rows.add(row);
+      if (view.rest !== null) await read(session, query, view.rest, rows);
+      return rows.all();
+    }
+  }
+  const source = (await session.metadata?.(request)) ?? null;
+  return source === null ? null : readRows(session, query, source);
+}
+
+async function readRows(session: ReadSession, query: ListingQuery, from: string): Promise<ListedRow[]> {
+  const rows = new Distinct(query.maxRows);
+  await read(session, query, from, rows);
+  return rows.all();
+}
+
+async function read(
+  session: ReadSession,
+  { columns, where, weighed = false }: ListingQuery,
+  from: string,
+  rows: Distinct,
+): Promise<void> {
+  const weights = weighed ? ['sum(records)::DOUBLE', 'sum(bytes)::DOUBLE'] : ['TRUE'];
+  const distinct =
+    `SELECT ${[...columns, ...weights].join(', ')} FROM ${from} WHERE ${where} GROUP BY ALL` +
+    (columns.length === 0 ? ' HAVING count(*) > 0' : '');
+  for await (const chunk of session.stream(distinct)) {
+    for (let r = 0; r < chunk.rowCount; r++) {
+      const values = columns.map((_, c) => chunk.columns[c]?.[r] ?? null);
+      const number = (c: number) => (weighed ? ((chunk.columns[columns.length + c]?.[r] ?? 0) as number) : 0);
+      rows.add({ values, records: number(0), bytes: number(1) });
+    }
+  }
+}
+
+class Distinct {
+  readonly #rows = new Map<string, { values: readonly unknown[]; records: number; bytes: number }>();
+
+  constructor(private readonly maxRows: number) {}
+
+  add({ values, records, bytes }: ListedRow): void {
+    const key = JSON.stringify(values);
+    const known = this.#rows.get(key);
+    if (known) {
+      known.records += records;
+      known.bytes += bytes;
+      return;
+    }
+    if (this.#rows.size >= this.maxRows) {
+      throw new QueryError('limit', `the query gives more than ${this.maxRows} rows`);
+    }
+    this.#rows.set(key, { values, records, bytes });
+  }
+
+  all(): ListedRow[] {
+    return [...this.#rows.values()];
+  }
+}
+
+/** In the order of their values, which are text. */
+export function inOrder(rows: readonly ListedRow[]): ListedRow[] {
+  return rows.toSorted((a, b) => byTexts(a.values, b.values));
+}
+
+/** Value after value, those without one last. */
+export function byTexts(a: readonly unknown[], b: readonly unknown[]): number {
+  for (const [i, x] of a.entries()) {
+    const y = b[i] ?? null;
+    if (x === y) continue;
+    return x === null ? 1 : y === null ? -1 : byText(x as string, y as string);
+  }
+  return 0;
+}
+
+/** As DuckDB orders text: by its bytes, which is by code points. */
+export function byText(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
+    if (x !== y) return rank(x) - rank(y);
+  }
+  return a.length - b.length;
+}
+
+/** Halves of pairs stand for what comes after all else. */
+function rank(unit: number): number {
+  return unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit;
+}
