@@ -42,19 +42,20 @@ const own: ReadonlySet<string> = new Set(
 );
 const linkKey = /^otlp\.link\.\d+$/;
 
-export function readTags(tags: Record<string, unknown>): TaggedSpan {
+export function readTags(given: Record<string, unknown>): TaggedSpan {
+  const tags = new Map(Object.entries(given));
   const text = (...names: readonly string[]): string => {
-    const value = names.map((name) => tags[name]).find((one) => typeof one === 'string');
+    const value = names.map((name) => tags.get(name)).find((one) => typeof one === 'string');
     return typeof value === 'string' ? value : '';
   };
-  const { error } = tags;
-  const told = statuses.get(tags['otel.status_code']);
+  const error = tags.get('error');
+  const told = statuses.get(tags.get('otel.status_code'));
   const status = told ?? (error !== undefined && error !== 'false' ? 2n : 0n);
   const described = text('otel.status_description') || (error === 'true' ? '' : text('error'));
   const resource: [string, unknown][] = [];
   const attributes: [string, unknown][] = [];
   const links: SpanLink[] = [];
-  for (const [key, value] of Object.entries(tags)) {
+  for (const [key, value] of tags) {
     if (key === 'otel.status_code' ? told !== undefined : own.has(key) && typeof value === 'string') continue;
     // An exporter makes it of the status.
     if (key === 'error' && told !== undefined) continue;
