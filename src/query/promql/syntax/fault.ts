@@ -1,3 +1,4 @@
+import { wrongWord } from './duration-words.js';
 import { wordsUntil, type Word } from './words.js';
 
 interface Fault {
@@ -14,6 +15,10 @@ export function faultAt(source: string, at: number): Fault {
   if ('fault' in found) return { from: found.from, message: found.fault };
   if (found.kind === 'end' && before.length === 0)
     return { from: 0, message: 'no expression found in input' };
+  const named = keywordAsName(source, before, found);
+  if (named) return named;
+  const part = wrongDurationPart(source, before, found);
+  if (part) return { from: part.from, message: `unexpected ${described(part)}${selectorPart}` };
   const comma = trailingComma(before, found);
   if (comma) return { from: comma.from, message: 'trailing commas not allowed in function call args' };
   return { from: found.from, message: `unexpected ${described(found)}${expectation(before, found)}` };
@@ -21,13 +26,14 @@ export function faultAt(source: string, at: number): Fault {
 
 const longest = 10;
 
-function described({ kind, text }: Word): string {
+function described({ kind, text, within }: Word): string {
   const shown = text.length > longest ? `${JSON.stringify(text.slice(0, longest))}...` : JSON.stringify(text);
   switch (kind) {
     case 'end':
       return 'end of input';
     case 'identifier':
     case 'metric identifier':
+      if (/^(start|end)$/i.test(text) && within?.open !== '{') return JSON.stringify(text.toLowerCase());
       return `${kind} ${JSON.stringify(text)}`;
     case 'keyword':
       return `<${text}>`;
@@ -43,6 +49,35 @@ function described({ kind, text }: Word): string {
 }
 
 const durations = 'number, duration, step(), or range()';
+const selectorPart = ` in subquery or range selector, expected ${durations}`;
+
+const namesToo = /^(by|without|offset|anchored|smoothed)$/i;
+
+/** Prometheus takes some keywords for a metric's name where an expression begins, and stumbles over what is behind it. */
+function keywordAsName(source: string, before: readonly Word[], found: Word): Fault | undefined {
+  const last = before.at(-1);
+  const begins = !last || last.kind === 'operator' || (last.kind === 'sign' && /^[(,]$/.test(last.text));
+  if (!namesToo.test(found.text) || found.kind !== 'keyword') return undefined;
+  if (!begins || last?.text === '@' || found.within?.open === '[' || inGrouping(found)) return undefined;
+  const behind = wordsUntil(source, found.from + found.text.length).at(-1);
+  if (!behind || ('kind' in behind && behind.kind === 'end')) return undefined;
+  if ('fault' in behind) return { from: behind.from, message: behind.fault };
+  return { from: behind.from, message: `unexpected ${described(behind)}` };
+}
+
+function inGrouping({ within }: Word): boolean {
+  return within?.before !== undefined && opensGrouping(within.before);
+}
+
+/** Of a duration expression in brackets: its words are looked at beyond where the grammar library stumbled. */
+function wrongDurationPart(source: string, before: readonly Word[], found: Word): Word | undefined {
+  const opened = before.findLastIndex(({ text, kind }) => kind === 'sign' && text === '[');
+  if (opened < 0 || found.within?.open === undefined || !inBrackets(before)) return undefined;
+  if (before.slice(opened).some(({ text }) => text === ':')) return undefined;
+  const close = source.indexOf(']', found.from);
+  const words = wordsUntil(source, close < 0 ? source.length : close);
+  return wrongWord(words.slice(opened + 1).filter((word): word is Word => 'kind' in word));
+}
 
 /** Where the parser is, and what it could go on with, as far as Prometheus tells. */
 function expectation(before: readonly Word[], found: Word): string {
@@ -51,7 +86,7 @@ function expectation(before: readonly Word[], found: Word): string {
   if (!last) return '';
   if (within?.open === '{') return ` in label matching, expected ${labelPart(before, last)}`;
   if (inBrackets(before)) return rangePart(before, last);
-  if (opensGrouping(last)) return ' in grouping opts, expected "("';
+  if (groups(before, last)) return ' in grouping opts, expected "("';
   if (within?.open === '(' && within.before && opensGrouping(within.before)) {
     return ` in grouping opts, expected ${/^[(,]$/.test(last.text) ? 'label' : '"," or ")"'}`;
   }
@@ -59,6 +94,14 @@ function expectation(before: readonly Word[], found: Word): string {
   const [second] = before.slice(-2);
   if (isWord(last, 'offset') || (isWord(second, 'offset') && /^[-+]$/.test(last.text))) {
     return ` in offset, expected ${durations}`;
+  }
+  for (let bracket = within; bracket; bracket = bracket.outer) {
+    if (bracket.open !== '(') continue;
+    const front = before.slice(0, bracket.at).findLast(({ text }) => !/^[-+]$/.test(text));
+    if (isWord(front, 'offset')) return ` in offset, expected ${durations}`;
+    if (/^(start|end)$/i.test(front?.text ?? '') && before[bracket.at - 2]?.text === '@') {
+      return ' in @, expected timestamp';
+    }
   }
   const timestamp = last.text === '@' || (second?.text === '@' && /^(start|end|[-+])$/i.test(last.text));
   if (timestamp) return ' in @, expected timestamp';
@@ -93,6 +136,14 @@ function rangePart(before: readonly Word[], last: Word): string {
 
 function opensGrouping(word: Word): boolean {
   return word.kind === 'keyword' && /^(by|without|on|ignoring|group_left|group_right)$/i.test(word.text);
+}
+
+/** A keyword of grouping, or of matching, where it can be one. */
+function groups(before: readonly Word[], last: Word): boolean {
+  if (!opensGrouping(last)) return false;
+  const front = before.at(-2);
+  if (/^(by|without)$/i.test(last.text)) return front?.kind === 'aggregation' || front?.text === ')';
+  return front !== undefined;
 }
 
 function startsAggregation(before: readonly Word[], last: Word): boolean {

@@ -88,7 +88,7 @@ describe('errors', () => {
     ['sum(a) offset 5m', /offset modifier must be preceded by an instant vector selector or range/],
     ['a offset 5m offset 1m', /offset may not be set multiple times$/],
     ['(a + b)[5m]', /ranges only allowed for vector selectors$/],
-    ['a[5m][5m:]', /expected type instant vector in subquery, got range vector$/],
+    ['a[5m][5m:]', /subquery is only allowed on instant vector, got range vector instead$/],
     ['1 == 1', /must use BOOL modifier$/],
     ['a and 1', /set operator "and" not allowed/],
     ['a + on(b) group_left(b) c', /must not occur in ON and GROUP clause/],
@@ -97,7 +97,7 @@ describe('errors', () => {
     ['-"a"', /unary expression only allowed/],
     ...['1..2', '1.2.', '1e3.', '1e+3.', '2.x', 'a2.', 'a:2.'].map((source): [string, RegExp] => [
       source,
-      /^1:\d: parse error: (unexpected|bad number)/,
+      /^1:\d: parse error: (unexpected|bad number|error parsing number)/,
     ]),
     ['a @ Inf', /timestamp out of bounds/],
   ];

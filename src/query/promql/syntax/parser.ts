@@ -96,7 +96,9 @@ function syntaxError(source: string, readable: string, fault: number): QueryErro
       text.slice(0, call.from) + stand.padEnd(call.name.length) + text.slice(call.from + call.name.length);
     at = firstFault(parseTree(parser, text).topNode)?.from;
   }
-  const other = at === undefined ? undefined : faultAt(source, solid(source, at));
+  const unclosed = unknown.some(({ end }) => end === Infinity);
+  const stumbled = at ?? (unclosed ? source.length : undefined);
+  const other = stumbled === undefined ? undefined : faultAt(source, solid(source, stumbled));
   const before = other?.from ?? Infinity;
   const [first] = unknown
     .filter(({ end }) => end < before || (end === Infinity && other === undefined))

@@ -1,3 +1,5 @@
+import { numberWord } from './number-word.js';
+
 /**
  * A query as Prometheus reads it word by word, for the words with which it tells what does not parse: the grammar library
  * knows where a fault is, and neither what was expected nor what Prometheus calls what it found.
@@ -34,11 +36,6 @@ const aggregations =
 const blank = /(?:[ \t\n\r]|#[^\n]*)*/y;
 const quoted = /"(?:[^"\\\n]|\\[\s\S])*"|'(?:[^'\\\n]|\\[\s\S])*'|`[^`]*`/y;
 const name = /[a-zA-Z_:][\w:]*/y;
-const number =
-  /(?:0[xX][\da-fA-F_]*[\da-fA-F]|(?:\d+(?:_\d+)*(?:\.(?![_.])[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d[\d_]*)?)(?![\w.])/y;
-const duration = /\d+(?:ms|[smhdwy])(?:\d+(?:ms|[smhdw]))*(?!\w)/y;
-const badNumber = /(?:0[xX][\da-fA-F_]*|\.?\d+(?:_\d+)*(?:_{1,2}|(?:\.(?![_.])[\d_]*)?(?:[eE][+-]?)?))/y;
-const badUnit = /(?:ms?|[shdwy]s?)(?:\d+[smhdw]s?)*\w?/y;
 const durationPart = /^([-+*/%^(),:\]]|\.?\d|(step|range|min_of|max_of)\b)/i;
 const operators = /==|!=|<=|>=|<\/|>\/|[-+*/%^<>]/y;
 
@@ -76,7 +73,9 @@ export function wordsUntil(source: string, until: number): (Word | WordFault)[] 
     }
     const text = match(quoted);
     const word = match(name);
-    if (text !== undefined) add('string', text);
+    if (/["'`]/.test(char) && beforeDuration && inside === '[') {
+      fail(`unexpected character in duration expression: ${quotedCharacter(char)}`);
+    } else if (text !== undefined) add('string', text);
     else if (/["'`]/.test(char)) {
       fail(`unterminated ${char === '`' ? 'raw' : 'quoted'} string`);
     } else if (inside === '{') brace(char, word);
@@ -123,7 +122,8 @@ export function wordsUntil(source: string, until: number): (Word | WordFault)[] 
     const two = source.slice(at, at + 2);
     if (word !== undefined && char !== ':') add('identifier', word.replace(/:[\s\S]*/, ''));
     else if (/^(=~|!=|!~)/.test(two)) add('operator', two);
-    else if (char === '!') fail(`unexpected character after '!' inside braces: '${source[at + 1] ?? ''}'`);
+    else if (char === '!')
+      fail(`unexpected character after '!' inside braces: '${source[at + 1] ?? '\ufffd'}'`);
     else if (char === '{') fail(`unexpected left brace '{'`);
     else if (char === '}') {
       add('sign', char);
@@ -134,26 +134,15 @@ export function wordsUntil(source: string, until: number): (Word | WordFault)[] 
 
   function digits(): void {
     beforeDuration = false;
-    const whole = match(number);
-    const time = match(duration);
-    if (whole !== undefined) add('number', whole);
-    else if (time !== undefined && descending(time)) add('duration', time);
-    else if (time !== undefined) fail(`not a valid duration string: ${JSON.stringify(time)}`);
-    else {
-      const from = at;
-      let bad = match(badNumber) ?? '';
-      at += bad.length;
-      bad += match(badUnit) ?? /^\.[._]?/.exec(source.slice(at))?.[0] ?? '';
-      fail(`bad number or duration syntax: ${JSON.stringify(bad)}`, from);
-    }
+    const read = numberWord(source, at);
+    // What is no number is told where an operand is expected; elsewhere it is a number at a wrong place.
+    const before = last();
+    const operand = !before || before.kind === 'operator' || /^[([,:]$/.test(before.text);
+    if ('fault' in read) {
+      if (!operand && read.number !== undefined) add('number', read.number);
+      else fail(read.fault);
+    } else add(read.kind, read.text);
   }
-}
-
-/** Each unit once, the larger ones first. */
-function descending(duration: string): boolean {
-  const order = ['y', 'w', 'd', 'h', 'm', 's', 'ms'];
-  const units = duration.split(/\d+/).slice(1);
-  return units.every((unit, i) => i === 0 || order.indexOf(unit) > order.indexOf(units[i - 1] ?? ''));
 }
 
 const escapes: ReadonlyMap<string, string> = new Map(
