@@ -1,14 +1,17 @@
 /**
- * npm run drill:clients [-- --only small,prometheus,vmagent]
+ * npm run drill:clients [-- --only small,prometheus,vmagent,forwarders]
  * Clients that people have send to one server with a key, and what arrives is compared field by field. Prometheus and vmagent are
  * built from their Go modules into .cache/peers, a few minutes each for the first time; the clients of PyPI and npm are
- * those that `./run setup` installs. Exit code 1 when something differs.
+ * those that `./run setup` installs; rsyslog and syslog-ng (`forwarders`) are Debian's, unpacked into .cache/peers by APT where it is.
+ * Exit code 1 when something differs.
  */
-import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { buildPrograms } from '../bench/read/peers.js';
-import { startServer } from '../test/support/server.js';
+import { loopbackCertificate } from '../test/support/certificate.js';
+import { freePort, startServer } from '../test/support/server.js';
+import { compareForwarders } from './clients/forwarders.js';
 import { compareScrapers } from './clients/prometheus.js';
 import { nodeClients, pythonClients } from './clients/small.js';
 
@@ -27,7 +30,13 @@ const told = (name: string, differences: readonly string[]) => {
 };
 
 await buildPrograms(cache, only);
-const server = await startServer({ env: { CANARDSTACK_API_KEY: key } });
+const port = await freePort();
+const syslog = (at: number) => ({
+  CANARDSTACK_API_KEY: key,
+  CANARDSTACK_SYSLOG_BIND: `127.0.0.1:${at}`,
+  CANARDSTACK_ALLOW_UNAUTHENTICATED: 'true',
+});
+const server = await startServer({ env: syslog(port) });
 try {
   const door = { url: server.url, key };
   if (only.includes('small')) {
@@ -37,6 +46,29 @@ try {
         (error: unknown) => [error instanceof Error ? error.message : String(error)],
       );
       told(client.name, why);
+    }
+  }
+  if (only.includes('forwarders')) {
+    const certificate = await loopbackCertificate();
+    const [caFile, keyFile] = ['cert.pem', 'key.pem'].map((name) => join(server.dataDir, name)) as [
+      string,
+      string,
+    ];
+    await writeFile(caFile, certificate.cert);
+    await writeFile(keyFile, certificate.private);
+    // Of this drill's own server alone.
+    process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
+    const tlsPort = await freePort();
+    const tls = await startServer({
+      env: { ...syslog(tlsPort), CANARDSTACK_TLS_CERT: caFile, CANARDSTACK_TLS_KEY: keyFile },
+    });
+    try {
+      const doors = { plain: { ...door, port }, tls: { url: tls.url, key, port: tlsPort }, caFile };
+      for (const { told: name, differences } of await compareForwarders(cache, doors))
+        told(name, differences);
+    } finally {
+      await tls.stop();
+      await rm(tls.dataDir, { recursive: true, force: true });
     }
   }
   if (only.includes('prometheus')) {

@@ -175,6 +175,7 @@ describe('streams', () => {
           'host.name': 'h1',
           'otlp.link.0': `${traceId.padStart(32, '0')}|352bff9a74ca9ad2|c=d|{"n":1}|0`,
           'span.kind': 'internal',
+          'service.name': 'back',
           rows: '0',
         },
         annotations: [
@@ -292,7 +293,7 @@ describe('streams', () => {
     socket.write(':15 h7 su[9]: too old to keep\n');
     const [, day = '', month = '', clock = ''] =
       /^\w+, (\d+) (\w+) \d+ ([\d:]+)/.exec(new Date().toUTCString()) ?? [];
-    socket.end(`<13>${month} ${day.replace(/^0/, ' ')} ${clock} h7 cron[7] without a colon\n`);
+    socket.end(`<13>${month} ${day.replace(/^0/, ' ')} ${clock}.25 h7 cron[7] without a colon\n`);
     await once(socket, 'close');
     const udp = createSocket('udp4');
     udp.send('<13>sysapp: by datagram', syslogPort, '127.0.0.1', () => udp.close());
@@ -311,6 +312,7 @@ describe('streams', () => {
     ]);
     const tagged = await server.found('{service_name="cron", host_name="h7"} | proc_id="7"');
     assert.deepEqual(linesOf(tagged), ['without a colon']);
+    assert.match(tagged[0]?.values[0]?.[0] ?? '', /250000000$/);
     assert.deepEqual(linesOf(await server.found('{service_name="sysapp"} |= "datagram"')), ['by datagram']);
   });
 

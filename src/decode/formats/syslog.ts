@@ -11,7 +11,7 @@ const facilities =
 const rfc5424 =
   /^<(\d{1,3})>1 (\S+) (\S+) (\S+) (\S+) (\S+) (?:-|((?:\[(?:[^\]"\\]|\\.|"(?:[^"\\]|\\.)*")*\])+))(?: (?:\uFEFF)?([^]*))?$/;
 const rfc3164 =
-  /^<(\d{1,3})>(?:([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+) (\S+) )?(?:([^\s:[\]]{1,100})(?:\[([^\]]{1,100})\])?: ?)?([^]*)$/;
+  /^<(\d{1,3})>(?:([A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d(?:\.\d{1,9})?|\d{4}-\d\d-\d\dT\S+) (\S+) )?(?:([^\s:[\]]{1,100})(?:\[([^\]]{1,100})\])?: ?)?([^]*)$/;
 
 const bareTag = /^([^\s:[\]]{1,100})\[([^\]]{1,100})\] ([^]*)$/;
 
@@ -114,11 +114,12 @@ function structured(data: string): [string, string][] {
 function timeOf(time: string | undefined, receivedAtNs: bigint): bigint {
   if (time === undefined) return 0n;
   if (/^\d/.test(time)) return nanosecondsOf(time) ?? 0n;
+  const [whole = '', fraction = ''] = time.split('.');
   const received = Number(receivedAtNs / 1_000_000n);
   const year = new Date(received).getUTCFullYear();
   const near = [year - 1, year, year + 1]
-    .map((one) => Date.parse(`${time.replace(/ {2}/, ' ')} ${one} UTC`))
+    .map((one) => Date.parse(`${whole.replace(/ {2}/, ' ')} ${one} UTC`))
     .filter((ms) => !Number.isNaN(ms))
     .sort((a, b) => Math.abs(a - received) - Math.abs(b - received))[0];
-  return near === undefined ? 0n : BigInt(near) * 1_000_000n;
+  return near === undefined ? 0n : BigInt(near) * 1_000_000n + BigInt(fraction.padEnd(9, '0'));
 }

@@ -42,8 +42,8 @@ const own: ReadonlySet<string> = new Set(
 );
 const linkKey = /^otlp\.link\.\d+$/;
 
-export function readTags(given: Record<string, unknown>): TaggedSpan {
-  const tags = new Map(Object.entries(given));
+/** `service` is the one of the span's local endpoint, '' without. */
+export function readTags(tags: ReadonlyMap<string, unknown>, service: string): TaggedSpan {
   const text = (...names: readonly string[]): string => {
     const value = names.map((name) => tags.get(name)).find((one) => typeof one === 'string');
     return typeof value === 'string' ? value : '';
@@ -52,11 +52,13 @@ export function readTags(given: Record<string, unknown>): TaggedSpan {
   const told = statuses.get(tags.get('otel.status_code'));
   const status = told ?? (error !== undefined && error !== 'false' ? 2n : 0n);
   const described = text('otel.status_description') || (error === 'true' ? '' : text('error'));
-  const resource: [string, unknown][] = [];
+  const name = service || text('service.name');
+  const resource: [string, unknown][] = name === '' ? [] : [['service.name', name]];
   const attributes: [string, unknown][] = [];
   const links: SpanLink[] = [];
   for (const [key, value] of tags) {
     if (key === 'otel.status_code' ? told !== undefined : own.has(key) && typeof value === 'string') continue;
+    if (key === 'service.name' && (value === service || service === '')) continue;
     // An exporter makes it of the status.
     if (key === 'error' && told !== undefined) continue;
     const link = linkKey.test(key) ? readLink(value) : null;

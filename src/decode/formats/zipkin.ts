@@ -42,7 +42,7 @@ function writeSpan(out: WireWriter, span: Record<string, unknown>, receivedAtNs:
   if (traceId === null) return 'traceId must be 16 or 32 hexadecimal digits';
   if (id === null) return 'id must be 16 hexadecimal digits';
   const { name, kind, localEndpoint, remoteEndpoint } = span;
-  const tags = isObject(span['tags']) ? span['tags'] : {};
+  const tags = new Map(Object.entries(isObject(span['tags']) ? span['tags'] : {}));
   const annotations = (Array.isArray(span['annotations']) ? (span['annotations'] as unknown[]) : []).filter(
     (one): one is Record<string, unknown> => isObject(one),
   );
@@ -50,12 +50,10 @@ function writeSpan(out: WireWriter, span: Record<string, unknown>, receivedAtNs:
   const start = micros(span['timestamp'] ?? annotations[0]?.['timestamp'] ?? Number(receivedAtNs / 1000n));
   const length = micros(span['duration'] ?? 0);
   if (start === null || length === null) return 'timestamp and duration must be microseconds';
-  const told = readTags(tags);
+  const service = isObject(localEndpoint) ? localEndpoint['serviceName'] : undefined;
+  const told = readTags(tags, typeof service === 'string' ? service : '');
   const outer = out.begin(1);
   const resource = out.begin(1);
-  if (isObject(localEndpoint) && typeof localEndpoint['serviceName'] === 'string') {
-    writeAttribute(out, 1, 'service.name', localEndpoint['serviceName']);
-  }
   for (const [key, value] of told.resource) writeAttribute(out, 1, key, value);
   out.end(resource);
   const scoped = out.begin(2);
