@@ -10,7 +10,7 @@ import type { MetricContext } from './context.js';
 import { eachOnce, notSingle, seriesOfRecord } from './singles.js';
 import { PartialSeries, valuesKey } from './partial-series.js';
 import type { RangeQuery } from './range-query.js';
-import type { Partials } from './windows.js';
+import { bucketSql, type Partials } from './windows.js';
 
 /** How SQL groups records, and which series a group, in the first columns of row `r`, belongs to. */
 interface Groups {
@@ -32,9 +32,9 @@ function groupsOf(query: RangeQuery): Groups | undefined {
     );
     if (!columns.every((sql) => sql !== undefined)) return undefined;
     return {
-      columns: columns.map((sql) => `coalesce(${sql}, '')`),
+      columns,
       find: (found, chunk, r) => {
-        const values = names.map((_, i) => chunk.columns[i]?.[r] as string);
+        const values = names.map((_, i) => (chunk.columns[i]?.[r] as string | null) ?? '');
         return found.series(valuesKey(values), () =>
           Labels.of(names.map((name, i) => [name, values[i] ?? ''])),
         );
@@ -62,12 +62,16 @@ function groupsOf(query: RangeQuery): Groups | undefined {
  * Leaves out groups that a `topk` around leaves out as well. Only of counts in one window: they have no NaN, and a group is a
  * series. A group with an error stays, which has to be told.
  */
-function qualify({ wanted, grouping, expr, aggregator }: RangeQuery, ctx: MetricContext): string {
+function qualify(
+  { wanted, grouping, expr, aggregator }: RangeQuery,
+  ctx: MetricContext,
+  unsettled: string,
+): string {
   const counts = rangeAggregation(expr.op).sumOf !== undefined && !expr.unwrap;
   const value = aggregator.sql[0];
   if (!wanted || !counts || !value || ctx.steps.count > 1 || grouping?.without !== false) return '';
   const order = wanted.op === 'topk' ? 'DESC' : 'ASC';
-  return ` QUALIFY bool_or(unsettled) OR rank() OVER (ORDER BY ${value} ${order}) <= ${wanted.count}`;
+  return ` QUALIFY ${unsettled} OR rank() OVER (ORDER BY ${value} ${order}) <= ${wanted.count}`;
 }
 
 /**
@@ -93,10 +97,14 @@ export async function aggregateInSql(
   }
   if (unresolved !== undefined) unsettled.push(unresolved);
   if (singles) unsettled.push(...notSingle(sample.value));
+  // What is the same for all rows is not aggregated.
+  const anyUnsettled = unsettled.length === 0 && !singles ? 'FALSE' : 'bool_or(unsettled)';
+  const chosen = qualify(query, ctx, anyUnsettled);
   const names = groups.columns.map((_, i) => `g${i}`);
   const inner = [
-    ...groups.columns.map((sql, i) => `${sql} AS g${i}`),
-    `((time_unix_nano - ${origin} - 1) // ${buckets.width})::DOUBLE AS bucket`,
+    // Where groups are compared, those of NULL and of nothing have to be one.
+    ...groups.columns.map((sql, i) => `${chosen === '' ? sql : `coalesce(${sql}, '')`} AS g${i}`),
+    `${bucketSql(origin, buckets, ctx.steps.count)} AS bucket`,
     `(time_unix_nano - ${origin})::DOUBLE AS t`,
     `${sample.value} AS v`,
     'body AS line',
@@ -108,10 +116,9 @@ export async function aggregateInSql(
     rangeAggregation(expr.op).sumOf === 'bytes' ||
     stages.some((stage) => definitionOf(stage).line !== 'unused');
   const bytes = readsLine ? "sum(strlen(coalesce(line, '')))::DOUBLE" : '0::DOUBLE';
-  const chosen = qualify(query, ctx);
   // The figures of all groups stand in each row when not all of them come back.
   const over = (sql: string) => (chosen === '' ? sql : `(sum(${sql}) OVER ())::DOUBLE`);
-  const figures = ['bool_or(unsettled)', over('count(*)::DOUBLE'), over(bytes)];
+  const figures = [anyUnsettled, over('count(*)::DOUBLE'), over(bytes)];
   const rows = `SELECT ${inner.join(', ')} FROM ${pipeline.source()} WHERE ${and(where)}`;
   const sql =
     `SELECT ${[...names, 'bucket', ...figures, ...aggregator.sql].join(', ')} ` +

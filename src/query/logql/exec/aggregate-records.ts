@@ -12,6 +12,7 @@ import { neededLabels, readLabels } from '../plan/labels-read.js';
 import type { MetricContext } from './context.js';
 import { PartialSeries, valuesKey } from './partial-series.js';
 import { pipelineFailed, type RangeQuery } from './range-query.js';
+import { bucketSql } from './windows.js';
 
 /** Line filters that SQL has applied to the very rows need not run again. */
 function remaining(stages: readonly Stage[]): Stage[] {
@@ -36,7 +37,7 @@ export async function aggregateRecords(query: RangeQuery, ctx: MetricContext): P
   const needsLine = ofBytes || stages.some((stage) => definitionOf(stage).line !== 'unused');
   const needsTime = stages.some((stage) => definitionOf(stage).readsTime);
   const columns = [
-    `((time_unix_nano - ${origin} - 1) // ${buckets.width})::DOUBLE`,
+    bucketSql(origin, buckets, ctx.steps.count),
     `(time_unix_nano - ${origin})::DOUBLE`,
     needsTime ? 'time_unix_nano' : '0::BIGINT',
     needsLine ? 'body' : 'NULL::VARCHAR',

@@ -21,6 +21,12 @@ export function bucketsOf(range: number, step: number, count: number): Buckets {
   return { width, step: step / width, range: range / width };
 }
 
+/** The bucket of a record whose window begins after `origin`: a nullable number in SQL, an integer where `count` windows have few enough. */
+export function bucketSql(origin: bigint, { width, step, range }: Buckets, count: number): string {
+  const type = (count - 1) * step + range < 2 ** 31 ? 'INTEGER' : 'DOUBLE';
+  return `((time_unix_nano - ${origin + 1n}) // ${width})::${type}`;
+}
+
 /** Partial results by bucket. */
 export type Partials<P> = Map<number, P>;
 

@@ -2,14 +2,9 @@ import { and } from '../../sql/fragment.js';
 import type { MetadataWindow } from '../../sql/metadata.js';
 import { timestamp } from '../../sql/time-window.js';
 
-/** Conditions for `from < time <= to`, nanoseconds since the epoch; the timestamp column is there to prune files. */
+/** Conditions for `from < time <= to`, nanoseconds since the epoch. Of one column, which has statistics as each has. */
 export function afterUntil(from: bigint, to: bigint): string[] {
-  return [
-    `timestamp >= ${timestamp(from)}`,
-    `timestamp <= ${timestamp(to)}`,
-    `time_unix_nano > ${from}`,
-    `time_unix_nano <= ${to}`,
-  ];
+  return [`time_unix_nano > ${from}`, `time_unix_nano <= ${to}`];
 }
 
 /**
