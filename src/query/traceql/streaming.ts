@@ -7,6 +7,7 @@ import type { ErrorKind } from '../server/errors.js';
 import { runJob, type QueryApiDeps } from '../server/http.js';
 import { wholeBody } from '../server/reply.js';
 import { traceqlEndpoints } from './endpoints.js';
+import { newestOfMetrics, newestOfSearch, SentTraces, withProgress } from './streaming-slices.js';
 
 type Endpoint = keyof typeof traceqlEndpoints;
 type Message = ReadonlyMap<number, readonly (bigint | Uint8Array)[]>;
@@ -16,6 +17,10 @@ interface Method {
   readonly endpoint: Endpoint;
   readonly counted: string;
   readonly params: (message: Message) => Readonly<Record<string, string>>;
+  /** The newest part of the question, where it is worth an answer of its own before the whole one. */
+  readonly newest?: (
+    params: Readonly<Record<string, string>>,
+  ) => Readonly<Record<string, string>> | undefined;
   /** What stands in the path of the HTTP endpoint. */
   readonly path?: (message: Message) => string;
 }
@@ -30,7 +35,7 @@ const values = {
 };
 
 const methods: Readonly<Record<string, Method>> = {
-  Search: { endpoint: 'search', counted: 'tempo_search', params: searchParams },
+  Search: { endpoint: 'search', counted: 'tempo_search', params: searchParams, newest: newestOfSearch },
   SearchTags: { endpoint: 'tags', ...tags },
   SearchTagsV2: { endpoint: 'tags_v2', ...tags },
   SearchTagValues: { endpoint: 'tag_values', ...values },
@@ -38,6 +43,7 @@ const methods: Readonly<Record<string, Method>> = {
   MetricsQueryRange: {
     endpoint: 'metrics_range',
     counted: 'tempo_metrics',
+    newest: newestOfMetrics,
     params: (message) => ({
       ...metricsParams(message),
       step: number(message, 4) === '' ? '' : `${number(message, 4)}ns`,
@@ -48,8 +54,9 @@ const methods: Readonly<Record<string, Method>> = {
 };
 
 /**
- * tempopb.StreamingQuerier, which Grafana asks instead of HTTP when it is told to stream: each answer is one message, that of the
- * HTTP endpoint as protobuf. Its queries stand under the same guard.
+ * tempopb.StreamingQuerier, which Grafana asks instead of HTTP when it is told to stream: its messages are those of the HTTP
+ * endpoints as protobuf. Of a search and of metrics over a long range the newest part comes first, in a message of its own;
+ * the next has the other traces, or all points. Its queries stand under the same guard.
  */
 export function tempoStreaming(deps: QueryApiDeps): ReadonlyMap<string, GrpcHandler> {
   return new Map(
@@ -60,6 +67,8 @@ export function tempoStreaming(deps: QueryApiDeps): ReadonlyMap<string, GrpcHand
   );
 }
 
+/** Of traces in a search that names none, as of the endpoint. */
+const defaultLimit = 20;
 const readLimits = { maxBytes: 1024 * 1024, timeoutMs: 15_000 };
 
 async function answer(deps: QueryApiDeps, method: Method, call: GrpcCall): Promise<void> {
@@ -69,12 +78,28 @@ async function answer(deps: QueryApiDeps, method: Method, call: GrpcCall): Promi
     call.end(body.code, body.message);
     return;
   }
-  try {
-    const request = requestOf(method, body.bytes);
+  const ask = async (request: QueryRequest) => {
     const endpoint = traceqlEndpoints[method.endpoint];
     const job = { language: 'traceql', endpoint: method.endpoint, request } as const;
     const found = await runJob(deps, method.counted, endpoint, job, call.signal);
-    call.reply(await wholeBody(found.body));
+    return wholeBody(found.body);
+  };
+  try {
+    const message = fieldsOf(body.bytes);
+    const params = method.params(message);
+    const newest = method.newest?.(params);
+    if (!newest) {
+      const answer = await ask(requestOf(method, message, params));
+      call.reply(method.newest ? withProgress(answer, 1, 1) : answer);
+      return;
+    }
+    const sent = new SentTraces();
+    const rest = (answer: Uint8Array) => (method.endpoint === 'search' ? sent.rest(answer) : answer);
+    const first = await ask(requestOf(method, message, newest));
+    await call.write(withProgress(rest(first), 1, 2));
+    const full = sent.count >= Number(params['limit'] || defaultLimit);
+    const whole = full ? new Uint8Array() : rest(await ask(requestOf(method, message, params)));
+    call.reply(withProgress(whole, 2, 2));
   } catch (error) {
     const known = error instanceof QueryError && error.kind !== 'internal';
     if (!known) deps.telemetry.log.error({ err: error, method: method.endpoint }, 'a query failed');
@@ -142,11 +167,10 @@ function decompressed(body: Uint8Array, encoding: string): { readonly bytes: Uin
   }
 }
 
-function requestOf(method: Method, bytes: Uint8Array): QueryRequest {
-  const message = fieldsOf(bytes);
-  const params = Object.entries(method.params(message)).filter(([, value]) => value !== '');
+function requestOf(method: Method, message: Message, params: Readonly<Record<string, string>>): QueryRequest {
+  const given = Object.entries(params).filter(([, value]) => value !== '');
   return {
-    url: `/?${new URLSearchParams(params).toString()}`,
+    url: `/?${new URLSearchParams(given).toString()}`,
     params: method.path ? { '*': method.path(message) } : {},
     accept: 'application/protobuf',
     encodingFlags: '',

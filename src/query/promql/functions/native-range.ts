@@ -8,6 +8,7 @@ import {
   summed,
   wasReset,
 } from '../../series/histograms/arithmetic.js';
+import { noBuckets } from '../../series/histograms/buckets.js';
 import { isCustom, type Histogram } from '../../series/histograms/histogram.js';
 import { extrapolation, none } from '../../series/rate.js';
 import type { SampleSeries } from '../../series/samples.js';
@@ -163,12 +164,19 @@ function changeOf(
   }
   const schema = looked.reduce((least, one) => Math.min(least, one.schema), Infinity);
   let change: Histogram | undefined = reduced(to, schema);
-  if (!startsAnew) change = joinedWith(change, from, -1, remarks, labels, 'subtraction');
+  const second = histograms[first + 1];
+  // The bounds of custom buckets are those that the second sample has too, though nothing of it is subtracted.
+  const base = startsAnew && second ? emptied(second) : from;
+  if (!startsAnew || isCustom(to)) change = joinedWith(change, base, -1, remarks, labels, 'subtraction');
   for (let i = first + 2; i <= last && change; i++) {
     const before = histograms[i - 1];
     if (resets[i] && before) change = joinedWith(change, before, 1, remarks, labels, 'addition');
   }
   return change;
+}
+
+function emptied(histogram: Histogram): Histogram {
+  return { ...histogram, count: 0, sum: 0, zeroCount: 0, positive: noBuckets, negative: noBuckets };
 }
 
 /** As of numbers: the running total of increments that are all known. */
