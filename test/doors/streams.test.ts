@@ -58,6 +58,24 @@ describe('streams', () => {
       );
     });
 
+    it('takes the form of its oldest path', async () => {
+      const ts = new Date().toISOString().replace('Z', '123456Z');
+      const entries = [{ ts, line: 'old form' }];
+      const push = (stream: object) =>
+        server.post('/api/prom/push', json, JSON.stringify({ streams: [stream] }));
+      assert.equal((await push({ labels: '{job="legacy", unit="a b"}', entries })).status, 204);
+      assert.deepEqual(linesOf(await server.found('{job="legacy"}')), ['old form']);
+      for (const [stream, why] of [
+        [{ labels: 'job', entries }, /streams\[0\]\.labels are not a selector: job/],
+        [{ labels: '{a="b"}', entries: [{ ts: 'now', line: '' }] }, /entries\[0\]\.ts must be a time/],
+        [{ labels: '{a="b"}', entries: [{ ts, line: 1 }] }, /entries\[0\]\.line must be a string/],
+      ] as const) {
+        const refused = await push(stream);
+        assert.equal(refused.status, 400);
+        assert.match(await refused.text(), why);
+      }
+    });
+
     it('takes protobuf, whose streams are named by a selector', async () => {
       const at = Date.now();
       const entry = (line: string, ...more: Uint8Array[]) =>

@@ -1,5 +1,6 @@
 import { malformed } from '../errors.js';
 import { Source, truncated } from '../wire/source.js';
+import { nanosecondsOf } from './document.js';
 import type { Format, Given } from './format.js';
 import { isObject, jsonBody } from './json-text.js';
 import { LogRequest } from './log-request.js';
@@ -7,7 +8,10 @@ import { parseLabels, streamResource } from './loki-labels.js';
 
 const scratch = new Source();
 
-/** Loki's push in JSON: `{"streams": [{"stream": {…}, "values": [["<ns>", "line", {…}], …]}]}`. */
+/**
+ * Loki's push in JSON: `{"streams": [{"stream": {…}, "values": [["<ns>", "line", {…}], …]}]}`, or in the form of
+ * /api/prom/push: `{"streams": [{"labels": "{…}", "entries": [{"ts": "<RFC 3339>", "line": "…"}]}]}`.
+ */
 export const lokiJson: Format = {
   column: 'loki_json',
   prepare(given) {
@@ -22,6 +26,10 @@ export const lokiJson: Format = {
 
 function jsonStream(stream: unknown, where: string, out: LogRequest): void {
   if (!isObject(stream)) throw malformed(`${where} must be an object`);
+  if (stream['stream'] === undefined && typeof stream['labels'] === 'string') {
+    legacyStream(stream['labels'], stream['entries'] ?? [], where, out);
+    return;
+  }
   const { stream: labels = {}, values = [] } = stream;
   if (!isObject(labels)) throw malformed(`${where}.stream must be an object`);
   if (!Array.isArray(values)) throw malformed(`${where}.values must be an array`);
@@ -41,6 +49,20 @@ function jsonStream(stream: unknown, where: string, out: LogRequest): void {
     if (!isObject(metadata)) throw malformed(`${here}[2] must be an object`);
     const timeNs = BigInt(time);
     out.record({ timeNs: timeNs === 0n ? 1n : timeNs, body: line, attributes: Object.entries(metadata) });
+  }
+}
+
+function legacyStream(labels: string, entries: unknown, where: string, out: LogRequest): void {
+  const parsed = parseLabels(labels);
+  if (parsed === null) throw malformed(`${where}.labels are not a selector: ${labels.slice(0, 200)}`);
+  if (!Array.isArray(entries)) throw malformed(`${where}.entries must be an array`);
+  out.resource(streamResource(parsed));
+  for (const [i, entry] of (entries as unknown[]).entries()) {
+    const { ts, line } = isObject(entry) ? entry : {};
+    const timeNs = typeof ts === 'string' ? nanosecondsOf(ts) : null;
+    if (timeNs === null) throw malformed(`${where}.entries[${i}].ts must be a time as of RFC 3339`);
+    if (typeof line !== 'string') throw malformed(`${where}.entries[${i}].line must be a string`);
+    out.record({ timeNs: timeNs === 0n ? 1n : timeNs, body: line, attributes: [] });
   }
 }
 

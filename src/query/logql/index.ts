@@ -34,7 +34,7 @@ export function lokiApi(deps: Partial<TailDeps> & QueryApiDeps): FastifyPluginAs
       })),
       errorAnswer: (error) => ({ status: errorForms[error.kind].loki.status, body: error.message }),
     });
-    mountTail(app, `${root}tail`, { ...deps, maxTails: deps.maxTails ?? defaultTails }, tail as Endpoint);
+    mountTail(app, root, { ...deps, maxTails: deps.maxTails ?? defaultTails }, tail as Endpoint);
     app.get(`${root}status/buildinfo`, () => buildInfo(version));
     app.get(`${root}drilldown-limits`, () => drilldownLimits(deps.guard.limits, version));
     for (const rules of [`${root}rules`, '/api/prom/rules']) {

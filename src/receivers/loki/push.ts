@@ -1,7 +1,7 @@
 import { encodingOf, mediaType, unsupportedType, type HttpProtocol } from '../http.js';
 import { textAnswer } from '../text.js';
 
-const urls = ['/loki/api/v1/push', '/insert/loki/api/v1/push'];
+const urls = ['/loki/api/v1/push', '/insert/loki/api/v1/push', '/api/prom/push'];
 const types = ['application/json', 'application/x-protobuf'];
 
 /** Loki's push (grafana.com/docs/loki, "Ingest logs"): JSON, or protobuf compressed by snappy. */

@@ -2,6 +2,7 @@ import { QueryError } from '../../../lake/query-error.js';
 import type { QueryRequest } from '../../server/endpoint.js';
 import type { QueryLimits } from '../../server/guard.js';
 import { inPieces, streamed } from '../../server/reply.js';
+import type { LogEntry } from '../exec/logs.js';
 import { parse } from '../syntax/parse.js';
 import { formatTime } from '../template/index.js';
 import { labels, labelValues } from './metadata.js';
@@ -40,16 +41,31 @@ export function legacyLabels(request: QueryRequest, limits: QueryLimits): Plan {
   };
 }
 
+/** Nanoseconds since the epoch as RFC 3339. */
+export function legacyTime(nanoseconds: string): string {
+  return formatTime({ kind: 'time', ns: BigInt(nanoseconds), zone: 'UTC' }, rfc3339Nano);
+}
+
+export function legacyLabelsText(labels: Readonly<Record<string, string>>): string {
+  return `{${Object.entries(labels)
+    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+    .join(', ')}}`;
+}
+
+/** Entries as the streams of old clients. */
+export function legacyStreams(entries: readonly LogEntry[]): object[] {
+  return streamsOf(entries, false).map(({ stream, values }) => ({
+    labels: legacyLabelsText(stream),
+    entries: values.map(([time, line]) => ({ ts: legacyTime(time), line })),
+  }));
+}
+
 function* texts(streams: ReturnType<typeof streamsOf>, stats: object): Generator<string> {
   yield '{"streams":[';
   for (const [i, { stream, values }] of streams.entries()) {
-    const pairs = Object.entries(stream).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
-    yield `${i > 0 ? ',' : ''}{"labels":${JSON.stringify(`{${pairs.join(', ')}}`)},"entries":[`;
+    yield `${i > 0 ? ',' : ''}{"labels":${JSON.stringify(legacyLabelsText(stream))},"entries":[`;
     for (const [j, [time, line]] of values.entries()) {
-      yield (
-        (j > 0 ? ',' : '') +
-        JSON.stringify({ ts: formatTime({ kind: 'time', ns: BigInt(time), zone: 'UTC' }, rfc3339Nano), line })
-      );
+      yield (j > 0 ? ',' : '') + JSON.stringify({ ts: legacyTime(time), line });
     }
     yield ']}';
   }

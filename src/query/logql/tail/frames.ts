@@ -1,3 +1,4 @@
+import { legacyLabelsText, legacyStreams, legacyTime } from '../api/legacy.js';
 import { streamsOf } from '../api/streams.js';
 import type { LogEntry } from '../exec/logs.js';
 
@@ -7,6 +8,9 @@ interface DroppedEntry {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** `categories`: what each label is, apart; `legacy`: as /api/prom/tail gives streams. */
+export type FrameForm = 'plain' | 'categories' | 'legacy';
+
 /** As many as Loki keeps (pkg/querier/tail). */
 const maxDropped = 1000;
 
@@ -14,7 +18,7 @@ const maxDropped = 1000;
 export class Frames {
   #dropped: DroppedEntry[] = [];
 
-  constructor(private readonly categorize: boolean) {}
+  constructor(private readonly form: FrameForm) {}
 
   /** These entries will not be sent; the next message names them. */
   drop(entries: readonly LogEntry[]): void {
@@ -29,10 +33,21 @@ export class Frames {
   frame(entries: readonly LogEntry[]): string {
     const dropped = this.#dropped;
     this.#dropped = [];
+    if (this.form === 'legacy') {
+      const missing = dropped.map(({ timestamp, labels }) => ({
+        Timestamp: legacyTime(timestamp),
+        Labels: legacyLabelsText(labels),
+      }));
+      return JSON.stringify({
+        streams: legacyStreams(entries),
+        dropped_entries: missing.length > 0 ? missing : null,
+      });
+    }
+    const categorize = this.form === 'categories';
     return JSON.stringify({
-      streams: streamsOf(entries, this.categorize),
+      streams: streamsOf(entries, categorize),
       ...(dropped.length > 0 && { dropped_entries: dropped }),
-      ...(this.categorize && { encodingFlags: ['categorize-labels'] }),
+      ...(categorize && { encodingFlags: ['categorize-labels'] }),
     });
   }
 }

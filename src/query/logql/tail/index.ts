@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Counter, Gauge } from '../../../telemetry/index.js';
 import { QueryError } from '../../../lake/query-error.js';
 import type { Endpoint, QueryRequest } from '../../server/endpoint.js';
@@ -8,6 +8,7 @@ import { wholeBody } from '../../server/reply.js';
 import { wantsCategories } from '../api/params.js';
 import { tailArrivals, tailDelayMs, tailStep } from '../api/tail.js';
 import type { Arrivals } from '../exec/arrivals.js';
+import type { FrameForm } from './frames.js';
 import { Tail } from './tail.js';
 
 export interface TailDeps extends QueryApiDeps {
@@ -15,8 +16,11 @@ export interface TailDeps extends QueryApiDeps {
   readonly maxTails: number;
 }
 
-/** GET /loki/api/v1/tail: a WebSocket on which entries come as they are committed. */
-export function mountTail(app: FastifyInstance, url: string, deps: TailDeps, endpoint: Endpoint): void {
+/**
+ * GET /loki/api/v1/tail: a WebSocket on which entries come as they are committed; /api/prom/tail gives them in the form of
+ * old clients.
+ */
+export function mountTail(app: FastifyInstance, root: string, deps: TailDeps, endpoint: Endpoint): void {
   const sockets = new WebSockets(app);
   const registers = [deps.telemetry.registry];
   new Gauge({
@@ -40,7 +44,7 @@ export function mountTail(app: FastifyInstance, url: string, deps: TailDeps, end
     return tailArrivals((await wholeBody(body)).toString());
   };
 
-  app.get(url, async (request, reply) => {
+  const begin = async (request: FastifyRequest, reply: FastifyReply, form: FrameForm) => {
     if (!sockets.wants(request)) {
       throw new QueryError('bad_data', 'a tail needs a WebSocket: the request asks for no upgrade to one');
     }
@@ -63,7 +67,7 @@ export function mountTail(app: FastifyInstance, url: string, deps: TailDeps, end
           first,
           ask: (after, signal) => ask(since(asked, after), signal),
           delayMs,
-          categorize: wantsCategories(asked),
+          form,
           onDropped: (entries) => dropped.inc(entries),
         });
       });
@@ -71,7 +75,11 @@ export function mountTail(app: FastifyInstance, url: string, deps: TailDeps, end
       beginning--;
     }
     return reply;
-  });
+  };
+  app.get(`${root}tail`, (request, reply) =>
+    begin(request, reply, wantsCategories(queryRequest(request)) ? 'categories' : 'plain'),
+  );
+  app.get('/api/prom/tail', (request, reply) => begin(request, reply, 'legacy'));
 }
 
 function since(request: QueryRequest, after: bigint): QueryRequest {

@@ -37,9 +37,14 @@ class Client {
   readonly frames: Frame[] = [];
   readonly socket: WebSocket;
 
-  constructor(url: string, params: Record<string, string>, headers: Record<string, string> = {}) {
+  constructor(
+    url: string,
+    params: Record<string, string>,
+    headers: Record<string, string> = {},
+    path = '/loki/api/v1/tail',
+  ) {
     const query = new URLSearchParams(params).toString();
-    this.socket = new WebSocket(`${url}/loki/api/v1/tail?${query}`, {
+    this.socket = new WebSocket(`${url}${path}?${query}`, {
       headers: { authorization: `Bearer ${key}`, ...headers },
     });
     this.socket.on('message', (data: Buffer) => this.frames.push(JSON.parse(data.toString()) as Frame));
@@ -143,6 +148,22 @@ describe('the tail of logs', () => {
     assert.deepEqual(frame?.streams[0]?.values[0]?.[2], {
       structuredMetadata: { detected_level: 'info', severity_number: '9', user_id: 'u1' },
     });
+    client.socket.close();
+    await client.closed();
+  });
+
+  it('gives old clients the form of their path', async () => {
+    const client = await new Client(url, { query: '{service_name="old"}' }, {}, '/api/prom/tail').open();
+    await lake.insert('logs', [row('of old', nowNs(), 'old')]);
+    while (client.frames.length === 0) await once(client.socket, 'message');
+    const frame = client.frames[0] as unknown as {
+      streams: { labels: string; entries: { ts: string; line: string }[] }[];
+      dropped_entries: null;
+    };
+    const [stream] = frame.streams;
+    assert.match(stream?.labels ?? '', /^\{.*service_name="old".*\}$/);
+    assert.match(stream?.entries[0]?.ts ?? '', /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+    assert.deepEqual([stream?.entries[0]?.line, frame.dropped_entries], ['of old', null]);
     client.socket.close();
     await client.closed();
   });

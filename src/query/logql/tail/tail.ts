@@ -3,7 +3,7 @@ import { QueryError } from '../../../lake/query-error.js';
 import { endWebSocket } from '../../server/websocket.js';
 import type { Arrivals } from '../exec/arrivals.js';
 import type { LogEntry } from '../exec/logs.js';
-import { Frames } from './frames.js';
+import { Frames, type FrameForm } from './frames.js';
 import { Recent } from './recent.js';
 
 export interface TailOptions {
@@ -14,7 +14,7 @@ export interface TailOptions {
   readonly ask: (after: bigint, signal: AbortSignal) => Promise<Arrivals>;
   /** Entries are held back until they are as old as this, and then sent in the order of their time. */
   readonly delayMs: number;
-  readonly categorize: boolean;
+  readonly form: FrameForm;
   readonly onDropped: (entries: number) => void;
 }
 
@@ -43,8 +43,8 @@ export class Tail {
   #alive = true;
 
   constructor(private readonly options: TailOptions) {
-    const { socket, first, categorize } = options;
-    this.#frames = new Frames(categorize);
+    const { socket, first, form } = options;
+    this.#frames = new Frames(form);
     this.#last = first.last;
     socket.on('close', () => this.#end());
     socket.on('error', () => socket.terminate());
