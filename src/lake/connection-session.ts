@@ -1,7 +1,7 @@
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
 import { ResultReturnType } from '@duckdb/node-api';
 import { StatementProfile, type LookSource, type StatementFigures } from './explain/index.js';
-import type { MetadataCache, MetadataView } from './metadata/index.js';
+import type { Look, MetadataCache, MetadataView } from './metadata/index.js';
 import { QueryError } from './query-error.js';
 import { rawChunk } from './raw-chunk.js';
 import type { SharedUnit } from './samples/unit.js';
@@ -37,6 +37,7 @@ export class ConnectionSession implements ReadSession {
   #view: MetadataView | null = null;
   /** A transaction was begun for the metadata. */
   #pinned = false;
+  readonly #look: Look = { generation: null };
   #profile: StatementProfile | null = null;
   /** Its statement was interrupted for its memory. */
   stopped = false;
@@ -66,7 +67,11 @@ export class ConnectionSession implements ReadSession {
     // Lines without attributes are as fast from the table, which opens the newest files alone, and the list of files is saved.
     const plain = request.table === 'logs' && request.keys.length === 0;
     if (plain && !this.cache?.searchOf(request)) return this.#pin();
-    return this.#kept((view) => view.rowsOf(request));
+    if (!request.located) return this.#kept((view) => view.rowsOf(request));
+    return this.#known(
+      (cache) => cache.located(request, (sql) => this.#values(sql), this.#look),
+      (view) => view.rowsOf(request),
+    );
   }
 
   /** All statements from here on read one snapshot. */
@@ -105,14 +110,14 @@ export class ConnectionSession implements ReadSession {
 
   async listing(request: MetadataRequest): Promise<ListingView | null> {
     return this.#known(
-      (cache) => cache.listing(request, (sql) => this.#values(sql)),
+      (cache) => cache.listing(request, (sql) => this.#values(sql), this.#look),
       (view) => view.listing(request),
     );
   }
 
   async series(request: SeriesRequest): Promise<SeriesView | null> {
     return this.#known(
-      (cache) => cache.series(request, (sql) => this.#values(sql)),
+      (cache) => cache.series(request, (sql) => this.#values(sql), this.#look),
       async (view) => ({ epoch: view.epoch, tables: await view.series(request) }),
     );
   }

@@ -92,6 +92,8 @@ export interface RowsRequest {
   readonly endsFrom?: bigint;
   /** Nor than spans of this trace, lower-case hex. The answer is empty where there are none. */
   readonly traceId?: string;
+  /** Of use only where it is known of every file whether it has the trace. */
+  readonly located?: boolean;
   /** Keys of attributes, as the records have them. */
   readonly keys: readonly string[];
   /** Of some of them the JSON text of a scalar: only rows are asked for that have it, alone or in an array. */

@@ -6,6 +6,11 @@ import { BackgroundQueue, type BackgroundHost } from '../background.js';
 /** Of all files together, 4 bytes each. */
 const mostIds = 16_000_000;
 
+interface Finder {
+  readonly known: boolean;
+  readonly mayHold: (path: string) => boolean;
+}
+
 /** The end of an id, which is random where its beginning is a time. */
 const digestLength = 8;
 const digestSql = `('0x' || right(trace_id, ${digestLength}))::UINTEGER`;
@@ -40,20 +45,29 @@ export class TraceIds {
     });
   }
 
-  /** Tells of a file whether it may have a trace. `live`: all files there are now, in the order of their commits. */
-  finder(traceId: string, live: ReadonlyMap<string, unknown>): (path: string) => boolean {
+  /**
+   * Tells of a file whether it may have a trace, and whether that is known of all. `live`: all files there are now, in the order of
+   * their commits.
+   */
+  finder(traceId: string, live: ReadonlyMap<string, unknown>): Finder {
     if (this.#generation !== this.host.generation) {
       this.#known.clear();
       this.#ids = 0;
       this.#generation = this.host.generation;
     }
     this.#keep(live);
-    for (const path of [...live.keys()].reverse()) if (!this.#known.has(path)) this.#queue.add(path, path);
+    let known = true;
+    for (const path of [...live.keys()].reverse()) {
+      const ids = this.#known.get(path);
+      if (ids === undefined) this.#queue.add(path, path);
+      known &&= Boolean(ids);
+    }
     const digest = parseInt(traceId.slice(-digestLength), 16);
-    return (path) => {
+    const mayHold = (path: string) => {
       const ids = this.#known.get(path);
       return !ids || includes(ids, digest);
     };
+    return { known, mayHold };
   }
 
   /** Resolves when every file that was asked for is known. */

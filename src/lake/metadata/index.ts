@@ -53,6 +53,11 @@ export interface MetadataCacheOptions {
   readonly tokens?: TokenIndexes | null;
 }
 
+/** Of which instance a query has looked for the newest snapshot. */
+export interface Look {
+  generation: number | null;
+}
+
 const defaultWaitMs = 60_000;
 const noAttributes: DirectFile['attributes'] = new Map();
 /** Dead entries are not worth new tables before they are this many. */
@@ -143,11 +148,11 @@ export class MetadataCache {
   }
 
   /** What is kept of the current snapshot, without a transaction: null unless that is all. */
-  async listing(request: MetadataRequest, run: RunSql): Promise<ListingView | null> {
+  async listing(request: MetadataRequest, run: RunSql, look: Look): Promise<ListingView | null> {
     if (this.options.maxEntries === 0 || this.#closing.signal.aborted) return null;
     const kept = this.#current();
     await kept.ready;
-    const snapshot = this.#follow(kept, await changesSince(kept.checked, this.#place, run));
+    const snapshot = await this.#look(kept, run, look);
     const live = kept.live.get(layoutOf(request.kind).table);
     if (live?.snapshot !== snapshot) return null;
     return wholeListing(live.files, numbersOf(kept, request.kind), kept.epoch, request);
@@ -159,7 +164,8 @@ export class MetadataCache {
     this.#direct.keep(files.sizes);
     const direct = this.#directFile(request.table, files);
     if (request.traceId !== undefined && request.table === 'spans') {
-      const mayHold = this.#traceIds.finder(request.traceId, files.sizes);
+      const { known, mayHold } = this.#traceIds.finder(request.traceId, files.sizes);
+      if (request.located && !known) return null;
       return rowsSql(request, files, direct, { mayHold });
     }
     const search = this.searchOf(request);
@@ -168,6 +174,26 @@ export class MetadataCache {
     if (request.keys.length === 0 && request.table === 'logs' && !found?.skipped) return null;
     const rows = rowsSql(request, files, direct, found ? { found: found.rows } : {});
     return rows === null || found === null ? rows : `/* ${told(found)} */ ${rows}`;
+  }
+
+  /**
+   * The rows of a trace of the current snapshot, without a transaction: null unless it is known of every file whether it has some, and
+   * DuckLake is not needed for those that do.
+   */
+  async located(request: RowsRequest, run: RunSql, look: Look): Promise<string | null> {
+    if (this.options.maxEntries === 0 || this.#closing.signal.aborted) return null;
+    const { table, traceId = '' } = request;
+    const kept = this.#current();
+    await kept.ready;
+    const snapshot = await this.#look(kept, run, look);
+    const live = kept.live.get(table);
+    if (live?.snapshot !== snapshot || live.files.inlined > 0) return null;
+    const { sizes, touched } = live.files;
+    const { known, mayHold } = this.#traceIds.finder(traceId, sizes);
+    const direct = this.#directFile(table, live.files);
+    const straight = (path: string) => !mayHold(path) || (!touched.has(path) && direct(path) !== null);
+    if (!known || ![...sizes.keys()].every(straight)) return null;
+    return rowsSql(request, live.files, direct, { mayHold });
   }
 
   /** What the token index can be asked for; null: nothing. */
@@ -210,11 +236,11 @@ export class MetadataCache {
    * Which series the current snapshot has, without a transaction: null unless all of them are kept, so that no rows are
    * read beside.
    */
-  async series(request: SeriesRequest, run: RunSql): Promise<SeriesView | null> {
+  async series(request: SeriesRequest, run: RunSql, look: Look): Promise<SeriesView | null> {
     if (this.options.maxEntries === 0 || this.#closing.signal.aborted) return null;
     const kept = this.#current();
     await kept.ready;
-    const snapshot = this.#follow(kept, await changesSince(kept.checked, this.#place, run));
+    const snapshot = await this.#look(kept, run, look);
     const tables: SeriesFiles[] = [];
     for (const kind of request.kinds) {
       const live = kept.live.get(layoutOf(kind).table);
@@ -225,6 +251,14 @@ export class MetadataCache {
       tables.push(table);
     }
     return { epoch: kept.epoch, tables };
+  }
+
+  /** The newest snapshot. A query that has looked for it takes what was seen last, which is no older. */
+  async #look(kept: Kept, run: RunSql, look: Look): Promise<bigint> {
+    if (look.generation === kept.generation && kept.checked !== null) return kept.checked;
+    const snapshot = this.#follow(kept, await changesSince(kept.checked, this.#place, run));
+    look.generation = kept.generation;
+    return snapshot;
   }
 
   /** Null when some of the files' samples are not to be had so. */

@@ -5,6 +5,13 @@ import { layoutOf, metadataKinds, type MetadataKind } from './layout.js';
 /** Presence is kept by the hour, so that a window which ends within a file leaves little of it to read. */
 export const hourNs = 3_600_000_000_000n;
 
+/** The microseconds of an hour, by which row groups are skipped; the hour 0 is longer, as division rounds towards it. */
+export function hourSql(hour: bigint): string {
+  if (hour <= 0n) return 'TRUE';
+  const micros = (hour * hourNs) / 1000n;
+  return `timestamp >= make_timestamp(${micros}) AND timestamp < make_timestamp(${micros + hourNs / 1000n})`;
+}
+
 /** Beside the lake, every DuckDB instance has this database in memory. */
 const schema = 'memory.main';
 export const filesTable = `${schema}.metadata_files`;

@@ -12,7 +12,7 @@ import type {
   ValuesRequest,
 } from '../session.js';
 import { layoutOf, type MetadataKind } from './layout.js';
-import { filesTable, hourNs, seenTable, setsTable } from './store.js';
+import { filesTable, hourNs, hourSql, seenTable, setsTable } from './store.js';
 
 export interface FileTimes {
   readonly file: number;
@@ -329,13 +329,6 @@ function rows({ kind, where }: MetadataRequest, which: string, hour?: bigint, fr
   const names = columns.map(({ name }) => name).join(', ');
   const hours = hour === undefined ? '' : ` WHERE t // ${hourNs} = ${hour}`;
   return `SELECT ${names}, 1 AS records, bytes FROM (${select(`(${where}) AND ${which}`, from)})${hours}`;
-}
-
-/** The microseconds of an hour, by which row groups are skipped; the hour 0 is longer, as division rounds towards it. */
-function hourSql(hour: bigint): string {
-  if (hour <= 0n) return 'TRUE';
-  const micros = (hour * hourNs) / 1000n;
-  return `timestamp >= make_timestamp(${micros}) AND timestamp < make_timestamp(${micros + hourNs / 1000n})`;
 }
 
 function textList(values: readonly string[]): string {

@@ -1,6 +1,7 @@
 import type { MetadataKind } from '../../lake/metadata/layout.js';
-import { seenTable, setsTable } from '../../lake/metadata/store.js';
+import { hourNs, seenTable, setsTable } from '../../lake/metadata/store.js';
 import type { ListingView, ReadSession } from '../../lake/session.js';
+import { CutHours, type CutHour } from './cut-hours.js';
 
 /** Of all kinds together, in each thread: entries of files some 40 bytes each, those of projections less. */
 const mostEntries = 500_000;
@@ -46,9 +47,15 @@ class KeptSets {
   readonly #files = new Map<number, FileSets>();
   /** The one used last is at the end. */
   readonly #projections = new Map<string, Projection>();
+  readonly #cutHours: CutHours;
   #updating: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly kind: MetadataKind) {}
+  constructor(
+    epoch: string,
+    private readonly kind: MetadataKind,
+  ) {
+    this.#cutHours = new CutHours(epoch, kind);
+  }
 
   get entries(): number {
     return [...this.#files.values()].reduce((sum, { ids }) => sum + ids.length, 0);
@@ -58,20 +65,22 @@ class KeptSets {
     return [...this.#projections.values()].reduce((sum, { byId }) => sum + byId.size, 0);
   }
 
-  /** What the view has in the window. Null where hours do not tell, where it is too much to keep, or can't be read. */
+  /** What the view has in the window. Null where it is too much to keep, or can't be read. */
   async rows(session: ReadSession, view: ListingView, asked: Asked & Window): Promise<ListedRow[] | null> {
     const files = [...view.whole, ...view.cut];
     if (files.length === 0) return [];
     const updating = this.#updating.then(() => this.#update(session, view, files, asked).catch(() => null));
     this.#updating = updating;
     const projection = await updating;
-    const found = projection && this.#found(view, asked, projection);
-    if (found === null) return null;
-    return [...found].map(([row, [records, bytes]]) => ({
-      values: projection?.rows[row] ?? [],
-      records,
-      bytes,
-    }));
+    if (projection === null) return null;
+    const found = new Found(projection);
+    const cut = this.#add(view, asked, found);
+    for (const hour of cut ?? []) {
+      const parts = await this.#cutHours.parts(session, hour, asked.window).catch(() => null);
+      if (parts === null) return null;
+      for (const { id, records, bytes } of parts) found.add(id, records, bytes);
+    }
+    return cut === null ? null : found.rows();
   }
 
   async #update(
@@ -158,50 +167,70 @@ class KeptSets {
     return this.#projections.has(key) ? projection : null;
   }
 
-  /** By number of a row, records and bytes, which are 0 where they are not asked for. Null where that is not known. */
-  #found(
+  /** Adds what hours tell. Gives those of which the rows alone do; null where something is not known. */
+  #add(
     { whole, cut }: ListingView,
     { window: { from, until }, weighed = false }: Asked & Window,
-    { byId }: Projection,
-  ): Map<number, [number, number]> | null {
-    const found = new Map<number, [number, number]>();
-    const add = (id: number, records: number, bytes: number): boolean => {
-      const row = byId.get(id);
-      if (row === undefined) return false;
-      if (row < 0) return true;
-      const sums = found.get(row);
-      if (sums === undefined) found.set(row, [records, bytes]);
-      else {
-        sums[0] += records;
-        sums[1] += bytes;
-      }
-      return true;
-    };
+    found: Found,
+  ): CutHour[] | null {
     for (const number of whole) {
       const file = this.#files.get(number);
       if (file === undefined) return null;
-      if (!weighed) {
-        for (const id of file.distinct) if (!add(id, 0, 0)) return null;
-        continue;
-      }
-      for (let i = 0; i < file.ids.length; i++) {
-        if (!add(file.ids[i] ?? 0, file.records[i] ?? 0, file.bytes[i] ?? 0)) return null;
-      }
+      if (weighed) file.ids.forEach((id, i) => found.add(id, file.records[i] ?? 0, file.bytes[i] ?? 0));
+      else for (const id of file.distinct) found.add(id, 0, 0);
     }
+    const hours: CutHour[] = [];
     for (const number of cut) {
       const file = this.#files.get(number);
       if (file === undefined) return null;
+      const unclear = new Set<bigint>();
       for (let i = 0; i < file.ids.length; i++) {
         const [first, last] = [file.first[i] ?? 0n, file.last[i] ?? 0n];
         if (last < from || first >= until) continue;
         const [begins, ends] = [first >= from, last < until];
-        // Of an hour that is cut, how many there are is in the rows alone, and so is whether there are any between its first and last.
-        if (weighed ? !(begins && ends) : !begins && !ends) return null;
-        const [records, bytes] = weighed ? [file.records[i] ?? 0, file.bytes[i] ?? 0] : [0, 0];
-        if (!add(file.ids[i] ?? 0, records, bytes)) return null;
+        // How many there are, or whether there are any between its first and last, is in the rows alone.
+        if (weighed ? !(begins && ends) : !begins && !ends) unclear.add(first / hourNs);
+        else if (!weighed) found.add(file.ids[i] ?? 0, 0, 0);
       }
+      const records = new Map([...unclear].map((hour) => [hour, 0]));
+      for (let i = 0; i < file.ids.length; i++) {
+        const [first, last] = [file.first[i] ?? 0n, file.last[i] ?? 0n];
+        const sum = records.get(first / hourNs);
+        if (sum !== undefined) records.set(first / hourNs, sum + (file.records[i] ?? 0));
+        else if (weighed && first >= from && last < until) {
+          found.add(file.ids[i] ?? 0, file.records[i] ?? 0, file.bytes[i] ?? 0);
+        }
+      }
+      for (const [hour, sum] of records) hours.push({ file: number, hour, records: sum });
     }
-    return found;
+    return found.complete ? hours : null;
+  }
+}
+
+/** What was found of a projection's rows. */
+class Found {
+  readonly #sums = new Map<number, { records: number; bytes: number }>();
+  /** Every set so far is one that the projection knows. */
+  complete = true;
+
+  constructor(private readonly projection: Projection) {}
+
+  add(id: number, records: number, bytes: number): void {
+    const row = this.projection.byId.get(id);
+    if (row === undefined) this.complete = false;
+    if (row === undefined || row < 0) return;
+    const sums = this.#sums.get(row);
+    if (sums === undefined) {
+      this.#sums.set(row, { records, bytes });
+      return;
+    }
+    sums.records += records;
+    sums.bytes += bytes;
+  }
+
+  rows(): ListedRow[] | null {
+    if (!this.complete) return null;
+    return [...this.#sums].map(([row, sums]) => ({ values: this.projection.rows[row] ?? [], ...sums }));
   }
 }
 
@@ -253,7 +282,7 @@ export function setsOf(epoch: string, kind: MetadataKind): KeptSets {
   }
   let sets = kinds.get(kind);
   if (!sets) {
-    sets = new KeptSets(kind);
+    sets = new KeptSets(epoch, kind);
     kinds.set(kind, sets);
   }
   return sets;

@@ -172,6 +172,31 @@ describe('explain', () => {
     assert.match(texts.join('\n'), /samples of temperature from memory: 1 files, 200 samples/);
   });
 
+  it('tells no statement of what is kept and was asked for before, wherever a window ends', async () => {
+    const [from, to] = [start + day, start + day + 4000];
+    const ask = (path: string, begin: number, end: number) =>
+      get(`${path}${path.includes('?') ? '&' : '?'}start=${begin}&end=${end}&explain=1`);
+    for (const path of [
+      '/api/v1/labels',
+      '/loki/api/v1/labels',
+      '/loki/api/v1/label/service_name/values',
+      `/loki/api/v1/series?match[]=${q('{service_name=~".+"}')}`,
+      `/loki/api/v1/index/volume?query=${q('{service_name=~".+"}')}`,
+      `/loki/api/v1/index/stats?query=${q('{service_name=~".+"}')}`,
+      '/api/v2/search/tags',
+      '/api/v2/search/tag/resource.service.name/values',
+    ]) {
+      for (let i = 0; i < 2; i++) {
+        await ask(path, from, to);
+        await lake.cache.settled();
+      }
+      // An hour that was cut before is known row by row.
+      await ask(path, from + 600, to - 600);
+      const answer = await ask(path, from + 700, to - 700);
+      assert.equal(answer.json<{ explain: Explanation }>().explain.statements, 0, `${path} ${answer.body}`);
+    }
+  });
+
   it('is text for people in place of the answer, and nothing that is not asked for', async () => {
     const text = await get(`${requests[0]}&explain=text`);
     assert.equal(text.headers['content-type'], 'text/plain; charset=utf-8');

@@ -9,7 +9,7 @@ import { and } from '../../sql/fragment.js';
 import { literal } from '../../sql/literal.js';
 import { hour, second, startsWithin, type TimeRange } from '../model/time.js';
 import { spanKey, withoutRepeats } from './repeats.js';
-import { spanRows } from './rows.js';
+import { always, spanRows } from './rows.js';
 import { maxSpansPerTrace } from './traces.js';
 
 /** A trace as OTLP's TracesData holds it (opentelemetry-proto trace/v1), before it is written as JSON or protobuf. */
@@ -89,6 +89,8 @@ export async function loadOtlpTrace(
   hint: TimeRange | null,
   now: bigint,
 ): Promise<OtlpTrace | null> {
+  const located = await readLocated(ctx, traceId);
+  if (located) return traceOf(ctx, traceId, located);
   const hinted = hint && (await readAround(ctx, traceId, hint));
   if (hinted && hinted.length > 0) return traceOf(ctx, traceId, hinted);
   for (const back of recentPasses) {
@@ -139,13 +141,24 @@ const columns = [
 
 type Row = Record<(typeof columns)[number], unknown>;
 
+/** From the files that are known to have it; null when that is not known of all. */
+async function readLocated(ctx: QueryContext, traceId: string): Promise<Row[] | null> {
+  const { start: from, end: until } = always;
+  const request = { table: 'spans', from, until, keys: [], traceId, located: true } as const;
+  const rows = (await ctx.session.rowsOf?.(request)) ?? null;
+  return rows === null ? null : readFrom(ctx, rows, whereSql(traceId, null));
+}
+
 /** Ordered by start; one more than the bound tells that there are more. */
 async function read(ctx: QueryContext, traceId: string, range: TimeRange | null): Promise<Row[]> {
-  const limit = bound(ctx) + 1;
-  const from = await spanRows(ctx, range, [], undefined, { traceId });
+  return readFrom(ctx, await spanRows(ctx, range, [], undefined, { traceId }), whereSql(traceId, range));
+}
+
+async function readFrom(ctx: QueryContext, from: string, where: string): Promise<Row[]> {
   if (from === '') return [];
+  const limit = bound(ctx) + 1;
   const rows = (await ctx.session.rows(
-    `SELECT ${columns.join(', ')} FROM ${from} WHERE ${whereSql(traceId, range)} LIMIT ${limit}`,
+    `SELECT ${columns.join(', ')} FROM ${from} WHERE ${where} LIMIT ${limit}`,
     [],
     limit,
   )) as Row[];

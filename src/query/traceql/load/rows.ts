@@ -5,7 +5,7 @@ import type { QueryContext } from '../../server/guard.js';
 import type { Field } from '../model/field.js';
 import type { TimeRange } from '../model/time.js';
 
-const always: TimeRange = { start: -(2n ** 63n), end: 2n ** 63n };
+export const always: TimeRange = { start: -(2n ** 63n), end: 2n ** 63n };
 
 /**
  * What to select spans of a range from: the columns of the table, and those by which `fieldSource` names these fields.

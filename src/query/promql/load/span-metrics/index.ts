@@ -151,18 +151,23 @@ export async function eachPossibleSeries(
       for (const bound of bounds) each(Labels.of([...labels, [metricName, name], ['le', bound]]));
     }
   };
+  const pairs = new Map<string, Labels>();
   for (const { values } of found) {
     const [service, name, kind, status] = values as [string | null, string | null, number, number];
     services.add(service ?? '');
     foundKinds.add(kind);
     foundStatuses.add(status);
-    each(
+    const pair = JSON.stringify([service, name]);
+    if (pairs.has(pair)) continue;
+    pairs.set(
+      pair,
       Labels.of([
         ['service', service ?? ''],
         ['span_name', name ?? ''],
       ]),
     );
   }
+  for (const labels of pairs.values()) each(labels);
   if (services.size === 0) return;
   for (const kind of foundKinds) each(Labels.of([['span_kind', kinds[kind] ?? `SPAN_KIND_${kind}`]]));
   for (const status of foundStatuses) {
