@@ -146,9 +146,16 @@ async function look(fromMs: number, toMs: number): Promise<void> {
       await page.goto(`${url}/ui/logs?live=on&q={service_name=~"service-.%2B"}`);
       await page.getByText('Waiting for lines…').or(page.locator('.line').first()).first().waitFor();
       await bounded('before the live tail');
-      const end = Date.now() + tailSeconds * 1000;
+      const begun = Date.now();
+      const end = begun + tailSeconds * 1000;
+      let told = 0;
       while (Date.now() < end) {
         const now = Date.now();
+        const minutes = Math.floor((now - begun) / 60_000);
+        if (minutes > told) {
+          told = minutes;
+          await bounded(`after ${minutes} min of live tail`);
+        }
         await sendLines(url, { count: rate, fromMs: now - 1000, toMs: now, needle: false }, () => undefined);
         await page.waitForTimeout(Math.max(0, now + 1000 - Date.now()));
       }

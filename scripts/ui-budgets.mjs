@@ -1,9 +1,9 @@
 /* global document, performance, requestAnimationFrame -- of the page, where parts of this run */
 // What the web pages cost, of a server that has telemetry (canardstack demo fills one):
-//   npm run ui:budgets -- http://127.0.0.1:4318 [--tail SECONDS] [--from now-3h] [--to now]
+//   npm run ui:budgets -- http://127.0.0.1:4318 [--tail SECONDS] [--rate LINES] [--from now-3h] [--to now]
 //   npm run ui:budgets -- --data FOLDER   of a server that it starts on the data folder of one that is stopped
 //   npm run ui:budgets -- --lines 1000000 of one that it starts and fills with so many log lines of the last three hours
-// Exit code 1 when the first page is beyond its 250 KB.
+// While the live tail is open it sends --rate lines a second (2000 with --lines, else none). Exit code 1 when the first page is beyond its 250 KB.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -21,6 +21,7 @@ const { values, positionals } = parseArgs({
     to: { type: 'string', default: 'now' },
     data: { type: 'string' },
     lines: { type: 'string' },
+    rate: { type: 'string' },
   },
 });
 const dist = join(import.meta.dirname, '..', 'dist');
@@ -84,18 +85,20 @@ async function startServer(folder) {
 }
 
 const tailSeconds = Number(values.tail);
+const rate = Number(values.rate ?? (values.lines === undefined ? 0 : 2000));
+const answered = '.state:not(:has(.spinner))';
 const firstPageBytes = 250 * 1024;
 const metric =
   'histogram_quantile(0.95, sum by (le) (rate(http_server_request_duration_seconds_bucket[5m])))';
 
 const pages = [
-  { name: 'overview', path: '/', data: 'main tbody tr, main .state:has-text("No spans")' },
+  { name: 'overview', path: '/', data: `main tbody tr, main .overview-body ${answered}` },
   { name: 'logs', path: '/ui/logs', data: '.line' },
-  { name: 'traces', path: '/ui/traces', data: 'main tbody tr' },
+  { name: 'traces', path: '/ui/traces', data: `main tbody tr, main ${answered}` },
   {
     name: 'metrics',
     path: `/ui/metrics?q=${encodeURIComponent(metric)}`,
-    data: '.chart canvas, .panels .state',
+    data: `.chart canvas, .panels ${answered}`,
   },
   { name: 'dashboards', path: '/ui/dashboards', data: 'main .card table, main .card .state p' },
   { name: 'sql', path: '/ui/sql?sql=SELECT count(*) AS lines FROM lake.logs', data: '.grid td' },
@@ -192,10 +195,22 @@ if (tailSeconds > 0) {
   await page.goto(`${url}/ui/logs?live=on`);
   await page.waitForTimeout(2000);
   const before = await heap();
-  await page.waitForTimeout(tailSeconds * 1000);
+  const { sendLines } = await import('../dist/drill/ui/lines.js');
+  const begun = Date.now();
+  let minutes = 0;
+  while (Date.now() < begun + tailSeconds * 1000) {
+    const now = Date.now();
+    if (now >= begun + (minutes + 1) * 60_000) {
+      minutes += 1;
+      console.log(`live tail, after ${minutes} min: ${(await heap()).toFixed(1)} MiB of heap`);
+    }
+    if (rate > 0)
+      await sendLines(url, { count: rate, fromMs: now - 1000, toMs: now, needle: false }, () => undefined);
+    await page.waitForTimeout(Math.max(0, now + 1000 - Date.now()));
+  }
   const shown = await page.getByRole('status').first().textContent();
   console.log(
-    `live tail, ${tailSeconds} s: ${before.toFixed(1)} MiB of heap before, ${(await heap()).toFixed(1)} after (${shown?.trim()})`,
+    `live tail, ${tailSeconds} s at ${rate || 'no'} lines a second sent: ${before.toFixed(1)} MiB of heap before, ${(await heap()).toFixed(1)} after (${shown?.trim()})`,
   );
   await context.close();
 }

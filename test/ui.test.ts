@@ -213,7 +213,7 @@ describe('the web pages', { skip: noBrowser }, () => {
     await page.getByRole('rowheader', { name: 'catalog SELECT' }).waitFor();
     assert.deepEqual(await seriousFindings(page), []);
     await open('/ui/traces?view=map&from=now-3h');
-    await page.locator('.map .node', { hasText: 'postgresql' }).waitFor();
+    await page.locator('.map .node', { hasText: 'postgres.shop.svc' }).waitFor();
     await page.locator('.map .node', { hasText: 'payment' }).click();
     await page.getByRole('link', { name: 'web POST /checkout' }).first().waitFor();
   });
@@ -224,7 +224,7 @@ describe('the web pages', { skip: noBrowser }, () => {
     await page.getByRole('button', { name: /service_name="payment"/ }).waitFor();
     await shows('exemplars: a click on one opens its trace');
     assert.deepEqual(await seriousFindings(page), []);
-    await page.getByRole('button', { name: 'table', exact: true }).click();
+    await page.getByRole('button', { name: 'Table', exact: true }).click();
     await page.getByRole('cell', { name: /service_name="checkout"/ }).waitFor();
     await open(
       '/ui/metrics?from=now-3h&as=heatmap&q=sum by (le) (rate(http_server_request_duration_seconds_bucket[5m]))',

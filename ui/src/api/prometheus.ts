@@ -72,6 +72,27 @@ export async function promRange(
   }));
 }
 
+export interface Total {
+  readonly labels: ReadonlyMap<string, string>;
+  readonly value: number;
+}
+
+/** A PromQL query at one time. */
+export async function promTotals(query: string, atMs: number, signal: AbortSignal): Promise<Total[]> {
+  const { data } = await getJson<
+    Envelope<{
+      result: readonly {
+        metric: Readonly<Record<string, string>>;
+        value: readonly [number, string];
+      }[];
+    }>
+  >('/api/v1/query', { query, time: atMs / 1000 }, signal);
+  return data.result.map(({ metric, value: [, value] }) => ({
+    labels: new Map(Object.entries(metric)),
+    value: Number(value),
+  }));
+}
+
 export interface Exemplar {
   readonly ms: number;
   readonly value: number;

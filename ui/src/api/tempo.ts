@@ -93,7 +93,7 @@ export async function searchTraces(
   limit: number,
   signal: AbortSignal,
 ): Promise<FoundTrace[]> {
-  const params = { q, ...seconds(range), limit, spss: 3 };
+  const params = { q, ...seconds(range), limit, spss: 5 };
   const { traces = [] } = await getJson<{ traces?: FoundTrace[] }>('/api/search', params, signal);
   return traces;
 }

@@ -19,7 +19,7 @@ export function RangePicker() {
   const range = useRange();
   const half = (range.endMs - range.startMs) / 2;
   return (
-    <div class="range" role="group" aria-label="Time">
+    <div class="range segments" role="group" aria-label="Time">
       <button
         type="button"
         title="Earlier by half of the range"

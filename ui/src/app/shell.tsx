@@ -32,6 +32,10 @@ function Shell() {
   useEffect(() => {
     document.title = page && page.path !== '' ? `${page.title} · canardstack` : 'canardstack';
   }, [page]);
+  // On a narrow screen the page's own name may lie outside of the row of them.
+  useEffect(() => {
+    document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [page]);
   const close = useCallback(() => showHelp(false), []);
   return (
     <div class="shell">
@@ -77,7 +81,7 @@ function Tools({ showHelp }: { readonly showHelp: () => void }) {
   const { utc } = useRange();
   const zone = utc ? 'UTC' : Intl.DateTimeFormat().resolvedOptions().timeZone;
   return (
-    <>
+    <div class="row">
       <button
         type="button"
         title={`Times in ${zone}; a click changes it`}
@@ -96,7 +100,7 @@ function Tools({ showHelp }: { readonly showHelp: () => void }) {
           Sign out
         </button>
       )}
-    </>
+    </div>
   );
 }
 

@@ -89,7 +89,10 @@ export const presets = [
   ['now-30d', 'last 30 days'],
 ] as const;
 
-const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400];
+const steps = [
+  ...[1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 900, 1200, 1800],
+  ...[3600, 7200, 10_800, 14_400, 21_600, 43_200, 86_400],
+];
 
 /** Whole seconds such that the span has about `points` steps. */
 export function stepSeconds(spanMs: number, points: number): number {

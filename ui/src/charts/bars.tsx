@@ -1,7 +1,9 @@
 import { useRef, useState } from 'preact/hooks';
-import { setRange, useRange } from '../app/range';
-import { formatTick, formatTime } from '../app/time';
+import { useRange } from '../app/range';
+import { formatTime } from '../app/time';
 import { formatNumber } from '../format/numbers';
+import { useDragZoom } from './drag-zoom';
+import { TimeAxis } from './time-axis';
 import '../style/bars.css';
 
 export interface Stack {
@@ -20,11 +22,13 @@ interface Props {
 const width = 1000;
 const height = 90;
 
-/** Stacked bars over time; dragging over some zooms to them. */
+/** Stacked bars over time, their values where the pointer is; dragging over some zooms to them. */
 export function Bars({ stacks, stepMs, label }: Props) {
-  const { startMs, endMs, utc } = useRange();
+  const range = useRange();
+  const { startMs, endMs, utc } = range;
   const box = useRef<SVGSVGElement>(null);
-  const [drag, setDrag] = useState<readonly [number, number] | null>(null);
+  const zoom = useDragZoom(box, range);
+  const [pointed, setPointed] = useState<number | null>(null);
   const spanMs = endMs - startMs;
   const sums = new Map<number, { readonly name: string; readonly color: string; readonly value: number }[]>();
   for (const { name, color, points } of stacks) {
@@ -35,69 +39,72 @@ export function Bars({ stacks, stepMs, label }: Props) {
   const totals = [...sums.values()].map((parts) => parts.reduce((sum, { value }) => sum + value, 0));
   const most = Math.max(1, ...totals);
   const x = (ms: number) => ((ms - startMs) / spanMs) * width;
-  const timeAt = (event: PointerEvent) => {
-    const { left, width: wide } = box.current?.getBoundingClientRect() ?? { left: 0, width: 1 };
-    return startMs + Math.min(1, Math.max(0, (event.clientX - left) / wide)) * spanMs;
-  };
-  const end = () => {
-    if (drag && Math.abs(drag[1] - drag[0]) > spanMs / 200) setRange(Math.min(...drag), Math.max(...drag));
-    setDrag(null);
-  };
+  const shown =
+    pointed === null ? undefined : [...sums.keys()].find((at) => pointed <= at && pointed > at - stepMs);
+  const valueOf = (points: Stack['points']) =>
+    shown === undefined
+      ? points.reduce((sum, [, value]) => sum + value, 0)
+      : (points.find(([at]) => at === shown)?.[1] ?? 0);
+  const clear = () => setPointed(null);
   return (
     <figure class="bars">
-      <svg
-        ref={box}
-        viewBox={`0 0 ${width} ${height}`}
-        preserveAspectRatio="none"
-        role="img"
-        aria-label={`${label}; at most ${formatNumber(most)} in one bar`}
-        onPointerDown={(event) => {
-          box.current?.setPointerCapture(event.pointerId);
-          setDrag([timeAt(event), timeAt(event)]);
-        }}
-        onPointerMove={(event) => drag && setDrag([drag[0], timeAt(event)])}
-        onPointerUp={end}
-      >
-        {[...sums].map(([at, parts]) => {
-          let top = height;
-          return (
-            <g key={at}>
-              <title>
-                {`${formatTime(at - stepMs, utc, false)}\n${parts.map(({ name, value }) => `${name}: ${formatNumber(value)}`).join('\n')}`}
-              </title>
-              {parts.map(({ name, color, value }) => {
-                const tall = Math.max(1, (value / most) * (height - 4));
-                top -= tall;
-                const left = Math.max(0, x(at - stepMs));
-                const wide = Math.max(1, x(at) - left - 1);
-                return <rect key={name} x={left} y={top} width={wide} height={tall} fill={color} />;
-              })}
-            </g>
-          );
-        })}
-        {drag && (
-          <rect
-            class="drag"
-            x={x(Math.min(...drag))}
-            width={Math.abs(x(drag[1]) - x(drag[0]))}
-            y={0}
-            height={height}
-          />
-        )}
-      </svg>
-      <figcaption>
-        <span>{formatTick(startMs, spanMs, utc)}</span>
-        <span class="row">
-          {stacks.map(({ name, color, points }) => (
-            <span key={name} class="legend">
-              <svg width="10" height="10" aria-hidden="true">
-                <rect width="10" height="10" rx="2" fill={color} />
-              </svg>{' '}
-              {name} {formatNumber(points.reduce((sum, [, value]) => sum + value, 0))}
-            </span>
-          ))}
+      <div class="bars-box">
+        <span class="bars-most" aria-hidden="true">
+          {formatNumber(most)}
         </span>
-        <span>{formatTick(endMs, spanMs, utc)}</span>
+        <svg
+          ref={box}
+          viewBox={`0 0 ${width} ${height}`}
+          preserveAspectRatio="none"
+          role="img"
+          aria-label={`${label}; at most ${formatNumber(most)} in one bar`}
+          {...zoom.handlers}
+          onPointerMove={(event) => {
+            setPointed(zoom.timeAt(event));
+            zoom.handlers.onPointerMove(event);
+          }}
+          onPointerLeave={clear}
+        >
+          {[...sums].map(([at, parts]) => {
+            let top = height;
+            const left = Math.max(0, x(at - stepMs));
+            const wide = Math.max(1, Math.min(width, x(at)) - left - 1);
+            return (
+              <g key={at} class={shown === undefined || at === shown ? '' : 'other'}>
+                {parts.map(({ name, color, value }) => {
+                  const tall = Math.max(1.5, (value / most) * (height - 4));
+                  top -= tall;
+                  return <rect key={name} x={left} y={top} width={wide} height={tall} fill={color} />;
+                })}
+              </g>
+            );
+          })}
+          {zoom.dragged && (
+            <rect
+              class="drag"
+              x={x(zoom.dragged[0])}
+              width={x(zoom.dragged[1]) - x(zoom.dragged[0])}
+              y={0}
+              height={height}
+            />
+          )}
+        </svg>
+      </div>
+      <TimeAxis {...range} />
+      <figcaption>
+        {stacks.map(({ name, color, points }) => (
+          <span key={name} class="legend">
+            <svg width="10" height="10" aria-hidden="true">
+              <rect width="10" height="10" rx="2" fill={color} />
+            </svg>{' '}
+            {name} <strong>{formatNumber(valueOf(points))}</strong>
+          </span>
+        ))}
+        <span class="bars-at">
+          {shown === undefined
+            ? 'Drag to zoom'
+            : `${formatTime(shown - stepMs, utc, false)} – ${formatTime(shown, utc, false).slice(11)}`}
+        </span>
       </figcaption>
     </figure>
   );

@@ -61,14 +61,18 @@ export function LinesChart(props: Props) {
         ...(range.utc ? { tzDate: (seconds: number) => uPlot.tzDate(new Date(seconds * 1000), 'UTC') } : {}),
         cursor: { drag: { x: props.window === undefined, y: false, setScale: false } },
         legend: { show: false },
-        scales: { x: { min: range.startMs / 1000, max: range.endMs / 1000 } },
+        scales: {
+          x: { min: range.startMs / 1000, max: range.endMs / 1000 },
+          y: { range: (_plot: uPlot, low: number | null, high: number | null) => scaleOf(low, high, form) },
+        },
         axes: [
           {
             ...axis,
+            size: 28,
             values: (_plot: uPlot, times: number[]) =>
               times.map((at) => formatTick(at * 1000, range.endMs - range.startMs, range.utc)),
           },
-          { ...axis, size: 70, values: (_plot, values) => values.map(format) },
+          { ...axis, size: 58, values: (_plot, values) => values.map(format) },
         ],
         series: [
           {},
@@ -120,11 +124,10 @@ export function LinesChart(props: Props) {
   return (
     <div class="chart">
       <div ref={host} role="img" aria-label={`${label}: ${series.length} series`} />
-      <p class="chart-at faint">
-        {pointed === null ? 'Last values:' : `${formatTime(pointed, range.utc, false)}:`}
-      </p>
-      {exemplars.length > 0 && <p class="faint">◆ are exemplars: a click on one opens its trace.</p>}
       <ul class="chart-legend">
+        <li class="chart-at faint">
+          {pointed === null ? 'Last values' : formatTime(pointed, range.utc, false)}
+        </li>
         {names.slice(0, shownSeries).map((name, i) => (
           <li key={i}>
             <button type="button" class="plain" aria-pressed={!hidden.has(i)} onClick={() => toggle(i)}>
@@ -142,6 +145,11 @@ export function LinesChart(props: Props) {
             </button>
           </li>
         ))}
+        {exemplars.length > 0 && (
+          <li class="chart-at faint">
+            <span class="exemplar-mark">◆</span> exemplars: a click on one opens its trace
+          </li>
+        )}
       </ul>
       {series.length > shownSeries && (
         <p class="faint">
@@ -150,6 +158,14 @@ export function LinesChart(props: Props) {
       )}
     </div>
   );
+}
+
+/** From zero where values are stacked or reach near it: what is drawn twice as high is twice as much then. */
+function scaleOf(low: number | null, high: number | null, form: ChartForm): [number, number] {
+  if (low === null || high === null) return [0, 1];
+  const fromZero = low >= 0 && (form === 'stacked' || low < high / 2);
+  const [least, most] = uPlot.rangeNum(fromZero ? 0 : low, high, 0.1, true);
+  return [least ?? low, most ?? high];
 }
 
 function pointedMs(index: number | null | undefined, times: ArrayLike<number>): number | null {

@@ -11,6 +11,12 @@ const levels: ReadonlyMap<string, string> = new Map([
   ['unknown', 'unknown'],
 ]);
 
+/** Told apart from their neighbours and from both backgrounds. */
+const first = [
+  ...['#4c8dd6', '#e08a3c', '#3fa37a', '#b868c4', '#b39a2a', '#7277dd'],
+  ...['#d9656d', '#35a2b5', '#8b9b3f', '#a97a58'],
+];
+
 /** A colour for each series: far apart from its neighbours', or what a level has everywhere when all are levels. */
 export function seriesColors(names: readonly string[], style: CSSStyleDeclaration): string[] {
   const named = names.map((name) => levels.get(name));
@@ -18,6 +24,6 @@ export function seriesColors(names: readonly string[], style: CSSStyleDeclaratio
   return names.map((_name, i) =>
     all
       ? style.getPropertyValue(`--level-${named[i] ?? 'unknown'}`)
-      : `hsl(${(210 + i * 137.5) % 360} 60% 55%)`,
+      : (first[i] ?? `hsl(${(210 + i * 137.5) % 360} 50% 55%)`),
   );
 }

@@ -15,7 +15,7 @@ export function serviceColor(name: string): string {
     if (taken.size < mostNames) taken.set(name, slot);
   }
   // Neighbours on the wheel differ in lightness too.
-  return `hsl(${Math.round((slot * 360) / slots)} 55% ${slot % 2 === 0 ? 50 : 66}%)`;
+  return `hsl(${Math.round((slot * 360) / slots)} 52% ${slot % 2 === 0 ? 56 : 70}%)`;
 }
 
 /** FNV-1a, whose last bits alone would be alike for alike names. */

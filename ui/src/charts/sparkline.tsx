@@ -26,8 +26,17 @@ export function Sparkline({ values, label, tone = 'calm' }: Props) {
     open = true;
   });
   return (
-    <svg class={`sparkline ${tone}`} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label}>
-      <path d={path} fill="none" stroke-width="1.5" />
+    <svg
+      class={`sparkline ${tone}`}
+      viewBox={`0 0 ${width} ${height}`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={label}
+    >
+      {finite.length === values.length && (
+        <path class="below" d={`${path}L${width} ${height}L0 ${height}Z`} />
+      )}
+      <path d={path} fill="none" stroke-width="1.5" vector-effect="non-scaling-stroke" />
     </svg>
   );
 }

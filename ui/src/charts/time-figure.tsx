@@ -1,6 +1,8 @@
 import type { ComponentChildren } from 'preact';
+import { useRef } from 'preact/hooks';
 import { useRange } from '../app/range';
-import { formatTick } from '../app/time';
+import { useDragZoom } from './drag-zoom';
+import { TimeAxis } from './time-axis';
 
 interface Props {
   readonly label: string;
@@ -9,34 +11,48 @@ interface Props {
   /** What the scale says, from the top. */
   readonly scale: readonly string[];
   readonly class?: string;
+  /** Its own stretch of time instead of the page's range. */
+  readonly window?: { readonly startMs: number; readonly endMs: number };
   readonly children: ComponentChildren;
 }
 
-/** A drawing over the time range: a scale beside it, the range's ends below. */
-export function TimeFigure({ label, width, height, scale, class: name, children }: Props) {
-  const { startMs, endMs, utc } = useRange();
+/** A drawing over time: a scale beside it, times below; dragging zooms. */
+export function TimeFigure({ label, width, height, scale, class: name, window, children }: Props) {
+  const range = useRange();
+  const { startMs, endMs } = window ?? range;
+  const box = useRef<SVGSVGElement>(null);
+  const zoom = useDragZoom(box, { startMs, endMs });
+  const x = (ms: number) => ((ms - startMs) / (endMs - startMs)) * width;
   return (
     <figure class="scatter">
+      <ul class="scale-labels" aria-hidden="true">
+        {scale.map((text, i) => (
+          <li key={i}>{text}</li>
+        ))}
+      </ul>
       <div class="scatter-body">
-        <ul class="scale-labels" aria-hidden="true">
-          {scale.map((text, i) => (
-            <li key={i}>{text}</li>
-          ))}
-        </ul>
         <svg
+          ref={box}
           viewBox={`0 0 ${width} ${height}`}
           preserveAspectRatio="none"
           role="img"
           aria-label={label}
           {...(name === undefined ? {} : { class: name })}
+          {...zoom.handlers}
         >
           {children}
+          {zoom.dragged && (
+            <rect
+              class="drag"
+              x={x(zoom.dragged[0])}
+              width={x(zoom.dragged[1]) - x(zoom.dragged[0])}
+              y={0}
+              height={height}
+            />
+          )}
         </svg>
+        <TimeAxis startMs={startMs} endMs={endMs} utc={range.utc} />
       </div>
-      <figcaption>
-        <span>{formatTick(startMs, endMs - startMs, utc)}</span>
-        <span>{formatTick(endMs, endMs - startMs, utc)}</span>
-      </figcaption>
     </figure>
   );
 }

@@ -21,7 +21,7 @@ export function FormOrText({ language, name, query, run, form }: Props) {
   const text = asText || form === null;
   return (
     <div class="query-bar">
-      <div class="row" role="group" aria-label="Form of the query">
+      <div class="segments" role="group" aria-label="Form of the query">
         <button
           type="button"
           aria-pressed={!text}

@@ -72,13 +72,19 @@ async function loadQuery(
         : { series: await logMetrics(text, range, step, signal) };
     case 'traceql':
       return traceMetric.test(text)
-        ? { series: await traceMetrics(text, range, step, signal) }
+        ? { series: (await traceMetrics(text, range, step, signal)).map((one) => finished(one, range)) }
         : { traces: await searchTraces(text, range, shownTraces, signal) };
     case 'sql': {
       const grid = await runSql(text, shownRows, signal);
       return kind === 'lines' || kind === 'stacked' ? { series: sqlSeries(grid) } : { grid };
     }
   }
+}
+
+/** Without a last step that is not over: it would look like a fall. */
+function finished(series: Series, { endMs }: Window): Series {
+  const points = series.points.filter(([at]) => at <= endMs);
+  return points.length > 1 ? { ...series, points } : series;
 }
 
 function legendOf(legend: string | undefined, labels: ReadonlyMap<string, string>): string {

@@ -17,23 +17,28 @@ export function Fields({ rows, columns, filter, setColumns }: Props) {
   const [open, setOpen] = useState<string>();
   return (
     <aside class="card fields" aria-label="Fields">
-      <h2>Fields</h2>
-      <p class="faint">of the lines below</p>
+      <h2>
+        Fields <span class="faint">of these lines</span>
+      </h2>
       <ul class="plain-list">
-        {fields.map(({ name, count, values }) => (
+        {fields.map(({ name, count, distinct, values }) => (
           <li key={name}>
             <div class="row">
               <button
                 type="button"
                 class="plain grow"
+                title={name}
                 aria-expanded={open === name}
                 onClick={() => setOpen(open === name ? undefined : name)}
               >
-                {name}
+                <span class="faint">{open === name ? '▾' : '▸'}</span> {name}
               </button>
+              <span class="faint distinct" title="Different values">
+                {distinct}
+              </span>
               <button
                 type="button"
-                class="plain"
+                class="plain small"
                 aria-pressed={columns.includes(name)}
                 title={`${name} as a column`}
                 aria-label={`${name} as a column`}
@@ -56,6 +61,7 @@ export function Fields({ rows, columns, filter, setColumns }: Props) {
                     <span class="faint">{formatPercent(times / count)}</span>
                     <button
                       type="button"
+                      class="small"
                       aria-label={`Only ${name} ${value}`}
                       title="Only these"
                       onClick={() => filter({ name, op: '=', value })}
@@ -64,6 +70,7 @@ export function Fields({ rows, columns, filter, setColumns }: Props) {
                     </button>
                     <button
                       type="button"
+                      class="small"
                       aria-label={`Without ${name} ${value}`}
                       title="Without these"
                       onClick={() => filter({ name, op: '!=', value })}

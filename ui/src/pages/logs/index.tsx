@@ -19,6 +19,8 @@ import { QueryBar } from './query-bar';
 import '../../style/logs.css';
 
 const limits = ['1000', '5000', '10000'];
+const views = ['lines', 'table', 'json', 'patterns'] as const;
+const viewNames = { lines: 'Lines', table: 'Table', json: 'JSON', patterns: 'Patterns' };
 
 export default function Logs() {
   const range = useRange();
@@ -45,14 +47,21 @@ export default function Logs() {
   const filter = (one: Filter) => setQuery(withFilter(query, one));
   const rows = isLive ? tail.rows : (lines.data ?? []);
   const showRows = (shown: readonly LogRow[]) => (
-    <div class="logs-body">
+    <div class="logs-body fills">
       <Fields
         rows={shown}
         columns={columns}
         filter={filter}
         setColumns={(names) => setColumnText(names.join(','))}
       />
-      <Lines rows={shown} view={view as View} columns={columns} filter={filter} marked={at} />
+      <Lines
+        rows={shown}
+        view={view as View}
+        columns={columns}
+        filter={filter}
+        marked={at}
+        setColumns={(names) => setColumnText(names.join(','))}
+      />
     </div>
   );
   return (
@@ -67,10 +76,10 @@ export default function Logs() {
         </div>
       )}
       <div class="row">
-        <div class="row" role="group" aria-label="View">
-          {(['lines', 'table', 'json', 'patterns'] as const).map((name) => (
+        <div class="segments" role="group" aria-label="View">
+          {views.map((name) => (
             <button key={name} type="button" aria-pressed={view === name} onClick={() => setView(name)}>
-              {name === 'json' ? 'JSON' : name}
+              {viewNames[name]}
             </button>
           ))}
         </div>

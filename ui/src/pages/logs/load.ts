@@ -20,13 +20,13 @@ export async function loadLines(
   const rows: LogRow[] = [];
   let endMs = range.endMs;
   while (rows.length < limit) {
-    const wanted = Math.min(pageLines, limit - rows.length);
-    const page = await logLines(query, { startMs: range.startMs, endMs }, wanted, signal);
     const last = rows.at(-1)?.ms;
     // The page before may end within a millisecond that this one begins with.
     const seen = new Set(rows.filter(({ ms }) => ms === last).map(rowKey));
+    const wanted = Math.min(pageLines, limit - rows.length + seen.size);
+    const page = await logLines(query, { startMs: range.startMs, endMs }, wanted, signal);
     const fresh = page.filter((row) => !seen.has(rowKey(row)));
-    rows.push(...fresh);
+    rows.push(...fresh.slice(0, limit - rows.length));
     const oldest = page.at(-1);
     if (page.length < wanted || fresh.length === 0 || !oldest) break;
     endMs = oldest.ms + 1;
@@ -88,6 +88,8 @@ export interface Field {
   readonly name: string;
   /** Lines that have it. */
   readonly count: number;
+  /** Different values among them. */
+  readonly distinct: number;
   readonly values: readonly (readonly [value: string, count: number])[];
 }
 
@@ -107,6 +109,7 @@ export function fieldsOf(rows: readonly LogRow[]): Field[] {
     .map(([name, values]) => ({
       name,
       count: [...values.values()].reduce((sum, count) => sum + count, 0),
+      distinct: values.size,
       values: [...values].sort(([, a], [, b]) => b - a).slice(0, topValues),
     }))
     .sort((a, b) => a.name.localeCompare(b.name));

@@ -57,7 +57,7 @@ function Metric({ info, choose }: { readonly info: MetricInfo; readonly choose: 
     seriesCount(info.name + suffix, range, signal),
   );
   return (
-    <li>
+    <li class="metric">
       <button
         type="button"
         class="plain metric-name"
@@ -66,14 +66,14 @@ function Metric({ info, choose }: { readonly info: MetricInfo; readonly choose: 
       >
         {info.name.split('_').flatMap((part, i) => (i === 0 ? [part] : [<wbr key={i} />, `_${part}`]))}
       </button>
-      <button type="button" class="plain" aria-expanded={open} onClick={() => setOpen(!open)}>
+      <button type="button" class="plain metric-type" aria-expanded={open} onClick={() => setOpen(!open)}>
         <span class="visually-hidden">About {info.name}: </span>
-        {info.type} {open ? '▾' : '▸'}
+        {open ? '▾' : '▸'} {info.type}
+        {info.unit && `, ${info.unit}`}
       </button>
       {open && (
         <p class="faint">
           {info.help || 'No description.'}
-          {info.unit && ` Unit: ${info.unit}.`}
           {count.data !== undefined && ` ${formatNumber(count.data)} series in this time range.`}
         </p>
       )}

@@ -12,6 +12,8 @@ import { CodeField } from '../../editor/editor';
 
 export const forms = ['lines', 'stacked', 'heatmap', 'table'] as const;
 
+const formNames = { lines: 'Lines', stacked: 'Stacked', heatmap: 'Heatmap', table: 'Table' };
+
 export type Form = (typeof forms)[number];
 
 interface Props {
@@ -45,10 +47,10 @@ export function QueryPanel({ query, form, change, remove }: Props) {
         <button type="button" class="primary" onClick={() => change(draft, form)}>
           Run
         </button>
-        <div class="row" role="group" aria-label="Shown as">
+        <div class="segments" role="group" aria-label="Shown as">
           {forms.map((name) => (
             <button key={name} type="button" aria-pressed={form === name} onClick={() => change(query, name)}>
-              {name}
+              {formNames[name]}
             </button>
           ))}
         </div>

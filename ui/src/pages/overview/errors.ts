@@ -17,7 +17,7 @@ export async function loadErrors(range: Window, signal: AbortSignal): Promise<Er
     searchTraces(
       '{ status = error } | select(name, statusMessage, resource.service.name)',
       range,
-      12,
+      40,
       signal,
     ),
   ]);
@@ -51,4 +51,46 @@ export function grouped(rows: readonly LogRow[]): ErrorGroup[] {
     });
   }
   return [...groups.values()];
+}
+
+export interface TraceGroup {
+  readonly root: { readonly service: string; readonly name: string };
+  readonly count: number;
+  readonly newest: FoundTrace;
+  readonly lastMs: number;
+  /** What the last of the failed spans that were found says of it. */
+  readonly says: string;
+}
+
+/** Traces that begin with the same operation are one, newest first. */
+export function groupedTraces(traces: readonly FoundTrace[]): TraceGroup[] {
+  const groups = new Map<string, TraceGroup>();
+  for (const trace of traces) {
+    const root = { service: trace.rootServiceName ?? '', name: trace.rootTraceName ?? '' };
+    const key = `${root.service}\0${root.name}`;
+    const known = groups.get(key);
+    const lastMs = Number(trace.startTimeUnixNano) / 1e6;
+    const newest = known === undefined || lastMs > known.lastMs ? trace : known.newest;
+    groups.set(key, {
+      root,
+      count: (known?.count ?? 0) + 1,
+      newest,
+      lastMs: Math.max(known?.lastMs ?? 0, lastMs),
+      says: known?.says || failureOf(trace),
+    });
+  }
+  return [...groups.values()].sort((a, b) => b.lastMs - a.lastMs);
+}
+
+function failureOf({ spanSets = [] }: FoundTrace): string {
+  // The one that began last: its callers fail because of it.
+  const spans = spanSets
+    .flatMap((set) => set.spans ?? [])
+    .sort((a, b) => Number(b.startTimeUnixNano) - Number(a.startTimeUnixNano));
+  for (const { attributes = [] } of spans) {
+    const text = (name: string) => attributes.find(({ key }) => key === name)?.value.stringValue ?? '';
+    if (text('statusMessage') === '') continue;
+    return `${text('service.name') || text('resource.service.name')}: ${text('statusMessage')}`.slice(0, 300);
+  }
+  return '';
 }

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { useQuery, type QueryState } from '../../api/use-query';
+import { ServiceMark } from '../../charts/service-mark';
 import { Sparkline } from '../../charts/sparkline';
 import { Link } from '../../app/link';
 import { linkTo } from '../../app/location';
@@ -15,7 +16,7 @@ import {
   formatRate,
   formatSeconds,
 } from '../../format/numbers';
-import { grouped, loadErrors, type Errors } from './errors';
+import { grouped, groupedTraces, loadErrors, type Errors } from './errors';
 import { SendSomething } from './send-something';
 import { loadServices, type Service } from './services';
 import { loadSignals, anythingEarlier, recordsTaken, type Signals } from './signals';
@@ -142,11 +143,17 @@ function Services({ services }: { readonly services: readonly Service[] }) {
         <thead>
           <tr>
             <th scope="col">Service</th>
-            <th scope="col" colSpan={2}>
+            <th scope="col" class="number">
               Requests
             </th>
-            <th scope="col" colSpan={2}>
+            <th scope="col">
+              <span class="visually-hidden">Requests over time</span>
+            </th>
+            <th scope="col" class="number">
               Errors
+            </th>
+            <th scope="col">
+              <span class="visually-hidden">Errors over time</span>
             </th>
             <th scope="col" class="number">
               p50
@@ -158,6 +165,9 @@ function Services({ services }: { readonly services: readonly Service[] }) {
               p99
             </th>
             <th scope="col">p95 over time</th>
+            <th scope="col">
+              <span class="visually-hidden">More</span>
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -176,6 +186,7 @@ function ServiceRow({ service }: { readonly service: Service }) {
   return (
     <tr>
       <th scope="row" class="service">
+        <ServiceMark name={name} />
         <Link
           to={linkTo('traces', {
             q: `{ resource.service.name = ${JSON.stringify(name)}${failing ? ' && status = error' : ''} }`,
@@ -201,6 +212,14 @@ function ServiceRow({ service }: { readonly service: Service }) {
       <td class="number">{formatSeconds(p99)}</td>
       <td>
         <Sparkline values={p95s} label={`p95 of ${name} over time`} />
+      </td>
+      <td class="number">
+        <Link
+          to={linkTo('logs', { q: `{service_name=${JSON.stringify(name)}}` })}
+          title={`Log lines of ${name}`}
+        >
+          logs
+        </Link>
       </td>
     </tr>
   );
@@ -242,15 +261,15 @@ function NewestErrors({ errors: { logs, traces } }: { readonly errors: Errors })
         <h3>In traces</h3>
         {traces.length === 0 && <p class="faint">none</p>}
         <ul class="plain-list">
-          {traces.map((trace) => (
-            <li key={trace.traceID}>
-              <span class="faint" title={formatTime(Number(trace.startTimeUnixNano) / 1e6, utc)}>
-                {formatAgo(Number(trace.startTimeUnixNano) / 1e6, now)}
+          {groupedTraces(traces).map(({ root, count, newest, lastMs, says }) => (
+            <li key={newest.traceID}>
+              <span class="faint" title={formatTime(lastMs, utc)}>
+                {formatAgo(lastMs, now)}
               </span>{' '}
-              <Link to={linkTo(`trace/${trace.traceID}`)}>
-                {trace.rootServiceName ?? ''} {trace.rootTraceName ?? trace.traceID}
-              </Link>{' '}
-              <span class="faint">{formatSeconds((trace.durationMs ?? 0) / 1000)}</span>
+              <strong>{root.service}</strong> {count > 1 && <span class="count">{count} ×</span>}{' '}
+              <Link to={linkTo(`trace/${newest.traceID}`)}>{root.name || newest.traceID}</Link>{' '}
+              <span class="faint">{formatSeconds((newest.durationMs ?? 0) / 1000)}</span>
+              {says !== '' && <div class="says faint">{says}</div>}
             </li>
           ))}
         </ul>

@@ -48,9 +48,9 @@ export async function loadServices(range: Window, signal: AbortSignal): Promise<
       return {
         name,
         rate: requests / secondsOf(series, step, range.endMs),
-        rates: values,
+        rates: whole(values, series, range.endMs),
         errorRate: count && requests > 0 ? sum(errorValues) / requests : NaN,
-        errors: errorValues,
+        errors: whole(errorValues, series, range.endMs),
         p50: quantile(0.5),
         p95: quantile(0.95),
         p99: quantile(0.99),
@@ -66,6 +66,11 @@ function secondsOf({ points: all }: Series, step: number, endMs: number): number
   const [first] = all[0] ?? [endMs];
   const last = Math.min(all.at(-1)?.[0] ?? endMs, endMs);
   return Math.max(1, step + (last - first) / 1000);
+}
+
+/** Without the last value while its step is not over: it would look like a fall. */
+function whole(values: readonly number[], { points: all }: Series, endMs: number): readonly number[] {
+  return values.length > 2 && (all.at(-1)?.[0] ?? 0) > endMs ? values.slice(0, -1) : values;
 }
 
 function nameOf(labels: Series['labels']): string {

@@ -12,19 +12,16 @@ export function Actions({ busy, outcome, begin, go, leave }: Acting) {
   return (
     <section class="card" aria-labelledby="actions">
       <h2 id="actions">Actions</h2>
-      <div class="row">
+      <ul class="actions">
         {actions.map((action: Action) => (
-          <button
-            key={action.title}
-            type="button"
-            title={action.says}
-            disabled={busy !== ''}
-            onClick={() => begin(action)}
-          >
-            {busy === action.title ? `${action.title}…` : action.title}
-          </button>
+          <li key={action.title}>
+            <button type="button" disabled={busy !== ''} onClick={() => begin(action)}>
+              {busy === action.title ? `${action.title}…` : action.title}
+            </button>
+            <span class="faint">{action.says}</span>
+          </li>
         ))}
-      </div>
+      </ul>
       {outcome && (
         <div class="outcome" role="status" ref={box}>
           <h3 class={outcome.failed ? 'bad-text' : ''}>{outcome.title}</h3>

@@ -1,5 +1,6 @@
 import { ApiError, getJson } from '../../api/client';
 import { useQuery } from '../../api/use-query';
+import { formatNumber, formatPercent, formatSeconds } from '../../format/numbers';
 import { Shown } from '../../app/states';
 
 interface Report {
@@ -24,6 +25,20 @@ async function readReport(subject: string, signal: AbortSignal): Promise<Report>
   throw new ApiError('server', response.status, `${path} answered ${response.status}`);
 }
 
+const ofSeconds = new Set(['freshness', 'sealing', 'checkpoint_age', 'clock', 'backup_age']);
+
+/** A check's value and its limit, in the unit of what it looks at. */
+function measured(name: string, value: number | string | null, limit: number | string | null): string {
+  const format = ofSeconds.has(name)
+    ? formatSeconds
+    : name.startsWith('spool_')
+      ? formatPercent
+      : formatNumber;
+  const shown = (one: number | string | null) => (typeof one === 'number' ? format(one) : String(one ?? '–'));
+  if (name === 'paused') return String(value) === 'true' ? 'yes' : 'no';
+  return limit === null || limit === 0 ? shown(value) : `${shown(value)} of ${shown(limit)}`;
+}
+
 /** The four health reports. */
 export function Health({ tick }: { readonly tick: number }) {
   const reports = useQuery(`health ${tick}`, (signal) =>
@@ -41,14 +56,12 @@ export function Health({ tick }: { readonly tick: number }) {
                   {status === 'page' ? 'needs somebody' : status}
                 </span>
               </h2>
-              <ul class="plain-list">
+              <ul class="plain-list health">
                 {checks.map(({ name, ok, value, limit, reason }) => (
                   <li key={name}>
-                    <span class={ok ? 'good-text' : 'bad-text'}>{ok ? '✔' : '✖'}</span> {name}{' '}
-                    <span class="faint">
-                      {value}
-                      {limit !== null && ` of ${limit}`}
-                    </span>
+                    <span class={ok ? 'good-text' : 'bad-text'}>{ok ? '✔' : '✖'}</span>
+                    <span>{name.replaceAll('_', ' ')}</span>
+                    <span class="health-value faint">{measured(name, value, limit)}</span>
                     {reason !== '' && <p>{reason}</p>}
                   </li>
                 ))}

@@ -6,6 +6,8 @@ import { scrape, total, type Scrape } from './scrape';
 import { Scroll } from '../../table/scroll';
 
 const everyMs = 3000;
+/** Rates need two looks. */
+const firstMs = 1000;
 
 /** What the process does now: rates since the look before. */
 export function Load() {
@@ -18,7 +20,7 @@ export function Load() {
     last.current = now.data;
   }
   useEffect(() => {
-    const timer = setTimeout(() => setTick((value) => value + 1), everyMs);
+    const timer = setTimeout(() => setTick((value) => value + 1), tick === 0 ? firstMs : everyMs);
     return () => clearTimeout(timer);
   }, [tick]);
   return (

@@ -8,7 +8,8 @@ interface Props {
   readonly select: (id: string) => void;
 }
 
-const rowHeight = 20;
+const rowHeight = 22;
+const failedColor = '#d3414a';
 
 /** Spans below their parents over time, on a canvas; a click on one zooms to it. The waterfall tells the same in words. */
 export function Flame({ trace, select }: Props) {
@@ -43,24 +44,30 @@ export function Flame({ trace, select }: Props) {
   useEffect(() => {
     const context = canvas.current?.getContext('2d');
     if (!context || !canvas.current) return;
+    const { fontFamily } = getComputedStyle(canvas.current);
     const ratio = window.devicePixelRatio;
     canvas.current.width = width * ratio;
     canvas.current.height = height * ratio;
     context.scale(ratio, ratio);
-    context.font = '12px system-ui, sans-serif';
+    context.font = `12px ${fontFamily}`;
     context.textBaseline = 'middle';
     for (const span of trace.spans) {
       const { left, wide, top } = place(span);
       if (left > width || left + wide < 0 || top > height) continue;
-      context.fillStyle = span.failed ? '#d3414a' : serviceColor(span.service);
+      context.fillStyle = serviceColor(span.service);
       context.fillRect(left, top, Math.max(0.5, wide - 0.5), rowHeight - 1);
+      if (span.failed) {
+        context.fillStyle = failedColor;
+        context.fillRect(left, top + rowHeight - 4, Math.max(1, wide - 0.5), 3);
+      }
       if (wide < 40) continue;
       context.save();
       context.beginPath();
       context.rect(left, top, wide - 2, rowHeight);
       context.clip();
       context.fillStyle = '#10141a';
-      context.fillText(`${span.service} ${span.name}`, Math.max(2, left + 3), top + rowHeight / 2);
+      const text = `${span.failed ? '✖ ' : ''}${span.service} ${span.name}`;
+      context.fillText(text, Math.max(2, left + 3), top + (rowHeight - 2) / 2);
       context.restore();
     }
   }, [trace, zoom, width, height]);

@@ -7,7 +7,7 @@ import { linkTo, useLocation, useParam } from '../../app/location';
 import { useRange } from '../../app/range';
 import { Empty, ErrorBox, Shown } from '../../app/states';
 import { formatTime } from '../../app/time';
-import { serviceColor } from '../../charts/service-color';
+import { ServiceMark } from '../../charts/service-mark';
 import { counted, formatSeconds } from '../../format/numbers';
 import { Lines } from '../logs/lines';
 import { Flame } from './flame';
@@ -90,9 +90,7 @@ function Read({ trace }: { readonly trace: Trace }) {
         <p class="row">
           {trace.services.map((service) => (
             <span key={service} class="legend">
-              <svg width="10" height="10" aria-hidden="true">
-                <rect width="10" height="10" rx="2" fill={serviceColor(service)} />
-              </svg>{' '}
+              <ServiceMark name={service} />
               {service}
             </span>
           ))}
@@ -100,7 +98,7 @@ function Read({ trace }: { readonly trace: Trace }) {
         {trace.partial !== '' && <p class="bad-text">{trace.partial}</p>}
       </div>
       <div class="row">
-        <div class="row" role="group" aria-label="View">
+        <div class="segments" role="group" aria-label="View">
           {views.map(([name, title]) => (
             <button key={name} type="button" aria-pressed={view === name} onClick={() => setView(name)}>
               {title}
@@ -136,7 +134,9 @@ function Read({ trace }: { readonly trace: Trace }) {
             rows.length === 0 ? (
               <Empty>No log line has this trace's id.</Empty>
             ) : (
-              <Lines rows={rows} view="lines" columns={[]} />
+              <div class="fills">
+                <Lines rows={rows} view="lines" columns={[]} />
+              </div>
             )
           }
         </Shown>

@@ -3,6 +3,7 @@ import type { LogRow } from '../../api/loki';
 import type { Span, Trace } from '../../api/trace';
 import { serviceColor } from '../../charts/service-color';
 import { counted, formatSeconds } from '../../format/numbers';
+import { stepThrough } from '../../table/step-through';
 import { useVirtual } from '../../table/virtual';
 import { criticalPath } from './critical-path';
 import { SpanDetail } from './span-detail';
@@ -14,6 +15,9 @@ interface Props {
   readonly select: (id: string) => void;
   readonly logsOf: ReadonlyMap<string, readonly LogRow[]>;
 }
+
+/** Of the whole width: where a bar has to end for a text behind it. */
+const roomFor = 0.82;
 
 /** What of a span is searched. */
 export function matches(span: Span, words: string): boolean {
@@ -45,9 +49,23 @@ export function Waterfall({ trace, search, selected, select, logsOf }: Props) {
     const at = rows.findIndex(({ id }) => id === selected);
     if (at > 8) virtual.scrollTo(at);
   }, [trace]);
+  /** Behind the bar, before it, or in it, where there is room. */
+  const tookAt = (span: Span) =>
+    span.endMs <= roomFor * total
+      ? { left: part(span.endMs) }
+      : span.startMs >= (1 - roomFor) * total
+        ? { right: part(total - span.startMs) }
+        : { right: part(total - span.endMs) };
   const part = (ms: number) => `${((100 * ms) / total).toFixed(3)}%`;
   return (
-    <div class="card waterfall" ref={scroller} tabIndex={0} aria-label="Spans over time" role="region">
+    <div
+      class="card waterfall fills"
+      ref={scroller}
+      tabIndex={0}
+      aria-label="Spans over time"
+      role="region"
+      onKeyDown={(event) => stepThrough(event, '.name')}
+    >
       <div class="scale" aria-hidden="true">
         {[0, 0.25, 0.5, 0.75, 1].map((at) => (
           <span key={at}>{formatSeconds((total * at) / 1000)}</span>
@@ -117,14 +135,7 @@ export function Waterfall({ trace, search, selected, select, logsOf }: Props) {
                   {span.events.map((event, i) => (
                     <div key={i} class="event" title={event.name} style={{ left: part(event.atMs) }} />
                   ))}
-                  <span
-                    class="took"
-                    style={
-                      span.startMs > total / 2
-                        ? { right: part(total - span.startMs) }
-                        : { left: part(span.endMs) }
-                    }
-                  >
+                  <span class={`took ${span.endMs > roomFor * total ? 'inside' : ''}`} style={tookAt(span)}>
                     {formatSeconds((span.endMs - span.startMs) / 1000)}
                     {logs.length > 0 && ` · ${counted(logs.length, 'log')}`}
                   </span>

@@ -7,6 +7,7 @@ import { NoMatch } from '../../app/no-match';
 import { useRange } from '../../app/range';
 import { Shown } from '../../app/states';
 import { formatTime } from '../../app/time';
+import { ServiceMark } from '../../charts/service-mark';
 import { counted, formatSeconds } from '../../format/numbers';
 import { errorsOf, spansOf } from './found';
 import { QueryBar } from './query-bar';
@@ -32,7 +33,7 @@ export default function Traces() {
   return (
     <>
       <h1 class="visually-hidden">Traces</h1>
-      <div class="row" role="group" aria-label="View">
+      <div class="segments" role="group" aria-label="View">
         <button type="button" aria-pressed={!onMap} onClick={() => setView('')}>
           Search
         </button>
@@ -56,7 +57,7 @@ export default function Traces() {
               ) : (
                 <>
                   <div class="card">
-                    <Scatter traces={traces} />
+                    <Scatter traces={traces} more={traces.length >= limit} />
                   </div>
                   <Table traces={traces} limit={limit} setLimit={setLimit} />
                 </>
@@ -73,7 +74,7 @@ const orders = {
   newest: (trace: FoundTrace) => Number(trace.startTimeUnixNano),
   slowest: (trace: FoundTrace) => trace.durationMs ?? 0,
   largest: spansOf,
-  'most failed': errorsOf,
+  failed: errorsOf,
 } as const;
 
 type Order = keyof typeof orders;
@@ -86,7 +87,15 @@ interface TableProps {
 
 function Table({ traces, limit, setLimit }: TableProps) {
   const { utc } = useRange();
-  const [order, setOrder] = useState<Order>('newest');
+  const [asked, setOrder] = useParam('order', 'newest');
+  const order: Order = asked in orders ? (asked as Order) : 'newest';
+  const head = (title: string, by: Order, number: boolean) => (
+    <th scope="col" class={number ? 'number' : ''} aria-sort={order === by ? 'descending' : 'none'}>
+      <button type="button" class="sort" title={`The ${by} first`} onClick={() => setOrder(by)}>
+        {title} <span aria-hidden="true">{order === by ? '▾' : ''}</span>
+      </button>
+    </th>
+  );
   const [marked, setMarked] = useState<readonly string[]>([]);
   const sorted = [...traces].sort((a, b) => orders[order](b) - orders[order](a));
   const slowest = Math.max(...traces.map(({ durationMs = 0 }) => durationMs), 1);
@@ -99,14 +108,6 @@ function Table({ traces, limit, setLimit }: TableProps) {
           {counted(traces.length, 'trace')}
           {traces.length >= limit ? ', the newest' : ''}
         </span>
-        <label>
-          Order{' '}
-          <select value={order} onChange={(event) => setOrder(event.currentTarget.value as Order)}>
-            {Object.keys(orders).map((name) => (
-              <option key={name}>{name}</option>
-            ))}
-          </select>
-        </label>
         <label>
           At most{' '}
           <select value={String(limit)} onChange={(event) => setLimit(event.currentTarget.value)}>
@@ -130,20 +131,14 @@ function Table({ traces, limit, setLimit }: TableProps) {
               <th scope="col">
                 <span class="visually-hidden">Compare</span>
               </th>
-              <th scope="col">Began</th>
+              {head('Began', 'newest', false)}
               <th scope="col">Trace</th>
-              <th scope="col" class="number">
-                Duration
-              </th>
+              {head('Duration', 'slowest', true)}
               <th scope="col">
                 <span class="visually-hidden">Duration as a bar</span>
               </th>
-              <th scope="col" class="number">
-                Spans
-              </th>
-              <th scope="col" class="number">
-                Failed
-              </th>
+              {head('Spans', 'largest', true)}
+              {head('Failed', 'failed', true)}
               <th scope="col">Services</th>
             </tr>
           </thead>
@@ -161,18 +156,33 @@ function Table({ traces, limit, setLimit }: TableProps) {
                 <td class="faint">{formatTime(Number(trace.startTimeUnixNano) / 1e6, utc)}</td>
                 <td>
                   <Link to={linkTo(`trace/${trace.traceID}`)}>
+                    <ServiceMark name={trace.rootServiceName ?? ''} />
                     <strong>{trace.rootServiceName ?? ''}</strong> {trace.rootTraceName ?? trace.traceID}
                   </Link>
                 </td>
                 <td class="number">{formatSeconds((trace.durationMs ?? 0) / 1000)}</td>
                 <td>
-                  <svg class="took-bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">
+                  <svg
+                    class={errorsOf(trace) > 0 ? 'took-bar failed' : 'took-bar'}
+                    viewBox="0 0 100 6"
+                    preserveAspectRatio="none"
+                    aria-hidden="true"
+                  >
                     <rect width={Math.max(0.5, (100 * (trace.durationMs ?? 0)) / slowest)} height="6" />
                   </svg>
                 </td>
                 <td class="number">{spansOf(trace) || '–'}</td>
-                <td class={`number ${errorsOf(trace) > 0 ? 'bad-text' : 'faint'}`}>{errorsOf(trace)}</td>
-                <td class="faint">{Object.keys(trace.serviceStats ?? {}).join(', ')}</td>
+                <td class={`number ${errorsOf(trace) > 0 ? 'bad-text' : 'faint'}`}>
+                  {errorsOf(trace) || '–'}
+                </td>
+                <td class="trace-services">
+                  {Object.keys(trace.serviceStats ?? {}).map((name) => (
+                    <span key={name} class="legend faint">
+                      <ServiceMark name={name} />
+                      {name}
+                    </span>
+                  ))}
+                </td>
               </tr>
             ))}
           </tbody>

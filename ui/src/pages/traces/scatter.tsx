@@ -8,9 +8,28 @@ import { errorsOf } from './found';
 const width = 1000;
 const height = 160;
 
+interface Props {
+  readonly traces: readonly FoundTrace[];
+  /** Whether the range has more than these, which are its newest. */
+  readonly more: boolean;
+}
+
+interface Window {
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/** What of the range the traces take: the newest two hundred of a week would be one heap of dots at its end. */
+function stretchOf(traces: readonly FoundTrace[], { startMs, endMs }: Window): Window {
+  const first = Math.min(...traces.map(({ startTimeUnixNano }) => Number(startTimeUnixNano) / 1e6));
+  return { startMs: Math.min(Math.max(first, startMs), endMs - 1000), endMs };
+}
+
 /** Each trace a dot: when it began, how long it took (by powers of ten). */
-export function Scatter({ traces }: { readonly traces: readonly FoundTrace[] }) {
-  const { startMs, endMs } = useRange();
+export function Scatter({ traces, more }: Props) {
+  const range = useRange();
+  const window = more ? stretchOf(traces, range) : range;
+  const { startMs, endMs } = window;
   const logs = traces.map(({ durationMs = 0 }) => Math.log10(Math.max(0.1, durationMs)));
   const low = Math.floor(Math.min(...logs, 1));
   const high = Math.max(low + 1, Math.ceil(Math.max(...logs)));
@@ -22,6 +41,7 @@ export function Scatter({ traces }: { readonly traces: readonly FoundTrace[] }) 
       label="Durations over time"
       width={width}
       height={height}
+      window={window}
       scale={[...lines].reverse().map((log) => formatSeconds(10 ** log / 1000))}
     >
       {lines.map((log) => (

@@ -34,9 +34,21 @@ function attribute(key: string): string {
   return `coalesce(${from('resource_attributes')}, ${from('span_attributes')})`;
 }
 
+/** Attributes of a client's span that say whom it calls. */
+const peerKeys = [
+  ...['peer.service', 'service.peer.name', 'db.namespace', 'db.name', 'db.system.name', 'db.system'],
+  ...['server.address', 'network.peer.address', 'network.peer.port'],
+];
+
+/**
+ * All of them at once: a path by itself would parse the span's attributes once more. As something random, which it is not: else
+ * conditions on what is made of it move below it, and it is computed anew for each mention.
+ */
+const peerAttributes = `CASE WHEN random() < 2 THEN json_extract_string(span_attributes, [${peerKeys.map((key) => literal(`$.${JSON.stringify(key)}`)).join(', ')}]) END`;
+
+/** One of `peerKeys`, of what `peerAttributes` gave as `a`; NULL where the span has none, or an empty one. */
 function ofSpan(key: string): string {
-  const path = literal(`$.${JSON.stringify(key)}`);
-  return `nullif(json_extract_string(span_attributes, ${path}), '')`;
+  return `nullif(a[${peerKeys.indexOf(key) + 1}], '')`;
 }
 
 function firstOf(keys: readonly string[]): string {
@@ -107,10 +119,12 @@ function edgeRows(matchers: readonly CompiledMatcher[], window: Window): string 
   const address = `coalesce(${ofSpan('server.address')}, ${ofSpan('network.peer.address')} || coalesce(':' || ${ofSpan('network.peer.port')}, ''))`;
   const wanted = listed(matchers, new Map(edgeLabels.map((label, i) => [label, `l${i}`])));
   return (
-    `SELECT * FROM (WITH c AS (SELECT ${shared}, span_id, ${peer} AS peer, ${database} AS db, ${address} AS address ` +
-    `FROM lake.main.spans WHERE ${near} AND span_kind IN ${clientSide}), ` +
-    `s AS (SELECT ${shared}, nullif(parent_span_id, '') AS parent, ${peer} AS peer ` +
-    `FROM lake.main.spans WHERE ${near} AND span_kind IN ${serverSide}) ` +
+    `SELECT * FROM (WITH c AS (SELECT * EXCLUDE (a), ${peer} AS peer, ${database} AS db, ${address} AS address ` +
+    `FROM (SELECT ${shared}, span_id, ${peerAttributes} AS a ` +
+    `FROM lake.main.spans WHERE ${near} AND span_kind IN ${clientSide})), ` +
+    `s AS (SELECT * EXCLUDE (a), ${peer} AS peer FROM (SELECT ${shared}, nullif(parent_span_id, '') AS parent, ` +
+    `CASE WHEN coalesce(parent_span_id, '') = '' THEN ${peerAttributes} END AS a ` +
+    `FROM lake.main.spans WHERE ${near} AND span_kind IN ${serverSide})) ` +
     `SELECT c.service AS l0, coalesce(peer, address, db) AS l1, 'database' AS l2, trace_id, t, failed, ns AS server_ns, ns AS client_ns, 0 AS messaging_ns, 0 AS size ` +
     `FROM c WHERE db IS NOT NULL AND ${within} ` +
     `UNION ALL SELECT c.service, s.service, CASE WHEN c.span_kind = 4 OR s.span_kind = 5 THEN ${literal(messaging)} ELSE '' END, ` +
