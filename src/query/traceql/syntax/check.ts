@@ -3,8 +3,9 @@ import { compileRegex } from '../../text/re2.js';
 import { isField, type Field } from '../model/field.js';
 import { intrinsics, type Kind } from '../model/intrinsics.js';
 import type { ValueType } from '../model/value.js';
-import type { BinaryOp, FieldExpr, MetricsExpr, Pipeline, Query, ScalarExpr, SpansetExpr } from './ast.js';
-import { syntaxError } from './errors.js';
+import type { FieldExpr, MetricsExpr, Pipeline, Query, ScalarExpr, SpansetExpr } from './ast.js';
+import { invalidQuery, syntaxError } from './errors.js';
+import { exprText } from './print.js';
 
 const kindOfValue: Record<ValueType, Kind> = {
   ...{ nil: 'any', array: 'any', each: 'any', map: 'any' },
@@ -12,7 +13,7 @@ const kindOfValue: Record<ValueType, Kind> = {
   ...{ string: 'string', bool: 'bool', status: 'status', kind: 'kind' },
 };
 
-/** Refuses queries whose types cannot fit. Throws QueryError with the position. */
+/** Refuses queries whose types cannot fit, in the words of Tempo's pkg/traceql. Throws QueryError. */
 export function validate(text: string, query: Query): void {
   new Validator(text).query(query);
 }
@@ -42,7 +43,7 @@ class Validator {
       this.#filter(first.selection.condition);
       return;
     }
-    if (first.operand) this.#number(first.operand, `${first.fn}()`);
+    if (first.operand) this.#number(first.operand, first.fn);
     for (const field of first.by) this.#singleValued(field);
   }
 
@@ -55,7 +56,9 @@ class Validator {
       if (element.kind === 'scalar') this.#scalarFilter(element);
       else if (element.kind === 'by') {
         this.#kind(element.operand);
-        if (!refersToSpan(element.operand)) this.#fail(element.at, 'by() must refer to the span');
+        if (!refersToSpan(element.operand)) {
+          refuse(`grouping field expressions must reference the span: by(${exprText(element.operand)})`);
+        }
       } else if (element.kind === 'select') {
         for (const field of element.fields) this.#singleValued(field);
       } else if (element.kind !== 'coalesce') this.#spansets(element);
@@ -74,7 +77,7 @@ class Validator {
   #filter(condition: FieldExpr): void {
     const kind = this.#kind(condition);
     if (kind !== 'bool' && kind !== 'any') {
-      this.#fail(condition.at, `a spanset filter must give true or false, this gives a ${kind}`);
+      refuse(`span filter field expressions must resolve to a boolean: { ${exprText(condition)} }`);
     }
   }
 
@@ -92,15 +95,18 @@ class Validator {
       return this.#scalar(expr.right) || left;
     }
     if (expr.operand) {
-      this.#number(expr.operand, `${expr.op}()`);
-      if (!refersToSpan(expr.operand)) this.#fail(expr.at, `${expr.op}() must refer to the span`);
+      this.#number(expr.operand, expr.op);
+      if (!refersToSpan(expr.operand)) {
+        refuse(`aggregate field expressions must reference the span: ${expr.op}(${exprText(expr.operand)})`);
+      }
     }
     return true;
   }
 
-  #number(expr: FieldExpr, where: string): void {
+  #number(expr: FieldExpr, fn: string): void {
     const kind = this.#kind(expr);
-    if (kind !== 'number' && kind !== 'any') this.#fail(expr.at, `${where} takes a number, not a ${kind}`);
+    if (kind === 'number' || kind === 'any') return;
+    refuse(`aggregate field expressions must resolve to a number type: ${fn}(${exprText(expr)})`);
   }
 
   #singleValued(field: Field): void {
@@ -123,21 +129,26 @@ class Validator {
         const wanted = expr.op === '-' ? 'number' : 'bool';
         const kind = this.#kind(expr.operand);
         if (kind !== 'any' && kind !== wanted)
-          this.#fail(expr.at, `${expr.op} takes a ${wanted}, not a ${kind}`);
+          refuse(`illegal operation for the given type: ${exprText(expr)}`);
         return wanted;
       }
       case 'binary':
-        return this.#binary(expr.op, expr.left, expr.right, expr.at);
+        return this.#binary(expr);
     }
   }
 
-  #binary(op: BinaryOp, left: FieldExpr, right: FieldExpr, at: number): Kind {
+  #binary(expr: Extract<FieldExpr, { kind: 'binary' }>): Kind {
+    const { op, left, right, at } = expr;
     const [a, b] = [this.#kind(left), this.#kind(right)];
     if (a === 'parent' || b === 'parent') this.#fail(at, 'parent can only be compared with nil');
-    if (a !== b && a !== 'any' && b !== 'any') this.#fail(at, `${op} cannot join a ${a} and a ${b}`);
+    if (a !== b && a !== 'any' && b !== 'any') {
+      refuse(`binary operations must operate on the same type: ${exprText(expr)}`);
+    }
     const known = a === 'any' ? b : a;
     const allow = (...kinds: Kind[]) => {
-      if (known !== 'any' && !kinds.includes(known)) this.#fail(at, `${op} does not work on a ${known}`);
+      if (known !== 'any' && !kinds.includes(known)) {
+        refuse(`illegal operation for the given types: ${exprText(expr)}`);
+      }
     };
     switch (op) {
       case '&&':
@@ -172,11 +183,13 @@ class Validator {
       compileRegex(pattern.value.value);
     } catch (error) {
       if (!(error instanceof QueryError)) throw error;
-      const reason =
-        error.cause instanceof Error ? `invalid regular expression: ${error.cause.message}` : error.message;
-      this.#fail(pattern.at, reason);
+      refuse(`invalid regex: ${exprText(pattern)}`);
     }
   }
+}
+
+function refuse(message: string): never {
+  throw invalidQuery(message);
 }
 
 function refersToSpan(expr: FieldExpr): boolean {
