@@ -78,6 +78,10 @@ export interface ListingView {
   readonly cut: readonly number[];
   /** No label set of theirs has a higher number. */
   readonly lastId: number;
+  /** Paths of files that are not kept, which may be read straight, and have no rows outside of the window. */
+  readonly unread: readonly string[];
+  /** Columns of attributes, and keys that files which are not kept tell of theirs. */
+  readonly told: readonly (readonly [origin: string, key: string])[];
   /** What to select the rest from, as `metadata` tells; null when there is none. */
   readonly rest: string | null;
 }

@@ -20,8 +20,11 @@ interface MetadataColumn {
 export interface MetadataLayout {
   readonly table: TableName;
   readonly columns: readonly MetadataColumn[];
-  /** The columns, `t` (nanoseconds since the epoch) and `bytes` (of lines), from rows of the table, or of what has its columns. */
-  readonly select: (where: string, from?: string) => string;
+  /**
+   * The columns, `t` (nanoseconds since the epoch) and `bytes` (of lines), from rows of the table, or of what has its columns; and one
+   * more column of that.
+   */
+  readonly select: (where: string, from?: string, also?: string) => string;
   /** Of kinds of keys: the columns of attributes. */
   readonly origins?: readonly string[];
 }
@@ -38,8 +41,8 @@ function labelSets(table: TableName, names: readonly string[], time: string, byt
   const types = new Map(tableDef(table).columns.map(({ name, type }) => [name, type]));
   const columns = names.map((name) => ({ name, type: types.get(name) ?? 'VARCHAR' }));
   const shown = `${names.join(', ')}, ${time} AS t, ${bytes} AS bytes`;
-  const select = (where: string, from = `lake.main.${table}`) =>
-    `SELECT ${shown} FROM ${from} WHERE ${where}`;
+  const select = (where: string, from = `lake.main.${table}`, also?: string) =>
+    `SELECT ${shown}${more(also)} FROM ${from} WHERE ${where}`;
   return { table, columns, select };
 }
 
@@ -48,18 +51,22 @@ function labelSets(table: TableName, names: readonly string[], time: string, byt
  * column, whose members are attributes of their own in some languages.
  */
 function attributeKeys(table: TableName, time: string, origins: ReadonlyMap<string, string>): MetadataLayout {
-  const parts = (where: string, from: string) =>
+  const parts = (where: string, from: string, also?: string) =>
     [...origins].map(
       ([origin, keys]) =>
-        `SELECT '${origin}' AS origin, unnest(${keys}) AS key, ${time} AS t, 0 AS bytes ` +
+        `SELECT '${origin}' AS origin, unnest(${keys}) AS key, ${time} AS t, 0 AS bytes${more(also)} ` +
         `FROM ${from} WHERE ${origin} IS NOT NULL AND (${where})`,
     );
   return {
     table,
     columns: ['origin', 'key'].map((name) => ({ name, type: 'VARCHAR' })),
     origins: [...origins.keys()],
-    select: (where, from = `lake.main.${table}`) => parts(where, from).join(' UNION ALL '),
+    select: (where, from = `lake.main.${table}`, also?) => parts(where, from, also).join(' UNION ALL '),
   };
+}
+
+function more(column: string | undefined): string {
+  return column === undefined ? '' : `, ${column}`;
 }
 
 const ownKeys = (column: string) => `json_keys(${column})`;

@@ -92,7 +92,15 @@ export function wholeListing(
 ): ListingView | null {
   const { inside, partial, unkept } = filesOf(live, (path) => files.get(path), request);
   if (unkept.length > 0 || live.inlined > 0) return null;
-  return { epoch, whole: numbersOf(inside), cut: numbersOf(partial), lastId, rest: null };
+  return {
+    epoch,
+    whole: numbersOf(inside),
+    cut: numbersOf(partial),
+    lastId,
+    unread: [],
+    told: [],
+    rest: null,
+  };
 }
 
 function numbersOf(files: readonly FileTimes[]): number[] {
@@ -133,12 +141,20 @@ export class MetadataView {
     const { inside, partial, unkept } = filesOf(live, known, request);
     const found = await this.#unread(request, live, unkept);
     if (found === null || (request.cheaply && !isCheap(live, found.unread))) return null;
-    const rest = [...found.told, ...filesRows(request, live, found.unread), ...inlinedRows(request, live)];
+    const { from, until } = request;
+    const isWhole = (path: string) => {
+      const file = live.told.get(path);
+      return file !== undefined && file.first >= from && file.last < until;
+    };
+    const others = found.unread.filter((path) => !isWhole(path));
+    const rest = [...filesRows(request, live, others), ...inlinedRows(request, live)];
     return {
       epoch: this.epoch,
       whole: numbersOf(inside),
       cut: numbersOf(partial),
       lastId,
+      unread: found.unread.filter(isWhole),
+      told: [...found.told].flatMap(([origin, keys]) => [...keys].map((key) => [origin, key] as const)),
       rest: rest.length === 0 ? null : `(${rest.join(' UNION ALL ')})`,
     };
   }
@@ -148,14 +164,14 @@ export class MetadataView {
     { kind, cheaply }: MetadataRequest,
     live: LiveFiles,
     unkept: readonly string[],
-  ): Promise<{ readonly told: string[]; readonly unread: string[] } | null> {
+  ): Promise<{ readonly told: ReadonlyMap<string, ReadonlySet<string>>; readonly unread: string[] } | null> {
     // They may tell of keys that are outside of the window, which is good enough for what asks so.
     const told: ReadonlyMap<string, AttributeKeys> =
       cheaply && unkept.length > 0 ? await this.told(kind, unkept) : new Map();
     const unread = unkept.filter((path) => !told.has(path));
     const nothingKept = unread.length === live.sizes.size && unread.length > 0;
     if (nothingKept && !unread.every((path) => live.told.has(path))) return null;
-    return { told: toldRows(told.values()), unread };
+    return { told: keysOf(told.values()), unread };
   }
 
   /** Something to select from, as `unkept` gives it; null when nothing is kept yet. */
@@ -173,7 +189,7 @@ export class MetadataView {
       ? await this.#weighed(request, inside, partial)
       : await this.#present(request, inside, partial, unread);
     if (request.cheaply && !isCheap(live, unread)) return null;
-    parts.push(...told, ...filesRows(request, live, unread), ...inlinedRows(request, live));
+    parts.push(...toldRows(told), ...filesRows(request, live, unread), ...inlinedRows(request, live));
     return parts.length === 0 ? nothing(kind) : `(${parts.join(' UNION ALL ')})`;
   }
 
@@ -280,8 +296,8 @@ export class MetadataView {
   }
 }
 
-/** In the words of `unkept` for kinds of keys. */
-function toldRows(files: Iterable<AttributeKeys>): string[] {
+/** By column. */
+function keysOf(files: Iterable<AttributeKeys>): Map<string, Set<string>> {
   const all = new Map<string, Set<string>>();
   for (const file of files) {
     for (const [column, keys] of file) {
@@ -290,6 +306,11 @@ function toldRows(files: Iterable<AttributeKeys>): string[] {
       all.set(column, known);
     }
   }
+  return all;
+}
+
+/** In the words of `unkept` for kinds of keys. */
+function toldRows(all: ReadonlyMap<string, ReadonlySet<string>>): string[] {
   return [...all]
     .filter(([, keys]) => keys.size > 0)
     .map(

@@ -3,6 +3,7 @@ import { QueryError } from '../../lake/query-error.js';
 import type { ReadSession } from '../../lake/session.js';
 import { setsOf, type ListedRow } from './kept-sets.js';
 import type { MetadataWindow } from './metadata.js';
+import { unreadRows } from './unread-files.js';
 
 export type { ListedRow } from './kept-sets.js';
 
@@ -41,6 +42,9 @@ export async function keptRows(
     if (known !== null) {
       const rows = new Distinct(query.maxRows);
       for (const row of known) rows.add(row);
+      for (const row of await unreadRows(session, query, view.unread)) rows.add(row);
+      // Keys are asked for as they are.
+      for (const values of view.told) rows.add({ values, records: 0, bytes: 0 });
       if (view.rest !== null) await read(session, query, view.rest, rows);
       return rows.all();
     }

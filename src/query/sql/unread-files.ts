@@ -1,0 +1,79 @@
+import { listLiteral } from '../../duckdb/index.js';
+import { layoutOf, type MetadataKind } from '../../lake/metadata/layout.js';
+import type { ReadSession } from '../../lake/session.js';
+import type { ListedRow } from './kept-sets.js';
+
+/** Questions, and rows of all of them together, in each thread. */
+const mostQuestions = 32;
+const mostRows = 100_000;
+
+interface Asked {
+  readonly kind: MetadataKind;
+  readonly columns: readonly string[];
+  readonly where: string;
+  readonly weighed?: boolean;
+}
+
+/** By what is asked, what each file has of it, by path. The question asked last is at the end. */
+const questions = new Map<string, Map<string, readonly ListedRow[]>>();
+
+/**
+ * What whole files have that the metadata cache does not keep, as those of the last commits: each is read once for a question that is
+ * asked again and again, as data files never change.
+ */
+export async function unreadRows(
+  session: ReadSession,
+  asked: Asked,
+  paths: readonly string[],
+): Promise<ListedRow[]> {
+  if (paths.length === 0) return [];
+  const { kind, columns, where, weighed = false } = asked;
+  const key = JSON.stringify([kind, columns, where, weighed]);
+  const known = questions.get(key) ?? new Map<string, readonly ListedRow[]>();
+  const missing = paths.filter((path) => !known.has(path));
+  const read = missing.length > 0 ? await readFiles(session, asked, missing) : [];
+  const found = paths.map((path) => known.get(path) ?? read[missing.indexOf(path)] ?? []);
+  // What is not among them now is likely to be kept by now, or compacted.
+  questions.delete(key);
+  questions.set(key, new Map(paths.map((path, i) => [path, found[i] ?? []])));
+  bound();
+  return found.flat();
+}
+
+function bound(): void {
+  const rowsOf = (files: ReadonlyMap<string, readonly ListedRow[]>) =>
+    [...files.values()].reduce((sum, rows) => sum + rows.length, 0);
+  let rows = [...questions.values()].reduce((sum, files) => sum + rowsOf(files), 0);
+  for (const [oldest, files] of questions) {
+    if (questions.size <= mostQuestions && rows <= mostRows) break;
+    questions.delete(oldest);
+    rows -= rowsOf(files);
+  }
+}
+
+/** In the order of the paths. */
+async function readFiles(
+  session: ReadSession,
+  { kind, columns, where, weighed = false }: Asked,
+  paths: readonly string[],
+): Promise<ListedRow[][]> {
+  const found: ListedRow[][] = paths.map(() => []);
+  const files = `read_parquet(${listLiteral(paths)}, hive_partitioning => false)`;
+  const rows = layoutOf(kind).select('TRUE', files, 'file_index::INTEGER AS file');
+  const weights = weighed ? ['count(*)::DOUBLE', 'sum(bytes)::DOUBLE'] : [];
+  const sql =
+    `SELECT ${['file', ...columns, ...weights].join(', ')} FROM (${rows}) ` +
+    `WHERE t IS NOT NULL AND (${where}) GROUP BY ALL`;
+  for await (const chunk of session.stream(sql)) {
+    for (let r = 0; r < chunk.rowCount; r++) {
+      const [file, ...cells] = chunk.columns.map((column) => column[r] ?? null);
+      const weight = (i: number) => (cells[columns.length + i] ?? 0) as number;
+      found[file as number]?.push({
+        values: cells.slice(0, columns.length),
+        records: weight(0),
+        bytes: weight(1),
+      });
+    }
+  }
+  return found;
+}
