@@ -390,7 +390,7 @@ const ingest = {
     'DATA_INLINING_ROW_LIMIT',
     count({ min: 0 }),
     1000,
-    'Commits of fewer rows a table (and at most 512 KiB of text) stay in the catalog until CHECKPOINT writes them to Parquet.',
+    'Commits of fewer rows a table (at most 512 KiB of text, and no number that its text would change) stay in the catalog until CHECKPOINT writes them to Parquet.',
   ),
   freshnessBudgetSlaSecs: setting(
     'FRESHNESS_BUDGET_SLA_SECS',

@@ -3,14 +3,21 @@ import { randomUUID } from 'node:crypto';
 import { messageOf, literal } from '../duckdb/index.js';
 import { tableDef, type ColumnBatch, type TableBatch, type TableName } from '../schema/index.js';
 import { ChunkFiller, chunkRows, columnTypes, StringArenaLoader, type LoadedArena } from './chunks.js';
+import { listSurvivesText, survivesText } from './decimal-text.js';
 
 /** Batches whose arenas are in DuckDB's memory, to be read by `INSERT ... FROM canardstack_batch(...)`. */
 export interface LoadedBatches {
   /**
    * Tables that have rows, each with the SELECT that reads them, columns in the table's order. `textBytes` goes through
-   * all strings of the table's rows.
+   * all strings of the table's rows, `exactAsText` through all doubles: whether they come back from SQL text.
    */
-  readonly tables: readonly { table: TableName; rows: number; textBytes: () => number; select: string }[];
+  readonly tables: readonly {
+    table: TableName;
+    rows: number;
+    textBytes: () => number;
+    exactAsText: () => boolean;
+    select: string;
+  }[];
   /** The SQL of `tables` gives an error from then on; the arenas go once nobody reads them. */
   close(): void;
   /** The same, and frees the arenas at once. Only after every statement that read them has ended. */
@@ -124,7 +131,15 @@ export class BatchTableFunction {
       this.#sources.set(name, source);
       const { rows, batches: ofTable } = source;
       const textBytes = () => ofTable.reduce((sum, batch) => sum + stringBytes(batch), 0);
-      return { table, rows, textBytes, select: `SELECT * FROM ${functionName}(${literal(name)})` };
+      let exact: boolean | undefined;
+      const exactAsText = () => (exact ??= ofTable.every(doublesSurviveText));
+      return {
+        table,
+        rows,
+        textBytes,
+        exactAsText,
+        select: `SELECT * FROM ${functionName}(${literal(name)})`,
+      };
     });
     const close = () => {
       for (const name of names) this.#sources.delete(name);
@@ -138,6 +153,20 @@ export class BatchTableFunction {
       },
     };
   }
+}
+
+function doublesSurviveText({ columns, rows }: TableBatch): boolean {
+  return columns.every((column) => {
+    if (column.kind === 'fixed' && column.values instanceof Float64Array) {
+      return column.validity === 'none' || column.values.subarray(0, rows).every(survivesText);
+    }
+    if (column.kind !== 'list' || !(column.child instanceof Float64Array)) return true;
+    for (let row = 0; row < rows; row++) {
+      const list = column.child.subarray(column.offsets[row], column.offsets[row + 1]);
+      if (!listSurvivesText(list)) return false;
+    }
+    return true;
+  });
 }
 
 /** Bytes of all strings; one that several rows share counts for each. */

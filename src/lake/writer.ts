@@ -332,8 +332,8 @@ export class Writer {
     });
   }
 
-  #inlined({ rows, textBytes }: LoadedBatches['tables'][number]): boolean {
-    return rows < this.options.dataInliningRowLimit && textBytes() <= maxInlinedBytes;
+  #inlined({ rows, textBytes, exactAsText }: LoadedBatches['tables'][number]): boolean {
+    return rows < this.options.dataInliningRowLimit && textBytes() <= maxInlinedBytes && exactAsText();
   }
 
   async #insert(
