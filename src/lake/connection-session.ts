@@ -116,10 +116,11 @@ export class ConnectionSession implements ReadSession {
   }
 
   async series(request: SeriesRequest): Promise<SeriesView | null> {
-    return this.#known(
+    const found = await this.#known(
       (cache) => cache.series(request, (sql) => this.#values(sql), this.#look),
       async (view) => ({ epoch: view.epoch, tables: await view.series(request) }),
     );
+    return found && (this.cache?.withUnits(request, found) ?? found);
   }
 
   /** What is known as a whole needs no transaction. */

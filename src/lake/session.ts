@@ -126,6 +126,8 @@ export interface SeriesRequest {
   readonly until: bigint;
   /** Their samples are read too, for which very small files count as rest. */
   readonly samples: boolean;
+  /** Metrics of which what is in memory comes with the answer. */
+  readonly names?: readonly string[];
 }
 
 export interface SeriesFiles {
@@ -140,6 +142,14 @@ export interface SeriesView {
   /** Numbers of files and label sets mean the same as long as it is the same. */
   readonly epoch: string;
   readonly tables: readonly SeriesFiles[];
+  readonly units?: readonly KeptUnit[];
+}
+
+/** The samples of a metric in a file. */
+export interface KeptUnit {
+  readonly file: number;
+  readonly name: string;
+  readonly unit: SharedUnit;
 }
 
 export interface SamplesRequest {

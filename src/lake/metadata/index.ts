@@ -261,6 +261,20 @@ export class MetadataCache {
     return snapshot;
   }
 
+  /** What is in memory of the metrics that the request names, in the files of its answer. */
+  withUnits({ names = [] }: SeriesRequest, view: SeriesView): SeriesView {
+    if (names.length === 0) return view;
+    const units = view.tables.flatMap(({ files }) =>
+      files.flatMap((file) =>
+        names.flatMap((name) => {
+          const unit = this.#samples.kept(file, name);
+          return unit ? [{ file, name, unit }] : [];
+        }),
+      ),
+    );
+    return { ...view, units };
+  }
+
   /** Null when some of the files' samples are not to be had so. */
   async samples({ epoch, kind, name, files, samples }: SamplesRequest): Promise<SharedUnit[] | null> {
     const kept = this.#kept;

@@ -16,6 +16,8 @@ export interface SampleCacheOptions {
 
 interface Kept {
   readonly unit: Promise<SharedUnit | null>;
+  /** Once it is there. */
+  loaded: SharedUnit | null;
   bytes: number;
 }
 
@@ -64,18 +66,26 @@ export class SampleCache {
     return this.#units.has(keyOf(file, name));
   }
 
+  /** Undefined where they are not kept now. */
+  kept(file: number, name: string): SharedUnit | undefined {
+    const key = keyOf(file, name);
+    const known = this.#units.get(key);
+    if (!known?.loaded) return undefined;
+    this.#used(key, known);
+    return known.loaded;
+  }
+
   /** Null where they are not kept. Loads what is missing, one unit after the other. */
   async unit(file: UnitFile, name: string): Promise<SharedUnit | null> {
     if (this.options.maxBytes === 0 || this.#closed) return null;
     const key = keyOf(file.file, name);
     const known = this.#units.get(key);
     if (known) {
-      this.#units.delete(key);
-      this.#units.set(key, known);
+      this.#used(key, known);
       return known.unit.catch(() => null);
     }
     const unit = this.#queue(file, name);
-    const kept: Kept = { unit, bytes: 0 };
+    const kept: Kept = { unit, loaded: null, bytes: 0 };
     this.#units.set(key, kept);
     const loaded = await unit.catch((error: unknown) => {
       this.#loads.inc({ result: 'error' });
@@ -84,6 +94,7 @@ export class SampleCache {
       return null;
     });
     if (this.#units.get(key) === kept && loaded !== null) {
+      kept.loaded = loaded;
       kept.bytes = unitBytes(loaded);
       this.#bytes += kept.bytes;
     }
@@ -97,6 +108,11 @@ export class SampleCache {
     await this.#loading;
     this.#units.clear();
     this.#bytes = 0;
+  }
+
+  #used(key: string, kept: Kept): void {
+    this.#units.delete(key);
+    this.#units.set(key, kept);
   }
 
   #queue(file: UnitFile, name: string): Promise<SharedUnit | null> {

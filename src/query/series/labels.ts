@@ -142,5 +142,5 @@ function byName(a: readonly [string, string], b: readonly [string, string]): num
 }
 
 function order(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  return a === b ? 0 : a < b ? -1 : 1;
 }

@@ -114,6 +114,10 @@ export class SeriesBuilder {
  * are kept apart by a label with the OpenTelemetry name, or the type, of each.
  */
 export function mergeSeries(all: readonly SampleSeries[]): SampleSeries[] {
+  const inOrder = all.every(
+    (one, i) => i === 0 || (all[i - 1] as SampleSeries).labels.compare(one.labels) < 0,
+  );
+  if (inOrder) return [...all];
   const merged = [...grouped(all, (series) => series.labels.key).values()].flatMap((same) => {
     if (same.length === 1) return same;
     const metrics = grouped(same, ({ metric }) => JSON.stringify([metric?.name, metric?.type]));

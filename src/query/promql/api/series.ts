@@ -40,7 +40,7 @@ export async function eachSeries(
 ): Promise<boolean> {
   const yielder = new Yielder(ctx.signal);
   const { maxSeries } = ctx.limits;
-  const known = await knownTables(ctx, yielder, metricTables, window, false);
+  const known = await knownTables(ctx, yielder, metricTables, window, null);
   let complete = true;
   if (selectors.length === 0) await eachPossibleSeries(ctx, window, each);
   for (const selector of selectors.length > 0 ? selectors : [undefined]) {
@@ -122,7 +122,7 @@ export async function findSeries(
 export async function metricNames(ctx: QueryContext, window: Window): Promise<string[]> {
   const yielder = new Yielder(ctx.signal);
   const names = new Set<string>();
-  const known = await knownTables(ctx, yielder, metricTables, window, false);
+  const known = await knownTables(ctx, yielder, metricTables, window, null);
   for (const table of metricTables) {
     const add = (name: string) => partsOf[table].forEach((part: Part) => names.add(name + suffixes[part]));
     const own = await known(table);

@@ -1,7 +1,6 @@
 import type { SampleUnit } from '../../../lake/samples/unit.js';
 import { unitOf } from '../../../lake/samples/unit.js';
 import type { Labels } from '../../series/labels.js';
-import { matchesAll } from '../../series/matchers.js';
 import { SeriesBuilder, type SampleSeries } from '../../series/samples.js';
 import { matching, mayHave, metricNamesOf, microsOf, type KnownTable } from './known-series.js';
 import type { SampleRequest } from './request.js';
@@ -26,11 +25,12 @@ export async function keptSamples(
   const { ctx, yielder, account, source, matchers, window } = request;
   const { epoch, index, files } = table;
   const micros = microsOf(window);
-  const segments = new Map<KnownStream, Segment[]>();
+  const out: SampleSeries[] = [];
   for (const name of metricNamesOf(table, source)) {
     if (yielder.due) await yielder.pause();
-    const wanted = new Set(matching(table, source, name, matchers));
-    if (wanted.size === 0) continue;
+    const streams = matching(table, source, name, matchers);
+    if (streams.length === 0) continue;
+    const wanted = new Set(streams);
     let samples = 0;
     const holding = files.filter((file) => {
       const metric = index.file(file).get(name);
@@ -40,20 +40,26 @@ export async function keptSamples(
     });
     if (holding.length === 0) continue;
     // Increments are summed over all of a window, so they are not taken from two places.
-    if (name === '' || [...wanted].some(({ stream }) => stream.delta)) return null;
+    if (name === '' || streams.some(({ stream }) => stream.delta)) return null;
     const kind = source.table;
-    const units = await ctx.session.samples?.({ epoch, kind, name, files: holding, samples });
+    const present = table.units.get(name);
+    const units = holding.every((file) => present?.has(file))
+      ? holding.flatMap((file) => present?.get(file) ?? [])
+      : await ctx.session.samples?.({ epoch, kind, name, files: holding, samples });
     if (!units) return null;
+    const segments = new Map<KnownStream, Segment[]>();
     for (const shared of units) {
       account(addSegments(segments, unitOf(shared), table, wanted, micros.from / 1000, micros.until / 1000));
       if (yielder.due) await yielder.pause();
     }
-  }
-  const out: SampleSeries[] = [];
-  for (const [known, parts] of segments) {
-    if (yielder.due) await yielder.pause();
-    const [labels] = known.series('value');
-    if (labels && matchesAll(labels, matchers)) out.push(seriesOf(known, labels, parts));
+    // One moment asks for the last sample, and what else has samples at the time is known by the first.
+    const ends = window.edges?.every === 0;
+    for (const known of streams) {
+      if (yielder.due) await yielder.pause();
+      const parts = segments.get(known);
+      const [labels] = known.series('value');
+      if (labels && parts) out.push(seriesOf(known, labels, parts, ends));
+    }
   }
   return out;
 }
@@ -105,11 +111,18 @@ function lowerBound(times: Uint32Array, from: number, until: number, time: numbe
   return low;
 }
 
-function seriesOf(known: KnownStream, labels: Labels, parts: readonly Segment[]): SampleSeries {
+/** `ends`: its first and its last sample are enough. */
+function seriesOf(
+  known: KnownStream,
+  labels: Labels,
+  parts: readonly Segment[],
+  ends: boolean,
+): SampleSeries {
   const { metric } = known.stream;
   const [only] = parts;
   if (only && parts.length === 1 && only.ends.length === 0) {
     const { unit, from, until } = only;
+    if (ends && until - from > 2) return { labels, ...firstAndLast(only, only), staleTimes: null, metric };
     const times = new Float64Array(until - from);
     for (let i = from; i < until; i++) times[i - from] = unit.base + (unit.times[i] ?? 0);
     return { labels, times, values: unit.values.subarray(from, until), staleTimes: null, metric };
@@ -117,8 +130,8 @@ function seriesOf(known: KnownStream, labels: Labels, parts: readonly Segment[])
   const first = ({ unit, from }: Segment) => unit.base + (unit.times[from] ?? 0);
   const last = ({ unit, until }: Segment) => unit.base + (unit.times[until - 1] ?? 0);
   const full = parts.filter(({ from, until }) => until > from).sort((a, b) => first(a) - first(b));
-  const ends = parts.flatMap(({ unit, ends }) => Array.from(ends, (time) => unit.base + time));
-  const staleTimes = ends.length > 0 ? Float64Array.from(ends).sort() : null;
+  const stale = parts.flatMap(({ unit, ends }) => Array.from(ends, (time) => unit.base + time));
+  const staleTimes = stale.length > 0 ? Float64Array.from(stale).sort() : null;
   if (full.some((part, i) => i > 0 && first(part) <= last(full[i - 1] as Segment))) {
     const builder = new SeriesBuilder(labels, false, metric);
     for (const { unit, from, until } of parts) {
@@ -128,6 +141,9 @@ function seriesOf(known: KnownStream, labels: Labels, parts: readonly Segment[])
     return { ...builder.finish(), staleTimes };
   }
   const length = full.reduce((sum, { from, until }) => sum + until - from, 0);
+  const [earliest, latest] = [full[0], full.at(-1)];
+  if (ends && length > 2 && earliest && latest)
+    return { labels, ...firstAndLast(earliest, latest), staleTimes, metric };
   const times = new Float64Array(length);
   const values = new Float64Array(length);
   let at = 0;
@@ -136,4 +152,15 @@ function seriesOf(known: KnownStream, labels: Labels, parts: readonly Segment[])
     for (let i = from; i < until; i++) times[at++] = unit.base + (unit.times[i] ?? 0);
   }
   return { labels, times, values, staleTimes, metric };
+}
+
+function firstAndLast(first: Segment, last: Segment): Pick<SampleSeries, 'times' | 'values'> {
+  const [a, b] = [first.from, last.until - 1];
+  return {
+    times: Float64Array.of(
+      first.unit.base + (first.unit.times[a] ?? 0),
+      last.unit.base + (last.unit.times[b] ?? 0),
+    ),
+    values: Float64Array.of(first.unit.values[a] ?? NaN, last.unit.values[b] ?? NaN),
+  };
 }

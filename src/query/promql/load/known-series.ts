@@ -1,3 +1,4 @@
+import type { SharedUnit } from '../../../lake/samples/unit.js';
 import type { ReadSession } from '../../../lake/session.js';
 import type { QueryContext } from '../../server/guard.js';
 import type { Labels } from '../../series/labels.js';
@@ -23,6 +24,8 @@ export interface KnownTable {
   readonly files: readonly number[];
   /** A condition on rows that are in none of them; null when there are none. */
   readonly rest: string | null;
+  /** Samples that came with it, by metric and file. */
+  readonly units: ReadonlyMap<string, ReadonlyMap<number, SharedUnit>>;
 }
 
 /** Null for a table whose rows have to be asked. */
@@ -30,24 +33,30 @@ export type KnownTables = (table: MetricTable) => Promise<KnownTable | null>;
 
 const none: KnownTables = () => Promise.resolve(null);
 
-/** Asks for all tables at once, so that they are of one snapshot, and learns the series of those that are used. */
+/**
+ * Asks for all tables at once, so that they are of one snapshot, and learns the series of those that are used. `samples`: those of
+ * these metrics are asked for next; null for none.
+ */
 export async function knownTables(
   ctx: QueryContext,
   yielder: Yielder,
   tables: readonly MetricTable[],
   window: Window,
-  samples: boolean,
+  samples: readonly string[] | null,
 ): Promise<KnownTables> {
   const { from, until } = metadataWindow(window);
-  const view = await ctx.session.series?.({ kinds: tables, from, until, samples });
+  const names = samples ?? [];
+  const view = await ctx.session.series?.({ kinds: tables, from, until, samples: samples !== null, names });
   if (!view) return none;
   const { epoch } = view;
+  const units = new Map(names.map((name) => [name, new Map<number, SharedUnit>()]));
+  for (const { name, file, unit } of view.units ?? []) units.get(name)?.set(file, unit);
   return async (table) => {
     const found = view.tables.find(({ kind }) => kind === table);
     if (!found) return null;
     const { files, rest } = found;
     const index = indexOf(epoch, table, ctx.limits.scopeLabels);
-    return (await learned(index, ctx.session, yielder, files)) ? { epoch, index, files, rest } : null;
+    return (await learned(index, ctx.session, yielder, files)) ? { epoch, index, files, rest, units } : null;
   };
 }
 
@@ -74,14 +83,18 @@ export function metricNamesOf({ index }: KnownTable, source: Source): readonly s
   return index.names.filter((name) => index.named(name).some(({ stream }) => wanted.has(stream.metric.name)));
 }
 
-/** Its streams that have a series which the matchers let through. */
+/** Its streams that have a series which the matchers let through; those of values in the order of their labels. */
 export function matching(
   { index }: KnownTable,
   source: Source,
   name: string,
   matchers: readonly CompiledMatcher[],
-): KnownStream[] {
-  return index.named(name).filter((known) => {
+): readonly KnownStream[] {
+  const key = JSON.stringify([
+    ...[name, source.parts, source.original && source.baseNames],
+    ...matchers.map(({ name, op, value }) => [name, op, value]),
+  ]);
+  return index.matched(name, key, (known) => {
     if (!isMeant(source, known.stream)) return false;
     return source.parts.some((part) => known.series(part).some((labels) => matchesAll(labels, matchers)));
   });

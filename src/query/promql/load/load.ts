@@ -89,11 +89,12 @@ function joinedWindow(first: Window, second: Window): Window {
 /** What is known of all the tables that the selectors look at. */
 async function knownOf(ctx: QueryContext, yielder: Yielder, loads: readonly Load[]): Promise<KnownTables> {
   const tables = new Set<MetricTable>();
+  const names = new Set<string>();
   for (const { selectors } of loads) {
-    for (const { table } of sourcesFor(
-      (selectors[0]?.matchers ?? []).map((matcher) => compileMatcher(matcher)),
-    )) {
+    const matchers = (selectors[0]?.matchers ?? []).map((matcher) => compileMatcher(matcher));
+    for (const { table, baseNames, original } of sourcesFor(matchers)) {
       tables.add(table);
+      if (baseNames && !original && hasValues(table)) for (const name of baseNames) names.add(name);
     }
   }
   const window = {
@@ -101,7 +102,7 @@ async function knownOf(ctx: QueryContext, yielder: Yielder, loads: readonly Load
     to: loads.reduce((to, load) => Math.max(to, load.window.to), -Infinity),
   };
   if (tables.size === 0 || !(window.from < window.to)) return () => Promise.resolve(null);
-  return knownTables(ctx, yielder, [...tables], window, true);
+  return knownTables(ctx, yielder, [...tables], window, [...names]);
 }
 
 /** Matchers as they apply to labels: an OpenTelemetry name is looked up by its column instead. */
@@ -157,7 +158,11 @@ async function withoutRows(
   const { source } = request;
   // Which buckets an exponential histogram has, only its points tell.
   const matchers = request.matchers.filter(({ name }) => name !== 'le' && name !== 'quantile');
-  if (source.table === 'metric_gauge' || source.table === 'metric_sum') return keptSamples(request, table);
+  if (hasValues(source.table)) return keptSamples(request, table);
   const any = metricNamesOf(table, source).some((name) => matching(table, source, name, matchers).length > 0);
   return any ? null : [];
+}
+
+function hasValues(table: MetricTable): boolean {
+  return table === 'metric_gauge' || table === 'metric_sum';
 }

@@ -10,6 +10,8 @@ import { targetInfoLabels } from './identity.js';
 /** More label sets than this are looked for in the tables, by each query. */
 const mostSets = 300_000;
 const mostFiles = 4000;
+/** Selectors whose streams are remembered, of each table. */
+const mostMatched = 200;
 
 /** A stream that some file has, with what was made of it once. */
 export class KnownStream {
@@ -61,6 +63,9 @@ export class SeriesIndex {
   readonly #targets = new Map<string, Labels | null>();
   readonly #byName = new Map<string, KnownStream[]>();
   readonly #files = new Map<number, FileSeries>();
+  readonly #ordered = new Map<string, readonly KnownStream[]>();
+  readonly #matched = new Map<string, readonly KnownStream[]>();
+  #matchedStreams = 0;
   #lastId = 0;
   #updating: Promise<boolean> = Promise.resolve(true);
 
@@ -85,6 +90,22 @@ export class SeriesIndex {
 
   named(name: string): readonly KnownStream[] {
     return this.#byName.get(name) ?? [];
+  }
+
+  /** Those that `matches`, which `key` stands for: what it said is kept as long as no stream is new. */
+  matched(name: string, key: string, matches: (known: KnownStream) => boolean): readonly KnownStream[] {
+    const kept = this.#matched.get(key);
+    if (kept) return kept;
+    let streams = this.#ordered.get(name);
+    if (streams === undefined) {
+      streams = this.named(name).toSorted(byLabels);
+      this.#ordered.set(name, streams);
+    }
+    const found = streams.filter(matches);
+    this.#matchedStreams += found.length;
+    if (this.#matched.size >= mostMatched || this.#matchedStreams > mostSets) this.#forgetMatched();
+    this.#matched.set(key, found);
+    return found;
   }
 
   file(file: number): ReadonlyMap<string, FileMetric> {
@@ -156,6 +177,7 @@ export class SeriesIndex {
       `LIMIT ${mostSets + 1}`;
     const at = new Map(columns.map((column, i) => [column, i + 1]));
     let last = this.#lastId;
+    let fresh = false;
     for await (const chunk of session.stream(sql)) {
       for (let row = 0; row < chunk.rowCount; row++) {
         const cell = (column: string) => chunk.columns[at.get(column) ?? -1]?.[row] ?? null;
@@ -165,6 +187,7 @@ export class SeriesIndex {
         if (!known) {
           known = new KnownStream(streamOf(this.table, id, cell));
           this.#streams.set(key, known);
+          fresh = true;
           const { name } = known.stream;
           const same = this.#byName.get(name);
           if (same) same.push(known);
@@ -176,6 +199,14 @@ export class SeriesIndex {
       }
     }
     this.#lastId = last;
+    if (!fresh) return;
+    this.#ordered.clear();
+    this.#forgetMatched();
+  }
+
+  #forgetMatched(): void {
+    this.#matched.clear();
+    this.#matchedStreams = 0;
   }
 
   #target(cell: (column: string) => unknown): Labels | null {
@@ -189,9 +220,17 @@ export class SeriesIndex {
   }
 
   #forget(): void {
-    for (const kept of [this.#sets, this.#streams, this.#targets, this.#byName, this.#files]) kept.clear();
+    for (const kept of [this.#sets, this.#streams, this.#targets, this.#byName, this.#files, this.#ordered])
+      kept.clear();
+    this.#forgetMatched();
     this.#lastId = 0;
   }
+}
+
+function byLabels(a: KnownStream, b: KnownStream): number {
+  const [one] = a.series('value');
+  const [other] = b.series('value');
+  return one && other ? one.compare(other) : 0;
 }
 
 /** By what its numbers mean, and then by table. */

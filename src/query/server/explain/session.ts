@@ -116,7 +116,8 @@ export class NotedSession implements ReadSession {
   }
 
   series(request: SeriesRequest): Promise<SeriesView | null> {
-    return this.#asked(this.inner.series?.(request), (view) => {
+    // What is read of them is told where it is asked for by itself.
+    return this.#asked(this.inner.series?.({ ...request, names: [] }), (view) => {
       if (view === null) return `series of ${request.kinds.join(', ')}: none in memory, the tables are read`;
       const told = view.tables
         .filter(({ files, rest }) => files.length > 0 || rest !== null)
