@@ -349,12 +349,13 @@ describe('the Prometheus HTTP API', () => {
                 range: 300_000,
                 name: 'a',
                 matchers: [
-                  { name: '__name__', value: 'a', type: '=' },
                   { name: 'c', value: 'd', type: '!=' },
+                  { name: '__name__', value: 'a', type: '=' },
                 ],
                 offset: 60_000,
                 timestamp: null,
                 startOrEnd: null,
+                ...{ offsetExpr: null, rangeExpr: null, anchored: false, smoothed: false },
               },
             ],
           },
@@ -373,10 +374,24 @@ describe('the Prometheus HTTP API', () => {
         offset: 0,
         timestamp: null,
         startOrEnd: 'end',
+        ...{ offsetExpr: null, anchored: false, smoothed: false },
       },
-      matching: { card: 'many-to-many', labels: [], on: false, include: [] },
+      matching: {
+        ...{ card: 'many-to-many', labels: [], on: false, include: [] },
+        fillValues: { lhs: null, rhs: null },
+      },
       bool: false,
     });
+    const durations = encodeURIComponent('a[(5m) + 1] anchored offset -2m');
+    const tree = (await get(`/api/v1/parse_query?query=${durations}`)).data as Record<string, unknown>;
+    const number = (val: string, duration: boolean) => ({ type: 'numberLiteral', val, duration });
+    const operation = { type: 'durationExpr', op: '+', wrapped: false };
+    assert.deepEqual(tree['rangeExpr'], {
+      ...operation,
+      lhs: { ...operation, lhs: null, rhs: number('300', true), wrapped: true },
+      rhs: number('1', false),
+    });
+    assert.deepEqual([tree['range'], tree['offset'], tree['anchored']], [0, -120_000, true]);
     assert.match(
       (await get('/api/v1/parse_query?query=sum(', 400)).error ?? '',
       /^invalid parameter "query": 1:5/,

@@ -2,7 +2,7 @@ import { QueryError } from '../../../lake/query-error.js';
 import type { Expr } from '../syntax/ast.js';
 import { parse } from '../plan/prepare.js';
 import { refuseExperimental } from '../plan/experimental.js';
-import { print } from '../syntax/print.js';
+import { pretty } from '../syntax/print.js';
 import type { QueryTimes } from '../plan/times.js';
 import type { QueryLimits } from '../../server/guard.js';
 import { invalid, type Params } from '../../server/params.js';
@@ -49,7 +49,7 @@ function prepared(params: Params, limits: QueryLimits, times: QueryTimes): Prepa
 
 /** The query of the request in canonical form. */
 export function formatted(params: Params, limits: QueryLimits): string {
-  return print(expression(params, limits));
+  return pretty(expression(params, limits));
 }
 
 export function expression(params: Params, limits: QueryLimits): Expr {

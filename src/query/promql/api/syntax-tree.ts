@@ -3,7 +3,7 @@ import { setOperators } from '../../series/operators.js';
 import { plainDecimal } from '../../text/numbers.js';
 import { functions } from '../functions/index.js';
 import { typeOf } from '../plan/check.js';
-import type { Binary, Duration, Expr, Modifiers, VectorSelector } from '../syntax/ast.js';
+import type { Binary, Duration, DurationTree, Expr, Modifiers, VectorSelector } from '../syntax/ast.js';
 
 /** A syntax tree as Prometheus' `parse_query` gives it; durations and times are milliseconds. */
 export function syntaxTree(expr: Expr): object {
@@ -15,25 +15,34 @@ export function syntaxTree(expr: Expr): object {
     case 'paren':
       return { type: 'parenExpr', expr: syntaxTree(expr.expr) };
     case 'unary':
+      // A sign is part of its number.
+      if (expr.expr.kind === 'number') {
+        return {
+          type: 'numberLiteral',
+          val: plainDecimal(expr.op === '-' ? -expr.expr.value : expr.expr.value),
+        };
+      }
       return { type: 'unaryExpr', op: expr.op, expr: syntaxTree(expr.expr) };
     case 'selector':
       return { type: 'vectorSelector', ...selector(expr) };
     case 'matrix':
-      return { type: 'matrixSelector', range: milliseconds(expr.range), ...selector(expr.selector) };
+      return { type: 'matrixSelector', ...duration('range', expr.range), ...selector(expr.selector) };
     case 'subquery':
       return {
         type: 'subquery',
         expr: syntaxTree(expr.expr),
-        range: milliseconds(expr.range),
-        step: milliseconds(expr.step),
+        ...duration('range', expr.range),
+        ...duration('step', expr.step),
         ...modifiers(expr),
       };
     case 'call': {
       const known = functions.get(expr.name);
+      const { args = [], most } = known ?? {};
       const func = {
         name: expr.name,
-        argTypes: known?.args ?? [],
-        variadic: known?.repeated ? -1 : (known?.optional ?? 0),
+        // A bounded number of repetitions is told as that many optional arguments.
+        argTypes: most === undefined ? args : [...args, ...args.slice(-1)],
+        variadic: most === undefined ? (known?.repeated ? -1 : (known?.optional ?? 0)) : most - args.length,
         returnType: typeOf(expr),
       };
       return { type: 'call', func, args: expr.args.map(syntaxTree) };
@@ -66,25 +75,44 @@ function matching({ op, left, right, matching: match }: Binary): object | null {
     labels: match?.labels ?? [],
     on: match?.on ?? false,
     include: match?.include ?? [],
+    fillValues: { lhs: match?.fillLeft ?? null, rhs: match?.fillRight ?? null },
   };
 }
 
 function selector(expr: VectorSelector): object {
-  const named = expr.matchers.find(({ name, op }) => name === metricName && op === '=');
-  const matchers = expr.matchers.map(({ name, op, value }) => ({ name, value, type: op }));
-  return { name: named?.value ?? '', matchers, ...modifiers(expr) };
+  const { name, extension } = expr;
+  // What stands in front of the braces comes last.
+  const isName = (matcher: VectorSelector['matchers'][number]) =>
+    name !== '' && matcher.name === metricName && matcher.value === name;
+  const ordered = [...expr.matchers.filter((one) => !isName(one)), ...expr.matchers.filter(isName)];
+  const matchers = ordered.map((one) => ({ name: one.name, value: one.value, type: one.op }));
+  const extended = { anchored: extension === 'anchored', smoothed: extension === 'smoothed' };
+  return { name, matchers, ...modifiers(expr), ...extended };
 }
 
 function modifiers({ offset, at }: Modifiers): object {
   return {
-    offset: milliseconds(offset),
+    ...duration('offset', offset),
     timestamp: typeof at === 'number' ? at : null,
     startOrEnd: typeof at === 'string' ? at : null,
   };
 }
 
-/** An expression with `step()` or `range()` has no value outside a query: 0. */
-function milliseconds(duration: Duration | undefined): number {
-  const ms = Math.round((duration?.seconds({ step: NaN, range: NaN }) ?? 0) * 1000);
-  return Number.isFinite(ms) ? ms : 0;
+/** Milliseconds of a plain duration; an expression stands beside it, and it is 0. */
+function duration(name: string, given: Duration | undefined): object {
+  const tree = given?.tree;
+  const isPlain = tree?.kind === 'literal';
+  return {
+    [name]: isPlain ? Math.round(tree.seconds * 1000) : 0,
+    [`${name}Expr`]: tree && !isPlain ? durationTree(tree) : null,
+  };
+}
+
+function durationTree(tree: DurationTree): object {
+  if (tree.kind === 'literal') {
+    return { type: 'numberLiteral', val: plainDecimal(tree.seconds), duration: tree.isDuration };
+  }
+  const { op, left, right, wrapped } = tree;
+  const [lhs, rhs] = [left && durationTree(left), right && durationTree(right)];
+  return { type: 'durationExpr', op, lhs, rhs, wrapped };
 }

@@ -65,6 +65,8 @@ export interface PromFunction {
   readonly optional: number;
   /** The last argument may be given any number of times more. */
   readonly repeated: boolean;
+  /** How many arguments a call with a repeated one has at most, where there is a bound. */
+  readonly most?: number;
   readonly returns: ValueType;
   /** It looks at the time of evaluation itself, whatever its arguments are. */
   readonly timeDependent: boolean;

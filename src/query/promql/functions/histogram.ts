@@ -174,6 +174,6 @@ export const histogramFunctions: readonly Entry[] = [
       }
       return vector(mergeEqual(out));
     },
-    { repeated: true },
+    { repeated: true, most: 12 },
   ),
 ];

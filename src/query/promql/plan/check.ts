@@ -105,14 +105,14 @@ function checkCall(expr: Call, source: string, expect: Expect): void {
   if (!definition)
     throw parseError(source, expr.from, `unknown function with name ${JSON.stringify(expr.name)}`);
   if (!definition.run) throw unsupported(`the function ${expr.name}`);
-  const { args, optional, repeated } = definition;
+  const { args, optional, repeated, most = repeated ? Infinity : args.length } = definition;
   const least = args.length - optional;
-  if (expr.args.length < least || (!repeated && expr.args.length > args.length)) {
+  if (expr.args.length < least || expr.args.length > most) {
     const count =
       optional || repeated
         ? expr.args.length < least
           ? `at least ${least}`
-          : `at most ${args.length}`
+          : `at most ${most}`
         : `${least}`;
     const message = `expected ${count} argument(s) in call to ${JSON.stringify(expr.name)}, got ${expr.args.length}`;
     throw parseError(source, expr.from, message);

@@ -22,6 +22,7 @@ export function infoSelector(call: Call): VectorSelector | undefined {
   const matchers = given?.kind === 'selector' ? given.matchers : [];
   const selector: VectorSelector = {
     kind: 'selector',
+    name: '',
     matchers: withName(matchers),
     from: call.from,
     to: call.to,
@@ -70,7 +71,7 @@ function within(inner: Modifiers, outer: Modifiers): Modifiers {
   const offset =
     a && b
       ? {
-          text: `${a.text} + ${b.text}`,
+          tree: { kind: 'operation', op: '+', left: a.tree, right: b.tree, wrapped: false } as const,
           seconds: (scope: DurationScope) => a.seconds(scope) + b.seconds(scope),
         }
       : (a ?? b);

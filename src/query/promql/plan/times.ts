@@ -1,3 +1,4 @@
+import { durationText } from '../syntax/print.js';
 import { QueryError } from '../../../lake/query-error.js';
 import type { Grouping } from '../../series/aggregate.js';
 import { gridEnd, type Grid } from '../../series/grid.js';
@@ -37,14 +38,17 @@ function scopeOf(times: QueryTimes): DurationScope {
 export function positiveMs(duration: Duration, times: QueryTimes): number {
   const ms = Math.round(duration.seconds(scopeOf(times)) * 1000);
   if (ms > 0 && ms <= 1e15) return ms;
-  throw new QueryError('bad_data', `duration must be greater than 0 and in bounds: ${duration.text}`);
+  throw new QueryError(
+    'bad_data',
+    `duration must be greater than 0 and in bounds: ${durationText(duration)}`,
+  );
 }
 
 function offsetMs(modifiers: Modifiers, times: QueryTimes): number {
   if (!modifiers.offset) return 0;
   const ms = Math.round(modifiers.offset.seconds(scopeOf(times)) * 1000);
   if (Math.abs(ms) <= 1e15) return ms;
-  throw new QueryError('bad_data', `offset out of bounds: ${modifiers.offset.text}`);
+  throw new QueryError('bad_data', `offset out of bounds: ${durationText(modifiers.offset)}`);
 }
 
 function atMs(at: At, times: QueryTimes): number {

@@ -43,7 +43,7 @@ async function* frames(ctx: QueryContext, queries: readonly ReadQuery[]): AsyncG
 }
 
 async function read(ctx: QueryContext, { from, to, matchers }: ReadQuery): Promise<ReadSeries[]> {
-  const selector: VectorSelector = { kind: 'selector', from: 0, to: 0, matchers };
+  const selector: VectorSelector = { kind: 'selector', name: '', from: 0, to: 0, matchers };
   const window = { from: from - 1, to };
   const loaded = await load(ctx, new Yielder(ctx.signal), new Map([[selector, window]]));
   return (loaded.get(selector) ?? [])

@@ -17,9 +17,19 @@ export interface DurationScope {
   readonly range: number;
 }
 
+/** A duration expression as Prometheus keeps it; parentheses around a number are an operation of their own, `+`. */
+export type DurationTree =
+  | { readonly kind: 'literal'; readonly seconds: number; readonly isDuration: boolean }
+  | {
+      readonly kind: 'operation';
+      readonly op: string;
+      readonly left: DurationTree | null;
+      readonly right: DurationTree | null;
+      readonly wrapped: boolean;
+    };
+
 export interface Duration {
-  /** As written, for printing. */
-  readonly text: string;
+  readonly tree: DurationTree;
   readonly seconds: (scope: DurationScope) => number;
 }
 
@@ -48,6 +58,8 @@ export type Extension = 'anchored' | 'smoothed';
 export interface VectorSelector extends Span, Modifiers {
   readonly kind: 'selector';
   readonly extension?: Extension;
+  /** As it stands in front of the braces; '' where there is none, whatever matchers there are. */
+  readonly name: string;
   readonly matchers: readonly Matcher[];
 }
 

@@ -6,7 +6,7 @@ import { unquote } from '../../text/unquote.js';
 import { refuseExperimental } from '../plan/experimental.js';
 import { parse, parseSelector } from '../plan/prepare.js';
 import { literalNumber } from './literals.js';
-import { print } from './print.js';
+import { pretty, print } from './print.js';
 import type { Expr } from './ast.js';
 
 /** With parentheses around every operation, to show how it was grouped. */
@@ -38,11 +38,37 @@ describe('precedence', () => {
   }
 });
 
+describe('pretty', () => {
+  it('splits what is longer than a line as Prometheus does', () => {
+    const short = 'rate(http_requests_total{code!="500",method="get"}[5m])';
+    const long = `sum by (job, instance) (-${short}) / on (job) group_left () topk(3, (${short} > bool 1))`;
+    assert.equal(pretty(parse(short)), short);
+    assert.deepEqual(pretty(parse(long)).split('\n'), [
+      `  sum by (job, instance) (-${short})`,
+      '/ on (job) group_left ()',
+      `  topk(3, (${short} > bool 1))`,
+    ]);
+    const nested = `sum(max_over_time((${short} + ${short})[1h:5m])) by (a)`;
+    assert.deepEqual(pretty(parse(nested)).split('\n'), [
+      'sum by (a) (',
+      '  max_over_time(',
+      '    (',
+      `        ${short}`,
+      '      +',
+      `        ${short}`,
+      '    )[1h:5m]',
+      '  )',
+      ')',
+    ]);
+    assert.equal(print(parse(pretty(parse(nested)))), print(parse(nested)));
+  });
+});
+
 describe('print', () => {
   const cases: [string, string][] = [
-    ['sum(rate(a{b="c",d!~"e"}[5m]))by(f)', 'sum by (f) (rate(a{b="c", d!~"e"}[5m]))'],
+    ['sum(rate(a{b="c",d!~"e"}[5m]))by(f)', 'sum by (f) (rate(a{b="c",d!~"e"}[5m]))'],
     ['SUM without ("x.y") (a)', 'sum without ("x.y") (a)'],
-    ['{"a", "http.method"=~`g\\d`}', 'a{"http.method"=~"g\\\\d"}'],
+    ['{"a", "http.method"=~`g\\d`}', '{"http.method"=~"g\\\\d",__name__="a"}'],
     ['{"http.server.duration"}', '{__name__="http.server.duration"}'],
     ['a[5m] @ 1.5 offset -1h30m', 'a[5m] @ 1.500 offset -1h30m'],
     ['a[1h:] @ end()', 'a[1h:] @ end()'],
@@ -54,11 +80,15 @@ describe('print', () => {
     ["label_replace(a, 'b', '$1', 'c', '(.*)')", 'label_replace(a, "b", "$1", "c", "(.*)")'],
     ['a # comment\n + b', 'a + b'],
     ['(((a)))', '(((a)))'],
+    ['a{z="1",b="2"}[90] offset 0s', 'a{b="2",z="1"}[1m30s]'],
+    ['Inf + 0x1F - +1 * -5m', '+Inf + 31 - 1 * -5m'],
+    ['a[8d:1w] offset -(2m*3)', 'a[8d:1w] offset -(2m * 3)'],
+    ['a[min_of(step(),1h)+1.5] smoothed', 'a[min_of(step(), 1h) + 1.5] smoothed'],
     ['2.', '2'],
     ['-1./6.', '-1 / 6'],
-    ['2.e3 + 1_0.', '2e3 + 1_0'],
+    ['2.e3 + 1_0.', '2000 + 10'],
     ['vector(1.) # 3.', 'vector(1)'],
-    ['a{b="1."}[2.:1.] @ 3. offset 1.', 'a{b="1."}[2:1] @ 3.000 offset 1'],
+    ['a{b="1."}[2.:1.] @ 3. offset 1.', 'a{b="1."}[2s:1s] @ 3.000 offset 1s'],
   ];
   for (const [source, expected] of cases) {
     it(source, () => {

@@ -293,7 +293,7 @@ class Converter {
       case 'StringLiteral':
         return { kind: 'string', value: this.#string(node), ...span };
       case 'VectorSelector':
-        return { kind: 'selector', matchers: this.#matchers(parts), ...span };
+        return { kind: 'selector', name: this.#name(parts), matchers: this.#matchers(parts), ...span };
       case 'FunctionCall': {
         const args = parts[1] ? childNodes(parts[1]).map((arg) => this.expr(arg)) : [];
         const { from, to } = parts[0] ?? node;
@@ -344,6 +344,11 @@ class Converter {
     } catch (error) {
       throw parseError(this.source, node.from, error instanceof Error ? error.message : 'bad string');
     }
+  }
+
+  #name(parts: readonly SyntaxNode[]): string {
+    const identifier = parts.find((part) => part.name === 'Identifier');
+    return identifier ? this.#text(identifier) : '';
   }
 
   #matchers(parts: readonly SyntaxNode[]): Matcher[] {

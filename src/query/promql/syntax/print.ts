@@ -1,52 +1,97 @@
 import { isLabelName } from '../../attributes/label-name.js';
 import type { Grouping } from '../../series/aggregate.js';
-import type { Matching } from '../../series/operators.js';
-import type { Expr, Modifiers, VectorSelector } from './ast.js';
 import { metricName } from '../../series/labels.js';
+import type { Matching } from '../../series/operators.js';
+import { plainDecimal } from '../../text/numbers.js';
+import type { Aggregation, Binary, Duration, DurationTree, Expr, Modifiers, VectorSelector } from './ast.js';
+import { isDurationText } from './durations.js';
+
+/** Longer expressions are split over lines. */
+const longestLine = 100;
+const indentation = '  ';
+
+/** The expression in canonical form, as Prometheus' `format_query` gives it: on several lines where it is long. */
+export function pretty(expr: Expr, level = 0): string {
+  const indent = indentation.repeat(level);
+  const line = print(expr);
+  // A subquery has its indentation from what it looks at, and none where it is short, as in Prometheus.
+  if (expr.kind === 'subquery' && Buffer.byteLength(line) <= longestLine) return line;
+  if (expr.kind === 'unary') return indent + expr.op + pretty(expr.expr, level).trim();
+  if (Buffer.byteLength(line) <= longestLine) return indent + line;
+  switch (expr.kind) {
+    case 'paren':
+      return `${indent}(\n${pretty(expr.expr, level + 1)}\n${indent})`;
+    case 'subquery':
+      return pretty(expr.expr, level) + subqueryEnd(expr);
+    case 'call': {
+      const args = expr.args.map((arg) => pretty(arg, level + 1)).join(',\n');
+      return `${indent}${expr.name}(\n${args}\n${indent})`;
+    }
+    case 'aggregation': {
+      const args = [...(expr.param ? [expr.param] : []), expr.expr].map((arg) => pretty(arg, level + 1));
+      return `${indent}${aggregationHead(expr)}(\n${args.join(',\n')}\n${indent})`;
+    }
+    case 'binary': {
+      const [left, right] = [pretty(expr.left, level + 1), pretty(expr.right, level + 1)];
+      return `${left}\n${indent}${operator(expr)}\n${right}`;
+    }
+    default:
+      return indent + line;
+  }
+}
 
 /** The expression in canonical form, on one line. */
 export function print(expr: Expr): string {
   switch (expr.kind) {
     case 'number':
-      return expr.text;
+      return isDurationText(expr.text) ? secondsText(expr.value) : plainDecimal(expr.value);
     case 'string':
       return JSON.stringify(expr.value);
     case 'paren':
       return `(${print(expr.expr)})`;
     case 'unary':
-      return expr.op + print(expr.expr);
+      // A sign is part of its number.
+      return (expr.op === '+' && expr.expr.kind === 'number' ? '' : expr.op) + print(expr.expr);
     case 'selector':
-      return selector(expr) + extension(expr) + modifiers(expr);
-    case 'matrix':
-      return `${selector(expr.selector)}[${expr.range.text}]${extension(expr.selector)}${modifiers(expr.selector)}`;
+      return selector(expr) + atText(expr) + extension(expr) + offsetText(expr);
+    case 'matrix': {
+      const { selector: inner, range } = expr;
+      return `${selector(inner)}[${durationText(range)}]${extension(inner)}${atText(inner)}${offsetText(inner)}`;
+    }
     case 'subquery':
-      return `${print(expr.expr)}[${expr.range.text}:${expr.step?.text ?? ''}]${modifiers(expr)}`;
+      return print(expr.expr) + subqueryEnd(expr);
     case 'call':
       return `${expr.name}(${expr.args.map(print).join(', ')})`;
     case 'aggregation': {
       const args = expr.param ? `${print(expr.param)}, ${print(expr.expr)}` : print(expr.expr);
-      return expr.grouping ? `${expr.op} ${grouping(expr.grouping)} (${args})` : `${expr.op}(${args})`;
+      return `${aggregationHead(expr)}(${args})`;
     }
-    case 'binary': {
-      const between = [
-        expr.op,
-        ...(expr.bool ? ['bool'] : []),
-        ...(expr.matching ? matching(expr.matching) : []),
-      ];
-      return `${print(expr.left)} ${between.join(' ')} ${print(expr.right)}`;
-    }
+    case 'binary':
+      return `${print(expr.left)} ${operator(expr)} ${print(expr.right)}`;
   }
 }
 
-function selector({ matchers }: VectorSelector): string {
-  const named = matchers.find(
-    (m) => m.name === metricName && m.op === '=' && /^[a-zA-Z_:][\w:]*$/.test(m.value),
-  );
+function subqueryEnd(expr: Extract<Expr, { kind: 'subquery' }>): string {
+  const step = expr.step ? durationText(expr.step) : '';
+  return `[${durationText(expr.range)}:${step}]${atText(expr)}${offsetText(expr)}`;
+}
+
+function aggregationHead({ op, grouping: group }: Aggregation): string {
+  return group && (group.without || group.labels.length > 0) ? `${op} ${grouping(group)} ` : op;
+}
+
+function operator({ op, bool, matching: match }: Binary): string {
+  return [op, ...(bool ? ['bool'] : []), ...(match ? matching(match) : [])].join(' ');
+}
+
+/** Matchers are in the order of their texts. */
+function selector({ name, matchers }: VectorSelector): string {
   const rest = matchers
-    .filter((m) => m !== named)
+    .filter((m) => !(m.name === metricName && m.op === '=' && m.value === name && name !== ''))
     .map((m) => `${label(m.name)}${m.op}${JSON.stringify(m.value)}`)
-    .join(', ');
-  return (named?.value ?? '') + (rest || !named ? `{${rest}}` : '');
+    .sort()
+    .join(',');
+  return name + (rest === '' ? '' : `{${rest}}`);
 }
 
 /** In quotes where the old alphabet does not do. */
@@ -58,9 +103,58 @@ function extension({ extension: how }: VectorSelector): string {
   return how ? ` ${how}` : '';
 }
 
-function modifiers({ at, offset }: Modifiers): string {
-  const time = typeof at === 'number' ? ` @ ${(at / 1000).toFixed(3)}` : at === undefined ? '' : ` @ ${at}()`;
-  return time + (offset ? ` offset ${offset.text}` : '');
+function atText({ at }: Modifiers): string {
+  if (at === undefined) return '';
+  return typeof at === 'number' ? ` @ ${(at / 1000).toFixed(3)}` : ` @ ${at}()`;
+}
+
+function offsetText({ offset }: Modifiers): string {
+  if (!offset || (offset.tree.kind === 'literal' && offset.tree.seconds === 0)) return '';
+  return ` offset ${durationText(offset)}`;
+}
+
+/** A duration in canonical form. */
+export function durationText({ tree }: Duration): string {
+  return tree.kind === 'literal' ? secondsText(tree.seconds) : treeText(tree);
+}
+
+function treeText(tree: DurationTree): string {
+  if (tree.kind === 'literal')
+    return tree.isDuration ? secondsText(tree.seconds) : plainDecimal(tree.seconds);
+  const { op, wrapped } = tree;
+  const [left, right] = [tree.left, tree.right].map((side) => side && treeText(side));
+  const text =
+    op === 'step' || op === 'range'
+      ? `${op}()`
+      : op === 'min_of' || op === 'max_of'
+        ? `${op}(${left}, ${right})`
+        : left === null
+          ? `${op === '-' ? '-' : ''}${right}`
+          : `${left} ${op} ${right}`;
+  return wrapped ? `(${text})` : text;
+}
+
+const units = [
+  ['y', 31_536_000_000, true],
+  ['w', 604_800_000, true],
+  ['d', 86_400_000, false],
+  ['h', 3_600_000, false],
+  ['m', 60_000, false],
+  ['s', 1000, false],
+  ['ms', 1, false],
+] as const;
+
+/** As Prometheus writes durations; years and weeks only where they leave nothing over. */
+function secondsText(seconds: number): string {
+  let rest = Math.trunc(Math.round(Math.abs(seconds) * 1e9) / 1e6);
+  if (rest === 0) return '0s';
+  let text = seconds < 0 ? '-' : '';
+  for (const [unit, ms, whole] of units) {
+    if ((whole && rest % ms !== 0) || rest < ms) continue;
+    text += `${Math.floor(rest / ms)}${unit}`;
+    rest %= ms;
+  }
+  return text;
 }
 
 function grouping({ without, labels }: Grouping): string {
