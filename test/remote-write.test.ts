@@ -339,13 +339,19 @@ describe('remote write', () => {
       doubles(16, [1, 5]),
     );
     const negative = message(3, double(2, 1), span(0, 1), doubles(13, [-0.5]), uint(15, now));
+    const falling = message(3, double(2, 1), uint(4, 105), doubles(16, [5, 1]), uint(15, now));
     const request = new Request2()
       .add({ __name__: 'rule:native', shop: 'a' }, native)
       .add({ __name__: 'rule:custom', shop: 'a' }, custom);
     const answer = await send(v2, request.body());
     assert.equal(answer.status, 204, await answer.text());
-    const refused = await send(v2, new Request2().add({ __name__: 'rule:below' }, negative).body());
-    assert.deepEqual([refused.status, /negative bucket count/.test(await refused.text())], [400, true]);
+    for (const [histogram, why] of [
+      [negative, /negative bucket count/],
+      [falling, /bounds of a histogram must rise/],
+    ] as const) {
+      const refused = await send(v2, new Request2().add({ __name__: 'rule:wrong' }, histogram).body());
+      assert.deepEqual([refused.status, why.test(await refused.text())], [400, true]);
+    }
     const histogram = async (name: string) => (await found(name))[0]?.histogram?.[1];
     assert.deepEqual(await histogram('rule:native'), {
       count: '2.75',
@@ -382,12 +388,13 @@ describe('remote write', () => {
       series(label('__name__', 'kept'), sample(1, now)),
       series(label('job', 'nameless'), sample(1, now)),
       series(label('__name__', 'old'), sample(1, now - 10 * 365 * 86_400_000)),
+      series(label('__name__', 'late'), message(2, double(1, 1), uint(2, 2 ** 62))),
       series(label('__name__', 'twice'), label('a', '1'), label('a', '2'), sample(1, now)),
     ]);
     const answer = await send(v1, body);
     assert.equal(answer.status, 400);
     const why = await answer.text();
-    for (const part of ['without __name__', 'too old', 'the label "a" twice'])
+    for (const part of ['without __name__', 'too old', 'too far ahead', 'the label "a" twice'])
       assert.ok(why.includes(part), why);
     assert.equal(answer.headers.get('x-prometheus-remote-write-samples-written'), '1');
     await found('kept');

@@ -142,7 +142,14 @@ export class NativeHistogram {
     const negative = unfolded(this.#negative, mostElements);
     if (typeof positive === 'string') return positive;
     if (typeof negative === 'string') return negative;
+    if (Math.min(positive.first, negative.first) <= -(2 ** 31)) {
+      return 'malformed: a histogram has a bucket below all that are counted';
+    }
     if (isCustom(schema)) {
+      const wrong = this.customValues.findIndex((bound, i, all) => !(bound > (all[i - 1] ?? -Infinity)));
+      if (wrong >= 0 || this.customValues.at(-1) === Infinity) {
+        return 'malformed: the custom bounds of a histogram must rise, without +Inf';
+      }
       const counts = new Array<number>(this.customValues.length + 1).fill(0);
       if (positive.first < 0 || positive.first + positive.counts.length > counts.length) {
         return 'malformed: a histogram has buckets beyond its custom bounds';

@@ -10,6 +10,8 @@ export interface WireBounds {
   readonly take: (bytes: number) => void;
 }
 
+const mostMilliseconds = 2 ** 64 / 1e6;
+
 /** Writes protobuf's wire format into a growing buffer. */
 export class WireWriter {
   #bytes: Buffer;
@@ -106,8 +108,9 @@ export class WireWriter {
     this.#length = this.#bytes.writeBigUInt64LE(BigInt.asUintN(64, value), this.#length);
   }
 
-  /** Milliseconds since the epoch as nanoseconds, exactly. */
+  /** Milliseconds since the epoch as nanoseconds, exactly; those that uint64 does not hold are its last. */
   milliseconds(field: number, ms: number): void {
+    if (ms >= mostMilliseconds) return this.fixed64(field, -1n);
     const low = (ms % 2 ** 32) * 1e6;
     this.#reserve(20);
     this.#varint((field << 3) | 1);
