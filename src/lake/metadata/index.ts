@@ -25,7 +25,6 @@ import type {
   ValuesRequest,
 } from '../session.js';
 import { beginAt, changesSince, type CatalogPlace, type Changes } from './changes.js';
-import { liveFiles } from './live.js';
 import { toldKeys } from './told.js';
 import { idOf, newKept, total, type Kept, type KeptFile } from './kept.js';
 import { layoutOf, metadataKinds, type MetadataKind } from './layout.js';
@@ -323,7 +322,7 @@ export class MetadataCache {
     if (this.#kept?.generation !== generation) {
       const ids = new Map<string, TableName>();
       const ready = this.#prepare(ids);
-      this.#kept = newKept(generation, ids, ready, this.options.waitMs ?? defaultWaitMs);
+      this.#kept = newKept(generation, ids, ready, this.options.waitMs ?? defaultWaitMs, this.#place);
       this.#kept.ready.catch(() => (this.#kept = null));
     }
     return this.#kept;
@@ -381,7 +380,7 @@ export class MetadataCache {
     const known = kept.live.get(table);
     if (known?.snapshot === snapshot) return known.files;
     const id = idOf(kept, table);
-    const { inlinedTables, ...files } = await liveFiles(table, id, snapshot, run);
+    const { inlinedTables, ...files } = await kept.lists.of(table, id, snapshot, run);
     const paths = [...files.sizes.keys()].filter((path) => !files.touched.has(path));
     const live: LiveFiles = {
       ...files,

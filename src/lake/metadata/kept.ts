@@ -4,7 +4,9 @@ import { CatalogFiles } from '../direct/catalog-files.js';
 import { InlinedRows } from '../direct/inlined.js';
 import type { AttributeKeys } from '../files/keys-note.js';
 import type { LiveFiles } from '../files/live-files.js';
+import type { CatalogPlace } from './changes.js';
 import { metadataKinds, type MetadataKind } from './layout.js';
+import { FileLists } from './live.js';
 import { NewFiles } from './new-files.js';
 import type { FileTimes } from './view.js';
 
@@ -31,6 +33,7 @@ export interface Kept {
   readonly fresh: Map<MetadataKind, NewFiles>;
   readonly catalogFiles: CatalogFiles;
   readonly inlinedRows: InlinedRows;
+  readonly lists: FileLists;
   /** What files that are not kept tell of their keys, by path; null: nothing. */
   readonly told: Map<string, AttributeKeys | null>;
   /** Entries, those of files that are no longer kept included. */
@@ -46,6 +49,7 @@ export function newKept(
   ids: Map<string, TableName>,
   ready: Promise<void>,
   waitMs: number,
+  place: CatalogPlace,
 ): Kept {
   return {
     generation,
@@ -57,6 +61,7 @@ export function newKept(
     deletions: new Map(),
     catalogFiles: new CatalogFiles(),
     inlinedRows: new InlinedRows(),
+    lists: new FileLists(place),
     live: new Map(),
     files: new Map(metadataKinds.map((kind) => [kind, new Map<string, KeptFile>()])),
     refused: new Map(metadataKinds.map((kind) => [kind, new Set<string>()])),
