@@ -109,14 +109,16 @@ export default function Logs() {
           </button>
         )}
         <span class="grow" />
-        <label>
-          At most{' '}
-          <select value={limit} onChange={(event) => setLimit(event.currentTarget.value)}>
-            {limits.map((value) => (
-              <option key={value}>{value}</option>
-            ))}
-          </select>
-        </label>
+        {view !== 'patterns' && !isLive && (
+          <label>
+            At most{' '}
+            <select value={limit} onChange={(event) => setLimit(event.currentTarget.value)}>
+              {limits.map((value) => (
+                <option key={value}>{value}</option>
+              ))}
+            </select>
+          </label>
+        )}
         <button
           type="button"
           disabled={rows.length === 0}

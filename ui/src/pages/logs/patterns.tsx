@@ -50,7 +50,7 @@ export function Patterns({ query, show }: Props) {
                       <td>
                         <button
                           type="button"
-                          class="plain mono"
+                          class="plain mono pattern"
                           title="Show these lines"
                           onClick={() => show(`${selector} |> ${JSON.stringify(pattern)}`)}
                         >

@@ -102,7 +102,7 @@ function SignalCards({
   const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
   return (
     <Shown query={signals} what="Counting what came in">
-      {({ logs, spans, metricNames, logServices }) => (
+      {({ logs, spans, spansOver, metricNames, logServices }) => (
         <div class="signals">
           <div class="card signal">
             <h2>
@@ -120,7 +120,7 @@ function SignalCards({
             </h2>
             <span class="big">{formatNumber(total(spans))}</span>
             <span class="faint">{formatRate(total(spans) / seconds)}</span>
-            <Sparkline values={spans} label="Spans over time" />
+            <Sparkline values={spansOver} label="Spans over time" />
           </div>
           <div class="card signal">
             <h2>

@@ -7,6 +7,8 @@ export interface Signals {
   /** Log lines and spans of each step of the range. */
   readonly logs: readonly number[];
   readonly spans: readonly number[];
+  /** The same of spans without a step that is not over, which would look like a fall. */
+  readonly spansOver: readonly number[];
   /** Names of metrics with samples in the range. */
   readonly metricNames: number;
   readonly logServices: readonly string[];
@@ -27,7 +29,9 @@ export async function loadSignals(range: Window, signal: AbortSignal): Promise<S
   ]);
   return {
     logs: (logs[0]?.points ?? []).map(([, value]) => value),
+    // The total has to have the step that is not over, too.
     spans: (spans[0]?.points ?? []).map(([, value]) => value),
+    spansOver: (spans[0]?.points ?? []).filter(([at]) => at <= range.endMs).map(([, value]) => value),
     metricNames: names.data.length,
     logServices,
   };
