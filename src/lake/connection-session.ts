@@ -31,6 +31,14 @@ interface Statement {
   readonly ended?: () => Promise<void>;
 }
 
+/** Most rows of a `LIMIT` that are held rather than streamed. */
+const mostHeldRows = 10_000;
+
+function isShort(sql: string): boolean {
+  const limit = /\bLIMIT (\d{1,9})$/.exec(sql)?.[1];
+  return limit !== undefined && Number(limit) <= mostHeldRows;
+}
+
 /** A read session on one connection, and what its pool has to know of it. */
 export class ConnectionSession implements ReadSession {
   #running = new Set<Promise<unknown>>();
@@ -177,12 +185,18 @@ export class ConnectionSession implements ReadSession {
     sql: string,
     params: readonly SqlValue[] = [],
     figures?: FiguresOf,
+    whole?: boolean,
   ): AsyncIterable<ResultChunk> {
-    yield* this.#chunks(await this.#start(sql, params, figures));
+    yield* this.#chunks(await this.#start(sql, params, figures, whole));
   }
 
-  async raw(sql: string, params: readonly SqlValue[] = [], figures?: FiguresOf): Promise<RawResult> {
-    const statement = await this.#start(sql, params, figures);
+  async raw(
+    sql: string,
+    params: readonly SqlValue[] = [],
+    figures?: FiguresOf,
+    whole?: boolean,
+  ): Promise<RawResult> {
+    const statement = await this.#start(sql, params, figures, whole);
     return { names: statement.result.deduplicatedColumnNames(), chunks: this.#raw(statement) };
   }
 
@@ -191,10 +205,18 @@ export class ConnectionSession implements ReadSession {
     for await (const chunk of this.#fetched(statement)) yield rawChunk(chunk, types);
   }
 
-  async #start(sql: string, params: readonly SqlValue[], figures?: FiguresOf): Promise<Statement> {
+  async #start(
+    sql: string,
+    params: readonly SqlValue[],
+    figures?: FiguresOf,
+    whole = isShort(sql),
+  ): Promise<Statement> {
     this.signal.throwIfAborted();
     if (figures) await this.#profileNext(sql);
-    const result = await this.#track(this.connection.stream(sql, [...params]));
+    // What is streamed is prepared first, and planned again when it runs if it reads files.
+    const result = await this.#track(
+      whole && params.length === 0 ? this.connection.run(sql) : this.connection.stream(sql, [...params]),
+    );
     return { sql, params, result, ...(figures && { ended: async () => figures(await this.#profiled()) }) };
   }
 

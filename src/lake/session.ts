@@ -94,10 +94,12 @@ export interface RowsRequest {
   readonly until: bigint;
   /** Nor than spans that end at this moment or later. */
   readonly endsFrom?: bigint;
-  /** Nor than spans of this trace, lower-case hex. The answer is empty where there are none. */
+  /** Nor than spans of this trace, lower-case hex; the answer is empty where there are none. */
   readonly traceId?: string;
   /** Of use only where it is known of every file whether it has the trace. */
   readonly located?: boolean;
+  /** The answer is empty where there are no rows to read at all. */
+  readonly orNothing?: boolean;
   /** Keys of attributes, as the records have them. */
   readonly keys: readonly string[];
   /** Of some of them the JSON text of a scalar: only rows are asked for that have it, alone or in an array. */
@@ -172,10 +174,18 @@ export interface ReadSession {
     maxRows?: number,
     figures?: FiguresOf,
   ): Promise<Record<string, unknown>[]>;
-  /** Streams result chunks of up to 2,048 rows; stop iterating to cancel. */
-  stream(sql: string, params?: readonly SqlValue[], figures?: FiguresOf): AsyncIterable<ResultChunk>;
+  /**
+   * Streams result chunks of up to 2,048 rows; stop iterating to cancel. `whole`: its rows are few enough to be held, as those of a
+   * small `LIMIT` always are, which saves planning it twice.
+   */
+  stream(
+    sql: string,
+    params?: readonly SqlValue[],
+    figures?: FiguresOf,
+    whole?: boolean,
+  ): AsyncIterable<ResultChunk>;
   /** As `stream`, but leaves making JS values to another thread, where this method is absent. */
-  raw?(sql: string, params?: readonly SqlValue[], figures?: FiguresOf): Promise<RawResult>;
+  raw?(sql: string, params?: readonly SqlValue[], figures?: FiguresOf, whole?: boolean): Promise<RawResult>;
   /**
    * What to select the metadata from, in the words of `unkept`; null when only the table itself has them. Every statement
    * after it reads the same snapshot.

@@ -30,7 +30,7 @@ interface Choice {
 /**
  * What to select rows from in place of the table (`ReadSession.rowsOf`): files of a known layout straight, those that have
  * the same of the wanted columns in one scan, and all else through DuckLake. Null when DuckLake reads everything; empty when
- * there is nothing of a trace to read.
+ * there is nothing to read and the request takes that for an answer.
  */
 export function rowsSql(
   request: RowsRequest,
@@ -96,7 +96,7 @@ export function rowsSql(
     branches.push(tableRows(request, others.join(' AND ')));
   }
   if (branches.length === 0) {
-    if (request.traceId !== undefined) return '';
+    if (request.orNothing || request.traceId !== undefined) return '';
     const nothing = tableColumns.map(({ name, type }) => `NULL::${type} AS ${ident(name)}`);
     branches.push(`SELECT ${all} FROM (SELECT ${nothing.join(', ')}, NULL::BIGINT AS rowid) WHERE FALSE`);
   }

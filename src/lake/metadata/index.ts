@@ -169,10 +169,10 @@ export class MetadataCache {
     }
     const search = this.searchOf(request);
     const found = search === null ? null : await this.#found(request, files, direct, search);
-    // Rows without columns of attributes are as fast from the table when all of them are read.
+    // Rows without columns of attributes are as fast from the table when all of them are read, as it tells that none lacks a level.
     if (request.keys.length === 0 && request.table === 'logs' && !found?.skipped) return null;
     const rows = rowsSql(request, files, direct, found ? { found: found.rows } : {});
-    return rows === null || found === null ? rows : `/* ${told(found)} */ ${rows}`;
+    return rows === null || rows === '' || found === null ? rows : `/* ${told(found)} */ ${rows}`;
   }
 
   /**

@@ -66,6 +66,8 @@ export type FromThread =
       readonly params: readonly SqlValue[];
       /** It is told with its end how the statement ran. */
       readonly figures: boolean;
+      /** As `ReadSession.stream` has it. */
+      readonly whole?: boolean;
     }
   | { readonly type: 'ask'; readonly query: number; readonly statement: number; readonly question: Question }
   /** Every value of the batch was read. */

@@ -101,8 +101,9 @@ export class ThreadSession implements ReadSession {
     sql: string,
     params: readonly SqlValue[] = [],
     figures?: FiguresOf,
+    whole?: boolean,
   ): AsyncIterable<ResultChunk> {
-    for await (const { chunk } of this.#read(sql, params, figures)) yield chunk;
+    for await (const { chunk } of this.#read(sql, params, figures, whole)) yield chunk;
   }
 
   metadata(request: MetadataRequest): Promise<string | null> {
@@ -147,13 +148,15 @@ export class ThreadSession implements ReadSession {
     sql: string,
     params: readonly SqlValue[],
     figures: FiguresOf | undefined,
+    whole?: boolean,
   ): AsyncGenerator<{ names: readonly string[]; chunk: ResultChunk }> {
     this.signal.throwIfAborted();
     const { query } = this;
     const id = this.#next++;
     const statement = new Statement();
     this.#statements.set(id, statement);
-    this.post({ type: 'sql', query, statement: id, sql, params, figures: figures !== undefined });
+    const told = figures !== undefined;
+    this.post({ type: 'sql', query, statement: id, sql, params, figures: told, ...(whole && { whole }) });
     try {
       for (;;) {
         const received = statement.batches.shift();

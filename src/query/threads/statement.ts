@@ -22,13 +22,13 @@ export class StatementRows {
 
   /** Resolves when all rows are sent or no more are wanted; rejects with DuckDB's error. */
   async run(): Promise<void> {
-    const { query, statement, sql, params } = this.message;
+    const { query, statement, sql, params, whole } = this.message;
     let failed = true;
     let figures: StatementFigures | null = null;
     const told: FiguresOf | undefined = this.message.figures ? (found) => (figures = found) : undefined;
     try {
       if (!this.session.raw) throw new Error('this session gives no raw chunks');
-      const { names, chunks } = await this.session.raw(sql, params, told);
+      const { names, chunks } = await this.session.raw(sql, params, told, whole);
       this.post({ type: 'started', query, statement, names });
       let pending: RawChunk[] = [];
       let bytes = 0;

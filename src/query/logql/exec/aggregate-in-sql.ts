@@ -129,7 +129,7 @@ export async function aggregateInSql(
   ctx.stats.statements++;
   const statsBefore = { ...ctx.stats };
   let counted = false;
-  for await (const chunk of ctx.session.stream(sql)) {
+  for await (const chunk of ctx.session.stream(sql, [], undefined, query.grouping?.without === false)) {
     for (let r = 0; r < chunk.rowCount; r++) {
       const pause = ctx.yielder.tick();
       if (pause) await pause;

@@ -40,13 +40,14 @@ interface Place {
 /** The conditions on records of the table that a log query's SQL has, time included. */
 export async function logConditions(query: Pick<LogQuery, 'log' | 'from' | 'to'>, ctx: ExecContext) {
   await ctx.keys.learn(ctx.session, queryNames(query.log), metadataWindow(query.from, query.to));
-  return conditions(query, ctx.keys);
+  const { pipeline, where } = conditions(query.log, ctx.keys);
+  return { pipeline, where: [...orderedFromBefore(query.from, query.to), ...where] };
 }
 
-function conditions({ log, from, to }: Pick<LogQuery, 'log' | 'from' | 'to'>, keys: AttributeKeys) {
+/** Without the time. */
+function conditions(log: LogExpr, keys: AttributeKeys) {
   const pipeline = pipelineSql(log.stages, keys);
-  const where = [...orderedFromBefore(from, to), ...selectorSql(log.matchers, keys), ...pipeline.conditions];
-  return { pipeline, where };
+  return { pipeline, where: [...selectorSql(log.matchers, keys), ...pipeline.conditions] };
 }
 
 /**
@@ -59,7 +60,7 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
   const [names, window] = [queryNames(query.log), metadataWindow(query.from, query.to)];
   await ctx.keys.learn(ctx.session, names, window);
   const keys = await ctx.keys.over(ctx.session, names, window, wordsOf(query.log, ctx.keys));
-  const { pipeline, where } = conditions(query, keys);
+  const { pipeline, where } = conditions(query.log, keys);
   const entries: LogEntry[] = [];
   const decoder = new RecordDecoder();
   const yielder = new Yielder(ctx.signal);
@@ -75,7 +76,7 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
     ctx.stats.statements++;
     const chunks = ctx.session.stream(
       `SELECT time_unix_nano, rowid, body, ${recordColumns.join(', ')} FROM ${pipeline.source()} ` +
-        `WHERE ${and([...where, ...after])} ORDER BY time_unix_nano ${order}, rowid ${order}` +
+        `WHERE ${and([...after, ...where])} ORDER BY time_unix_nano ${order}, rowid ${order}` +
         (rows === undefined ? '' : ` LIMIT ${rows}`),
     );
     for await (const chunk of chunks) {
@@ -121,7 +122,8 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
 
   // A first page by top-N is cheap; only a selective pipeline that SQL can't express pays for a whole sort.
   const enough = pipeline.exact && !query.interval ? query.limit : Math.max(1000, query.limit * 4);
-  for (const slice of query.limit > 0 ? slices(query) : []) {
+  const nowhere = keys.from === '';
+  for (const slice of query.limit > 0 && !nowhere ? slices(query) : []) {
     const within = orderedFromBefore(slice.from, slice.to);
     if (await page(within, enough)) await page(within, undefined);
     if (entries.length >= query.limit) break;

@@ -16,7 +16,7 @@ import { aggregateRecords } from './aggregate-records.js';
 import { aggregateStreams } from './aggregate-streams.js';
 import { overSingles } from './singles.js';
 import type { MetricContext } from './context.js';
-import type { PartialSeries } from './partial-series.js';
+import { PartialSeries } from './partial-series.js';
 import type { Ranked, RangeQuery } from './range-query.js';
 import { bucketsOf, slide } from './windows.js';
 
@@ -71,9 +71,11 @@ export async function evaluateRange(
 ): Promise<StepSeries[]> {
   const query = { ...(await rangeQuery(ctx, expr, pushed)), wanted };
   const found =
-    (await aggregateStreams(query, ctx)) ??
-    (await aggregateInSql(query, ctx)) ??
-    (await aggregateRecords(query, ctx));
+    query.keys.from === ''
+      ? new PartialSeries(query, ctx.maxValues)
+      : ((await aggregateStreams(query, ctx)) ??
+        (await aggregateInSql(query, ctx)) ??
+        (await aggregateRecords(query, ctx)));
   const series = await overWindows(ctx, query, found);
   return expr.op === 'absent_over_time' ? absent(ctx, expr.log.matchers, series) : series;
 }
@@ -89,6 +91,7 @@ export async function evaluateSingles(
   const inner = overSingles(expr);
   if (!inner) return undefined;
   const query = { ...(await rangeQuery(ctx, inner, undefined)), wanted: undefined, singles: true };
+  if (query.keys.from === '') return undefined;
   const found = await aggregateInSql(query, ctx);
   return found && overWindows(ctx, query, found);
 }

@@ -90,7 +90,7 @@ export class AttributeKeys {
     private readonly rows: { readonly from: string; readonly columns: ReadonlyMap<string, number> } = table,
   ) {}
 
-  /** What to select from. */
+  /** What to select from; empty where there is nothing. */
   get from(): string {
     return this.rows.from;
   }
@@ -121,6 +121,7 @@ export class AttributeKeys {
       until: window.until,
       keys: [...keys.keys()],
       words,
+      orNothing: true,
     } as const;
     const from = (await session.rowsOf?.(request)) ?? null;
     if (from === null) return this;

@@ -49,6 +49,14 @@ export const levelSql = `coalesce(detected_level, CASE ${levels
   )
   .join(' ')} ELSE 'unknown' END END)`;
 
+/** The same of a record whose column has none. `number` as text; both null where there is none. */
+export function levelOf(number: string | null, text: string | null): string {
+  const severity = Number(number ?? 0);
+  const byNumber = levels.find(([, from]) => severity >= from && severity <= from + 3);
+  const lower = text?.toLowerCase() ?? '';
+  return (byNumber ?? levels.find(([, , texts]) => texts.includes(lower)))?.[0] ?? 'unknown';
+}
+
 /** Metadata labels that are columns or made of them: name and a nullable VARCHAR expression. */
 export const metadataColumns: readonly { readonly name: string; readonly sql: string }[] = [
   { name: 'detected_level', sql: levelSql },

@@ -2,18 +2,30 @@ import type { ResultChunk } from '../../../lake/session.js';
 import { eachLeaf } from '../../attributes/each-attribute.js';
 import { lokiLabelName } from '../../attributes/label-name.js';
 import { extractedSuffix, RowLabels } from './labels.js';
-import { attributeColumns, columnKeys, metadataColumns, streamColumns, streamSql } from './columns.js';
+import {
+  attributeColumns,
+  columnKeys,
+  levelOf,
+  metadataColumns,
+  streamColumns,
+  streamSql,
+} from './columns.js';
 import { isStreamLabel } from './names.js';
 
-/** The expressions that `recordLabels` decodes, in its order. */
+const levelColumn = 'detected_level';
+
+/** The expressions that `recordLabels` decodes, in its order. Of the level the column alone, as its whole expression is dear to plan. */
 export const recordColumns: readonly string[] = [
   ...streamColumns.map(streamSql),
-  ...metadataColumns.map(({ sql }) => sql),
+  ...metadataColumns.map(({ name, sql }) => (name === levelColumn ? levelColumn : sql)),
   ...attributeColumns,
 ];
 
 const firstMetadata = streamColumns.length;
 const firstAttribute = firstMetadata + metadataColumns.length;
+const [numberAt, textAt] = ['severity_number', 'severity_text'].map(
+  (column) => firstMetadata + metadataColumns.findIndex(({ name }) => name === column),
+) as [number, number];
 const maxCached = 2000;
 
 type Entries = readonly (readonly [name: string, value: string])[];
@@ -25,6 +37,7 @@ export class RecordDecoder {
   /** Labels of row `r`, whose columns start at `offset` in the order of `recordColumns`. */
   labels(chunk: ResultChunk, r: number, offset: number): RowLabels {
     const value = (i: number) => chunk.columns[offset + i]?.[r];
+    const text = (i: number) => (value(i) as string | null | undefined) ?? null;
     const stream = new Map<string, string>();
     streamColumns.forEach((name, i) => {
       const found = value(i);
@@ -34,6 +47,7 @@ export class RecordDecoder {
     metadataColumns.forEach(({ name }, i) => {
       const found = value(firstMetadata + i);
       if (typeof found === 'string') metadata.set(name, found);
+      else if (name === levelColumn) metadata.set(name, levelOf(text(numberAt), text(textAt)));
     });
     attributeColumns.forEach((column, i) => {
       const json = value(firstAttribute + i);

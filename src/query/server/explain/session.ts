@@ -1,5 +1,6 @@
 import type { StatementFigures } from '../../../lake/explain/figures.js';
 import type {
+  FiguresOf,
   ListingView,
   MetadataRequest,
   ReadSession,
@@ -63,9 +64,14 @@ export class NotedSession implements ReadSession {
     return rows;
   }
 
-  async *stream(sql: string, params: readonly SqlValue[] = []): AsyncIterable<ResultChunk> {
+  async *stream(
+    sql: string,
+    params: readonly SqlValue[] = [],
+    _?: FiguresOf,
+    whole?: boolean,
+  ): AsyncIterable<ResultChunk> {
     const step = this.#statement(sql, params);
-    const chunks = this.inner.stream(sql, params, (figures) => this.#told(step, figures));
+    const chunks = this.inner.stream(sql, params, (figures) => this.#told(step, figures), whole);
     const iterator = chunks[Symbol.asyncIterator]();
     try {
       for (;;) {
@@ -108,7 +114,7 @@ export class NotedSession implements ReadSession {
         request.keys.length === 0 ? '' : `, with the attributes ${request.keys.slice(0, 20).join(', ')}`;
       if (request.located && source === null)
         return `rows of ${request.table}: not known of each file whether it has the trace`;
-      if (source === '') return `rows of ${request.table}: none of this trace`;
+      if (source === '') return `rows of ${request.table}: none that may be wanted`;
       return source === null
         ? `rows of ${request.table}: through DuckLake`
         : `rows of ${request.table}: compacted files straight${keys}${noted(source)}`;
