@@ -4,7 +4,7 @@ import type { MetadataKind } from './metadata/layout.js';
 import type { TableName } from '../schema/index.js';
 import type { Needle } from './token-index/index.js';
 import { QueryError } from './query-error.js';
-import type { SharedUnit } from './samples/unit.js';
+import type { SamplePart, SharedUnit } from './samples/unit.js';
 
 export type { Needle } from './token-index/index.js';
 
@@ -158,6 +158,7 @@ export interface SamplesRequest {
   readonly epoch: string;
   readonly kind: MetadataKind;
   readonly name: string;
+  readonly part: SamplePart;
   readonly files: readonly number[];
   /** At most so many are in them. */
   readonly samples: number;

@@ -266,7 +266,7 @@ export class MetadataCache {
     const units = view.tables.flatMap(({ files }) =>
       files.flatMap((file) =>
         names.flatMap((name) => {
-          const unit = this.#samples.kept(file, name);
+          const unit = this.#samples.kept(file, { name, part: 'value' });
           return unit ? [{ file, name, unit }] : [];
         }),
       ),
@@ -275,17 +275,17 @@ export class MetadataCache {
   }
 
   /** Null when some of the files' samples are not to be had so. */
-  async samples({ epoch, kind, name, files, samples }: SamplesRequest): Promise<SharedUnit[] | null> {
+  async samples({ epoch, kind, name, part, files, samples }: SamplesRequest): Promise<SharedUnit[] | null> {
     const kept = this.#kept;
     if (kept?.epoch !== epoch) return null;
     const byNumber = new Map(
       [...(kept.files.get(kind) ?? [])].map(([path, file]) => [file.file, { path, ...file }]),
     );
-    if (!files.every((file) => this.#samples.has(file, name)) && !this.#samples.takes(samples)) return null;
+    if (!files.every((file) => this.#samples.has(file, { name, part })) && !this.#samples.takes(samples)) return null;
     const units: SharedUnit[] = [];
     for (const number of files) {
       const file = byNumber.get(number);
-      const unit = file ? await this.#samples.unit({ kind, ...file }, name) : null;
+      const unit = file ? await this.#samples.unit({ kind, ...file }, { name, part }) : null;
       if (unit === null) return null;
       units.push(unit);
     }

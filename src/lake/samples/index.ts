@@ -3,7 +3,7 @@ import { firstLine } from '../../duckdb/index.js';
 import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
 import type { BackgroundHost } from '../background.js';
 import { loadUnit, type UnitFile } from './load.js';
-import { unitBytes, type SharedUnit } from './unit.js';
+import { unitBytes, type MetricPart, type SharedUnit } from './unit.js';
 
 export type { UnitFile } from './load.js';
 
@@ -26,7 +26,7 @@ const mostUnits = 20_000;
 const bytesPerSample = 12;
 
 /**
- * Keeps the samples of gauges and sums in memory, by metric and data file, once a query asked for them. A data file never
+ * Keeps the samples of metrics in memory, by metric and data file, once a query asked for them. A data file never
  * changes, so what was read of it stays right for as long as its number means it.
  */
 export class SampleCache {
@@ -62,13 +62,13 @@ export class SampleCache {
     return samples * bytesPerSample <= this.options.maxBytes / 2;
   }
 
-  has(file: number, name: string): boolean {
-    return this.#units.has(keyOf(file, name));
+  has(file: number, metric: MetricPart): boolean {
+    return this.#units.has(keyOf(file, metric));
   }
 
   /** Undefined where they are not kept now. */
-  kept(file: number, name: string): SharedUnit | undefined {
-    const key = keyOf(file, name);
+  kept(file: number, metric: MetricPart): SharedUnit | undefined {
+    const key = keyOf(file, metric);
     const known = this.#units.get(key);
     if (!known?.loaded) return undefined;
     this.#used(key, known);
@@ -76,15 +76,15 @@ export class SampleCache {
   }
 
   /** Null where they are not kept. Loads what is missing, one unit after the other. */
-  async unit(file: UnitFile, name: string): Promise<SharedUnit | null> {
+  async unit(file: UnitFile, metric: MetricPart): Promise<SharedUnit | null> {
     if (this.options.maxBytes === 0 || this.#closed) return null;
-    const key = keyOf(file.file, name);
+    const key = keyOf(file.file, metric);
     const known = this.#units.get(key);
     if (known) {
       this.#used(key, known);
       return known.unit.catch(() => null);
     }
-    const unit = this.#queue(file, name);
+    const unit = this.#queue(file, metric);
     const kept: Kept = { unit, loaded: null, bytes: 0 };
     this.#units.set(key, kept);
     const loaded = await unit.catch((error: unknown) => {
@@ -115,18 +115,18 @@ export class SampleCache {
     this.#units.set(key, kept);
   }
 
-  #queue(file: UnitFile, name: string): Promise<SharedUnit | null> {
-    const unit = this.#loading.then(() => this.#load(file, name));
+  #queue(file: UnitFile, metric: MetricPart): Promise<SharedUnit | null> {
+    const unit = this.#loading.then(() => this.#load(file, metric));
     this.#loading = unit.catch(() => undefined);
     return unit;
   }
 
-  async #load(file: UnitFile, name: string): Promise<SharedUnit | null> {
+  async #load(file: UnitFile, metric: MetricPart): Promise<SharedUnit | null> {
     if (this.#closed) return null;
     try {
       this.#connection = await this.options.host.acquire();
       const most = this.options.maxBytes / 2 / bytesPerSample;
-      const unit = await loadUnit(this.#connection, file, name, most);
+      const unit = await loadUnit(this.#connection, file, metric, most);
       this.#loads.inc({ result: unit === null ? 'refused' : 'kept' });
       return unit;
     } finally {
@@ -144,6 +144,6 @@ export class SampleCache {
   }
 }
 
-function keyOf(file: number, name: string): string {
-  return `${file}/${name}`;
+function keyOf(file: number, { name, part }: MetricPart): string {
+  return `${file}/${part}/${name}`;
 }

@@ -3,8 +3,9 @@ import { ident, literal } from '../../duckdb/index.js';
 import { layoutOf, seriesIdentity, type MetadataKind } from '../metadata/layout.js';
 import { seenTable, setsTable } from '../metadata/store.js';
 import { rawChunk } from '../raw-chunk.js';
+import { listRuns, type ListChunk } from './list-runs.js';
 import { sortedRuns, type RowChunk } from './sorted-runs.js';
-import type { SharedUnit } from './unit.js';
+import type { MetricPart, SamplePart, SharedUnit } from './unit.js';
 
 /** A metric in a data file that the metadata cache keeps. */
 export interface UnitFile {
@@ -14,6 +15,12 @@ export interface UnitFile {
   /** Nanoseconds since the epoch, of its first row. */
   readonly first: bigint;
 }
+
+/** Of parts with a list of values: the column of what these are for, of the values, and of the value behind the last of them. */
+const listed = new Map<SamplePart, { bounds: string; values: string; total: string }>([
+  ['bucket', { bounds: 'explicit_bounds', values: 'bucket_counts::DOUBLE[]', total: 'count::DOUBLE' }],
+  ['quantile', { bounds: 'quantiles', values: 'quantile_values', total: '0::DOUBLE' }],
+]);
 
 const deltaTemporality = 1;
 const stale = '(coalesce(flags, 0) & 1) = 1';
@@ -25,7 +32,7 @@ const stale = '(coalesce(flags, 0) & 1) = 1';
 export async function loadUnit(
   connection: DuckDBConnection,
   { kind, file, path, first }: UnitFile,
-  name: string,
+  { name, part }: MetricPart,
   maxSamples: number,
 ): Promise<SharedUnit | null> {
   const base = Number(first / 1_000_000n);
@@ -46,13 +53,14 @@ export async function loadUnit(
   );
   const [delta, samples, ...different] = about as [boolean, number | null, ...boolean[]];
   if (delta || (samples ?? 0) > maxSamples || base < 0) return null;
+  const list = listed.get(part);
   const columns = identity.filter((_, i) => different[i] === true).map(ident);
   const hash = columns.length === 0 ? '0::UBIGINT' : `hash(${columns.join(', ')})`;
   try {
     await connection.run(
       `CREATE OR REPLACE TEMP TABLE sample_runs AS
-       SELECT h, min(id) AS set, (row_number() OVER (ORDER BY min(id)) - 1)::INTEGER AS run
-       FROM (SELECT ${hash} AS h, id FROM ${sets}) GROUP BY h`,
+       SELECT h, min(id) AS set, (row_number() OVER (ORDER BY min(id)) - 1)::INTEGER AS run, min(width) AS width
+       FROM (SELECT ${hash} AS h, id, ${list ? `coalesce(len(${list.bounds}), 0)::INTEGER` : '1'} AS width FROM ${sets}) GROUP BY h`,
     );
     const distinct =
       columns.length === 0
@@ -60,17 +68,27 @@ export async function loadUnit(
         : `(SELECT count(*) FROM (SELECT DISTINCT ${columns.join(', ')} FROM ${sets}))`;
     const [[unique] = []] = await rows(connection, `SELECT ${distinct} = count(*) FROM temp.sample_runs`);
     if (unique !== true && columns.length > 0) return null;
-    const numbers = (await rows(connection, 'SELECT set FROM temp.sample_runs ORDER BY run')).map(
-      ([set]) => set as number,
-    );
+    const runs = (await rows(connection, 'SELECT set, width FROM temp.sample_runs ORDER BY run')) as [
+      number,
+      number,
+    ][];
+    const numbers = runs.map(([set]) => set);
+    const column = part === 'count' ? 'count::DOUBLE' : part;
+    const present = list || part === 'count' ? 'TRUE' : `${column} IS NOT NULL OR ${stale}`;
+    const more = list ? `, ${list.values} AS list` : '';
     const result = await connection.stream(
-      `SELECT run, ((epoch_us(timestamp) - ${base}000) // 1000)::UINTEGER, CASE WHEN ${stale} THEN NULL ELSE value END
-       FROM (SELECT ${hash} AS h, timestamp, value, flags FROM lake.main.${layoutOf(kind).table}
+      `SELECT run, ((epoch_us(timestamp) - ${base}000) // 1000)::UINTEGER, CASE WHEN ${stale} THEN NULL ELSE number END${list ? ', list' : ''}
+       FROM (SELECT ${hash} AS h, timestamp, ${list?.total ?? column} AS number, flags${more} FROM lake.main.${layoutOf(kind).table}
              WHERE filename = ${literal(path)} AND prometheus_name = ${literal(name)}
-               AND timestamp IS NOT NULL AND (value IS NOT NULL OR ${stale}))
+               AND timestamp IS NOT NULL AND (${present}))
        JOIN temp.sample_runs USING (h) ORDER BY run, timestamp`,
     );
-    return await sortedRuns(await chunksOf(result, maxSamples), numbers, base);
+    if (!list) return await sortedRuns(await chunksOf(result, maxSamples), numbers, base);
+    // Behind the last bound of a histogram's buckets is one more.
+    const widths = runs.map(([, width]) => (part === 'bucket' ? width + 1 : width));
+    const cells = runs.reduce((most, _, i) => Math.max(most, widths[i] ?? 0), 1);
+    const chunks = await listChunksOf(result, maxSamples / cells);
+    return await listRuns(chunks, { numbers, widths }, part === 'bucket' ? 'cumulative' : 'plain', base);
   } finally {
     await connection.run('DROP TABLE IF EXISTS temp.sample_runs').catch(() => undefined);
   }
@@ -93,6 +111,38 @@ async function chunksOf(result: DuckDBResult, maxSamples: number): Promise<RowCh
       times: new Uint32Array(buffer, time.data, rowCount),
       values: new Float64Array(buffer, value.data, rowCount),
       valid: value.validity < 0 ? null : new Uint8Array(buffer, value.validity, Math.ceil(rowCount / 8)),
+    });
+  }
+}
+
+async function listChunksOf(result: DuckDBResult, maxRows: number): Promise<ListChunk[]> {
+  const types = result.columnTypes();
+  const chunks: ListChunk[] = [];
+  let count = 0;
+  for (;;) {
+    const chunk = await result.fetchChunk();
+    if (!chunk || chunk.rowCount === 0) return chunks;
+    const { columns, buffer, rowCount } = rawChunk(chunk, types);
+    count += rowCount;
+    if (count > maxRows) throw new Error('more values than may be kept at once');
+    const [set, time, total, list] = columns;
+    if (!set || !time || !total || !list) throw new Error('four columns were asked for');
+    const places = new DataView(buffer, list.data, rowCount * 16);
+    const bits = list.validity < 0 ? null : new Uint8Array(buffer, list.validity, Math.ceil(rowCount / 8));
+    const { child } = list;
+    chunks.push({
+      sets: new Int32Array(buffer, set.data, rowCount),
+      times: new Uint32Array(buffer, time.data, rowCount),
+      totals: new Float64Array(buffer, total.data, rowCount),
+      valid: total.validity < 0 ? null : new Uint8Array(buffer, total.validity, Math.ceil(rowCount / 8)),
+      lists: Array.from({ length: rowCount }, (_, i) => ({
+        from: places.getUint32(i * 16, true),
+        length:
+          bits !== null && ((bits[i >> 3] ?? 0) & (1 << (i & 7))) === 0
+            ? 0
+            : places.getUint32(i * 16 + 8, true),
+      })),
+      values: child && child.count > 0 ? new Float64Array(buffer, child.data, child.count) : [],
     });
   }
 }

@@ -1,3 +1,11 @@
+/** Which numbers of a metric's points: its value, or parts of a histogram or a summary. */
+export type SamplePart = 'value' | 'sum' | 'count' | 'bucket' | 'quantile';
+
+export interface MetricPart {
+  readonly name: string;
+  readonly part: SamplePart;
+}
+
 /**
  * The samples of one metric in one data file, series by series in time order, one a millisecond: in memory that all
  * threads share.
@@ -14,7 +22,10 @@ export interface SharedUnit {
 /** What lies in the buffer. */
 export interface SampleUnit {
   readonly base: number;
-  /** Of each run of samples, the number of a label set that it belongs to (`metadata/store`). */
+  /**
+   * Of each run of samples, the number of a label set that it belongs to (`metadata/store`). Buckets and quantiles of one set are
+   * runs one behind the other.
+   */
   readonly sets: Int32Array;
   /** Run r has the samples `starts[r]` to `untils[r] - 1`. */
   readonly starts: Uint32Array;

@@ -1,10 +1,12 @@
 import type { SampleUnit } from '../../../lake/samples/unit.js';
 import { unitOf } from '../../../lake/samples/unit.js';
 import type { Labels } from '../../series/labels.js';
+import { matchesAll } from '../../series/matchers.js';
 import { SeriesBuilder, type SampleSeries } from '../../series/samples.js';
 import { matching, mayHave, metricNamesOf, microsOf, type KnownTable } from './known-series.js';
 import type { SampleRequest } from './request.js';
 import type { KnownStream } from './series-index.js';
+import type { Part } from './sources.js';
 
 /** Samples `from` to `until - 1` of a unit, and the ends of the series in the same window. */
 interface Segment {
@@ -15,71 +17,108 @@ interface Segment {
 }
 
 /**
- * The series of gauges or sums from the samples that are kept in memory; rows that are in no known file are not among them.
- * Null when some of them are not kept.
+ * The series of numbers, buckets and quantiles from the samples that are kept in memory; rows that are in no known file are not
+ * among them. Null when some of them are not kept.
  */
 export async function keptSamples(
   request: Omit<SampleRequest, 'id'>,
   table: KnownTable,
 ): Promise<SampleSeries[] | null> {
-  const { ctx, yielder, account, source, matchers, window } = request;
-  const { epoch, index, files } = table;
-  const micros = microsOf(window);
   const out: SampleSeries[] = [];
-  for (const name of metricNamesOf(table, source)) {
-    if (yielder.due) await yielder.pause();
-    const streams = matching(table, source, name, matchers);
-    if (streams.length === 0) continue;
-    const wanted = new Set(streams);
-    let samples = 0;
-    const holding = files.filter((file) => {
-      const metric = index.file(file).get(name);
-      if (!metric || !mayHave(metric, wanted, micros)) return false;
-      samples += metric.records;
-      return true;
-    });
-    if (holding.length === 0) continue;
-    // Increments are summed over all of a window, so they are not taken from two places.
-    if (name === '' || streams.some(({ stream }) => stream.delta)) return null;
-    const kind = source.table;
-    const present = table.units.get(name);
-    const units = holding.every((file) => present?.has(file))
-      ? holding.flatMap((file) => present?.get(file) ?? [])
-      : await ctx.session.samples?.({ epoch, kind, name, files: holding, samples });
-    if (!units) return null;
-    const segments = new Map<KnownStream, Segment[]>();
-    for (const shared of units) {
-      account(addSegments(segments, unitOf(shared), table, wanted, micros.from / 1000, micros.until / 1000));
-      if (yielder.due) await yielder.pause();
-    }
-    // One moment asks for the last sample, and what else has samples at the time is known by the first.
-    const ends = window.edges?.every === 0;
-    for (const known of streams) {
-      if (yielder.due) await yielder.pause();
-      const parts = segments.get(known);
-      const [labels] = known.series('value');
-      if (labels && parts) out.push(seriesOf(known, labels, parts, ends));
+  for (const name of metricNamesOf(table, request.source)) {
+    for (const part of request.source.parts) {
+      if (request.yielder.due) await request.yielder.pause();
+      const found = await keptPart(request, table, name, part);
+      if (found === null) return null;
+      for (const series of found) out.push(series);
     }
   }
   return out;
+}
+
+async function keptPart(
+  request: Omit<SampleRequest, 'id'>,
+  table: KnownTable,
+  name: string,
+  part: Part,
+): Promise<SampleSeries[] | null> {
+  const { ctx, yielder, account, matchers, window } = request;
+  const { epoch, index, files } = table;
+  const micros = microsOf(window);
+  const streams = matching(table, { ...request.source, parts: [part] }, name, matchers);
+  if (streams.length === 0) return [];
+  const wanted = new Set(streams);
+  let samples = 0;
+  const holding = files.filter((file) => {
+    const metric = index.file(file).get(name);
+    if (!metric || !mayHave(metric, wanted, micros)) return false;
+    samples += metric.records;
+    return true;
+  });
+  if (holding.length === 0) return [];
+  const isListed = part === 'bucket' || part === 'quantile';
+  if (name === '' || part === 'native') return null;
+  // Increments are summed over all of a window, so they are not taken from two places.
+  if (streams.some(({ stream }) => stream.delta)) return null;
+  // Where such a stream ends, so do others.
+  if (isListed && streams.some(({ stream }) => stream.bounds.length === 0)) return null;
+  const width = isListed ? streams.reduce((most, known) => Math.max(most, known.series(part).length), 1) : 1;
+  const present = part === 'value' ? table.units.get(name) : undefined;
+  const units = holding.every((file) => present?.has(file))
+    ? holding.flatMap((file) => present?.get(file) ?? [])
+    : await ctx.session.samples?.({
+        ...{ epoch, kind: request.source.table, name, part, files: holding },
+        samples: samples * width,
+      });
+  if (!units) return null;
+  const series = new Map(
+    streams.map((known) => [
+      known,
+      known
+        .series(part)
+        .map((labels): Collected | null => (matchesAll(labels, matchers) ? { labels, segments: [] } : null)),
+    ]),
+  );
+  for (const shared of units) {
+    account(addSegments(series, unitOf(shared), table, micros.from / 1000, micros.until / 1000));
+    if (yielder.due) await yielder.pause();
+  }
+  // One moment asks for the last sample, and what else has samples at the time is known by the first.
+  const ends = window.edges?.every === 0;
+  const out: SampleSeries[] = [];
+  for (const [known, all] of series) {
+    if (yielder.due) await yielder.pause();
+    for (const one of all) {
+      if (one && one.segments.length > 0) out.push(seriesOf(known, one.labels, one.segments, ends));
+    }
+  }
+  return out;
+}
+
+/** A series that is asked for, and what is found of it. */
+interface Collected {
+  readonly labels: Labels;
+  readonly segments: Segment[];
 }
 
 const noEnds = new Uint32Array();
 
 /** Gives how many samples they are. */
 function addSegments(
-  segments: Map<KnownStream, Segment[]>,
+  series: ReadonlyMap<KnownStream, readonly (Collected | null)[]>,
   unit: SampleUnit,
   { index }: KnownTable,
-  wanted: ReadonlySet<KnownStream>,
   fromMs: number,
   untilMs: number,
 ): number {
   let count = 0;
+  let place = 0;
   const { sets, starts, untils, times, endStarts, endTimes, base } = unit;
   for (let run = 0; run < sets.length; run++) {
+    place = run > 0 && sets[run] === sets[run - 1] ? place + 1 : 0;
     const known = index.streamOf(sets[run] ?? 0);
-    if (!known || !wanted.has(known)) continue;
+    const collected = known && series.get(known)?.[place];
+    if (!collected) continue;
     const [start, end] = [starts[run] ?? 0, untils[run] ?? 0];
     const from = lowerBound(times, start, end, fromMs - base);
     const until = lowerBound(times, from, end, untilMs - base);
@@ -92,10 +131,7 @@ function addSegments(
             .filter((time) => time + base >= fromMs && time + base < untilMs);
     if (from === until && ends.length === 0) continue;
     count += until - from + ends.length;
-    const segment = { unit, from, until, ends };
-    const others = segments.get(known);
-    if (others) others.push(segment);
-    else segments.set(known, [segment]);
+    collected.segments.push({ unit, from, until, ends });
   }
   return count;
 }

@@ -15,7 +15,15 @@ import { conflictLabels, mergeSeries, type SampleSeries } from '../../series/sam
 import type { Account, SampleRequest } from './request.js';
 import { loadPart } from './samples.js';
 import { loadSpanMetrics } from './span-metrics/index.js';
-import { isOriginalName, selects, sourcesFor, wantsTargetInfo, type MetricTable } from './sources.js';
+import {
+  isOriginalName,
+  selects,
+  sourcesFor,
+  wantsTargetInfo,
+  type MetricTable,
+  type Source,
+} from './sources.js';
+import type { Stream } from './streams.js';
 import { loadTargetInfo } from './target.js';
 
 export type LoadedSeries = ReadonlyMap<VectorSelector, readonly SampleSeries[]>;
@@ -126,12 +134,21 @@ async function loadSelector(
   for (const source of sourcesFor(compiled)) {
     const request = { ctx, yielder, account, source, matchers, window };
     const table = await known(source.table);
-    const kept = table && (await withoutRows(request, table));
+    let kept = table && (await withoutRows(request, table));
+    checkSeries(found.length + (kept?.length ?? 0), maxSeries);
+    if (kept !== null && table?.rest === null) {
+      for (const series of kept) found.push(series);
+      continue;
+    }
+    let rest = kept === null ? undefined : (table?.rest ?? undefined);
+    let discovered = await discover(ctx, yielder, source, matchers, window, maxSeries, rest);
+    // A point that ends a series need not repeat its bounds: it may end what is kept.
+    if (kept !== null && kept.length > 0 && hasBounds(source) && discovered.streams.some(withoutBounds)) {
+      [kept, rest] = [null, undefined];
+      discovered = await discover(ctx, yielder, source, matchers, window, maxSeries);
+    }
     for (const series of kept ?? []) found.push(series);
-    checkSeries(found.length, maxSeries);
-    if (kept !== null && table?.rest === null) continue;
-    const rest = kept === null ? undefined : (table?.rest ?? undefined);
-    const { streams, id } = await discover(ctx, yielder, source, matchers, window, maxSeries, rest);
+    const { streams, id } = discovered;
     if (streams.length === 0) continue;
     checkSeries(streams.length, maxSeries);
     for (const part of source.parts) {
@@ -158,9 +175,18 @@ async function withoutRows(
   const { source } = request;
   // Which buckets an exponential histogram has, only its points tell.
   const matchers = request.matchers.filter(({ name }) => name !== 'le' && name !== 'quantile');
-  if (hasValues(source.table)) return keptSamples(request, table);
+  if (source.table !== 'metric_exponential_histogram') return keptSamples(request, table);
   const any = metricNamesOf(table, source).some((name) => matching(table, source, name, matchers).length > 0);
   return any ? null : [];
+}
+
+/** Whether some of its parts have a series for each of a stream's bounds. */
+function hasBounds({ parts }: Source): boolean {
+  return parts.includes('bucket') || parts.includes('quantile');
+}
+
+function withoutBounds({ bounds }: Stream): boolean {
+  return bounds.length === 0;
 }
 
 function hasValues(table: MetricTable): boolean {
