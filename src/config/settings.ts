@@ -444,7 +444,7 @@ const queries = {
     'SAMPLE_CACHE_MEMORY',
     bytes({ min: 0 }),
     256 * mebibyte,
-    'Memory for samples of gauges and sums that PromQL queries read before, 12 bytes each. 0 keeps none, and every query reads the files. Needs CANARDSTACK_METADATA_CACHE_ENTRIES.',
+    'Memory for samples of metrics that PromQL queries read before, 12 bytes each. 0 keeps none, and every query reads the files. Needs CANARDSTACK_METADATA_CACHE_ENTRIES.',
   ),
   queryScopeLabels: setting(
     'QUERY_SCOPE_LABELS',
