@@ -281,7 +281,8 @@ export class MetadataCache {
     const byNumber = new Map(
       [...(kept.files.get(kind) ?? [])].map(([path, file]) => [file.file, { path, ...file }]),
     );
-    if (!files.every((file) => this.#samples.has(file, { name, part })) && !this.#samples.takes(samples)) return null;
+    if (!files.every((file) => this.#samples.has(file, { name, part })) && !this.#samples.takes(samples))
+      return null;
     const units: SharedUnit[] = [];
     for (const number of files) {
       const file = byNumber.get(number);
