@@ -24,6 +24,15 @@ export function keysOf(batches: readonly ColumnBatch[], table: TableName): Attri
   );
 }
 
+/** Of the rows of all of some files together; of each column, nothing unless all of them tell. */
+export function joinedKeys(files: readonly AttributeKeys[]): AttributeKeys {
+  const [first = none] = files;
+  const columns = [...first.keys()].filter((column) => files.every((keys) => keys.has(column)));
+  return new Map(
+    columns.map((column) => [column, [...new Set(files.flatMap((keys) => keys.get(column) ?? []))]]),
+  );
+}
+
 /** As a note of COPY's KV_METADATA. */
 export function keysNote(keys: AttributeKeys): Record<string, string> {
   if (keys.size === 0) return {};

@@ -7,6 +7,7 @@ import { temporaryFolder } from '../../../../test/support/server.js';
 import type { FaultPoint } from '../../../faults/index.js';
 import type { Lake } from '../../index.js';
 import { decodeIndex, indexLength } from '../../token-index/file.js';
+import { joinedKeys, readKeysNotes } from '../../files/keys-note.js';
 import { compactedPrefix } from '../moved.js';
 import { nextGroup, type DataFile } from './groups.js';
 
@@ -98,6 +99,16 @@ async function indexOf(lake: Lake, path: string) {
 }
 
 describe('compaction', () => {
+  it('joins what its inputs tell of their keys, by column', () => {
+    const some = new Map([
+      ['log_attributes', ['a', 'b']],
+      ['scope_attributes', ['c']],
+    ]);
+    const others = new Map([['log_attributes', ['b', '']]]);
+    assert.deepEqual(joinedKeys([some, others]), new Map([['log_attributes', ['a', 'b', '']]]));
+    assert.deepEqual(joinedKeys([]), new Map());
+  });
+
   it('gives columns of many values a Bloom filter, or files an index, and keeps the note of the streams', async () => {
     await withLake(async (lake) => {
       await fill(lake, 5);
@@ -106,7 +117,10 @@ describe('compaction', () => {
         ...row,
         timestamp: Number(row['timestamp']) - 2 * 86_400_000_000,
       }));
-      await lake.commit([columnBatch({ logs: past })], [{ stream: 'b/logs', from: 0, position: 1 }]);
+      const { tables, ...batch } = columnBatch({ logs: past });
+      const keys = new Map([['log_attributes', ['user.id', '']]]);
+      const told = { ...batch, tables: tables.map((table) => ({ ...table, keys })) };
+      await lake.commit([told], [{ stream: 'b/logs', from: 0, position: 1 }]);
       assert.equal((await lake.maintenance.checkpoint()).status, 'ok');
       const files = (await live(lake)).map((row) => String(row['data_file']));
       const today = `/day=${new Date(now / 1000).getUTCDate()}/`;
@@ -124,6 +138,11 @@ describe('compaction', () => {
         `SELECT decode(value) AS note FROM parquet_kv_metadata('${path}') WHERE decode(key) = 'canardstack_streams'`,
       );
       assert.deepEqual(JSON.parse(String(note?.['note'])), [{ stream: 'a/logs', from: 0, to: 5 }]);
+      const notes = await readKeysNotes(
+        async (sql) => (await rowsOf(lake, sql)).map((row) => Object.values(row)),
+        [path, indexed],
+      );
+      assert.deepEqual([...notes], [[indexed, keys]]);
       assert.equal(await indexOf(lake, path), null);
       const index = await indexOf(lake, indexed);
       assert.deepEqual(

@@ -11,6 +11,7 @@ import {
   type ColumnChoice,
 } from '../../attribute-columns/index.js';
 import { streamsKey } from '../../day-file.js';
+import { joinedKeys, keysNote, readKeysNotes } from '../../files/keys-note.js';
 import type { IndexPart } from '../../token-index/index.js';
 import type { FileLayout } from './file-layout.js';
 
@@ -93,7 +94,11 @@ export class Sorter {
         ? source
         : `(SELECT *, ${valuesSql(attributes.origin, chosen)} AS ${attributeValues} FROM ${source})`;
     select.push(...columnsSql(chosen, attributeValues));
-    const note = await this.#streams(inputs);
+    const streams = await this.#streams(inputs);
+    const notes = Object.entries({
+      ...(streams === null ? {} : { [streamsKey]: streams }),
+      ...(await this.#keys(inputs)),
+    }).map(([key, text]) => `${key}: ${literal(text)}`);
     const options = [
       'FORMAT parquet',
       'COMPRESSION zstd',
@@ -104,7 +109,7 @@ export class Sorter {
       ...(layout.dictionaryBytes === undefined
         ? []
         : [`STRING_DICTIONARY_PAGE_SIZE_LIMIT ${layout.dictionaryBytes}`]),
-      ...(note === null ? [] : [`KV_METADATA {${streamsKey}: ${literal(note)}}`]),
+      ...(notes.length === 0 ? [] : [`KV_METADATA {${notes.join(', ')}}`]),
     ];
     await this.connection.run(
       `COPY (SELECT ${select.join(', ')} FROM ${from} ORDER BY ${layout.orderBy.join(', ')})
@@ -209,6 +214,12 @@ export class Sorter {
     if (rows.length < inputs.length) return null;
     const all = rows.flatMap(([text]) => JSON.parse(String(text)) as StreamRange[]);
     return JSON.stringify(joined(all));
+  }
+
+  /** So that after a start a query knows the keys before their columns were read. */
+  async #keys(inputs: readonly string[]): Promise<Record<string, string>> {
+    const told = await readKeysNotes((sql) => this.#rows(sql), inputs);
+    return told.size < new Set(inputs).size ? {} : keysNote(joinedKeys([...told.values()]));
   }
 
   async #rows(sql: string): Promise<unknown[][]> {
