@@ -30,7 +30,8 @@ export function extrapolated(counter: boolean, perSecond: boolean): RangeKernel 
       }
       const share = counter && change > 0 && firstValue >= 0 ? firstValue / change : Infinity;
       const factor = extrapolation(times, low, last, view, share);
-      return perSecond ? (change * factor) / ((view.end - view.start) / 1000) : change * factor;
+      // In this order, so that the last digits are those of Prometheus.
+      return change * (perSecond ? factor / ((view.end - view.start) / 1000) : factor);
     };
   };
 }

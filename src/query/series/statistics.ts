@@ -18,13 +18,18 @@ export class Sum {
   get value(): number {
     return this.#sum + this.#correction;
   }
+
+  /** Both parts divided by themselves, whose last digit is that of Prometheus. */
+  over(divisor: number): number {
+    return this.#sum / divisor + this.#correction / divisor;
+  }
 }
 
 /** The arithmetic mean; the incremental form takes over where a plain sum would overflow. */
 export function mean(count: number, at: (i: number) => number): number {
   const sum = new Sum();
   for (let i = 0; i < count; i++) sum.add(at(i));
-  if (Number.isFinite(sum.value) || count === 0) return sum.value / count;
+  if (Number.isFinite(sum.value) || count === 0) return sum.over(count);
   let average = 0;
   for (let i = 0; i < count; i++) {
     const value = at(i);
@@ -49,6 +54,19 @@ export function variance(count: number, at: (i: number) => number): number {
     squares += delta * (value - average);
   }
   return squares / count;
+}
+
+/** The same with compensated sums, as over the samples of a window. */
+export function compensatedVariance(count: number, at: (i: number) => number): number {
+  const average = new Sum();
+  const squares = new Sum();
+  for (let i = 0; i < count; i++) {
+    const value = at(i);
+    const delta = value - average.value;
+    average.add(delta / (i + 1));
+    squares.add(delta * (value - average.value));
+  }
+  return squares.value / count;
 }
 
 /** Quantile with linear interpolation between the nearest ranks; sorts `values`. NaN sorts first. */

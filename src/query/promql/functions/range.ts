@@ -5,7 +5,7 @@ import { metricName } from '../../series/labels.js';
 import { extrapolated, instant, none, transitions } from '../../series/rate.js';
 import type { SampleSeries } from '../../series/samples.js';
 import { vector } from '../../series/series.js';
-import { mean, quantile, regression, Sum, variance } from '../../series/statistics.js';
+import { compensatedVariance, mean, quantile, regression, Sum } from '../../series/statistics.js';
 import { overWindows, type RangeKernel } from '../../series/windows.js';
 import { floatText } from '../../text/numbers.js';
 import { define, type Entry, type PromFunction } from './function.js';
@@ -135,7 +135,7 @@ const means: RangeKernel =
 const variances =
   ({ values }: SampleSeries) =>
   (low: number, high: number) =>
-    variance(high - low, (i) => values[low + i] ?? NaN);
+    compensatedVariance(high - low, (i) => values[low + i] ?? NaN);
 
 /** Functions from range vectors to instant vectors. */
 export const rangeFunctions: readonly Entry[] = [
