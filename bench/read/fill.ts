@@ -83,7 +83,8 @@ async function about(server: TestServer, { logs, spans, series, hours }: Amount)
   const middle = BigInt(Math.floor((start + end) / 2)) * 1_000_000_000n;
   const [line] = await sql(
     server,
-    `SELECT trace_id, regexp_extract(body, '[0-9a-f]{16}') AS word FROM lake.logs
+    `SELECT trace_id, regexp_extract(body, '[0-9a-f]{16}') AS word,
+       json_extract_string(log_attributes, '$."user.id"') AS user FROM lake.logs
      WHERE time_unix_nano >= ${middle} ORDER BY time_unix_nano LIMIT 1`,
   );
   const [span] = await sql(
@@ -95,6 +96,7 @@ async function about(server: TestServer, { logs, spans, series, hours }: Amount)
   const needles = {
     traceOfLog: text(line, 'trace_id'),
     order: text(line, 'word'),
+    user: text(line, 'user'),
     trace: text(span, 'trace_id'),
   };
   return { start, end, needles };

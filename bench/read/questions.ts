@@ -21,6 +21,8 @@ export interface Needles {
   /** A trace id that one log line has, and a word of that line. */
   readonly traceOfLog: string;
   readonly order: string;
+  /** Its user, whom few lines have; a history that was kept may not tell one. */
+  readonly user?: string;
   readonly trace: string;
 }
 
@@ -31,7 +33,10 @@ function url(path: string, parameters: Readonly<Record<string, string | number>>
 }
 
 /** Questions to Loki's API; VictoriaLogs and SQL get the same in their words. */
-export function logQuestions({ start, end }: Span, { traceOfLog, order }: Needles): Question[] {
+export function logQuestions(
+  { start, end }: Span,
+  { traceOfLog, order, user = 'u4242' }: Needles,
+): Question[] {
   const middle = Math.floor((start + end) / 2);
   const range = '/loki/api/v1/query_range';
   const lines = (query: string, from = start, to = end) =>
@@ -59,10 +64,10 @@ export function logQuestions({ start, end }: Span, { traceOfLog, order }: Needle
     },
     {
       name: 'lines by user.id',
-      path: lines(`${all} | user_id="u4242"`),
+      path: lines(`${all} | user_id="${user}"`),
       peers: {
-        'plain DuckDB': newest(`contains(log_attributes, '"user.id":"u4242"')`),
-        VictoriaLogs: found('user.id:="u4242"'),
+        'plain DuckDB': newest(`contains(log_attributes, '"user.id":"${user}"')`),
+        VictoriaLogs: found(`user.id:="${user}"`),
       },
     },
     {
