@@ -16,18 +16,18 @@ export interface FileLayout {
   readonly dictionaryBytes?: number;
 }
 
-const rowGroupRows = 61_440;
+const pointRowGroupRows = 61_440;
 /**
- * Of log records, whose rows are wide: of a row group with a wanted line each column is decompressed, as it is one page. With half as
- * many rows more is read of the footer than is saved.
+ * Of log records and spans, whose rows are wide: of a row group with a wanted row each column is decompressed, as it is one page. With
+ * half as many rows more is read of the footer than is saved.
  */
-const logRowGroupRows = 20_480;
+const wideRowGroupRows = 20_480;
 
 /** The spans of a trace lie together, within a minute that few row groups hold, so each column of a trace is read in one place. */
 const spans: FileLayout = {
   orderBy: [`date_trunc('minute', timestamp)`, 'trace_id', 'start_time_unix_nano'],
-  rowGroupRows,
-  dictionaryLimit: rowGroupRows / 2,
+  rowGroupRows: wideRowGroupRows,
+  dictionaryLimit: wideRowGroupRows / 2,
 };
 
 /**
@@ -37,8 +37,8 @@ const spans: FileLayout = {
  */
 const points: FileLayout = {
   orderBy: ['prometheus_name', 'service_name', 'service_instance_id', 'metric_attributes', 'timestamp'],
-  rowGroupRows,
-  dictionaryLimit: rowGroupRows / 10,
+  rowGroupRows: pointRowGroupRows,
+  dictionaryLimit: pointRowGroupRows / 10,
 };
 
 /** Dictionaries of as many values as rows for ids and what is as short, as they are looked up: not for lines and JSON text. */
@@ -50,8 +50,8 @@ export function fileLayout(table: TableName, indexed: boolean): FileLayout {
   if (tableDef(table).signal === 'metrics') return points;
   return {
     orderBy: tableDef(table).sortedBy.map(ident),
-    rowGroupRows: logRowGroupRows,
-    dictionaryLimit: indexed ? logRowGroupRows / 2 : logRowGroupRows + 1,
-    dictionaryBytes: logRowGroupRows * idBytes,
+    rowGroupRows: wideRowGroupRows,
+    dictionaryLimit: indexed ? wideRowGroupRows / 2 : wideRowGroupRows + 1,
+    dictionaryBytes: wideRowGroupRows * idBytes,
   };
 }
