@@ -148,7 +148,7 @@ export interface SeriesView {
 }
 
 /** The samples of a metric in a file. */
-export interface KeptUnit {
+interface KeptUnit {
   readonly file: number;
   readonly name: string;
   readonly unit: SharedUnit;

@@ -254,9 +254,32 @@ export function attributeSql(
     const other =
       `CASE WHEN regexp_matches(${column}, ${text(`${pattern}:`)}) THEN ` +
       `json_extract_string(${column}, '$.' || ${found}) END`;
-    return [...direct, other];
+    return [...direct, other, ...(hints.length > 0 ? [] : nestedSql(name, column))];
   });
   return firstOf(parts);
+}
+
+/** Most ways to read a label name as a path that are tried. */
+const maxPaths = 128;
+
+/** Members of objects, where nothing tells their path yet: any of the name's underscores may stand between an object and its member. */
+function nestedSql(name: string, column: AttributeColumn): string[] {
+  const [first = '', ...rest] = name.split('_');
+  if (first === '' || rest.includes('')) return [];
+  const gaps = rest.length;
+  const separators = 3 ** gaps - 2 ** gaps <= maxPaths ? ['.', '_'] : 2 ** gaps <= maxPaths ? ['.'] : [];
+  let paths: string[][] = [[first]];
+  for (const part of rest) {
+    paths = paths.flatMap((path) => [
+      [...path, part],
+      ...separators.map((separator) => [...path.slice(0, -1), `${path.at(-1) ?? ''}${separator}${part}`]),
+    ]);
+  }
+  const nested = paths.filter((path) => path.length > 1).map((path) => text(jsonPath(path)));
+  return [
+    `CASE WHEN contains(${column}, ':{') THEN list_filter(json_extract_string(${column}, [${nested.join(', ')}]), ` +
+      `lambda value: value IS NOT NULL)[1] END`,
+  ];
 }
 
 /** A label as a number: its value, whether it has one that is none, and whether that is the empty text. */
