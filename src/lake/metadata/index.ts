@@ -1,11 +1,9 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
 import { firstLine } from '../../duckdb/index.js';
 import type { TableName } from '../../schema/index.js';
 import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
 import type { AskedKeys } from '../attribute-columns/index.js';
-import { inBackground, type BackgroundHost } from '../background.js';
-import { DirectFiles, timeColumns, type DirectFile } from '../direct/files.js';
-import { hasDeletions } from '../direct/inlined.js';
+import type { BackgroundHost } from '../background.js';
+import { DirectFiles, type DirectFile } from '../direct/files.js';
 import { rowsSql } from '../direct/rows.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { TraceIds } from '../direct/trace-ids.js';
@@ -24,11 +22,13 @@ import type {
   SeriesView,
   ValuesRequest,
 } from '../session.js';
-import { beginAt, changesSince, type CatalogPlace, type Changes } from './changes.js';
+import { beginAt, changesSince, type CatalogPlace } from './changes.js';
+import { Filling } from './filling.js';
 import { toldKeys } from './told.js';
-import { idOf, newKept, total, type Kept, type KeptFile } from './kept.js';
-import { layoutOf, metadataKinds, type MetadataKind } from './layout.js';
-import { addFile, createTables, keepOnly, TooMany } from './store.js';
+import { newKept, total, type Kept, type KeptFile } from './kept.js';
+import { layoutOf, type MetadataKind } from './layout.js';
+import { follow, liveFiles } from './snapshots.js';
+import { createTables } from './store.js';
 import { MetadataView, seriesFiles, wholeListing, type KeptNumbers } from './view.js';
 
 export type { MetadataView } from './view.js';
@@ -59,8 +59,6 @@ export interface Look {
 
 const defaultWaitMs = 60_000;
 const noAttributes: DirectFile['attributes'] = new Map();
-/** Dead entries are not worth new tables before they are this many. */
-const fewEntries = 20_000;
 
 /**
  * Keeps in memory which label sets and attribute keys each data file has. Data files never change, so that is read once a
@@ -69,12 +67,7 @@ const fewEntries = 20_000;
  */
 export class MetadataCache {
   #kept: Kept | null = null;
-  #number = 1;
-  #working: Promise<void> | null = null;
-  /** Until a file is old enough to be read. */
-  #waiting: NodeJS.Timeout | null = null;
-  readonly #closing = new AbortController();
-  readonly #wanted = new Map<MetadataKind, readonly string[]>();
+  readonly #filling: Filling;
   readonly #failures: Counter;
   readonly #samples: SampleCache;
   readonly #direct: DirectFiles;
@@ -112,6 +105,10 @@ export class MetadataCache {
       labelNames: ['reason'],
       registers,
     });
+    this.#filling = new Filling(host, options.maxEntries, (reason, error) => {
+      if (reason === 'error') this.failed(error);
+      else this.#failures.inc({ reason });
+    });
   }
 
   get #place(): CatalogPlace {
@@ -123,16 +120,16 @@ export class MetadataCache {
    * when nothing is kept at all.
    */
   async view(run: RunSql): Promise<MetadataView | null> {
-    if (this.options.maxEntries === 0 || this.#closing.signal.aborted) return null;
+    if (this.options.maxEntries === 0 || this.#filling.closed) return null;
     const kept = this.#current();
     await kept.ready;
     // What is kept from here on, the transaction may not see.
     const { lastFile } = kept;
     const lastIds = new Map(kept.lastIds);
-    const snapshot = this.#follow(kept, await beginAt(kept.checked, this.#place, run));
+    const snapshot = follow(kept, await beginAt(kept.checked, this.#place, run));
     const live = async (kind: MetadataKind) => {
-      const files = await this.#live(kept, layoutOf(kind).table, snapshot, run);
-      this.#want(kept, kind, files);
+      const files = await liveFiles(kept, this.#place, layoutOf(kind).table, snapshot, run);
+      this.#filling.want(kept, kind, files);
       return files;
     };
     const rowsOf = (request: RowsRequest) => this.#rowsOf(kept, request, snapshot, run);
@@ -148,7 +145,7 @@ export class MetadataCache {
 
   /** What is kept of the current snapshot, without a transaction: null unless that is all. */
   async listing(request: MetadataRequest, run: RunSql, look: Look): Promise<ListingView | null> {
-    if (this.options.maxEntries === 0 || this.#closing.signal.aborted) return null;
+    if (this.options.maxEntries === 0 || this.#filling.closed) return null;
     const kept = this.#current();
     await kept.ready;
     const snapshot = await this.#look(kept, run, look);
@@ -159,7 +156,7 @@ export class MetadataCache {
 
   async #rowsOf(kept: Kept, request: RowsRequest, snapshot: bigint, run: RunSql): Promise<string | null> {
     this.options.asked?.note(request.table, request.keys);
-    const files = await this.#live(kept, request.table, snapshot, run);
+    const files = await liveFiles(kept, this.#place, request.table, snapshot, run);
     this.#direct.keep(files.sizes);
     const direct = this.#directFile(request.table, files);
     if (request.traceId !== undefined && request.table === 'spans') {
@@ -180,7 +177,7 @@ export class MetadataCache {
    * DuckLake is not needed for those that do.
    */
   async located(request: RowsRequest, run: RunSql, look: Look): Promise<string | null> {
-    if (this.options.maxEntries === 0 || this.#closing.signal.aborted) return null;
+    if (this.options.maxEntries === 0 || this.#filling.closed) return null;
     const { table, traceId = '' } = request;
     const kept = this.#current();
     await kept.ready;
@@ -216,7 +213,7 @@ export class MetadataCache {
 
   async #valuesOf(kept: Kept, request: ValuesRequest, snapshot: bigint, run: RunSql): Promise<string | null> {
     this.options.asked?.note(request.table, [request.key]);
-    const files = await this.#live(kept, request.table, snapshot, run);
+    const files = await liveFiles(kept, this.#place, request.table, snapshot, run);
     return this.#values.source(request, files, this.#directFile(request.table, files));
   }
 
@@ -236,7 +233,7 @@ export class MetadataCache {
    * read beside.
    */
   async series(request: SeriesRequest, run: RunSql, look: Look): Promise<SeriesView | null> {
-    if (this.options.maxEntries === 0 || this.#closing.signal.aborted) return null;
+    if (this.options.maxEntries === 0 || this.#filling.closed) return null;
     const kept = this.#current();
     await kept.ready;
     const snapshot = await this.#look(kept, run, look);
@@ -255,7 +252,7 @@ export class MetadataCache {
   /** The newest snapshot. A query that has looked for it takes what was seen last, which is no older. */
   async #look(kept: Kept, run: RunSql, look: Look): Promise<bigint> {
     if (look.generation === kept.generation && kept.checked !== null) return kept.checked;
-    const snapshot = this.#follow(kept, await changesSince(kept.checked, this.#place, run));
+    const snapshot = follow(kept, await changesSince(kept.checked, this.#place, run));
     look.generation = kept.generation;
     return snapshot;
   }
@@ -301,17 +298,14 @@ export class MetadataCache {
 
   /** Resolves when every file that was asked for is kept, or refused. */
   async settled(): Promise<void> {
-    while (this.#working) await this.#working;
+    await this.#filling.settled();
     await this.#direct.settled();
     await this.#values.settled();
     await this.#traceIds.settled();
   }
 
   async close(): Promise<void> {
-    this.#wanted.clear();
-    this.#closing.abort();
-    if (this.#waiting) clearTimeout(this.#waiting);
-    await this.#working;
+    await this.#filling.close();
     await this.#samples.close();
     await this.#direct.close();
     await this.#values.close();
@@ -341,182 +335,6 @@ export class MetadataCache {
       this.options.host.release(connection);
     }
   }
-
-  /**
-   * The lists of files of tables without a change stay as they are. Single deletions from a data file may be noted in the catalog
-   * alone, where no list of files shows them: only the record of changes does.
-   */
-  #follow(kept: Kept, { since, snapshot, unknown, changed, deleted }: Changes): bigint {
-    if (since === null) {
-      kept.checked ??= snapshot;
-      return snapshot;
-    }
-    if (snapshot > since) {
-      const named = (ids: readonly string[]) =>
-        new Set(unknown ? kept.ids.values() : ids.flatMap((id) => kept.ids.get(id) ?? []));
-      const touched = named(changed);
-      for (const [table, live] of kept.live) {
-        if (live.snapshot === since && !touched.has(table)) kept.live.set(table, { ...live, snapshot });
-      }
-      const lost = named(deleted);
-      for (const table of lost) kept.deletions.delete(table);
-      for (const table of lost) kept.validFrom.set(table, later(kept.validFrom.get(table), snapshot));
-      if (lost.size > 0) this.#forget(kept, lost);
-    }
-    // Only now, as queries beside this one go by it.
-    kept.checked = later(kept.checked, snapshot);
-    return snapshot;
-  }
-
-  /** They are read again when they are next asked for. */
-  #forget(kept: Kept, tables: ReadonlySet<TableName>): void {
-    for (const kind of metadataKinds) {
-      if (!tables.has(layoutOf(kind).table)) continue;
-      kept.files.get(kind)?.clear();
-      kept.refused.get(kind)?.clear();
-    }
-  }
-
-  async #live(kept: Kept, table: TableName, snapshot: bigint, run: RunSql): Promise<LiveFiles> {
-    const known = kept.live.get(table);
-    if (known?.snapshot === snapshot) return known.files;
-    const id = idOf(kept, table);
-    const { inlinedTables, ...files } = await kept.lists.of(table, id, snapshot, run);
-    const paths = [...files.sizes.keys()].filter((path) => !files.touched.has(path));
-    const live: LiveFiles = {
-      ...files,
-      inlinedSources:
-        timeColumns.has(table) && this.#place === 'here'
-          ? await kept.inlinedRows.sources(table, inlinedTables, snapshot, run)
-          : null,
-      told:
-        id === undefined ||
-        !kept.catalogFiles.knows(table) ||
-        (await this.#hasDeletions(kept, table, id, snapshot, run))
-          ? new Map()
-          : await kept.catalogFiles.of(table, id, paths, run),
-      validFrom: kept.validFrom.get(table) ?? 0n,
-    };
-    kept.live.set(table, { snapshot, files: live });
-    return live;
-  }
-
-  async #hasDeletions(
-    kept: Kept,
-    table: TableName,
-    id: string,
-    snapshot: bigint,
-    run: RunSql,
-  ): Promise<boolean> {
-    const known = kept.deletions.get(table);
-    if (known !== undefined && known.snapshot <= snapshot) return known.some;
-    const some = await hasDeletions(id, run);
-    // Of an older snapshot than others have looked at, it is true of that alone.
-    if (snapshot >= (kept.checked ?? snapshot)) kept.deletions.set(table, { snapshot, some });
-    return some;
-  }
-
-  #want(kept: Kept, kind: MetadataKind, { sizes, touched }: LiveFiles): void {
-    const paths = [...sizes.keys()];
-    this.#wanted.set(
-      kind,
-      paths.filter((path) => !touched.has(path)),
-    );
-    kept.fresh.get(kind)?.note(paths);
-    this.#start(kept);
-  }
-
-  /** Begins to read, or waits for the file that is old enough next. */
-  #start(kept: Kept): void {
-    if (this.#working || this.#closing.signal.aborted) return;
-    const next = this.#next(kept);
-    if (next === null) return;
-    if (next.waitMs > 0) {
-      this.#waiting ??= setTimeout(() => {
-        this.#waiting = null;
-        if (this.#kept) this.#start(this.#kept);
-      }, next.waitMs).unref();
-      return;
-    }
-    this.#working = this.#work(kept).then(
-      () => {
-        this.#working = null;
-        this.#start(kept);
-      },
-      (error: unknown) => {
-        this.#working = null;
-        this.failed(error);
-      },
-    );
-  }
-
-  /** Reads the files that queries asked for, newest first. */
-  #work(kept: Kept): Promise<void> {
-    return inBackground(
-      this.options.host,
-      this.#closing.signal,
-      () => {
-        const next = this.#next(kept);
-        return next?.waitMs === 0 ? next : null;
-      },
-      (connection, { kind, path }) => this.#add(kept, connection, kind, path),
-    );
-  }
-
-  /** The newest file of those that need not wait, else how long the one that is due next has to. */
-  #next(kept: Kept): { kind: MetadataKind; path: string; waitMs: number } | null {
-    if (kept !== this.#kept || kept.generation !== this.options.host.generation) return null;
-    let next: { kind: MetadataKind; path: string; waitMs: number } | null = null;
-    for (const [kind, paths] of this.#wanted) {
-      const [files, refused, fresh] = [kept.files.get(kind), kept.refused.get(kind), kept.fresh.get(kind)];
-      for (const path of paths.toReversed()) {
-        if (files?.has(path) || refused?.has(path)) continue;
-        const waitMs = fresh?.waits(path) ?? 0;
-        if (next === null || waitMs < next.waitMs) next = { kind, path, waitMs };
-        if (waitMs === 0) return next;
-      }
-    }
-    return next;
-  }
-
-  async #add(kept: Kept, connection: DuckDBConnection, kind: MetadataKind, path: string): Promise<void> {
-    const file = this.#number++;
-    const files = kept.files.get(kind);
-    const refused = kept.refused.get(kind);
-    try {
-      await this.#clear(kept, connection, kind);
-      const lastId = kept.lastIds.get(kind) ?? 0;
-      const most = this.options.maxEntries - total(kept);
-      const { snapshot, ...added } = await addFile(connection, { kind, path, file, lastId }, most);
-      kept.lastIds.set(kind, lastId + added.entries);
-      // Rows were deleted meanwhile: it is read once more.
-      if (snapshot < (kept.validFrom.get(layoutOf(kind).table) ?? 0n)) return;
-      files?.set(path, { file, ...added });
-      kept.lastFile = file;
-      kept.entries.set(kind, (kept.entries.get(kind) ?? 0) + added.entries);
-    } catch (error) {
-      refused?.add(path);
-      if (error instanceof TooMany) this.#failures.inc({ reason: 'too_many' });
-      else this.failed(error);
-    }
-  }
-
-  /** Takes the place of files that are gone from the table, once it is worth it. */
-  async #clear(kept: Kept, connection: DuckDBConnection, kind: MetadataKind): Promise<void> {
-    const files = kept.files.get(kind);
-    const wanted = new Set(this.#wanted.get(kind));
-    const live = [...(files ?? [])].filter(([path]) => wanted.has(path));
-    const alive = live.reduce((sum, [, { entries }]) => sum + entries, 0);
-    const dead = (kept.entries.get(kind) ?? 0) - alive;
-    if (dead < fewEntries || dead < alive) return;
-    for (const path of files?.keys() ?? []) if (!wanted.has(path)) files?.delete(path);
-    await keepOnly(
-      connection,
-      kind,
-      live.map(([, { file }]) => file),
-    );
-    kept.entries.set(kind, alive);
-  }
 }
 
 function numbersOf(kept: Kept, kind: MetadataKind): KeptNumbers {
@@ -527,8 +345,4 @@ function numbersOf(kept: Kept, kind: MetadataKind): KeptNumbers {
 /** For people, in the statement itself. */
 function told({ read, skipped }: Found): string {
   return `token index: ${skipped} of ${read + skipped} row groups are left out`;
-}
-
-function later(a: bigint | null | undefined, b: bigint): bigint {
-  return a !== null && a !== undefined && a > b ? a : b;
 }

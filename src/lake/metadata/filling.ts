@@ -1,0 +1,147 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { inBackground, type BackgroundHost } from '../background.js';
+import type { LiveFiles } from '../files/live-files.js';
+import { total, type Kept } from './kept.js';
+import { layoutOf, type MetadataKind } from './layout.js';
+import { addFile, keepOnly, TooMany } from './store.js';
+
+/** Dead entries are not worth new tables before they are this many. */
+const fewEntries = 20_000;
+
+/** Reads the files that queries asked for, in the background, and keeps what they have. */
+export class Filling {
+  #current: Kept | null = null;
+  #number = 1;
+  #working: Promise<void> | null = null;
+  /** Until a file is old enough to be read. */
+  #waiting: NodeJS.Timeout | null = null;
+  readonly #closing = new AbortController();
+  readonly #wanted = new Map<MetadataKind, readonly string[]>();
+
+  /** `refused` is told why a file is not kept. */
+  constructor(
+    private readonly host: BackgroundHost,
+    private readonly maxEntries: number,
+    private readonly refused: (reason: 'error' | 'too_many', error: unknown) => void,
+  ) {}
+
+  get closed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  /** Resolves when every file that was asked for is kept, or refused. */
+  async settled(): Promise<void> {
+    while (this.#working) await this.#working;
+  }
+
+  async close(): Promise<void> {
+    this.#wanted.clear();
+    this.#closing.abort();
+    if (this.#waiting) clearTimeout(this.#waiting);
+    await this.#working;
+  }
+
+  /** `files` are what a query was about. */
+  want(kept: Kept, kind: MetadataKind, { sizes, touched }: LiveFiles): void {
+    const paths = [...sizes.keys()];
+    this.#wanted.set(
+      kind,
+      paths.filter((path) => !touched.has(path)),
+    );
+    kept.fresh.get(kind)?.note(paths);
+    this.#current = kept;
+    this.#start(kept);
+  }
+
+  /** Begins to read, or waits for the file that is old enough next. */
+  #start(kept: Kept): void {
+    if (this.#working || this.#closing.signal.aborted) return;
+    const next = this.#next(kept);
+    if (next === null) return;
+    if (next.waitMs > 0) {
+      this.#waiting ??= setTimeout(() => {
+        this.#waiting = null;
+        if (this.#current) this.#start(this.#current);
+      }, next.waitMs).unref();
+      return;
+    }
+    this.#working = this.#work(kept).then(
+      () => {
+        this.#working = null;
+        this.#start(kept);
+      },
+      (error: unknown) => {
+        this.#working = null;
+        this.refused('error', error);
+      },
+    );
+  }
+
+  /** Reads the files that queries asked for, newest first. */
+  #work(kept: Kept): Promise<void> {
+    return inBackground(
+      this.host,
+      this.#closing.signal,
+      () => {
+        const next = this.#next(kept);
+        return next?.waitMs === 0 ? next : null;
+      },
+      (connection, { kind, path }) => this.#add(kept, connection, kind, path),
+    );
+  }
+
+  /** The newest file of those that need not wait, else how long the one that is due next has to. */
+  #next(kept: Kept): { kind: MetadataKind; path: string; waitMs: number } | null {
+    if (kept !== this.#current || kept.generation !== this.host.generation) return null;
+    let next: { kind: MetadataKind; path: string; waitMs: number } | null = null;
+    for (const [kind, paths] of this.#wanted) {
+      const [files, refused, fresh] = [kept.files.get(kind), kept.refused.get(kind), kept.fresh.get(kind)];
+      for (const path of paths.toReversed()) {
+        if (files?.has(path) || refused?.has(path)) continue;
+        const waitMs = fresh?.waits(path) ?? 0;
+        if (next === null || waitMs < next.waitMs) next = { kind, path, waitMs };
+        if (waitMs === 0) return next;
+      }
+    }
+    return next;
+  }
+
+  async #add(kept: Kept, connection: DuckDBConnection, kind: MetadataKind, path: string): Promise<void> {
+    const file = this.#number++;
+    const files = kept.files.get(kind);
+    const refused = kept.refused.get(kind);
+    try {
+      await this.#clear(kept, connection, kind);
+      const lastId = kept.lastIds.get(kind) ?? 0;
+      const most = this.maxEntries - total(kept);
+      const { snapshot, ...added } = await addFile(connection, { kind, path, file, lastId }, most);
+      kept.lastIds.set(kind, lastId + added.entries);
+      // Rows were deleted meanwhile: it is read once more.
+      if (snapshot < (kept.validFrom.get(layoutOf(kind).table) ?? 0n)) return;
+      files?.set(path, { file, ...added });
+      kept.lastFile = file;
+      kept.entries.set(kind, (kept.entries.get(kind) ?? 0) + added.entries);
+    } catch (error) {
+      refused?.add(path);
+      if (error instanceof TooMany) this.refused('too_many', error);
+      else this.refused('error', error);
+    }
+  }
+
+  /** Takes the place of files that are gone from the table, once it is worth it. */
+  async #clear(kept: Kept, connection: DuckDBConnection, kind: MetadataKind): Promise<void> {
+    const files = kept.files.get(kind);
+    const wanted = new Set(this.#wanted.get(kind));
+    const live = [...(files ?? [])].filter(([path]) => wanted.has(path));
+    const alive = live.reduce((sum, [, { entries }]) => sum + entries, 0);
+    const dead = (kept.entries.get(kind) ?? 0) - alive;
+    if (dead < fewEntries || dead < alive) return;
+    for (const path of files?.keys() ?? []) if (!wanted.has(path)) files?.delete(path);
+    await keepOnly(
+      connection,
+      kind,
+      live.map(([, { file }]) => file),
+    );
+    kept.entries.set(kind, alive);
+  }
+}
