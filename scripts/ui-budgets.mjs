@@ -1,9 +1,4 @@
 /* global document, performance, requestAnimationFrame -- of the page, where parts of this run */
-// What the web pages cost, of a server that has telemetry (canardstack demo fills one):
-//   npm run ui:budgets -- http://127.0.0.1:4318 [--tail SECONDS] [--rate LINES] [--from now-3h] [--to now]
-//   npm run ui:budgets -- --data FOLDER   of a server that it starts on the data folder of one that is stopped
-//   npm run ui:budgets -- --lines 1000000 of one that it starts and fills with so many log lines of the last three hours
-// While the live tail is open it sends --rate lines a second (2000 with --lines, else none). Exit code 1 when the first page is beyond its 250 KB.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -13,9 +8,16 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
 
+const usage = `What the web pages cost, of a server that has telemetry (canardstack demo fills one):
+  npm run ui:budgets -- http://127.0.0.1:4318 [--tail SECONDS] [--rate LINES] [--from now-3h] [--to now]
+  npm run ui:budgets -- --data FOLDER    of a server that it starts on the data folder of one that is stopped
+  npm run ui:budgets -- --lines 1000000  of one that it starts and fills with so many log lines of the last three hours
+While the live tail is open it sends --rate lines a second (2000 with --lines, else none). Exit code 1 when the first page is
+beyond its 250 KB.`;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    help: { type: 'boolean' },
     tail: { type: 'string', default: '600' },
     from: { type: 'string', default: 'now-3h' },
     to: { type: 'string', default: 'now' },
@@ -24,6 +26,10 @@ const { values, positionals } = parseArgs({
     rate: { type: 'string' },
   },
 });
+if (values.help) {
+  console.log(usage);
+  process.exit(0);
+}
 const dist = join(import.meta.dirname, '..', 'dist');
 const server =
   values.data === undefined && values.lines === undefined ? null : await startServer(values.data);
