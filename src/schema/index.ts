@@ -4,3 +4,4 @@ export * from './promoted.js';
 export * from './batch.js';
 export * from './payload.js';
 export * from './buffer-pool.js';
+export * from './histogram-counts.js';

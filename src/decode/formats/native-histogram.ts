@@ -189,6 +189,8 @@ function unfolded(
   mostElements: number,
 ): { first: number; counts: number[] } | string {
   const first = offsets[0] ?? 0;
+  if (offsets.some((offset, i) => i > 0 && offset < 0))
+    return 'malformed: the buckets of a histogram overlap';
   const size = lengths.reduce((sum, length, i) => sum + length + (i > 0 ? (offsets[i] ?? 0) : 0), 0);
   const given = Math.max(deltas.length, counts.length);
   if (size > mostElements || given > mostElements || offsets.length > mostElements) {
@@ -199,7 +201,6 @@ function unfolded(
   let running = 0;
   for (const [i, length] of lengths.entries()) {
     const gap = i > 0 ? (offsets[i] ?? 0) : 0;
-    if (gap < 0) return 'malformed: the buckets of a histogram overlap';
     for (let g = 0; g < gap; g++) out.push(0);
     for (let b = 0; b < length; b++) {
       if (taken >= given) return 'malformed: a histogram has fewer bucket counts than its spans say';

@@ -1,5 +1,6 @@
 import { promotedColumns } from '../../schema/index.js';
 import type { WireWriter } from '../wire/wire-writer.js';
+import { scanJson } from '../json/scan.js';
 import { isObject } from './json-text.js';
 import { writeAttribute } from './log-request.js';
 
@@ -40,6 +41,8 @@ const own: ReadonlySet<string> = new Set(
     ' ',
   ),
 );
+/** Of attributes that are a text, once parsed. */
+const maxTextBytes = 2 ** 20;
 const linkKey = /^otlp\.link\.\d+$/;
 
 /** `service` is the one of the span's local endpoint, '' without. */
@@ -98,9 +101,10 @@ export function readEvent(value: string): { name: string; attributes: Record<str
   return { name: whole.slice(0, at).replace(/^"(.*)"$/s, '$1'), attributes };
 }
 
+/** Null also of what is nested too deep or would become too much: the text stays one then. */
 function jsonObjectOf(text: string): Record<string, unknown> | null {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(scanJson(Buffer.from(text), maxTextBytes, () => undefined));
     return isObject(value) ? value : null;
   } catch {
     return null;

@@ -1,5 +1,6 @@
 import type { DuckDBConnection, DuckDBResult } from '@duckdb/node-api';
 import { ident, literal } from '../../duckdb/index.js';
+import { allCounted, explicitCounts, tableDef } from '../../schema/index.js';
 import { layoutOf, seriesIdentity, type MetadataKind } from '../metadata/layout.js';
 import { seenTable, setsTable } from '../metadata/store.js';
 import { rawChunk } from '../raw-chunk.js';
@@ -18,7 +19,7 @@ export interface UnitFile {
 
 /** Of parts with a list of values: the column of what these are for, of the values, and of the value behind the last of them. */
 const listed = new Map<SamplePart, { bounds: string; values: string; total: string }>([
-  ['bucket', { bounds: 'explicit_bounds', values: 'bucket_counts::DOUBLE[]', total: 'count::DOUBLE' }],
+  ['bucket', { bounds: 'explicit_bounds', values: explicitCounts, total: allCounted }],
   ['quantile', { bounds: 'quantiles', values: 'quantile_values', total: '0::DOUBLE' }],
 ]);
 
@@ -37,6 +38,7 @@ export async function loadUnit(
 ): Promise<SharedUnit | null> {
   const base = Number(first / 1_000_000n);
   const identity = seriesIdentity(kind);
+  const { table } = layoutOf(kind);
   const sets =
     `(SELECT * FROM ${setsTable(kind)} WHERE prometheus_name = ${literal(name)} ` +
     `AND id IN (SELECT id FROM ${seenTable(kind)} WHERE file = ${file}))`;
@@ -73,12 +75,14 @@ export async function loadUnit(
       number,
     ][];
     const numbers = runs.map(([set]) => set);
-    const column = part === 'count' ? 'count::DOUBLE' : part;
+    const { columns: all } = tableDef(table);
+    const counted = all.some((column) => column.name === 'float_counts') ? allCounted : 'count::DOUBLE';
+    const column = part === 'count' ? counted : part;
     const present = list || part === 'count' ? 'TRUE' : `${column} IS NOT NULL OR ${stale}`;
     const more = list ? `, ${list.values} AS list` : '';
     const result = await connection.stream(
       `SELECT run, ((epoch_us(timestamp) - ${base}000) // 1000)::UINTEGER, CASE WHEN ${stale} THEN NULL ELSE number END${list ? ', list' : ''}
-       FROM (SELECT ${hash} AS h, timestamp, ${list?.total ?? column} AS number, flags${more} FROM lake.main.${layoutOf(kind).table}
+       FROM (SELECT ${hash} AS h, timestamp, ${list?.total ?? column} AS number, flags${more} FROM lake.main.${table}
              WHERE filename = ${literal(path)} AND prometheus_name = ${literal(name)}
                AND timestamp IS NOT NULL AND (${present}))
        JOIN temp.sample_runs USING (h) ORDER BY run, timestamp`,

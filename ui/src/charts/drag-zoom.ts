@@ -37,6 +37,11 @@ export function useDragZoom(box: RefObject<SVGSVGElement | null>, { startMs, end
       },
       onPointerMove: (event: PointerEvent) => {
         if (!drag) return;
+        // Let go of beyond the drawing, before the pointer was captured.
+        if (event.buttons === 0) {
+          setDrag(null);
+          return;
+        }
         const begun = drag.begun || Math.abs(event.clientX - drag.fromX) > slack;
         // Only now: a captured pointer's click would not reach what lies below it.
         if (begun && !drag.begun) box.current?.setPointerCapture(event.pointerId);

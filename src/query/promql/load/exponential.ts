@@ -1,4 +1,4 @@
-import { allCounted, exponentialCounts } from './counts.js';
+import { allCounted, exponentialCounts } from '../../../schema/index.js';
 import type { ExponentialPoint } from './histogram.js';
 import type { Fragment } from '../../sql/fragment.js';
 import type { SampleRequest } from './request.js';

@@ -11,7 +11,7 @@ import type { Labels } from '../../series/labels.js';
 import { matchesAll } from '../../series/matchers.js';
 import type { SampleSeries } from '../../series/samples.js';
 import { exactly, type Fragment } from '../../sql/fragment.js';
-import { allCounted, explicitCounts } from './counts.js';
+import { allCounted, explicitCounts } from '../../../schema/index.js';
 import { exponentialPoints } from './exponential.js';
 import type { ExponentialPoint } from './histogram.js';
 import type { SampleRequest } from './request.js';

@@ -7,7 +7,7 @@ import { matchesAll, type CompiledMatcher } from '../../series/matchers.js';
 import { exactly } from '../../sql/fragment.js';
 import { loadNative } from './native.js';
 import type { SampleRequest } from './request.js';
-import { allCounted, explicitCounts } from './counts.js';
+import { allCounted, explicitCounts } from '../../../schema/index.js';
 import { rowPredicate, stale } from './rows.js';
 import { suffixes, type MetricTable, type Part } from './sources.js';
 import { partLabels, seriesLabels, type Stream } from './streams.js';

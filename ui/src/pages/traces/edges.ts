@@ -29,15 +29,19 @@ export async function loadEdges(range: Window, signal: AbortSignal): Promise<Edg
 
 const prefix = 'traces_service_graph_request_';
 
-/** In one query, which reads the spans once. */
 async function ofMetrics(range: Window, signal: AbortSignal): Promise<Edge[]> {
   const seconds = Math.max(1, Math.ceil((range.endMs - range.startMs) / 1000));
-  const query = `last_over_time({__name__=~"${prefix}(failed_total|server_seconds_bucket)"}[${seconds}s])`;
+  const ask = (name: string, ...labels: string[]) => {
+    const by = ['client', 'server', 'connection_type', ...labels].join(', ');
+    const query = `sum by (${by}) (increase(${prefix}${name}[${seconds}s]))`;
+    return promTotals(query, range.endMs, signal);
+  };
+  const [calls, failures] = await Promise.all([ask('server_seconds_bucket', 'le'), ask('failed_total')]);
   const found = new Map<
     string,
     { from: string; to: string; silent: boolean; failed: number; below: Map<number, number> }
   >();
-  for (const { labels, value } of await promTotals(query, range.endMs, signal)) {
+  const edgeOf = (labels: ReadonlyMap<string, string>) => {
     const [client, server] = [labels.get('client') ?? '', labels.get('server') ?? ''];
     const connection = labels.get('connection_type') ?? '';
     const outside = connection === 'virtual_node' && client === 'user';
@@ -47,13 +51,14 @@ async function ofMetrics(range: Window, signal: AbortSignal): Promise<Edge[]> {
       silent: connection === 'database' || (connection === 'virtual_node' && !outside),
     };
     found.set(key, edge);
-    if (labels.get('__name__') === `${prefix}failed_total`) {
-      edge.failed += value;
-    } else {
-      const bound = Number(labels.get('le')?.replace('+Inf', 'Infinity'));
-      edge.below.set(bound, (edge.below.get(bound) ?? 0) + value);
-    }
+    return edge;
+  };
+  for (const { labels, value } of calls) {
+    const { below } = edgeOf(labels);
+    const bound = Number(labels.get('le')?.replace('+Inf', 'Infinity'));
+    below.set(bound, (below.get(bound) ?? 0) + value);
   }
+  for (const { labels, value } of failures) edgeOf(labels).failed += value;
   return [...found.values()]
     .map(({ from, to, silent, failed, below }) => {
       const count = below.get(Infinity) ?? 0;

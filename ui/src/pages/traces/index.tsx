@@ -88,7 +88,7 @@ interface TableProps {
 function Table({ traces, limit, setLimit }: TableProps) {
   const { utc } = useRange();
   const [asked, setOrder] = useParam('order', 'newest');
-  const order: Order = asked in orders ? (asked as Order) : 'newest';
+  const order: Order = Object.hasOwn(orders, asked) ? (asked as Order) : 'newest';
   const head = (title: string, by: Order, number: boolean) => (
     <th scope="col" class={number ? 'number' : ''} aria-sort={order === by ? 'descending' : 'none'}>
       <button type="button" class="sort" title={`The ${by} first`} onClick={() => setOrder(by)}>
