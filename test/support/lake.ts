@@ -31,6 +31,8 @@ export const testLimits: QueryLimits = {
 
 export interface TestLake {
   readonly connection: DuckDBConnection;
+  /** Another one, which the caller closes. */
+  connect(): Promise<DuckDBConnection>;
   readonly guard: QueryGuard;
   /** The same with metadata from the cache. */
   readonly cached: QueryGuard;
@@ -93,6 +95,7 @@ export async function testLake(
   const cachedPool = new ConnectionPool(instance, 100_000, null, cache);
   return {
     connection,
+    connect: () => instance.connect(),
     guard: new QueryGuard(pool, { ...testLimits, ...limits }),
     cached: new QueryGuard(cachedPool, { ...testLimits, ...limits }),
     cache,

@@ -23,13 +23,33 @@ const newest = `ducklake_current_snapshot('lake')`;
 
 /** What changed up to the snapshot of the transaction that it begins. */
 export async function beginAt(since: bigint | null, place: CatalogPlace, run: RunSql): Promise<Changes> {
-  if (since === null || place === 'here') {
+  if (place === 'here') return upTo(since, await beginHere(run), run);
+  if (since === null) {
     const [row = []] = await run(`BEGIN TRANSACTION READ ONLY; SELECT id FROM ${newest}`);
     return upTo(since, row[0] as bigint | null, run);
   }
   // One statement, as beside ingest each waits for its turn.
   const sql = `SELECT any_value(id), ${figures} FROM ${newest} LEFT JOIN ${record} ON snapshot_id > ${since} AND snapshot_id <= id`;
   return changesOf(since, await run(`BEGIN TRANSACTION READ ONLY; ${sql}`));
+}
+
+/** Commits may come between the two begins of a transaction, hardly so often in turn. */
+const begins = 10;
+
+/**
+ * DuckLake reads the catalog in a transaction of its own, beside the one in which its tables are read straight. Both begin with this
+ * statement, and a commit between them would have them see two snapshots: then it begins once more.
+ */
+async function beginHere(run: RunSql): Promise<bigint | null> {
+  for (let begun = 1; ; begun++) {
+    const [[ofLake, ofTables] = []] = await run(
+      `BEGIN TRANSACTION READ ONLY;
+       SELECT id, (SELECT max(snapshot_id) FROM ${lakeMetadata}.ducklake_snapshot) FROM ${newest}`,
+    );
+    if (ofLake === ofTables) return ofLake as bigint | null;
+    if (begun === begins) throw new Error('the catalog changed with each look at its newest snapshot');
+    await run('ROLLBACK');
+  }
 }
 
 /** The same without a transaction. */
