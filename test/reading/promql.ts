@@ -133,6 +133,8 @@ export const promql: Language = {
         count: i,
         sum: i / 2,
         bucket_counts: [i, ...(row['explicit_bounds'] as number[]).map(() => 0)],
+        float_counts:
+          i % 3 === 0 ? [i + 0.25, i + 0.25, ...(row['explicit_bounds'] as number[]).map(() => 0)] : [],
         aggregation_temporality: 2,
       })),
     );
