@@ -53,7 +53,7 @@ export class ConnectionSession implements ReadSession {
   constructor(
     private readonly connection: DuckDBConnection,
     private readonly maxRows: number,
-    private readonly signal: AbortSignal,
+    readonly signal: AbortSignal,
     private readonly cache: MetadataCache | null,
     private readonly source: LookSource,
   ) {}

@@ -78,6 +78,8 @@ export interface ListingView {
   readonly cut: readonly number[];
   /** No label set of theirs has a higher number. */
   readonly lastId: number;
+  /** How many label sets or keys are kept of all these files, those of each hour counted. */
+  readonly entries: number;
   /** Paths of files that are not kept, which may be read straight, and have no rows outside of the window. */
   readonly unread: readonly string[];
   /** Columns of attributes, and keys that files which are not kept tell of theirs. */
@@ -168,6 +170,8 @@ export interface SamplesRequest {
 export type FiguresOf = (figures: StatementFigures | null) => void;
 
 export interface ReadSession {
+  /** Of the query. */
+  readonly signal?: AbortSignal | undefined;
   /** All rows at once, column names as keys; refuses with a QueryLimitError beyond `maxRows` (default from settings). */
   rows(
     sql: string,

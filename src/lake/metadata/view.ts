@@ -25,9 +25,13 @@ interface KeptFile extends FileTimes {
   readonly path: string;
 }
 
+interface FileEntries extends FileTimes {
+  readonly entries: number;
+}
+
 /** Of one kind, what is kept at some moment. */
 export interface KeptNumbers {
-  readonly files: ReadonlyMap<string, FileTimes>;
+  readonly files: ReadonlyMap<string, FileEntries>;
   /** Files and label sets of higher numbers came later. */
   readonly lastFile: number;
   readonly lastId: number;
@@ -97,6 +101,7 @@ export function wholeListing(
     whole: numbersOf(inside),
     cut: numbersOf(partial),
     lastId,
+    entries: entriesOf([...inside, ...partial]),
     unread: [],
     told: [],
     rest: null,
@@ -105,6 +110,10 @@ export function wholeListing(
 
 function numbersOf(files: readonly FileTimes[]): number[] {
   return files.map(({ file }) => file);
+}
+
+function entriesOf(files: readonly FileEntries[]): number {
+  return files.reduce((sum, { entries }) => sum + entries, 0);
 }
 
 /** The metadata of one snapshot: what is kept of its files, and which of them must be read. */
@@ -153,6 +162,7 @@ export class MetadataView {
       whole: numbersOf(inside),
       cut: numbersOf(partial),
       lastId,
+      entries: entriesOf([...inside, ...partial]),
       unread: found.unread.filter(isWhole),
       told: [...found.told].flatMap(([origin, keys]) => [...keys].map((key) => [origin, key] as const)),
       rest: rest.length === 0 ? null : `(${rest.join(' UNION ALL ')})`,

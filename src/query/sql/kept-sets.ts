@@ -1,11 +1,13 @@
-import type { MetadataKind } from '../../lake/metadata/layout.js';
-import { hourNs, seenTable, setsTable } from '../../lake/metadata/store.js';
+import { metadataKinds, type MetadataKind } from '../../lake/metadata/layout.js';
+import { hourNs, seenTable } from '../../lake/metadata/store.js';
 import type { ListingView, ReadSession } from '../../lake/session.js';
 import { CutHours, type CutHour } from './cut-hours.js';
+import { projectionOf, type Projection } from './projections.js';
 
-/** Of all kinds together, in each thread: entries of files some 40 bytes each, those of projections less. */
+/** Of all kinds together, in each thread, some 40 bytes each. */
 const mostEntries = 500_000;
-const mostProjected = 400_000;
+/** A kind that was asked for within this time gives no room: two that don't fit together would be read again and again. */
+const restMs = 60_000;
 
 /** Which sets a file has, hour by hour, and in these hours their first and last row, how many and how many bytes. */
 interface FileSets {
@@ -16,14 +18,6 @@ interface FileSets {
   readonly last: BigInt64Array;
   readonly records: Float64Array;
   readonly bytes: Float64Array;
-}
-
-/** What SQL makes of each set, by its number: the number of a row, or -1 where the condition leaves it out. */
-interface Projection {
-  upTo: number;
-  readonly byId: Map<number, number>;
-  readonly rows: (readonly unknown[])[];
-  readonly numbers: Map<string, number>;
 }
 
 interface Asked {
@@ -45,24 +39,30 @@ export interface ListedRow {
  */
 class KeptSets {
   readonly #files = new Map<number, FileSets>();
-  /** The one used last is at the end. */
-  readonly #projections = new Map<string, Projection>();
   readonly #cutHours: CutHours;
   #updating: Promise<unknown> = Promise.resolve();
+  #entries = 0;
+  /** Unix milliseconds. */
+  usedAt = 0;
 
   constructor(
-    epoch: string,
+    private readonly epoch: string,
     private readonly kind: MetadataKind,
   ) {
     this.#cutHours = new CutHours(epoch, kind);
   }
 
   get entries(): number {
-    return [...this.#files.values()].reduce((sum, { ids }) => sum + ids.length, 0);
+    return this.#entries;
   }
 
-  get projected(): number {
-    return [...this.#projections.values()].reduce((sum, { byId }) => sum + byId.size, 0);
+  /** Of all files but these. */
+  forget(but: ReadonlySet<number> = new Set()): void {
+    for (const [file, { ids }] of this.#files) {
+      if (but.has(file)) continue;
+      this.#files.delete(file);
+      this.#entries -= ids.length;
+    }
   }
 
   /** What the view has in the window. Null where it is too much to keep, or can't be read. */
@@ -71,7 +71,7 @@ class KeptSets {
     if (files.length === 0) return [];
     const updating = this.#updating.then(() => this.#update(session, view, files, asked).catch(() => null));
     this.#updating = updating;
-    const projection = await updating;
+    const projection = await unlessAborted(updating, session.signal);
     if (projection === null) return null;
     const found = new Found(projection);
     const cut = this.#add(view, asked, found);
@@ -89,19 +89,31 @@ class KeptSets {
     files: readonly number[],
     asked: Asked,
   ): Promise<Projection | null> {
+    if (session.signal?.aborted || view.entries > mostEntries) return null;
     const missing = files.filter((file) => !this.#files.has(file));
     if (missing.length > 0) {
+      const known = files.reduce((sum, file) => sum + (this.#files.get(file)?.ids.length ?? 0), 0);
+      if (!this.#makeRoom(view.entries - known, files)) return null;
       await this.#learn(session, missing);
-      if (entriesOfAll() > mostEntries) {
-        const wanted = new Set(files);
-        for (const file of this.#files.keys()) if (!wanted.has(file)) this.#files.delete(file);
-        if (entriesOfAll() > mostEntries) {
-          this.#files.clear();
-          return null;
-        }
+      // Other kinds may have grown meanwhile.
+      if (!this.#makeRoom(0, files)) {
+        this.forget();
+        return null;
       }
     }
-    return this.#project(session, view.lastId, asked);
+    const { epoch, kind } = this;
+    return projectionOf(session, { epoch, kind, columns: asked.columns, where: asked.where }, view.lastId);
+  }
+
+  /** For so many more entries, by dropping other kinds that were not used lately, then files of its own that are not wanted. */
+  #makeRoom(more: number, wanted: readonly number[]): boolean {
+    const fits = () => [...all.values()].reduce((sum, { entries }) => sum + entries, more) <= mostEntries;
+    for (const sets of all.values()) {
+      if (fits()) return true;
+      if (sets !== this && Date.now() - sets.usedAt >= restMs) sets.forget();
+    }
+    if (!fits()) this.forget(new Set(wanted));
+    return fits();
   }
 
   async #learn(session: ReadSession, missing: readonly number[]): Promise<void> {
@@ -124,47 +136,11 @@ class KeptSets {
     }
     if (count > mostEntries) return;
     // One without any has been dropped meanwhile, or is not seen by a transaction that began before.
-    for (const [file, entries] of found) if (entries.ids.length > 0) this.#files.set(file, entries.packed());
-  }
-
-  async #project(
-    session: ReadSession,
-    lastId: number,
-    { columns, where }: Asked,
-  ): Promise<Projection | null> {
-    const key = JSON.stringify([columns, where]);
-    const projection = this.#projections.get(key) ?? {
-      ...{ upTo: 0, byId: new Map<number, number>() },
-      ...{ rows: [], numbers: new Map<string, number>() },
-    };
-    this.#projections.delete(key);
-    this.#projections.set(key, projection);
-    if (projection.upTo >= lastId) return projection;
-    const shown = columns.map((column) => `, CASE WHEN wanted THEN ${column} END`);
-    const sql =
-      `SELECT id, wanted${shown.join('')} FROM (SELECT *, (${where}) IS TRUE AS wanted FROM ${setsTable(this.kind)} ` +
-      `WHERE id > ${projection.upTo} AND id <= ${lastId}) LIMIT ${mostProjected + 1}`;
-    for await (const chunk of session.stream(sql)) {
-      const [ids, wanted, ...values] = chunk.columns;
-      for (let r = 0; r < chunk.rowCount; r++) {
-        const id = ids?.[r] as number;
-        projection.byId.set(
-          id,
-          wanted?.[r] === true
-            ? rowOf(
-                projection,
-                values.map((column) => column[r] ?? null),
-              )
-            : -1,
-        );
-      }
+    for (const [file, entries] of found) {
+      if (entries.ids.length === 0) continue;
+      this.#files.set(file, entries.packed());
+      this.#entries += entries.ids.length;
     }
-    projection.upTo = lastId;
-    for (const oldest of this.#projections.keys()) {
-      if (projectedByAll() <= mostProjected) break;
-      this.#projections.delete(oldest);
-    }
-    return this.#projections.has(key) ? projection : null;
   }
 
   /** Adds what hours tell. Gives those of which the rows alone do; null where something is not known. */
@@ -257,42 +233,33 @@ class Entries {
   }
 }
 
-function rowOf({ rows, numbers }: Projection, values: readonly unknown[]): number {
-  const key = JSON.stringify(values);
-  let number = numbers.get(key);
-  if (number === undefined) {
-    number = rows.length;
-    numbers.set(key, number);
-    rows.push(values);
+/** Null as soon as the query is aborted: those before it in the queue need not have ended by then. */
+async function unlessAborted<T>(work: Promise<T | null>, signal: AbortSignal | undefined): Promise<T | null> {
+  if (signal === undefined) return work;
+  let stop = () => {};
+  const aborted = new Promise<null>((resolve) => {
+    stop = () => resolve(null);
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
-  return number;
 }
 
-/** By what their numbers mean, and then by kind. */
-const epochs = new Map<string, Map<MetadataKind, KeptSets>>();
-const mostEpochs = 2;
+/** By what their numbers mean, and by kind. The one used last is at the end. */
+const all = new Map<string, KeptSets>();
+const mostKept = 2 * metadataKinds.length;
 
 /** This thread's sets of a kind. */
 export function setsOf(epoch: string, kind: MetadataKind): KeptSets {
-  let kinds = epochs.get(epoch);
-  if (!kinds) {
-    kinds = new Map();
-    epochs.set(epoch, kinds);
-    for (const oldest of epochs.keys()) if (epochs.size > mostEpochs) epochs.delete(oldest);
-  }
-  let sets = kinds.get(kind);
-  if (!sets) {
-    sets = new KeptSets(epoch, kind);
-    kinds.set(kind, sets);
-  }
+  const key = `${epoch} ${kind}`;
+  const sets = all.get(key) ?? new KeptSets(epoch, kind);
+  sets.usedAt = Date.now();
+  all.delete(key);
+  all.set(key, sets);
+  for (const oldest of all.keys()) if (all.size > mostKept) all.delete(oldest);
   return sets;
 }
-
-function sumOfAll(of: (sets: KeptSets) => number): number {
-  let sum = 0;
-  for (const kinds of epochs.values()) for (const sets of kinds.values()) sum += of(sets);
-  return sum;
-}
-
-const entriesOfAll = () => sumOfAll(({ entries }) => entries);
-const projectedByAll = () => sumOfAll(({ projected }) => projected);

@@ -19,12 +19,28 @@ export interface ListingQuery {
   readonly maxRows: number;
 }
 
+class TooManyRows extends QueryError {
+  constructor(maxRows: number) {
+    super('limit', `the query gives more than ${maxRows} rows`);
+  }
+}
+
 /**
  * The distinct rows of a window, in no order; with none of their own statements where all of it is kept and was asked for before.
  * Throws QueryError `limit` beyond `maxRows`.
  */
 export async function listed(session: ReadSession, query: ListingQuery): Promise<ListedRow[]> {
   return (await keptRows(session, query)) ?? readRows(session, query, unkept(query.kind, query.window.where));
+}
+
+/** What `work` lists; null beyond its `maxRows`, for what SQL can answer in fewer rows. */
+export async function unlessTooMany(work: Promise<ListedRow[] | null>): Promise<ListedRow[] | null> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof TooManyRows) return null;
+    throw error;
+  }
 }
 
 /** The same; null when nothing is kept of it, or (`cheaply`) when something would have to be read. */
@@ -39,10 +55,11 @@ export async function keptRows(
   const view = (await session.listing?.(request)) ?? null;
   if (view !== null) {
     const known = await setsOf(view.epoch, kind).rows(session, view, query);
-    if (known !== null) {
+    const unread = known && (await unreadRows(session, query, view.unread));
+    if (known !== null && unread !== null) {
       const rows = new Distinct(query.maxRows);
       for (const row of known) rows.add(row);
-      for (const row of await unreadRows(session, query, view.unread)) rows.add(row);
+      for (const row of unread) rows.add(row);
       // Keys are asked for as they are.
       for (const values of view.told) rows.add({ values, records: 0, bytes: 0 });
       if (view.rest !== null) await read(session, query, view.rest, rows);
@@ -92,7 +109,7 @@ class Distinct {
       return;
     }
     if (this.#rows.size >= this.maxRows) {
-      throw new QueryError('limit', `the query gives more than ${this.maxRows} rows`);
+      throw new TooManyRows(this.maxRows);
     }
     this.#rows.set(key, { values, records, bytes });
   }

@@ -3,7 +3,7 @@ import { layoutOf, type MetadataKind } from '../../lake/metadata/layout.js';
 import type { ReadSession } from '../../lake/session.js';
 import type { ListedRow } from './kept-sets.js';
 
-/** Questions, and rows of all of them together, in each thread. */
+/** Questions, and rows of all of them together, in each thread; one of more rows is not asked of files. */
 const mostQuestions = 32;
 const mostRows = 100_000;
 
@@ -14,35 +14,39 @@ interface Asked {
   readonly weighed?: boolean;
 }
 
-/** By what is asked, what each file has of it, by path. The question asked last is at the end. */
-const questions = new Map<string, Map<string, readonly ListedRow[]>>();
+/** By path; null: it was among files that have too many. */
+type FileRows = ReadonlyMap<string, readonly ListedRow[] | null>;
+
+/** By what is asked, what each file has of it. The question asked last is at the end. */
+const questions = new Map<string, FileRows>();
 
 /**
  * What whole files have that the metadata cache does not keep, as those of the last commits: each is read once for a question that is
- * asked again and again, as data files never change.
+ * asked again and again, as data files never change. Null where that is too much.
  */
 export async function unreadRows(
   session: ReadSession,
   asked: Asked,
   paths: readonly string[],
-): Promise<ListedRow[]> {
+): Promise<ListedRow[] | null> {
   if (paths.length === 0) return [];
   const { kind, columns, where, weighed = false } = asked;
   const key = JSON.stringify([kind, columns, where, weighed]);
-  const known = questions.get(key) ?? new Map<string, readonly ListedRow[]>();
-  const missing = paths.filter((path) => !known.has(path));
+  const known: FileRows = questions.get(key) ?? new Map();
+  const tooMany = paths.some((path) => known.get(path) === null);
+  const missing = tooMany ? [] : paths.filter((path) => !known.has(path));
   const read = missing.length > 0 ? await readFiles(session, asked, missing) : [];
-  const found = paths.map((path) => known.get(path) ?? read[missing.indexOf(path)] ?? []);
+  const rowsOf = (path: string) => known.get(path) ?? read?.[missing.indexOf(path)] ?? [];
+  const found = tooMany || read === null ? null : paths.map(rowsOf);
   // What is not among them now is likely to be kept by now, or compacted.
   questions.delete(key);
-  questions.set(key, new Map(paths.map((path, i) => [path, found[i] ?? []])));
+  questions.set(key, new Map(paths.map((path, i) => [path, found === null ? null : (found[i] ?? [])])));
   bound();
-  return found.flat();
+  return found?.flat() ?? null;
 }
 
 function bound(): void {
-  const rowsOf = (files: ReadonlyMap<string, readonly ListedRow[]>) =>
-    [...files.values()].reduce((sum, rows) => sum + rows.length, 0);
+  const rowsOf = (files: FileRows) => [...files.values()].reduce((sum, rows) => sum + (rows?.length ?? 0), 0);
   let rows = [...questions.values()].reduce((sum, files) => sum + rowsOf(files), 0);
   for (const [oldest, files] of questions) {
     if (questions.size <= mostQuestions && rows <= mostRows) break;
@@ -51,20 +55,22 @@ function bound(): void {
   }
 }
 
-/** In the order of the paths. */
+/** In the order of the paths; null for more than `mostRows`. */
 async function readFiles(
   session: ReadSession,
   { kind, columns, where, weighed = false }: Asked,
   paths: readonly string[],
-): Promise<ListedRow[][]> {
+): Promise<ListedRow[][] | null> {
   const found: ListedRow[][] = paths.map(() => []);
   const files = `read_parquet(${listLiteral(paths)}, hive_partitioning => false)`;
   const rows = layoutOf(kind).select('TRUE', files, 'file_index::INTEGER AS file');
   const weights = weighed ? ['count(*)::DOUBLE', 'sum(bytes)::DOUBLE'] : [];
   const sql =
     `SELECT ${['file', ...columns, ...weights].join(', ')} FROM (${rows}) ` +
-    `WHERE t IS NOT NULL AND (${where}) GROUP BY ALL`;
+    `WHERE t IS NOT NULL AND (${where}) GROUP BY ALL LIMIT ${mostRows + 1}`;
+  let count = 0;
   for await (const chunk of session.stream(sql)) {
+    count += chunk.rowCount;
     for (let r = 0; r < chunk.rowCount; r++) {
       const [file, ...cells] = chunk.columns.map((column) => column[r] ?? null);
       const weight = (i: number) => (cells[columns.length + i] ?? 0) as number;
@@ -75,5 +81,5 @@ async function readFiles(
       });
     }
   }
-  return found;
+  return count > mostRows ? null : found;
 }

@@ -62,7 +62,7 @@ export class ThreadSession implements ReadSession {
   constructor(
     private readonly query: number,
     private readonly maxRows: number,
-    private readonly signal: AbortSignal,
+    readonly signal: AbortSignal,
     private readonly post: (message: FromThread) => void,
   ) {
     signal.addEventListener('abort', () => {

@@ -3,6 +3,12 @@ import assert from 'node:assert/strict';
 import { start, testLoki } from '../fixture.test.js';
 import { range, rows } from './rows.test.support.js';
 
+interface Counted {
+  readonly streams?: number;
+  readonly entries?: number;
+  readonly detectedLabels?: readonly { readonly cardinality: number }[];
+}
+
 describe('the limits of the Loki API', () => {
   it('bounds series, samples and rows', async () => {
     const loki = await testLoki({ maxSeries: 5, maxSamples: 200, maxRows: 3 });
@@ -25,6 +31,17 @@ describe('the limits of the Loki API', () => {
       const samples = 'quantile_over_time(0.5, {service_name=~".+"} | unwrap http_status_code [1m]) by ()';
       assert.equal((await loki.get('query_range', { query: samples, step: '60', ...range })).status, 200);
       await refused('label/user_id/values', {}, /more than 3 rows/);
+      for (const path of ['index/stats', 'detected_labels']) {
+        const answer = await loki.get(path, { query: '{service_name=~".+"}', ...range });
+        assert.equal(answer.status, 200, answer.body);
+        const { streams = 0, entries, detectedLabels } = answer.json<Counted>();
+        if (detectedLabels)
+          assert.ok(
+            detectedLabels.some(({ cardinality }) => cardinality > 1),
+            answer.body,
+          );
+        else assert.deepEqual([entries, streams > 3], [rows.length, true], answer.body);
+      }
       assert.equal((await loki.get('query_range', { query: '{a="b"}', limit: '4', ...range })).status, 400);
     } finally {
       await loki.close();

@@ -8,7 +8,8 @@ import { isOfStreams, labelSql } from '../model/names.js';
 import { metadataWindow } from '../plan/range.js';
 import { selectorSql } from '../plan/pipeline.js';
 import { and } from '../../sql/fragment.js';
-import { byText, byTexts, listed, type ListingQuery } from '../../sql/listing.js';
+import { byText, byTexts, listed, unlessTooMany, type ListingQuery } from '../../sql/listing.js';
+import { metadataSource } from '../../sql/metadata.js';
 import type { LogExpr } from '../syntax/ast.js';
 import { definitionOf } from '../stages/index.js';
 import { parseLog } from '../syntax/parse.js';
@@ -139,12 +140,31 @@ export function detectedLabels(request: QueryRequest, limits: QueryLimits): Plan
   const query = selection(params, limits);
   return async (ctx) => {
     const names = [...streamColumns, 'level'];
-    const columns = (keys: ExecContext['keys']) => ({ shown: names.map((name) => labelSql(name, keys)) });
-    const rows = await distinct(query, names, columns, ctx, limits.maxRows);
-    const found = names.map((label, i) => {
-      const values = new Set(rows.flatMap((row) => row[i] ?? []));
-      return { label, cardinality: values.size };
-    });
+    const streams = await ofStreams(query, names, ctx);
+    const columns = names.map((name) => labelSql(name, ctx.keys));
+    const { maxRows } = limits;
+    const rows = streams && (await unlessTooMany(listed(ctx.session, { ...streams, columns, maxRows })));
+    const found = rows
+      ? names.map((label, i) => {
+          const values = new Set(rows.flatMap((row) => row.values[i] ?? []));
+          return { label, cardinality: values.size };
+        })
+      : await countedLabels(query, streams, names, ctx);
     return { detectedLabels: found.filter(({ cardinality }) => cardinality > 0) };
   };
+}
+
+/** The same counted in SQL: the label sets may be many, or in the records alone. */
+async function countedLabels(
+  query: Selection,
+  streams: Awaited<ReturnType<typeof ofStreams>>,
+  names: readonly string[],
+  ctx: ExecContext,
+): Promise<{ readonly label: string; readonly cardinality: number }[]> {
+  const from = streams
+    ? `${await metadataSource(ctx.session, streams.kind, streams.window)} WHERE ${streams.where}`
+    : `lake.logs WHERE ${await whereSql(query, ctx)}`;
+  const counts = names.map((name, i) => `count(DISTINCT ${labelSql(name, ctx.keys)})::DOUBLE AS c${i}`);
+  const [row] = await ctx.session.rows(`SELECT ${counts.join(', ')} FROM ${from}`);
+  return names.map((label, i) => ({ label, cardinality: (row?.[`c${i}`] ?? 0) as number }));
 }

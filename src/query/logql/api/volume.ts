@@ -9,7 +9,8 @@ import type { ExecContext } from '../exec/context.js';
 import { evaluate } from '../exec/evaluate.js';
 import { streamColumns, streamSql } from '../model/columns.js';
 import { gridOf, type Steps } from '../plan/steps.js';
-import { listed } from '../../sql/listing.js';
+import { listed, unlessTooMany } from '../../sql/listing.js';
+import { metadataSource } from '../../sql/metadata.js';
 import type { LogExpr, MetricExpr } from '../syntax/ast.js';
 import { encodeStats, matrixSeries, seriesAnswer } from './encode.js';
 import { parseBytes } from '../grammar/units.js';
@@ -24,15 +25,19 @@ export function indexStats(request: QueryRequest, limits: QueryLimits): Plan {
   return async (ctx) => {
     const streams = await ofStreams(query, streamColumns, ctx);
     const columns = streamColumns.map((name) => `coalesce(${streamSql(name)}, '')`);
-    if (streams) {
-      const { maxRows } = limits;
-      const rows = await listed(ctx.session, { ...streams, columns, weighed: true, maxRows });
+    const { maxRows } = limits;
+    const rows =
+      streams && (await unlessTooMany(listed(ctx.session, { ...streams, columns, weighed: true, maxRows })));
+    if (rows) {
       const sum = (of: 'bytes' | 'records') => rows.reduce((all, row) => all + row[of], 0);
       return { streams: rows.length, chunks: rows.length, bytes: sum('bytes'), entries: sum('records') };
     }
+    const from = streams
+      ? `${await metadataSource(ctx.session, streams.kind, streams.window, true)} WHERE ${streams.where}`
+      : `(SELECT *, 1 AS records, coalesce(strlen(body), 0) AS bytes FROM lake.logs) WHERE ${await whereSql(query, ctx)}`;
     const [row] = await ctx.session.rows(
-      `SELECT count(*)::DOUBLE AS entries, coalesce(sum(strlen(body)), 0)::DOUBLE AS bytes, ` +
-        `approx_count_distinct((${columns.join(', ')}))::DOUBLE AS streams FROM lake.logs WHERE ${await whereSql(query, ctx)}`,
+      `SELECT coalesce(sum(records), 0)::DOUBLE AS entries, coalesce(sum(bytes), 0)::DOUBLE AS bytes, ` +
+        `approx_count_distinct((${columns.join(', ')}))::DOUBLE AS streams FROM ${from}`,
     );
     return {
       streams: row?.['streams'],

@@ -1,6 +1,7 @@
+import { checkSeries } from '../../series/context.js';
 import { Labels } from '../../series/labels.js';
 import { and } from '../../sql/fragment.js';
-import { inOrder, listed } from '../../sql/listing.js';
+import { inOrder, listed, unlessTooMany } from '../../sql/listing.js';
 import { isBesideItsAlias } from '../model/labels.js';
 import { isOfStreams, labelSql, ownSql } from '../model/names.js';
 import { selectorSql } from '../plan/pipeline.js';
@@ -30,16 +31,11 @@ export async function aggregateStreams(
   const where = and(selectorSql(matchers, ctx.keys));
   const found = new PartialSeries(query, ctx.maxValues);
   ctx.stats.statements++;
-  const { maxRows } = ctx.limits;
-  const rows = await listed(ctx.session, {
-    kind: 'log_streams',
-    window,
-    columns,
-    where,
-    weighed: true,
-    maxRows,
-  });
-  for (const row of inOrder(rows)) {
+  const { maxSeries } = query;
+  const streams = { kind: 'log_streams', window, columns, where, weighed: true } as const;
+  const rows = await unlessTooMany(listed(ctx.session, { ...streams, maxRows: maxSeries }));
+  if (rows === null) checkSeries(maxSeries + 1, maxSeries);
+  for (const row of inOrder(rows ?? [])) {
     const values = row.values as readonly string[];
     ctx.stats.records += row.records;
     ctx.stats.kept += row.records;

@@ -4,7 +4,7 @@ import { lokiLabelName } from '../../attributes/label-name.js';
 import { extractedSuffix } from './labels.js';
 import { attributeColumns, columnKeys, streamColumns, type AttributeColumn } from './columns.js';
 import { literal as text } from '../../sql/literal.js';
-import { keptRows } from '../../sql/listing.js';
+import { keptRows, unlessTooMany } from '../../sql/listing.js';
 import type { MetadataWindow } from '../../sql/metadata.js';
 
 const table = { from: 'lake.logs', columns: new Map<string, number>() } as const;
@@ -191,10 +191,10 @@ async function allKeys(
   before: ReadonlyMap<AttributeColumn, KnownKeys> | undefined,
 ): Promise<ReadonlyMap<AttributeColumn, KnownKeys> | null> {
   const query = { kind: 'log_keys', window, columns: ['origin', 'key'], where: 'TRUE' } as const;
-  const rows = await keptRows(session, { ...query, maxRows: Infinity }, true);
+  const rows = await unlessTooMany(keptRows(session, { ...query, maxRows: maxKeys }, true));
   if (rows === null) return null;
   const all = before ?? new Map(attributeColumns.map((name) => [name, { paths: new Map(), nested: false }]));
-  for (const { values } of rows.slice(0, maxKeys + 1)) {
+  for (const { values } of rows) {
     const [column, key] = values as [AttributeColumn, string];
     const known = all.get(column);
     if (!known) continue;

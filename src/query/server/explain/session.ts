@@ -49,6 +49,10 @@ export class NotedSession implements ReadSession {
     private readonly begun: number,
   ) {}
 
+  get signal(): AbortSignal | undefined {
+    return this.inner.signal;
+  }
+
   async rows(
     sql: string,
     params: readonly SqlValue[] = [],

@@ -1,9 +1,9 @@
 import { mayHaveColumn } from '../../../lake/attribute-columns/index.js';
-import { metadataColumns } from '../../../lake/metadata/layout.js';
+import { metadataColumns, type MetadataKind } from '../../../lake/metadata/layout.js';
 import { parseTypedJson } from '../../attributes/typed-json.js';
 import type { QueryContext } from '../../server/guard.js';
 import { and } from '../../sql/fragment.js';
-import { byText, keptRows, type ListedRow } from '../../sql/listing.js';
+import { byText, keptRows, unlessTooMany, type ListedRow } from '../../sql/listing.js';
 import type { MetadataWindow } from '../../sql/metadata.js';
 import { spanRows } from '../load/rows.js';
 import { fieldSource, type Field } from '../model/field.js';
@@ -82,16 +82,16 @@ async function readNames(
   scope: Exclude<TagScope, 'intrinsic'>,
   options: TagOptions,
 ): Promise<string[]> {
-  const attributes = keySources[scope](await from(ctx, options), where(options));
-  const rows = await ctx.session.rows(
-    `SELECT DISTINCT unnest(json_keys(a)) AS key FROM (${attributes}) ORDER BY key LIMIT ${options.limit}`,
-    [],
-    options.limit,
-  );
+  const kept = await metadata(ctx, 'span_keys', options);
+  const keys =
+    kept === null
+      ? `SELECT DISTINCT unnest(json_keys(a)) AS key FROM (${keySources[scope](await from(ctx, options), where(options))})`
+      : `SELECT DISTINCT key FROM ${kept} WHERE origin = '${keyColumns[scope]}'`;
+  const rows = await ctx.session.rows(`${keys} ORDER BY key LIMIT ${options.limit}`, [], options.limit);
   return rows.map((row) => row['key'] as string);
 }
 
-/** Spans without a filter are told by their metadata, where these are kept. */
+/** Spans without a filter are told by their metadata, where these are kept. Null where they are too many to hold, too. */
 async function keptKeys(ctx: QueryContext, { range, filter }: TagOptions): Promise<ListedRow[] | null> {
   if (filter) return null;
   const query = {
@@ -100,7 +100,19 @@ async function keptKeys(ctx: QueryContext, { range, filter }: TagOptions): Promi
     columns: ['origin', 'key'],
     where: 'TRUE',
   } as const;
-  return keptRows(ctx.session, { ...query, maxRows: Infinity });
+  const { maxRows } = ctx.limits;
+  return unlessTooMany(keptRows(ctx.session, { ...query, maxRows }));
+}
+
+/** The same to select from. */
+async function metadata(
+  ctx: QueryContext,
+  kind: MetadataKind,
+  { range, filter }: TagOptions,
+): Promise<string | null> {
+  if (filter) return null;
+  const request = { kind, ...windowOf(range), weighed: kind === 'span_resources' };
+  return (await ctx.session.metadata?.(request)) ?? null;
 }
 
 function windowOf(range: TimeRange): MetadataWindow {
@@ -137,7 +149,7 @@ export async function tagValues(ctx: QueryContext, field: Field, options: TagOpt
   const ofResource = columns?.every((column) => resourceColumns.has(column)) ?? false;
   const kept =
     ofResource && options.filter === null ? await keptValues(ctx, value, condition, options) : null;
-  for (const raw of kept ?? (await readValues(ctx, field, value, condition, options))) {
+  for (const raw of kept ?? (await readValues(ctx, field, value, condition, options, ofResource))) {
     const parsed = expression.json
       ? fromJson(parseTypedJson(raw))
       : ({ type: 'string', value: raw } as const);
@@ -157,7 +169,8 @@ async function keptValues(
 ): Promise<string[] | null> {
   const query = { kind: 'span_resources', window: windowOf(range), columns: [value], weighed: true } as const;
   const where = `${condition} AND ${value} IS NOT NULL`;
-  const rows = await keptRows(ctx.session, { ...query, where, maxRows: Infinity });
+  const { maxRows } = ctx.limits;
+  const rows = await unlessTooMany(keptRows(ctx.session, { ...query, where, maxRows }));
   const text = ({ values }: ListedRow) => values[0] as string;
   const ordered = rows?.sort((a, b) => b.records - a.records || byText(text(a), text(b)));
   return ordered?.slice(0, limit).map(text) ?? null;
@@ -169,11 +182,15 @@ async function readValues(
   value: string,
   condition: string,
   options: TagOptions,
+  ofResource: boolean,
 ): Promise<string[]> {
+  const kept = ofResource ? await metadata(ctx, 'span_resources', options) : null;
   const counted = options.filter === null ? await countedValues(ctx, field, options.range) : null;
   const spans = counted
     ? `SELECT value AS v, records FROM ${counted}`
-    : `SELECT ${value} AS v, 1 AS records FROM ${await from(ctx, options, field)} WHERE ${where(options)} AND ${condition}`;
+    : kept
+      ? `SELECT ${value} AS v, records FROM ${kept} WHERE ${condition}`
+      : `SELECT ${value} AS v, 1 AS records FROM ${await from(ctx, options, field)} WHERE ${where(options)} AND ${condition}`;
   const rows = await ctx.session.rows(
     `SELECT v FROM (${spans})
      WHERE v IS NOT NULL GROUP BY v ORDER BY sum(records) DESC, v LIMIT ${options.limit}`,

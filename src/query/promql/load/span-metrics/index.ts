@@ -7,7 +7,8 @@ import { matchesAll, type CompiledMatcher } from '../../../series/matchers.js';
 import { SeriesBuilder, type SampleSeries } from '../../../series/samples.js';
 import type { Yielder } from '../../../series/yielder.js';
 import type { QueryContext } from '../../../server/guard.js';
-import { keptRows, listed } from '../../../sql/listing.js';
+import { keptRows, listed, unlessTooMany } from '../../../sql/listing.js';
+import { metadataSource } from '../../../sql/metadata.js';
 import type { Window } from '../../plan/times.js';
 import { metadataWindow } from '../predicates.js';
 import type { Account } from '../request.js';
@@ -140,7 +141,6 @@ export async function eachPossibleSeries(
   if (spanMetrics === null) return;
   const columns = ['service_name', 'span_name', 'coalesce(span_kind, 0)', 'coalesce(status_code, 0)'];
   const query = { kind: 'span_resources', window: metadataWindow(window), columns, where: 'TRUE' } as const;
-  const found = await listed(ctx.session, { ...query, maxRows: Infinity });
   const [foundKinds, foundStatuses] = [new Set<number>(), new Set<number>()];
   const services = new Set<string>();
   const [spans, edges] = familiesOf(spanMetrics.dimensions);
@@ -151,23 +151,33 @@ export async function eachPossibleSeries(
       for (const bound of bounds) each(Labels.of([...labels, [metricName, name], ['le', bound]]));
     }
   };
-  const pairs = new Map<string, Labels>();
-  for (const { values } of found) {
-    const [service, name, kind, status] = values as [string | null, string | null, number, number];
+  const { maxRows } = ctx.limits;
+  const pairs = new Set<string>();
+  const add = (values: readonly unknown[]) => {
+    const [service, name, kind, status] = values as [string | null, string | null, unknown, unknown];
     services.add(service ?? '');
-    foundKinds.add(kind);
-    foundStatuses.add(status);
+    foundKinds.add(Number(kind));
+    foundStatuses.add(Number(status));
     const pair = JSON.stringify([service, name]);
-    if (pairs.has(pair)) continue;
-    pairs.set(
-      pair,
+    if (pairs.has(pair)) return;
+    // Beyond that some come more than once.
+    if (pairs.size < maxRows) pairs.add(pair);
+    each(
       Labels.of([
         ['service', service ?? ''],
         ['span_name', name ?? ''],
       ]),
     );
+  };
+  const found = await unlessTooMany(listed(ctx.session, { ...query, maxRows }));
+  if (found !== null) {
+    for (const { values } of found) add(values);
+  } else {
+    const from = await metadataSource(ctx.session, query.kind, query.window);
+    for await (const chunk of ctx.session.stream(`SELECT DISTINCT ${columns.join(', ')} FROM ${from}`)) {
+      for (let row = 0; row < chunk.rowCount; row++) add(chunk.columns.map((column) => column[row] ?? null));
+    }
   }
-  for (const labels of pairs.values()) each(labels);
   if (services.size === 0) return;
   for (const kind of foundKinds) each(Labels.of([['span_kind', kinds[kind] ?? `SPAN_KIND_${kind}`]]));
   for (const status of foundStatuses) {
@@ -269,7 +279,7 @@ class Builders {
   readonly #matchers: readonly CompiledMatcher[];
 
   /**
-   * One row for each label set and value of `step`: labels, last time (us), spans, failed ones, seconds, bytes, buckets; zeros for
+   * One row for each label set and value of `step`: labels, last time (us), spans, failed ones, seconds, bytes, last time of a failed one, buckets; zeros for
    * what no metric needs, as the columns behind it are long to read. Spans are counted by their exact bucket first.
    */
   statement(step: string): string {
@@ -287,6 +297,7 @@ class Builders {
       'max(t) AS last',
       'count(*) AS spans',
       'count(*) FILTER (WHERE failed) AS failures',
+      'max(t) FILTER (WHERE failed) AS failed_last',
       ...seconds.map((sum, i) => `${sum} AS s${i}`),
       `${needs(({ measure }) => measure === 'bytes') ? 'sum(size)::DOUBLE' : '0'} AS bytes`,
     ];
@@ -296,6 +307,7 @@ class Builders {
       'sum(failures)::DOUBLE',
       ...columns.map((_, i) => `sum(s${i})::DOUBLE / 1e9`),
       'sum(bytes)::DOUBLE',
+      'max(failed_last)::DOUBLE / 1000',
       ...this.#histograms.flatMap((_, i) =>
         boundsNs.map((_, bound) => `coalesce(sum(spans) FILTER (WHERE b${i} <= ${bound}), 0)::DOUBLE`),
       ),
@@ -323,16 +335,17 @@ class Builders {
       const metric = metrics[m] as SpanMetric;
       const column = columnOf(metric);
       if (metric.part === 'bucket') {
-        const first = 7 + this.#histograms.indexOf(column) * family.boundsNs.length;
+        const first = 8 + this.#histograms.indexOf(column) * family.boundsNs.length;
         builders.forEach((builder, i) =>
           builder?.push(micros, i < family.boundsNs.length ? number(first + i) : number(1)),
         );
         return;
       }
       if (metric.part === 'sum') return builders[0]?.push(micros, number(3 + columns.indexOf(column)));
-      const count = number(metric.measure === 'failed' ? 2 : metric.measure === 'bytes' ? 6 : 1);
+      const failed = metric.measure === 'failed';
+      const count = number(failed ? 2 : metric.measure === 'bytes' ? 6 : 1);
       // What never happened has no series.
-      if (count > 0) builders[0]?.push(micros, count);
+      if (count > 0) builders[0]?.push(failed ? number(7) : micros, count);
     });
   }
 

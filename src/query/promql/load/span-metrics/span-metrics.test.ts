@@ -7,6 +7,7 @@ import type { QueryContext, QueryLimits } from '../../../server/guard.js';
 import { findSeries, eachSeries, metricNames } from '../../api/series.js';
 import { findExemplars } from '../../api/exemplars.js';
 import { metricMetadata } from '../../api/metadata.js';
+import type { Labels } from '../../../series/labels.js';
 import { execute } from '../../exec/engine.js';
 import { parse, parseSelector } from '../../plan/prepare.js';
 
@@ -195,6 +196,12 @@ describe('span metrics', () => {
       '{client="bank", connection_type="virtual_node", server="issuer"} 1',
       '{client="cart", server="bank"} 1',
     ]);
+    // A failure counts when it was, whatever succeeded later.
+    const last = parse('timestamp(traces_service_graph_request_failed_total{client="cart"})');
+    const times = { start: end, end, step: 0, lookback: 30 * minute };
+    const result = await within((ctx) => execute(ctx, last, times));
+    const values = 'series' in result && Array.from(result.series[0]?.points().values ?? []);
+    assert.deepEqual(values, [scriptStart / 1000 + 1]);
     const edge = '{client="cart",server="bank"}[30m]';
     assert.deepEqual(await instant(`increase(traces_service_graph_request_server_seconds_sum${edge})`), [
       '{client="cart", server="bank"} 5.15',
@@ -308,13 +315,17 @@ describe('span metrics', () => {
         '{client="bank", connection_type="database", server="orders"}',
       ],
     );
-    const labels = new Map<string, Set<string>>();
-    await within((ctx) =>
-      eachSeries(ctx, [], window, (one) => {
+    const allLabels = async (limits: Partial<QueryLimits> = {}) => {
+      const labels = new Map<string, Set<string>>();
+      const add = (one: Labels) => {
         for (const [name, value] of one.entries())
           labels.set(name, (labels.get(name) ?? new Set()).add(value));
-      }),
-    );
+      };
+      await within((ctx) => eachSeries(ctx, [], window, add), limits);
+      return labels;
+    };
+    const labels = await allLabels();
+    assert.deepEqual(await allLabels({ maxRows: 2 }), labels, 'more than are held');
     assert.deepEqual(
       [...(labels.get('service') ?? [])].sort(),
       ['bank', 'cart', 'mailer', 'shop', 'web'].filter((name) => name !== 'shop'),
