@@ -36,6 +36,7 @@ export interface TestLake {
   readonly guard: QueryGuard;
   /** The same with metadata from the cache. */
   readonly cached: QueryGuard;
+  readonly cachedWith: (limits: Partial<QueryLimits>) => QueryGuard;
   readonly cache: MetadataCache;
   /** Inserts rows; columns left out are NULL. Values are SQL literals made from JS values. */
   insert(table: TableName, rows: readonly Record<string, unknown>[]): Promise<void>;
@@ -98,6 +99,7 @@ export async function testLake(
     connect: () => instance.connect(),
     guard: new QueryGuard(pool, { ...testLimits, ...limits }),
     cached: new QueryGuard(cachedPool, { ...testLimits, ...limits }),
+    cachedWith: (others) => new QueryGuard(cachedPool, { ...testLimits, ...limits, ...others }),
     cache,
     async insert(table, rows) {
       if (rows.length === 0) return;

@@ -69,18 +69,31 @@ class KeptSets {
   async rows(session: ReadSession, view: ListingView, asked: Asked & Window): Promise<ListedRow[] | null> {
     const files = [...view.whole, ...view.cut];
     if (files.length === 0) return [];
-    const updating = this.#updating.then(() => this.#update(session, view, files, asked).catch(() => null));
+    const updating = this.#updating.then(() => this.#find(session, view, files, asked).catch(() => null));
     this.#updating = updating;
-    const projection = await unlessAborted(updating, session.signal);
-    if (projection === null) return null;
-    const found = new Found(projection);
-    const cut = this.#add(view, asked, found);
-    for (const hour of cut ?? []) {
+    const part = await unlessAborted(updating, session.signal);
+    if (part === null) return null;
+    const { found, cut } = part;
+    for (const hour of cut) {
       const parts = await this.#cutHours.parts(session, hour, asked.window).catch(() => null);
       if (parts === null) return null;
       for (const { id, records, bytes } of parts) found.add(id, records, bytes);
     }
-    return cut === null ? null : found.rows();
+    return found.rows();
+  }
+
+  /** What hours tell, and those of which the rows alone do. In the queue, so that no file is forgotten before. */
+  async #find(
+    session: ReadSession,
+    view: ListingView,
+    files: readonly number[],
+    asked: Asked & Window,
+  ): Promise<{ readonly found: Found; readonly cut: CutHour[] } | null> {
+    const projection = await this.#update(session, view, files, asked);
+    if (projection === null) return null;
+    const found = new Found(projection);
+    const cut = this.#add(view, asked, found);
+    return cut && { found, cut };
   }
 
   async #update(
