@@ -101,6 +101,9 @@ export async function aggregateInSql(
   const anyUnsettled = unsettled.length === 0 && !singles ? 'FALSE' : 'bool_or(unsettled)';
   const chosen = qualify(query, ctx, anyUnsettled);
   const names = groups.columns.map((_, i) => `g${i}`);
+  const readsLine =
+    rangeAggregation(expr.op).sumOf === 'bytes' ||
+    stages.some((stage) => definitionOf(stage).line !== 'unused');
   const inner = [
     // Where groups are compared, those of NULL and of nothing have to be one.
     ...groups.columns.map((sql, i) => `${chosen === '' ? sql : `coalesce(${sql}, '')`} AS g${i}`),
@@ -108,14 +111,12 @@ export async function aggregateInSql(
     `(time_unix_nano - ${origin})::DOUBLE AS t`,
     `${sample.value} AS v`,
     'body AS line',
+    `${readsLine ? "strlen(coalesce(body, ''))" : '0'}::UINTEGER AS bytes`,
     'rowid',
     ...(singles ? [`${seriesOfRecord} AS series`] : []),
     `coalesce(${or(unsettled)}, FALSE) AS unsettled`,
   ];
-  const readsLine =
-    rangeAggregation(expr.op).sumOf === 'bytes' ||
-    stages.some((stage) => definitionOf(stage).line !== 'unused');
-  const bytes = readsLine ? "sum(strlen(coalesce(line, '')))::DOUBLE" : '0::DOUBLE';
+  const bytes = readsLine ? 'sum(bytes)::DOUBLE' : '0::DOUBLE';
   // The figures of all groups stand in each row when not all of them come back.
   const over = (sql: string) => (chosen === '' ? sql : `(sum(${sql}) OVER ())::DOUBLE`);
   const figures = [anyUnsettled, over('count(*)::DOUBLE'), over(bytes)];

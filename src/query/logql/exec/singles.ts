@@ -21,6 +21,8 @@ export function overSingles({ op, grouping, expr }: VectorExpr): RangeExpr | und
   if (over === undefined || expr.kind !== 'range' || expr.grouping || grouping?.without) return undefined;
   const { unwrap, parameter = 0 } = expr;
   if (!unwrap || always.has(unwrap.name) || !ofOneTheSame.has(expr.op)) return undefined;
+  // The label that is unwrapped is none of the series, of which the rest of the ids may be the same.
+  if (idsOfRecord.includes(unwrap.name)) return undefined;
   if (parameter < 0 || parameter > 1) return undefined;
   const { stages } = expr.log;
   // Without a parser the series are few as a rule, and a stage that sets or removes labels may make equal what is not.
@@ -37,16 +39,23 @@ function withoutParameter({ parameter: _, ...expr }: RangeExpr): Omit<RangeExpr,
   return expr;
 }
 
-/** Records of which this differs have different labels: parsed fields do not replace what columns tell. */
-export const seriesOfRecord = 'hash(trace_id, span_id)';
+/** Records of which these differ have different labels: parsed fields do not replace what columns tell. */
+const idsOfRecord: readonly string[] = ['trace_id', 'span_id'];
+export const seriesOfRecord = `hash(${idsOfRecord.join(', ')})`;
 
 /** Conditions of records that may be of one series whatever their ids, or whose value is no number, which each aggregation takes in its way. */
 export function notSingle(value: string): string[] {
-  return [`coalesce(trace_id, '') = ''`, `coalesce(span_id, '') = ''`, `isnan(${value})`];
+  return [...idsOfRecord.map((id) => `coalesce(${id}, '') = ''`), `isnan(${value})`];
 }
 
-/** Of rows with `series`, one of each; it is unsettled when there were several. */
+/**
+ * Of rows with `series` and the labels `names`, which are of a series too, one of each; it is unsettled when there were several.
+ * Texts are keys alone, as what is aggregated of them could not leave memory.
+ */
 export function eachOnce(names: readonly string[], rows: string): string {
-  const kept = [...names, 'bucket', 'v', 'line'].map((name) => `any_value(${name}) AS ${name}`);
-  return `(SELECT ${kept.join(', ')}, bool_or(unsettled) OR count(*) > 1 AS unsettled FROM (${rows}) GROUP BY series)`;
+  const kept = ['bucket', 'v', 'bytes'].map((name) => `any_value(${name}) AS ${name}`);
+  return (
+    `(SELECT ${[...names, ...kept].join(', ')}, bool_or(unsettled) OR count(*) > 1 AS unsettled FROM (${rows}) ` +
+    `GROUP BY ${['series', ...names].join(', ')})`
+  );
 }
