@@ -37,16 +37,19 @@ export const reductions: ReadonlyMap<string, Reduce> = new Map<string, Reduce>([
 ]);
 
 /** Series that aggregate into one with these labels. */
-export interface SeriesGroup {
+export interface SeriesGroup<S = StepSeries> {
   readonly labels: Labels;
-  readonly members: StepSeries[];
+  readonly members: S[];
 }
 
 /** The groups in the order of their first series. The metric name is never part of a group unless `by` lists it. */
-export function groupSeries(series: readonly StepSeries[], grouping: Grouping | undefined): SeriesGroup[] {
+export function groupSeries<S extends { readonly labels: Labels } = StepSeries>(
+  series: Iterable<S>,
+  grouping: Grouping | undefined,
+): SeriesGroup<S>[] {
   const listed = new Set(grouping?.labels ?? []);
   const dropped = new Set([...listed, metricName]);
-  const byKey = new Map<string, SeriesGroup>();
+  const byKey = new Map<string, SeriesGroup<S>>();
   for (const one of series) {
     const labels = grouping?.without ? one.labels.without(dropped) : one.labels.only(listed);
     const known = byKey.get(labels.key);

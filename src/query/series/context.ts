@@ -23,7 +23,12 @@ export const noNotes: Notes = { warn: () => undefined, info: () => undefined };
 
 /** Refuses a node whose result would not fit into the query's memory. Throws QueryError `limit`. */
 export function checkSize(ctx: Pick<SeriesContext, 'grid' | 'maxValues'>, series: number): void {
-  if (series * ctx.grid.count > ctx.maxValues) {
+  checkValues(ctx, series * ctx.grid.count);
+}
+
+/** The same for values that are counted. Throws QueryError `limit`. */
+export function checkValues(ctx: Pick<SeriesContext, 'maxValues'>, values: number): void {
+  if (values > ctx.maxValues) {
     throw new QueryError(
       'limit',
       `the query computes more than ${ctx.maxValues} values at once; select fewer series or take a longer step`,

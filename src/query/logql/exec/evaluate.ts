@@ -1,6 +1,6 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { Ranked } from './range-query.js';
-import type { Grouping } from '../../series/aggregate.js';
+import { reductions, type Grouping } from '../../series/aggregate.js';
 import { binary } from '../../series/binary.js';
 import { checkSeries, checkSize } from '../../series/context.js';
 import { labelReplace } from '../../series/label-replace.js';
@@ -11,7 +11,7 @@ import { rangeAggregation } from '../range/index.js';
 import type { Steps } from '../plan/steps.js';
 import type { BinaryExpr, MetricExpr, VectorExpr } from '../syntax/ast.js';
 import { atSteps, type ExecContext, type MetricContext } from './context.js';
-import { evaluateRange, evaluateSingles } from './range-aggregation.js';
+import { evaluateAcross, evaluateRange, evaluateSingles } from './range-aggregation.js';
 import { aggregation } from './vector-aggregation.js';
 
 const maxDepth = 200;
@@ -58,6 +58,10 @@ async function node(
     case 'vector': {
       const singles = await evaluateSingles(ctx, expr);
       if (singles) return vector(singles);
+      const reduce = reductions.get(expr.op);
+      if (reduce && expr.expr.kind === 'range' && expr.expr.op !== 'absent_over_time' && !pushdown(expr)) {
+        return vector(await evaluateAcross(ctx, expr.expr, expr.grouping, reduce));
+      }
       const ranked = rankOf(expr) ?? (pushdown(expr) ? wanted : undefined);
       const input = seriesOf(await node(ctx, expr.expr, pushdown(expr), depth + 1, ranked), expr.op);
       return vector(await aggregation(ctx, expr, input));

@@ -1,6 +1,7 @@
 import { absent } from '../../series/absent.js';
-import type { Grouping } from '../../series/aggregate.js';
-import { checkSize } from '../../series/context.js';
+import { groupSeries, type Grouping, type Reduce } from '../../series/aggregate.js';
+import { checkSize, checkValues } from '../../series/context.js';
+import { Points } from '../../series/points.js';
 import { anyPresent, emptySeries, type StepSeries } from '../../series/series.js';
 import { always } from '../model/names.js';
 import { aliases } from '../model/labels.js';
@@ -70,13 +71,7 @@ export async function evaluateRange(
   wanted?: Ranked,
 ): Promise<StepSeries[]> {
   const query = { ...(await rangeQuery(ctx, expr, pushed)), wanted };
-  const found =
-    query.keys.from === ''
-      ? new PartialSeries(query, ctx.maxValues)
-      : ((await aggregateStreams(query, ctx)) ??
-        (await aggregateInSql(query, ctx)) ??
-        (await aggregateRecords(query, ctx)));
-  const series = await overWindows(ctx, query, found);
+  const series = await overWindows(ctx, query, await partialSeries(ctx, query));
   return expr.op === 'absent_over_time' ? absent(ctx, expr.log.matchers, series) : series;
 }
 
@@ -94,6 +89,45 @@ export async function evaluateSingles(
   if (query.keys.from === '') return undefined;
   const found = await aggregateInSql(query, ctx);
   return found && overWindows(ctx, query, found);
+}
+
+/**
+ * Evaluates an aggregation around a range aggregation of which no samples can be taken together before. Its series may be as
+ * many as there are records, and have a value in few steps.
+ */
+export async function evaluateAcross(
+  ctx: MetricContext,
+  expr: RangeExpr,
+  grouping: Grouping | undefined,
+  reduce: Reduce,
+): Promise<StepSeries[]> {
+  const query = { ...(await rangeQuery(ctx, expr, undefined)), wanted: undefined };
+  const { buckets, aggregator } = query;
+  const { count } = ctx.grid;
+  const groups = groupSeries((await partialSeries(ctx, query)).entries(), grouping);
+  checkSize(ctx, groups.length);
+  const out: StepSeries[] = [];
+  let values = 0;
+  for (const { labels, members } of groups) {
+    const points = new Points();
+    for (const { partials } of members) {
+      slide(partials, buckets, aggregator, count, (step, value) => points.add(step, value));
+      checkValues(ctx, values + points.size);
+      const pause = ctx.yielder.tick();
+      if (pause) await pause;
+    }
+    values += points.size;
+    if (points.size > 0) out.push(await points.reduced(ctx, labels, reduce));
+  }
+  return out;
+}
+
+async function partialSeries(ctx: MetricContext, query: RangeQuery): Promise<PartialSeries> {
+  return query.keys.from === ''
+    ? new PartialSeries(query, ctx.maxValues)
+    : ((await aggregateStreams(query, ctx)) ??
+        (await aggregateInSql(query, ctx)) ??
+        (await aggregateRecords(query, ctx)));
 }
 
 async function rangeQuery(
@@ -148,7 +182,10 @@ async function overWindows(
   const out: StepSeries[] = [];
   for (const { labels, partials } of found.entries()) {
     const series = emptySeries(labels, ctx.grid.count);
-    slide(partials, buckets, aggregator, series);
+    slide(partials, buckets, aggregator, ctx.grid.count, (step, value) => {
+      series.values[step] = value;
+      series.present[step] = 1;
+    });
     if (anyPresent(series)) out.push(series);
     const pause = ctx.yielder.tick();
     if (pause) await pause;

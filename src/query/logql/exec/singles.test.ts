@@ -24,6 +24,16 @@ const rows = Array.from({ length: 120 }, (_, i) => {
   });
 });
 
+/** Records of few traces, and of few spans apart from these; ids are decimal. */
+const numbered = Array.from({ length: 24 }, (_, i) =>
+  logRow({
+    at: i * 10,
+    service: 'numbered',
+    body: JSON.stringify({ currency: 'EUR', amount: i }),
+    columns: { trace_id: `${1 + (i % 4)}`.padStart(32, '0'), span_id: `${1 + (i >> 2)}`.padStart(16, '0') },
+  }),
+);
+
 const combinations = [
   ['avg', 'avg_over_time', ' by (currency)'],
   ['sum', 'max_over_time', ''],
@@ -37,7 +47,7 @@ describe('aggregations across series of single records', () => {
   let loki: TestLoki;
   before(async () => {
     loki = await testLoki();
-    await loki.lake.insert('logs', rows);
+    await loki.lake.insert('logs', [...rows, ...numbered]);
   });
   after(() => loki.close());
 
@@ -68,13 +78,30 @@ describe('aggregations across series of single records', () => {
     });
   }
 
+  for (const [id, outer] of [
+    ['trace_id', 'avg'],
+    ['span_id', 'count'],
+    ['span_id', 'stddev'],
+  ]) {
+    it(`are those of the series themselves: ${outer} of ${id}`, async () => {
+      const inner = `avg_over_time({service_name="numbered"} | json currency="currency" | unwrap ${id} [2m])`;
+      const range = asks[0] as Ask;
+      const answer = await ask(loki, `${outer} (${inner})`, range);
+      assert.equal(answer.length, 1);
+      assert.deepEqual(answer, await ask(loki, apart(`${outer}`, '', inner), range));
+    });
+  }
+
   it('make no series of records', async () => {
     const query = 'avg by (currency) (avg_over_time({service_name="pay"} | json | unwrap amount [1m]))';
     const limited = await testLoki({ maxSeries: 3 });
     try {
       await limited.lake.insert('logs', rows);
       assert.equal((await ask(limited, query, asks[0] as Ask)).length, 3);
-      const [refused] = await ask(limited, query.replace('pay', 'shared'), asks[0] as Ask);
+      // Two that differ in the label that is asked for are two series, whatever their ids.
+      assert.equal((await ask(limited, query.replace('pay', 'shared'), asks[0] as Ask)).length, 3);
+      const shared = query.replace('pay', 'shared').replace('by (currency) ', '');
+      const [refused] = await ask(limited, shared, asks[0] as Ask);
       assert.match(refused ?? '', /^4\d\d .*series/);
     } finally {
       await limited.close();

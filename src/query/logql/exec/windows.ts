@@ -1,4 +1,3 @@
-import type { StepSeries } from '../../series/series.js';
 import type { Aggregator } from '../range/aggregator.js';
 
 /**
@@ -30,17 +29,23 @@ export function bucketSql(origin: bigint, { width, step, range }: Buckets, count
 /** Partial results by bucket. */
 export type Partials<P> = Map<number, P>;
 
-/** Fills a series with the value of each window that has any bucket. */
+/** Tells the value of each of `count` windows that has any bucket. */
 export function slide<P>(
   partials: Partials<P>,
   buckets: Buckets,
   aggregator: Aggregator<P>,
-  out: StepSeries,
+  count: number,
+  tell: (step: number, value: number) => void,
 ): void {
   const order = [...partials.keys()].sort((a, b) => a - b);
+  const [first, last] = [order[0], order.at(-1)];
+  if (first === undefined || last === undefined) return;
   const window = aggregator.size ? new CollectingWindow(aggregator) : new TwoStackWindow(aggregator);
   let next = 0;
-  for (let k = 0; k < out.values.length; k++) {
+  // All others end before the first bucket or begin after the last.
+  const from = Math.max(0, Math.floor((first - buckets.range) / buckets.step));
+  const to = Math.min(count - 1, Math.floor(last / buckets.step));
+  for (let k = from; k <= to; k++) {
     const low = k * buckets.step;
     const high = low + buckets.range;
     for (; next < order.length && (order[next] as number) < high; next++) {
@@ -50,8 +55,7 @@ export function slide<P>(
     window.evict(low);
     const partial = window.value();
     if (partial === undefined) continue;
-    out.values[k] = aggregator.result(partial, { from: low * buckets.width, to: high * buckets.width });
-    out.present[k] = 1;
+    tell(k, aggregator.result(partial, { from: low * buckets.width, to: high * buckets.width }));
   }
 }
 
