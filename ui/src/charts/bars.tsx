@@ -2,6 +2,7 @@ import { useRef, useState } from 'preact/hooks';
 import { useRange } from '../app/range';
 import { formatTime } from '../app/time';
 import { formatNumber } from '../format/numbers';
+import { Dragged } from './dragged';
 import { useDragZoom } from './drag-zoom';
 import { TimeAxis } from './time-axis';
 import '../style/bars.css';
@@ -79,15 +80,7 @@ export function Bars({ stacks, stepMs, label }: Props) {
               </g>
             );
           })}
-          {zoom.dragged && (
-            <rect
-              class="drag"
-              x={x(zoom.dragged[0])}
-              width={x(zoom.dragged[1]) - x(zoom.dragged[0])}
-              y={0}
-              height={height}
-            />
-          )}
+          <Dragged dragged={zoom.dragged} x={x} height={height} />
         </svg>
       </div>
       <TimeAxis {...range} />

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
 import { useRange } from '../app/range';
+import { Dragged } from './dragged';
 import { useDragZoom } from './drag-zoom';
 import { TimeAxis } from './time-axis';
 
@@ -41,15 +42,7 @@ export function TimeFigure({ label, width, height, scale, class: name, window, c
           {...zoom.handlers}
         >
           {children}
-          {zoom.dragged && (
-            <rect
-              class="drag"
-              x={x(zoom.dragged[0])}
-              width={x(zoom.dragged[1]) - x(zoom.dragged[0])}
-              y={0}
-              height={height}
-            />
-          )}
+          <Dragged dragged={zoom.dragged} x={x} height={height} />
         </svg>
         <TimeAxis startMs={startMs} endMs={endMs} utc={range.utc} />
       </div>
