@@ -1,5 +1,5 @@
 import type { RefObject } from 'preact';
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { setRange } from '../app/range';
 
 interface Window {
@@ -19,7 +19,13 @@ interface Drag {
 
 /** Dragging over a drawing of a stretch of time makes what lies between its ends the time range. */
 export function useDragZoom(box: RefObject<SVGSVGElement | null>, { startMs, endMs }: Window) {
-  const [drag, setDrag] = useState<Drag | null>(null);
+  const [drag, draw] = useState<Drag | null>(null);
+  // Events come faster than what they change is drawn.
+  const now = useRef<Drag | null>(null);
+  const setDrag = (next: Drag | null) => {
+    now.current = next;
+    draw(next);
+  };
   const timeAt = (event: PointerEvent) => {
     const { left, width } = box.current?.getBoundingClientRect() ?? { left: 0, width: 1 };
     return startMs + Math.min(1, Math.max(0, (event.clientX - left) / width)) * (endMs - startMs);
@@ -36,6 +42,7 @@ export function useDragZoom(box: RefObject<SVGSVGElement | null>, { startMs, end
         setDrag({ fromX: event.clientX, fromMs: at, toMs: at, begun: false });
       },
       onPointerMove: (event: PointerEvent) => {
+        const drag = now.current;
         if (!drag) return;
         // Let go of beyond the drawing, before the pointer was captured.
         if (event.buttons === 0) {
@@ -48,6 +55,7 @@ export function useDragZoom(box: RefObject<SVGSVGElement | null>, { startMs, end
         setDrag({ ...drag, toMs: timeAt(event), begun });
       },
       onPointerUp: () => {
+        const drag = now.current;
         if (drag?.begun && Math.abs(drag.toMs - drag.fromMs) > (endMs - startMs) / 200)
           setRange(Math.min(drag.fromMs, drag.toMs), Math.max(drag.fromMs, drag.toMs));
         setDrag(null);
