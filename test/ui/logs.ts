@@ -40,7 +40,7 @@ export function logsPage(site: Site): void {
     await page.mouse.down();
     await page.mouse.move(box.x + box.width - 2, box.y + 40, { steps: 3 });
     await page.mouse.up();
-    assert.match(new URL(page.url()).searchParams.get('from') ?? '', /^\d{13}$/);
+    await page.waitForURL((url) => /^\d{13}$/.test(url.searchParams.get('from') ?? ''));
     await page.locator('.line').first().waitFor();
     await page.goBack();
     assert.equal(new URL(page.url()).searchParams.get('from'), 'now-3h');
