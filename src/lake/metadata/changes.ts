@@ -1,4 +1,3 @@
-import { literal } from '../../duckdb/index.js';
 import { lakeMetadata } from '../files/known-files.js';
 import type { RunSql } from '../run-sql.js';
 
@@ -18,7 +17,7 @@ export interface Changes {
 export type CatalogPlace = 'here' | 'elsewhere';
 
 const record = `${lakeMetadata}.ducklake_snapshot_changes`;
-const figures = `count(snapshot_id), ${idsOf(':')}, ${idsOf('inlined_delete:')}`;
+const figures = `count(snapshot_id), string_agg(DISTINCT changes_made, ',')`;
 const newest = `ducklake_current_snapshot('lake')`;
 
 /** What changed up to the snapshot of the transaction that it begins. */
@@ -70,33 +69,19 @@ async function upTo(since: bigint | null, newest: bigint | null, run: RunSql): P
   if (since === null || snapshot <= since) {
     return { since, snapshot, unknown: false, changed: [], deleted: [] };
   }
-  const [[count, texts] = []] = await run(
-    `SELECT count(snapshot_id), string_agg(DISTINCT changes_made, ',') FROM ${record}
-     WHERE snapshot_id > ${since} AND snapshot_id <= ${snapshot}`,
-  );
-  const ids = (change: RegExp) =>
-    [...((texts as string | null) ?? '').matchAll(change)].map(([, id = '']) => id);
-  return {
-    ...{ since, snapshot },
-    unknown: BigInt((count as bigint | null) ?? 0n) < snapshot - since,
-    changed: ids(/:(\d+)/g),
-    deleted: ids(/inlined_delete:(\d+)/g),
-  };
+  const changes = `SELECT ${snapshot}, ${figures} FROM ${record} WHERE snapshot_id > ${since} AND snapshot_id <= ${snapshot}`;
+  return changesOf(since, await run(changes));
 }
 
 function changesOf(since: bigint | null, [row = []]: unknown[][]): Changes {
-  const [id, count, changed, deleted] = row as [bigint | null, bigint?, string?, string?];
+  const [id, count, texts] = row as [bigint | number | null, bigint?, (string | null)?];
   const snapshot = BigInt(id ?? since ?? 0n);
+  const ids = (change: RegExp) => [...(texts ?? '').matchAll(change)].map(([, table = '']) => table);
   return {
     since,
     snapshot,
     unknown: since !== null && BigInt(count ?? 0n) < snapshot - since,
-    changed: changed?.match(/\d+/g) ?? [],
-    deleted: deleted?.match(/\d+/g) ?? [],
+    changed: ids(/:(\d+)/g),
+    deleted: ids(/inlined_delete:(\d+)/g),
   };
-}
-
-/** The numbers of tables that changes of a kind name, as text. */
-function idsOf(change: string): string {
-  return `list(DISTINCT regexp_extract_all(changes_made, ${literal(`${change}(\\d+)`)}, 1))::VARCHAR`;
 }

@@ -41,53 +41,39 @@ export class FileLists {
   }
 
   async #rows(table: TableName, id: string, snapshot: bigint, run: RunSql): Promise<readonly Row[]> {
+    const named = async () => (await run(filesSql(id, snapshot))) as unknown as NamedRow[];
     const folder = this.place === 'here' ? this.#folders.get(table) : null;
-    if (typeof folder === 'string') return this.#named(folder, id, snapshot, run);
+    if (typeof folder === 'string') return inFolder(folder, await named());
     const listed = (await run(
       `SELECT data_file, delete_file IS NOT NULL, data_file_size_bytes FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')
        UNION ALL ${inlinedTables(id)}`,
     )) as unknown as Row[];
     const first = listed.find(([, deleted]) => deleted !== null)?.[0];
     if (folder === undefined && first !== undefined) {
-      this.#folders.set(table, await this.#folderOf(first, listed, id, snapshot, run));
+      this.#folders.set(table, folderOf(first, listed, await named()));
     }
     return listed;
   }
+}
 
-  async #named(folder: string, id: string, snapshot: bigint, run: RunSql): Promise<Row[]> {
-    const rows = (await run(filesSql(id, snapshot))) as [
-      string,
-      boolean | null,
-      bigint | null,
-      boolean | null,
-    ][];
-    return rows.map(([path, deleted, bytes, relative]) => [relative ? folder + path : path, deleted, bytes]);
-  }
+/** As the catalog has them: with whether the path is within the table's folder, which is not known of tables of inlined rows. */
+type NamedRow = readonly [...Row, relative: boolean | null];
 
-  /** Of one of the files; null unless all are found there. */
-  async #folderOf(
-    first: string,
-    listed: readonly Row[],
-    id: string,
-    snapshot: bigint,
-    run: RunSql,
-  ): Promise<string | null> {
-    const rows = (await run(filesSql(id, snapshot))) as [
-      string,
-      boolean | null,
-      bigint | null,
-      boolean | null,
-    ][];
-    const [path] = rows.find(([path, , , relative]) => relative === true && first.endsWith(path)) ?? [];
-    if (path === undefined) return null;
-    const folder = first.slice(0, -path.length);
-    const texts = (all: readonly Row[]) =>
-      all
-        .map((row) => row.join(' '))
-        .sort()
-        .join('\n');
-    return texts(await this.#named(folder, id, snapshot, run)) === texts(listed) ? folder : null;
-  }
+function inFolder(folder: string, rows: readonly NamedRow[]): Row[] {
+  return rows.map(([path, deleted, bytes, relative]) => [relative ? folder + path : path, deleted, bytes]);
+}
+
+/** Of one of the files; null unless all are found there. */
+function folderOf(first: string, listed: readonly Row[], named: readonly NamedRow[]): string | null {
+  const [path] = named.find(([path, , , relative]) => relative === true && first.endsWith(path)) ?? [];
+  if (path === undefined) return null;
+  const folder = first.slice(0, -path.length);
+  const texts = (all: readonly Row[]) =>
+    all
+      .map((row) => row.join(' '))
+      .sort()
+      .join('\n');
+  return texts(inFolder(folder, named)) === texts(listed) ? folder : null;
 }
 
 function inlinedTables(id: string): string {
