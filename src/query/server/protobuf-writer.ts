@@ -89,16 +89,15 @@ export class ProtobufWriter {
   }
 
   hexBytes(field: number, hex: string): void {
-    if (hex === '') return;
-    const bytes = Buffer.from(hex, 'hex');
-    this.#tag(field, 2);
-    this.#varint(bytes.length);
-    this.#reserve(bytes.length);
-    this.#length += bytes.copy(this.#buffer, this.#length);
+    if (hex !== '') this.oneofBytes(field, Buffer.from(hex, 'hex'));
   }
 
   bytes(field: number, value: Uint8Array): void {
-    if (value.length === 0) return;
+    if (value.length > 0) this.oneofBytes(field, value);
+  }
+
+  /** Also empty ones, and messages that are encoded already. */
+  oneofBytes(field: number, value: Uint8Array): void {
     this.#tag(field, 2);
     this.#varint(value.length);
     this.#reserve(value.length);

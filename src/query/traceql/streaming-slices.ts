@@ -40,17 +40,18 @@ function newestFrom(start: bigint, end: bigint, unit: bigint): bigint | undefine
 
 /** The answer, in whose metrics (field 2 of all of these messages) is told how many of its parts are done. */
 export function withProgress(answer: Uint8Array, done: number, of: number): Uint8Array {
-  const writer = new ProtobufWriter();
-  writer.uint(4, done);
-  writer.uint(5, of);
+  const out = new ProtobufWriter();
+  const progress = new ProtobufWriter();
+  progress.uint(4, done);
+  progress.uint(5, of);
   const metrics: Uint8Array[] = [];
-  const pieces: Uint8Array[] = [];
   for (const { number, value } of new ProtobufReader(answer).fields()) {
     if (!(value instanceof Uint8Array)) continue;
     if (number === 2) metrics.push(value);
-    else pieces.push(lengthDelimited(number, value));
+    else out.oneofBytes(number, value);
   }
-  return Buffer.concat([...pieces, lengthDelimited(2, Buffer.concat([...metrics, writer.finish()]))]);
+  out.oneofBytes(2, Buffer.concat([...metrics, progress.finish()]));
+  return out.finish();
 }
 
 /** Remembers which traces of a search were sent, and leaves them out of what is sent later. */
@@ -63,7 +64,7 @@ export class SentTraces {
 
   /** A SearchResponse with the traces alone that were not sent yet, which count as sent then. */
   rest(answer: Uint8Array): Uint8Array {
-    const pieces: Uint8Array[] = [];
+    const out = new ProtobufWriter();
     for (const { number, value } of new ProtobufReader(answer).fields()) {
       if (!(value instanceof Uint8Array)) continue;
       if (number === 1) {
@@ -71,9 +72,9 @@ export class SentTraces {
         if (this.#sent.has(id)) continue;
         this.#sent.add(id);
       }
-      pieces.push(lengthDelimited(number, value));
+      out.oneofBytes(number, value);
     }
-    return Buffer.concat(pieces);
+    return out.finish();
   }
 }
 
@@ -82,14 +83,4 @@ function traceId(trace: Uint8Array): string {
     if (number === 1 && value instanceof Uint8Array) return Buffer.from(value).toString('latin1');
   }
   return '';
-}
-
-/** `number` is below 16. */
-function lengthDelimited(number: number, value: Uint8Array): Uint8Array {
-  const head = [(number << 3) | 2];
-  for (let rest = value.length; ; rest >>>= 7) {
-    head.push(rest > 127 ? (rest & 127) | 128 : rest);
-    if (rest <= 127) break;
-  }
-  return Buffer.concat([Buffer.from(head), value]);
 }
