@@ -7,6 +7,7 @@ import { rawChunk } from './raw-chunk.js';
 import type { SharedUnit } from './samples/unit.js';
 import {
   RowCollector,
+  type FileSpan,
   type FiguresOf,
   type ListingView,
   type MetadataRequest,
@@ -82,6 +83,10 @@ export class ConnectionSession implements ReadSession {
     );
   }
 
+  async spread(request: RowsRequest): Promise<readonly FileSpan[] | null> {
+    return this.#kept((view) => view.spread(request));
+  }
+
   /** All statements from here on read one snapshot. */
   async #pin(): Promise<null> {
     if (this.cache !== null && !this.#pinned) await this.#values('BEGIN TRANSACTION READ ONLY');
@@ -92,7 +97,7 @@ export class ConnectionSession implements ReadSession {
     return this.#kept((view) => view.valuesOf(request));
   }
 
-  async #kept(ask: (view: MetadataView) => Promise<string | null>): Promise<string | null> {
+  async #kept<T>(ask: (view: MetadataView) => Promise<T | null>): Promise<T | null> {
     if (this.cache === null) return null;
     try {
       return await this.#viewed(this.cache, ask);

@@ -110,6 +110,15 @@ export interface RowsRequest {
   readonly words?: readonly (readonly Needle[])[];
 }
 
+/** A data file that may have wanted rows. */
+export interface FileSpan {
+  /** Nanoseconds since the epoch, of its first and its last row. */
+  readonly first: bigint;
+  readonly last: bigint;
+  /** About how many row groups of it may have some. */
+  readonly groups: number;
+}
+
 /** How often each value of an attribute occurs in a window. */
 export interface ValuesRequest {
   /** One whose attributes have types (`isTyped`). */
@@ -209,6 +218,11 @@ export interface ReadSession {
    * search); in spans, where types matter, those of `typedColumn` instead. Null: only the table itself has them. Every statement after it reads the same snapshot.
    */
   rowsOf?(request: RowsRequest): Promise<string | null>;
+  /**
+   * Which data files may have these rows, for a choice of what to read first; there may be rows elsewhere, of any time of the window. Every
+   * statement after it reads the same snapshot.
+   */
+  spread?(request: RowsRequest): Promise<readonly FileSpan[] | null>;
   /**
    * What to select `value` (VARCHAR, JSON text) and `records` (how many rows have it) from; a value may come more than once.
    * Null: they are to be found in the rows. Every statement after it reads the same snapshot.

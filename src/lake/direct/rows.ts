@@ -9,11 +9,13 @@ import type { RowRange } from '../token-index/index.js';
 import { attributeId, type DirectFile } from './files.js';
 
 const mostBranches = 64;
+/** Of a file, between ranges that are read. Each is a condition on every row. */
+const mostGaps = 32;
 
 /** Files that are read alike. */
 interface Group {
   /** Of the one file that it has only these. */
-  readonly range: RowRange | null;
+  readonly ranges: readonly RowRange[] | null;
   readonly columns: readonly (AttributeColumn | undefined)[];
   readonly files: DirectFile[];
 }
@@ -55,12 +57,12 @@ export function rowsSql(
     if (!mayHave(layout, request) || !mayHold(path)) continue;
     const columns = keys.map((key) => layout.attributes.get(attributeId(origin, key)));
     const kinds = columns.map((column) => column?.kind ?? '').join(' ');
-    for (const range of branchesOf(found.get(path) ?? null, groups.size)) {
-      const id = range === null ? kinds : `${range.from} ${path}`;
-      const group = groups.get(id);
-      if (group) group.files.push(layout);
-      else groups.set(id, { columns, files: [layout], range });
-    }
+    const ranges = groups.size < mostBranches ? (found.get(path) ?? null) : null;
+    if (ranges?.length === 0) continue;
+    const id = ranges === null ? kinds : path;
+    const group = groups.get(id);
+    if (group) group.files.push(layout);
+    else groups.set(id, { columns, files: [layout], ranges });
   }
   const sources = inlined > 0 ? inlinedSources : [];
   if (direct.length + skipped.length + unheld.length === 0 && (sizes.size > 0 || sources === null))
@@ -72,7 +74,7 @@ export function rowsSql(
   const { columns: tableColumns } = tableDef(table);
   const names = tableColumns.map(({ name }) => ident(name));
   const json = keys.map((key, i) => fromText(i, origin, key));
-  const branches = [...groups.values()].map(({ columns, files, range }) => {
+  const branches = [...groups.values()].map(({ columns, files, ranges }) => {
     const attributes = columns.map((column, i) => (column ? fromColumn(i, origin, column) : json[i]));
     const starts = `(${listLiteral(files.map(({ firstRow }) => firstRow))}::BIGINT[])`;
     const select = [
@@ -82,9 +84,7 @@ export function rowsSql(
     ];
     const list = listLiteral(files.map(({ path }) => path));
     const where = columns.flatMap((column, i) => equality(column, request.equal?.[i]));
-    if (range !== null) {
-      where.push(`file_row_number >= ${range.from}`, `file_row_number < ${range.until}`);
-    }
+    if (ranges !== null) where.push(...within(ranges));
     return `SELECT ${select.join(', ')} FROM read_parquet(${list}, hive_partitioning => false)${whereSql(where)}`;
   });
   const all = [...names, 'rowid', ...json].join(', ');
@@ -122,14 +122,17 @@ function tableRows({ table, keys }: RowsRequest, where?: string): string {
 }
 
 /**
- * Each range is a branch, as DuckDB skips row groups by one alone; null is the whole file. With many branches rather more
- * is read.
+ * DuckDB skips row groups by each of these conditions, but by none that says in which of several ranges a row is: so they say of each gap
+ * that it is not in there.
  */
-function branchesOf(ranges: readonly RowRange[] | null, branches: number): readonly (RowRange | null)[] {
-  const [first, last] = [ranges?.[0], ranges?.at(-1)];
-  if (ranges === null) return [null];
-  if (branches + ranges.length <= mostBranches || !first || !last) return ranges;
-  return branches < mostBranches ? [{ from: first.from, until: last.until }] : [null];
+function within(ranges: readonly RowRange[]): string[] {
+  const gaps = ranges.slice(1).map(({ from }, i) => ({ from: ranges[i]?.until ?? 0, until: from }));
+  const longest = gaps.toSorted((a, b) => b.until - b.from - (a.until - a.from)).slice(0, mostGaps);
+  return [
+    `file_row_number >= ${ranges[0]?.from ?? 0}`,
+    `file_row_number < ${ranges.at(-1)?.until ?? 0}`,
+    ...longest.map(({ from, until }) => `(file_row_number < ${from} OR file_row_number >= ${until})`),
+  ];
 }
 
 /** Only as a condition by itself is it looked up in a Bloom filter. */

@@ -5,6 +5,7 @@ import type { AskedKeys } from '../attribute-columns/index.js';
 import type { BackgroundHost } from '../background.js';
 import { DirectFiles, type DirectFile } from '../direct/files.js';
 import { rowsSql } from '../direct/rows.js';
+import { spreadOf } from '../direct/spread.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { TraceIds } from '../direct/trace-ids.js';
 import type { RunSql } from '../run-sql.js';
@@ -13,6 +14,7 @@ import { searchOf, type Found, type Search, type TokenIndexes } from '../token-i
 import { AttributeValues } from '../values/index.js';
 import type { SharedUnit } from '../samples/unit.js';
 import type {
+  FileSpan,
   ListingView,
   MetadataRequest,
   RowsRequest,
@@ -133,6 +135,7 @@ export class MetadataCache {
       return files;
     };
     const rowsOf = (request: RowsRequest) => this.#rowsOf(kept, request, snapshot, run);
+    const spread = (request: RowsRequest) => this.#spread(kept, request, snapshot, run);
     const valuesOf = (request: ValuesRequest) => this.#valuesOf(kept, request, snapshot, run);
     const told = (kind: MetadataKind, paths: readonly string[]) => toldKeys(kept, kind, paths, run);
     const numbers = (kind: MetadataKind) => ({
@@ -140,7 +143,17 @@ export class MetadataCache {
       ...{ lastFile, lastId: lastIds.get(kind) ?? 0 },
     });
     const { smallestSampleFile } = this.options;
-    return new MetadataView(run, live, rowsOf, valuesOf, kept.epoch, told, numbers, smallestSampleFile);
+    return new MetadataView(
+      run,
+      live,
+      rowsOf,
+      spread,
+      valuesOf,
+      kept.epoch,
+      told,
+      numbers,
+      smallestSampleFile,
+    );
   }
 
   /** What is kept of the current snapshot, without a transaction: null unless that is all. */
@@ -165,11 +178,19 @@ export class MetadataCache {
       return rowsSql(request, files, direct, { mayHold });
     }
     const search = this.searchOf(request);
-    const found = search === null ? null : await this.#found(request, files, direct, search);
+    const found = await this.#found(request, files, direct, search);
+    if (found !== null) this.options.tokens?.note(found);
     // Rows without columns of attributes are as fast from the table when all of them are read, as it tells that none lacks a level.
     if (request.keys.length === 0 && request.table === 'logs' && !found?.skipped) return null;
     const rows = rowsSql(request, files, direct, found ? { found: found.rows } : {});
     return rows === null || rows === '' || found === null ? rows : `/* ${told(found)} */ ${rows}`;
+  }
+
+  async #spread(kept: Kept, request: RowsRequest, snapshot: bigint, run: RunSql): Promise<FileSpan[]> {
+    const files = await liveFiles(kept, this.#place, request.table, snapshot, run);
+    const direct = this.#directFile(request.table, files);
+    const found = await this.#found(request, files, direct, this.searchOf(request));
+    return spreadOf(request, files, direct, found?.rows ?? new Map<string, never>());
   }
 
   /**
@@ -201,8 +222,9 @@ export class MetadataCache {
     { from, until }: RowsRequest,
     { sizes, touched }: LiveFiles,
     direct: (path: string) => DirectFile | null,
-    search: Search,
+    search: Search | null,
   ): Promise<Found | null> {
+    if (search === null) return null;
     const files = [...sizes.keys()].flatMap((path) => {
       const file = touched.has(path) ? null : direct(path);
       if (file === null || file.footerAt === null || file.last < from || file.first >= until) return [];

@@ -4,6 +4,7 @@ import type { LiveFiles } from '../files/live-files.js';
 import { isInlined } from '../inlining.js';
 import type { RunSql } from '../run-sql.js';
 import type {
+  FileSpan,
   ListingView,
   MetadataRequest,
   RowsRequest,
@@ -125,6 +126,8 @@ export class MetadataView {
     private readonly live: (kind: MetadataKind) => Promise<LiveFiles>,
     /** As `ReadSession.rowsOf` tells. */
     readonly rowsOf: (request: RowsRequest) => Promise<string | null>,
+    /** As `ReadSession.spread` tells. */
+    readonly spread: (request: RowsRequest) => Promise<readonly FileSpan[]>,
     /** As `ReadSession.valuesOf` tells. */
     readonly valuesOf: (request: ValuesRequest) => Promise<string | null>,
     readonly epoch: string,

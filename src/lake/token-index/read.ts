@@ -21,6 +21,8 @@ interface Kept {
   /** Null: there is none, or it is not whole. */
   readonly index: TokenIndex | null;
   readonly bytes: number;
+  /** The question that used it last. */
+  used: number;
 }
 
 /** Of the files that have an index. */
@@ -31,8 +33,13 @@ export interface Found {
   readonly skipped: number;
 }
 
-/** Of all indexes that are kept in memory; what is not used longest goes first. */
-const mostBytes = 96 * 1024 * 1024;
+/** Of all indexes that are kept in memory: of 25 million lines with four ids each. */
+const defaultMostBytes = 160 * 1024 * 1024;
+/**
+ * One that was used by as few questions ago goes for no other: where not all of a range fit, each question for the range would otherwise have
+ * all of them read again.
+ */
+const fewQuestions = 32;
 /** Read at once, with what one request gives of most indexes. */
 const readAtOnce = 8;
 const guessBytes = 1024 * 1024;
@@ -43,11 +50,13 @@ export class TokenIndexes {
   readonly #kept = new Map<string, Kept>();
   readonly #reading = new Map<string, Promise<Kept>>();
   #bytes = 0;
+  #questions = 0;
   readonly #groups: Counter;
 
   constructor(
     private readonly storage: Storage,
     private readonly telemetry: Telemetry,
+    private readonly mostBytes = defaultMostBytes,
   ) {
     const registers = [telemetry.registry];
     this.#groups = new Counter({
@@ -72,6 +81,7 @@ export class TokenIndexes {
    * are those without an index, or whose index can't be read.
    */
   async rows(files: readonly IndexedFile[], search: Search): Promise<Found> {
+    this.#questions++;
     const found = new Map<string, readonly RowRange[]>();
     const groups = { read: 0, skipped: 0 };
     let next = 0;
@@ -83,9 +93,13 @@ export class TokenIndexes {
       }
     };
     await Promise.all(Array.from({ length: readAtOnce }, work));
-    this.#groups.inc({ outcome: 'read' }, groups.read);
-    this.#groups.inc({ outcome: 'skipped' }, groups.skipped);
     return { rows: found, ...groups };
+  }
+
+  /** Counts what rows are read by. */
+  note({ read, skipped }: Found): void {
+    this.#groups.inc({ outcome: 'read' }, read);
+    this.#groups.inc({ outcome: 'skipped' }, skipped);
   }
 
   async #index(file: IndexedFile): Promise<Kept> {
@@ -94,6 +108,7 @@ export class TokenIndexes {
     if (kept !== undefined) {
       this.#kept.delete(path);
       this.#kept.set(path, kept);
+      kept.used = this.#questions;
       return kept;
     }
     let reading = this.#reading.get(path);
@@ -108,19 +123,28 @@ export class TokenIndexes {
     let kept: Kept;
     try {
       const bytes = await this.#bytesOf(file);
-      kept = { index: bytes === null ? null : decodeIndex(bytes), bytes: (bytes?.length ?? 0) + 200 };
+      kept = {
+        index: bytes === null ? null : decodeIndex(bytes),
+        bytes: (bytes?.length ?? 0) + 200,
+        used: this.#questions,
+      };
     } catch (error) {
       this.telemetry.log.debug({ err: firstLine(error) }, 'a token index could not be read');
-      return { index: null, bytes: 0 };
+      return { index: null, bytes: 0, used: 0 };
     }
-    this.#kept.set(file.path, kept);
-    this.#bytes += kept.bytes;
-    for (const [path, { bytes }] of this.#kept) {
-      if (this.#bytes <= mostBytes || path === file.path) break;
-      this.#kept.delete(path);
+    this.#keep(file.path, kept);
+    return kept;
+  }
+
+  #keep(path: string, kept: Kept): void {
+    for (const [oldest, { bytes, used }] of this.#kept) {
+      if (this.#bytes + kept.bytes <= this.mostBytes) break;
+      if (this.#questions - used < fewQuestions) return;
+      this.#kept.delete(oldest);
       this.#bytes -= bytes;
     }
-    return kept;
+    this.#kept.set(path, kept);
+    this.#bytes += kept.bytes;
   }
 
   async #bytesOf({ path, footerAt }: IndexedFile): Promise<Buffer | null> {

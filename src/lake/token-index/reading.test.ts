@@ -47,6 +47,15 @@ it('leaves out the row groups that can not have the words, and no others', async
       n: all,
     });
     assert.deepEqual(await ask([[{ text: '=>' }]]), { left: null, found: 3, n: all });
+    const spread = (text: string) =>
+      lake.cached.run('loki', new AbortController().signal, async ({ session }) => {
+        const request = { table: 'logs', from: 0n, until: 2n ** 62n, keys: [], words: [[{ text }]] } as const;
+        return session.spread?.(request);
+      });
+    const first = 1_772_000_000_000_000_000n;
+    const last = first + BigInt(all - 1) * 1000n;
+    assert.deepEqual(await spread('needle'), [{ first, last, groups: 1 }]);
+    assert.deepEqual(await spread('nowhere'), []);
   } finally {
     await lake.close();
   }

@@ -21,6 +21,7 @@ export type Question =
   | { readonly of: 'metadata'; readonly request: MetadataRequest }
   | { readonly of: 'listing'; readonly request: MetadataRequest }
   | { readonly of: 'rowsOf'; readonly request: RowsRequest }
+  | { readonly of: 'spread'; readonly request: RowsRequest }
   | { readonly of: 'valuesOf'; readonly request: ValuesRequest }
   | { readonly of: 'series'; readonly request: SeriesRequest }
   | { readonly of: 'samples'; readonly request: SamplesRequest };

@@ -85,6 +85,8 @@ export class RunningQuery {
         return session.listing?.(question.request);
       case 'rowsOf':
         return session.rowsOf?.(question.request);
+      case 'spread':
+        return session.spread?.(question.request);
       case 'valuesOf':
         return session.valuesOf?.(question.request);
       case 'series':

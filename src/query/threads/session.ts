@@ -2,6 +2,7 @@ import type { StatementFigures } from '../../lake/explain/figures.js';
 import { chunkValues } from '../../lake/raw-chunk.js';
 import {
   RowCollector,
+  type FileSpan,
   type FiguresOf,
   type ListingView,
   type MetadataRequest,
@@ -116,6 +117,10 @@ export class ThreadSession implements ReadSession {
 
   rowsOf(request: RowsRequest): Promise<string | null> {
     return this.#ask({ of: 'rowsOf', request });
+  }
+
+  spread(request: RowsRequest): Promise<readonly FileSpan[] | null> {
+    return this.#ask({ of: 'spread', request });
   }
 
   valuesOf(request: ValuesRequest): Promise<string | null> {

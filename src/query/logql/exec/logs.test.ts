@@ -1,6 +1,6 @@
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { slices } from './logs.js';
+import { timeSlices } from './slices.js';
 import { logRow, start, testLoki, type TestLoki } from '../fixture.test.js';
 
 const day = 86_400;
@@ -267,13 +267,7 @@ describe('LogQL log queries', () => {
         assert.deepEqual(last, expected.slice(-limit));
       }
     }
-    const parts = (forward: boolean) =>
-      slices({
-        log: { kind: 'log', matchers: [], stages: [] },
-        from: start,
-        to: start + 10n ** 15n,
-        forward,
-      });
+    const parts = (forward: boolean) => timeSlices({ from: start, to: start + 10n ** 15n, forward });
     for (const all of [parts(true), parts(false).reverse()]) {
       assert.equal(all.length, 5);
       assert.equal(all[0]?.from, start);

@@ -1,6 +1,8 @@
 import { QueryError } from '../../../lake/query-error.js';
+import type { RowsRequest } from '../../../lake/session.js';
 import type { LogExpr } from '../syntax/ast.js';
-import { compilePipeline, definitionOf } from '../stages/index.js';
+import { compilePipeline } from '../stages/index.js';
+import type { PipelineSql } from '../pipeline/scope.js';
 import type { AttributeKeys } from '../model/attributes.js';
 import type { Category, RowLabels } from '../model/labels.js';
 import { RecordDecoder, recordColumns } from '../model/record.js';
@@ -11,6 +13,7 @@ import { wordsOf } from '../plan/words.js';
 import { pipelineSql, selectorSql } from '../plan/pipeline.js';
 import { Yielder } from '../../series/yielder.js';
 import type { ExecContext } from './context.js';
+import { FileSlices, firstSlice, mayBeRare, timeSlices, type Slice } from './slices.js';
 
 export interface LogQuery {
   readonly log: LogExpr;
@@ -44,8 +47,13 @@ export async function logConditions(query: Pick<LogQuery, 'log' | 'from' | 'to'>
   return { pipeline, where: [...orderedFromBefore(query.from, query.to), ...where] };
 }
 
+interface Conditions {
+  readonly pipeline: PipelineSql;
+  readonly where: readonly string[];
+}
+
 /** Without the time. */
-function conditions(log: LogExpr, keys: AttributeKeys) {
+function conditions(log: LogExpr, keys: AttributeKeys): Conditions {
   const pipeline = pipelineSql(log.stages, keys);
   return { pipeline, where: [...selectorSql(log.matchers, keys), ...pipeline.conditions] };
 }
@@ -59,8 +67,7 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
   const run = compilePipeline(query.log.stages);
   const [names, window] = [queryNames(query.log), metadataWindow(query.from, query.to)];
   await ctx.keys.learn(ctx.session, names, window);
-  const keys = await ctx.keys.over(ctx.session, names, window, wordsOf(query.log, ctx.keys));
-  const { pipeline, where } = conditions(query.log, keys);
+  const words = wordsOf(query.log, ctx.keys);
   const entries: LogEntry[] = [];
   const decoder = new RecordDecoder();
   const yielder = new Yielder(ctx.signal);
@@ -69,7 +76,11 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
   let characters = 0;
 
   /** Reads up to `rows` further records of a slice; false when the limit is reached or it has no more. */
-  const page = async (within: readonly string[], rows: number | undefined): Promise<boolean> => {
+  const page = async (
+    { pipeline, where }: Conditions,
+    within: readonly string[],
+    rows: number | undefined,
+  ): Promise<boolean> => {
     const order = query.forward ? 'ASC' : 'DESC';
     const after = [...within, ...(place ? [beyond(place, query.forward)] : [])];
     let seen = 0;
@@ -120,49 +131,37 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
     return false;
   };
 
-  // A first page by top-N is cheap; only a selective pipeline that SQL can't express pays for a whole sort.
-  const enough = pipeline.exact && !query.interval ? query.limit : Math.max(1000, query.limit * 4);
-  const nowhere = keys.from === '';
-  for (const slice of query.limit > 0 && !nowhere ? slices(query) : []) {
-    const within = orderedFromBefore(slice.from, slice.to);
-    if (await page(within, enough)) await page(within, undefined);
-    if (entries.length >= query.limit) break;
+  const next = await slicesOf(query, words, ctx);
+  for (let slice = next(0); slice !== null && entries.length < query.limit; slice = next(entries.length)) {
+    const { from, to } = slice;
+    const keys = await ctx.keys.over(ctx.session, names, metadataWindow(from, to), words);
+    if (keys.from === '') continue;
+    const found = conditions(query.log, keys);
+    const within = orderedFromBefore(from, to);
+    // A first page by top-N is cheap; only a selective pipeline that SQL can't express pays for a whole sort.
+    const enough = found.pipeline.exact && !query.interval ? query.limit : Math.max(1000, query.limit * 4);
+    if (await page(found, within, enough)) await page(found, within, undefined);
   }
   ctx.stats.returned += entries.length;
   ctx.stats.kept += entries.length;
   return entries;
 }
 
-/** A filter may leave few records, which are found only by reading everything, and in one go that is cheapest. */
-function mayBeRare({ stages, matchers }: LogExpr): boolean {
-  const ofOneTrace = matchers.some(({ name }) => name === 'trace_id' || name === 'span_id');
-  return ofOneTrace || stages.some((stage) => definitionOf(stage).work === 'filters');
-}
-
-const firstSlice = 600_000_000_000n;
-
-/**
- * The range in parts, from the end that the query begins at, each eight times as long as the one before: as a rule the first
- * has enough records, and the files of the others are not opened.
- */
-export function slices({
-  log,
-  from,
-  to,
-  forward,
-}: Pick<LogQuery, 'log' | 'from' | 'to' | 'forward'>): { from: bigint; to: bigint }[] {
-  const out: { from: bigint; to: bigint }[] = [];
-  let [low, high] = [from, to];
-  for (let length = firstSlice; high - low > 2n * length && !mayBeRare(log); length *= 8n) {
-    if (forward) {
-      out.push({ from: low, to: low + length });
-      low += length;
-    } else {
-      out.push({ from: high - length, to: high });
-      high -= length;
-    }
+/** How to go through the range. `words`: as `RowsRequest` has them. */
+async function slicesOf(
+  query: LogQuery,
+  words: NonNullable<RowsRequest['words']>,
+  { session }: ExecContext,
+): Promise<(found: number) => Slice | null> {
+  const { from, to, log, limit } = query;
+  if (mayBeRare(log)) {
+    const request = { table: 'logs', from, until: to, keys: [], words } as const;
+    const files = to - from <= firstSlice ? null : ((await session.spread?.(request)) ?? null);
+    const inFiles = new FileSlices(query, files ?? [], limit);
+    return (found) => inFiles.next(found);
   }
-  return [...out, { from: low, to: high }];
+  const slices = timeSlices(query);
+  return () => slices.shift() ?? null;
 }
 
 function beyond({ time, rowid }: Place, forward: boolean): string {

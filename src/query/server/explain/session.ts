@@ -1,5 +1,6 @@
 import type { StatementFigures } from '../../../lake/explain/figures.js';
 import type {
+  FileSpan,
   FiguresOf,
   ListingView,
   MetadataRequest,
@@ -122,6 +123,15 @@ export class NotedSession implements ReadSession {
       return source === null
         ? `rows of ${request.table}: through DuckLake`
         : `rows of ${request.table}: compacted files straight${keys}${noted(source)}`;
+    });
+  }
+
+  spread(request: RowsRequest): Promise<readonly FileSpan[] | null> {
+    return this.#asked(this.inner.spread?.(request), (files) => {
+      const groups = files?.reduce((sum, file) => sum + file.groups, 0);
+      return files === null
+        ? `files of ${request.table}: not known`
+        : `files of ${request.table} that may have such rows: ${files.length}, about ${groups} row groups of them`;
     });
   }
 

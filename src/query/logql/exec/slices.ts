@@ -1,0 +1,105 @@
+import type { FileSpan } from '../../../lake/session.js';
+import { definitionOf } from '../stages/index.js';
+import type { LogExpr } from '../syntax/ast.js';
+
+/** From (included) and to (not included), nanoseconds since the epoch. */
+export interface Slice {
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+/** A range, and from which of its ends entries are taken. */
+export interface Order extends Slice {
+  readonly forward: boolean;
+}
+
+/** A filter may leave few records. */
+export function mayBeRare({ stages, matchers }: LogExpr): boolean {
+  const ofOneTrace = matchers.some(({ name }) => name === 'trace_id' || name === 'span_id');
+  return ofOneTrace || stages.some((stage) => definitionOf(stage).work === 'filters');
+}
+
+export const firstSlice = 600_000_000_000n;
+
+/**
+ * The range in parts, from the end that the query begins at, each eight times as long as the one before: as a rule the first
+ * has enough records, and the files of the others are not opened.
+ */
+export function timeSlices({ from, to, forward }: Order): Slice[] {
+  const out: Slice[] = [];
+  let [low, high] = [from, to];
+  for (let length = firstSlice; high - low > 2n * length; length *= 8n) {
+    if (forward) {
+      out.push({ from: low, to: low + length });
+      low += length;
+    } else {
+      out.push({ from: high - length, to: high });
+      high -= length;
+    }
+  }
+  return [...out, { from: low, to: high }];
+}
+
+/** Row groups of the first part. */
+const firstGroups = 12;
+/** A part has at most so many times the row groups of all before. */
+const growth = 4;
+
+/**
+ * The range in parts for a search that may find few: cut where files begin or end, so that no row group is read for two of them, and as large as it
+ * takes to find what is still wanted if the rest is like what was read.
+ */
+export class FileSlices {
+  readonly #files: readonly FileSpan[];
+  readonly #forward: boolean;
+  #low: bigint;
+  #high: bigint;
+  /** Row groups. */
+  #read = 0;
+
+  constructor(
+    { from, to, forward }: Order,
+    files: readonly FileSpan[],
+    private readonly limit: number,
+  ) {
+    [this.#low, this.#high, this.#forward] = [from, to, forward];
+    const distance = (a: FileSpan, b: FileSpan) => (forward ? a.last - b.last : b.first - a.first);
+    this.#files = files.toSorted((a, b) => Number(distance(a, b)));
+  }
+
+  /** `found`: entries so far. Null: there is no more. */
+  next(found: number): Slice | null {
+    const [from, to] = [this.#low, this.#high];
+    if (from >= to) return null;
+    const files = this.#files.filter(({ first, last }) => last >= from && first < to);
+    const wanted = this.#wanted(found);
+    let groups = 0;
+    for (const [i, file] of files.entries()) {
+      groups += file.groups;
+      if (groups < wanted) continue;
+      const edge = this.#forward ? file.last + 1n : file.first;
+      const others = files.slice(i + 1);
+      const cut = others.filter(({ first, last }) => first < edge && last >= edge);
+      // A small rest is not worth a statement, nor are files that both parts would read.
+      if (groupsOf(others) * 2 < groups) break;
+      if (groupsOf(cut) * growth > groups) continue;
+      this.#read += groups;
+      if (this.#forward) this.#low = edge;
+      else this.#high = edge;
+      return this.#forward ? { from, to: edge } : { from: edge, to };
+    }
+    this.#low = this.#high;
+    return { from, to };
+  }
+
+  #wanted(found: number): number {
+    const most = this.#read * growth;
+    if (found === 0) return Math.max(firstGroups, most);
+    const missing = ((this.limit - found) * this.#read) / found;
+    return Math.max(firstGroups, Math.min(most, Math.ceil(missing * 1.2)));
+  }
+}
+
+function groupsOf(files: readonly FileSpan[]): number {
+  return files.reduce((sum, { groups }) => sum + groups, 0);
+}
