@@ -29,6 +29,8 @@ interface Tables {
   readonly stacks: readonly { readonly stack: readonly number[] }[];
   /** Above 0 behind a fault, until the parser is in step again. */
   readonly recovering: number;
+  /** How often in a row long text that begins at one place was put together, as chains are. */
+  readonly bigReductionCount: number;
 }
 
 /** So many characters are read behind the first fault: each word there costs the library about a thousand times as much. */
@@ -36,6 +38,8 @@ const behindFault = 100;
 
 /** The library throws away what is in a table of 8,400 entries, and then reports a fault where there is none. */
 const room = 8200;
+/** It also drops out of a chain that was put together more often than this. */
+const mostReductions = 300;
 
 /**
  * The syntax tree of a query up to a little behind the first fault. A chain of operators or stages that is longer than
@@ -49,7 +53,9 @@ export function parseTree(parser: GrammarParser, source: string): Tree {
     if (parse.recovering > 0 && parse.stoppedAt === null) {
       parse.stopAt(Math.min(source.length, parse.parsedPos + behindFault));
     }
-    if (parse.stacks.every(({ stack }) => stack.length < room)) continue;
+    const full = parse.stacks.every(({ stack }) => stack.length >= room);
+    const chained = parse.stacks.length === 1 && parse.bigReductionCount > mostReductions;
+    if (!full && !chained) continue;
     const count = countOperators(source.slice(0, parse.parsedPos));
     throw new QueryError(
       'bad_data',
