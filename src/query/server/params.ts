@@ -27,6 +27,11 @@ export class Params {
     for (const [name, value] of new URLSearchParams(body)) this.#values.append(name, value);
   }
 
+  /** In the words of the API. */
+  protected invalid(name: string, reason: string): QueryError {
+    return invalid(name, reason);
+  }
+
   get names(): readonly string[] {
     return [...new Set(this.#values.keys())];
   }
@@ -37,7 +42,7 @@ export class Params {
 
   required(name: string): string {
     const value = this.text(name);
-    if (value === undefined) throw invalid(name, 'it is missing');
+    if (value === undefined) throw this.invalid(name, 'it is missing');
     return value;
   }
 
@@ -50,7 +55,7 @@ export class Params {
     const text = this.text(name);
     if (text === undefined) return undefined;
     const time = timeOf(text, this.times);
-    if (time === undefined) throw invalid(name, `cannot parse ${shown(text)} to a valid timestamp`);
+    if (time === undefined) throw this.invalid(name, `cannot parse ${shown(text)} to a valid timestamp`);
     return time;
   }
 
@@ -73,7 +78,7 @@ export class Params {
           ? BigInt(Math.round(seconds * 1e9))
           : undefined;
     if (value === undefined || value > longest || value < -longest) {
-      throw invalid(name, `cannot parse ${shown(text)} to a valid duration`);
+      throw this.invalid(name, `cannot parse ${shown(text)} to a valid duration`);
     }
     return value;
   }
@@ -88,8 +93,10 @@ export class Params {
     const text = this.text(name);
     if (text === undefined) return fallback;
     const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
-    if (!(value >= min)) throw invalid(name, `it must be a whole number of at least ${min}: ${shown(text)}`);
-    if (value > max) throw invalid(name, `it is ${value}, at most ${max}`);
+    if (!(value >= min)) {
+      throw this.invalid(name, `it must be a whole number of at least ${min}: ${shown(text)}`);
+    }
+    if (value > max) throw this.invalid(name, `it is ${value}, at most ${max}`);
     return value;
   }
 

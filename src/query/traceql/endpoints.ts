@@ -1,14 +1,21 @@
 import { QueryError } from '../../lake/query-error.js';
 import type { Endpoint, Endpoints, QueryAnswer, QueryRequest } from '../server/endpoint.js';
 import type { QueryContext, QueryLimits } from '../server/guard.js';
-import { invalid } from '../server/params.js';
 import { json, streamed } from '../server/reply.js';
 import { legacyPipeline, parseLogfmt } from './api/legacy-tags.js';
 import { scopesProtobuf, searchProtobuf, textsProtobuf, valuesProtobuf } from './api/answers-protobuf.js';
 import { metricsAnswer, metricsMessage } from './api/metrics.js';
 import { resourceSpansJson } from './api/otlp-json.js';
 import { traceByIdProtobuf, traceProtobuf } from './api/otlp-protobuf.js';
-import { hintedRange, keptRange, metricsRange, nowNs, searchRange, TempoParams } from './api/params.js';
+import {
+  hintedRange,
+  invalid,
+  keptRange,
+  metricsRange,
+  nowNs,
+  searchRange,
+  TempoParams,
+} from './api/params.js';
 import { search } from './api/search.js';
 import { lenientFilter, tagNames, tagScopes, tagValues, tagValueType, type TagScope } from './api/tags.js';
 import { loadOtlpTrace, type OtlpTrace } from './load/otlp-trace.js';
@@ -52,11 +59,11 @@ const searchTraces: Endpoint = (request, limits) => {
   const params = new TempoParams(request);
   const [q, tags] = [params.text('q'), params.text('tags')];
   if (q !== undefined && tags !== undefined) {
-    throw new QueryError('bad_data', "can't specify tags and q in the same query");
+    throw new QueryError('bad_data', "invalid request: can't specify tags and q in the same query");
   }
   const options = {
     range: searchRange(params, limits),
-    limit: Math.min(params.integer('limit', 20, 1), limits.maxRows),
+    limit: Math.min(params.positive('limit', 20), limits.maxRows),
     spansPerSpanset: params.integer('spss', 3, 0),
     withSpansets: q !== undefined,
   };
@@ -135,9 +142,9 @@ const valuesV2 = values(
   (name) => {
     const field = parseFieldName(name);
     if (field) return field;
-    throw invalid(
-      'tag',
-      `${JSON.stringify(name)} is no TraceQL field; attributes are .x, span.x, resource.x`,
+    throw new QueryError(
+      'bad_data',
+      `please provide a valid tagName: ${JSON.stringify(name)} is no TraceQL field; attributes are .x, span.x, resource.x`,
     );
   },
   (value) => ({ type: tagValueType(value), value: display(value) }),
@@ -190,7 +197,7 @@ function wantsProtobuf(request: QueryRequest): boolean {
 function legacyDurations(params: TempoParams) {
   const [minDuration, maxDuration] = [params.lasting('minDuration'), params.lasting('maxDuration')];
   if (minDuration !== undefined && maxDuration !== undefined && maxDuration < minDuration) {
-    throw invalid('maxDuration', 'must not be below minDuration');
+    throw invalid('maxDuration', 'must be greater than minDuration');
   }
   return { minDuration, maxDuration };
 }

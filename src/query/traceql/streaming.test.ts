@@ -30,12 +30,13 @@ const { root } = protobuf.parse(
   message AnyValue { oneof value { string stringValue = 1; bool boolValue = 2; int64 intValue = 3; double doubleValue = 4; ArrayValue arrayValue = 5; } }
   message ArrayValue { repeated AnyValue values = 1; }
   message SearchTagsRequest { string scope = 1; string query = 2; uint32 start = 3; uint32 end = 4; uint32 maxTagsPerScope = 5; }
-  message SearchTagsResponse { repeated string tagNames = 1; Metrics metrics = 2; }
-  message SearchTagsV2Response { repeated Scope scopes = 1; Metrics metrics = 2; }
+  message ListingProgress { ListingDone metrics = 2; } message ListingDone { uint32 totalJobs = 2; uint32 completedJobs = 3; }
+  message SearchTagsResponse { repeated string tagNames = 1; ListingMetrics metrics = 2; } message ListingMetrics { uint64 inspectedBytes = 1; }
+  message SearchTagsV2Response { repeated Scope scopes = 1; ListingMetrics metrics = 2; }
   message Scope { string name = 1; repeated string tags = 2; }
   message SearchTagValuesRequest { string tagName = 1; string query = 2; uint32 start = 4; uint32 end = 5; uint32 maxTagValues = 6; }
-  message SearchTagValuesResponse { repeated string tagValues = 1; Metrics metrics = 2; }
-  message SearchTagValuesV2Response { repeated TagValue tagValues = 1; Metrics metrics = 2; }
+  message SearchTagValuesResponse { repeated string tagValues = 1; ListingMetrics metrics = 2; }
+  message SearchTagValuesV2Response { repeated TagValue tagValues = 1; ListingMetrics metrics = 2; }
   message TagValue { string type = 1; string value = 2; }
   message QueryRangeRequest { string query = 1; uint64 start = 2; uint64 end = 3; uint64 step = 4; uint32 exemplars = 16; }
   message QueryInstantRequest { string query = 1; uint64 start = 2; uint64 end = 3; }
@@ -262,6 +263,66 @@ describe('tempopb.StreamingQuerier', () => {
     const [some, all] = points as [Map<string, number>, Map<string, number>];
     assert.ok(some.size > 1 && some.size < all.size);
     for (const [time, value] of some) assert.equal(all.get(time), value, time);
+  });
+
+  it('sends tags and values of a long range once, and instant metrics again', async () => {
+    const [client] = [...clients.values()] as [Client];
+    // The newest sixteenth begins between the traces.
+    const end = seconds + 30 + 5400;
+    const long = { start: end - 86_400, end };
+    const messages = async (method: string, request: string, response: string, query: object) => {
+      const found = await answers(client, method, encoded(request, query));
+      assert.ok(Array.isArray(found), String(found));
+      return found.map((one) => [
+        decoded(response, one),
+        decoded('ListingProgress', one)['metrics'] as unknown,
+      ]);
+    };
+    const listed = async (method: string, query: object) => {
+      const request = method.startsWith('SearchTagValues') ? 'SearchTagValuesRequest' : 'SearchTagsRequest';
+      const found = await messages(method, request, `${method}Response`, { ...long, ...query });
+      assert.deepEqual(
+        found.map(([, progress]) => progress),
+        [
+          { totalJobs: 2, completedJobs: 1 },
+          { totalJobs: 2, completedJobs: 2 },
+        ],
+      );
+      return found.map(([message]) => {
+        const { metrics, ...lists } = message as Record<string, unknown>;
+        assert.deepEqual(metrics, {});
+        return Object.values(lists)[0];
+      });
+    };
+    const service = { tagName: 'resource.service.name' };
+    assert.deepEqual(await listed('SearchTagValues', service), [['worker'], ['cart', 'web']]);
+    assert.deepEqual(await listed('SearchTagValues', { ...service, maxTagValues: 2 }), [
+      ['worker'],
+      ['cart'],
+    ]);
+    assert.deepEqual(await listed('SearchTagValues', { ...service, maxTagValues: 1 }), [
+      ['worker'],
+      undefined,
+    ]);
+    assert.deepEqual(await listed('SearchTagValuesV2', { ...service, query: '{ name != "cart" }' }), [
+      [{ type: 'string', value: 'worker' }],
+      [{ type: 'string', value: 'web' }],
+    ]);
+    assert.deepEqual(await listed('SearchTags', { scope: 'resource' }), [['service.name'], undefined]);
+    const [newest, rest] = (await listed('SearchTagsV2', {})) as { name: string; tags: string[] }[][];
+    assert.deepEqual(
+      newest?.map(({ name }) => name),
+      ['resource', 'intrinsic'],
+    );
+    assert.deepEqual(rest, [{ name: 'span', tags: ['http.response.status_code', 'ok', 'ratio', 'tags'] }]);
+    const nanos = (time: number) => String(BigInt(time) * 1_000_000_000n);
+    const instant = await messages('MetricsQueryInstant', 'QueryInstantRequest', 'QueryInstantResponse', {
+      ...{ query: '{} | count_over_time()', start: nanos(long.start), end: nanos(long.end) },
+    });
+    assert.deepEqual(
+      instant.map(([message]) => (message as { series: { value: number }[] }).series[0]?.value),
+      [1, 3],
+    );
   });
 
   it('refuses callers without the key, and tells what is wrong', async () => {

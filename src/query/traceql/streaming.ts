@@ -7,27 +7,47 @@ import type { ErrorKind } from '../server/errors.js';
 import { runJob, type QueryApiDeps } from '../server/http.js';
 import { wholeBody } from '../server/reply.js';
 import { traceqlEndpoints } from './endpoints.js';
-import { newestOfMetrics, newestOfSearch, SentTraces, withProgress } from './streaming-slices.js';
+import {
+  SentItems,
+  SentScopes,
+  traceIdOf,
+  withProgress,
+  type ProgressFields,
+  type Sent,
+} from './streaming-sent.js';
+import { newestOfInstant, newestOfRange, newestOfSeconds } from './streaming-slices.js';
 
 type Endpoint = keyof typeof traceqlEndpoints;
+type Params = Readonly<Record<string, string>>;
 type Message = ReadonlyMap<number, readonly (bigint | Uint8Array)[]>;
 
 /** A method of the service: its endpoint, how its queries are counted, and its request as that of the endpoint. */
 interface Method {
   readonly endpoint: Endpoint;
   readonly counted: string;
-  readonly params: (message: Message) => Readonly<Record<string, string>>;
+  readonly params: (message: Message) => Params;
   /** The newest part of the question, where it is worth an answer of its own before the whole one. */
-  readonly newest?: (
-    params: Readonly<Record<string, string>>,
-  ) => Readonly<Record<string, string>> | undefined;
+  readonly newest: (params: Params) => Params | undefined;
+  /** What later parts leave out; undefined where each part replaces the one before. */
+  readonly sent?: (params: Params) => Sent;
+  readonly progress: ProgressFields;
   /** What stands in the path of the HTTP endpoint. */
   readonly path?: (message: Message) => string;
 }
 
-const tags = { counted: 'tempo_tags', params: tagParams };
+/** Of traces in a search that names none, and of tags and their values, as of the endpoints. */
+const [defaultLimit, defaultListed] = [20, 5000];
+
+const searching: ProgressFields = { done: 4, of: 5 };
+const listing: ProgressFields = { done: 3, of: 2 };
+const listed = (params: Params) => Number(params['limit'] || defaultListed);
+
+const tags = { counted: 'tempo_tags', params: tagParams, newest: newestOfSeconds, progress: listing };
 const values = {
   counted: 'tempo_tag_values',
+  newest: newestOfSeconds,
+  sent: (params: Params) => new SentItems(listed(params)),
+  progress: listing,
   params: (message: Message) => ({
     ...{ q: text(message, 2), start: number(message, 4), end: number(message, 5), limit: number(message, 6) },
   }),
@@ -35,28 +55,42 @@ const values = {
 };
 
 const methods: Readonly<Record<string, Method>> = {
-  Search: { endpoint: 'search', counted: 'tempo_search', params: searchParams, newest: newestOfSearch },
-  SearchTags: { endpoint: 'tags', ...tags },
-  SearchTagsV2: { endpoint: 'tags_v2', ...tags },
+  Search: {
+    endpoint: 'search',
+    counted: 'tempo_search',
+    params: searchParams,
+    newest: newestOfSeconds,
+    sent: (params) => new SentItems(Number(params['limit'] || defaultLimit), traceIdOf),
+    progress: searching,
+  },
+  SearchTags: { endpoint: 'tags', ...tags, sent: (params) => new SentItems(listed(params)) },
+  SearchTagsV2: { endpoint: 'tags_v2', ...tags, sent: (params) => new SentScopes(listed(params)) },
   SearchTagValues: { endpoint: 'tag_values', ...values },
   SearchTagValuesV2: { endpoint: 'tag_values_v2', ...values },
   MetricsQueryRange: {
     endpoint: 'metrics_range',
     counted: 'tempo_metrics',
-    newest: newestOfMetrics,
+    newest: newestOfRange,
+    progress: searching,
     params: (message) => ({
       ...metricsParams(message),
       step: number(message, 4) === '' ? '' : `${number(message, 4)}ns`,
       exemplars: number(message, 16),
     }),
   },
-  MetricsQueryInstant: { endpoint: 'metrics_instant', counted: 'tempo_metrics', params: metricsParams },
+  MetricsQueryInstant: {
+    endpoint: 'metrics_instant',
+    counted: 'tempo_metrics',
+    params: metricsParams,
+    newest: newestOfInstant,
+    progress: searching,
+  },
 };
 
 /**
  * tempopb.StreamingQuerier, which Grafana asks instead of HTTP when it is told to stream: its messages are those of the HTTP
- * endpoints as protobuf. Of a search and of metrics over a long range the newest part comes first, in a message of its own;
- * the next has the other traces, or all points. Its queries stand under the same guard.
+ * endpoints as protobuf. Of a long range the newest part comes first, in a message of its own; the next has the traces,
+ * tags or values that were not in it, or all of metrics. Its queries stand under the same guard.
  */
 export function tempoStreaming(deps: QueryApiDeps): ReadonlyMap<string, GrpcHandler> {
   return new Map(
@@ -67,8 +101,6 @@ export function tempoStreaming(deps: QueryApiDeps): ReadonlyMap<string, GrpcHand
   );
 }
 
-/** Of traces in a search that names none, as of the endpoint. */
-const defaultLimit = 20;
 const readLimits = { maxBytes: 1024 * 1024, timeoutMs: 15_000 };
 
 async function answer(deps: QueryApiDeps, method: Method, call: GrpcCall): Promise<void> {
@@ -87,19 +119,18 @@ async function answer(deps: QueryApiDeps, method: Method, call: GrpcCall): Promi
   try {
     const message = fieldsOf(body.bytes);
     const params = method.params(message);
-    const newest = method.newest?.(params);
+    const newest = method.newest(params);
     if (!newest) {
       const answer = await ask(requestOf(method, message, params));
-      call.reply(method.newest ? withProgress(answer, 1, 1) : answer);
+      call.reply(withProgress(answer, method.progress, 1, 1));
       return;
     }
-    const sent = new SentTraces();
-    const rest = (answer: Uint8Array) => (method.endpoint === 'search' ? sent.rest(answer) : answer);
+    const sent = method.sent?.(params);
+    const rest = (answer: Uint8Array) => sent?.rest(answer) ?? answer;
     const first = await ask(requestOf(method, message, newest));
-    await call.write(withProgress(rest(first), 1, 2));
-    const full = sent.count >= Number(params['limit'] || defaultLimit);
-    const whole = full ? new Uint8Array() : rest(await ask(requestOf(method, message, params)));
-    call.reply(withProgress(whole, 2, 2));
+    await call.write(withProgress(rest(first), method.progress, 1, 2));
+    const whole = sent?.full ? new Uint8Array() : rest(await ask(requestOf(method, message, params)));
+    call.reply(withProgress(whole, method.progress, 2, 2));
   } catch (error) {
     const known = error instanceof QueryError && error.kind !== 'internal';
     if (!known) deps.telemetry.log.error({ err: error, method: method.endpoint }, 'a query failed');

@@ -13,7 +13,7 @@ export function parseLogfmt(text: string): Map<string, string> {
     const match = pattern.exec(text);
     if (!match) throw new QueryError('bad_data', `invalid tags: not logfmt at column ${at + 1}`);
     const [, key = '', quoted, plain = ''] = match;
-    if (pairs.has(key)) throw new QueryError('bad_data', `invalid tags: tag ${key} is there twice`);
+    if (pairs.has(key)) throw new QueryError('bad_data', `invalid tags: tag ${key} has been set twice`);
     pairs.set(key, quoted === undefined ? plain : quoted.replace(/\\(.)/g, '$1'));
   }
   return pairs;

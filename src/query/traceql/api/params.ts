@@ -1,9 +1,10 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { QueryRequest } from '../../server/endpoint.js';
 import type { QueryLimits } from '../../server/guard.js';
-import { invalid, Params } from '../../server/params.js';
+import { Params } from '../../server/params.js';
 import { readFrom } from '../../server/range.js';
 import type { MetricsRange } from '../exec/metrics-options.js';
+import { goDuration, parseDuration } from '../../text/durations.js';
 import { second, type TimeRange } from '../model/time.js';
 
 /** Searches without a time look this far back. */
@@ -18,10 +19,26 @@ export function nowNs(): bigint {
   return BigInt(Date.now()) * 1_000_000n;
 }
 
+/** Of Go's durations. */
+const longest = 2n ** 63n - 1n;
+
+function shown(text: string): string {
+  return JSON.stringify(text.slice(0, 100));
+}
+
+/** What Tempo says of a parameter that can't be read. */
+export function invalid(name: string, reason: string): QueryError {
+  return new QueryError('bad_data', `invalid ${name}: ${reason}`);
+}
+
 /** The parameters of Tempo's API: numbers are seconds up to 10 digits, nanoseconds beyond; of a repeated one the last counts. */
 export class TempoParams extends Params {
   constructor(request: Pick<QueryRequest, 'url' | 'body'>) {
     super(request, 'seconds or nanoseconds');
+  }
+
+  protected override invalid(name: string, reason: string): QueryError {
+    return invalid(name, reason);
   }
 
   override text(name: string): string | undefined {
@@ -31,10 +48,17 @@ export class TempoParams extends Params {
   /** A duration with its unit. */
   lasting(name: string): bigint | undefined {
     const text = this.text(name);
-    if (text !== undefined && !/[a-zµμ]$/.test(text)) {
-      throw invalid(name, 'must be a duration such as 100ms or 1m30s');
-    }
-    return this.duration(name);
+    if (text === undefined) return undefined;
+    const duration = /[a-zµμ]$/.test(text) ? parseDuration(text, goDuration) : undefined;
+    if (duration !== undefined && duration <= longest) return duration;
+    const why = /\d$/.test(text) ? 'missing unit in' : 'invalid';
+    throw invalid(name, `time: ${why} duration ${shown(text)}; such are 100ms or 1m30s`);
+  }
+
+  /** A count of at least 1. */
+  positive(name: string, fallback: number): number {
+    if (/^-?0*$|^-\d+$/.test(this.text(name) ?? '1')) throw invalid(name, 'must be a positive number');
+    return this.integer(name, fallback, 1);
   }
 }
 
@@ -91,7 +115,7 @@ function checkRange(range: TimeRange, { maxRangeMs }: Range): TimeRange {
 function wholeSeconds(params: TempoParams, name: string): bigint | undefined {
   const text = params.text(name);
   if (text === undefined) return undefined;
-  if (!/^\d{1,10}$/.test(text)) throw invalid(name, 'must be unix seconds');
+  if (!/^\d{1,10}$/.test(text)) throw invalid(name, `must be unix seconds: ${shown(text)}`);
   return BigInt(text) * second;
 }
 

@@ -1,5 +1,6 @@
 import { syntaxError } from './errors.js';
 import { tokenize, type Token } from './lexer.js';
+import { unexpected } from './token-names.js';
 import type { QueryError } from '../../../lake/query-error.js';
 
 const maxNesting = 100;
@@ -66,45 +67,11 @@ export class Cursor {
   }
 
   /** In the words of Tempo's parser, which tells what it expects where that is no more than four things. */
-  unexpected(expected = ''): QueryError {
-    return this.fail(
-      `syntax error: unexpected ${nameOf(this.token)}${expected && `, expecting ${expected}`}`,
-    );
+  unexpected(expected = '', token = this.token): QueryError {
+    return this.fail(unexpected(token, expected), token.at);
   }
 
   fail(message: string, at = this.token.at): QueryError {
     return syntaxError(this.text, at, message);
   }
 }
-
-/** As Tempo's grammar calls what it reads. */
-function nameOf(token: Token): string {
-  switch (token.type) {
-    case 'end':
-      return '$end';
-    case 'string':
-      return 'STRING';
-    case 'int':
-      return 'INTEGER';
-    case 'float':
-      return 'FLOAT';
-    case 'duration':
-      return 'DURATION';
-    case 'attribute':
-      return /^[a-z]*[.:]/.exec(token.text)?.[0] ?? token.text;
-    case 'intrinsic':
-      return /^[a-z]+:/.exec(token.text)?.[0] ?? token.text;
-    case 'word':
-      return keywords.has(token.text) ? token.text : 'IDENTIFIER';
-    case 'operator':
-      return token.text;
-  }
-}
-
-const keywords: ReadonlySet<string> = new Set(
-  (
-    'true false nil ok error unset unspecified internal server client producer consumer count avg max min sum by ' +
-    'coalesce select rate count_over_time min_over_time max_over_time avg_over_time sum_over_time quantile_over_time ' +
-    'histogram_over_time compare topk bottomk with'
-  ).split(' '),
-);

@@ -34,7 +34,7 @@ export function parseFieldExpr(cursor: Cursor, weakest = 0): FieldExpr {
 function combine(op: BinaryOp, left: FieldExpr, right: FieldExpr, at: number): FieldExpr {
   if (op === '=' || op === '!=') {
     const nil = [left, right].filter((side) => side.kind === 'static' && side.value.type === 'nil');
-    if (nil.length === 2) return { kind: 'static', value: { type: 'bool', value: op === '=' }, at };
+    if (nil.length === 2) return { kind: 'static', value: { type: 'bool', value: false }, at };
     if (nil.length === 1) {
       return { kind: 'exists', operand: nil[0] === left ? right : left, negated: op === '=', at };
     }

@@ -3,6 +3,7 @@ import { LiteralError, unquote } from '../../text/unquote.js';
 import type { AttributeScope } from '../model/attributes.js';
 import { intrinsicNamed, type IntrinsicName } from '../model/intrinsics.js';
 import { syntaxError } from './errors.js';
+import { unexpected } from './token-names.js';
 
 export type Token =
   | { readonly type: 'end'; readonly text: ''; readonly at: number }
@@ -33,6 +34,14 @@ const operators = [
 ];
 
 const attributeScopes = new Set(['resource', 'span', 'event', 'link', 'instrumentation', 'parent']);
+/** What may stand behind `scope:`, where that is little enough for Tempo to tell. */
+const intrinsicsOf: ReadonlyMap<string, string> = new Map([
+  ['trace', 'duration or rootName or rootService or id'],
+  ['span', ''],
+  ['event', 'name or timeSinceStart'],
+  ['link', 'traceID or spanID'],
+  ['instrumentation', 'name or version'],
+]);
 
 const durationPattern = /(?:(?:\d+(?:\.\d+)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h|d|w|y))+/y;
 const floatPattern = /(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+/y;
@@ -89,10 +98,10 @@ class Lexer {
     const word = this.#match(wordPattern);
     if (word !== null) return this.#word(word, at);
     const operator = operators.find((op) => this.text.startsWith(op, at));
-    if (operator === undefined)
-      throw syntaxError(this.text, at, `unexpected character ${JSON.stringify(char)}`);
-    this.#at += operator.length;
-    return { type: 'operator', text: operator, at };
+    const text = operator ?? String.fromCodePoint(this.text.codePointAt(at) ?? 0);
+    this.#at += text.length;
+    // What can't be read is a word that stands nowhere: the parser tells where.
+    return { type: operator === undefined ? 'word' : 'operator', text, at };
   }
 
   #match(pattern: RegExp): string | null {
@@ -127,13 +136,18 @@ class Lexer {
       if (inner) this.#at += inner.length + 1;
       return this.#attribute((inner ?? 'none') as AttributeScope, true, at);
     }
-    if (after === ':') {
+    const known = after === ':' ? intrinsicsOf.get(word) : undefined;
+    if (known !== undefined) {
       this.#at++;
+      const place = this.#at;
       const full = `${word}:${this.#match(wordPattern) ?? ''}`;
       const name = intrinsicNamed(full);
-      if (name === undefined)
-        throw syntaxError(this.text, at, `there is no intrinsic ${JSON.stringify(full)}`);
-      return { type: 'intrinsic', text: full, name, at };
+      if (name !== undefined) return { type: 'intrinsic', text: full, name, at };
+      this.#at = place;
+      this.#match(spacePattern);
+      const found: Token =
+        this.#at < this.text.length ? this.#next() : { type: 'end', text: '', at: this.text.length };
+      throw syntaxError(this.text, found.at, unexpected(found, known));
     }
     return { type: 'word', text: word, at };
   }
@@ -143,15 +157,30 @@ class Lexer {
     let name = '';
     while (this.#at < this.text.length) {
       const char = this.text[this.#at] ?? '';
-      if (char === '"') name += this.#string('"').value;
+      if (char === '"') name += this.#quoted(at);
       else if (attributeEnd.test(char)) break;
       else {
         name += char;
         this.#at++;
       }
     }
-    if (name === '') throw syntaxError(this.text, this.#at, 'an attribute name is missing here');
+    if (name === '') {
+      const prefixes = parent && this.text.slice(at, this.#at) === 'parent.' ? ' or resource. or span.' : '';
+      throw syntaxError(
+        this.text,
+        at,
+        `syntax error: unexpected END_ATTRIBUTE, expecting IDENTIFIER${prefixes}`,
+      );
+    }
     return { type: 'attribute', text: this.text.slice(at, this.#at), scope, parent, name, at };
+  }
+
+  /** A quoted part of the name of the attribute that begins at `at`. */
+  #quoted(at: number): string {
+    const literal = this.#match(stringPattern)?.slice(1, -1);
+    if (literal === undefined) throw syntaxError(this.text, at, 'unexpected EOF, expecting "');
+    if (/^(?:[^\\]|\\["\\])*$/.test(literal)) return literal.replace(/\\(.)/g, '$1');
+    throw syntaxError(this.text, at, 'invalid escape sequence');
   }
 
   #string(quote: string): { text: string; value: string } {

@@ -12,6 +12,7 @@ import type {
   SpansetFilter,
 } from './ast.js';
 import type { Cursor } from './cursor.js';
+import { invalidQuery } from './errors.js';
 import type { Token } from './lexer.js';
 import { parseField } from './fields.js';
 
@@ -150,17 +151,22 @@ function parseAggregate(cursor: Cursor): MetricsAggregate {
   const operand = counts ? null : requireField(cursor);
   const quantiles: number[] = [];
   if (fn === 'quantile_over_time') {
-    while (cursor.take(',')) {
-      const place = cursor.token.at;
-      const quantile = parseNumber(cursor);
-      if (quantile < 0 || quantile > 1) throw cursor.fail('a quantile must be between 0 and 1', place);
-      quantiles.push(quantile);
-    }
-    if (quantiles.length === 0) throw cursor.unexpected(',');
+    cursor.expect(',');
+    do quantiles.push(parseQuantile(cursor));
+    while (cursor.take(','));
   }
-  cursor.expect(')');
+  cursor.expect(')', fn === 'quantile_over_time' ? ') or ,' : ')');
   const by = cursor.take('by') ? parseFieldList(cursor) : [];
   return { kind: 'aggregate', fn, operand, quantiles, by, at };
+}
+
+function parseQuantile(cursor: Cursor): number {
+  const { token } = cursor;
+  if (token.type !== 'int' && token.type !== 'float') throw cursor.unexpected('INTEGER or FLOAT');
+  cursor.next();
+  const quantile = Number(token.value);
+  if (quantile > 1) throw invalidQuery(`quantile must be between 0 and 1: ${quantile}`);
+  return quantile;
 }
 
 function parseCompare(cursor: Cursor, parseFilter: (cursor: Cursor) => SpansetFilter): MetricsCompare {
@@ -168,32 +174,43 @@ function parseCompare(cursor: Cursor, parseFilter: (cursor: Cursor) => SpansetFi
   cursor.expect('compare');
   cursor.expect('(');
   const selection = parseFilter(cursor);
-  const numbers: bigint[] = [];
-  while (cursor.take(',')) {
-    const token = cursor.next();
-    if (token.type !== 'int') throw cursor.fail('expected a whole number', token.at);
-    numbers.push(token.value);
-  }
-  cursor.expect(')');
-  const [topN = 10n, start, end] = numbers;
-  if (topN < 1n || topN > 1000n) throw cursor.fail('compare() takes between 1 and 1000 values', at);
-  if (numbers.length > 3 || numbers.length === 2) {
-    throw cursor.fail('compare() takes a filter, how many values, and start and end in nanoseconds', at);
-  }
-  const window = start !== undefined && end !== undefined && end > start ? { start, end } : null;
+  const topN = cursor.take(',') ? parseInteger(cursor) : 10n;
+  let window: MetricsCompare['window'] = null;
+  if (cursor.take(',')) {
+    const start = parseInteger(cursor);
+    cursor.expect(',');
+    window = compareWindow(start, parseInteger(cursor));
+    cursor.expect(')');
+  } else cursor.expect(')', ') or ,');
+  if (topN < 1n) throw invalidQuery('compare() top number of values must be integer greater than 0');
+  if (topN > 1000n) throw cursor.fail('compare() takes between 1 and 1000 values', at);
   return { kind: 'compare', selection, topN: Number(topN), window, at };
+}
+
+function compareWindow(start: bigint, end: bigint): MetricsCompare['window'] {
+  if (start === 0n && end === 0n) return null;
+  if (start === 0n || end === 0n)
+    throw invalidQuery('compare() timestamps must be positive integer unix nanoseconds');
+  if (end <= start) throw invalidQuery('compare() end timestamp must be greater than start timestamp');
+  return { start, end };
+}
+
+function parseInteger(cursor: Cursor): bigint {
+  const { token } = cursor;
+  if (token.type !== 'int') throw cursor.unexpected('INTEGER');
+  cursor.next();
+  return token.value;
 }
 
 function parseRanking(cursor: Cursor): SecondStage {
   const { token } = cursor;
-  if (token.text !== 'topk' && token.text !== 'bottomk') throw cursor.unexpected();
+  if (token.text !== 'topk' && token.text !== 'bottomk') throw cursor.unexpected('topk or bottomk');
   cursor.next();
   cursor.expect('(');
-  const place = cursor.token.at;
-  const limit = parseNumber(cursor);
-  if (!Number.isInteger(limit) || limit < 1) throw cursor.fail('expected a whole number above 0', place);
+  const limit = parseInteger(cursor);
   cursor.expect(')');
-  return { kind: token.text, limit };
+  if (limit === 0n) throw invalidQuery('limit must be greater than 0');
+  return { kind: token.text, limit: Number(limit) };
 }
 
 /** A plain number; durations count in seconds, the unit of metrics on durations. */
@@ -215,6 +232,6 @@ export function parseFieldList(cursor: Cursor): Field[] {
   cursor.expect('(');
   const fields = [requireField(cursor)];
   while (cursor.take(',')) fields.push(requireField(cursor));
-  cursor.expect(')', ', or )');
+  cursor.expect(')', ') or ,');
   return fields;
 }

@@ -43,7 +43,7 @@ export function parseQuery(text: string): Query {
     throw new QueryError('bad_data', 'invalid TraceQL query: parse error : syntax error: unexpected $end');
   const body = parseBody(cursor);
   const hints = parseHints(cursor);
-  if (!cursor.done) throw cursor.unexpected();
+  if (!cursor.done) throw cursor.unexpected('with');
   const query: Query = { ...body, hints };
   validate(text, query);
   return query;
@@ -60,7 +60,7 @@ export function parseSpansetQuery(text: string): SpansetQuery {
 export function parseMetricsQuery(text: string): MetricsQuery {
   const query = parseQuery(text);
   if (query.kind === 'metrics') return query;
-  throw new QueryError('bad_data', 'this is no metrics query: it needs a function such as | rate()');
+  throw new QueryError('bad_data', 'not a metrics query: it needs a function such as | rate()');
 }
 
 function parseBody(cursor: Cursor): Omit<SpansetQuery, 'hints'> | Omit<MetricsQuery, 'hints'> {
@@ -209,9 +209,10 @@ function parseScalarOperand(cursor: Cursor): ScalarExpr {
     return { kind: 'aggregate', op, operand, at: token.at };
   }
   const minus = cursor.take('-');
+  const number = cursor.token;
   const value = parseStatic(cursor);
   const signed = value && minus ? negate(value) : value;
-  if (!signed || !['int', 'float', 'duration'].includes(signed.type)) throw cursor.unexpected();
+  if (!signed || !['int', 'float', 'duration'].includes(signed.type)) throw cursor.unexpected('', number);
   return { kind: 'static', value: signed, at: token.at };
 }
 

@@ -1,0 +1,41 @@
+import type { Token } from './lexer.js';
+
+/** In the words of Tempo's parser, which tells what it expects where that is no more than four things. */
+export function unexpected(token: Token, expected: string): string {
+  return `syntax error: unexpected ${nameOf(token)}${expected && `, expecting ${expected}`}`;
+}
+
+/** As Tempo's grammar calls what it reads. */
+function nameOf(token: Token): string {
+  switch (token.type) {
+    case 'end':
+      return '$end';
+    case 'string':
+      return 'STRING';
+    case 'int':
+      return 'INTEGER';
+    case 'float':
+      return 'FLOAT';
+    case 'duration':
+      return 'DURATION';
+    case 'attribute':
+      return /^[a-z]*[.:]/.exec(token.text)?.[0] ?? token.text;
+    case 'intrinsic':
+      return /^[a-z]+:/.exec(token.text)?.[0] ?? token.text;
+    case 'word':
+      if (token.text === 'minInt' || token.text === 'maxInt') return 'INTEGER';
+      return keywords.has(token.text) ? token.text : 'IDENTIFIER';
+    case 'operator':
+      return token.text;
+  }
+}
+
+const keywords: ReadonlySet<string> = new Set(
+  (
+    'true false nil ok error unset unspecified internal server client producer consumer count avg max min sum by ' +
+    'coalesce select rate count_over_time min_over_time max_over_time avg_over_time sum_over_time quantile_over_time ' +
+    'histogram_over_time compare topk bottomk with duration childCount name status statusMessage parent kind rootName ' +
+    'rootServiceName rootService traceDuration nestedSetLeft nestedSetRight nestedSetParent id traceID spanID parentID ' +
+    'timeSinceStart version'
+  ).split(' '),
+);
