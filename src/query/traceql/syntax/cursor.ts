@@ -1,6 +1,6 @@
 import { syntaxError } from './errors.js';
-import { tokenize, type Token } from './lexer.js';
-import { unexpected } from './token-names.js';
+import { tokenize } from './lexer.js';
+import { unexpected, type Token } from './token.js';
 import type { QueryError } from '../../../lake/query-error.js';
 
 const maxNesting = 100;

@@ -1,27 +1,9 @@
 import { goDuration, parseDuration as parseAnyDuration, type DurationForm } from '../../text/durations.js';
 import { LiteralError, unquote } from '../../text/unquote.js';
 import type { AttributeScope } from '../model/attributes.js';
-import { intrinsicNamed, type IntrinsicName } from '../model/intrinsics.js';
+import { intrinsicNamed } from '../model/intrinsics.js';
 import { syntaxError } from './errors.js';
-import { unexpected } from './token-names.js';
-
-export type Token =
-  | { readonly type: 'end'; readonly text: ''; readonly at: number }
-  | { readonly type: 'operator'; readonly text: string; readonly at: number }
-  | { readonly type: 'word'; readonly text: string; readonly at: number }
-  | { readonly type: 'string'; readonly text: string; readonly value: string; readonly at: number }
-  | { readonly type: 'int'; readonly text: string; readonly value: bigint; readonly at: number }
-  | { readonly type: 'float'; readonly text: string; readonly value: number; readonly at: number }
-  | { readonly type: 'duration'; readonly text: string; readonly value: bigint; readonly at: number }
-  | { readonly type: 'intrinsic'; readonly text: string; readonly name: IntrinsicName; readonly at: number }
-  | {
-      readonly type: 'attribute';
-      readonly text: string;
-      readonly scope: AttributeScope;
-      readonly parent: boolean;
-      readonly name: string;
-      readonly at: number;
-    };
+import { unexpected, type Token } from './token.js';
 
 const maxQueryLength = 128 * 1024;
 /** Keeps the recursion of everything that walks the tree shallow enough. */

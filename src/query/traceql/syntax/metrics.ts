@@ -13,7 +13,7 @@ import type {
 } from './ast.js';
 import type { Cursor } from './cursor.js';
 import { invalidQuery } from './errors.js';
-import type { Token } from './lexer.js';
+import type { Token } from './token.js';
 import { parseField } from './fields.js';
 
 const functions: ReadonlySet<string> = new Set<MetricsFunction>([

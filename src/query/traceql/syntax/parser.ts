@@ -13,7 +13,7 @@ import type {
   SpansetQuery,
 } from './ast.js';
 import { Cursor } from './cursor.js';
-import type { Token } from './lexer.js';
+import type { Token } from './token.js';
 import { negate, parseField, parseFieldExpr, parseStatic } from './fields.js';
 import {
   isMetricsFunction,

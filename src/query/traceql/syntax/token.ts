@@ -1,4 +1,23 @@
-import type { Token } from './lexer.js';
+import type { AttributeScope } from '../model/attributes.js';
+import type { IntrinsicName } from '../model/intrinsics.js';
+
+export type Token =
+  | { readonly type: 'end'; readonly text: ''; readonly at: number }
+  | { readonly type: 'operator'; readonly text: string; readonly at: number }
+  | { readonly type: 'word'; readonly text: string; readonly at: number }
+  | { readonly type: 'string'; readonly text: string; readonly value: string; readonly at: number }
+  | { readonly type: 'int'; readonly text: string; readonly value: bigint; readonly at: number }
+  | { readonly type: 'float'; readonly text: string; readonly value: number; readonly at: number }
+  | { readonly type: 'duration'; readonly text: string; readonly value: bigint; readonly at: number }
+  | { readonly type: 'intrinsic'; readonly text: string; readonly name: IntrinsicName; readonly at: number }
+  | {
+      readonly type: 'attribute';
+      readonly text: string;
+      readonly scope: AttributeScope;
+      readonly parent: boolean;
+      readonly name: string;
+      readonly at: number;
+    };
 
 /** In the words of Tempo's parser, which tells what it expects where that is no more than four things. */
 export function unexpected(token: Token, expected: string): string {
