@@ -14,6 +14,8 @@ export interface FileLayout {
   readonly dictionaryLimit: number;
   /** Bytes: nor are texts whose dictionary would be larger. */
   readonly dictionaryBytes?: number;
+  /** Of zstd. */
+  readonly level: number;
 }
 
 const pointRowGroupRows = 61_440;
@@ -23,11 +25,14 @@ const pointRowGroupRows = 61_440;
  */
 const wideRowGroupRows = 20_480;
 
+const quick = 1;
+
 /** The spans of a trace lie together, within a minute that few row groups hold, so each column of a trace is read in one place. */
 const spans: FileLayout = {
   orderBy: [`date_trunc('minute', timestamp)`, 'trace_id', 'start_time_unix_nano'],
   rowGroupRows: wideRowGroupRows,
   dictionaryLimit: wideRowGroupRows / 2,
+  level: quick,
 };
 
 /**
@@ -39,19 +44,46 @@ const points: FileLayout = {
   orderBy: ['prometheus_name', 'service_name', 'service_instance_id', 'metric_attributes', 'timestamp'],
   rowGroupRows: pointRowGroupRows,
   dictionaryLimit: pointRowGroupRows / 10,
+  level: quick,
 };
 
 /** Dictionaries of as many values as rows for ids and what is as short, as they are looked up: not for lines and JSON text. */
 const idBytes = 40;
 
+/** What is rewritten soon, or can't be looked up in an index. */
+const logs: FileLayout = {
+  orderBy: tableDef('logs').sortedBy.map(ident),
+  rowGroupRows: wideRowGroupRows,
+  dictionaryLimit: wideRowGroupRows + 1,
+  dictionaryBytes: wideRowGroupRows * idBytes,
+  level: quick,
+};
+
+/** Of texts that occur at least twice each. The writer reserves as much for each column of text. */
+const textBytes = 64;
+
+/**
+ * The lines of one process lie together: lines and attributes of a row group are more alike than those of a service, so its
+ * dictionaries are small, and a selector of an instance or pod reads few row groups. Hours bound what a short range reads of a day's
+ * file. The second level finds what repeats in twice the distance for the same time; those above it take more, and make hexadecimal ids larger.
+ */
+const indexedLogs: FileLayout = {
+  orderBy: [
+    'service_name',
+    `time_bucket(INTERVAL 4 HOURS, timestamp)`,
+    'service_instance_id',
+    'hash(resource_attributes)',
+    'timestamp',
+  ],
+  rowGroupRows: wideRowGroupRows,
+  dictionaryLimit: wideRowGroupRows / 2,
+  dictionaryBytes: wideRowGroupRows * textBytes,
+  level: 2,
+};
+
 /** `indexed`: the file gets an index, in which values are looked up that are too many for a dictionary. */
 export function fileLayout(table: TableName, indexed: boolean): FileLayout {
   if (table === 'spans') return spans;
   if (tableDef(table).signal === 'metrics') return points;
-  return {
-    orderBy: tableDef(table).sortedBy.map(ident),
-    rowGroupRows: wideRowGroupRows,
-    dictionaryLimit: indexed ? wideRowGroupRows / 2 : wideRowGroupRows + 1,
-    dictionaryBytes: wideRowGroupRows * idBytes,
-  };
+  return indexed ? indexedLogs : logs;
 }

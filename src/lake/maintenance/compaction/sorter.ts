@@ -102,7 +102,7 @@ export class Sorter {
     const options = [
       'FORMAT parquet',
       'COMPRESSION zstd',
-      'COMPRESSION_LEVEL 1',
+      `COMPRESSION_LEVEL ${layout.level}`,
       'PARQUET_VERSION v2',
       `ROW_GROUP_SIZE ${layout.rowGroupRows}`,
       `DICTIONARY_SIZE_LIMIT ${layout.dictionaryLimit}`,
