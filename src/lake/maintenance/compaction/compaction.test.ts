@@ -113,9 +113,10 @@ describe('compaction', () => {
     await withLake(async (lake) => {
       await fill(lake, 5);
       // A day that is over gets its index however small it is.
-      const past = rows(9).map((row) => ({
+      const past = rows(9).map((row, i) => ({
         ...row,
         timestamp: Number(row['timestamp']) - 2 * 86_400_000_000,
+        service_instance_id: `i${i % 2}`,
       }));
       const { tables, ...batch } = columnBatch({ logs: past });
       const keys = new Map([['log_attributes', ['user.id', '']]]);
@@ -149,6 +150,12 @@ describe('compaction', () => {
         index?.granules.map(({ rows: n }) => n),
         [1500],
       );
+      const lying = await rowsOf(
+        lake,
+        `SELECT service_name || service_instance_id AS process FROM read_parquet('${indexed}') ORDER BY file_row_number`,
+      );
+      const changes = lying.filter(({ process }, i) => process !== lying[i - 1]?.['process']);
+      assert.equal(changes.length, 6, 'lines of a process lie together');
       const id = '3-1234'.padStart(32, '0');
       assert.deepEqual(await rowsOf(lake, `SELECT body FROM lake.logs WHERE trace_id = '${id}'`), [
         { body: 'line 3/1234' },
