@@ -109,10 +109,11 @@ export class Sorter {
       ...(layout.dictionaryBytes === undefined
         ? []
         : [`STRING_DICTIONARY_PAGE_SIZE_LIMIT ${layout.dictionaryBytes}`]),
+      ...(layout.filterErrs === undefined ? [] : [`BLOOM_FILTER_FALSE_POSITIVE_RATIO ${layout.filterErrs}`]),
       ...(notes.length === 0 ? [] : [`KV_METADATA {${notes.join(', ')}}`]),
     ];
     await this.connection.run(
-      `COPY (SELECT ${select.join(', ')} FROM ${from} ORDER BY ${layout.orderBy.join(', ')})
+      `COPY (SELECT ${select.join(', ')} FROM ${from} ORDER BY ${layout.orderBy(source).join(', ')})
        TO ${literal(output)} (${options.join(', ')})`,
     );
     const [read, written] = [await this.#count(inputs), await this.#count([output])];
