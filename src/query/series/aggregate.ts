@@ -1,3 +1,5 @@
+import { goQuote } from '../text/go-quote.js';
+import { hasNoLooseBytes } from '../text/loose-bytes.js';
 import { plainDecimal } from '../text/numbers.js';
 import { checkSize, type SeriesContext } from './context.js';
 import { histogramText } from './histograms/json.js';
@@ -109,7 +111,7 @@ export async function countValues(
   series: readonly StepSeries[],
   grouping: Grouping | undefined,
 ): Promise<StepSeries[]> {
-  if (label === '') throw evaluationError('invalid label name ""');
+  if (label === '' || !hasNoLooseBytes(label)) throw evaluationError(`invalid label name ${goQuote(label)}`);
   const counted = new Map<string, StepSeries>();
   const dropsValue = grouping?.without === true && grouping.labels.includes(label);
   for (const { labels, members } of groupSeries(series, grouping)) {

@@ -19,9 +19,14 @@ const escapes = /\\(?:([0-7]{3})|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-
 
 /**
  * The value of a quoted literal, as Go's strconv.Unquote reads it: escapes in `"…"` (and in `'…'`, where `quotes`
- * lists it), none in backquotes. Bytes by `\x` and octal escapes are UTF-8. Throws LiteralError.
+ * lists it), none in backquotes. Bytes by `\x` and octal escapes are UTF-8, which `decode` makes a text of. Throws
+ * LiteralError.
  */
-export function unquote(literal: string, quotes: string): string {
+export function unquote(
+  literal: string,
+  quotes: string,
+  decode = (bytes: Buffer) => bytes.toString('utf8'),
+): string {
   const quote = literal[0] ?? '';
   if (literal.length < 2 || !quotes.includes(quote) || !literal.endsWith(quote)) {
     throw new LiteralError('unterminated quoted string');
@@ -49,7 +54,7 @@ export function unquote(literal: string, quotes: string): string {
       bytes.push(Buffer.from(char));
     } else bytes.push(Buffer.from(text));
   }
-  return Buffer.concat(bytes).toString('utf8');
+  return decode(Buffer.concat(bytes));
 }
 
 /** In Go's words: a code point, and the character where it can be seen. */

@@ -1,7 +1,6 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { Expr } from '../syntax/ast.js';
 import { parse } from '../plan/prepare.js';
-import { refuseExperimental } from '../plan/experimental.js';
 import { pretty } from '../syntax/print.js';
 import type { QueryTimes } from '../plan/times.js';
 import type { QueryLimits } from '../../server/guard.js';
@@ -55,9 +54,7 @@ export function formatted(params: Params, limits: QueryLimits): string {
 export function expression(params: Params, limits: QueryLimits): Expr {
   const source = params.text('query') ?? '';
   try {
-    const expr = parse(source);
-    if (!limits.promqlExperimental) refuseExperimental(expr, source);
-    return expr;
+    return parse(source, limits.promqlExperimental);
   } catch (error) {
     if (error instanceof QueryError && error.kind === 'bad_data') throw invalid('query', error.message);
     throw error;

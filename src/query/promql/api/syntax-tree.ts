@@ -1,5 +1,6 @@
 import { metricName } from '../../series/labels.js';
 import { setOperators } from '../../series/operators.js';
+import { withoutLooseBytes } from '../../text/loose-bytes.js';
 import { plainDecimal } from '../../text/numbers.js';
 import { functions } from '../functions/index.js';
 import { typeOf } from '../plan/check.js';
@@ -11,17 +12,10 @@ export function syntaxTree(expr: Expr): object {
     case 'number':
       return { type: 'numberLiteral', val: plainDecimal(expr.value) };
     case 'string':
-      return { type: 'stringLiteral', val: expr.value };
+      return { type: 'stringLiteral', val: withoutLooseBytes(expr.value) };
     case 'paren':
       return { type: 'parenExpr', expr: syntaxTree(expr.expr) };
     case 'unary':
-      // A sign is part of its number.
-      if (expr.expr.kind === 'number') {
-        return {
-          type: 'numberLiteral',
-          val: plainDecimal(expr.op === '-' ? -expr.expr.value : expr.expr.value),
-        };
-      }
       return { type: 'unaryExpr', op: expr.op, expr: syntaxTree(expr.expr) };
     case 'selector':
       return { type: 'vectorSelector', ...selector(expr) };

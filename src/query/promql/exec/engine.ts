@@ -1,3 +1,4 @@
+import { withoutLooseBytes } from '../../text/loose-bytes.js';
 import { QueryError } from '../../../lake/query-error.js';
 import { checkSeries } from '../../series/context.js';
 import type { Histogram } from '../../series/histograms/histogram.js';
@@ -64,7 +65,7 @@ export async function execute(
         'bad_data',
         'invalid expression type "string" for range query, must be scalar or instant vector',
       );
-    return { type: 'string', time: times.start, text: value.text, ...told(notes, loaded) };
+    return { type: 'string', time: times.start, text: withoutLooseBytes(value.text), ...told(notes, loaded) };
   }
   if (value.type === 'scalar' && instant) {
     return { type: 'scalar', time: times.start, value: value.values[0] ?? NaN, ...told(notes, loaded) };

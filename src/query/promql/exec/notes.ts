@@ -1,6 +1,6 @@
 import { shortG } from '../../text/numbers.js';
 import type { FunctionNotes, Repair } from '../functions/function.js';
-import { positionOf } from '../../text/positions.js';
+import { placeOf } from '../syntax/errors.js';
 
 /** As many of each kind as Prometheus' API tells. */
 const mostTold = 10;
@@ -48,9 +48,7 @@ export class QueryNotes implements FunctionNotes {
   }
 
   #position(at: number): string {
-    if (this.source === '') return '';
-    const { line, column } = positionOf(this.source, at);
-    return ` (${line}:${column})`;
+    return this.source === '' ? '' : ` (${placeOf(this.source, at)})`;
   }
 }
 

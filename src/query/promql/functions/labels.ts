@@ -3,6 +3,7 @@ import { evaluationError } from '../../series/context.js';
 import { labelJoin, labelReplace } from '../../series/label-replace.js';
 import { rank } from '../../series/rank.js';
 import { anyPresent, floatsOnly, vector, type StepSeries } from '../../series/series.js';
+import { hasNoLooseBytes, withoutLooseBytes } from '../../text/loose-bytes.js';
 import { compileRegex } from '../../text/re2.js';
 import { define, type Arguments, type Entry, type FunctionContext } from './function.js';
 
@@ -55,16 +56,18 @@ function sortedByLabel(name: string, direction: 1 | -1): Entry {
 
 /** Texts are looked at when the query runs, so what is wrong with them is an error of its execution. */
 function needLabel(name: string, what: string): void {
-  if (name === '') throw evaluationError(`invalid ${what}: `);
+  if (name === '' || !hasNoLooseBytes(name))
+    throw evaluationError(`invalid ${what}: ${withoutLooseBytes(name)}`);
 }
 
 function needPattern(pattern: string): void {
   try {
-    compileRegex(pattern, 'any');
+    if (hasNoLooseBytes(pattern)) return void compileRegex(pattern, 'any');
   } catch (error) {
     if (!(error instanceof QueryError)) throw error;
-    throw evaluationError(`invalid regular expression in label_replace(): ${pattern.slice(0, 1000)}`);
   }
+  const shown = withoutLooseBytes(pattern.slice(0, 1000));
+  throw evaluationError(`invalid regular expression in label_replace(): ${shown}`);
 }
 
 /** Functions that change or order by labels. */
@@ -77,7 +80,7 @@ export const labelFunctions: readonly Entry[] = [
       const [target = '', , ...sources] = given;
       for (const source of sources) needLabel(source, 'source label name in label_join()');
       needLabel(target, 'destination label name in label_join()');
-      return vector(labelJoin(series, given));
+      return vector(labelJoin(series, given.map(withoutLooseBytes)));
     },
     { optional: 1, repeated: true },
   ),
@@ -86,7 +89,7 @@ export const labelFunctions: readonly Entry[] = [
     const [target = '', , , pattern = ''] = given;
     needPattern(pattern);
     needLabel(target, 'destination label name in label_replace()');
-    return vector(labelReplace(series, given));
+    return vector(labelReplace(series, given.map(withoutLooseBytes)));
   }),
   sorted('sort', 'bottomk'),
   sorted('sort_desc', 'topk'),

@@ -4,11 +4,11 @@ import {
   children,
   unwrap,
   type Call,
-  type DurationScope,
   type Expr,
   type Modifiers,
   type VectorSelector,
 } from '../syntax/ast.js';
+import { durationOf } from '../syntax/durations.js';
 import { typeOf } from './check.js';
 
 const made = new WeakMap<Call, VectorSelector>();
@@ -70,10 +70,10 @@ function within(inner: Modifiers, outer: Modifiers): Modifiers {
   const [a, b] = [inner.offset, outer.offset];
   const offset =
     a && b
-      ? {
-          tree: { kind: 'operation', op: '+', left: a.tree, right: b.tree, wrapped: false } as const,
-          seconds: (scope: DurationScope) => a.seconds(scope) + b.seconds(scope),
-        }
+      ? durationOf({
+          ...{ kind: 'operation', op: '+', left: a.tree, right: b.tree, wrapped: false },
+          ...{ from: b.tree.from, to: a.tree.to },
+        })
       : (a ?? b);
   return pick({ ...(outer.at === undefined ? {} : { at: outer.at }), ...(offset ? { offset } : {}) });
 }

@@ -1,3 +1,4 @@
+import { DurationFault } from '../syntax/durations.js';
 import { durationText } from '../syntax/print.js';
 import { QueryError } from '../../../lake/query-error.js';
 import type { Grouping } from '../../series/aggregate.js';
@@ -34,9 +35,33 @@ function scopeOf(times: QueryTimes): DurationScope {
   return { step: times.step / 1000, range: (times.end - times.start) / 1000 };
 }
 
+/** Most seconds of a duration in Prometheus: nanoseconds of 64 bits. */
+const mostSeconds = 2 ** 63 / 1e9;
+
+/** What is less than a millisecond is cut off. Throws QueryError in Prometheus' words. */
+function milliseconds({ tree, seconds }: Duration, times: QueryTimes, negative: boolean): number {
+  if (tree.kind === 'literal') return Math.trunc(Math.round(tree.seconds * 1e9) / 1e6);
+  const value = evaluated(() => seconds(scopeOf(times)));
+  const fail = (why: string) => {
+    throw new QueryError('bad_data', `${tree.from}:${tree.to}: duration ${why}`);
+  };
+  if (!Number.isFinite(value)) fail('is NaN or infinite');
+  if (value <= 0 && !negative) fail('must be greater than 0');
+  if (Math.abs(value) > mostSeconds) fail('is out of range');
+  return Math.trunc(value * 1000);
+}
+
+function evaluated(seconds: () => number): number {
+  try {
+    return seconds();
+  } catch (error) {
+    throw error instanceof DurationFault ? new QueryError('bad_data', error.message) : error;
+  }
+}
+
 /** A range or a resolution, in milliseconds; it has to be positive. */
 export function positiveMs(duration: Duration, times: QueryTimes): number {
-  const ms = Math.round(duration.seconds(scopeOf(times)) * 1000);
+  const ms = milliseconds(duration, times, false);
   if (ms > 0 && ms <= 1e15) return ms;
   throw new QueryError(
     'bad_data',
@@ -46,7 +71,7 @@ export function positiveMs(duration: Duration, times: QueryTimes): number {
 
 function offsetMs(modifiers: Modifiers, times: QueryTimes): number {
   if (!modifiers.offset) return 0;
-  const ms = Math.round(modifiers.offset.seconds(scopeOf(times)) * 1000);
+  const ms = milliseconds(modifiers.offset, times, true);
   if (Math.abs(ms) <= 1e15) return ms;
   throw new QueryError('bad_data', `offset out of bounds: ${durationText(modifiers.offset)}`);
 }

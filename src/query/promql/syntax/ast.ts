@@ -19,17 +19,18 @@ export interface DurationScope {
 
 /** A duration expression as Prometheus keeps it; parentheses around a number are an operation of their own, `+`. */
 export type DurationTree =
-  | { readonly kind: 'literal'; readonly seconds: number; readonly isDuration: boolean }
-  | {
+  | (Span & { readonly kind: 'literal'; readonly seconds: number; readonly isDuration: boolean })
+  | (Span & {
       readonly kind: 'operation';
       readonly op: string;
       readonly left: DurationTree | null;
       readonly right: DurationTree | null;
       readonly wrapped: boolean;
-    };
+    });
 
 export interface Duration {
   readonly tree: DurationTree;
+  /** Throws DurationFault. */
   readonly seconds: (scope: DurationScope) => number;
 }
 
@@ -41,10 +42,11 @@ export interface Modifiers {
   readonly at?: At;
 }
 
-interface NumberLiteral extends Span {
+export interface NumberLiteral extends Span {
   readonly kind: 'number';
   readonly value: number;
-  readonly text: string;
+  /** It is written with units. */
+  readonly isDuration: boolean;
 }
 
 interface TextLiteral extends Span {
@@ -92,7 +94,6 @@ export interface Aggregation extends Span {
 
 export interface Binary extends Span, Operation {
   readonly kind: 'binary';
-  readonly operatorAt: number;
   readonly left: Expr;
   readonly right: Expr;
 }

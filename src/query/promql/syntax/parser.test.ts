@@ -3,9 +3,8 @@ import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { parseDuration, prometheusDuration } from '../../text/durations.js';
 import { unquote } from '../../text/unquote.js';
-import { refuseExperimental } from '../plan/experimental.js';
 import { parse, parseSelector } from '../plan/prepare.js';
-import { literalNumber } from './literals.js';
+import { literalDuration, literalNumber } from './literals.js';
 import { pretty, print } from './print.js';
 import type { Expr } from './ast.js';
 
@@ -118,7 +117,7 @@ describe('errors', () => {
     ['sum(a) offset 5m', /offset modifier must be preceded by an instant vector selector or range/],
     ['a offset 5m offset 1m', /offset may not be set multiple times$/],
     ['(a + b)[5m]', /ranges only allowed for vector selectors$/],
-    ['a[5m][5m:]', /subquery is only allowed on instant vector, got range vector instead$/],
+    ['a[5m][5m:]', /subquery is only allowed on instant vector, got matrix instead$/],
     ['1 == 1', /must use BOOL modifier$/],
     ['a and 1', /set operator "and" not allowed/],
     ['a + on(b) group_left(b) c', /must not occur in ON and GROUP clause/],
@@ -172,13 +171,34 @@ describe('errors', () => {
         '1:1: parse error: limitk() is experimental and must be enabled with --enable-feature=',
       ],
       ['a + fill(0) b', '1:1: parse error: binop fill modifiers are experimental and not enabled'],
-      ['rate(a[5m] smoothed)', '1:6: parse error: smoothed modifier is experimental and not enabled'],
     ];
     for (const [source, message] of refused) {
       const begins = (error: Error) => error.message.startsWith(message);
-      assert.throws(() => refuseExperimental(parse(source), source), begins, source);
+      assert.throws(() => parse(source, false), begins, source);
     }
-    refuseExperimental(parse('sum by (b) (rate(a[5m])) + on (b) group_left () c'), '');
+    parse('sum by (b) (rate(a[5m] smoothed)) + on (b) group_left () c', false);
+  });
+
+  it('takes keywords alone for names of metrics where the grammar does', () => {
+    for (const source of ['offset', 'by', 'without', 'sum', 'start', 'step', 'fill', 'smoothed', 'and']) {
+      assert.equal(print(parse(source)), source);
+      assert.equal(
+        print(parse(`${source} offset 5m + ${source}{a="b"}`)),
+        `${source} offset 5m + ${source}{a="b"}`,
+      );
+    }
+    for (const source of ['on', 'bool', 'ignoring', 'group_left']) {
+      assert.throws(() => parse(source), { message: `1:1: parse error: unexpected <${source}>` });
+    }
+  });
+
+  it('counts columns in bytes, and tells bytes that are no characters', () => {
+    assert.throws(() => parse('{a="ü€😀"} )'), {
+      message: /^1:18: parse error: unexpected right parenthesis/,
+    });
+    assert.throws(() => parse('sum by ("\\xff") (a)'), {
+      message: '1:9: parse error: invalid label name for grouping: "\\xff"',
+    });
   });
 
   it('bounds nesting and length', () => {
@@ -218,11 +238,12 @@ describe('literals', () => {
       ['017', 15],
       ['1_000.5', 1000.5],
       ['.5e1', 5],
-      ['-Inf', -Infinity],
-      ['5m', 300],
+      ['Inf', Infinity],
     ];
     for (const [text, value] of cases) assert.equal(literalNumber(text), value);
-    assert.equal(literalNumber('1.2.3'), undefined);
+    for (const text of ['1.2.3', '0x', '0x_', '1_', '1e999', '5m'])
+      assert.equal(literalNumber(text), undefined, text);
+    assert.equal(literalDuration('1h5m'), 3900);
   });
 
   it('unquotes strings', () => {

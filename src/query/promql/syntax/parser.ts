@@ -1,23 +1,13 @@
-import type { SyntaxNode } from '@lezer/common';
-import { parser as promqlParser } from '@prometheus-io/lezer-promql';
 import { QueryError } from '../../../lake/query-error.js';
-import type { Grouping } from '../../series/aggregate.js';
-import { metricName } from '../../series/labels.js';
-import type { Matcher, MatchOp } from '../../series/matchers.js';
-import { parseTree, withPlainNames } from '../../text/lezer.js';
-import { checkShape, tokens, type ShapeLimits } from '../../text/shape.js';
-import { unquote } from '../../text/unquote.js';
-import { children, type At, type Duration, type Expr, type Extension } from './ast.js';
-import { childNodes, duration } from './durations.js';
+import { checkShape, type ShapeLimits } from '../../text/shape.js';
+import { children, type Expr } from './ast.js';
 import { parseError } from './errors.js';
-import { faultAt } from './fault.js';
-import { isKeyword } from './words.js';
-import { climb, type Item, type Operator } from './precedence.js';
-import { literalNumber } from './literals.js';
-import { matching } from './matching.js';
-import { withKnownFunctions, withoutTrailingDots } from './readable.js';
+import * as tables from './grammar-tables.js';
+import { Lexer } from './lexer.js';
+import { rules } from './rules.js';
+import type { Context, ParseOptions, Slot } from './slots.js';
+import { described, type Token, type TokenKind } from './token.js';
 
-const parser = withPlainNames(promqlParser);
 const maxDepth = 500;
 const shape: ShapeLimits = {
   maxLength: 64 * 1024,
@@ -25,25 +15,14 @@ const shape: ShapeLimits = {
   maxItems: 1000,
 };
 
-/** Parses PromQL; its types are not checked yet. Throws QueryError `bad_data` with `line:column`, or `unsupported`. */
-export function parseExpr(source: string): Expr {
-  if (/^[ \t\n\r]*$/.test(source)) {
-    throw new QueryError('bad_data', 'unknown position: parse error: no expression found in input');
-  }
+/**
+ * Parses PromQL by Prometheus' own grammar; its types are not checked yet. Throws QueryError `bad_data` with
+ * `line:column` of the first fault, in Prometheus' words.
+ */
+export function parseExpr(source: string, options: ParseOptions): Expr {
   checkShape(source, shape);
-  let readable = withoutTrailingDots(source);
-  let tree = parseTree(parser, readable);
-  const fault = firstFault(tree.topNode);
-  if (fault) {
-    readable = withKnownFunctions(readable);
-    tree = parseTree(parser, readable);
-    const still = firstFault(tree.topNode);
-    if (still) throw syntaxError(source, readable, still.from);
-  }
-  const [root] = childNodes(tree.topNode);
-  if (!root) throw syntaxError(source, readable, 0);
+  const expr = new Machine(source, options).run();
   try {
-    const expr = new Converter(readable, source).expr(root);
     if (depth(expr) > maxDepth) throw new RangeError();
     return expr;
   } catch (error) {
@@ -57,334 +36,159 @@ function depth(expr: Expr): number {
   return 1 + Math.max(0, ...children(expr).map(depth));
 }
 
-function firstFault(top: SyntaxNode): SyntaxNode | undefined {
-  let found: SyntaxNode | undefined;
-  top.cursor().iterate((ref) => {
-    if (found) return false;
-    if (ref.type.isError) found = ref.node;
-    return !found;
-  });
-  return found;
-}
+const errorToken = 2;
+const endToken = 1;
+/** In the table of bases: the state has one action, whatever comes. */
+const noBase = -1000;
+/** In the table of defaults: the action is in the table of exceptions. */
+const exceptional = -2;
+const numbers: ReadonlyMap<TokenKind, number> = new Map(
+  tables.tokenNames.map((kind, i) => [kind, tables.firstToken + i]),
+);
 
-/** A call of what is no function. */
-interface UnknownCall {
-  readonly from: number;
-  readonly name: string;
-  /** Where its parentheses are closed, Infinity where they are not. */
-  readonly end: number;
-}
+/** goyacc's push-down automaton, error recovery included: which fault is told depends on it. */
+class Machine {
+  readonly #lexer: Lexer;
+  readonly #states: number[] = [];
+  readonly #slots: Slot[] = [];
+  #state = 0;
+  /** The next token's number, if it was read. */
+  #ahead: number | undefined;
+  #token: Token = { kind: 'EOF', at: 0, text: '' };
+  #started = false;
+  #ended = false;
+  /** Tokens to be shifted until the parser counts as in step again. */
+  #recovering = 0;
+  /** Where the last word ended that can end an expression. */
+  #closed = 0;
+  #result: Expr | undefined;
 
-/** More are not looked for: each costs a parse. */
-const mostUnknown = 20;
-
-/** Prometheus reads a call to its end before it says that it does not know the function. */
-function syntaxError(source: string, readable: string, fault: number): QueryError {
-  const unknown: UnknownCall[] = [];
-  let at: number | undefined = fault;
-  for (let text = readable; at !== undefined && unknown.length < mostUnknown;) {
-    const call = unknownCall(source, text, at);
-    if (!call) break;
-    unknown.push(call);
-    // Any function that the grammar knows, as it does not count arguments.
-    const stand = call.name.length < 3 ? 'ln' : 'abs';
-    if (call.name.length < stand.length) {
-      at = undefined;
-      break;
-    }
-    text =
-      text.slice(0, call.from) + stand.padEnd(call.name.length) + text.slice(call.from + call.name.length);
-    at = firstFault(parseTree(parser, text).topNode)?.from;
-  }
-  const unclosed = unknown.some(({ end }) => end === Infinity);
-  const stumbled = at ?? (unclosed ? source.length : undefined);
-  const other = stumbled === undefined ? undefined : faultAt(source, solid(source, stumbled));
-  const before = other?.from ?? Infinity;
-  const [first] = unknown
-    .filter(({ end }) => end < before || (end === Infinity && other === undefined))
-    .sort((a, b) => a.end - b.end);
-  if (first)
-    return parseError(source, first.from, `unknown function with name ${JSON.stringify(first.name)}`);
-  return parseError(source, other?.from ?? fault, other?.message ?? 'unexpected input');
-}
-
-/** The first character from `at` on that is no blank and in no comment. */
-function solid(source: string, at: number): number {
-  return at + (/^([ \t\n\r]|#[^\n]*(\n|$))*/.exec(source.slice(at))?.[0].length ?? 0);
-}
-
-function unknownCall(source: string, text: string, fault: number): UnknownCall | undefined {
-  const at = solid(text, fault);
-  const called = /(?<!\w)([a-zA-Z_]\w*)\s*$/.exec(text.slice(0, at));
-  if (!called?.[1] || isKeyword(called[1]) || !text.startsWith('(', at) || faultAt(source, at).from !== at)
-    return undefined;
-  let depth = 0;
-  for (const token of tokens(source.slice(at))) {
-    if (token.text === '(') depth++;
-    if (token.text === ')' && --depth === 0)
-      return { from: called.index, name: called[1], end: at + token.at };
-  }
-  return { from: called.index, name: called[1], end: Infinity };
-}
-
-/**
- * The grammar library's tree is made for editors: it does not keep the precedence of postfix operators
- * (`a + b offset 5m` comes as `(a + b) offset 5m`). So operators are flattened and put together again.
- */
-class Converter {
   constructor(
     private readonly source: string,
-    /** As written; `source` has stand-ins of the same length. */
-    private readonly written: string,
-  ) {}
-
-  expr(node: SyntaxNode): Expr {
-    const items: Item[] = [];
-    this.#flatten(node, items);
-    return climb(items);
+    private readonly options: ParseOptions,
+  ) {
+    this.#lexer = new Lexer(source);
   }
 
-  #text(node: SyntaxNode): string {
-    return this.source.slice(node.from, node.to);
+  run(): Expr {
+    this.#push(0, undefined);
+    for (;;) {
+      if (this.#shift()) continue;
+      const rule = this.#rule();
+      if (rule < 0) break;
+      if (rule > 0) this.#reduce(rule);
+      else if (!this.#recover()) break;
+    }
+    return this.#result ?? this.#fail(this.#token.at, 'unexpected input');
   }
 
-  #flatten(node: SyntaxNode, items: Item[]): void {
-    const parts = childNodes(node);
-    const [first, second] = parts;
-    const last = parts.at(-1);
-    if (node.name === 'BinaryExpr' && first && second && last) {
-      this.#flatten(first, items);
-      items.push(this.#operator(second, parts.slice(2, -1)));
-      this.#flatten(last, items);
-    } else if (node.name === 'UnaryExpr' && first && last) {
-      items.push({ kind: 'sign', op: this.#text(first) === '-' ? '-' : '+', from: first.from });
-      this.#flatten(last, items);
-    } else if (node.name === 'NumberDurationLiteral') {
-      this.#number(node, items);
-    } else if (
-      /^(OffsetExpr|StepInvariantExpr|MatrixSelector|SubqueryExpr|AnchoredExpr|SmoothedExpr)$/.test(
-        node.name,
-      ) &&
-      first
-    ) {
-      this.#flatten(first, items);
-      const operand = items.at(-1);
-      if (operand?.kind !== 'operand') throw parseError(this.source, node.from, 'unexpected modifier');
-      items[items.length - 1] = { kind: 'operand', expr: this.#postfix(node, parts, operand.expr) };
-    } else {
-      items.push({ kind: 'operand', expr: this.#operand(node, parts) });
-    }
+  #push(state: number, slot: Slot): void {
+    this.#state = state;
+    this.#states.push(state);
+    this.#slots.push(slot);
   }
 
-  /** The grammar takes a sign as part of a number, but `-1 ^ 2` is -(1 ^ 2). */
-  #number(node: SyntaxNode, items: Item[]): void {
-    const text = this.#text(node);
-    const sign = /^([+-])\s*/.exec(text);
-    if (sign) items.push({ kind: 'sign', op: sign[1] === '-' ? '-' : '+', from: node.from });
-    const digits = text.slice(sign?.[0].length ?? 0);
-    const value = literalNumber(digits);
-    if (value === undefined) {
-      throw parseError(this.source, node.from, `bad number or duration syntax: ${JSON.stringify(digits)}`);
-    }
-    items.push({
-      kind: 'operand',
-      expr: { kind: 'number', value, text: digits, from: node.from, to: node.to },
-    });
+  #peek(): number {
+    return (this.#ahead ??= this.#read());
   }
 
-  #operator(node: SyntaxNode, modifiers: readonly SyntaxNode[]): Operator {
-    const op = this.#text(node).toLowerCase();
-    const bool = modifiers.some((m) => m.name === 'BoolModifier');
-    const match = matching(
-      modifiers,
-      (n) => this.#text(n),
-      (n) => this.#labels(n),
-    );
-    return { kind: 'operator', op, bool, at: node.from, ...(match && { matching: match }) };
+  #read(): number {
+    if (!this.#started) {
+      this.#started = true;
+      return numbers.get('START_EXPRESSION') ?? errorToken;
+    }
+    if (this.#ended) return endToken;
+    const token = this.#lexer.next();
+    const { kind, at, text } = token;
+    this.#token = token;
+    if (kind === 'ERROR') this.#fail(at, text);
+    if (kind === 'EOF') this.#ended = true;
+    if (/^(RIGHT_BRACE|RIGHT_PAREN|RIGHT_BRACKET|DURATION|NUMBER)$/.test(kind))
+      this.#closed = at + text.length;
+    return numbers.get(kind) ?? errorToken;
   }
 
-  #postfix(node: SyntaxNode, parts: readonly SyntaxNode[], inner: Expr): Expr {
-    const span = { from: inner.from, to: node.to };
-    const [, second, third] = parts;
-    if (node.name === 'MatrixSelector') {
-      if (inner.kind !== 'selector') {
-        throw parseError(
-          this.source,
-          bracketBefore(this.source, second ?? node),
-          'ranges only allowed for vector selectors',
-        );
-      }
-      if (inner.offset || inner.at !== undefined) {
-        throw parseError(this.source, inner.from, 'no offset or @ modifiers allowed before range');
-      }
-      return { kind: 'matrix', selector: inner, range: this.#range(second ?? node), ...span };
-    }
-    if (node.name === 'SubqueryExpr') {
-      const step = third ? { step: this.#range(third) } : {};
-      return {
-        kind: 'subquery',
-        expr: inner,
-        range: this.#range(second ?? node),
-        ...step,
-        ...span,
-      };
-    }
-    if (node.name === 'AnchoredExpr' || node.name === 'SmoothedExpr') {
-      return this.#extended(inner, node.name === 'AnchoredExpr' ? 'anchored' : 'smoothed', span);
-    }
-    const modifier = node.name === 'OffsetExpr' ? 'offset' : '@';
-    const target = inner.kind === 'matrix' ? inner.selector : inner;
-    if (target.kind !== 'selector' && target.kind !== 'subquery') {
-      const message = `${modifier} modifier must be preceded by an instant vector selector or range vector selector or a subquery`;
-      throw parseError(this.source, inner.from, message);
-    }
-    if (modifier === 'offset' ? target.offset : target.at !== undefined) {
-      const shown = modifier === 'offset' ? modifier : '@ <timestamp>';
-      throw parseError(this.source, inner.from, `${shown} may not be set multiple times`);
-    }
-    const added =
-      modifier === 'offset'
-        ? { offset: duration(parts.at(-1) ?? node, this.source) }
-        : { at: this.#at(parts.at(-1) ?? node) };
-    if (inner.kind === 'matrix') return { ...inner, ...span, selector: { ...inner.selector, ...added } };
-    return { ...target, ...span, ...added };
+  #shift(): boolean {
+    const base = at(tables.actionBase, this.#state);
+    if (base <= noBase) return false;
+    const next = base + this.#peek();
+    if (next < 0 || next >= tables.actions.length) return false;
+    const state = at(tables.actions, next);
+    if (at(tables.checks, state) !== this.#ahead) return false;
+    this.#ahead = undefined;
+    if (this.#recovering > 0) this.#recovering--;
+    this.#push(state, this.#token);
+    return true;
   }
 
-  /** Above 0, as far as that can be seen before the query's step is known. */
-  #range(node: SyntaxNode): Duration {
-    const value = literalNumber(this.#text(node).replace(/^[-+]\s*/, ''));
-    if (value === 0 || (value !== undefined && this.#text(node).startsWith('-'))) {
-      throw parseError(this.source, node.from, 'duration must be greater than 0');
+  /** The production to reduce by; 0: a fault, below 0: accepted. */
+  #rule(): number {
+    const rule = at(tables.defaults, this.#state);
+    if (rule !== exceptional) return rule;
+    const ahead = this.#peek();
+    let i = 0;
+    while (at(tables.exceptions, i) !== -1 || at(tables.exceptions, i + 1) !== this.#state) i += 2;
+    do i += 2;
+    while (at(tables.exceptions, i) >= 0 && at(tables.exceptions, i) !== ahead);
+    const found = at(tables.exceptions, i + 1);
+    return found < 0 ? -1 : found;
+  }
+
+  /** Goes back to where an error is expected, or throws the next token away; false where there is no way on. */
+  #recover(): boolean {
+    if (this.#recovering === 3) {
+      if (this.#peek() === endToken) return false;
+      this.#ahead = undefined;
+      return true;
     }
-    return duration(node, this.source);
-  }
-
-  #extended(inner: Expr, extension: Extension, span: { from: number; to: number }): Expr {
-    const selector = inner.kind === 'matrix' ? inner.selector : inner;
-    if (selector.kind !== 'selector') {
-      const why = inner.kind === 'subquery' ? 'is not supported for subqueries' : 'not implemented';
-      throw parseError(this.source, inner.from, `${extension} modifier ${why}`);
+    this.#recovering = 3;
+    for (; this.#states.length > 0; this.#states.pop(), this.#slots.pop()) {
+      const next = at(tables.actionBase, this.#states.at(-1) ?? 0) + errorToken;
+      if (next < 0 || next >= tables.actions.length) continue;
+      const state = at(tables.actions, next);
+      if (at(tables.checks, state) !== errorToken) continue;
+      this.#push(state, undefined);
+      return true;
     }
-    if (selector.extension && selector.extension !== extension) {
-      throw parseError(this.source, inner.from, 'anchored and smoothed modifiers cannot be used together');
-    }
-    const extended = { ...selector, extension };
-    return inner.kind === 'matrix' ? { ...inner, ...span, selector: extended } : { ...extended, ...span };
+    return false;
   }
 
-  #at(node: SyntaxNode): At {
-    const text = this.#text(node).toLowerCase();
-    if (node.name === 'AtModifierPreprocessors') return text.startsWith('start') ? 'start' : 'end';
-    // The brackets of `start()` are nodes without a name, so the preprocessor may come as its inner keyword.
-    if (node.name === 'AtStart') return 'start';
-    if (node.name === 'AtEnd') return 'end';
-    const seconds = literalNumber(text);
-    if (seconds === undefined || !Number.isFinite(seconds) || Math.abs(seconds) > 9e12) {
-      throw parseError(this.source, node.from, `timestamp out of bounds for @ modifier: ${text}`);
-    }
-    return Math.round(seconds * 1000);
+  #reduce(rule: number): void {
+    const length = at(tables.productionLength, rule);
+    const slots = length === 0 ? [] : this.#slots.splice(-length);
+    this.#states.length -= length;
+    const symbol = at(tables.producedSymbol, rule);
+    const base = at(tables.gotoBase, symbol);
+    const next = base + (this.#states.at(-1) ?? 0) + 1;
+    const candidate = next < tables.actions.length ? at(tables.actions, next) : undefined;
+    const known = candidate !== undefined && at(tables.checks, candidate) === -symbol;
+    const slot = rules[rule]?.(slots, this.#context);
+    this.#push(known ? candidate : at(tables.actions, base), slot);
   }
 
-  #operand(node: SyntaxNode, parts: readonly SyntaxNode[]): Expr {
-    const span = { from: node.from, to: node.to };
-    switch (node.name) {
-      case 'ParenExpr':
-        return { kind: 'paren', expr: this.expr(parts[0] ?? node), ...span };
-      case 'StringLiteral':
-        return { kind: 'string', value: this.#string(node), ...span };
-      case 'VectorSelector':
-        return { kind: 'selector', name: this.#name(parts), matchers: this.#matchers(parts), ...span };
-      case 'FunctionCall': {
-        const args = parts[1] ? childNodes(parts[1]).map((arg) => this.expr(arg)) : [];
-        const { from, to } = parts[0] ?? node;
-        return { kind: 'call', name: this.written.slice(from, to), args, ...span };
-      }
-      case 'AggregateExpr':
-        return this.#aggregation(node, parts);
-      default:
-        throw parseError(this.source, node.from, `unexpected ${JSON.stringify(this.#text(node))}`);
-    }
+  get #context(): Context {
+    const closed = this.#closed;
+    return {
+      options: this.options,
+      fail: (from, message) => this.#fail(from, message),
+      unexpected: (context, expected) => {
+        const within = context === undefined ? '' : ` in ${context}`;
+        const wanted = expected === undefined ? '' : `, expected ${expected}`;
+        return this.#fail(this.#token.at, `unexpected ${described(this.#token)}${within}${wanted}`);
+      },
+      closed,
+      closedBefore: this.#lexer.behindLastParenthesis(closed),
+      accept: (expr) => {
+        this.#result = expr;
+      },
+    };
   }
 
-  #aggregation(node: SyntaxNode, parts: readonly SyntaxNode[]): Expr {
-    const op = this.#text(parts[0] ?? node).toLowerCase();
-    const body = parts.find((part) => part.name === 'FunctionCallBody');
-    const args = body ? childNodes(body).map((arg) => this.expr(arg)) : [];
-    const wanted = ['topk', 'bottomk', 'limitk', 'limit_ratio', 'quantile', 'count_values'].includes(op)
-      ? 2
-      : 1;
-    const expr = args.at(-1);
-    if (args.length === 0) {
-      throw parseError(this.source, node.from, 'no arguments for aggregate expression provided');
-    }
-    if (args.length !== wanted || !expr) {
-      const message = `wrong number of arguments for aggregate expression provided, expected ${wanted}, got ${args.length}`;
-      throw parseError(this.source, node.from, message);
-    }
-    const param = wanted === 2 && args[0] ? { param: args[0] } : {};
-    const modifier = parts.find((part) => part.name === 'AggregateModifier');
-    const grouping = modifier ? { grouping: this.#grouping(modifier) } : {};
-    return { kind: 'aggregation', op, expr, ...param, ...grouping, from: node.from, to: node.to };
-  }
-
-  #grouping(node: SyntaxNode): Grouping {
-    const [keyword, list] = childNodes(node);
-    return { without: keyword?.name === 'Without', labels: list ? this.#labels(list) : [] };
-  }
-
-  #labels(node: SyntaxNode): string[] {
-    return childNodes(node).map((child) =>
-      child.name === 'QuotedLabelName' ? this.#string(child) : this.#text(child),
-    );
-  }
-
-  #string(node: SyntaxNode): string {
-    try {
-      return unquote(this.#text(node), `"'\``);
-    } catch (error) {
-      throw parseError(this.source, node.from, error instanceof Error ? error.message : 'bad string');
-    }
-  }
-
-  #name(parts: readonly SyntaxNode[]): string {
-    const identifier = parts.find((part) => part.name === 'Identifier');
-    return identifier ? this.#text(identifier) : '';
-  }
-
-  #matchers(parts: readonly SyntaxNode[]): Matcher[] {
-    const out: Matcher[] = [];
-    const start = parts[0]?.from ?? 0;
-    for (const part of parts) {
-      if (part.name === 'Identifier') out.push({ name: metricName, op: '=', value: this.#text(part) });
-      else if (part.name === 'LabelMatchers') {
-        const outer = out.length > 0;
-        for (const matcher of childNodes(part)) {
-          if (matcher.name === 'QuotedLabelName') {
-            const own = this.#string(matcher);
-            if (outer) throw this.#namedTwice(start, out[0]?.value ?? '', own);
-            out.push({ name: metricName, op: '=', value: own });
-            continue;
-          }
-          const [name, op, value] = childNodes(matcher);
-          if (!name || !op || !value) throw parseError(this.source, matcher.from, 'bad label matcher');
-          const label = name.name === 'QuotedLabelName' ? this.#string(name) : this.#text(name);
-          if (label === metricName && outer) {
-            throw this.#namedTwice(start, out[0]?.value ?? '', this.#string(value));
-          }
-          out.push({ name: label, op: this.#text(op) as MatchOp, value: this.#string(value) });
-        }
-      }
-    }
-    return out;
-  }
-
-  #namedTwice(at: number, first: string, second: string): QueryError {
-    const names = `${JSON.stringify(first)} or ${JSON.stringify(second)}`;
-    return parseError(this.source, at, `metric name must not be set twice: ${names}`);
+  #fail(from: number, message: string): never {
+    throw parseError(this.source, from, message);
   }
 }
 
-/** Of what is inside square brackets, where they begin. */
-function bracketBefore(source: string, node: SyntaxNode): number {
-  return Math.max(0, source.lastIndexOf('[', node.from));
+function at(table: readonly number[], i: number): number {
+  return table[i] ?? 0;
 }

@@ -2,9 +2,9 @@ import { isLabelName } from '../../attributes/label-name.js';
 import type { Grouping } from '../../series/aggregate.js';
 import { metricName } from '../../series/labels.js';
 import type { Matching } from '../../series/operators.js';
-import { plainDecimal } from '../../text/numbers.js';
+import { goQuote } from '../../text/go-quote.js';
+import { plainDecimal, shortG } from '../../text/numbers.js';
 import type { Aggregation, Binary, Duration, DurationTree, Expr, Modifiers, VectorSelector } from './ast.js';
-import { isDurationText } from './durations.js';
 
 /** Longer expressions are split over lines. */
 const longestLine = 100;
@@ -44,14 +44,13 @@ export function pretty(expr: Expr, level = 0): string {
 export function print(expr: Expr): string {
   switch (expr.kind) {
     case 'number':
-      return isDurationText(expr.text) ? secondsText(expr.value) : plainDecimal(expr.value);
+      return expr.isDuration ? secondsText(expr.value) : plainDecimal(expr.value);
     case 'string':
-      return JSON.stringify(expr.value);
+      return goQuote(expr.value);
     case 'paren':
       return `(${print(expr.expr)})`;
     case 'unary':
-      // A sign is part of its number.
-      return (expr.op === '+' && expr.expr.kind === 'number' ? '' : expr.op) + print(expr.expr);
+      return expr.op + print(expr.expr);
     case 'selector':
       return selector(expr) + atText(expr) + extension(expr) + offsetText(expr);
     case 'matrix': {
@@ -88,7 +87,7 @@ function operator({ op, bool, matching: match }: Binary): string {
 function selector({ name, matchers }: VectorSelector): string {
   const rest = matchers
     .filter((m) => !(m.name === metricName && m.op === '=' && m.value === name && name !== ''))
-    .map((m) => `${label(m.name)}${m.op}${JSON.stringify(m.value)}`)
+    .map((m) => `${label(m.name)}${m.op}${goQuote(m.value)}`)
     .sort()
     .join(',');
   return name + (rest === '' ? '' : `{${rest}}`);
@@ -96,7 +95,7 @@ function selector({ name, matchers }: VectorSelector): string {
 
 /** In quotes where the old alphabet does not do. */
 function label(name: string): string {
-  return isLabelName(name) ? name : JSON.stringify(name);
+  return isLabelName(name) ? name : goQuote(name);
 }
 
 function extension({ extension: how }: VectorSelector): string {
@@ -170,8 +169,8 @@ function matching({ on, labels, cardinality, include, fillLeft, fillRight }: Mat
       `${cardinality === 'many-to-one' ? 'group_left' : 'group_right'} (${include.map(label).join(', ')})`,
     );
   }
-  if (fillLeft !== undefined && Object.is(fillLeft, fillRight)) return [...out, `fill (${fillLeft})`];
-  if (fillLeft !== undefined) out.push(`fill_left (${fillLeft})`);
-  if (fillRight !== undefined) out.push(`fill_right (${fillRight})`);
+  if (fillLeft !== undefined && fillLeft === fillRight) return [...out, `fill (${shortG(fillLeft)})`];
+  if (fillLeft !== undefined) out.push(`fill_left (${shortG(fillLeft)})`);
+  if (fillRight !== undefined) out.push(`fill_right (${shortG(fillRight)})`);
   return out;
 }
