@@ -10,6 +10,7 @@ import {
   seriesAnswer,
 } from './api/answers.js';
 import { expression, formatted, instantQuery, rangeQuery, type PreparedQuery } from './api/query.js';
+import { limitOf } from './api/parameters.js';
 import { renderResult } from './api/render.js';
 import { syntaxTree } from './api/syntax-tree.js';
 import { tsdbStatus } from './api/tsdb-status.js';
@@ -24,7 +25,7 @@ function query(prepare: (params: Params, limits: QueryLimits) => PreparedQuery):
   return (request, limits) => {
     const params = new Params(request, 'seconds');
     const prepared = prepare(params, limits);
-    const limit = params.limit();
+    const limit = limitOf(params);
     const wanted = params.text('stats') ?? '';
     return async (ctx) => {
       const begun = performance.now();

@@ -159,16 +159,26 @@ describe('the Prometheus HTTP API', () => {
   it('explains bad requests', async () => {
     for (const [url, message] of [
       [query('sum('), /^invalid parameter "query": 1:5: parse error: unclosed left parenthesis$/],
-      ['/api/v1/query?time=x&query=a', /^invalid parameter "time": cannot parse "x"/],
+      [
+        '/api/v1/query?time=x&query=a',
+        /^invalid parameter "time": invalid time value for 'time': cannot parse "x"/,
+      ],
       ['/api/v1/query', /^invalid parameter "query": unknown position: parse error: no expression/],
       ['/api/v1/query_range?query=a&start=2&end=1&step=1', /end timestamp must not be before start time/],
       ['/api/v1/query_range?query=a&start=1&end=2&step=0', /zero or negative query resolution/],
-      ['/api/v1/query_range?query=a&start=1&end=2', /"step": it is missing/],
-      ['/api/v1/query_range?query=a&start=0&end=11001&step=1', /exceeded maximum resolution of 11000 points/],
+      ['/api/v1/query_range?query=a&start=1&end=2', /"step": cannot parse "" to a valid duration/],
+      [
+        '/api/v1/query_range?query=a&start=0&end=11001&step=1',
+        /exceeded maximum resolution of 11,000 points/,
+      ],
       [range('a[5m]'), /invalid expression type "range vector" for range query/],
       [query('a', '&limit=-1'), /^invalid parameter "limit"/],
+      [query('a', '&limit=x'), /"limit": strconv.Atoi: parsing "x": invalid syntax$/],
       ['/api/v1/series', /no match\[\] parameter/],
-      ['/api/v1/labels?match[]=a%2Bb', /"match\[\]": .*not a series selector/],
+      ['/api/v1/series?match[]=a[5m]', /^invalid parameter "match\[\]": 1:2: parse error: unexpected "\["$/],
+      ['/api/v1/series?match[]=%7B%7D', /: match\[\] must contain at least one non-empty matcher$/],
+      ['/api/v1/metadata?limit=x', /^limit must be a number$/],
+      ['/api/v1/labels?match[]=a%2Bb', /^1:2: parse error: unexpected <op:\+>$/],
     ] as const) {
       const body = await get(url, 400);
       assert.equal(body.status, 'error');

@@ -50,18 +50,19 @@ export class Params {
     return names.flatMap((name) => this.#values.getAll(name));
   }
 
-  /** Nanoseconds since the epoch of a number or of RFC 3339. */
-  time(name: string): bigint | undefined {
+  /** Nanoseconds since the epoch of a number or of RFC 3339; `before` stands before what is said of any other text. */
+  time(name: string, before = ''): bigint | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
     const time = timeOf(text, this.times);
-    if (time === undefined) throw this.invalid(name, `cannot parse ${shown(text)} to a valid timestamp`);
+    if (time === undefined)
+      throw this.invalid(name, `${before}cannot parse ${shown(text)} to a valid timestamp`);
     return time;
   }
 
   /** Unix milliseconds; fractions of one are cut off. */
-  timeMs(name: string): number | undefined {
-    const time = this.time(name);
+  timeMs(name: string, before = ''): number | undefined {
+    const time = this.time(name, before);
     return time === undefined ? undefined : Number(time / 1_000_000n);
   }
 
@@ -78,7 +79,10 @@ export class Params {
           ? BigInt(Math.round(seconds * 1e9))
           : undefined;
     if (value === undefined || value > longest || value < -longest) {
-      throw this.invalid(name, `cannot parse ${shown(text)} to a valid duration`);
+      const overflows =
+        this.times === 'seconds' && (seconds !== undefined || /^[+-]?(nan|inf(inity)?)$/i.test(text));
+      const why = overflows ? '. It overflows int64' : '';
+      throw this.invalid(name, `cannot parse ${shown(text)} to a valid duration${why}`);
     }
     return value;
   }

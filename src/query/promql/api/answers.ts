@@ -6,53 +6,61 @@ import { parseSelector } from '../plan/prepare.js';
 import type { Window } from '../plan/times.js';
 import { findExemplars } from './exemplars.js';
 import { metricMetadata } from './metadata.js';
-import { invalid, type Params } from '../../server/params.js';
+import type { Params } from '../../server/params.js';
 import { readFrom } from '../../server/range.js';
 import { truncated, type Answer } from '../../server/reply.js';
-import { expression } from './query.js';
+import { countOf, limitOf, timeOf } from './parameters.js';
+import { parsed } from './query.js';
 import { eachSeries, findSeries, metricNames } from './series.js';
 
 /** How far back labels and series are looked for when the request does not say. */
 const defaultRangeMs = 24 * 3_600_000;
 
 export async function seriesAnswer(ctx: QueryContext, params: Params): Promise<Answer> {
-  const selectors = matchSelectors(params);
-  if (selectors.length === 0) throw new QueryError('bad_data', 'no match[] parameter provided');
-  const series = await findSeries(ctx, selectors, timeWindow(ctx, params));
-  return limited(series, params.limit());
+  if (params.all('match[]').length === 0) throw new QueryError('bad_data', 'no match[] parameter provided');
+  const limit = limitOf(params);
+  const window = timeWindow(ctx, params);
+  const selectors = matchSelectors(params, 'invalid parameter "match[]": ');
+  return limited(await findSeries(ctx, selectors, window), limit);
 }
 
 export async function labelsAnswer(ctx: QueryContext, params: Params): Promise<Answer> {
+  const limit = limitOf(params);
+  const window = timeWindow(ctx, params);
   const names = new Set<string>();
-  const complete = await eachSeries(ctx, matchSelectors(params), timeWindow(ctx, params), (labels) => {
+  const complete = await eachSeries(ctx, matchSelectors(params), window, (labels) => {
     for (const name of labels.names) names.add(name);
   });
-  return limited([...names].sort(), params.limit(), complete);
+  return limited([...names].sort(), limit, complete);
 }
 
 export async function labelValuesAnswer(ctx: QueryContext, params: Params, label: string): Promise<Answer> {
   // Prometheus writes a UTF-8 label name into a path as U__ and hexadecimal code points between underscores.
   const decoded = label.startsWith('U__') ? decodeUtf8Name(label) : label;
-  const selectors = matchSelectors(params);
+  const limit = limitOf(params);
   const window = timeWindow(ctx, params);
-  if (decoded === metricName && selectors.length === 0)
-    return limited(await metricNames(ctx, window), params.limit());
+  const selectors = matchSelectors(params);
+  if (decoded === metricName && selectors.length === 0) return limited(await metricNames(ctx, window), limit);
   const values = new Set<string>();
   const complete = await eachSeries(ctx, selectors, window, (labels) =>
     values.add(labels.get(labels.named(decoded))),
   );
   values.delete('');
-  return limited([...values].sort(), params.limit(), complete);
+  return limited([...values].sort(), limit, complete);
 }
 
 export async function metadataAnswer(ctx: QueryContext, params: Params): Promise<Answer> {
-  const limits = { metrics: params.limit(), perMetric: params.limit('limit_per_metric') };
+  const limits = { metrics: countOf(params, 'limit'), perMetric: countOf(params, 'limit_per_metric') };
   const data = await metricMetadata(ctx, timeWindow(ctx, params), params.text('metric') || undefined, limits);
   return { data };
 }
 
 export async function exemplarsAnswer(ctx: QueryContext, params: Params): Promise<Answer> {
-  return { data: await findExemplars(ctx, expression(params, ctx.limits), timeWindow(ctx, params)) };
+  const window = timeWindow(ctx, params);
+  const [start, end] = [timeOf(params, 'start'), timeOf(params, 'end')];
+  if (start !== undefined && end !== undefined && end < start)
+    throw new QueryError('bad_data', 'end timestamp must not be before start timestamp');
+  return { data: await findExemplars(ctx, parsed(params, ctx.limits), window) };
 }
 
 function limited(all: readonly unknown[], limit: number, complete = true): Answer {
@@ -60,22 +68,23 @@ function limited(all: readonly unknown[], limit: number, complete = true): Answe
   return { data: all.slice(0, limit), warnings: cut ? [truncated] : [] };
 }
 
-export function matchSelectors(params: Params): VectorSelector[] {
+/** `before` stands before what is said of one that is none. */
+export function matchSelectors(params: Params, before = ''): VectorSelector[] {
   return params.all('match[]').map((source) => {
     try {
       return parseSelector(source);
     } catch (error) {
-      if (error instanceof QueryError && error.kind === 'bad_data') throw invalid('match[]', error.message);
-      throw error;
+      if (!(error instanceof QueryError) || error.kind !== 'bad_data') throw error;
+      throw new QueryError('bad_data', before + error.message);
     }
   });
 }
 
-/** Both ends are included. */
+/** Both ends are included; the later one is the end, as Prometheus minds their order for exemplars alone. */
 function timeWindow(ctx: QueryContext, params: Params): Window {
-  const to = params.timeMs('end') ?? Date.now();
-  const from = params.timeMs('start') ?? to - defaultRangeMs;
-  if (to < from) throw invalid('end', 'end timestamp must not be before start time');
+  const start = timeOf(params, 'start');
+  const end = timeOf(params, 'end') ?? Math.max(Date.now(), start ?? 0);
+  const [from, to] = [Math.min(start ?? end - defaultRangeMs, end), Math.max(start ?? end, end)];
   return { from: readFrom(from, to, ctx.limits) - 1, to };
 }
 

@@ -53,7 +53,7 @@ export async function execute(
     if (!instant)
       throw new QueryError(
         'bad_data',
-        'invalid expression type "range vector" for range query, must be scalar or instant vector',
+        'invalid parameter "query": invalid expression type "range vector" for range query, must be Scalar or instant Vector',
       );
     const series = await rawSamples(evalCtx, unwrap(expr) as MatrixSelector | Subquery);
     return { type: 'matrix', series, ...told(notes, loaded) };
@@ -63,7 +63,7 @@ export async function execute(
     if (!instant)
       throw new QueryError(
         'bad_data',
-        'invalid expression type "string" for range query, must be scalar or instant vector',
+        'invalid parameter "query": invalid expression type "string" for range query, must be Scalar or instant Vector',
       );
     return { type: 'string', time: times.start, text: withoutLooseBytes(value.text), ...told(notes, loaded) };
   }

@@ -1,7 +1,8 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { Expr, VectorSelector } from '../syntax/ast.js';
+import { compileMatcher } from '../../series/matchers.js';
 import { functions } from '../functions/index.js';
-import { parseExpr } from '../syntax/parser.js';
+import { parseExpr, parseVectorSelector } from '../syntax/parser.js';
 import { check } from './check.js';
 import { experimentalFunctions } from './experimental.js';
 
@@ -10,7 +11,6 @@ import { experimentalFunctions } from './experimental.js';
  * Throws QueryError `bad_data` with `line:column`, `limit` or `unsupported`.
  */
 export function parse(source: string, experimental = true): Expr {
-  const isFunction = (name: string) => functions.has(name);
   const expr = parseExpr(source, { isFunction, ...(!experimental && { refused: experimentalFunctions }) });
   check(expr, source);
   return expr;
@@ -18,9 +18,12 @@ export function parse(source: string, experimental = true): Expr {
 
 /** Parses a series selector, as in `match[]`. Throws QueryError. */
 export function parseSelector(source: string): VectorSelector {
-  const expr = parse(source);
-  if (expr.kind !== 'selector' || expr.offset !== undefined || expr.at !== undefined) {
-    throw new QueryError('bad_data', `${JSON.stringify(source)} is not a series selector`);
-  }
-  return expr;
+  const selector = parseVectorSelector(source, { isFunction });
+  if (selector.matchers.every((matcher) => compileMatcher(matcher).matches('')))
+    throw new QueryError('bad_data', 'match[] must contain at least one non-empty matcher');
+  return selector;
+}
+
+function isFunction(name: string): boolean {
+  return functions.has(name);
 }

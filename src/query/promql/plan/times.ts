@@ -1,6 +1,7 @@
 import { DurationFault } from '../syntax/durations.js';
 import { durationText } from '../syntax/print.js';
 import { QueryError } from '../../../lake/query-error.js';
+import { invalid } from '../../server/params.js';
 import type { Grouping } from '../../series/aggregate.js';
 import { gridEnd, type Grid } from '../../series/grid.js';
 import type { EvaluationTimes } from '../functions/function.js';
@@ -43,7 +44,7 @@ function milliseconds({ tree, seconds }: Duration, times: QueryTimes, negative: 
   if (tree.kind === 'literal') return Math.trunc(Math.round(tree.seconds * 1e9) / 1e6);
   const value = evaluated(() => seconds(scopeOf(times)));
   const fail = (why: string) => {
-    throw new QueryError('bad_data', `${tree.from}:${tree.to}: duration ${why}`);
+    throw invalid('query', `${tree.from}:${tree.to}: duration ${why}`);
   };
   if (!Number.isFinite(value)) fail('is NaN or infinite');
   if (value <= 0 && !negative) fail('must be greater than 0');
@@ -55,7 +56,7 @@ function evaluated(seconds: () => number): number {
   try {
     return seconds();
   } catch (error) {
-    throw error instanceof DurationFault ? new QueryError('bad_data', error.message) : error;
+    throw error instanceof DurationFault ? invalid('query', error.message) : error;
   }
 }
 

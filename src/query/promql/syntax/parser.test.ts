@@ -259,8 +259,14 @@ describe('parseSelector', () => {
       { name: '__name__', op: '=', value: 'a' },
       { name: 'b', op: '=', value: 'c' },
     ]);
-    for (const source of ['a + b', 'a offset 5m', 'rate(a[5m])']) {
-      assert.throws(() => parseSelector(source), { kind: 'bad_data', message: /not a series selector/ });
+    for (const [source, message] of [
+      ['a + b', '1:3: parse error: unexpected <op:+>'],
+      ['a offset 5m', '1:3: parse error: unexpected <offset>'],
+      ['rate(a[5m])', '1:5: parse error: unexpected "("'],
+      ['', 'unknown position: parse error: unexpected end of input'],
+      ['{a=~".*"}', 'match[] must contain at least one non-empty matcher'],
+    ] as const) {
+      assert.throws(() => parseSelector(source), { kind: 'bad_data', message });
     }
   });
 });

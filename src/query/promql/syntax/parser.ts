@@ -1,6 +1,6 @@
 import { QueryError } from '../../../lake/query-error.js';
 import { checkShape, type ShapeLimits } from '../../text/shape.js';
-import { children, type Expr } from './ast.js';
+import { children, type Expr, type VectorSelector } from './ast.js';
 import { parseError } from './errors.js';
 import * as tables from './grammar-tables.js';
 import { Lexer } from './lexer.js';
@@ -21,7 +21,7 @@ const shape: ShapeLimits = {
  */
 export function parseExpr(source: string, options: ParseOptions): Expr {
   checkShape(source, shape);
-  const expr = new Machine(source, options).run();
+  const expr = new Machine(source, 'START_EXPRESSION', options).run();
   try {
     if (depth(expr) > maxDepth) throw new RangeError();
     return expr;
@@ -30,6 +30,12 @@ export function parseExpr(source: string, options: ParseOptions): Expr {
     if (!(error instanceof RangeError)) throw error;
     throw new QueryError('bad_data', `the query is nested or chained deeper than ${maxDepth} levels`);
   }
+}
+
+/** Parses what selects series and nothing else, as `match[]` has it. Throws QueryError. */
+export function parseVectorSelector(source: string, options: ParseOptions): VectorSelector {
+  checkShape(source, shape);
+  return new Machine(source, 'START_METRIC_SELECTOR', options).run() as VectorSelector;
 }
 
 function depth(expr: Expr): number {
@@ -65,6 +71,7 @@ class Machine {
 
   constructor(
     private readonly source: string,
+    private readonly beginning: TokenKind,
     private readonly options: ParseOptions,
   ) {
     this.#lexer = new Lexer(source);
@@ -95,7 +102,7 @@ class Machine {
   #read(): number {
     if (!this.#started) {
       this.#started = true;
-      return numbers.get('START_EXPRESSION') ?? errorToken;
+      return numbers.get(this.beginning) ?? errorToken;
     }
     if (this.#ended) return endToken;
     const token = this.#lexer.next();

@@ -80,15 +80,15 @@ function duration({ at: from, text }: Token, ctx: Context): NumberLiteral {
   return { kind: 'number', value, isDuration: true, from, to: from + text.length };
 }
 
+const result = on<[Token, Expr]>(([, expr], ctx) => {
+  ctx.accept(expr);
+  return expr;
+});
+
 export const expressionRules: readonly (readonly [production: string, Rule])[] = [
   ['start: START_EXPRESSION EOF', on<[]>((_, ctx) => ctx.fail(0, 'no expression found in input'))],
-  [
-    'start: START_EXPRESSION expr',
-    on<[Token, Expr]>(([, expr], ctx) => {
-      ctx.accept(expr);
-      return expr;
-    }),
-  ],
+  ['start: START_EXPRESSION expr', result],
+  ['start: START_METRIC_SELECTOR vector_selector', result],
   ['start: error', on<[]>((_, ctx) => ctx.unexpected())],
   [
     'aggregate_expr: aggregate_op aggregate_modifier function_call_body',
