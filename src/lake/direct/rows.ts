@@ -57,8 +57,9 @@ export function rowsSql(
     if (!mayHave(layout, request) || !mayHold(path)) continue;
     const columns = keys.map((key) => layout.attributes.get(attributeId(origin, key)));
     const kinds = columns.map((column) => column?.kind ?? '').join(' ');
-    const ranges = groups.size < mostBranches ? (found.get(path) ?? null) : null;
-    if (ranges?.length === 0) continue;
+    const wanted = found.get(path) ?? null;
+    if (wanted?.length === 0) continue;
+    const ranges = groups.size < mostBranches ? wanted : null;
     const id = ranges === null ? kinds : path;
     const group = groups.get(id);
     if (group) group.files.push(layout);

@@ -137,6 +137,7 @@ export class TokenIndexes {
   }
 
   #keep(path: string, kept: Kept): void {
+    if (kept.bytes > this.mostBytes) return;
     for (const [oldest, { bytes, used }] of this.#kept) {
       if (this.#bytes + kept.bytes <= this.mostBytes) break;
       if (this.#questions - used < fewQuestions) return;

@@ -52,6 +52,29 @@ for (const forward of [false, true]) {
   });
 }
 
+it('stays within the range where files begin or end together beyond it', () => {
+  const order = { from: 0n, to: 2400n };
+  const groups = { groups: 12, matches: 0 };
+  const before = [
+    { first: -100n, last: 500n, ...groups },
+    { first: -100n, last: 600n, ...groups },
+  ];
+  const after = [
+    { first: 1000n, last: 3000n, ...groups },
+    { first: 1100n, last: 3000n, ...groups },
+  ];
+  for (const files of [before, after])
+    for (const forward of [false, true])
+      for (const { from, to } of searched(files, { ...order, forward }, 100).parts)
+        assert.ok(from >= order.from && to <= order.to, `${from} ${to}`);
+});
+
+it('takes few parts where the last entry wanted is nowhere', () => {
+  const files = day(1000, 0).map((file, i) => ({ ...file, groups: 12, matches: i === 999 ? 999 : 0 }));
+  const { parts } = searched(files, { from: 0n, to: 100_000n, forward: false }, 1000);
+  assert.ok(parts.length <= 8, `${parts.length}`);
+});
+
 it('reads files of the same time together', () => {
   const together = day(1, 0).flatMap((file) => Array.from({ length: 20 }, () => file));
   assert.equal(searched(together, { from: 0n, to: 2400n, forward: false }, 100).parts.length, 1);
@@ -64,10 +87,11 @@ it(`covers the range without gaps, whatever the files, TEST_SEED=${seed}`, () =>
   const below = (n: number) => Math.floor(random() * n);
   for (let round = 0; round < 200; round++) {
     const files = Array.from({ length: below(30) }, () => {
-      const first = below(3000) - 300;
+      // Of few places, as many files begin or end together.
+      const first = below(12) * 250 - 300;
       return {
         first: BigInt(first),
-        last: BigInt(first + below(600)),
+        last: BigInt(first + below(7) * 100),
         groups: 1 + below(60),
         matches: below(3),
       };

@@ -56,6 +56,7 @@ export class FileSlices {
   #high: bigint;
   /** Row groups. */
   #read = 0;
+  #foundBefore = 0;
 
   constructor(
     { from, to, forward }: Order,
@@ -78,6 +79,7 @@ export class FileSlices {
       groups += file.groups;
       if (groups < wanted) continue;
       const edge = this.#forward ? file.last + 1n : file.first;
+      if (this.#forward ? edge >= to : edge <= from) break;
       const others = files.slice(i + 1);
       const cut = others.filter(({ first, last }) => first < edge && last >= edge);
       // A small rest is not worth a statement, nor are files that both parts would read.
@@ -94,7 +96,9 @@ export class FileSlices {
 
   #wanted(found: number): number {
     const most = this.#read * growth;
-    if (found === 0) return Math.max(firstGroups, most);
+    // What lies further on is then less like what was read than it seems.
+    if (found === this.#foundBefore) return Math.max(firstGroups, most);
+    this.#foundBefore = found;
     const missing = ((this.limit - found) * this.#read) / found;
     return Math.max(firstGroups, Math.min(most, Math.ceil(missing * 1.2)));
   }
