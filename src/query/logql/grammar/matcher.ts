@@ -23,10 +23,15 @@ export function checkPattern(pattern: string, where = ''): void {
     compileRegex(pattern);
   } catch (error) {
     if (!(error instanceof QueryError) || !(error.cause instanceof Error)) throw error;
-    const twice = /duplicate capture group name: `(.*)`/.exec(error.cause.message)?.[1];
-    const why = twice === undefined ? error.cause.message : `duplicate extracted label name '${twice}'`;
-    throw new QueryError('bad_data', `parse error : ${where}${why}`);
+    throw new QueryError('bad_data', `parse error : ${where}${regexFault(error.cause)}`);
   }
+}
+
+/** What is wrong with a pattern, as Go says it. */
+export function regexFault({ message }: Error): string {
+  const twice = /duplicate capture group name: `(.*)`/.exec(message)?.[1];
+  if (twice !== undefined) return `duplicate extracted label name '${twice}'`;
+  return message.endsWith('trailing backslash at end of expression') ? `${message}: \`\`` : message;
 }
 
 export function formatMatcher({ name, op, value }: Matcher): string {

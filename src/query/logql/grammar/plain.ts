@@ -9,6 +9,8 @@ const comparison = /^(==?|[!=]~|!=|[<>]=?)$/;
 const word = /^[\p{L}_]/u;
 const value = /^(["\d`]|[-+]\d)/;
 const blank = /^(\s|#)/;
+/** What stands behind the name of a function. */
+const called = /^(\(|by|without)$/i;
 
 /** A query as the grammar knows it, of the same length. */
 export interface PlainQuery {
@@ -20,7 +22,7 @@ export interface PlainQuery {
 }
 
 /**
- * Loki reads more than the grammar: `approx_topk`, `(selector | ... | unwrap x)[5m]`, an offset behind any range, and label filters one
+ * Loki reads more than the grammar: names of functions in capitals, `approx_topk`, `(selector | ... | unwrap x)[5m]`, an offset behind any range, and label filters one
  * after the other without a comma (pkg/logql/syntax/syntax.y).
  */
 export function plainSyntax(query: string): PlainQuery {
@@ -28,10 +30,15 @@ export function plainSyntax(query: string): PlainQuery {
   const solid = all.filter(({ text }) => !blank.test(text));
   const { offsets, cuts } = rangeOffsets(solid);
   const approximate = solid.filter(
-    ({ text }, i) => text === 'approx_topk' && /^(\(|by|without)$/.test(solid[i + 1]?.text ?? ''),
+    ({ text }, i) => text.toLowerCase() === 'approx_topk' && called.test(solid[i + 1]?.text ?? ''),
   );
+  const named = solid.filter(
+    ({ text }, i) =>
+      /^[A-Za-z_]+$/.test(text) && text !== text.toLowerCase() && called.test(solid[i + 1]?.text ?? ''),
+  );
+  const lower = named.map(({ at, text }) => ({ at, text: text.toLowerCase() }));
   const exact = approximate.map(({ at, text }) => ({ at, text: 'topk'.padEnd(text.length) }));
-  const changes = [...cuts, ...exact, ...rangeParentheses(solid), ...missingCommas(solid, query)];
+  const changes = [...cuts, ...lower, ...exact, ...rangeParentheses(solid), ...missingCommas(solid, query)];
   const places = new Set(approximate.map(({ at }) => at));
   if (changes.length === 0) return { text: query, offsets, approximate: places };
   // By UTF-16 units, as the positions are.

@@ -2,13 +2,14 @@ import type { SyntaxNode } from '@lezer/common';
 import { parser as logqlParser } from '@grafana/lezer-logql';
 import { QueryError } from '../../../lake/query-error.js';
 import { parseTree as parseGrammar, withPlainNames } from '../../text/lezer.js';
-import { problem, rangeFault } from './fault.js';
+import { refusal } from './refusal/index.js';
 import { plainSyntax, type PlainQuery } from './plain.js';
+import { positionOf } from '../../text/positions.js';
 import { checkShape, type ShapeLimits } from '../../text/shape.js';
 
 const parser = withPlainNames(logqlParser);
 const shape: ShapeLimits = {
-  // As many characters as Loki allows.
+  // As Loki.
   maxLength: 131_072,
   maxDepth: 200,
   maxItems: 500,
@@ -93,15 +94,25 @@ export function noMatcher(): QueryError {
 
 /** Parses, or throws `bad_data` with the line and column of the first token that does not fit. */
 export function parseTree(query: string): Node {
+  if (query.length >= shape.maxLength) {
+    throw new QueryError(
+      'bad_data',
+      `parse error : input size too long (${query.length} > ${shape.maxLength})`,
+    );
+  }
   checkShape(query, shape);
-  if (query.trim() === '')
-    throw new QueryError('bad_data', 'parse error at line 1, col 1: syntax error: unexpected $end');
+  const refused = refusal(query);
+  if (refused) throw refused;
+  // As Loki with its defaults: they are an experiment there.
+  if (/^(\s|#.*\n)*variants\s*\(/i.test(query)) {
+    throw new QueryError('bad_data', 'multi variant queries are disabled for this instance');
+  }
   const plain = plainSyntax(query);
   const tree = parseGrammar(parser, plain.text);
   let depth = 0;
   tree.iterate({
     enter(node) {
-      if (node.type.isError) throw syntaxError(query, node.from);
+      if (node.type.isError) throw unread(query, node.from);
       if (++depth > maxDepth)
         throw new QueryError('bad_data', `the query is nested or chained deeper than ${maxDepth / 3} levels`);
     },
@@ -112,22 +123,13 @@ export function parseTree(query: string): Node {
   return new Node(tree.topNode, plain);
 }
 
-function syntaxError(query: string, from: number): QueryError {
-  const gap = query.slice(from).search(/\S/);
-  const start = gap < 0 ? query.length : from + gap;
-  const range = rangeFault(query, start);
-  if (range) return located(query, range.from, range.message, false);
-  const word =
-    /^("(\\.|[^"\\])*"?|`[^`]*`?|[\w.]+|\|[=~>]|[!=]~|[!=<>]=|\S)/.exec(query.slice(start))?.[0] ?? '';
-  const before = query.slice(0, start);
-  if (word === '}' && /\{\s*$/.test(before)) return noMatcher();
-  const { message, known } = problem({ before, word, behind: query.slice(start + word.length) });
-  return located(query, start, message, known);
-}
-
-function located(query: string, at: number, message: string, lineKnown: boolean): QueryError {
-  const before = query.slice(0, at).split('\n');
-  const line = lineKnown ? before.length : 0;
-  const column = (before.at(-1)?.length ?? 0) + 1;
-  return new QueryError('bad_data', `parse error at line ${line}, col ${column}: ${message}`);
+/** What Loki reads and the grammar at hand does not. */
+function unread(query: string, from: number): QueryError {
+  if (/^\s*\}/.test(query.slice(from)) && /\{\s*$/.test(query.slice(0, from))) return noMatcher();
+  const { line, column } = positionOf(query, from);
+  const near = JSON.stringify(query.slice(from, from + 20));
+  return new QueryError(
+    'bad_data',
+    `parse error at line ${line}, col ${column}: can't be read here: ${near}`,
+  );
 }

@@ -29,22 +29,65 @@ export function parseNumber(text: string): number | undefined {
   return undefined;
 }
 
-/** A duration as `parseDuration` reads it: `1h30m`. */
+/** A size in Loki's form, three digits or two of it: `1.5kB`. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 10) return `${bytes}B`;
+  const power = Math.min(6, Math.floor(Math.log(bytes) / Math.log(1000) + 1e-12));
+  const amount = Math.floor((bytes / 1000 ** power) * 10 + 0.5) / 10;
+  return `${amount.toFixed(amount < 10 ? 1 : 0)}${['', 'k', 'M', 'G', 'T', 'P', 'E'][power]}B`;
+}
+
+/** A duration as Go writes it: `1h30m0s`. */
 export function formatDuration(nanoseconds: number): string {
+  const size = Math.abs(nanoseconds);
+  const sign = nanoseconds < 0 ? '-' : '';
+  if (size === 0) return '0s';
+  if (size < 1e3) return `${sign}${size}ns`;
+  if (size < 1e6) return `${sign}${size / 1e3}µs`;
+  if (size < 1e9) return `${sign}${size / 1e6}ms`;
+  const hours = Math.floor(size / 3600e9);
+  const minutes = Math.floor((size % 3600e9) / 60e9);
+  const seconds = `${(size % 60e9) / 1e9}s`;
+  if (hours > 0) return `${sign}${hours}h${minutes}m${seconds}`;
+  return sign + (minutes > 0 ? `${minutes}m${seconds}` : seconds);
+}
+
+/** A duration as Prometheus writes ranges: `1d2h`; whole milliseconds. */
+export function formatRange(nanoseconds: number): string {
+  let rest = Math.trunc(Math.abs(nanoseconds) / 1e6);
+  if (rest === 0) return '0s';
+  let text = '';
   const units = [
-    ['h', 3600e9],
-    ['m', 60e9],
-    ['s', 1e9],
-    ['ms', 1e6],
-    ['us', 1e3],
-    ['ns', 1],
+    ['y', 31_536_000_000, true],
+    ['w', 604_800_000, true],
+    ['d', 86_400_000, false],
+    ['h', 3_600_000, false],
+    ['m', 60_000, false],
+    ['s', 1000, false],
+    ['ms', 1, false],
   ] as const;
-  let rest = Math.abs(nanoseconds);
-  let out = '';
-  for (const [unit, size] of units) {
+  for (const [unit, size, wholeOnly] of units) {
+    if (wholeOnly && rest % size !== 0) continue;
     const amount = Math.floor(rest / size);
+    if (amount > 0) text += `${amount}${unit}`;
     rest -= amount * size;
-    if (amount > 0) out += `${amount}${unit}`;
   }
-  return `${nanoseconds < 0 ? '-' : ''}${out || '0s'}`;
+  return (nanoseconds < 0 ? '-' : '') + text;
+}
+
+/** Why a value is none of its kind, as Go says it. */
+export function valueFault(kind: 'number' | 'duration' | 'bytes', text: string): string {
+  const shown = JSON.stringify(text.slice(0, 100));
+  if (kind === 'duration') {
+    const unit = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[a-zµ]*(?:\d+\.?\d*|\.\d+))*([^\d.]*)$/.exec(text)?.[1];
+    if (unit === '') return `time: missing unit in duration ${shown}`;
+    if (unit !== undefined) return `time: unknown unit ${JSON.stringify(unit)} in duration ${shown}`;
+    return `time: invalid duration ${shown}`;
+  }
+  if (kind === 'bytes') {
+    const [, digits = '', unit = ''] = /^([\d.,]*)\s*(.*)$/s.exec(text) ?? [];
+    if (digits !== '') return `unhandled size name: ${unit.toLowerCase().slice(0, 100)}`;
+    return 'strconv.ParseFloat: parsing "": invalid syntax';
+  }
+  return `strconv.ParseFloat: parsing ${shown}: invalid syntax`;
 }

@@ -86,7 +86,7 @@ export class RowLabels {
   fail(error: string, details: string): void {
     if (this.#parsed.has(errorLabel)) return;
     this.#parsed.set(errorLabel, error);
-    this.#parsed.set(errorDetailsLabel, details);
+    if (details !== '') this.#parsed.set(errorDetailsLabel, details);
   }
 
   /** Every label with a value but those of these names. */

@@ -1,3 +1,4 @@
+import { QueryError } from '../../../lake/query-error.js';
 import type { Needle } from '../../../lake/session.js';
 import type { Node } from '../grammar/tree.js';
 import type { RowLabels } from '../model/labels.js';
@@ -9,6 +10,13 @@ export interface Row {
   readonly labels: RowLabels;
   /** Nanoseconds since the epoch. */
   readonly timeNs: bigint;
+}
+
+/** Why a stage that is well written can't run; whoever compiles stages says which one it is. */
+export class StageError extends QueryError {
+  constructor(message: string) {
+    super('bad_data', message);
+  }
 }
 
 /** A stage changes the row in place; false drops it. */

@@ -17,5 +17,5 @@ export function parseExtractions(node: Node): Extraction[] {
 }
 
 export function formatExtractions(list: readonly Extraction[]): string {
-  return list.map(({ name, path }) => `${name}=${quote(path)}`).join(', ');
+  return list.map(({ name, path }) => `${name}=${quote(path)}`).join(',');
 }

@@ -1,6 +1,7 @@
 import { QueryError } from '../../../lake/query-error.js';
+import { regexFault } from '../grammar/matcher.js';
 import type { Node } from '../grammar/tree.js';
-import type { StageDefinition, StageFn } from '../pipeline/stage.js';
+import { StageError, type StageDefinition, type StageFn } from '../pipeline/stage.js';
 import { decolorize, type DecolorizeStage } from './decolorize.js';
 import { drop, type DropStage } from './drop.js';
 import { json, type JsonStage } from './json.js';
@@ -79,9 +80,32 @@ export function stageNames(stage: Stage): readonly string[] | undefined {
  * that the stages and what comes after them read. Throws QueryError.
  */
 export function compilePipeline(stages: readonly Stage[], needed?: readonly string[]): StageFn {
-  const compiled = stages.map((stage) => definitionOf(stage).compile(stage, needed));
+  const compiled = stages.map((stage) => {
+    try {
+      return definitionOf(stage).compile(stage, needed);
+    } catch (error) {
+      throw located(error, stage, stages);
+    }
+  });
   return (row) => {
     for (const stage of compiled) if (!stage(row)) return false;
     return true;
   };
+}
+
+/** In Loki's words: line filters one after the other are one stage. */
+function located(error: unknown, stage: Stage, stages: readonly Stage[]): unknown {
+  const pattern = stage.kind === 'line' && error instanceof QueryError && error.cause instanceof Error;
+  if (!pattern && !(error instanceof StageError)) return error;
+  let [first, last] = [stages.indexOf(stage), stages.indexOf(stage)];
+  if (stage.kind === 'line') {
+    while (stages[first - 1]?.kind === 'line') first--;
+    while (stages[last + 1]?.kind === 'line') last++;
+  }
+  const text = stages
+    .slice(first, last + 1)
+    .map(formatStage)
+    .join(' ');
+  const why = pattern ? regexFault(error.cause as Error) : error.message;
+  return new QueryError('bad_data', `parse error : stage '${text}' : ${why}`);
 }

@@ -2,7 +2,7 @@ import { JsonScanner, JsonSyntaxError } from '../../attributes/json-scanner.js';
 import { lokiLabelName } from '../../attributes/label-name.js';
 
 export const jsonError = 'JSONParserErr';
-export const notAnObject = 'the line is not a JSON object';
+export const notAnObject = `Value looks like object, but can't find closing '}' symbol`;
 
 /**
  * Every scalar of an object as `a_b` labels; arrays and nulls are left out. `above` and `key` are the names as they are

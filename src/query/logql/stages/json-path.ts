@@ -1,4 +1,4 @@
-import { QueryError } from '../../../lake/query-error.js';
+import { StageError } from '../pipeline/stage.js';
 import { JsonScanner, JsonSyntaxError } from '../../attributes/json-scanner.js';
 
 export type JsonPath = readonly (string | number)[];
@@ -8,17 +8,44 @@ export function parseJsonPath(text: string): JsonPath {
   const path: (string | number)[] = [];
   const step = /\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]|(\.?)([^.[\]"\s]+)/y;
   while (step.lastIndex < text.length) {
+    const reached = step.lastIndex;
     const match = step.exec(text);
     const first = path.length === 0;
     if (!match || (match[4] !== undefined && first !== (match[3] === ''))) {
-      throw new QueryError('bad_data', `parse error: ${text.slice(0, 100)} is not a JSON path`);
+      throw new StageError(
+        `cannot parse expression [${text.slice(0, 100)}]: syntax error: ${jsonFault(text, reached)}`,
+      );
     }
     const [, index, quoted, , field] = match;
     if (index !== undefined) path.push(Number(index));
     else path.push(field ?? (quoted ?? '').replaceAll(/\\(.)/g, '$1'));
   }
-  if (path.length === 0) throw new QueryError('bad_data', 'parse error: a JSON path is empty');
+  if (path.length === 0) {
+    throw new StageError('cannot parse expression []: syntax error: unexpected $end, expecting LSB or FIELD');
+  }
   return path;
+}
+
+/** What Loki says of a path that it can't read from `at` on. */
+function jsonFault(text: string, at: number): string {
+  const rest = text.slice(at);
+  if (rest === '.') return 'unexpected $end, expecting FIELD';
+  if (rest === '[') return 'unexpected $end, expecting STRING or INDEX';
+  if (/^\[(\d+|"[^"]*")$/.test(rest)) return 'unexpected $end, expecting RSB';
+  if (rest.startsWith('.')) return `unexpected ${jsonToken(rest.slice(1))}, expecting FIELD`;
+  if (rest.startsWith('[')) return `unexpected ${jsonToken(rest.slice(1))}, expecting STRING or INDEX`;
+  return `unexpected ${jsonToken(rest)}`;
+}
+
+const jsonTokens: ReadonlyMap<string, string> = new Map([
+  ['.', 'DOT'],
+  ['[', 'LSB'],
+  [']', 'RSB'],
+  ['"', 'STRING'],
+]);
+
+function jsonToken(text: string): string {
+  return jsonTokens.get(text.charAt(0)) ?? (/^\d/.test(text) ? 'INDEX' : text === '' ? '$end' : 'FIELD');
 }
 
 /**

@@ -4,12 +4,20 @@ import { compileMatcher, type Matcher } from '../../series/matchers.js';
 import { comparisons } from '../../series/operators.js';
 import { and, or } from '../../sql/fragment.js';
 import { compileRegex, literalAlternatives } from '../../text/re2.js';
+import { plainDecimal } from '../../text/numbers.js';
 import { quote } from '../../text/unquote.js';
 import { durationLiteral, numberLiteral } from '../grammar/literals.js';
 import { formatMatcher, parseMatcher } from '../grammar/matcher.js';
 import { climb, type Operator } from '../grammar/precedence.js';
 import type { Node } from '../grammar/tree.js';
-import { formatDuration, parseBytes, parseDuration, parseNumber } from '../grammar/units.js';
+import {
+  formatBytes,
+  formatDuration,
+  parseBytes,
+  parseDuration,
+  parseNumber,
+  valueFault,
+} from '../grammar/units.js';
 import { unquote } from '../grammar/unquote.js';
 import { numberSql } from '../model/attributes.js';
 import { errorLabel, type RowLabels } from '../model/labels.js';
@@ -171,18 +179,25 @@ export function formatLabelFilter(filter: LabelFilter): string {
   switch (filter.kind) {
     case 'and':
     case 'or':
-      return `(${formatLabelFilter(filter.left)} ${filter.kind} ${formatLabelFilter(filter.right)})`;
+      return `( ${formatLabelFilter(filter.left)} ${filter.kind === 'and' ? ',' : 'or'} ${formatLabelFilter(filter.right)} )`;
     case 'match':
-      return formatMatcher(filter.matcher);
+      return formatFilterMatcher(filter.matcher);
     case 'ip':
       return `${filter.name}${filter.op}ip(${quote(filter.value)})`;
     case 'duration':
       return `${filter.name}${filter.op}${formatDuration(filter.value)}`;
     case 'bytes':
-      return `${filter.name}${filter.op}${filter.value}B`;
+      return `${filter.name}${filter.op}${formatBytes(filter.value)}`;
     case 'number':
-      return `${filter.name}${filter.op}${filter.value}`;
+      return `${filter.name}${filter.op}${plainDecimal(filter.value)}`;
   }
+}
+
+/** As Loki writes it: a pattern that is more than a few texts between backquotes. */
+function formatFilterMatcher(matcher: Matcher): string {
+  const simple = matcher.value.replaceAll(/\\[^\p{L}\d]|\.[*+]|[()]/gu, '');
+  const plain = !matcher.op.includes('~') || matcher.value.includes('`') || literalAlternatives(simple);
+  return plain ? formatMatcher(matcher) : `${matcher.name}${matcher.op}\`${matcher.value}\``;
 }
 
 /** The filter as SQL; `meaning` gives undefined for names that only the pipeline itself can tell. */
@@ -281,6 +296,7 @@ export function compileLabelFilter(filter: LabelFilter): (labels: RowLabels) => 
     case 'ip': {
       const matches = ipMatcher(filter.value);
       return (labels) => {
+        if (labels.get(errorLabel)) return true;
         const value = labels.get(filter.name);
         return value !== undefined && matches(value) === (filter.op === '=');
       };
@@ -294,8 +310,7 @@ export function compileLabelFilter(filter: LabelFilter): (labels: RowLabels) => 
         if (value === undefined || labels.get(errorLabel)) return value !== undefined;
         const parsed = parse(value);
         // A value that can not be compared is kept and marked, so that it is not lost without a trace.
-        if (parsed === undefined)
-          labels.fail(labelFilterError, `${name} is not a ${kind}: ${value.slice(0, 100)}`);
+        if (parsed === undefined) labels.fail(labelFilterError, valueFault(kind, value));
         return parsed === undefined || holds(parsed, bound);
       };
     }

@@ -10,8 +10,14 @@ describe('LogQL label_format', () => {
     ['| label_format trace_id="x" | trace_id="x"', 'x', { labels: { trace_id: 'x' } }],
   ]);
   itRefuses([
-    ['| label_format a="{{.x"', /parse error: invalid template: unclosed action/],
-    ['| label_format app=env, app=trace_id', /parse error: label app is assigned twice in one label_format/],
-    ['| label_format __error__="x"', /parse error: __error__ can not be formatted/],
+    [
+      '| label_format a="{{.x"',
+      /^parse error : stage '.*' : invalid template for label 'a': template: label:1: unclosed action$/,
+    ],
+    [
+      '| label_format app=env, app=trace_id',
+      /: multiple label name 'app' not allowed in a single format operation$/,
+    ],
+    ['| label_format __error__="x"', /: __error__ cannot be formatted$/],
   ]);
 });

@@ -1,10 +1,9 @@
-import { QueryError } from '../../../lake/query-error.js';
 import { quote } from '../../text/unquote.js';
 import type { Node } from '../grammar/tree.js';
 import { unquote } from '../grammar/unquote.js';
 import { errorLabel } from '../model/labels.js';
 import type { Scope } from '../pipeline/scope.js';
-import type { Row, StageDefinition } from '../pipeline/stage.js';
+import { StageError, type Row, type StageDefinition } from '../pipeline/stage.js';
 import { compileTemplate, orFail, templateLabels } from '../template/index.js';
 
 type Assignment =
@@ -24,18 +23,12 @@ export const labelFormat: StageDefinition<LabelFormatStage> = {
   readsTime: true,
   parse(node) {
     const assignments = node.need('LabelsFormat').flatten().map(assignment);
-    const seen = new Set<string>();
-    for (const { name } of assignments) {
-      if (seen.has(name)) throw refused(`label ${name} is assigned twice in one label_format`);
-      if (name === errorLabel) throw refused('__error__ can not be formatted');
-      seen.add(name);
-    }
     return { kind: 'label_format', assignments };
   },
   format: ({ assignments }) =>
     `| label_format ${assignments
       .map((one) => `${one.name}=${'from' in one ? one.from : quote(one.template)}`)
-      .join(', ')}`,
+      .join(',')}`,
   reads({ assignments }) {
     const names: string[] = [];
     for (const one of assignments) {
@@ -47,16 +40,19 @@ export const labelFormat: StageDefinition<LabelFormatStage> = {
   },
   sql: ({ assignments }, scope) => assignments.forEach((one) => assign(one, scope)),
   compile({ assignments }) {
+    const seen = new Set<string>();
+    for (const { name } of assignments) {
+      if (name === errorLabel) throw new StageError(`${errorLabel} cannot be formatted`);
+      if (seen.has(name))
+        throw new StageError(`multiple label name '${name}' not allowed in a single format operation`);
+      seen.add(name);
+    }
     const steps = assignments.map(compileAssignment);
     return orFail((row) => {
       for (const step of steps) step(row);
     });
   },
 };
-
-function refused(message: string): QueryError {
-  return new QueryError('bad_data', `parse error: ${message}`);
-}
 
 function assignment(node: Node): Assignment {
   const [name, , value] = node.children();
@@ -87,7 +83,7 @@ function assign(one: Assignment, scope: Scope): void {
 function compileAssignment(one: Assignment): (row: Row) => void {
   const { name } = one;
   if ('template' in one) {
-    const template = compileTemplate(one.template, `label_format ${name}`);
+    const template = compileTemplate(one.template, `template for label '${name}'`, 'label');
     return (row) => row.labels.set(name, template(row));
   }
   return ({ labels }) => {

@@ -20,7 +20,7 @@ function labelItem(node: Node): LabelItem {
 }
 
 export function formatLabelItems(items: readonly LabelItem[]): string {
-  return items.map(({ name, matcher }) => (matcher ? formatMatcher(matcher) : name)).join(', ');
+  return items.map(({ name, matcher }) => (matcher ? formatMatcher(matcher) : name)).join(',');
 }
 
 /** By name, whether a label of this value is meant; a name may be listed several times. */

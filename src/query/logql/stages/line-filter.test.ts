@@ -34,7 +34,7 @@ describe('LogQL line filters', () => {
   ]);
   itRefuses([
     ['|> "<_><_>"', /found consecutive capture '<_><_>'/],
-    ['|> "<a>c"', /parse error: a pattern line filter takes <_> only/],
-    ['|= ip("nope")', /parse error: invalid ip pattern nope/],
+    ['|> "<a>c"', /^parse error : stage '\|> "<a>c"' : named captures are not allowed: found '<a>'$/],
+    ['|= ip("nope")', /: ip: invalid pattern: "nope"$/],
   ]);
 });

@@ -1,4 +1,3 @@
-import { QueryError } from '../../../lake/query-error.js';
 import type { Needle } from '../../../lake/session.js';
 import { compileRegex } from '../../text/re2.js';
 import { eitherOf, requiredTexts } from '../../text/regex-literals.js';
@@ -7,7 +6,7 @@ import { quote } from '../../text/unquote.js';
 import type { Node } from '../grammar/tree.js';
 import { unquote } from '../grammar/unquote.js';
 import { bodyContains, everything, exactly, regexLiteral, type Condition } from '../pipeline/condition.js';
-import { noLabels, type StageDefinition, type StageFn } from '../pipeline/stage.js';
+import { noLabels, StageError, type StageDefinition, type StageFn } from '../pipeline/stage.js';
 import { ipLineMatcher } from './ip.js';
 import { parsePattern, patternMatcher } from './pattern.js';
 
@@ -36,13 +35,12 @@ export const lineFilter: StageDefinition<LineFilter> = {
     };
     collect(node);
     const op = node.need('Filter').text as LineFilterOp;
-    if (op !== '|=' && op !== '!=' && any.some(({ ip }) => ip)) {
-      throw new QueryError('bad_data', `parse error : ip: invalid operation: ${op} takes no ip()`);
-    }
     return { kind: 'line', op, any };
   },
   format({ op, any }) {
-    return `${op} ${any.map(({ value, ip }) => (ip ? `ip(${quote(value)})` : quote(value))).join(' or ')}`;
+    const texts = any.map(({ value, ip }) => (ip ? `ip(${quote(value)})` : quote(value)));
+    // None of them is not the first, and not the second, and so on.
+    return `${op} ${texts.join(op.startsWith('!') ? ` ${op} ` : ' or ')}`;
   },
   reads: noLabels,
   words: lineWords,
@@ -83,6 +81,7 @@ export function bodyCondition({ op, any }: LineFilter): Condition {
 }
 
 function runLineFilter({ op, any }: LineFilter): StageFn {
+  if (op !== '|=' && op !== '!=' && any.some(({ ip }) => ip)) throw new StageError('ip: invalid operation');
   const tests = any.map(({ value, ip }): ((line: string) => boolean) => {
     if (ip) return ipLineMatcher(value);
     if (op === '|>' || op === '!>') return patternMatcher(value);

@@ -179,9 +179,15 @@ describe('LogQL line_format', () => {
   itRefuses([
     ['| line_format `{{if .app}}{{define "x"}}{{end}}{{end}}`', /unexpected \{\{define\}\}/],
     ['| line_format `{{template x}}`', /unexpected x in template clause/],
-    ['| line_format `{{define "x"}}`', /unclosed/],
-    ['| line_format "{{ .app | foo }}"', /parse error: invalid template: function "foo" not defined/],
-    ['| line_format "{{ .app }} {{ if }}"', /parse error: invalid template: missing value for command/],
-    ['| line_format "{{ end }}"', /parse error: invalid template: unexpected \{\{end\}\}/],
+    ['| line_format `{{define "x"}}`', /unexpected EOF/],
+    [
+      '| line_format "{{ .app | foo }}"',
+      /: invalid line template: template: line:1: function "foo" not defined/,
+    ],
+    [
+      '| line_format "{{ .app }} {{ if }}"',
+      /: invalid line template: template: line:1: missing value for command/,
+    ],
+    ['| line_format "{{ end }}"', /: invalid line template: template: line:1: unexpected \{\{end\}\}/],
   ]);
 });

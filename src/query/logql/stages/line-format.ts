@@ -26,7 +26,7 @@ export const lineFormat: StageDefinition<LineFormatStage> = {
     scope.mayFail();
   },
   compile(stage) {
-    const template = compileTemplate(stage.template, 'line_format');
+    const template = compileTemplate(stage.template, 'line template', 'line');
     return orFail((row) => {
       row.line = template(row);
     });

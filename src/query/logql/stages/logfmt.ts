@@ -44,9 +44,7 @@ export function scanLogfmt(line: string, strict: boolean, emit: (key: string, va
   const space = (code: number) => code <= 32;
   const bad = (): void => {
     if (strict) {
-      throw new LogfmtSyntaxError(
-        `logfmt syntax error at character ${at + 1}: unexpected ${line[at] ?? 'end'}`,
-      );
+      throw new LogfmtSyntaxError(`logfmt syntax error at pos ${at + 1} : unexpected '${line[at] ?? ''}'`);
     }
     while (at < end && !space(line.charCodeAt(at))) at++;
   };

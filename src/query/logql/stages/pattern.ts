@@ -1,7 +1,7 @@
 import { QueryError } from '../../../lake/query-error.js';
 import { quote } from '../../text/unquote.js';
 import { unquote } from '../grammar/unquote.js';
-import { noLabels, type StageDefinition, type StageFn } from '../pipeline/stage.js';
+import { noLabels, StageError, type StageDefinition, type StageFn } from '../pipeline/stage.js';
 
 export interface PatternStage {
   readonly kind: 'pattern';
@@ -77,7 +77,9 @@ function runPattern(text: string): StageFn {
 export function patternMatcher(text: string): (line: string) => boolean {
   const parts = parsePattern(text);
   const named = parts.find((part) => 'capture' in part && part.capture !== '_');
-  if (named) throw new QueryError('bad_data', 'parse error: a pattern line filter takes <_> only');
+  if (named && 'capture' in named) {
+    throw new StageError(`named captures are not allowed: found '<${named.capture}>'`);
+  }
   return (line) => {
     let at = 0;
     for (let i = 0; i < parts.length; i++) {

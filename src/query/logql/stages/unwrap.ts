@@ -1,7 +1,7 @@
 import { and, or } from '../../sql/fragment.js';
 import type { Node } from '../grammar/tree.js';
 import { numberSql } from '../model/attributes.js';
-import { parseBytes, parseDuration, parseNumber } from '../grammar/units.js';
+import { parseBytes, parseDuration, parseNumber, valueFault } from '../grammar/units.js';
 import type { PipelineSql } from '../pipeline/scope.js';
 import type { Row } from '../pipeline/stage.js';
 import {
@@ -16,7 +16,7 @@ import {
 /** The last stage of a range aggregation over values of a label. */
 export interface Unwrap {
   readonly name: string;
-  readonly conversion?: 'bytes' | 'duration';
+  readonly conversion?: 'bytes' | 'duration' | 'duration_seconds';
   /** Filters written after the unwrap. */
   readonly filters: readonly LabelFilter[];
 }
@@ -32,14 +32,19 @@ export function parseUnwrap(node: Node): Unwrap {
     name,
     filters: parts.filter((part) => part.name === 'LabelFilter').map(parseLabelFilter),
     ...(conversion && {
-      conversion: conversion.startsWith('bytes') ? ('bytes' as const) : ('duration' as const),
+      conversion: conversion.toLowerCase() as NonNullable<Unwrap['conversion']>,
     }),
   };
 }
 
-export function formatUnwrap({ name, conversion, filters }: Unwrap): string {
+export function formatUnwrap(unwrap: Unwrap): string {
+  return unwrapParts(unwrap).join(' ');
+}
+
+/** The unwrap and its filters as they are written. */
+export function unwrapParts({ name, conversion, filters }: Unwrap): string[] {
   const value = conversion ? `${conversion}(${name})` : name;
-  return [`| unwrap ${value}`, ...filters.map((filter) => `| ${formatLabelFilter(filter)}`)].join(' ');
+  return [`| unwrap ${value}`, ...filters.map((filter) => `| ${formatLabelFilter(filter)}`)];
 }
 
 /** The labels that an unwrap reads. */
@@ -71,25 +76,29 @@ export function sampleSql(unwrap: Unwrap | undefined, pipeline: PipelineSql): Sa
   return { value, where: [and(valid)], errors: [] };
 }
 
+function seconds(text: string): number | undefined {
+  const nanoseconds = parseDuration(text);
+  return nanoseconds === undefined ? undefined : nanoseconds / 1e9;
+}
+
 const conversions = {
   number: parseNumber,
   bytes: parseBytes,
-  duration: (text: string) => {
-    const nanoseconds = parseDuration(text);
-    return nanoseconds === undefined ? undefined : nanoseconds / 1e9;
-  },
+  duration: seconds,
+  duration_seconds: seconds,
 } as const;
 
 /** Reads the sample's value off a row: undefined when it has none. A value that does not convert is an error. */
 export function compileUnwrap({ name, conversion, filters }: Unwrap): (row: Row) => number | undefined {
   const convert = conversions[conversion ?? 'number'];
+  const kind = conversion === 'duration_seconds' ? 'duration' : (conversion ?? 'number');
   const tests = filters.map(compileLabelFilter);
   return ({ labels }) => {
     const text = labels.get(name);
     if (text === undefined || text === '') return undefined;
     const value = convert(text);
     if (value === undefined) {
-      labels.fail(sampleExtractionError, `${name} is no number: ${text.slice(0, 100)}`);
+      labels.fail(sampleExtractionError, valueFault(kind, text));
     }
     return tests.every((test) => test(labels)) ? (value ?? 0) : undefined;
   };

@@ -47,7 +47,7 @@ export function checkVector(
     throw bad(
       op === 'approx_topk'
         ? `grouping not allowed for ${op} aggregation`
-        : `sort and sort_desc doesn't allow grouping by`,
+        : `sort and sort_desc doesn't allow grouping by `,
     );
   return {
     kind: 'vector',

@@ -14,10 +14,6 @@ import { checkBinary, checkLabelReplace, checkRange, checkVector } from './check
 
 /** Parses LogQL text. Throws QueryError `bad_data` with a position, or `unsupported` naming the construct. */
 export function parse(query: string): Expr {
-  // As Loki with its defaults: they are an experiment there.
-  if (/^\s*variants\s*\(/.test(query)) {
-    throw new QueryError('bad_data', 'multi variant queries are disabled for this instance');
-  }
   return expr(parseTree(query).need('Expr'));
 }
 

@@ -1,5 +1,5 @@
 import type { RowLabels } from '../model/labels.js';
-import type { Row, StageFn } from '../pipeline/stage.js';
+import { StageError, type Row, type StageFn } from '../pipeline/stage.js';
 import { formatValue } from './format.js';
 import { functions, type Context, type TemplateFunction } from './functions.js';
 import { parseTemplate, type Operand, type Pipeline, type Template, type TemplateNode } from './parse.js';
@@ -18,18 +18,27 @@ const names = new Set(functions.keys());
 
 /**
  * Compiles a Go text/template with LogQL's functions; labels are `.name`, a label that is not there is empty.
- * Throws QueryError when it does not parse; the template throws TemplateError when it fails on a row.
+ * `what` it is and its name are for errors. Throws QueryError when it does not parse; the template throws TemplateError when it fails on a row.
  */
-export function compileTemplate(source: string, place: string): (row: Row) => string {
-  const template = parseTemplate(source, names);
+export function compileTemplate(source: string, what: string, name: string): (row: Row) => string {
+  const template = parsed(source, what, name);
   return (row) => {
     try {
       return new Execution(row, template).run();
     } catch (error) {
-      if (error instanceof TemplateError) throw new TemplateError(`${place}: ${error.message}`);
+      if (error instanceof TemplateError) throw new TemplateError(`template: ${name}:1: ${error.message}`);
       throw error;
     }
   };
+}
+
+function parsed(source: string, what: string, name: string): Template {
+  try {
+    return parseTemplate(source, names);
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    throw new StageError(`invalid ${what}: template: ${name}:1: ${error.message}`);
+  }
 }
 
 const templateError = 'TemplateFormatErr';
@@ -72,7 +81,7 @@ export function templateLabels(source: string): ReadonlySet<string> | undefined 
       }
     }
   };
-  const { nodes, defined } = parseTemplate(source, names);
+  const { nodes, defined } = parsed(source, 'template', 'line');
   walk(nodes);
   defined.forEach(walk);
   return known ? found : undefined;

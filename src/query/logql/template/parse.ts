@@ -1,4 +1,3 @@
-import { QueryError } from '../../../lake/query-error.js';
 import { unquote } from '../grammar/unquote.js';
 import { TemplateError, type Value } from './value.js';
 
@@ -173,19 +172,8 @@ interface Block {
   readonly chained: boolean;
 }
 
-/** Parses Go template text. Throws QueryError `bad_data`. */
+/** Parses Go template text. Throws TemplateError. */
 export function parseTemplate(source: string, functions: ReadonlySet<string>): Template {
-  try {
-    return parseNodes(source, functions);
-  } catch (error) {
-    if (error instanceof TemplateError) {
-      throw new QueryError('bad_data', `parse error: invalid template: ${error.message}`);
-    }
-    throw error;
-  }
-}
-
-function parseNodes(source: string, functions: ReadonlySet<string>): Template {
   const root: TemplateNode[] = [];
   const defined = new Map<string, TemplateNode[]>();
   const open: Block[] = [];
@@ -255,7 +243,7 @@ function parseNodes(source: string, functions: ReadonlySet<string>): Template {
     }
     if (!action.done) throw new TemplateError(`unexpected ${action.peek() ?? ''}`);
   }
-  if (open.length > 0) throw new TemplateError(`unclosed {{${open[0]?.kind ?? ''}}}`);
+  if (open.length > 0) throw new TemplateError('unexpected EOF');
   return { nodes: root, defined };
 }
 
