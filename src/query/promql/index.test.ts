@@ -431,6 +431,19 @@ describe('the Prometheus HTTP API', () => {
       assert.equal((await app.inject({ method: 'OPTIONS', url: `/api/v1/${path}` })).statusCode, 204);
     }
     assert.match((await get('/api/v1/scrape_pools/config', 400)).error ?? '', /no scrapePool parameter/);
+    for (const [url, message] of [
+      ['rules?type=x', 'invalid parameter "type": not supported value "x"'],
+      ['rules?group_limit=0', 'invalid parameter "group_limit": group_limit needs to be greater than 0'],
+      ['rules?match[]=%7B', '1:2: parse error: unexpected end of input inside braces'],
+      ['targets/metadata?limit=x', 'limit must be a number'],
+      [
+        'targets/metadata?match_target=1',
+        'invalid parameter "match_target": 1:1: parse error: unexpected number "1"',
+      ],
+      ['status/tsdb?limit=0', 'limit must be a positive number'],
+    ] as const) {
+      assert.equal((await get(`/api/v1/${url}`, 400)).error, message);
+    }
     const admin = await app.inject({ method: 'POST', url: '/api/v1/admin/tsdb/snapshot' });
     assert.equal(admin.statusCode, 503);
     assert.deepEqual(admin.json(), {

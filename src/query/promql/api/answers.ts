@@ -69,8 +69,8 @@ function limited(all: readonly unknown[], limit: number, complete = true): Answe
 }
 
 /** `before` stands before what is said of one that is none. */
-export function matchSelectors(params: Params, before = ''): VectorSelector[] {
-  return params.all('match[]').map((source) => {
+export function matchSelectors(params: Params, before = '', name = 'match[]'): VectorSelector[] {
+  return params.all(name).map((source) => {
     try {
       return parseSelector(source);
     } catch (error) {

@@ -4,6 +4,7 @@ import type { QueryRequest } from '../../server/endpoint.js';
 import type { QueryLimits } from '../../server/guard.js';
 import { Params } from '../../server/params.js';
 import { functions } from '../functions/index.js';
+import { noRules, noTargetMetadata } from './rules.js';
 import { experimentalFunctions } from '../plan/experimental.js';
 
 type Status = (limits: QueryLimits, request: Pick<QueryRequest, 'url' | 'body'>) => unknown;
@@ -14,10 +15,10 @@ type Status = (limits: QueryLimits, request: Pick<QueryRequest, 'url' | 'body'>)
  * to queries reads them here. Throws QueryError.
  */
 export const statusAnswers: ReadonlyMap<string, Status> = new Map<string, Status>([
-  ['rules', () => ({ groups: [] })],
+  ['rules', (_limits, request) => noRules(new Params(request, 'seconds'))],
   ['alerts', () => ({ alerts: [] })],
-  ['targets', () => ({ activeTargets: [], droppedTargets: [], droppedTargetCounts: {} })],
-  ['targets/metadata', () => []],
+  ['targets', () => ({ activeTargets: [], droppedTargets: [], droppedTargetCounts: null })],
+  ['targets/metadata', (_limits, request) => noTargetMetadata(new Params(request, 'seconds'))],
   ['targets/relabel_steps', (_limits, request) => noScrapePool(request)],
   ['scrape_pools', () => ({ scrapePools: [] })],
   ['scrape_pools/config', (_limits, request) => noScrapePool(request)],
@@ -93,9 +94,9 @@ const keywords = [
     'ignoring',
     'negative_offset',
   ],
-  ...['offset', 'on', 'per_query_lookback_delta', 'subqueries', 'without'],
+  ...['offset', 'on', 'per_query_lookback_delta', 'subqueries', 'without', 'anchored', 'smoothed'],
 ];
-const experimentalKeywords = ['anchored', 'fill', 'fill_left', 'fill_right', 'smoothed'];
+const experimentalKeywords = ['fill', 'fill_left', 'fill_right'];
 const api = [
   ...['label_values_match', 'query_exemplars', 'query_stats', 'query_warnings', 'remote_read'],
   ...['time_range_labels', 'time_range_series'],

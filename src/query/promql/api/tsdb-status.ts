@@ -1,3 +1,4 @@
+import { QueryError } from '../../../lake/query-error.js';
 import type { QueryContext } from '../../server/guard.js';
 import type { Params } from '../../server/params.js';
 import type { Answer } from '../../server/reply.js';
@@ -13,7 +14,10 @@ const mostEntries = 10_000;
  * first. Bytes and chunks are those of Prometheus' memory, of which there is none.
  */
 export async function tsdbStatus(ctx: QueryContext, params: Params): Promise<Answer> {
-  const limit = params.integer('limit', 10, 1, mostEntries);
+  const text = params.text('limit') ?? '10';
+  const limit = /^\+?\d{1,15}$/.test(text) ? Number(text) : 0;
+  if (limit < 1) throw new QueryError('bad_data', 'limit must be a positive number');
+  if (limit > mostEntries) throw new QueryError('bad_data', `limit must not exceed ${mostEntries}`);
   const to = Date.now();
   const seen = new Set<string>();
   const names = new Map<string, number>();

@@ -1,5 +1,5 @@
 import { QueryError } from '../../../lake/query-error.js';
-import type { Expr, VectorSelector } from '../syntax/ast.js';
+import type { Expr, ValueType, VectorSelector } from '../syntax/ast.js';
 import { compileMatcher } from '../../series/matchers.js';
 import { functions } from '../functions/index.js';
 import { parseExpr, parseVectorSelector } from '../syntax/parser.js';
@@ -11,19 +11,19 @@ import { experimentalFunctions } from './experimental.js';
  * Throws QueryError `bad_data` with `line:column`, `limit` or `unsupported`.
  */
 export function parse(source: string, experimental = true): Expr {
-  const expr = parseExpr(source, { isFunction, ...(!experimental && { refused: experimentalFunctions }) });
+  const expr = parseExpr(source, { returns, ...(!experimental && { refused: experimentalFunctions }) });
   check(expr, source);
   return expr;
 }
 
 /** Parses a series selector, as in `match[]`. Throws QueryError. */
 export function parseSelector(source: string): VectorSelector {
-  const selector = parseVectorSelector(source, { isFunction });
+  const selector = parseVectorSelector(source, { returns });
   if (selector.matchers.every((matcher) => compileMatcher(matcher).matches('')))
     throw new QueryError('bad_data', 'match[] must contain at least one non-empty matcher');
   return selector;
 }
 
-function isFunction(name: string): boolean {
-  return functions.has(name);
+function returns(name: string): ValueType | undefined {
+  return functions.get(name)?.returns;
 }

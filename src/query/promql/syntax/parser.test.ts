@@ -72,6 +72,7 @@ describe('print', () => {
     ['a[5m] @ 1.5 offset -1h30m', 'a[5m] @ 1.500 offset -1h30m'],
     ['a[1h:] @ end()', 'a[1h:] @ end()'],
     ['a[1h:5m] offset 1d', 'a[1h:5m] offset 1d'],
+    ['a == on() 10 + on() time()', 'a == 10 + time()'],
     ['a / on(b) group_left(c) d', 'a / on (b) group_left (c) d'],
     ['a == bool ignoring(b) c', 'a == bool ignoring (b) c'],
     ['a + fill_left(1) b', 'a + fill_left (1) b'],

@@ -37,27 +37,39 @@ function aggregation(
   return { kind: 'aggregation', op, expr, ...param, ...(grouping && { grouping }), from, to };
 }
 
+function isScalar(expr: Expr, ctx: Context): boolean {
+  switch (expr.kind) {
+    case 'number':
+      return true;
+    case 'paren':
+    case 'unary':
+      return isScalar(expr.expr, ctx);
+    case 'binary':
+      return isScalar(expr.left, ctx) && isScalar(expr.right, ctx);
+    case 'call':
+      return ctx.options.returns(expr.name) === 'scalar';
+    default:
+      return false;
+  }
+}
+
+/** Beside a scalar a clause that names nothing says nothing, and one that does is refused when types are looked at. */
 const binary = on<[Expr, Token, BinaryModifiers, Expr]>(
   ([left, { text }, { bool, matching }, right], ctx) => {
     const isFilled = matching?.fillLeft !== undefined || matching?.fillRight !== undefined;
     if (isFilled && ctx.options.refused)
       ctx.fail(left.from, 'binop fill modifiers are experimental and not enabled');
+    const says =
+      matching && (isFilled || matching.labels.length > 0 || !(isScalar(left, ctx) || isScalar(right, ctx)));
     const span = { from: left.from, to: right.to };
-    return {
-      kind: 'binary',
-      op: text.toLowerCase(),
-      bool,
-      left,
-      right,
-      ...(matching && { matching }),
-      ...span,
-    } satisfies Binary;
+    const op = text.toLowerCase();
+    return { kind: 'binary', op, bool, left, right, ...(says && { matching }), ...span } satisfies Binary;
   },
 );
 
 const call = on<[Token, readonly Expr[]]>(([{ at: from, text: name }, args], ctx) => {
-  const { isFunction, refused } = ctx.options;
-  if (!isFunction(name)) ctx.fail(from, `unknown function with name ${goQuote(name)}`);
+  const { returns, refused } = ctx.options;
+  if (!returns(name)) ctx.fail(from, `unknown function with name ${goQuote(name)}`);
   if (refused?.has(name)) ctx.fail(from, `function ${goQuote(name)} is not enabled`);
   return { kind: 'call', name, args, from, to: ctx.closed };
 });

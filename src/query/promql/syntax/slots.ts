@@ -1,7 +1,7 @@
 import type { Matcher } from '../../series/matchers.js';
 import type { Grouping } from '../../series/aggregate.js';
 import type { Matching } from '../../series/operators.js';
-import type { DurationTree, Expr, NumberLiteral, VectorSelector } from './ast.js';
+import type { DurationTree, Expr, NumberLiteral, ValueType, VectorSelector } from './ast.js';
 import type { Token } from './token.js';
 
 /** What stands between a binary operator and its right side. */
@@ -27,8 +27,8 @@ export type Slot =
   | undefined;
 
 export interface ParseOptions {
-  /** Whether there is a function of this name. */
-  readonly isFunction: (name: string) => boolean;
+  /** What a function gives; undefined where there is none of this name. */
+  readonly returns: (name: string) => ValueType | undefined;
   /** Functions that are refused as experimental, and with them all other experiments. */
   readonly refused?: ReadonlySet<string>;
 }
