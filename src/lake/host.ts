@@ -3,6 +3,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { LakeError, firstLine, isFatal } from '../duckdb/index.js';
 import type { Logger } from '../telemetry/index.js';
 import { within } from '../timeout/index.js';
+import { CommitWatch } from './commit-watch.js';
 import type { LakeInstance } from './instance.js';
 
 const drainMs = 30_000;
@@ -22,6 +23,7 @@ export class InstanceHost {
   #generation = 0;
   readonly #listeners: (() => void)[] = [];
   readonly #closing = new AbortController();
+  readonly commits = new CommitWatch();
 
   constructor(
     instance: LakeInstance,
@@ -57,10 +59,11 @@ export class InstanceHost {
     this.#listeners.push(listener);
   }
 
-  async acquire(): Promise<DuckDBConnection> {
+  /** `reads`: nothing is to be committed by it. */
+  async acquire(reads = false): Promise<DuckDBConnection> {
     const instance = this.current;
     try {
-      const connection = await instance.connect();
+      const connection = this.commits.watched(await instance.connect(), reads);
       this.#live.add(connection);
       return connection;
     } catch (error) {

@@ -73,6 +73,7 @@ export function metadataCacheOf(
     host,
     // A statement can't scan two tables of a catalog server, and what DuckLake scans is another.
     catalog: catalog.kind === 'local' ? 'here' : 'elsewhere',
+    ...(catalog.kind === 'local' && { commits: host.commits }),
     maxEntries: config.metadataCacheEntries,
     maxSampleBytes: config.sampleCacheBytes ?? 0,
     telemetry,
@@ -88,7 +89,7 @@ export function readersOf(
 ): ConnectionPool {
   const { config } = options;
   const source = {
-    connect: () => host.acquire(),
+    connect: () => host.acquire(true),
     release: (connection: Parameters<InstanceHost['release']>[0]) => host.release(connection),
     notice: (error: unknown) => host.notice(error),
     loss: (error: unknown) => lossBehind({ host, storage: data.storage, damaged }, error),

@@ -3,6 +3,7 @@ import type { TableName } from '../../schema/index.js';
 import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
 import type { AskedKeys } from '../attribute-columns/index.js';
 import type { BackgroundHost } from '../background.js';
+import type { CommitWatch } from '../commit-watch.js';
 import { DirectFiles, type DirectFile } from '../direct/files.js';
 import { rowsSql } from '../direct/rows.js';
 import { spreadOf } from '../direct/spread.js';
@@ -39,6 +40,8 @@ export interface MetadataCacheOptions {
   readonly host: BackgroundHost;
   /** Here, what the catalog's tables hold is read from them, without DuckLake; so it is by default. */
   readonly catalog?: CatalogPlace;
+  /** Sees all commits to the catalog; absent where there are others. */
+  readonly commits?: Pick<CommitWatch, 'mark'>;
   /** Label sets and keys by file and hour, all files together; 0 keeps nothing. */
   readonly maxEntries: number;
   /** Of samples; 0 keeps none. */
@@ -274,7 +277,14 @@ export class MetadataCache {
   /** The newest snapshot. A query that has looked for it takes what was seen last, which is no older. */
   async #look(kept: Kept, run: RunSql, look: Look): Promise<bigint> {
     if (look.generation === kept.generation && kept.checked !== null) return kept.checked;
-    const snapshot = follow(kept, await changesSince(kept.checked, this.#place, run));
+    const { commits } = this.options;
+    const mark = commits?.mark ?? null;
+    let snapshot = kept.checked;
+    if (snapshot === null || mark === null || kept.quietSince !== mark) {
+      snapshot = follow(kept, await changesSince(kept.checked, this.#place, run));
+      // Otherwise something may have been committed beside the look.
+      if (mark !== null && commits?.mark === mark) kept.quietSince = mark;
+    }
     look.generation = kept.generation;
     return snapshot;
   }

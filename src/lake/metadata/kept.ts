@@ -23,6 +23,8 @@ export interface Kept {
   readonly ids: Map<string, TableName>;
   /** The newest snapshot up to which deletions were looked for. */
   checked: bigint | null;
+  /** The mark of `CommitWatch` at which that was looked for: nothing is newer as long as it stays. */
+  quietSince: number | null;
   readonly validFrom: Map<TableName, bigint>;
   /** Whether the catalog notes deletions of single rows of a table's files, from a snapshot on. */
   readonly deletions: Map<TableName, { readonly snapshot: bigint; readonly some: boolean }>;
@@ -57,6 +59,7 @@ export function newKept(
     ids,
     ready,
     checked: null,
+    quietSince: null,
     validFrom: new Map(),
     deletions: new Map(),
     catalogFiles: new CatalogFiles(),

@@ -11,6 +11,8 @@ export interface MetricPart {
  * threads share.
  */
 export interface SharedUnit {
+  /** Of no other unit of this process. */
+  readonly id: number;
   readonly buffer: SharedArrayBuffer;
   readonly runs: number;
   readonly samples: number;
@@ -21,6 +23,7 @@ export interface SharedUnit {
 
 /** What lies in the buffer. */
 export interface SampleUnit {
+  readonly id: number;
   readonly base: number;
   /**
    * Of each run of samples, the number of a label set that it belongs to (`metadata/store`). Buckets and quantiles of one set are
@@ -40,15 +43,17 @@ export interface SampleUnit {
 
 type Size = Pick<SharedUnit, 'runs' | 'samples' | 'ends'>;
 
+let units = 0;
+
 export function unitBytes({ runs, samples, ends }: Size): number {
   return samples * 12 + ends * 4 + runs * 16 + 8;
 }
 
 export function emptyUnit(size: Size, base: number): SharedUnit {
-  return { ...size, base, buffer: new SharedArrayBuffer(unitBytes(size)) };
+  return { ...size, id: ++units, base, buffer: new SharedArrayBuffer(unitBytes(size)) };
 }
 
-export function unitOf({ buffer, runs, samples, ends, base }: SharedUnit): SampleUnit {
+export function unitOf({ id, buffer, runs, samples, ends, base }: SharedUnit): SampleUnit {
   let at = samples * 8;
   const next = (count: number): number => {
     const begin = at;
@@ -56,6 +61,7 @@ export function unitOf({ buffer, runs, samples, ends, base }: SharedUnit): Sampl
     return begin;
   };
   return {
+    id,
     base,
     values: new Float64Array(buffer, 0, samples),
     times: new Uint32Array(buffer, next(samples), samples),

@@ -1,6 +1,6 @@
 import type { Endpoint, Endpoints } from '../server/endpoint.js';
 import { Params } from '../server/params.js';
-import { json, streamed, success, truncated, type Answer } from '../server/reply.js';
+import { json, streamed, success, successJson, truncated, type Answer } from '../server/reply.js';
 import type { QueryContext, QueryLimits } from '../server/guard.js';
 import {
   exemplarsAnswer,
@@ -71,7 +71,7 @@ function timings(seconds: number): object {
 function data(answer: (ctx: QueryContext, params: Params, name: string) => Promise<Answer>): Endpoint {
   return (request) => {
     const params = new Params(request, 'seconds');
-    return async (ctx) => json(success(await answer(ctx, params, request.params['name'] ?? '')));
+    return async (ctx) => successJson(await answer(ctx, params, request.params['name'] ?? ''));
   };
 }
 

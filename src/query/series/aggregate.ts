@@ -4,7 +4,7 @@ import { plainDecimal } from '../text/numbers.js';
 import { checkSize, type SeriesContext } from './context.js';
 import { histogramText } from './histograms/json.js';
 import { evaluationError } from './context.js';
-import { metricName, type Labels } from './labels.js';
+import { Labels, metricName } from './labels.js';
 import { emptySeries, histogramAt, type StepSeries } from './series.js';
 import { mean, Sum, variance } from './statistics.js';
 
@@ -50,6 +50,10 @@ export function groupSeries<S extends { readonly labels: Labels } = StepSeries>(
   grouping: Grouping | undefined,
 ): SeriesGroup<S>[] {
   const listed = new Set(grouping?.labels ?? []);
+  if (listed.size === 0 && !grouping?.without) {
+    const members = [...series];
+    return members.length === 0 ? [] : [{ labels: Labels.empty, members }];
+  }
   const dropped = new Set([...listed, metricName]);
   const byKey = new Map<string, SeriesGroup<S>>();
   for (const one of series) {

@@ -6,6 +6,7 @@ import { isLabelName, labelName } from '../attributes/label-name.js';
  */
 export class Labels {
   #key: string | undefined;
+  #withoutName: Labels | undefined;
 
   private constructor(
     readonly names: readonly string[],
@@ -83,8 +84,9 @@ export class Labels {
     return this.#filter((name) => keep.has(name));
   }
 
+  /** The same each time: most label sets live longer than a query, and so do their keys. */
   withoutName(): Labels {
-    return this.without(metricNameLabel);
+    return (this.#withoutName ??= this.without(metricNameLabel));
   }
 
   *entries(): IterableIterator<[string, string]> {

@@ -47,12 +47,20 @@ export async function wholeBody(body: QueryAnswer['body'], most = Infinity): Pro
 
 export interface Answer {
   readonly data: unknown;
+  /** The same as JSON, where it is at hand. */
+  readonly text?: string;
   readonly warnings?: readonly string[];
 }
 
 /** The envelope of Prometheus' and Loki's APIs. */
-export function success({ data, warnings }: Answer): object {
+export function success({ data, warnings }: Omit<Answer, 'text'>): object {
   return { status: 'success', data, ...(warnings?.length ? { warnings } : {}) };
+}
+
+/** The same as an answer. */
+export function successJson({ data, text, warnings }: Answer): QueryAnswer {
+  if (text === undefined || warnings?.length) return json(success({ data, ...(warnings && { warnings }) }));
+  return { contentType: jsonType, body: `{"status":"success","data":${text}}` };
 }
 
 /** The warning of an answer of which `limit` left something out. */

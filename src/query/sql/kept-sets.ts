@@ -2,7 +2,8 @@ import { metadataKinds, type MetadataKind } from '../../lake/metadata/layout.js'
 import { hourNs, seenTable } from '../../lake/metadata/store.js';
 import type { ListingView, ReadSession } from '../../lake/session.js';
 import { CutHours, type CutHour } from './cut-hours.js';
-import { projectionOf, type Projection } from './projections.js';
+import { NumberSet } from './number-set.js';
+import { projectionOf, type ListedRow, type Projection } from './projections.js';
 
 /** Of all kinds together, in each thread, some 40 bytes each. */
 const mostEntries = 500_000;
@@ -24,13 +25,6 @@ interface Asked {
   readonly columns: readonly string[];
   readonly where: string;
   readonly weighed?: boolean;
-}
-
-export interface ListedRow {
-  readonly values: readonly unknown[];
-  /** 0 where they were not asked for. */
-  readonly records: number;
-  readonly bytes: number;
 }
 
 /**
@@ -65,10 +59,14 @@ class KeptSets {
     }
   }
 
-  /** What the view has in the window. Null where it is too much to keep, or can't be read. */
-  async rows(session: ReadSession, view: ListingView, asked: Asked & Window): Promise<ListedRow[] | null> {
+  /** What the view has in the window; unless they are weighed, the same list as long as they are the same. Null where it is too much to keep, or can't be read. */
+  async rows(
+    session: ReadSession,
+    view: ListingView,
+    asked: Asked & Window,
+  ): Promise<readonly ListedRow[] | null> {
     const files = [...view.whole, ...view.cut];
-    if (files.length === 0) return [];
+    if (files.length === 0) return noRows;
     const updating = this.#updating.then(() => this.#find(session, view, files, asked).catch(() => null));
     this.#updating = updating;
     const part = await unlessAborted(updating, session.signal);
@@ -91,7 +89,7 @@ class KeptSets {
   ): Promise<{ readonly found: Found; readonly cut: CutHour[] } | null> {
     const projection = await this.#update(session, view, files, asked);
     if (projection === null) return null;
-    const found = new Found(projection);
+    const found = new Found(projection, asked.weighed ?? false);
     const cut = this.#add(view, asked, found);
     return cut && { found, cut };
   }
@@ -196,18 +194,29 @@ class KeptSets {
   }
 }
 
+const noRows: readonly ListedRow[] = [];
+
 /** What was found of a projection's rows. */
 class Found {
+  readonly #numbers = new NumberSet();
+  /** By row; without weights there are none. */
   readonly #sums = new Map<number, { records: number; bytes: number }>();
   /** Every set so far is one that the projection knows. */
   complete = true;
 
-  constructor(private readonly projection: Projection) {}
+  constructor(
+    private readonly projection: Projection,
+    private readonly weighed: boolean,
+  ) {}
 
   add(id: number, records: number, bytes: number): void {
     const row = this.projection.byId.get(id);
     if (row === undefined) this.complete = false;
     if (row === undefined || row < 0) return;
+    if (!this.weighed) {
+      this.#numbers.add(row);
+      return;
+    }
     const sums = this.#sums.get(row);
     if (sums === undefined) {
       this.#sums.set(row, { records, bytes });
@@ -217,9 +226,14 @@ class Found {
     sums.bytes += bytes;
   }
 
-  rows(): ListedRow[] | null {
+  rows(): readonly ListedRow[] | null {
     if (!this.complete) return null;
-    return [...this.#sums].map(([row, sums]) => ({ values: this.projection.rows[row] ?? [], ...sums }));
+    const { rows, lists } = this.projection;
+    const valuesOf = (row: number) => rows[row] ?? [];
+    if (this.weighed) return [...this.#sums].map(([row, sums]) => ({ values: valuesOf(row), ...sums }));
+    return lists.get(this.#numbers, () =>
+      this.#numbers.numbers().map((row) => ({ values: valuesOf(row), records: 0, bytes: 0 })),
+    );
   }
 }
 

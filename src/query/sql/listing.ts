@@ -1,11 +1,10 @@
 import { unkept, type MetadataKind } from '../../lake/metadata/layout.js';
 import { QueryError } from '../../lake/query-error.js';
 import type { ReadSession } from '../../lake/session.js';
-import { setsOf, type ListedRow } from './kept-sets.js';
+import { setsOf } from './kept-sets.js';
 import type { MetadataWindow } from './metadata.js';
+import type { ListedRow } from './projections.js';
 import { unreadRows } from './unread-files.js';
-
-export type { ListedRow } from './kept-sets.js';
 
 /** What is asked of label sets or attribute keys, in SQL over the columns of their kind. */
 export interface ListingQuery {
@@ -26,15 +25,17 @@ class TooManyRows extends QueryError {
 }
 
 /**
- * The distinct rows of a window, in no order; with none of their own statements where all of it is kept and was asked for before.
+ * The distinct rows of a window, in no order, and the same list as long as they are the same and no weights are asked for; with none of their own statements where all of it is kept and was asked for before.
  * Throws QueryError `limit` beyond `maxRows`.
  */
-export async function listed(session: ReadSession, query: ListingQuery): Promise<ListedRow[]> {
+export async function listed(session: ReadSession, query: ListingQuery): Promise<readonly ListedRow[]> {
   return (await keptRows(session, query)) ?? readRows(session, query, unkept(query.kind, query.window.where));
 }
 
 /** What `work` lists; null beyond its `maxRows`, for what SQL can answer in fewer rows. */
-export async function unlessTooMany(work: Promise<ListedRow[] | null>): Promise<ListedRow[] | null> {
+export async function unlessTooMany(
+  work: Promise<readonly ListedRow[] | null>,
+): Promise<readonly ListedRow[] | null> {
   try {
     return await work;
   } catch (error) {
@@ -48,7 +49,7 @@ export async function keptRows(
   session: ReadSession,
   query: ListingQuery,
   cheaply = false,
-): Promise<ListedRow[] | null> {
+): Promise<readonly ListedRow[] | null> {
   const { kind, window, weighed = false } = query;
   const { from, until, where } = window;
   const request = { kind, from, until, where, weighed, ...(cheaply && { cheaply }) };
@@ -56,6 +57,11 @@ export async function keptRows(
   if (view !== null) {
     const known = await setsOf(view.epoch, kind).rows(session, view, query);
     const unread = known && (await unreadRows(session, query, view.unread));
+    const beside = (unread?.length ?? 0) + view.told.length;
+    if (known !== null && unread !== null && beside === 0 && view.rest === null) {
+      if (known.length > query.maxRows) throw new TooManyRows(query.maxRows);
+      return known;
+    }
     if (known !== null && unread !== null) {
       const rows = new Distinct(query.maxRows);
       for (const row of known) rows.add(row);

@@ -1,6 +1,14 @@
 import type { MetadataKind } from '../../lake/metadata/layout.js';
 import { setsTable } from '../../lake/metadata/store.js';
 import type { ReadSession } from '../../lake/session.js';
+import { BySet } from './number-set.js';
+
+export interface ListedRow {
+  readonly values: readonly unknown[];
+  /** 0 where they were not asked for. */
+  readonly records: number;
+  readonly bytes: number;
+}
 
 /** In each thread: how many, and about the bytes of all of them together. */
 const mostProjections = 200;
@@ -11,13 +19,18 @@ const mostSets = 400_000;
 const retryMs = 600_000;
 
 const setBytes = 40;
-const rowBytes = 100;
+const rowBytes = 300;
 
 /** What SQL makes of each set, by its number: the number of a row, or -1 where the condition leaves it out. */
 export interface Projection {
   readonly byId: ReadonlyMap<number, number>;
   readonly rows: readonly (readonly unknown[])[];
+  /** Of some rows by their numbers, how they are listed. */
+  readonly lists: BySet<readonly ListedRow[]>;
 }
+
+/** What was asked for last, of how many windows. */
+const mostLists = 4;
 
 interface Held {
   upTo: number;
@@ -25,6 +38,7 @@ interface Held {
   readonly byId: Map<number, number>;
   readonly rows: (readonly unknown[])[];
   readonly numbers: Map<string, number>;
+  readonly lists: BySet<readonly ListedRow[]>;
 }
 
 /** When it was, in Unix milliseconds. */
@@ -54,7 +68,14 @@ export async function projectionOf(
     if (Date.now() - held.refusedAt < retryMs) return null;
     held = undefined;
   }
-  held ??= { upTo: 0, bytes: key.length, byId: new Map(), rows: [], numbers: new Map() };
+  held ??= {
+    upTo: 0,
+    bytes: key.length,
+    byId: new Map(),
+    rows: [],
+    numbers: new Map(),
+    lists: new BySet(mostLists),
+  };
   const complete = held.upTo >= lastId || (await read(session, kind, columns, where, held, lastId));
   all.delete(key);
   all.set(key, complete ? held : { refusedAt: Date.now() });

@@ -1,7 +1,7 @@
 import { listLiteral } from '../../duckdb/index.js';
 import { layoutOf, type MetadataKind } from '../../lake/metadata/layout.js';
 import type { ReadSession } from '../../lake/session.js';
-import type { ListedRow } from './kept-sets.js';
+import type { ListedRow } from './projections.js';
 
 /** Questions, and rows of all of them together, in each thread; one of more rows is not asked of files. */
 const mostQuestions = 32;

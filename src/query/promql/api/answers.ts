@@ -8,10 +8,11 @@ import { findExemplars } from './exemplars.js';
 import { metricMetadata } from './metadata.js';
 import type { Params } from '../../server/params.js';
 import { readFrom } from '../../server/range.js';
+import { jsonOf } from '../../sql/derived.js';
 import { truncated, type Answer } from '../../server/reply.js';
 import { countOf, limitOf, timeOf } from './parameters.js';
 import { parsed } from './query.js';
-import { eachSeries, findSeries, metricNames } from './series.js';
+import { findSeries, labelNames, labelValues, metricNames } from './series.js';
 
 /** How far back labels and series are looked for when the request does not say. */
 const defaultRangeMs = 24 * 3_600_000;
@@ -27,11 +28,8 @@ export async function seriesAnswer(ctx: QueryContext, params: Params): Promise<A
 export async function labelsAnswer(ctx: QueryContext, params: Params): Promise<Answer> {
   const limit = limitOf(params);
   const window = timeWindow(ctx, params);
-  const names = new Set<string>();
-  const complete = await eachSeries(ctx, matchSelectors(params), window, (labels) => {
-    for (const name of labels.names) names.add(name);
-  });
-  return limited([...names].sort(), limit, complete);
+  const { list, complete } = await labelNames(ctx, matchSelectors(params), window);
+  return limited(list, limit, complete);
 }
 
 export async function labelValuesAnswer(ctx: QueryContext, params: Params, label: string): Promise<Answer> {
@@ -41,12 +39,8 @@ export async function labelValuesAnswer(ctx: QueryContext, params: Params, label
   const window = timeWindow(ctx, params);
   const selectors = matchSelectors(params);
   if (decoded === metricName && selectors.length === 0) return limited(await metricNames(ctx, window), limit);
-  const values = new Set<string>();
-  const complete = await eachSeries(ctx, selectors, window, (labels) =>
-    values.add(labels.get(labels.named(decoded))),
-  );
-  values.delete('');
-  return limited([...values].sort(), limit, complete);
+  const { list, complete } = await labelValues(ctx, selectors, window, decoded);
+  return limited(list, limit, complete);
 }
 
 export async function metadataAnswer(ctx: QueryContext, params: Params): Promise<Answer> {
@@ -63,8 +57,13 @@ export async function exemplarsAnswer(ctx: QueryContext, params: Params): Promis
   return { data: await findExemplars(ctx, parsed(params, ctx.limits), window) };
 }
 
+/** Lists of more are written anew for each answer. */
+const mostInOne = 10_000;
+
+/** `all` is a list that never changes. */
 function limited(all: readonly unknown[], limit: number, complete = true): Answer {
   const cut = all.length > limit || !complete;
+  if (!cut && all.length <= mostInOne) return { data: all, text: jsonOf(all) };
   return { data: all.slice(0, limit), warnings: cut ? [truncated] : [] };
 }
 

@@ -21,28 +21,41 @@ import {
   suffixes,
   wantsTargetInfo,
   type Part,
+  type Source,
 } from '../load/sources.js';
-import { eachPossibleSeries, eachSpanMetricSeries, spanMetricNamesIn } from '../load/span-metrics/index.js';
+import type { Present } from '../load/series-index.js';
+import { eachSpanMetricSeries, possibleSeries, spanMetricNamesIn } from '../load/span-metrics/index.js';
 import { targetInfoSeries, targetRows, type Rows } from '../load/target.js';
 import { Yielder } from '../../series/yielder.js';
+import { derived, derivedOfAll, keepDerived } from '../../sql/derived.js';
 import type { VectorSelector } from '../syntax/ast.js';
 import type { Window } from '../plan/times.js';
 
+/** What becomes of the series that are found. */
+interface Finds {
+  /** Those of a thing that never changes; `asked` tells which of them. */
+  readonly known: (of: object, asked: string, series: () => Iterable<Labels>) => Promise<void>;
+  readonly each: (labels: Labels) => void;
+}
+
 /**
- * Calls `each` with the label sets that have samples in the window and fit one of the selectors (every one
- * when there is no selector); a set may come more than once. Gives false when there were more than the limit of series.
+ * Finds the label sets that have samples in the window and fit one of the selectors (every one when there is no selector); a set may
+ * come more than once. Gives false when there were more than the limit of series.
  */
-export async function eachSeries(
+async function findEach(
   ctx: QueryContext,
+  yielder: Yielder,
   selectors: readonly VectorSelector[],
   window: Window,
-  each: (labels: Labels) => void,
+  { known: take, each }: Finds,
 ): Promise<boolean> {
-  const yielder = new Yielder(ctx.signal);
   const { maxSeries } = ctx.limits;
   const known = await knownTables(ctx, yielder, metricTables, window, null);
   let complete = true;
-  if (selectors.length === 0) await eachPossibleSeries(ctx, window, each);
+  if (selectors.length === 0) {
+    const possible = await possibleSeries(ctx, window, each);
+    if (possible !== null) await take(possible, '', () => possible);
+  }
   for (const selector of selectors.length > 0 ? selectors : [undefined]) {
     const taken = new Set<string>();
     const add = (labels: Labels) => {
@@ -53,13 +66,17 @@ export async function eachSeries(
     const matchers = labelMatchers(compiled);
     for (const source of sourcesFor(compiled)) {
       const table = await known(source.table);
-      const present = table && presentIn(table, metricNamesOf(table, source), microsOf(window));
-      for (const stream of present?.streams ?? []) {
-        if (yielder.due) await yielder.pause();
-        if (!isMeant(source, stream.stream)) continue;
-        for (const part of source.parts) {
-          if (!selects(source, part, stream.stream.name, compiled)) continue;
-          for (const labels of stream.series(part)) if (matchesAll(labels, matchers)) add(labels);
+      const names = table && (selector ? metricNamesOf(table, source) : null);
+      const present = table && presentIn(table, names, microsOf(window))?.present;
+      if (present) {
+        const { parts, baseNames, original } = source;
+        const texts = compiled.map(({ name, op, value }) => [name, op, value]);
+        const asked = JSON.stringify([parts, baseNames, original, ...texts]);
+        const series = () => seriesOf(present, source, compiled, matchers);
+        await take(present, asked, series);
+        if (selector) {
+          const own = await derivedFrom(yielder, present, `names ${asked}`, series, nameOf);
+          for (const name of own) taken.add(name);
         }
       }
       if (present && table?.rest === null) continue;
@@ -81,6 +98,135 @@ export async function eachSeries(
   return complete;
 }
 
+function* seriesOf(
+  { streams }: Present,
+  source: Source,
+  compiled: readonly CompiledMatcher[],
+  matchers: readonly CompiledMatcher[],
+): Generator<Labels> {
+  for (const known of streams) {
+    if (!isMeant(source, known.stream)) continue;
+    for (const part of source.parts) {
+      if (!selects(source, part, known.stream.name, compiled)) continue;
+      for (const labels of known.series(part)) if (matchesAll(labels, matchers)) yield labels;
+    }
+  }
+}
+
+const nameOf: Wanted<string> = {
+  asked: 'names',
+  of: (labels) => [labels.get(metricName)],
+  id: (name) => name,
+};
+
+/** What is wanted of each label set. */
+interface Wanted<T> {
+  readonly asked: string;
+  readonly of: (labels: Labels) => readonly T[];
+  readonly id: (one: T) => string;
+}
+
+/** Each once. */
+async function derivedFrom<T>(
+  yielder: Yielder,
+  of: object,
+  asked: string,
+  series: () => Iterable<Labels>,
+  wanted: Wanted<T>,
+): Promise<readonly T[]> {
+  const known = derived<T>(of, asked);
+  if (known !== undefined) return known;
+  const found = new Map<string, T>();
+  for (const labels of series()) {
+    if (yielder.due) await yielder.pause();
+    for (const one of wanted.of(labels)) found.set(wanted.id(one), one);
+  }
+  return keepDerived(of, asked, [...found.values()]);
+}
+
+/** Calls `each` with what `findEach` finds. */
+export async function eachSeries(
+  ctx: QueryContext,
+  selectors: readonly VectorSelector[],
+  window: Window,
+  each: (labels: Labels) => void,
+): Promise<boolean> {
+  const yielder = new Yielder(ctx.signal);
+  const known: Finds['known'] = async (_of, _asked, series) => {
+    for (const labels of series()) {
+      if (yielder.due) await yielder.pause();
+      each(labels);
+    }
+  };
+  return findEach(ctx, yielder, selectors, window, { known, each });
+}
+
+interface Found<T> {
+  /** In order. The same list as long as it is the same. */
+  readonly list: readonly T[];
+  readonly complete: boolean;
+}
+
+/** What is wanted of the label sets that `findEach` finds, each once; `most`: Throws QueryError `limit` beyond it. */
+async function collected<T>(
+  ctx: QueryContext,
+  selectors: readonly VectorSelector[],
+  window: Window,
+  wanted: Wanted<T>,
+  order: (all: T[]) => T[],
+  most = Infinity,
+): Promise<Found<T>> {
+  const yielder = new Yielder(ctx.signal);
+  const parts: (readonly T[])[] = [];
+  const single = new Map<string, T>();
+  const complete = await findEach(ctx, yielder, selectors, window, {
+    known: async (of, asked, series) => {
+      const part = await derivedFrom(yielder, of, `${wanted.asked} ${asked}`, series, wanted);
+      if (part.length > 0) parts.push(part);
+    },
+    each: (labels) => {
+      for (const one of wanted.of(labels)) single.set(wanted.id(one), one);
+      checkSeries(single.size, most);
+    },
+  });
+  const all = () => {
+    const found = new Map(single);
+    for (const part of parts) for (const one of part) found.set(wanted.id(one), one);
+    return order([...found.values()]);
+  };
+  // Those that came one by one are few and the same again and again, as of resources.
+  const key = single.size <= mostSingle ? JSON.stringify([wanted.asked, ...single.keys()]) : null;
+  const list = key === null ? all() : derivedOfAll(parts, key, all);
+  checkSeries(list.length, most);
+  return { list, complete };
+}
+
+const mostSingle = 100;
+
+/** Names of labels. */
+export async function labelNames(
+  ctx: QueryContext,
+  selectors: readonly VectorSelector[],
+  window: Window,
+): Promise<Found<string>> {
+  const wanted = { asked: 'label names', of: ({ names }: Labels) => names, id: (name: string) => name };
+  return collected(ctx, selectors, window, wanted, (all) => all.sort());
+}
+
+export async function labelValues(
+  ctx: QueryContext,
+  selectors: readonly VectorSelector[],
+  window: Window,
+  label: string,
+): Promise<Found<string>> {
+  const of = (labels: Labels) => {
+    const value = labels.get(labels.named(label));
+    return value === '' ? [] : [value];
+  };
+  const wanted = { asked: JSON.stringify(['values', label]), of, id: (value: string) => value };
+  return collected(ctx, selectors, window, wanted, (all) => all.sort());
+}
+
 /** The label sets of `target_info` in the window. */
 async function targets(
   ctx: QueryContext,
@@ -93,7 +239,7 @@ async function targets(
   const unknown: Rows[] = [];
   for (const table of metricTables) {
     const own = await known(table);
-    const present = own && presentIn(own, own.index.names, microsOf(window));
+    const present = own && presentIn(own, null, microsOf(window));
     for (const labels of present?.targets ?? []) if (matchesAll(labels, matchers)) found.push(labels);
     if (!present) unknown.push({ table });
     else if (own?.rest) unknown.push({ table, rest: own.rest });
@@ -108,34 +254,44 @@ export async function findSeries(
   ctx: QueryContext,
   selectors: readonly VectorSelector[],
   window: Window,
-): Promise<Labels[]> {
-  const found = new Map<string, Labels>();
-  const complete = await eachSeries(ctx, selectors, window, (labels) => {
-    found.set(labels.key, labels);
-    checkSeries(found.size, ctx.limits.maxSeries);
-  });
-  if (!complete) checkSeries(Infinity, ctx.limits.maxSeries);
-  return [...found.values()].sort((a, b) => a.compare(b));
+): Promise<readonly Labels[]> {
+  const { maxSeries } = ctx.limits;
+  const wanted = { asked: 'series', of: (labels: Labels) => [labels], id: ({ key }: Labels) => key };
+  const inOrder = (all: Labels[]) => all.sort((a, b) => a.compare(b));
+  const { list, complete } = await collected(ctx, selectors, window, wanted, inOrder, maxSeries);
+  if (!complete) checkSeries(Infinity, maxSeries);
+  return list;
 }
 
-/** Metric names in the window; of rows, the name column alone is read. */
-export async function metricNames(ctx: QueryContext, window: Window): Promise<string[]> {
+/** Metric names in the window; of rows, the name column alone is read. The same list as long as it is the same. */
+export async function metricNames(ctx: QueryContext, window: Window): Promise<readonly string[]> {
   const yielder = new Yielder(ctx.signal);
-  const names = new Set<string>();
+  const single = new Set<string>();
+  const parts: (readonly string[])[] = [];
   const known = await knownTables(ctx, yielder, metricTables, window, null);
   for (const table of metricTables) {
-    const add = (name: string) => partsOf[table].forEach((part: Part) => names.add(name + suffixes[part]));
+    const namesOf = (name: string) => partsOf[table].map((part: Part) => name + suffixes[part]);
     const own = await known(table);
-    const present = own && presentIn(own, own.index.names, microsOf(window));
-    for (const { stream } of present?.streams ?? []) if (stream.name !== '') add(stream.name);
+    const present = (own && presentIn(own, null, microsOf(window))?.present) ?? null;
+    if (present)
+      parts.push(
+        derived<string>(present, 'metrics') ?? keepDerived(present, 'metrics', metricsOf(present, namesOf)),
+      );
     if (present && own?.rest === null) continue;
     const from = await targetRows(ctx, window, present && own?.rest ? { table, rest: own.rest } : { table });
     const sql = `SELECT DISTINCT prometheus_name FROM ${from} WHERE prometheus_name IS NOT NULL`;
     for await (const chunk of ctx.session.stream(sql)) {
-      for (const name of chunk.columns[0] ?? []) add(name as string);
+      for (const name of chunk.columns[0] ?? []) for (const one of namesOf(name as string)) single.add(one);
     }
   }
-  for (const labels of await targets(ctx, yielder, known, [], window)) names.add(labels.get(metricName));
-  for (const name of await spanMetricNamesIn(ctx, window)) names.add(name);
-  return [...names].sort();
+  for (const labels of await targets(ctx, yielder, known, [], window)) single.add(labels.get(metricName));
+  parts.push(await spanMetricNamesIn(ctx, window));
+  const all = () => [...new Set([...parts.flat(), ...single])].sort();
+  return derivedOfAll(parts, JSON.stringify(['metrics', ...single]), all);
+}
+
+function metricsOf({ streams }: Present, namesOf: (name: string) => readonly string[]): string[] {
+  const names = new Set(streams.map(({ stream }) => stream.name));
+  names.delete('');
+  return [...names].flatMap(namesOf);
 }

@@ -4,6 +4,7 @@ import type { Labels } from '../../series/labels.js';
 import { matchesAll } from '../../series/matchers.js';
 import { SeriesBuilder, type SampleSeries } from '../../series/samples.js';
 import { matching, mayHave, metricNamesOf, microsOf, type KnownTable } from './known-series.js';
+import { inOrder, numbersIn, placesOf } from './places.js';
 import type { SampleRequest } from './request.js';
 import type { KnownStream } from './series-index.js';
 import type { Part } from './sources.js';
@@ -23,39 +24,48 @@ interface Segment {
 export async function keptSamples(
   request: Omit<SampleRequest, 'id'>,
   table: KnownTable,
-): Promise<SampleSeries[] | null> {
-  const out: SampleSeries[] = [];
+): Promise<KeptSeries | null> {
+  const parts: KeptSeries[] = [];
   for (const name of metricNamesOf(table, request.source)) {
     for (const part of request.source.parts) {
       if (request.yielder.due) await request.yielder.pause();
       const found = await keptPart(request, table, name, part);
       if (found === null) return null;
-      for (const series of found) out.push(series);
+      if (found.series.length > 0) parts.push(found);
     }
   }
-  return out;
+  const [first = noSeries] = parts;
+  return parts.length < 2 ? first : { series: parts.flatMap(({ series }) => series), inOrder: false };
 }
+
+export interface KeptSeries {
+  readonly series: readonly SampleSeries[];
+  /** Of their labels, of which no two are the same. */
+  readonly inOrder: boolean;
+}
+
+export const noSeries: KeptSeries = { series: [], inOrder: false };
 
 async function keptPart(
   request: Omit<SampleRequest, 'id'>,
   table: KnownTable,
   name: string,
   part: Part,
-): Promise<SampleSeries[] | null> {
+): Promise<KeptSeries | null> {
   const { ctx, yielder, account, matchers, window } = request;
   const { epoch, index, files } = table;
   const micros = microsOf(window);
   const streams = matching(table, { ...request.source, parts: [part] }, name, matchers);
-  if (streams.length === 0) return [];
-  const wanted = new Set(streams);
+  if (streams.length === 0) return noSeries;
+  const wanted = numbersIn(streams);
   let samples = 0;
   const holding = files.filter((file) => {
-    const metric = index.file(file).get(name);
+    const metric = index.file(file).metrics.get(name);
     if (!metric || !mayHave(metric, wanted, micros)) return false;
     samples += metric.records;
     return true;
   });
-  if (holding.length === 0) return [];
+  if (holding.length === 0) return noSeries;
   const isListed = part === 'bucket' || part === 'quantile';
   if (name === '' || part === 'native') return null;
   // Increments are summed over all of a window, so they are not taken from two places.
@@ -71,80 +81,87 @@ async function keptPart(
         samples: samples * width,
       });
   if (!units) return null;
-  const series = new Map(
-    streams.map((known) => [
-      known,
-      known
-        .series(part)
-        .map((labels): Collected | null => (matchesAll(labels, matchers) ? { labels, segments: [] } : null)),
-    ]),
-  );
-  for (const shared of units) {
-    account(addSegments(series, unitOf(shared), table, micros.from / 1000, micros.until / 1000));
-    if (yielder.due) await yielder.pause();
-  }
+  const found = units.map((shared) => {
+    const unit = unitOf(shared);
+    return { unit, places: placesOf(streams, unit, index) };
+  });
+  const [fromMs, untilMs] = [micros.from / 1000, micros.until / 1000];
   // One moment asks for the last sample, and what else has samples at the time is known by the first.
   const ends = window.edges?.every === 0;
   const out: SampleSeries[] = [];
-  for (const [known, all] of series) {
+  for (const [i, known] of streams.entries()) {
     if (yielder.due) await yielder.pause();
-    for (const one of all) {
-      if (one && one.segments.length > 0) out.push(seriesOf(known, one.labels, one.segments, ends));
+    const all = known.series(part);
+    for (const [place, labels] of all.entries()) {
+      // Of a stream of one series that has been asked already.
+      if (all.length > 1 && !matchesAll(labels, matchers)) continue;
+      const segments: Segment[] = [];
+      for (const { unit, places } of found) {
+        const run = places.first[i] ?? -1;
+        if (run < 0) continue;
+        addSegment(segments, unit, run, place, fromMs, untilMs);
+        if (places.others.size === 0) continue;
+        for (const other of places.others.get(i) ?? [])
+          addSegment(segments, unit, other, place, fromMs, untilMs);
+      }
+      if (segments.length === 0) continue;
+      account(segments.reduce((sum, { from, until, ends }) => sum + until - from + ends.length, 0));
+      out.push(seriesOf(known, labels, segments, ends));
     }
   }
-  return out;
-}
-
-/** A series that is asked for, and what is found of it. */
-interface Collected {
-  readonly labels: Labels;
-  readonly segments: Segment[];
+  return { series: out, inOrder: !isListed && inOrder(streams) };
 }
 
 const noEnds = new Uint32Array();
 
-/** Gives how many samples they are. */
-function addSegments(
-  series: ReadonlyMap<KnownStream, readonly (Collected | null)[]>,
+/** What the run has in the window, or one of those of the same label set behind it. */
+function addSegment(
+  segments: Segment[],
   unit: SampleUnit,
-  { index }: KnownTable,
+  first: number,
+  place: number,
   fromMs: number,
   untilMs: number,
-): number {
-  let count = 0;
-  let place = 0;
+): void {
   const { sets, starts, untils, times, endStarts, endTimes, base } = unit;
-  for (let run = 0; run < sets.length; run++) {
-    place = run > 0 && sets[run] === sets[run - 1] ? place + 1 : 0;
-    const known = index.streamOf(sets[run] ?? 0);
-    const collected = known && series.get(known)?.[place];
-    if (!collected) continue;
-    const [start, end] = [starts[run] ?? 0, untils[run] ?? 0];
-    const from = lowerBound(times, start, end, fromMs - base);
-    const until = lowerBound(times, from, end, untilMs - base);
-    const [firstEnd, lastEnd] = [endStarts[run] ?? 0, endStarts[run + 1] ?? 0];
-    const ends =
-      firstEnd === lastEnd
-        ? noEnds
-        : endTimes
-            .subarray(firstEnd, lastEnd)
-            .filter((time) => time + base >= fromMs && time + base < untilMs);
-    if (from === until && ends.length === 0) continue;
-    count += until - from + ends.length;
-    collected.segments.push({ unit, from, until, ends });
-  }
-  return count;
+  const run = first + place;
+  if (place > 0 && sets[run] !== sets[first]) return;
+  const [start, end] = [starts[run] ?? 0, untils[run] ?? 0];
+  const from = lowerBound(times, start, end, fromMs - base);
+  const until = lowerBound(times, from, end, untilMs - base);
+  const [firstEnd, lastEnd] = [endStarts[run] ?? 0, endStarts[run + 1] ?? 0];
+  const ends =
+    firstEnd === lastEnd
+      ? noEnds
+      : endTimes.subarray(firstEnd, lastEnd).filter((time) => time + base >= fromMs && time + base < untilMs);
+  if (from < until || ends.length > 0) segments.push({ unit, from, until, ends });
 }
 
-/** The first of the places `from` to `until` whose time is not before `time`. */
+/**
+ * The first of the places `from` to `until` whose time is not before `time`. Samples mostly come at even distances, so that it is near
+ * to where it would be then.
+ */
 function lowerBound(times: Uint32Array, from: number, until: number, time: number): number {
-  let [low, high] = [from, until];
-  while (low < high) {
+  if (from >= until || (times[from] ?? 0) >= time) return from;
+  const [begin, end] = [times[from] ?? 0, times[until - 1] ?? 0];
+  if (end < time) return until;
+  // From here on times[low] < time <= times[high].
+  let [low, high] = [from, until - 1];
+  const share = Math.floor(((time - begin) / (end - begin)) * (high - low));
+  const guess = low + Math.max(1, Math.min(share, high - low - 1));
+  for (let step = 1, at = guess; at > low && at < high; step *= 4) {
+    const before = (times[at] ?? 0) < time;
+    if (before) low = at;
+    else high = at;
+    at = before ? low + step : high - step;
+    if (high - low <= step) break;
+  }
+  while (high - low > 1) {
     const middle = (low + high) >>> 1;
-    if ((times[middle] ?? 0) < time) low = middle + 1;
+    if ((times[middle] ?? 0) < time) low = middle;
     else high = middle;
   }
-  return low;
+  return high;
 }
 
 /** `ends`: its first and its last sample are enough. */
@@ -192,11 +209,11 @@ function seriesOf(
 
 function firstAndLast(first: Segment, last: Segment): Pick<SampleSeries, 'times' | 'values'> {
   const [a, b] = [first.from, last.until - 1];
-  return {
-    times: Float64Array.of(
-      first.unit.base + (first.unit.times[a] ?? 0),
-      last.unit.base + (last.unit.times[b] ?? 0),
-    ),
-    values: Float64Array.of(first.unit.values[a] ?? NaN, last.unit.values[b] ?? NaN),
-  };
+  // `of` takes several times as long.
+  const [times, values] = [new Float64Array(2), new Float64Array(2)];
+  times[0] = first.unit.base + (first.unit.times[a] ?? 0);
+  times[1] = last.unit.base + (last.unit.times[b] ?? 0);
+  values[0] = first.unit.values[a] ?? NaN;
+  values[1] = last.unit.values[b] ?? NaN;
+  return { times, values };
 }

@@ -4,6 +4,7 @@ import type { QueryContext } from '../../server/guard.js';
 import type { Labels } from '../../series/labels.js';
 import { matchesAll, type CompiledMatcher } from '../../series/matchers.js';
 import type { Yielder } from '../../series/yielder.js';
+import { NumberSet } from '../../sql/number-set.js';
 import type { Window } from '../plan/times.js';
 import { metadataWindow } from './predicates.js';
 import {
@@ -11,6 +12,7 @@ import {
   type FileMetric,
   type KnownSet,
   type KnownStream,
+  type Present,
   type SeriesIndex,
 } from './series-index.js';
 import type { MetricTable, Source } from './sources.js';
@@ -117,7 +119,7 @@ export function microsOf(window: Window): Micros {
 /** Whether one of the streams may have a row in the window. */
 export function mayHave(
   metric: FileMetric,
-  wanted: ReadonlySet<KnownStream>,
+  wanted: Pick<ReadonlyMap<KnownStream, unknown>, 'has'>,
   { from, until }: Micros,
 ): boolean {
   const { sets, first, last } = metric;
@@ -129,22 +131,27 @@ export function mayHave(
   return false;
 }
 
-/** Streams and resources with a row in the window; null where hours alone don't tell. */
+/** Streams and resources with a row in the window, of all metrics without `names`; null where hours alone don't tell. */
 export function presentIn(
   { index, files }: KnownTable,
-  names: readonly string[],
+  names: readonly string[] | null,
   { from, until }: Micros,
-): { streams: Set<KnownStream>; targets: Set<Labels> } | null {
-  const streams = new Set<KnownStream>();
+): { readonly present: Present; readonly targets: ReadonlySet<Labels> } | null {
+  const streams = new NumberSet();
   const targets = new Set<Labels>();
   const add = ({ known, targetInfo }: KnownSet) => {
-    streams.add(known);
+    streams.add(known.number);
     if (targetInfo) targets.add(targetInfo);
   };
   for (const file of files) {
-    const metrics = index.file(file);
-    for (const name of names) {
-      const metric = metrics.get(name);
+    const all = index.file(file);
+    if (names === null && all.begin >= from && all.end < until) {
+      streams.addAll(all.streams);
+      for (const target of all.targets) targets.add(target);
+      continue;
+    }
+    for (const name of names ?? all.metrics.keys()) {
+      const metric = all.metrics.get(name);
       if (!metric || metric.end < from || metric.begin >= until) continue;
       if (metric.begin >= from && metric.end < until) {
         for (const set of metric.distinct) add(set);
@@ -158,5 +165,5 @@ export function presentIn(
       }
     }
   }
-  return { streams, targets };
+  return { present: index.present(streams), targets };
 }

@@ -8,7 +8,7 @@ import type { VectorSelector } from '../syntax/ast.js';
 import { bothEdges } from '../plan/edges.js';
 import type { Window } from '../plan/times.js';
 import { discover } from './discover.js';
-import { keptSamples } from './kept-samples.js';
+import { keptSamples, noSeries, type KeptSeries } from './kept-samples.js';
 import { knownTables, matching, metricNamesOf, type KnownTable, type KnownTables } from './known-series.js';
 import { compileMatcher, matchesAll, type CompiledMatcher } from '../../series/matchers.js';
 import { conflictLabels, mergeSeries, type SampleSeries } from '../../series/samples.js';
@@ -131,12 +131,16 @@ async function loadSelector(
   const conflicts = compiled.filter((matcher) => conflictLabels.has(matcher.name));
   const { maxSeries } = ctx.limits;
   const found: SampleSeries[] = [];
+  /** So many are all of different labels, in their order. */
+  let ordered = 0;
   for (const source of sourcesFor(compiled)) {
     const request = { ctx, yielder, account, source, matchers, window };
     const table = await known(source.table);
-    let kept = table && (await withoutRows(request, table));
+    const inMemory = table && (await withoutRows(request, table));
+    let kept = inMemory?.series ?? null;
     checkSeries(found.length + (kept?.length ?? 0), maxSeries);
     if (kept !== null && table?.rest === null) {
+      if (found.length === 0 && inMemory?.inOrder) ordered = kept.length;
       for (const series of kept) found.push(series);
       continue;
     }
@@ -159,11 +163,14 @@ async function loadSelector(
     }
   }
   const named = compiled.filter((matcher) => !conflictLabels.has(matcher.name));
-  const taken = new Set(found.map(({ labels }) => labels.get(metricName)));
+  let names: ReadonlySet<string> | undefined;
+  const taken = {
+    has: (name: string) => (names ??= new Set(found.map(({ labels }) => labels.get(metricName)))).has(name),
+  };
   found.push(...(await loadSpanMetrics({ ctx, yielder, matchers: named, window, taken }, account)));
   if (wantsTargetInfo(compiled))
     found.push(...(await loadTargetInfo({ ctx, yielder, account, matchers, window })));
-  const merged = mergeSeries(found);
+  const merged = found.length > 0 && found.length === ordered ? found : mergeSeries(found);
   return conflicts.length === 0 ? merged : merged.filter(({ labels }) => matchesAll(labels, conflicts));
 }
 
@@ -171,13 +178,13 @@ async function loadSelector(
 async function withoutRows(
   request: Omit<SampleRequest, 'id'>,
   table: KnownTable,
-): Promise<SampleSeries[] | null> {
+): Promise<KeptSeries | null> {
   const { source } = request;
   // Which buckets an exponential histogram has, only its points tell.
   const matchers = request.matchers.filter(({ name }) => name !== 'le' && name !== 'quantile');
   if (source.table !== 'metric_exponential_histogram') return keptSamples(request, table);
   const any = metricNamesOf(table, source).some((name) => matching(table, source, name, matchers).length > 0);
-  return any ? null : [];
+  return any ? null : noSeries;
 }
 
 /** Whether some of its parts have a series for each of a stream's bounds. */

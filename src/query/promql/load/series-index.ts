@@ -2,6 +2,7 @@ import { seenTable, setsTable } from '../../../lake/metadata/store.js';
 import type { ReadSession } from '../../../lake/session.js';
 import type { Labels } from '../../series/labels.js';
 import type { Yielder } from '../../series/yielder.js';
+import { BySet, NumberSet } from '../../sql/number-set.js';
 import type { MetricTable, Part } from './sources.js';
 import { partSeries, streamColumns, streamOf, type Stream } from './streams.js';
 import { targetColumns } from './target-columns.js';
@@ -12,12 +13,18 @@ const mostSets = 300_000;
 const mostFiles = 4000;
 /** Selectors whose streams are remembered, of each table. */
 const mostMatched = 200;
+/** Of the windows asked for last, what they have in them. */
+const mostPresent = 8;
 
 /** A stream that some file has, with what was made of it once. */
 export class KnownStream {
   readonly #parts = new Map<Part, readonly Labels[]>();
 
-  constructor(readonly stream: Stream) {}
+  constructor(
+    readonly stream: Stream,
+    /** Of all that this thread knows of the table. */
+    readonly number: number,
+  ) {}
 
   series(part: Part): readonly Labels[] {
     let labels = this.#parts.get(part);
@@ -50,8 +57,28 @@ export interface FileMetric {
   readonly last: number[];
 }
 
-/** By Prometheus name. */
-type FileSeries = Map<string, FileMetric>;
+/** What the files of a window have. The same object as long as it is the same. */
+export interface Present {
+  readonly streams: readonly KnownStream[];
+}
+
+interface FileSeries {
+  /** By Prometheus name. */
+  readonly metrics: Map<string, FileMetric>;
+  /** Numbers of all its streams, and its resources. */
+  readonly streams: NumberSet;
+  readonly targets: Set<Labels>;
+  /** Of all of them. */
+  begin: number;
+  end: number;
+}
+
+function emptyFile(): FileSeries {
+  const times = { begin: Infinity, end: -Infinity };
+  return { metrics: new Map(), streams: new NumberSet(), targets: new Set(), ...times };
+}
+
+const nothing: Readonly<FileSeries> = emptyFile();
 
 /**
  * The series of one table as the metadata cache keeps them, as objects: read once by each thread, and then only what is
@@ -65,6 +92,8 @@ export class SeriesIndex {
   readonly #files = new Map<number, FileSeries>();
   readonly #ordered = new Map<string, readonly KnownStream[]>();
   readonly #matched = new Map<string, readonly KnownStream[]>();
+  readonly #numbered: KnownStream[] = [];
+  readonly #present = new BySet<Present>(mostPresent);
   #matchedStreams = 0;
   #lastId = 0;
   #updating: Promise<boolean> = Promise.resolve(true);
@@ -108,8 +137,14 @@ export class SeriesIndex {
     return found;
   }
 
-  file(file: number): ReadonlyMap<string, FileMetric> {
-    return this.#files.get(file) ?? new Map<string, FileMetric>();
+  file(file: number): Readonly<FileSeries> {
+    return this.#files.get(file) ?? nothing;
+  }
+
+  present(numbers: NumberSet): Present {
+    return this.#present.get(numbers, () => ({
+      streams: numbers.numbers().flatMap((number) => this.#numbered[number] ?? []),
+    }));
   }
 
   streamOf(set: number): KnownStream | undefined {
@@ -134,7 +169,7 @@ export class SeriesIndex {
       const keep = new Set(wanted);
       for (const file of this.#files.keys()) if (!keep.has(file)) this.#files.delete(file);
     }
-    const found = new Map(missing.map((file): [number, FileSeries] => [file, new Map<string, FileMetric>()]));
+    const found = new Map(missing.map((file) => [file, emptyFile()]));
     const sql =
       `SELECT file, id, first::DOUBLE / 1000, last::DOUBLE / 1000, records::DOUBLE FROM ${seenTable(this.table)} ` +
       `WHERE file IN (${missing.join(', ')})`;
@@ -144,9 +179,14 @@ export class SeriesIndex {
           (column) => column[row] as number,
         );
         const set = this.#sets.get(id);
-        const metrics = found.get(file);
-        if (!set || !metrics) continue;
+        const series = found.get(file);
+        if (!set || !series) continue;
+        const { metrics } = series;
         const { name } = set.known.stream;
+        series.streams.add(set.known.number);
+        series.begin = Math.min(series.begin, first);
+        series.end = Math.max(series.end, last);
+        if (set.targetInfo) series.targets.add(set.targetInfo);
         let metric = metrics.get(name);
         if (!metric) {
           metric = {
@@ -165,7 +205,7 @@ export class SeriesIndex {
       }
       if (yielder.due) await yielder.pause();
     }
-    for (const [file, metrics] of found) this.#files.set(file, metrics);
+    for (const [file, series] of found) this.#files.set(file, series);
     return true;
   }
 
@@ -185,7 +225,8 @@ export class SeriesIndex {
         const key = JSON.stringify(identity.map(cell));
         let known = this.#streams.get(key);
         if (!known) {
-          known = new KnownStream(streamOf(this.table, id, cell));
+          known = new KnownStream(streamOf(this.table, id, cell), this.#numbered.length);
+          this.#numbered.push(known);
           this.#streams.set(key, known);
           fresh = true;
           const { name } = known.stream;
@@ -222,6 +263,8 @@ export class SeriesIndex {
   #forget(): void {
     for (const kept of [this.#sets, this.#streams, this.#targets, this.#byName, this.#files, this.#ordered])
       kept.clear();
+    this.#numbered.length = 0;
+    this.#present.clear();
     this.#forgetMatched();
     this.#lastId = 0;
   }

@@ -3,7 +3,8 @@ import { metadataColumns, type MetadataKind } from '../../../lake/metadata/layou
 import { parseTypedJson } from '../../attributes/typed-json.js';
 import type { QueryContext } from '../../server/guard.js';
 import { and } from '../../sql/fragment.js';
-import { byText, keptRows, unlessTooMany, type ListedRow } from '../../sql/listing.js';
+import { byText, keptRows, unlessTooMany } from '../../sql/listing.js';
+import type { ListedRow } from '../../sql/projections.js';
 import type { MetadataWindow } from '../../sql/metadata.js';
 import { spanRows } from '../load/rows.js';
 import { fieldSource, type Field } from '../model/field.js';
@@ -92,7 +93,7 @@ async function readNames(
 }
 
 /** Spans without a filter are told by their metadata, where these are kept. Null where they are too many to hold, too. */
-async function keptKeys(ctx: QueryContext, { range, filter }: TagOptions): Promise<ListedRow[] | null> {
+async function keptKeys(ctx: QueryContext, { range, filter }: TagOptions): ReturnType<typeof keptRows> {
   if (filter) return null;
   const query = {
     kind: 'span_keys',
@@ -172,7 +173,7 @@ async function keptValues(
   const { maxRows } = ctx.limits;
   const rows = await unlessTooMany(keptRows(ctx.session, { ...query, where, maxRows }));
   const text = ({ values }: ListedRow) => values[0] as string;
-  const ordered = rows?.sort((a, b) => b.records - a.records || byText(text(a), text(b)));
+  const ordered = rows?.toSorted((a, b) => b.records - a.records || byText(text(a), text(b)));
   return ordered?.slice(0, limit).map(text) ?? null;
 }
 

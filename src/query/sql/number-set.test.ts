@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { BySet, NumberSet } from './number-set.js';
+
+function setOf(...numbers: readonly number[]): NumberSet {
+  const set = new NumberSet();
+  for (const number of numbers) set.add(number);
+  return set;
+}
+
+describe('sets of numbers', () => {
+  it('gives what was added, once and in order, across words', () => {
+    const set = setOf(300, 31, 0, 32, 31, 63, 1_000_000);
+    assert.deepEqual(set.numbers(), [0, 31, 32, 63, 300, 1_000_000]);
+    assert.deepEqual(
+      [0, 1, 31, 300, 5_000_000].map((number) => set.has(number)),
+      [true, false, true, true, false],
+    );
+  });
+
+  it('joins sets of any size, and tells which are equal', () => {
+    const small = setOf(1);
+    small.addAll(setOf(31, 9000));
+    const large = setOf(9000, 1);
+    large.addAll(setOf(31));
+    assert.deepEqual(small.numbers(), [1, 31, 9000]);
+    assert.ok(small.equals(large) && large.equals(small));
+    assert.ok(!setOf(1).equals(small) && !small.equals(setOf(1)));
+    assert.ok(new NumberSet().equals(setOf()));
+  });
+
+  it('gives the same thing for the same numbers, of the sets used last', () => {
+    const things = new BySet<object>(2);
+    const [one, two] = [things.get(setOf(1), () => ({})), things.get(setOf(2), () => ({}))];
+    assert.notEqual(one, two);
+    assert.equal(
+      things.get(setOf(1), () => ({})),
+      one,
+    );
+    things.get(setOf(3), () => ({}));
+    assert.equal(
+      things.get(setOf(1), () => ({})),
+      one,
+    );
+    assert.notEqual(
+      things.get(setOf(2), () => ({})),
+      two,
+    );
+  });
+});
