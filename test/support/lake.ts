@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
 import { inTransaction } from '../../src/duckdb/index.js';
+import { CommitWatch } from '../../src/lake/commit-watch.js';
 import { MetadataCache } from '../../src/lake/metadata/index.js';
 import { TokenIndexes } from '../../src/lake/token-index/index.js';
 import { ConnectionPool } from '../../src/lake/readers.js';
@@ -68,7 +69,9 @@ export async function testLake(
     autoinstall_known_extensions: 'false',
     temp_directory: join(folder, 'tmp'),
   });
-  const connection = await instance.connect();
+  const commits = new CommitWatch();
+  const connect = async (reads = false) => commits.watched(await instance.connect(), reads);
+  const connection = await connect();
   await connection.run('LOAD ducklake');
   await connection.run(
     `ATTACH 'ducklake:${folder}/canardstack.ducklake' AS lake (DATA_PATH '${folder}/data')`,
@@ -77,15 +80,17 @@ export async function testLake(
     for (const table of tables) await createTable(connection, table);
   });
   const states = new LakeStates(connection, join(folder, 'sort'));
-  const pool = new ConnectionPool(instance, 100_000);
+  const source = { connect: () => connect(true) };
+  const pool = new ConnectionPool(source, 100_000);
   const host = {
     generation: 0,
-    acquire: () => instance.connect(),
+    acquire: () => connect(),
     release: (used: DuckDBConnection) => used.closeSync(),
   };
   const telemetry = createTelemetry('silent');
   const cache = new MetadataCache({
     host,
+    commits,
     maxEntries: 100_000,
     maxSampleBytes: 64 * 1024 * 1024,
     smallestSampleFile: 0,
@@ -93,10 +98,10 @@ export async function testLake(
     telemetry,
     tokens: new TokenIndexes(openStorage(join(folder, 'data'), lakeConfig(folder)), telemetry),
   });
-  const cachedPool = new ConnectionPool(instance, 100_000, null, cache);
+  const cachedPool = new ConnectionPool(source, 100_000, null, cache);
   return {
     connection,
-    connect: () => instance.connect(),
+    connect: () => connect(),
     guard: new QueryGuard(pool, { ...testLimits, ...limits }),
     cached: new QueryGuard(cachedPool, { ...testLimits, ...limits }),
     cachedWith: (others) => new QueryGuard(cachedPool, { ...testLimits, ...limits, ...others }),

@@ -8,10 +8,6 @@ export class NumberSet {
     this.#words[word] = (this.#words[word] ?? 0) | (1 << (number & 31));
   }
 
-  has(number: number): boolean {
-    return ((this.#words[number >>> 5] ?? 0) & (1 << (number & 31))) !== 0;
-  }
-
   addAll(other: NumberSet): void {
     const own = other.#words;
     if (own.length > this.#words.length) this.#grow(own.length);

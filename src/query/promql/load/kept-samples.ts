@@ -3,6 +3,7 @@ import { unitOf } from '../../../lake/samples/unit.js';
 import type { Labels } from '../../series/labels.js';
 import { matchesAll } from '../../series/matchers.js';
 import { SeriesBuilder, type SampleSeries } from '../../series/samples.js';
+import { lowerBound } from './lower-bound.js';
 import { matching, mayHave, metricNamesOf, microsOf, type KnownTable } from './known-series.js';
 import { inOrder, numbersIn, placesOf } from './places.js';
 import type { SampleRequest } from './request.js';
@@ -135,33 +136,6 @@ function addSegment(
       ? noEnds
       : endTimes.subarray(firstEnd, lastEnd).filter((time) => time + base >= fromMs && time + base < untilMs);
   if (from < until || ends.length > 0) segments.push({ unit, from, until, ends });
-}
-
-/**
- * The first of the places `from` to `until` whose time is not before `time`. Samples mostly come at even distances, so that it is near
- * to where it would be then.
- */
-function lowerBound(times: Uint32Array, from: number, until: number, time: number): number {
-  if (from >= until || (times[from] ?? 0) >= time) return from;
-  const [begin, end] = [times[from] ?? 0, times[until - 1] ?? 0];
-  if (end < time) return until;
-  // From here on times[low] < time <= times[high].
-  let [low, high] = [from, until - 1];
-  const share = Math.floor(((time - begin) / (end - begin)) * (high - low));
-  const guess = low + Math.max(1, Math.min(share, high - low - 1));
-  for (let step = 1, at = guess; at > low && at < high; step *= 4) {
-    const before = (times[at] ?? 0) < time;
-    if (before) low = at;
-    else high = at;
-    at = before ? low + step : high - step;
-    if (high - low <= step) break;
-  }
-  while (high - low > 1) {
-    const middle = (low + high) >>> 1;
-    if ((times[middle] ?? 0) < time) low = middle;
-    else high = middle;
-  }
-  return high;
 }
 
 /** `ends`: its first and its last sample are enough. */
