@@ -17,7 +17,11 @@ describe('the first sample that is not before a time', () => {
   it('is the one that a look at each of them finds, in any part of a list', () => {
     for (const list of lists) {
       const times = Uint32Array.from(list);
-      for (const wanted of [...list, 0, 1, 9, 500, 999_999, 2 ** 32 - 1].flatMap((t) => [t - 1, t, t + 0.5])) {
+      for (const wanted of [...list, 0, 1, 9, 500, 999_999, 2 ** 32 - 1].flatMap((t) => [
+        t - 1,
+        t,
+        t + 0.5,
+      ])) {
         for (const [from, until] of [
           [0, times.length],
           [Math.min(3, times.length), times.length],
