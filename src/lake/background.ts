@@ -7,9 +7,41 @@ export interface BackgroundHost {
   readonly generation: number;
   acquire(): Promise<DuckDBConnection>;
   release(connection: DuckDBConnection): void;
+  /** Absent where nothing else is asked. */
+  readonly precedence?: Precedence;
 }
 
 const longestPauseMs = 1000;
+/** Where questions never end, work in the background goes on all the same, a step each time. */
+const longestYieldMs = 5000;
+
+/** Questions go before work in the background: its next step waits until none is answered. */
+export class Precedence {
+  #answered = 0;
+  readonly #quiet = new Set<() => void>();
+
+  async given<T>(question: () => Promise<T>): Promise<T> {
+    this.#answered++;
+    try {
+      return await question();
+    } finally {
+      this.#answered--;
+      if (this.#answered === 0) for (const resume of this.#quiet) resume();
+    }
+  }
+
+  /** Resolves when no question is answered, after some seconds, or when `signal` aborts. */
+  async quiet(signal: AbortSignal): Promise<void> {
+    if (this.#answered === 0 || signal.aborted) return;
+    const stop = new AbortController();
+    const any = AbortSignal.any([signal, stop.signal]);
+    const late = sleep(longestYieldMs, undefined, { signal: any, ref: false }).catch(() => undefined);
+    const resume = () => stop.abort();
+    this.#quiet.add(resume);
+    await late;
+    this.#quiet.delete(resume);
+  }
+}
 
 /**
  * Reads what `next` gives, one at a time on one connection, until it gives null or `signal` aborts, which interrupts the
@@ -26,6 +58,8 @@ export async function inBackground<T>(
   signal.addEventListener('abort', interrupt, { once: true });
   try {
     for (let item = next(); item !== null && !signal.aborted; item = next()) {
+      await host.precedence?.quiet(signal);
+      if (signal.aborted) return;
       const begun = performance.now();
       await read(connection, item);
       const pause = Math.min(longestPauseMs, performance.now() - begun);

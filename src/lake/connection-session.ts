@@ -2,7 +2,9 @@ import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult } from '@duckdb/no
 import { ResultReturnType } from '@duckdb/node-api';
 import { StatementProfile, type LookSource, type StatementFigures } from './explain/index.js';
 import type { Look, MetadataCache, MetadataView } from './metadata/index.js';
+import { layoutOf } from './metadata/layout.js';
 import { QueryError } from './query-error.js';
+import type { TableName } from '../schema/index.js';
 import { rawChunk } from './raw-chunk.js';
 import type { SharedUnit } from './samples/unit.js';
 import {
@@ -68,7 +70,13 @@ export class ConnectionSession implements ReadSession {
     while (this.#running.size > 0) await Promise.allSettled([...this.#running]);
   }
 
+  /** Only before a transaction: it would not see what is taken in. */
+  async #prepare(...tables: TableName[]): Promise<void> {
+    if (this.#view === null) await this.cache?.prepare(tables);
+  }
+
   async metadata(request: MetadataRequest): Promise<string | null> {
+    await this.#prepare(layoutOf(request.kind).table);
     return this.#kept((view) => view.source(request));
   }
 
@@ -76,6 +84,7 @@ export class ConnectionSession implements ReadSession {
     // Lines without attributes are as fast from the table, which opens the newest files alone, and the list of files is saved.
     const plain = request.table === 'logs' && request.keys.length === 0;
     if (plain && !this.cache?.searchOf(request)) return this.#pin();
+    await this.#prepare(request.table);
     if (!request.located) return this.#kept((view) => view.rowsOf(request));
     return this.#known(
       (cache) => cache.located(request, (sql) => this.#values(sql), this.#look),
@@ -94,6 +103,7 @@ export class ConnectionSession implements ReadSession {
   }
 
   async valuesOf(request: ValuesRequest): Promise<string | null> {
+    await this.#prepare(request.table);
     return this.#kept((view) => view.valuesOf(request));
   }
 
@@ -122,6 +132,7 @@ export class ConnectionSession implements ReadSession {
   }
 
   async listing(request: MetadataRequest): Promise<ListingView | null> {
+    await this.#prepare(layoutOf(request.kind).table);
     return this.#known(
       (cache) => cache.listing(request, (sql) => this.#values(sql), this.#look),
       (view) => view.listing(request),
@@ -129,6 +140,7 @@ export class ConnectionSession implements ReadSession {
   }
 
   async series(request: SeriesRequest): Promise<SeriesView | null> {
+    await this.#prepare(...new Set(request.kinds.map((kind) => layoutOf(kind).table)));
     const found = await this.#known(
       (cache) => cache.series(request, (sql) => this.#values(sql), this.#look),
       async (view) => ({ epoch: view.epoch, tables: await view.series(request) }),

@@ -4,6 +4,7 @@ import { catalogFrom, type Catalog } from '../catalog/index.js';
 import type { CatalogOwnership } from '../catalog/lease/index.js';
 import { assembled } from './assembled.js';
 import { AskedKeys } from './attribute-columns/index.js';
+import { Precedence } from './background.js';
 import { dashboardsOf } from './dashboards.js';
 import { openData } from './data.js';
 import { DamagedFiles } from './files/damaged.js';
@@ -64,10 +65,11 @@ async function openOwned(
   const { telemetry, readOnly = false } = options;
   const writer = writerOf(opened);
   const asked = new AskedKeys();
-  const metadata = metadataCacheOf(opened, asked);
+  const precedence = new Precedence();
+  const metadata = metadataCacheOf(opened, asked, precedence);
   const damaged = new DamagedFiles(telemetry);
   const watch = watchDamage({ host, storage: data.storage, damaged });
-  const readers = readersOf(opened, damaged, metadata);
+  const readers = readersOf(opened, damaged, metadata, precedence);
   const time = clockOf(opened, writer);
   // Before anything comes in: what comes later is evidence.
   await time.look().catch((error: unknown) => {
@@ -75,6 +77,7 @@ async function openOwned(
   });
   const maintained = maintenanceOf(opened, { writer, time, damaged, asked });
   settleFormer(opened, writer);
+  metadata?.start();
   const dashboards = dashboardsOf({ host, writer, readOnly });
   return assembled({
     ...{ catalog, ownership, readOnly, data, host },

@@ -2,9 +2,11 @@ import { dirname, join, resolve } from 'node:path';
 import type { Catalog } from '../catalog/index.js';
 import type { CatalogOwnership } from '../catalog/lease/index.js';
 import type { LakeParts } from './assembled.js';
+import type { Precedence } from './background.js';
 import type { AskedKeys } from './attribute-columns/index.js';
 import { LakeClock } from './clock/index.js';
 import type { LakeData } from './data.js';
+import { FileDigests } from './file-digest/index.js';
 import { FileSync } from './file-sync.js';
 import type { DamagedFiles } from './files/damaged.js';
 import { lossBehind } from './files/loss.js';
@@ -66,11 +68,19 @@ function fileSync(catalog: Catalog): FileSync | null {
 export function metadataCacheOf(
   { options, catalog, data, host }: Opened,
   asked: AskedKeys,
+  precedence: Precedence,
 ): MetadataCache | null {
   const { config, telemetry, readOnly = false } = options;
   if (readOnly || !config.metadataCacheEntries) return null;
   return new MetadataCache({
-    host,
+    host: {
+      get generation() {
+        return host.generation;
+      },
+      acquire: () => host.acquire(),
+      release: (connection) => host.release(connection),
+      precedence,
+    },
     // A statement can't scan two tables of a catalog server, and what DuckLake scans is another.
     catalog: catalog.kind === 'local' ? 'here' : 'elsewhere',
     ...(catalog.kind === 'local' && { commits: host.commits }),
@@ -78,6 +88,10 @@ export function metadataCacheOf(
     maxSampleBytes: config.sampleCacheBytes ?? 0,
     telemetry,
     asked,
+    digests: {
+      files: new FileDigests(data.storage, telemetry),
+      scratch: () => host.current.temporary,
+    },
     tokens: (config.tokenIndex ?? true) ? new TokenIndexes(data.storage, telemetry) : null,
   });
 }
@@ -86,6 +100,7 @@ export function readersOf(
   { options, data, host }: Opened,
   damaged: DamagedFiles,
   metadata: MetadataCache | null,
+  precedence: Precedence,
 ): ConnectionPool {
   const { config } = options;
   const source = {
@@ -98,7 +113,7 @@ export function readersOf(
     config.queryMemoryLimitBytes === undefined
       ? null
       : new QueryMemory(config.queryMemoryLimitBytes, source.connect, source.release);
-  const readers = new ConnectionPool(source, config.queryMaxRows, memory, metadata);
+  const readers = new ConnectionPool(source, config.queryMaxRows, memory, metadata, precedence);
   host.onReplace(() => readers.renew());
   return readers;
 }
@@ -146,6 +161,7 @@ export function maintenanceOf(
         pinned: config.attributeColumns?.split(',') ?? [],
         asked: asked.of(table),
       }),
+      digests: config.metadataCacheEntries !== 0,
       // Only by way of the cache are files read so.
       tokens: (table) =>
         table === 'logs' && (config.tokenIndex ?? true) && config.metadataCacheEntries !== 0

@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { LakeError, firstLine, isFatal } from '../duckdb/index.js';
+import { Precedence } from './background.js';
 import type { MetadataCache } from './metadata/index.js';
 import { QueryError } from './query-error.js';
 import type { QueryMemory } from './query-memory.js';
@@ -36,6 +37,7 @@ export class ConnectionPool implements ReadPool {
     private readonly maxRows: number,
     private readonly memory: QueryMemory | null = null,
     private readonly metadata: MetadataCache | null = null,
+    private readonly precedence = new Precedence(),
   ) {}
 
   async withSession<T>(signal: AbortSignal, work: (session: ReadSession) => Promise<T>): Promise<T> {
@@ -46,7 +48,9 @@ export class ConnectionPool implements ReadPool {
     }
     const late = afterAbort(signal, abortGraceMs);
     try {
-      return await Promise.race([this.#run(signal, work, late.done), late.done]);
+      return await this.precedence.given(() =>
+        Promise.race([this.#run(signal, work, late.done), late.done]),
+      );
     } finally {
       late.cancel();
     }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
 import { inTransaction } from '../../src/duckdb/index.js';
 import { CommitWatch } from '../../src/lake/commit-watch.js';
+import { FileDigests } from '../../src/lake/file-digest/index.js';
 import { MetadataCache } from '../../src/lake/metadata/index.js';
 import { TokenIndexes } from '../../src/lake/token-index/index.js';
 import { ConnectionPool } from '../../src/lake/readers.js';
@@ -96,6 +97,10 @@ export async function testLake(
     smallestSampleFile: 0,
     waitMs: 0,
     telemetry,
+    digests: {
+      files: new FileDigests(openStorage(join(folder, 'data'), lakeConfig(folder)), telemetry),
+      scratch: () => join(folder, 'tmp'),
+    },
     tokens: new TokenIndexes(openStorage(join(folder, 'data'), lakeConfig(folder)), telemetry),
   });
   const cachedPool = new ConnectionPool(source, 100_000, null, cache);

@@ -5,8 +5,14 @@ import { lakeMetadata } from '../files/known-files.js';
 import type { CatalogFile } from '../files/live-files.js';
 import type { RunSql } from '../run-sql.js';
 
-/** Tables whose files are known so, and the columns of their times. */
-const times: ReadonlyMap<TableName, { readonly start: string; readonly end: string }> = new Map([
+interface Times {
+  readonly start: string;
+  readonly end: string | null;
+}
+
+/** The columns of times by table. */
+const times: ReadonlyMap<TableName, Times> = new Map<TableName, Times>([
+  ['logs', { start: 'time_unix_nano', end: null }],
   ['spans', { start: 'start_time_unix_nano', end: 'end_time_unix_nano' }],
 ]);
 
@@ -26,9 +32,9 @@ interface Known {
 export class CatalogFiles {
   readonly #tables = new Map<TableName, Known>();
 
-  /** Whether anything is told of a table's files. */
+  /** Whether files of a table are read by this alone, with no look into them. */
   knows(table: TableName): boolean {
-    return times.has(table);
+    return table === 'spans';
   }
 
   /** By path, those of `paths` that may. `id`: of the table in the catalog. */
@@ -62,7 +68,7 @@ async function load(
   known: Known,
   table: TableName,
   id: string,
-  { start, end }: { readonly start: string; readonly end: string },
+  { start, end }: Times,
   run: RunSql,
 ): Promise<void> {
   const newer = `table_id = ${id} AND data_file_id > ${known.last}`;
@@ -76,7 +82,7 @@ async function load(
   const files = rows as [bigint, string, bigint, bigint][];
   const ids = await columnIds(id, run);
   await loadMaps(known, table, ids, [...new Set(files.map(([, , , map]) => map))], run);
-  const [startId, endId] = [ids.get(start), ids.get(end)];
+  const [startId, endId] = [ids.get(start), ids.get(end ?? start)];
   if (startId === undefined || endId === undefined) return;
   const stats = await run(
     `SELECT data_file_id, column_id, min_value, max_value FROM ${lakeMetadata}.ducklake_file_column_stats

@@ -2,9 +2,10 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { firstLine, ident, literal } from '../../duckdb/index.js';
 import { tableDef, type TableName } from '../../schema/index.js';
 import type { Telemetry } from '../../telemetry/index.js';
-import { columnName, parseColumnName, type AttributeColumn } from '../attribute-columns/index.js';
+import type { AttributeColumn } from '../attribute-columns/index.js';
 import { BackgroundQueue, type BackgroundHost } from '../background.js';
 import { compactedPrefix, hasPrefix } from '../maintenance/moved.js';
+import { attributesOf, mixedColumns, timeColumns } from './contents.js';
 
 /** A data file that may be read without DuckLake: it has every column of the table, and no row of it is deleted. */
 export interface DirectFile {
@@ -23,7 +24,7 @@ export interface DirectFile {
 }
 
 /** As of a snapshot; null: it is to be read through DuckLake. */
-interface Look {
+export interface Look {
   readonly snapshot: bigint;
   readonly file: DirectFile | null;
 }
@@ -33,20 +34,10 @@ interface Wanted {
   readonly path: string;
 }
 
-export function attributeId(origin: string, key: string): string {
-  return `${origin} ${key}`;
-}
-
 /** The length of a footer and the magic, at the end of a file. */
 const parquetTail = 8;
 /** It is not looked at again. */
 const never = 2n ** 63n;
-
-/** Tables that may be read so, and their time in nanoseconds since the epoch. */
-export const timeColumns: ReadonlyMap<TableName, string> = new Map<TableName, string>([
-  ['logs', 'time_unix_nano'],
-  ['spans', 'start_time_unix_nano'],
-]);
 
 /**
  * The data files that may be read straight, of those that compaction has written. Each is looked at once, in the background, after a query could have
@@ -78,14 +69,23 @@ export class DirectFiles {
    */
   get(table: TableName, path: string, validFrom: bigint): DirectFile | null {
     if (!timeColumns.has(table) || !hasPrefix(path, compactedPrefix)) return null;
-    if (this.#generation !== this.host.generation) {
-      this.#known.clear();
-      this.#generation = this.host.generation;
-    }
+    this.#renew();
     const known = this.#known.get(path);
     if (known !== undefined && known.snapshot >= validFrom) return known.file;
     this.#queue.add(path, { table, path });
     return null;
+  }
+
+  /** Of a file of which its digest tells. */
+  learn(path: string, look: Look): void {
+    this.#renew();
+    this.#known.set(path, look);
+  }
+
+  #renew(): void {
+    if (this.#generation === this.host.generation) return;
+    this.#known.clear();
+    this.#generation = this.host.generation;
   }
 
   /** Forgets those of a table's files that are no longer among `live`. */
@@ -127,31 +127,9 @@ async function readFile(connection: DuckDBConnection, { table, path }: Wanted): 
   if (!whole || !complete || firstRow === undefined || first === undefined || last === undefined) {
     return { snapshot, file: null };
   }
-  const attributes = new Map<string, AttributeColumn>();
-  const columns = names.flatMap((name) => parseColumnName(name) ?? []);
-  const tests = columns
-    .map((column) => [column, mixedSql(column)] as const)
-    .filter(([, test]) => test !== null);
-  const [mixed = []] =
-    tests.length === 0
-      ? []
-      : await rows(
-          `SELECT ${tests.map(([, test]) => `bool_or(${test})`).join(', ')}
-           FROM read_parquet(${literal(path)}, hive_partitioning => false)`,
-        );
-  for (const column of columns) {
-    const at = tests.findIndex(([tested]) => tested === column);
-    if (at < 0 || mixed[at] !== true) attributes.set(attributeId(column.origin, column.key), column);
-  }
+  const attributes = attributesOf(names, await mixedColumns(rows, path, names));
   return {
     snapshot,
     file: { path, firstRow, first, last, footerAt: footerAt as number, attributes },
   };
-}
-
-/** Whether a value of the column is one that its readers do not expect; null where there is none such. */
-function mixedSql(column: AttributeColumn): string | null {
-  const name = ident(columnName(column));
-  if (column.kind === 'number') return `isnan(${name})`;
-  return column.kind === 'json' ? `${name} >= '[' AND ${name} < '\\'` : null;
 }

@@ -6,7 +6,8 @@ import { isInlined } from '../inlining.js';
 import type { RowsRequest } from '../session.js';
 import { typedFromColumn, typedFromText, untypedFromColumn, untypedFromText } from './attributes.js';
 import type { RowRange } from '../token-index/index.js';
-import { attributeId, type DirectFile } from './files.js';
+import { attributeId } from './contents.js';
+import type { DirectFile } from './files.js';
 
 const mostBranches = 64;
 /** Of a file, between ranges that are read. Each is a condition on every row. */

@@ -1,7 +1,8 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { firstLine, literal } from '../../duckdb/index.js';
+import { firstLine } from '../../duckdb/index.js';
 import type { Telemetry } from '../../telemetry/index.js';
 import { BackgroundQueue, type BackgroundHost } from '../background.js';
+import { fileSql } from './contents.js';
 
 /** Of all files together, 4 bytes each. */
 const mostIds = 16_000_000;
@@ -33,12 +34,13 @@ export class TraceIds {
   ) {
     this.#queue = new BackgroundQueue<string, Uint32Array | null>({
       host,
-      read: (connection, path) => (this.#ids < mostIds ? read(connection, path) : Promise.resolve(null)),
+      read: (connection, path) => (this.#ids < mostIds ? traceIdsOf(connection, path) : Promise.resolve(null)),
       failed(error) {
         telemetry.log.debug({ err: firstLine(error) }, 'the trace ids of a file could not be read');
         return null;
       },
       keep: (path, ids) => {
+        if (this.#known.has(path)) return;
         this.#known.set(path, ids);
         this.#ids += ids?.length ?? 0;
       },
@@ -50,11 +52,7 @@ export class TraceIds {
    * their commits.
    */
   finder(traceId: string, live: ReadonlyMap<string, unknown>): Finder {
-    if (this.#generation !== this.host.generation) {
-      this.#known.clear();
-      this.#ids = 0;
-      this.#generation = this.host.generation;
-    }
+    this.#renew();
     this.#keep(live);
     let known = true;
     for (const path of [...live.keys()].reverse()) {
@@ -68,6 +66,21 @@ export class TraceIds {
       return !ids || includes(ids, digest);
     };
     return { known, mayHold };
+  }
+
+  /** Of a file of which its digest tells. */
+  learn(path: string, ids: Uint32Array): void {
+    this.#renew();
+    if (this.#known.has(path) || this.#ids >= mostIds) return;
+    this.#known.set(path, ids);
+    this.#ids += ids.length;
+  }
+
+  #renew(): void {
+    if (this.#generation === this.host.generation) return;
+    this.#known.clear();
+    this.#ids = 0;
+    this.#generation = this.host.generation;
   }
 
   /** Resolves when every file that was asked for is known. */
@@ -90,12 +103,12 @@ export class TraceIds {
   }
 }
 
-async function read(connection: DuckDBConnection, path: string): Promise<Uint32Array> {
+/** Of a file, as they are kept. */
+export async function traceIdsOf(connection: DuckDBConnection, path: string): Promise<Uint32Array> {
   const reader = await connection.runAndReadAll(
-    `SELECT DISTINCT ${digestSql} AS id FROM read_parquet(${literal(path)}, hive_partitioning => false)
-     WHERE trace_id IS NOT NULL`,
+    `SELECT DISTINCT ${digestSql} AS id FROM ${fileSql(path)} WHERE trace_id IS NOT NULL`,
   );
-  return Uint32Array.from(reader.getColumns()[0] as number[]).sort();
+  return Uint32Array.from((reader.getColumns()[0] ?? []) as number[]).sort();
 }
 
 function includes(sorted: Uint32Array, wanted: number): boolean {

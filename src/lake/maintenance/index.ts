@@ -47,7 +47,7 @@ export interface MaintenanceOptions extends RunnerOptions {
   /** What compaction needs of the lake. */
   readonly compaction: () => Pick<
     CompactionOptions,
-    'sorter' | 'fileStore' | 'pending' | 'columns' | 'tokens'
+    'sorter' | 'fileStore' | 'pending' | 'columns' | 'digests' | 'tokens'
   >;
   readonly lakeFiles: LakeFiles;
   readonly faults: Faults;

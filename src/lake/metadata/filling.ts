@@ -3,7 +3,7 @@ import { inBackground, type BackgroundHost } from '../background.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { total, type Kept } from './kept.js';
 import { layoutOf, type MetadataKind } from './layout.js';
-import { addFile, keepOnly, TooMany } from './store.js';
+import { addFile, addStaged, keepOnly, TooMany } from './store.js';
 
 /** Dead entries are not worth new tables before they are this many. */
 const fewEntries = 20_000;
@@ -17,6 +17,8 @@ export class Filling {
   #waiting: NodeJS.Timeout | null = null;
   readonly #closing = new AbortController();
   readonly #wanted = new Map<MetadataKind, readonly string[]>();
+  /** One after the other, as label sets are numbered. */
+  #adding: Promise<unknown> = Promise.resolve();
 
   /** `refused` is told why a file is not kept. */
   constructor(
@@ -106,7 +108,48 @@ export class Filling {
     return next;
   }
 
-  async #add(kept: Kept, connection: DuckDBConnection, kind: MetadataKind, path: string): Promise<void> {
+  /** Keeps what the digests of files of a kind tell, the first of them that there is place for. Rejects where it can't be had. */
+  async learn(
+    kept: Kept,
+    connection: DuckDBConnection,
+    kind: MetadataKind,
+    snapshot: bigint,
+    digests: readonly { readonly path: string; readonly entries: number; readonly stage: string }[],
+  ): Promise<void> {
+    await this.#alone(async () => {
+      let place = this.maxEntries - total(kept);
+      const files = kept.files.get(kind);
+      const fitting = digests.filter(
+        ({ path, entries }) => !files?.has(path) && (place -= entries) >= 0,
+      );
+      if (fitting.length === 0 || kept.generation !== this.host.generation) return;
+      const numbered = fitting.map((digest) => ({ ...digest, file: this.#number++ }));
+      const lastId = kept.lastIds.get(kind) ?? 0;
+      const entries = numbered.reduce((sum, digest) => sum + digest.entries, 0);
+      const times = await addStaged(connection, { kind, lastId, snapshot }, numbered);
+      kept.lastIds.set(kind, lastId + entries);
+      if (snapshot < (kept.validFrom.get(layoutOf(kind).table) ?? 0n)) return;
+      for (const { path, file, entries } of numbered) {
+        const range = times.get(file);
+        if (range) files?.set(path, { file, entries, ...range });
+        kept.lastFile = file;
+      }
+      kept.entries.set(kind, (kept.entries.get(kind) ?? 0) + entries);
+    });
+  }
+
+  async #alone(work: () => Promise<void>): Promise<void> {
+    const adding = this.#adding.then(work);
+    this.#adding = adding.catch(() => undefined);
+    await adding;
+  }
+
+  #add(kept: Kept, connection: DuckDBConnection, kind: MetadataKind, path: string): Promise<void> {
+    return this.#alone(() => this.#read(kept, connection, kind, path));
+  }
+
+  async #read(kept: Kept, connection: DuckDBConnection, kind: MetadataKind, path: string): Promise<void> {
+    if (kept.files.get(kind)?.has(path)) return;
     const file = this.#number++;
     const files = kept.files.get(kind);
     const refused = kept.refused.get(kind);

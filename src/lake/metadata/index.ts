@@ -9,6 +9,7 @@ import { rowsSql } from '../direct/rows.js';
 import { spreadOf } from '../direct/spread.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { TraceIds } from '../direct/trace-ids.js';
+import type { FileDigests } from '../file-digest/index.js';
 import type { RunSql } from '../run-sql.js';
 import { SampleCache } from '../samples/index.js';
 import { searchOf, type Found, type Search, type TokenIndexes } from '../token-index/index.js';
@@ -27,9 +28,10 @@ import type {
 } from '../session.js';
 import { beginAt, changesSince, type CatalogPlace } from './changes.js';
 import { Filling } from './filling.js';
+import { Learning } from './learning.js';
 import { toldKeys } from './told.js';
 import { newKept, total, type Kept, type KeptFile } from './kept.js';
-import { layoutOf, type MetadataKind } from './layout.js';
+import { layoutOf, metadataKinds, type MetadataKind } from './layout.js';
 import { follow, liveFiles } from './snapshots.js';
 import { createTables } from './store.js';
 import { MetadataView, seriesFiles, wholeListing, type KeptNumbers } from './view.js';
@@ -55,6 +57,8 @@ export interface MetadataCacheOptions {
   readonly asked?: AskedKeys;
   /** Null: they are not used. */
   readonly tokens?: TokenIndexes | null;
+  /** What files tell of themselves, and a folder in which DuckDB may read; without it each is read. */
+  readonly digests?: { readonly files: FileDigests; readonly scratch: () => string };
 }
 
 /** Of which instance a query has looked for the newest snapshot. */
@@ -78,6 +82,7 @@ export class MetadataCache {
   readonly #direct: DirectFiles;
   readonly #values: AttributeValues;
   readonly #traceIds: TraceIds;
+  readonly #learning: Learning | null;
 
   constructor(private readonly options: MetadataCacheOptions) {
     const { host, maxSampleBytes = 0, telemetry } = options;
@@ -114,10 +119,32 @@ export class MetadataCache {
       if (reason === 'error') this.failed(error);
       else this.#failures.inc({ reason });
     });
+    const { digests } = options;
+    this.#learning = digests
+      ? new Learning({
+          ...{ host, place: this.#place, digests: digests.files, scratch: digests.scratch },
+          ...{ filling: this.#filling, direct: this.#direct, traceIds: this.#traceIds },
+          failed: (error) => this.failed(error),
+        })
+      : null;
   }
 
   get #place(): CatalogPlace {
     return this.options.catalog ?? 'here';
+  }
+
+  /** Begins to take in what files tell of themselves, for the first question to find it. */
+  start(): void {
+    const all = new Set(metadataKinds.map((kind) => layoutOf(kind).table));
+    void this.prepare([...all]).catch((error: unknown) => this.failed(error));
+  }
+
+  /** Takes in what the table's files tell of themselves, before a question of it reads its first snapshot. */
+  async prepare(tables: readonly TableName[]): Promise<void> {
+    if (this.#learning === null || this.options.maxEntries === 0 || this.#filling.closed) return;
+    const kept = this.#current();
+    await kept.ready;
+    for (const table of tables) await this.#learning.first(kept, table);
   }
 
   /**
@@ -134,7 +161,7 @@ export class MetadataCache {
     const snapshot = follow(kept, await beginAt(kept.checked, this.#place, run));
     const live = async (kind: MetadataKind) => {
       const files = await liveFiles(kept, this.#place, layoutOf(kind).table, snapshot, run);
-      this.#filling.want(kept, kind, files);
+      this.#want(kept, kind, files);
       return files;
     };
     const rowsOf = (request: RowsRequest) => this.#rowsOf(kept, request, snapshot, run);
@@ -157,6 +184,13 @@ export class MetadataCache {
       numbers,
       smallestSampleFile,
     );
+  }
+
+  /** What a file tells of itself need not be read from its rows. */
+  #want(kept: Kept, kind: MetadataKind, files: LiveFiles): void {
+    const learning = this.#learning?.next(kept, layoutOf(kind).table, files) ?? null;
+    if (learning === null) this.#filling.want(kept, kind, files);
+    else void learning.then(() => this.#filling.want(kept, kind, files));
   }
 
   /** What is kept of the current snapshot, without a transaction: null unless that is all. */
@@ -330,6 +364,7 @@ export class MetadataCache {
 
   /** Resolves when every file that was asked for is kept, or refused. */
   async settled(): Promise<void> {
+    await this.#learning?.settled();
     await this.#filling.settled();
     await this.#direct.settled();
     await this.#values.settled();
@@ -337,6 +372,7 @@ export class MetadataCache {
   }
 
   async close(): Promise<void> {
+    await this.#learning?.close();
     await this.#filling.close();
     await this.#samples.close();
     await this.#direct.close();

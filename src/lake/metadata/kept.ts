@@ -36,6 +36,10 @@ export interface Kept {
   readonly catalogFiles: CatalogFiles;
   readonly inlinedRows: InlinedRows;
   readonly lists: FileLists;
+  /** By table: resolves when the files that it had at first were asked what they tell of themselves. */
+  readonly learned: Map<TableName, Promise<void>>;
+  /** Files that were asked so. */
+  readonly looked: Set<string>;
   /** What files that are not kept tell of their keys, by path; null: nothing. */
   readonly told: Map<string, AttributeKeys | null>;
   /** Entries, those of files that are no longer kept included. */
@@ -65,6 +69,8 @@ export function newKept(
     catalogFiles: new CatalogFiles(),
     inlinedRows: new InlinedRows(),
     lists: new FileLists(place),
+    learned: new Map(),
+    looked: new Set(),
     live: new Map(),
     files: new Map(metadataKinds.map((kind) => [kind, new Map<string, KeptFile>()])),
     refused: new Map(metadataKinds.map((kind) => [kind, new Set<string>()])),

@@ -25,6 +25,8 @@ export interface MetadataLayout {
    * more column of that.
    */
   readonly select: (where: string, from?: string, also?: string) => string;
+  /** The columns with `first` and `last` time, `records` and `bytes`, by the hour (nanoseconds); rows without a time are in none. */
+  readonly hourly: (where: string, hourNs: bigint, from?: string) => string;
   /** Of kinds of keys: the columns of attributes. */
   readonly origins?: readonly string[];
 }
@@ -43,7 +45,10 @@ function labelSets(table: TableName, names: readonly string[], time: string, byt
   const shown = `${names.join(', ')}, ${time} AS t, ${bytes} AS bytes`;
   const select = (where: string, from = `lake.main.${table}`, also?: string) =>
     `SELECT ${shown}${more(also)} FROM ${from} WHERE ${where}`;
-  return { table, columns, select };
+  const hourly = (where: string, hourNs: bigint, from?: string) =>
+    `SELECT ${names.join(', ')}, min(t) AS first, max(t) AS last, count(*) AS records, sum(bytes)::BIGINT AS bytes ` +
+    `FROM (${select(where, from)}) WHERE t IS NOT NULL GROUP BY ${names.join(', ')}, t // ${hourNs}`;
+  return { table, columns, select, hourly };
 }
 
 /**
@@ -62,12 +67,29 @@ function attributeKeys(table: TableName, time: string, origins: ReadonlyMap<stri
     columns: ['origin', 'key'].map((name) => ({ name, type: 'VARCHAR' })),
     origins: [...origins.keys()],
     select: (where, from = `lake.main.${table}`, also?) => parts(where, from, also).join(' UNION ALL '),
+    // Most rows have the same text or the same keys as others.
+    hourly: (where, hourNs, from = `lake.main.${table}`) =>
+      [...origins]
+        .map(([origin, keys]) => {
+          const [apart, all] = repeated.has(origin) ? [origin, keys] : [`${keys} AS keys`, 'keys'];
+          const times = `min(${time}) AS first, max(${time}) AS last, count(*) AS records`;
+          return (
+            `SELECT '${origin}' AS origin, key, min(first) AS first, max(last) AS last, sum(records)::BIGINT AS records, 0::BIGINT AS bytes ` +
+            `FROM (SELECT unnest(${all}) AS key, hour, first, last, records FROM (` +
+            `SELECT ${apart}, ${time} // ${hourNs} AS hour, ${times} FROM ${from} ` +
+            `WHERE ${origin} IS NOT NULL AND (${time}) IS NOT NULL AND (${where}) GROUP BY ALL)) GROUP BY key, hour`
+          );
+        })
+        .join(' UNION ALL '),
   };
 }
 
 function more(column: string | undefined): string {
   return column === undefined ? '' : `, ${column}`;
 }
+
+/** Columns of attributes that many rows have alike. */
+const repeated: ReadonlySet<string> = new Set(['resource_attributes', 'scope_attributes']);
 
 const ownKeys = (column: string) => `json_keys(${column})`;
 const keysAndNested = (column: string) =>
@@ -144,6 +166,11 @@ const layouts: Readonly<Record<MetadataKind, MetadataLayout>> = {
 };
 
 export const metadataKinds = Object.keys(layouts) as MetadataKind[];
+
+/** What is kept of a table. */
+export function kindsOf(table: TableName): MetadataKind[] {
+  return metadataKinds.filter((kind) => layouts[kind].table === table);
+}
 
 export function layoutOf(kind: MetadataKind): MetadataLayout {
   return layouts[kind];

@@ -1,5 +1,5 @@
 import type { TableName } from '../../schema/index.js';
-import { timeColumns } from '../direct/files.js';
+import { timeColumns } from '../direct/contents.js';
 import { hasDeletions } from '../direct/inlined.js';
 import type { LiveFiles } from '../files/live-files.js';
 import type { RunSql } from '../run-sql.js';
@@ -73,7 +73,8 @@ export async function liveFiles(
   return live;
 }
 
-async function someDeleted(
+/** Whether single rows of the table's files are noted as deleted in the catalog alone. */
+export async function someDeleted(
   kept: Kept,
   table: TableName,
   id: string,

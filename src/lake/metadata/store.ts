@@ -1,9 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { ident, listLiteral, literal } from '../../duckdb/index.js';
 import { layoutOf, metadataKinds, type MetadataKind } from './layout.js';
-
-/** Presence is kept by the hour, so that a window which ends within a file leaves little of it to read. */
-export const hourNs = 3_600_000_000_000n;
+import { hourNs, stageSql } from './stage.js';
 
 /** The microseconds of an hour, by which row groups are skipped; the hour 0 is longer, as division rounds towards it. */
 export function hourSql(hour: bigint): string {
@@ -64,31 +62,16 @@ export async function addFile(
   { kind, path, file, lastId }: FileToKeep,
   maxEntries: number,
 ): Promise<AddedFile> {
-  const names = layoutOf(kind)
-    .columns.map(({ name }) => ident(name))
-    .join(', ');
   try {
     // Of before the read: a deletion that comes during it makes the copy old.
     const snapshot = await only(connection, `SELECT id FROM ducklake_current_snapshot('lake')`);
-    await connection.run(`CREATE OR REPLACE TEMP TABLE metadata_stage AS ${stageSql(kind, path)}`);
+    const rows = stageSql(kind, `filename = ${literal(path)}`);
+    await connection.run(
+      `CREATE OR REPLACE TEMP TABLE metadata_stage AS SELECT ${file}::INTEGER AS file, * FROM (${rows})`,
+    );
     const entries = await only(connection, 'SELECT count(*) FROM metadata_stage');
     if (entries > maxEntries) throw new TooMany(`${entries} entries`);
-    await inTransaction(connection, async () => {
-      await connection.run(
-        `INSERT INTO ${setsTable(kind)}
-         SELECT ${lastId} + row_number() OVER (), digest, ${names}
-         FROM (SELECT DISTINCT ON (digest) digest, ${names} FROM metadata_stage
-               WHERE digest NOT IN (SELECT digest FROM ${setsTable(kind)}))`,
-      );
-      await connection.run(
-        `INSERT INTO ${seenTable(kind)}
-         SELECT ${file}, id, first, last, records, bytes FROM metadata_stage JOIN ${setsTable(kind)} USING (digest)`,
-      );
-      await connection.run(
-        `INSERT INTO ${filesTable} SELECT ${literal(kind)}, ${file}, ${literal(path)}, ${snapshot},
-           coalesce(min(first), 1), coalesce(max(last), 0) FROM metadata_stage`,
-      );
-    });
+    await addStage(connection, kind, lastId, [{ file, path, snapshot: BigInt(snapshot) }]);
     const [first, last] = await edges(connection, file);
     return { entries, snapshot: BigInt(snapshot), first, last };
   } finally {
@@ -96,16 +79,69 @@ export async function addFile(
   }
 }
 
-function stageSql(kind: MetadataKind, path: string): string {
-  const { columns, select } = layoutOf(kind);
-  const names = columns.map(({ name }) => ident(name));
-  const packed = names.map((name) => `${name} := ${name}`).join(', ');
-  // Rows without a time are in no window.
-  return (
-    `SELECT sha256(to_json(struct_pack(${packed}))::VARCHAR) AS digest, * FROM (` +
-    `SELECT ${names.join(', ')}, min(t) AS first, max(t) AS last, count(*) AS records, sum(bytes)::BIGINT AS bytes ` +
-    `FROM (${select(`filename = ${literal(path)}`)}) WHERE t IS NOT NULL GROUP BY ${names.join(', ')}, t // ${hourNs})`
-  );
+/** One whose label sets or keys are in a file of their own, as `stageSql` gives them. */
+export interface StagedFile {
+  readonly file: number;
+  readonly path: string;
+  readonly stage: string;
+}
+
+/** Keeps the metadata of files of a kind as of `snapshot`, all or none. Gives the first and last time of each. */
+export async function addStaged(
+  connection: DuckDBConnection,
+  { kind, lastId, snapshot }: { readonly kind: MetadataKind; readonly lastId: number; readonly snapshot: bigint },
+  files: readonly StagedFile[],
+): Promise<ReadonlyMap<number, { readonly first: bigint; readonly last: bigint }>> {
+  const numbers = listLiteral(files.map(({ file }) => file));
+  const stages = listLiteral(files.map(({ stage }) => stage));
+  try {
+    await connection.run(
+      `CREATE OR REPLACE TEMP TABLE metadata_stage AS
+       SELECT (${numbers}::INTEGER[])[file_index::BIGINT + 1] AS file, * FROM read_parquet(${stages}, hive_partitioning => false)`,
+    );
+    await addStage(
+      connection,
+      kind,
+      lastId,
+      files.map(({ file, path }) => ({ file, path, snapshot })),
+    );
+    const reader = await connection.runAndReadAll(
+      `SELECT file, first, last FROM ${filesTable} WHERE file IN (SELECT unnest(${numbers}::INTEGER[]))`,
+    );
+    const rows = reader.getRows() as [number, bigint, bigint][];
+    return new Map(rows.map(([file, first, last]) => [file, { first, last }]));
+  } finally {
+    await connection.run('DROP TABLE IF EXISTS metadata_stage').catch(() => undefined);
+  }
+}
+
+/** What is staged of these files. */
+async function addStage(
+  connection: DuckDBConnection,
+  kind: MetadataKind,
+  lastId: number,
+  files: readonly { readonly file: number; readonly path: string; readonly snapshot: bigint }[],
+): Promise<void> {
+  const names = layoutOf(kind)
+    .columns.map(({ name }) => ident(name))
+    .join(', ');
+  const values = files.map(({ file, path, snapshot }) => `(${file}, ${literal(path)}, ${snapshot})`);
+  await inTransaction(connection, async () => {
+    await connection.run(
+      `INSERT INTO ${setsTable(kind)}
+       SELECT ${lastId} + row_number() OVER (), digest, ${names}
+       FROM (SELECT DISTINCT ON (digest) digest, ${names} FROM metadata_stage
+             WHERE digest NOT IN (SELECT digest FROM ${setsTable(kind)}))`,
+    );
+    await connection.run(
+      `INSERT INTO ${seenTable(kind)}
+       SELECT file, id, first, last, records, bytes FROM metadata_stage JOIN ${setsTable(kind)} USING (digest)`,
+    );
+    await connection.run(
+      `INSERT INTO ${filesTable} SELECT ${literal(kind)}, file, path, snapshot, coalesce(min(first), 1), coalesce(max(last), 0)
+       FROM (VALUES ${values.join(', ')}) files(file, path, snapshot) LEFT JOIN metadata_stage USING (file) GROUP BY file, path, snapshot`,
+    );
+  });
 }
 
 /** Keeps no other files of a kind, in new tables, as deleted rows would go on taking memory. */

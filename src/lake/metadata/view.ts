@@ -13,7 +13,8 @@ import type {
   ValuesRequest,
 } from '../session.js';
 import { layoutOf, type MetadataKind } from './layout.js';
-import { filesTable, hourNs, hourSql, seenTable, setsTable } from './store.js';
+import { hourNs } from './stage.js';
+import { filesTable, hourSql, seenTable, setsTable } from './store.js';
 
 export interface FileTimes {
   readonly file: number;

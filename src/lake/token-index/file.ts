@@ -1,4 +1,3 @@
-import { open } from 'node:fs/promises';
 import { crc32c } from '@node-rs/crc32';
 import { gramBytes, type Granule } from './granule.js';
 
@@ -27,7 +26,6 @@ export interface IndexedGranule extends Granule {
 
 const magic = Buffer.from('CSTKIDX1');
 export const tailBytes = 12 + magic.length;
-const parquetTail = 8;
 /** What is longer is none of ours. */
 const mostBytes = 256 * 1024 * 1024;
 
@@ -78,20 +76,4 @@ export function decodeIndex(bytes: Buffer): TokenIndex | null {
     bloom: take(bloom),
   }));
   return { columns: directory.columns, granules };
-}
-
-/** Puts an index into a local Parquet file that has none. Rejects with the file system's error. */
-export async function putIndex(path: string, index: Buffer): Promise<void> {
-  const handle = await open(path, 'a+');
-  try {
-    const { size } = await handle.stat();
-    const end = Buffer.alloc(parquetTail);
-    await handle.read(end, 0, parquetTail, size - parquetTail);
-    const footer = Buffer.alloc(end.readUInt32LE(0) + parquetTail);
-    await handle.read(footer, 0, footer.length, size - footer.length);
-    await handle.truncate(size - footer.length);
-    await handle.appendFile(Buffer.concat([index, footer]));
-  } finally {
-    await handle.close();
-  }
 }

@@ -1,4 +1,3 @@
 export { IndexBuilder, type IndexPart } from './builder.js';
-export { putIndex } from './file.js';
 export { searchOf, type Needle, type Search } from './needle.js';
 export { TokenIndexes, type Found, type RowRange } from './read.js';

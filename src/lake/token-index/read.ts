@@ -1,6 +1,7 @@
 import { firstLine } from '../../duckdb/index.js';
 import type { Storage } from '../../storage/index.js';
 import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
+import { digestLength, digestTailBytes } from '../file-digest/format.js';
 import { decodeIndex, indexLength, tailBytes, type TokenIndex } from './file.js';
 import { mayHave, type Search } from './needle.js';
 
@@ -152,12 +153,16 @@ export class TokenIndexes {
     const { storage } = this;
     if (!path.startsWith(storage.url)) return null;
     const key = path.slice(storage.url.length);
-    const guess = await storage.getRange(key, Math.max(0, footerAt - guessBytes), footerAt);
-    const length = indexLength(guess.subarray(-tailBytes));
-    if (length === null || length > footerAt) return null;
-    return length <= guess.length
-      ? Buffer.from(guess.subarray(-length))
-      : storage.getRange(key, footerAt - length, footerAt);
+    const from = Math.max(0, footerAt - guessBytes);
+    const guess = await storage.getRange(key, from, footerAt);
+    // Between the two may be the file's digest.
+    const end = footerAt - digestLength(guess.subarray(-digestTailBytes));
+    const tail = end - tailBytes >= from ? guess.subarray(0, end - from) : await storage.getRange(key, end - tailBytes, end);
+    const length = indexLength(tail.subarray(-tailBytes));
+    if (length === null || length > end) return null;
+    return length <= tail.length
+      ? Buffer.from(tail.subarray(-length))
+      : storage.getRange(key, end - length, end);
   }
 }
 

@@ -1,6 +1,7 @@
 import { ident, literal } from '../../duckdb/index.js';
 import { typedColumn } from '../attribute-columns/index.js';
-import { timeColumns, type DirectFile } from '../direct/files.js';
+import { timeColumns } from '../direct/contents.js';
+import type { DirectFile } from '../direct/files.js';
 import { rowsSql } from '../direct/rows.js';
 import type { LiveFiles } from '../files/live-files.js';
 import type { ValuesRequest } from '../session.js';

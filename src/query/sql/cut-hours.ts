@@ -1,5 +1,6 @@
 import { layoutOf, type MetadataKind } from '../../lake/metadata/layout.js';
-import { filesTable, hourNs, hourSql, setsTable } from '../../lake/metadata/store.js';
+import { hourNs } from '../../lake/metadata/stage.js';
+import { filesTable, hourSql, setsTable } from '../../lake/metadata/store.js';
 import type { ReadSession } from '../../lake/session.js';
 import { literal } from './literal.js';
 

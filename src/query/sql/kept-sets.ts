@@ -1,5 +1,6 @@
 import { metadataKinds, type MetadataKind } from '../../lake/metadata/layout.js';
-import { hourNs, seenTable } from '../../lake/metadata/store.js';
+import { hourNs } from '../../lake/metadata/stage.js';
+import { seenTable } from '../../lake/metadata/store.js';
 import type { ListingView, ReadSession } from '../../lake/session.js';
 import { CutHours, type CutHour } from './cut-hours.js';
 import { NumberSet } from './number-set.js';

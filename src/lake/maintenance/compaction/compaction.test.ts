@@ -6,6 +6,7 @@ import { openTestLake, rowsOf } from '../../../../test/support/open-lake.js';
 import { temporaryFolder } from '../../../../test/support/server.js';
 import type { FaultPoint } from '../../../faults/index.js';
 import type { Lake } from '../../index.js';
+import { digestLength } from '../../file-digest/index.js';
 import { decodeIndex, indexLength } from '../../token-index/file.js';
 import { joinedKeys, readKeysNotes } from '../../files/keys-note.js';
 import { compactedPrefix } from '../moved.js';
@@ -93,7 +94,10 @@ async function indexOf(lake: Lake, path: string) {
     lake,
     `SELECT (file_size_bytes - footer_size - 8)::INTEGER AS at FROM parquet_file_metadata('${path}')`,
   );
-  const before = (await readFile(path)).subarray(0, Number(facts?.['at']));
+  const all = (await readFile(path)).subarray(0, Number(facts?.['at']));
+  // Behind it is the file's digest.
+  assert.ok(digestLength(all) > 0);
+  const before = all.subarray(0, all.length - digestLength(all));
   const length = indexLength(before);
   return length === null ? null : decodeIndex(before.subarray(-length));
 }

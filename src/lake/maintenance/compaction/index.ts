@@ -7,8 +7,9 @@ import type { ColumnDef, ColumnType, TableName } from '../../../schema/index.js'
 import type { Logger } from '../../../telemetry/index.js';
 import type { PendingFiles } from '../../pending-files.js';
 import type { FileStore } from '../../file-store.js';
+import { putBeforeFooter } from '../../files/before-footer.js';
 import { finishFile } from '../../files/finish.js';
-import { IndexBuilder, putIndex } from '../../token-index/index.js';
+import { IndexBuilder } from '../../token-index/index.js';
 import { attributeOrigins, type ColumnChoice } from '../../attribute-columns/index.js';
 import { notedChecksums } from '../../files/checksums.js';
 import { assertWhole, damagedAmong, keyOf } from '../damage.js';
@@ -29,6 +30,8 @@ export interface CompactionOptions {
   readonly columns: (table: TableName) => ColumnChoice;
   /** Files get an index of the tokens of this column. */
   readonly tokens: (table: TableName) => string | null;
+  /** Files tell of themselves what questions ask first. */
+  readonly digests: boolean;
   readonly faults: Faults;
   readonly log: Logger;
   /** Files of commits after this snapshot are not yet counted in the summary, and wait; null: all are taken. */
@@ -156,7 +159,12 @@ async function rewrite(
     } finally {
       for (const input of inputs) await input.release();
     }
-    if (indexed !== null) await index(task, { sorter, indexer }, written, indexed, options.log);
+    const added = (what: string, make: () => Promise<Buffer | null>) =>
+      addToFile(task, written, what, make, options.log);
+    if (indexed !== null) {
+      await added('token index', () => indexer.build(sorter.indexParts(written, indexed)));
+    }
+    if (options.digests) await added('digest', () => sorter.digest(written, table));
     const named = await finishFile(options, target, written, [], targets);
     await task.syncFiles(table);
     faults?.('maintenance.compacted');
@@ -175,23 +183,23 @@ async function rewrite(
   }
 }
 
-/** A file without an index is read as a whole, so what keeps it from having one keeps nothing else. */
-async function index(
+/** A file without it is read as a whole, so what keeps it from having one keeps nothing else. */
+async function addToFile(
   task: TaskRun,
-  { sorter, indexer }: { readonly sorter: Sorter; readonly indexer: IndexBuilder },
   path: string,
-  column: string,
+  what: string,
+  make: () => Promise<Buffer | null>,
   log: Logger,
 ): Promise<void> {
-  let bytes: Buffer;
+  let bytes: Buffer | null;
   try {
-    bytes = await indexer.build(sorter.indexParts(path, column));
+    bytes = await make();
   } catch (error) {
     task.signal.throwIfAborted();
-    log.warn({ err: firstLine(error) }, 'a compacted file gets no token index');
+    log.warn({ err: firstLine(error) }, `a compacted file gets no ${what}`);
     return;
   }
-  await putIndex(path, bytes);
+  if (bytes !== null) await putBeforeFooter(path, bytes);
 }
 
 interface FetchedFile {

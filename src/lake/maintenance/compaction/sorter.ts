@@ -1,6 +1,7 @@
+import { join } from 'node:path';
 import { DuckDBBlobValue, type DuckDBConnection } from '@duckdb/node-api';
 import { ident, listLiteral, literal, openDatabase } from '../../../duckdb/index.js';
-import type { ColumnDef } from '../../../schema/index.js';
+import type { ColumnDef, TableName } from '../../../schema/index.js';
 import {
   chooseColumns,
   columnsSql,
@@ -11,6 +12,7 @@ import {
   type ColumnChoice,
 } from '../../attribute-columns/index.js';
 import { streamsKey } from '../../day-file.js';
+import { buildDigest } from '../../file-digest/index.js';
 import { joinedKeys, keysNote, readKeysNotes } from '../../files/keys-note.js';
 import type { IndexPart } from '../../token-index/index.js';
 import type { FileLayout } from './file-layout.js';
@@ -48,6 +50,7 @@ const attributeValues = 'canardstack_attribute_values';
 export class Sorter {
   private constructor(
     private readonly connection: DuckDBConnection,
+    private readonly temporary: string,
     private readonly shut: () => void,
   ) {}
 
@@ -63,7 +66,7 @@ export class Sorter {
     });
     try {
       const { connection } = await database.connect();
-      return new Sorter(connection, () => database.instance.closeSync());
+      return new Sorter(connection, temporary, () => database.instance.closeSync());
     } catch (error) {
       database.instance.closeSync();
       throw error;
@@ -119,6 +122,11 @@ export class Sorter {
     const [read, written] = [await this.#count(inputs), await this.#count([output])];
     if (read !== written) throw new Error(`${read} rows were to be sorted, ${written} were written`);
     return written;
+  }
+
+  /** What those who ask would read of a file before they read its rows; null for more than is worth keeping. */
+  digest(path: string, table: TableName): Promise<Buffer | null> {
+    return buildDigest(this.connection, { path, table, scratch: join(this.temporary, 'digest') });
   }
 
   /**

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { after, before, describe, it } from 'node:test';
+import { testLake, type TestLake } from '../../../test/support/lake.js';
+import { createTelemetry } from '../../telemetry/index.js';
+import { openStorage } from '../../storage/index.js';
+import { lakeConfig } from '../../../test/support/open-lake.js';
+import { decodeDigest, digestLength, encodeDigest } from './format.js';
+import { FileDigests } from './read.js';
+
+const second = 1_000_000_000n;
+const begin = 1_790_000_000n * second;
+const until = begin + 86_400n * second;
+const traceId = (i: number) => i.toString(16).padStart(32, '0');
+
+function span(i: number) {
+  const start = begin + BigInt(i) * 60n * second;
+  return {
+    timestamp: new Date(Number(start / 1_000_000n)).toISOString().replace('T', ' ').replace('Z', ''),
+    start_time_unix_nano: start,
+    end_time_unix_nano: start + 2n * second,
+    trace_id: traceId(i),
+    service_name: `service-${i % 3}`,
+    span_attributes: `{"n":${i},"own.${i % 4}":1}`,
+  };
+}
+
+describe('what a file tells of itself', () => {
+  let lake: TestLake;
+  before(async () => {
+    lake = await testLake({}, 'one commit');
+    await lake.connection.run('SET SESSION ducklake_default_data_inlining_row_limit = 0');
+    await lake.insert(
+      'spans',
+      Array.from({ length: 60 }, (_, i) => span(i)),
+    );
+    await lake.insert(
+      'logs',
+      Array.from({ length: 30 }, (_, i) => ({
+        timestamp: span(i).timestamp,
+        time_unix_nano: span(i).start_time_unix_nano,
+        log_attributes: `{"n":"${i}"}`,
+      })),
+    );
+    // Every second file that it writes tells of itself.
+    for (const table of ['spans', 'logs', 'logs'] as const) await lake.compact(table);
+  });
+  after(() => lake.close());
+
+  const file = async () => {
+    const rows = await lake.connection.runAndReadAll(
+      `SELECT data_file, data_file_size_bytes::DOUBLE FROM ducklake_list_files('lake', 'spans', schema => 'main')`,
+    );
+    assert.equal(rows.getRows().length, 1);
+    return rows.getRows()[0] as [string, number];
+  };
+  const asked = (sql: (source: string) => string, kind: 'span_keys' | 'span_resources') =>
+    lake.cached.run('test', new AbortController().signal, async ({ session }) => {
+      const source = await session.metadata?.({ kind, from: begin, until, where: 'TRUE', weighed: true });
+      assert.ok(source, 'nothing is kept');
+      assert.doesNotMatch(source, /\.parquet|lake\.main/);
+      const rows = await session.rows(sql(source));
+      return rows.map((row) => Object.values(row).map(String).join(' '));
+    });
+
+  it('answers the first question without a look at rows, in the words of the rows', async () => {
+    assert.deepEqual(
+      await asked(
+        (source) =>
+          `SELECT key, sum(records)::INTEGER FROM ${source} WHERE origin = 'span_attributes' GROUP BY key ORDER BY key`,
+        'span_keys',
+      ),
+      ['n 60', 'own.0 15', 'own.1 15', 'own.2 15', 'own.3 15'],
+    );
+    assert.deepEqual(
+      await asked(
+        (source) =>
+          `SELECT service_name, sum(records)::INTEGER FROM ${source} GROUP BY service_name ORDER BY service_name`,
+        'span_resources',
+      ),
+      ['service-0 20', 'service-1 20', 'service-2 20'],
+    );
+  });
+
+  it('knows trace ids and how files lie at once', async () => {
+    await lake.cached.run('test', new AbortController().signal, async ({ session }) => {
+      const all = { table: 'spans', from: begin, until, keys: [] } as const;
+      assert.equal(await session.rowsOf?.({ ...all, traceId: traceId(77), located: true }), '');
+      const source = await session.rowsOf?.({ ...all, table: 'logs', keys: ['n'] });
+      assert.match(source ?? '', /read_parquet/);
+      assert.doesNotMatch(source ?? '', /lake\.main/);
+      const rows = await session.rows(`SELECT count(DISTINCT rowid)::INTEGER AS n FROM ${source}`);
+      assert.deepEqual(rows, [{ n: 30 }]);
+    });
+  });
+
+  it('is none where a byte of it has changed, and its file is read', async () => {
+    const [path, bytes] = await file();
+    const folder = path.slice(0, path.indexOf('/data/') + 6);
+    const digests = new FileDigests(openStorage(folder, lakeConfig(folder)), createTelemetry('silent'));
+    const files = new Map([[path, bytes]]);
+    const found = (await digests.read(files)).get(path);
+    assert.equal(found?.digest.rows, 60);
+    assert.deepEqual([...found.digest.sections.keys()].sort(), ['span_keys', 'span_resources', 'trace_ids']);
+    const content = await readFile(path);
+    content[found.footerAt - 100] = (content[found.footerAt - 100] ?? 0) ^ 1;
+    await writeFile(path, content);
+    assert.equal((await digests.read(files)).size, 0);
+    const all = await lake.connection.runAndReadAll(`SELECT count(*)::INTEGER FROM read_parquet('${path}')`);
+    assert.deepEqual(all.getRows(), [[60]]);
+  });
+
+  it('comes back as it was, and is none when it is cut off', () => {
+    const section = { name: 'a', madeBy: 'b', entries: 3, content: Buffer.from('abc') };
+    const digest = { rows: 3, times: null, columns: ['x'], mixed: [], sections: new Map([['a', section]]) };
+    const bytes = encodeDigest(digest);
+    assert.ok(bytes);
+    assert.equal(digestLength(Buffer.concat([Buffer.from('before'), bytes])), bytes.length);
+    assert.deepEqual(decodeDigest(bytes), digest);
+    assert.equal(digestLength(bytes.subarray(0, -1)), 0);
+    assert.equal(decodeDigest(bytes.subarray(1)), null);
+  });
+});
