@@ -6,7 +6,7 @@ import { crc32c } from '@node-rs/crc32';
  *
  *     sections | JSON of `Directory` | its length, 4 bytes | CRC-32C of both, 4 bytes | length of all before, 4 bytes | magic
  */
-export interface Directory {
+interface Directory {
   readonly rows: number;
   /** Nanoseconds since the epoch as text, of the first and the last record; null where some has no time. */
   readonly times: readonly [first: string, last: string] | null;
@@ -17,7 +17,7 @@ export interface Directory {
   readonly sections: readonly SectionHead[];
 }
 
-export interface SectionHead {
+interface SectionHead {
   readonly name: string;
   /** What it is made by; one that is made by something else is none. */
   readonly madeBy: string;

@@ -1,3 +1,3 @@
 export { buildDigest } from './build.js';
-export { digestLength, digestTailBytes, traceIds, type FileDigest } from './format.js';
+export { digestLength, digestTailBytes, traceIds } from './format.js';
 export { FileDigests, type ReadDigest } from './read.js';

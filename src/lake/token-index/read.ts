@@ -1,7 +1,7 @@
 import { firstLine } from '../../duckdb/index.js';
 import type { Storage } from '../../storage/index.js';
 import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
-import { digestLength, digestTailBytes } from '../file-digest/format.js';
+import { digestLength, digestTailBytes } from '../file-digest/index.js';
 import { decodeIndex, indexLength, tailBytes, type TokenIndex } from './file.js';
 import { mayHave, type Search } from './needle.js';
 
