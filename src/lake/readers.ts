@@ -48,9 +48,7 @@ export class ConnectionPool implements ReadPool {
     }
     const late = afterAbort(signal, abortGraceMs);
     try {
-      return await this.precedence.given(() =>
-        Promise.race([this.#run(signal, work, late.done), late.done]),
-      );
+      return await this.precedence.given(() => Promise.race([this.#run(signal, work, late.done), late.done]));
     } finally {
       late.cancel();
     }

@@ -34,7 +34,8 @@ export class TraceIds {
   ) {
     this.#queue = new BackgroundQueue<string, Uint32Array | null>({
       host,
-      read: (connection, path) => (this.#ids < mostIds ? traceIdsOf(connection, path) : Promise.resolve(null)),
+      read: (connection, path) =>
+        this.#ids < mostIds ? traceIdsOf(connection, path) : Promise.resolve(null),
       failed(error) {
         telemetry.log.debug({ err: firstLine(error) }, 'the trace ids of a file could not be read');
         return null;

@@ -23,10 +23,7 @@ const mostEntries = 200_000;
 const mostTraces = 2_000_000;
 
 /** What is asked of a data file before its rows are. Null for more than is worth keeping. */
-export async function buildDigest(
-  connection: DuckDBConnection,
-  file: FileToDigest,
-): Promise<Buffer | null> {
+export async function buildDigest(connection: DuckDBConnection, file: FileToDigest): Promise<Buffer | null> {
   const { table, path } = file;
   const run = async (sql: string) => (await connection.runAndReadAll(sql)).getRows();
   const columns = (await run(`DESCRIBE FROM ${fileSql(path)}`)).map(([name]) => String(name));

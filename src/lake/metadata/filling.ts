@@ -119,9 +119,7 @@ export class Filling {
     await this.#alone(async () => {
       let place = this.maxEntries - total(kept);
       const files = kept.files.get(kind);
-      const fitting = digests.filter(
-        ({ path, entries }) => !files?.has(path) && (place -= entries) >= 0,
-      );
+      const fitting = digests.filter(({ path, entries }) => !files?.has(path) && (place -= entries) >= 0);
       if (fitting.length === 0 || kept.generation !== this.host.generation) return;
       const numbered = fitting.map((digest) => ({ ...digest, file: this.#number++ }));
       const lastId = kept.lastIds.get(kind) ?? 0;

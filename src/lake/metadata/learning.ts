@@ -86,10 +86,7 @@ export class Learning {
   }
 
   /** One after the other, on a connection of its own. What fails is left to those who read the rows. */
-  #alone(
-    kept: Kept,
-    work: (run: RunSql, connection: DuckDBConnection) => Promise<void>,
-  ): Promise<void> {
+  #alone(kept: Kept, work: (run: RunSql, connection: DuckDBConnection) => Promise<void>): Promise<void> {
     const learning = this.#learning.then(async () => {
       const { host } = this.options;
       if (this.#closed || kept.generation !== host.generation) return;
@@ -151,7 +148,8 @@ export class Learning {
       }
     }
     if (timeColumns.has(table)) await this.#takeColumns({ table, snapshot, told }, id, run);
-    for (const kind of kindsOf(table)) await this.#takeSets(kept, kind, { table, snapshot, told }, connection);
+    for (const kind of kindsOf(table))
+      await this.#takeSets(kept, kind, { table, snapshot, told }, connection);
   }
 
   async #takeColumns({ table, snapshot, told }: Told, id: string, run: RunSql): Promise<void> {

@@ -89,7 +89,11 @@ export interface StagedFile {
 /** Keeps the metadata of files of a kind as of `snapshot`, all or none. Gives the first and last time of each. */
 export async function addStaged(
   connection: DuckDBConnection,
-  { kind, lastId, snapshot }: { readonly kind: MetadataKind; readonly lastId: number; readonly snapshot: bigint },
+  {
+    kind,
+    lastId,
+    snapshot,
+  }: { readonly kind: MetadataKind; readonly lastId: number; readonly snapshot: bigint },
   files: readonly StagedFile[],
 ): Promise<ReadonlyMap<number, { readonly first: bigint; readonly last: bigint }>> {
   const numbers = listLiteral(files.map(({ file }) => file));

@@ -157,7 +157,10 @@ export class TokenIndexes {
     const guess = await storage.getRange(key, from, footerAt);
     // Between the two may be the file's digest.
     const end = footerAt - digestLength(guess.subarray(-digestTailBytes));
-    const tail = end - tailBytes >= from ? guess.subarray(0, end - from) : await storage.getRange(key, end - tailBytes, end);
+    const tail =
+      end - tailBytes >= from
+        ? guess.subarray(0, end - from)
+        : await storage.getRange(key, end - tailBytes, end);
     const length = indexLength(tail.subarray(-tailBytes));
     if (length === null || length > end) return null;
     return length <= tail.length
