@@ -25,12 +25,15 @@ export interface DurationForm {
   readonly ordered: boolean;
 }
 
+/** More are no time that anything could be, and dear to read. */
+const mostDigits = 100;
+
 /** Nanoseconds of `1h30m` or `0`; undefined when the text is no duration of this form. */
 export function parseDuration(text: string, form: DurationForm): bigint | undefined {
   const negative = form.signs && text.startsWith('-');
   const rest = negative || (form.signs && text.startsWith('+')) ? text.slice(1) : text;
   if (rest === '0') return 0n;
-  const part = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w|y)/y;
+  const part = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w|y)/y;
   let total = 0n;
   let before = -1;
   while (part.lastIndex < rest.length) {
@@ -39,6 +42,7 @@ export function parseDuration(text: string, form: DurationForm): bigint | undefi
     const scale = unitNanoseconds.get(unit);
     if (at < 0 || scale === undefined || (form.ordered && at <= before)) return undefined;
     before = at;
+    if (amount.length > mostDigits) return undefined;
     if (/^\d+$/.test(amount)) total += BigInt(amount) * scale;
     else if (form.fractions) total += BigInt(Math.round(Number(amount) * Number(scale)));
     else return undefined;

@@ -12,7 +12,7 @@ const kilo = { k: 1, m: 2, g: 3, t: 4, p: 5, e: 6 } as const;
 
 /** Bytes of `1KB`, `2.5 MiB`, `42`; undefined when it is no size. kB is 1,000 bytes, KiB is 1,024. */
 export function parseBytes(text: string): number | undefined {
-  const match = /^\s*([\d,]+\.?[\d,]*|\.\d+)\s*(?:([kmgtpe])(i?)b?|b)?\s*$/i.exec(text);
+  const match = /^([\d,]+(?:\.[\d,]*)?|\.\d+)\s*(?:([kmgtpe])(i?)b?|b)?$/i.exec(text.trim());
   if (!match) return undefined;
   const amount = Number((match[1] ?? '').replaceAll(',', ''));
   const prefix = match[2]?.toLowerCase() as keyof typeof kilo | undefined;
@@ -22,7 +22,7 @@ export function parseBytes(text: string): number | undefined {
 
 /** As Go's strconv.ParseFloat; undefined when it is no number. */
 export function parseNumber(text: string): number | undefined {
-  if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return Number(text);
+  if (/^[+-]?(\d+(?:\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text)) return Number(text);
   const special = /^([+-]?)(inf|infinity|nan)$/i.exec(text);
   if (special) return /nan/i.test(text) ? NaN : special[1] === '-' ? -Infinity : Infinity;
   if (/^[+-]?0x[0-9a-f]+p0$/i.test(text)) return Number(text.slice(0, -2));
@@ -75,15 +75,26 @@ export function formatRange(nanoseconds: number): string {
   return (nanoseconds < 0 ? '-' : '') + text;
 }
 
+const goUnits: ReadonlySet<string> = new Set(['ns', 'us', 'µs', 'μs', 'ms', 's', 'm', 'h']);
+
+function durationFault(text: string, shown: string): string {
+  const part = /(?:\d+(?:\.\d*)?|\.\d+)([^\d.]*)/y;
+  part.lastIndex = /^[+-]/.test(text) ? 1 : 0;
+  do {
+    const unit = part.exec(text)?.[1];
+    if (unit === undefined) break;
+    if (unit === '') return `time: missing unit in duration ${shown}`;
+    if (!goUnits.has(unit)) {
+      return `time: unknown unit ${JSON.stringify(unit.slice(0, 100))} in duration ${shown}`;
+    }
+  } while (part.lastIndex < text.length);
+  return `time: invalid duration ${shown}`;
+}
+
 /** Why a value is none of its kind, as Go says it. */
 export function valueFault(kind: 'number' | 'duration' | 'bytes', text: string): string {
   const shown = JSON.stringify(text.slice(0, 100));
-  if (kind === 'duration') {
-    const unit = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[a-zµ]*(?:\d+\.?\d*|\.\d+))*([^\d.]*)$/.exec(text)?.[1];
-    if (unit === '') return `time: missing unit in duration ${shown}`;
-    if (unit !== undefined) return `time: unknown unit ${JSON.stringify(unit)} in duration ${shown}`;
-    return `time: invalid duration ${shown}`;
-  }
+  if (kind === 'duration') return durationFault(text, shown);
   if (kind === 'bytes') {
     const [, digits = '', unit = ''] = /^([\d.,]*)\s*(.*)$/s.exec(text) ?? [];
     if (digits !== '') return `unhandled size name: ${unit.toLowerCase().slice(0, 100)}`;

@@ -15,7 +15,7 @@ const functionWords: ReadonlyMap<string, string> = new Map([
 const words: ReadonlySet<string> = new Set(
   terminals.filter((name) => name !== resume && name === name.toLowerCase()),
 );
-const fractions = /^-?(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)((\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h))*$/;
+const fractions = /^-?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+$/;
 const longestRange = 9.2e9;
 /** The largest first, as they have to be written. */
 const unitSeconds: ReadonlyMap<string, number> = new Map([
@@ -57,13 +57,13 @@ function durationFault(text: string): string | undefined {
 export class Words {
   /** As Loki tells it: 0 behind words of several steps. */
   line = 0;
-  column = 0;
+  column = 1;
 
   readonly #text: string;
   #at = 0;
-  /** Where the line begins, and its number. */
-  #lineStart = 0;
   #lineNumber = 1;
+  /** Up to where characters are counted in `column`. */
+  #placed = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -76,12 +76,6 @@ export class Words {
     const text = this.#text;
     const first = text[this.#at];
     if (first === undefined) return end;
-    if (first === '#') {
-      const newline = text.indexOf('\n', this.#at);
-      this.#at = newline < 0 ? text.length : newline + 1;
-      if (newline >= 0) this.#newline(newline);
-      return this.next();
-    }
     if (first === '"' || first === '`') {
       this.#string(first);
       return 'STRING';
@@ -92,7 +86,7 @@ export class Words {
     }
     if (first === '[') return this.#range();
     const number = this.#match(
-      /(?:0[xX][\da-fA-F_]*|0[bBoO][\d_]*|[\d_]+\.?[\d_]*|\.[\d_]+)(?:[eE][+-]?\d*)?/y,
+      /(?:0[xX][\da-fA-F_]*|0[bBoO][\d_]*|[\d_]+(?:\.[\d_]*)?|\.[\d_]+)(?:[eE][+-]?\d*)?/y,
     );
     if (/\d/.test(first) || (first === '.' && /\d/.test(text[this.#at + 1] ?? '')))
       return this.#number(number);
@@ -120,12 +114,13 @@ export class Words {
 
   #newline(at: number): void {
     this.#lineNumber++;
-    this.#lineStart = at + 1;
+    this.#placed = at + 1;
+    this.column = 1;
   }
 
   #blanks(): void {
     for (;;) {
-      const blank = this.#match(/[\t\n\r ]+|\/\/[^\n]*|\/\*[\s\S]*?\*\//y);
+      const blank = this.#match(/[\t\n\r ]+|#[^\n]*|\/\/[^\n]*|\/\*[\s\S]*?\*\//y);
       if (blank === '') return;
       for (let i = 0; i < blank.length; i++) if (blank[i] === '\n') this.#newline(this.#at + i);
       this.#at += blank.length;
@@ -134,7 +129,8 @@ export class Words {
 
   #place(): void {
     this.line = this.#lineNumber;
-    this.column = [...this.#text.slice(this.#lineStart, this.#at)].length + 1;
+    this.column += [...this.#text.slice(this.#placed, this.#at)].length;
+    this.#placed = this.#at;
   }
 
   #name(name: string): string {
