@@ -6,6 +6,7 @@ import { detectedLabels, labels, labelValues, series } from './api/metadata.js';
 import { tailEntries, tailStep } from './api/tail.js';
 import { patterns } from './api/patterns.js';
 import { legacyLabels, legacyQuery } from './api/legacy.js';
+import { objectProtobuf, wantsProtobuf } from './api/protobuf.js';
 import { formatQuery, queryInstant, queryRange, type Plan } from './api/queries.js';
 import { indexShards, indexStats, indexVolume, indexVolumeRange } from './api/volume.js';
 import { newStats } from './exec/context.js';
@@ -40,13 +41,14 @@ const checks: readonly (readonly [path: string, check: Check])[] = [
  * front. They share `hints`. */
 export function logqlEndpoints(hints = new KeyHints()): Endpoints {
   const endpoint =
-    (check: Check): Endpoint =>
+    (path: string, check: Check): Endpoint =>
     (request, limits) => {
       const plan = check(request, limits);
       return async (ctx) => {
         const answer = await plan({ ...ctx, keys: new AttributeKeys(hints), stats: newStats() });
-        return 'body' in answer ? (answer as QueryAnswer) : json(answer);
+        if ('body' in answer) return answer as QueryAnswer;
+        return (wantsProtobuf(request) ? objectProtobuf(path, answer) : undefined) ?? json(answer);
       };
     };
-  return Object.fromEntries(checks.map(([path, check]) => [path, endpoint(check)]));
+  return Object.fromEntries(checks.map(([path, check]) => [path, endpoint(path, check)]));
 }

@@ -8,7 +8,7 @@ import { formatTime } from '../template/index.js';
 import { labels, labelValues } from './metadata.js';
 import { LokiParams } from './params.js';
 import { check, logQuery, type Plan } from './queries.js';
-import { streamsOf } from './streams.js';
+import { labelsText, streamsOf } from './streams.js';
 
 const rfc3339Nano = '2006-01-02T15:04:05.999999999Z07:00';
 
@@ -42,30 +42,24 @@ export function legacyLabels(request: QueryRequest, limits: QueryLimits): Plan {
 }
 
 /** Nanoseconds since the epoch as RFC 3339. */
-export function legacyTime(nanoseconds: string): string {
-  return formatTime({ kind: 'time', ns: BigInt(nanoseconds), zone: 'UTC' }, rfc3339Nano);
-}
-
-export function legacyLabelsText(labels: Readonly<Record<string, string>>): string {
-  return `{${Object.entries(labels)
-    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
-    .join(', ')}}`;
+export function legacyTime(nanoseconds: bigint): string {
+  return formatTime({ kind: 'time', ns: nanoseconds, zone: 'UTC' }, rfc3339Nano);
 }
 
 /** Entries as the streams of old clients. */
 export function legacyStreams(entries: readonly LogEntry[]): object[] {
-  return streamsOf(entries, false).map(({ stream, values }) => ({
-    labels: legacyLabelsText(stream),
-    entries: values.map(([time, line]) => ({ ts: legacyTime(time), line })),
+  return streamsOf(entries, false).map(({ stream, entries: own }) => ({
+    labels: labelsText(stream),
+    entries: own.map(({ timeNs, line }) => ({ ts: legacyTime(timeNs), line })),
   }));
 }
 
 function* texts(streams: ReturnType<typeof streamsOf>, stats: object): Generator<string> {
   yield '{"streams":[';
-  for (const [i, { stream, values }] of streams.entries()) {
-    yield `${i > 0 ? ',' : ''}{"labels":${JSON.stringify(legacyLabelsText(stream))},"entries":[`;
-    for (const [j, [time, line]] of values.entries()) {
-      yield (j > 0 ? ',' : '') + JSON.stringify({ ts: legacyTime(time), line });
+  for (const [i, { stream, entries }] of streams.entries()) {
+    yield `${i > 0 ? ',' : ''}{"labels":${JSON.stringify(labelsText(stream))},"entries":[`;
+    for (const [j, { timeNs, line }] of entries.entries()) {
+      yield (j > 0 ? ',' : '') + JSON.stringify({ ts: legacyTime(timeNs), line });
     }
     yield ']}';
   }

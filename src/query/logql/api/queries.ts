@@ -1,5 +1,5 @@
 import { QueryError } from '../../../lake/query-error.js';
-import type { QueryRequest } from '../../server/endpoint.js';
+import type { QueryAnswer, QueryRequest } from '../../server/endpoint.js';
 import type { QueryLimits } from '../../server/guard.js';
 import { streamed, success } from '../../server/reply.js';
 import type { ExecContext } from '../exec/context.js';
@@ -10,6 +10,9 @@ import { gridOf, type Steps } from '../plan/steps.js';
 import type { Expr, LogExpr, MetricExpr } from '../syntax/ast.js';
 import { format } from '../syntax/format.js';
 import { parse } from '../syntax/parse.js';
+import type { MetricSeries } from '../../series/render.js';
+import { seriesProtobuf, streamsProtobuf, wantsProtobuf } from './protobuf.js';
+import type { Stats } from './protobuf-stats.js';
 import { encodeStats, instantSeries, matrixSeries, scalarSample, seriesAnswer } from './encode.js';
 import { invalid } from '../../server/params.js';
 import { compileMatcher, type Matcher } from '../../series/matchers.js';
@@ -67,12 +70,20 @@ export function check(expr: Expr): void {
   }
 }
 
-function statsOf(ctx: ExecContext, begun: number, returned: number): object {
+function statsOf(ctx: ExecContext, begun: number, returned: number): Stats {
   return encodeStats(ctx.stats, (performance.now() - begun) / 1000, returned);
 }
 
-function respond(data: object, ctx: ExecContext, begun: number, returned: number): object {
-  return { status: 'success', data: { ...data, stats: statsOf(ctx, begun, returned) } };
+/** The answer to a metric query. */
+function seriesOrProtobuf(
+  request: QueryRequest,
+  resultType: 'matrix' | 'vector',
+  series: readonly MetricSeries[],
+  stats: Stats,
+): QueryAnswer {
+  return wantsProtobuf(request)
+    ? seriesProtobuf(resultType, series, stats)
+    : streamed(seriesAnswer(resultType, series, stats));
 }
 
 /** The longest range with its offset that is read before `start`. */
@@ -96,12 +107,19 @@ function checkLookback(expr: MetricExpr, maxRangeMs: number): void {
   }
 }
 
+export interface LogAnswer {
+  readonly entries: readonly LogEntry[];
+  readonly stats: Stats;
+  readonly forward: boolean;
+  readonly limit: number;
+}
+
 /** The entries of a log query over the range of the parameters, with its `stats`. Throws QueryError. */
 export function logQuery(
   log: LogExpr,
   params: LokiParams,
   limits: QueryLimits,
-): (ctx: ExecContext) => Promise<{ readonly entries: readonly LogEntry[]; readonly stats: object }> {
+): (ctx: ExecContext) => Promise<LogAnswer> {
   const { start, end } = params.range(hour, limits.maxRangeMs);
   const direction = params.text('direction')?.toLowerCase() ?? 'backward';
   if (direction !== 'forward' && direction !== 'backward') {
@@ -110,14 +128,15 @@ export function logQuery(
       `it must be forward or backward, invalid direction '${direction.slice(0, 100)}'`,
     );
   }
+  const forward = direction === 'forward';
   const limit = entryLimit(params, limits);
   const interval = params.duration('interval') ?? 0n;
   if (interval < 0n) throw invalid('interval', 'it must not be negative');
   return async (ctx) => {
     const begun = performance.now();
-    const query = { log, from: start, to: end, limit, forward: direction === 'forward' };
+    const query = { log, from: start, to: end, limit, forward };
     const entries = await runLogs({ ...query, ...(interval > 0n && { interval }) }, ctx);
-    return { entries, stats: statsOf(ctx, begun, entries.length) };
+    return { entries, stats: statsOf(ctx, begun, entries.length), forward, limit };
   };
 }
 
@@ -130,8 +149,10 @@ export function queryRange(request: QueryRequest, limits: QueryLimits): Plan {
     const run = logQuery(expr, params, limits);
     const categorize = wantsCategories(request);
     return async (ctx) => {
-      const { entries, stats } = await run(ctx);
-      return streamed(streamsAnswer(entries, categorize, stats));
+      const answer = await run(ctx);
+      return wantsProtobuf(request)
+        ? streamsProtobuf({ ...answer, categorize })
+        : streamed(streamsAnswer(answer.entries, categorize, answer.stats));
     };
   }
   const { start, end } = params.range(hour, limits.maxRangeMs);
@@ -148,7 +169,7 @@ export function queryRange(request: QueryRequest, limits: QueryLimits): Plan {
   return async (ctx) => {
     const begun = performance.now();
     const series = matrixSeries(await evaluate(expr, steps, ctx), gridOf(steps));
-    return streamed(seriesAnswer('matrix', series, statsOf(ctx, begun, series.length)));
+    return seriesOrProtobuf(request, 'matrix', series, statsOf(ctx, begun, series.length));
   };
 }
 
@@ -177,10 +198,12 @@ export function queryInstant(request: QueryRequest, limits: QueryLimits): Plan {
     const begun = performance.now();
     const value = await evaluate(expr, steps, ctx);
     if (value.type === 'scalar') {
-      return respond({ resultType: 'scalar', result: scalarSample(value.values, grid) }, ctx, begun, 1);
+      const stats = statsOf(ctx, begun, 1);
+      if (wantsProtobuf(request)) return seriesProtobuf('scalar', instantSeries(value, grid, true), stats);
+      return success({ data: { resultType: 'scalar', result: scalarSample(value.values, grid), stats } });
     }
     const ordered = expr.kind === 'vector' && /^(sort|topk|bottomk|approx_topk)/.test(expr.op);
     const series = instantSeries(value, grid, ordered);
-    return streamed(seriesAnswer('vector', series, statsOf(ctx, begun, series.length)));
+    return seriesOrProtobuf(request, 'vector', series, statsOf(ctx, begun, series.length));
   };
 }

@@ -1,5 +1,6 @@
 import { inPieces } from '../../server/reply.js';
 import type { LogEntry } from '../exec/logs.js';
+import type { Category } from '../model/labels.js';
 
 type Entry =
   | [time: string, line: string]
@@ -7,7 +8,7 @@ type Entry =
 
 interface Stream {
   readonly stream: Readonly<Record<string, string>>;
-  readonly values: Entry[];
+  readonly entries: LogEntry[];
 }
 
 /**
@@ -16,34 +17,44 @@ interface Stream {
  */
 export function streamsOf(entries: readonly LogEntry[], categorize: boolean): Stream[] {
   const streams = new Map<string, Stream>();
-  for (const { timeNs, line, labels } of entries) {
-    const shown: [string, string][] = [];
-    const metadata: [string, string][] = [];
-    const parsed: [string, string][] = [];
-    for (const [name, value, category] of labels) {
-      const target =
-        !categorize || category === 'stream' ? shown : category === 'metadata' ? metadata : parsed;
-      target.push([name, value]);
-    }
+  for (const entry of entries) {
+    const shown = entry.labels.flatMap(([name, value, category]): [string, string][] =>
+      !categorize || category === 'stream' ? [[name, value]] : [],
+    );
     shown.sort(byName);
     const key = JSON.stringify(shown);
     let stream = streams.get(key);
-    if (!stream) streams.set(key, (stream = { stream: Object.fromEntries(shown), values: [] }));
-    const time = String(timeNs);
-    stream.values.push(
-      categorize
-        ? [
-            time,
-            line,
-            {
-              ...(metadata.length > 0 && { structuredMetadata: Object.fromEntries(metadata) }),
-              ...(parsed.length > 0 && { parsed: Object.fromEntries(parsed) }),
-            },
-          ]
-        : [time, line],
-    );
+    if (!stream) streams.set(key, (stream = { stream: Object.fromEntries(shown), entries: [] }));
+    stream.entries.push(entry);
   }
   return [...streams.values()];
+}
+
+/** An entry as JSON shows it. */
+function entryOf({ timeNs, line, labels }: LogEntry, categorize: boolean): Entry {
+  const time = String(timeNs);
+  if (!categorize) return [time, line];
+  const of = (wanted: Category) => {
+    const own = labels.filter(([, , category]) => category === wanted);
+    return own.length > 0 && Object.fromEntries(own.map(([name, value]) => [name, value]));
+  };
+  const [structuredMetadata, parsed] = [of('metadata'), of('parsed')];
+  return [time, line, { ...(structuredMetadata && { structuredMetadata }), ...(parsed && { parsed }) }];
+}
+
+/** Streams with their entries as JSON shows them. */
+export function streamsJson(entries: readonly LogEntry[], categorize: boolean): object[] {
+  return streamsOf(entries, categorize).map(({ stream, entries: own }) => ({
+    stream,
+    values: own.map((entry) => entryOf(entry, categorize)),
+  }));
+}
+
+/** Labels as the text of a selector. */
+export function labelsText(labels: Readonly<Record<string, string>>): string {
+  return `{${Object.entries(labels)
+    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+    .join(', ')}}`;
 }
 
 /** The body of the answer to a log query, in pieces; `categorize` as in `streamsOf`. */
@@ -61,9 +72,11 @@ const byName = ([a]: readonly [string, string], [b]: readonly [string, string]) 
 function* texts(streams: readonly Stream[], categorize: boolean, stats: object): Generator<string> {
   const flags = categorize ? '"encodingFlags":["categorize-labels"],' : '';
   yield `{"status":"success","data":{"resultType":"streams",${flags}"result":[`;
-  for (const [i, { stream, values }] of streams.entries()) {
+  for (const [i, { stream, entries }] of streams.entries()) {
     yield `${i > 0 ? ',' : ''}{"stream":${JSON.stringify(stream)},"values":[`;
-    for (const [j, entry] of values.entries()) yield (j > 0 ? ',' : '') + JSON.stringify(entry);
+    for (const [j, entry] of entries.entries()) {
+      yield (j > 0 ? ',' : '') + JSON.stringify(entryOf(entry, categorize));
+    }
     yield ']}';
   }
   yield `],"stats":${JSON.stringify(stats)}}}`;

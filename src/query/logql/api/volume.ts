@@ -16,6 +16,7 @@ import { encodeStats, matrixSeries, seriesAnswer } from './encode.js';
 import { parseBytes } from '../grammar/units.js';
 import { ofStreams, selection, whereSql } from './metadata.js';
 import { LokiParams } from './params.js';
+import { seriesProtobuf, shardsProtobuf, wantsProtobuf } from './protobuf.js';
 import type { Plan } from './queries.js';
 import { volumeSeries } from './status.js';
 
@@ -61,8 +62,11 @@ export function indexShards(request: QueryRequest, limits: QueryLimits): Plan {
   }
   const stats = indexStats(request, limits);
   return async (ctx) => {
-    const shard = `{"bounds":{"min":0,"max":18446744073709551615},"stats":${JSON.stringify(await stats(ctx))}}`;
-    const statistics = JSON.stringify(encodeStats(ctx.stats, 0, 0));
+    const counted = await stats(ctx);
+    const spent = encodeStats(ctx.stats, 0, 0);
+    if (wantsProtobuf(request)) return shardsProtobuf(counted, spent);
+    const shard = `{"bounds":{"min":0,"max":18446744073709551615},"stats":${JSON.stringify(counted)}}`;
+    const statistics = JSON.stringify(spent);
     return {
       contentType: 'application/json; charset=utf-8',
       body: `{"shards":[${shard}],"statistics":${statistics},"chunkGroups":null}`,
@@ -107,6 +111,7 @@ async function volumeAnswer(
   resultType: 'vector' | 'matrix',
   query: VolumeQuery,
   steps: Steps,
+  request: QueryRequest,
   ctx: ExecContext,
 ): Promise<QueryAnswer> {
   const series = matrixSeries(await evaluate(query.expr, steps, ctx), gridOf(steps));
@@ -114,7 +119,9 @@ async function volumeAnswer(
   const totals = shown.map((one) => ({ one, total: sum(one.points().values) }));
   totals.sort((a, b) => b.total - a.total);
   const largest = totals.slice(0, query.limit).map(({ one }) => one);
-  return streamed(seriesAnswer(resultType, largest));
+  return wantsProtobuf(request)
+    ? seriesProtobuf(resultType, largest)
+    : streamed(seriesAnswer(resultType, largest));
 }
 
 /** For each label the volume of what has it, whatever its value, which is empty in the answer. */
@@ -147,7 +154,7 @@ export function indexVolume(request: QueryRequest, limits: QueryLimits): Plan {
   const range = Number(to - from);
   if (range === 0) throw invalid('end', 'it must be after "start"');
   const query = volumeQuery(log, params, range);
-  return (ctx) => volumeAnswer('vector', query, { start: to, step: 1, count: 1 }, ctx);
+  return (ctx) => volumeAnswer('vector', query, { start: to, step: 1, count: 1 }, request, ctx);
 }
 
 /** GET or POST /loki/api/v1/index/volume_range: bytes of lines for each step. */
@@ -160,5 +167,5 @@ export function indexVolumeRange(request: QueryRequest, limits: QueryLimits): Pl
   if (count > 11_000) throw new QueryError('bad_data', `the query has ${count} steps, at most 11000`);
   // A window ends at its step, so the first one is a step after the start.
   const steps: Steps = { start: from + BigInt(step), step, count: Math.max(1, count) };
-  return (ctx) => volumeAnswer('matrix', query, steps, ctx);
+  return (ctx) => volumeAnswer('matrix', query, steps, request, ctx);
 }

@@ -1,5 +1,5 @@
-import { legacyLabelsText, legacyStreams, legacyTime } from '../api/legacy.js';
-import { streamsOf } from '../api/streams.js';
+import { legacyStreams, legacyTime } from '../api/legacy.js';
+import { labelsText, streamsJson } from '../api/streams.js';
 import type { LogEntry } from '../exec/logs.js';
 
 interface DroppedEntry {
@@ -35,8 +35,8 @@ export class Frames {
     this.#dropped = [];
     if (this.form === 'legacy') {
       const missing = dropped.map(({ timestamp, labels }) => ({
-        Timestamp: legacyTime(timestamp),
-        Labels: legacyLabelsText(labels),
+        Timestamp: legacyTime(BigInt(timestamp)),
+        Labels: labelsText(labels),
       }));
       return JSON.stringify({
         streams: legacyStreams(entries),
@@ -45,7 +45,7 @@ export class Frames {
     }
     const categorize = this.form === 'categories';
     return JSON.stringify({
-      streams: streamsOf(entries, categorize),
+      streams: streamsJson(entries, categorize),
       ...(dropped.length > 0 && { dropped_entries: dropped }),
       ...(categorize && { encodingFlags: ['categorize-labels'] }),
     });
