@@ -13,7 +13,7 @@ export interface BackgroundHost {
 
 const longestPauseMs = 1000;
 /** Where questions never end, work in the background goes on all the same, a step each time. */
-const longestYieldMs = 5000;
+const longestYieldMs = 500;
 
 /** Questions go before work in the background: its next step waits until none is answered. */
 export class Precedence {
@@ -30,15 +30,17 @@ export class Precedence {
     }
   }
 
-  /** Resolves when no question is answered, after some seconds, or when `signal` aborts. */
+  /** Resolves when no question is answered, after half a second, or when `signal` aborts. */
   async quiet(signal: AbortSignal): Promise<void> {
     if (this.#answered === 0 || signal.aborted) return;
     const stop = new AbortController();
-    const any = AbortSignal.any([signal, stop.signal]);
-    const late = sleep(longestYieldMs, undefined, { signal: any, ref: false }).catch(() => undefined);
+    const late = sleep(longestYieldMs, undefined, { signal: stop.signal, ref: false }).catch(() => undefined);
     const resume = () => stop.abort();
     this.#quiet.add(resume);
+    // `AbortSignal.any` of a signal that lives on leaves something behind in it each time.
+    signal.addEventListener('abort', resume, { once: true });
     await late;
+    signal.removeEventListener('abort', resume);
     this.#quiet.delete(resume);
   }
 }
@@ -77,7 +79,7 @@ interface QueueOptions<T, V> {
   /** Gives what is kept in place of what could not be read. */
   readonly failed: (error: unknown) => V;
   /** Not called for what was read of an instance that has been replaced. */
-  readonly keep: (id: string, value: V) => void;
+  readonly keep: (id: string, value: V, item: T) => void;
 }
 
 /** Reads each item that was asked for once, in the background, in the order in which they were asked for. */
@@ -120,7 +122,7 @@ export class BackgroundQueue<T, V> {
       async (connection, [id, item]) => {
         const value = await read(connection, item).catch(failed);
         this.#wanted.delete(id);
-        if (generation === host.generation) keep(id, value);
+        if (generation === host.generation) keep(id, value, item);
       },
     );
   }

@@ -48,6 +48,8 @@ export class ConnectionSession implements ReadSession {
   #view: MetadataView | null = null;
   /** A transaction was begun for the metadata. */
   #pinned = false;
+  /** Tables that were waited for. */
+  readonly #prepared = new Set<TableName>();
   readonly #look: Look = { generation: null };
   #profile: StatementProfile | null = null;
   /** Its statement was interrupted for its memory. */
@@ -72,7 +74,16 @@ export class ConnectionSession implements ReadSession {
 
   /** Only before a transaction: it would not see what is taken in. */
   async #prepare(...tables: TableName[]): Promise<void> {
-    if (this.#view === null) await this.cache?.prepare(tables);
+    const { cache } = this;
+    const others = tables.filter((table) => !this.#prepared.has(table));
+    if (cache === null || this.#view !== null || others.length === 0) return;
+    for (const table of others) this.#prepared.add(table);
+    try {
+      await cache.prepare(others);
+    } catch (error) {
+      this.signal.throwIfAborted();
+      cache.failed(error);
+    }
   }
 
   async metadata(request: MetadataRequest): Promise<string | null> {
@@ -93,6 +104,7 @@ export class ConnectionSession implements ReadSession {
   }
 
   async spread(request: RowsRequest): Promise<readonly FileSpan[] | null> {
+    await this.#prepare(request.table);
     return this.#kept((view) => view.spread(request));
   }
 

@@ -45,7 +45,8 @@ const never = 2n ** 63n;
  */
 export class DirectFiles {
   #generation = -1;
-  readonly #known = new Map<string, Look>();
+  /** By table, then by path. */
+  readonly #known = new Map<TableName, Map<string, Look>>();
   readonly #queue: BackgroundQueue<Wanted, Look>;
 
   constructor(
@@ -59,7 +60,7 @@ export class DirectFiles {
         telemetry.log.debug({ err: firstLine(error) }, 'a data file could not be looked at');
         return { snapshot: never, file: null };
       },
-      keep: (path, layout) => this.#known.set(path, layout),
+      keep: (_, look, { table, path }) => this.#of(table).set(path, look),
     });
   }
 
@@ -70,16 +71,22 @@ export class DirectFiles {
   get(table: TableName, path: string, validFrom: bigint): DirectFile | null {
     if (!timeColumns.has(table) || !hasPrefix(path, compactedPrefix)) return null;
     this.#renew();
-    const known = this.#known.get(path);
+    const known = this.#of(table).get(path);
     if (known !== undefined && known.snapshot >= validFrom) return known.file;
     this.#queue.add(path, { table, path });
     return null;
   }
 
   /** Of a file of which its digest tells. */
-  learn(path: string, look: Look): void {
+  learn(table: TableName, path: string, look: Look): void {
     this.#renew();
-    this.#known.set(path, look);
+    this.#of(table).set(path, look);
+  }
+
+  #of(table: TableName): Map<string, Look> {
+    let known = this.#known.get(table);
+    if (!known) this.#known.set(table, (known = new Map<string, Look>()));
+    return known;
   }
 
   #renew(): void {
@@ -89,9 +96,10 @@ export class DirectFiles {
   }
 
   /** Forgets those of a table's files that are no longer among `live`. */
-  keep(live: ReadonlyMap<string, unknown>): void {
-    if (this.#known.size <= 2 * live.size + 100) return;
-    for (const path of this.#known.keys()) if (!live.has(path)) this.#known.delete(path);
+  keep(table: TableName, live: ReadonlyMap<string, unknown>): void {
+    const known = this.#of(table);
+    if (known.size <= 2 * live.size + 100) return;
+    for (const path of known.keys()) if (!live.has(path)) known.delete(path);
   }
 
   /** Resolves when every file that was asked for is known. */

@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { testLake, type TestLake } from '../../../test/support/lake.js';
 import { createTelemetry } from '../../telemetry/index.js';
 import { openStorage } from '../../storage/index.js';
 import { lakeConfig } from '../../../test/support/open-lake.js';
+import { putBeforeFooter } from '../files/before-footer.js';
+import { compactedPrefix } from '../maintenance/moved.js';
+import { unkept } from '../metadata/layout.js';
+import type { ReadSession } from '../session.js';
+import { buildDigest } from './build.js';
 import { decodeDigest, digestLength, encodeDigest } from './format.js';
 import { FileDigests } from './read.js';
 
@@ -25,6 +31,123 @@ function span(i: number) {
   };
 }
 
+function logLine(i: number) {
+  const { timestamp, start_time_unix_nano } = span(i);
+  return { timestamp, time_unix_nano: start_time_unix_nano, log_attributes: `{"n":"${i}"}` };
+}
+
+describe('what many files tell of themselves', () => {
+  const copies = 400;
+  let lake: TestLake;
+  before(async () => {
+    lake = await testLake({}, 'one commit');
+    await lake.connection.run('SET SESSION ducklake_default_data_inlining_row_limit = 0');
+    await lake.insert('spans', [span(0)]);
+    await lake.insert('logs', [logLine(0)]);
+    const [[file] = []] = (
+      await lake.connection.runAndReadAll(
+        `SELECT data_file FROM ducklake_list_files('lake', 'logs', schema => 'main')`,
+      )
+    ).getRows();
+    const folder = dirname(String(file));
+    const name = (i: number | string) => join(folder, `${compactedPrefix}copy-${i}.parquet`);
+    await lake.connection.run(
+      `COPY (SELECT * FROM read_parquet('${String(file)}', hive_partitioning => false)) TO '${name(0)}' (FORMAT parquet)`,
+    );
+    const digest = await buildDigest(lake.connection, { table: 'logs', path: name(0), scratch: folder });
+    assert.ok(digest);
+    const facts = decodeDigest(digest);
+    assert.ok(facts);
+    // Of label sets and keys nothing, which would be read for each.
+    await putBeforeFooter(name(0), encodeDigest({ ...facts, sections: new Map() }) ?? digest);
+    for (let i = 1; i < copies; i++) await copyFile(name(0), name(i));
+    await lake.connection.run(
+      `CALL ducklake_add_data_files('lake', 'logs', '${name('*')}', schema => 'main', hive_partitioning => true)`,
+    );
+    await lake.connection.run(`DELETE FROM lake.main.logs WHERE filename = '${String(file)}'`);
+  });
+  after(() => lake.close());
+
+  const all = { from: begin, until, keys: ['n'] };
+  const straight = (source: string | null | undefined) => {
+    assert.match(source ?? '', /read_parquet/);
+    assert.doesNotMatch(source ?? '', /lake\.main/);
+    assert.equal(source?.split(`/${compactedPrefix}copy-`).length, copies + 1);
+  };
+  const session = (work: (session: ReadSession) => Promise<void>) =>
+    lake.cached.run('test', new AbortController().signal, ({ session }) => work(session));
+
+  it('is known of all of them, however many', async () => {
+    await lake.cache.prepare(['logs']);
+    await lake.cache.settled();
+    await session(async (session) => straight(await session.rowsOf?.({ ...all, table: 'logs' })));
+  });
+
+  it('stays known when another table is asked', async () => {
+    await session(async (session) => {
+      await session.rowsOf?.({ ...all, table: 'spans' });
+      straight(await session.rowsOf?.({ ...all, table: 'logs' }));
+    });
+  });
+
+  it('is waited for once by a session, whatever it asks first', async (t) => {
+    const prepare = t.mock.method(lake.cache, 'prepare');
+    await session(async (session) => {
+      await session.spread?.({ ...all, table: 'logs' });
+      assert.equal(prepare.mock.callCount(), 1);
+      await session.rowsOf?.({ ...all, table: 'logs' });
+      await session.rowsOf?.({ ...all, table: 'logs', located: true });
+    });
+    assert.deepEqual(
+      prepare.mock.calls.map((call) => call.arguments),
+      [[['logs']]],
+    );
+  });
+
+  it('is done without where it can not be had', async (t) => {
+    const prepare = t.mock.method(lake.cache, 'prepare', () => Promise.reject(new Error('no memory')));
+    await session(async (session) => {
+      straight(await session.rowsOf?.({ ...all, table: 'logs' }));
+    });
+    assert.equal(prepare.mock.callCount(), 1);
+    assert.deepEqual(prepare.mock.calls[0]?.arguments, [['logs']]);
+  });
+});
+
+describe('what a file told before rows of it were deleted', () => {
+  for (const inlined of [0, 1000]) {
+    it(`is not believed, deletions ${inlined === 0 ? 'in files' : 'in the catalog'}`, async () => {
+      const lake = await testLake({}, 'one commit');
+      try {
+        await lake.connection.run('SET SESSION ducklake_default_data_inlining_row_limit = 0');
+        await lake.insert('logs', [0, 1, 2].map(logLine));
+        for (let i = 0; i < 2; i++) await lake.compact('logs');
+        await lake.connection.run(`SET SESSION ducklake_default_data_inlining_row_limit = ${inlined}`);
+        await lake.connection.run(
+          `DELETE FROM lake.main.logs WHERE time_unix_nano = ${logLine(1).time_unix_nano}`,
+        );
+        await lake.cached.run('test', new AbortController().signal, async ({ session }) => {
+          const all = { table: 'logs', from: begin, until, keys: ['n'] } as const;
+          const keys = { kind: 'log_keys', from: begin, until, where: 'TRUE', weighed: true } as const;
+          const rows = await session.rowsOf?.(all);
+          assert.deepEqual(
+            await session.rows(`SELECT count(*)::INTEGER AS n FROM ${rows ?? 'lake.main.logs'}`),
+            [{ n: 2 }],
+          );
+          const kept = await session.metadata?.(keys);
+          const counted = kept ?? unkept('log_keys', 'TRUE');
+          assert.deepEqual(
+            await session.rows(`SELECT sum(records)::INTEGER AS n FROM ${counted} WHERE key = 'n'`),
+            [{ n: 2 }],
+          );
+        });
+      } finally {
+        await lake.close();
+      }
+    });
+  }
+});
+
 describe('what a file tells of itself', () => {
   let lake: TestLake;
   before(async () => {
@@ -36,14 +159,12 @@ describe('what a file tells of itself', () => {
     );
     await lake.insert(
       'logs',
-      Array.from({ length: 30 }, (_, i) => ({
-        timestamp: span(i).timestamp,
-        time_unix_nano: span(i).start_time_unix_nano,
-        log_attributes: `{"n":"${i}"}`,
-      })),
+      Array.from({ length: 30 }, (_, i) => logLine(i)),
     );
     // Every second file that it writes tells of itself.
     for (const table of ['spans', 'logs', 'logs'] as const) await lake.compact(table);
+    await lake.cache.prepare(['spans', 'logs']);
+    await lake.cache.settled();
   });
   after(() => lake.close());
 
@@ -112,7 +233,14 @@ describe('what a file tells of itself', () => {
 
   it('comes back as it was, and is none when it is cut off', () => {
     const section = { name: 'a', madeBy: 'b', entries: 3, content: Buffer.from('abc') };
-    const digest = { rows: 3, times: null, columns: ['x'], mixed: [], sections: new Map([['a', section]]) };
+    const digest = {
+      madeBy: 'c',
+      rows: 3,
+      times: null,
+      columns: ['x'],
+      mixed: [],
+      sections: new Map([['a', section]]),
+    };
     const bytes = encodeDigest(digest);
     assert.ok(bytes);
     assert.equal(digestLength(Buffer.concat([Buffer.from('before'), bytes])), bytes.length);

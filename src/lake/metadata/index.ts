@@ -139,12 +139,12 @@ export class MetadataCache {
     void this.prepare([...all]).catch((error: unknown) => this.failed(error));
   }
 
-  /** Takes in what the table's files tell of themselves, before a question of it reads its first snapshot. */
+  /** Takes in what the tables' files tell of themselves, before a question of them reads its first snapshot. */
   async prepare(tables: readonly TableName[]): Promise<void> {
     if (this.#learning === null || this.options.maxEntries === 0 || this.#filling.closed) return;
     const kept = this.#current();
     await kept.ready;
-    for (const table of tables) await this.#learning.first(kept, table);
+    await this.#learning.first(kept, tables);
   }
 
   /**
@@ -207,7 +207,7 @@ export class MetadataCache {
   async #rowsOf(kept: Kept, request: RowsRequest, snapshot: bigint, run: RunSql): Promise<string | null> {
     this.options.asked?.note(request.table, request.keys);
     const files = await liveFiles(kept, this.#place, request.table, snapshot, run);
-    this.#direct.keep(files.sizes);
+    this.#direct.keep(request.table, files.sizes);
     const direct = this.#directFile(request.table, files);
     if (request.traceId !== undefined && request.table === 'spans') {
       const { known, mayHold } = this.#traceIds.finder(request.traceId, files.sizes);

@@ -50,14 +50,14 @@ export class Learning {
 
   constructor(private readonly options: LearningOptions) {}
 
-  /** Resolves when the files that a table has now are looked at, or after a bounded time. */
-  async first(kept: Kept, table: TableName): Promise<void> {
-    let first = kept.learned.get(table);
-    if (first === undefined) {
-      first = this.#first(kept, table);
+  /** Resolves when the files that tables have now are looked at, or after a bounded time for all of them. */
+  async first(kept: Kept, tables: readonly TableName[]): Promise<void> {
+    const begun = tables.map((table) => {
+      const first = kept.learned.get(table) ?? this.#first(kept, table);
       kept.learned.set(table, first);
-    }
-    await within(longestWaitMs, first, () => undefined);
+      return first;
+    });
+    await within(longestWaitMs, Promise.all(begun), () => undefined);
   }
 
   /** Looks at files that have come since; null when there are none. */
@@ -77,12 +77,15 @@ export class Learning {
 
   #first(kept: Kept, table: TableName): Promise<void> {
     return this.#alone(kept, async (run, connection) => {
-      const snapshot = follow(kept, await beginAt(kept.checked, this.options.place, run));
-      const live = await liveFiles(kept, this.options.place, table, snapshot, run).finally(() =>
-        run('ROLLBACK'),
-      );
+      const live = await this.#live(kept, table, run).finally(() => run('ROLLBACK').catch(() => undefined));
       await this.#learn(kept, table, live, run, connection);
     });
+  }
+
+  /** Begins a transaction. */
+  async #live(kept: Kept, table: TableName, run: RunSql): Promise<LiveFiles> {
+    const snapshot = follow(kept, await beginAt(kept.checked, this.options.place, run));
+    return liveFiles(kept, this.options.place, table, snapshot, run);
   }
 
   /** One after the other, on a connection of its own. What fails is left to those who read the rows. */
@@ -129,14 +132,14 @@ export class Learning {
       if (some) continue;
       const sizes = new Map(paths.map((path) => [path, live.sizes.get(path) ?? 0]));
       const told = await this.options.digests.read(sizes);
-      if (told.size > 0) await this.#take(kept, { table, id, snapshot, told }, run, connection);
+      if (told.size > 0) await this.#take(kept, { table, id, live, snapshot, told }, run, connection);
     }
     if (kept.looked.size > 4 * live.sizes.size + 1000) this.#forget(kept);
   }
 
   async #take(
     kept: Kept,
-    { table, id, snapshot, told }: Told & { readonly id: string },
+    { table, id, live, snapshot, told }: Told & { readonly id: string; readonly live: LiveFiles },
     run: RunSql,
     connection: DuckDBConnection,
   ): Promise<void> {
@@ -147,17 +150,23 @@ export class Learning {
         this.options.traceIds.learn(path, new Uint32Array(Uint8Array.from(section.content).buffer));
       }
     }
-    if (timeColumns.has(table)) await this.#takeColumns({ table, snapshot, told }, id, run);
+    if (timeColumns.has(table)) await this.#takeColumns({ table, snapshot, told }, id, live, run);
     for (const kind of kindsOf(table))
       await this.#takeSets(kept, kind, { table, snapshot, told }, connection);
   }
 
-  async #takeColumns({ table, snapshot, told }: Told, id: string, run: RunSql): Promise<void> {
+  async #takeColumns(
+    { table, snapshot, told }: Told,
+    id: string,
+    live: LiveFiles,
+    run: RunSql,
+  ): Promise<void> {
     if (this.#generation !== this.options.host.generation) {
       this.#catalogFiles = new CatalogFiles();
       this.#generation = this.options.host.generation;
     }
-    const known = await this.#catalogFiles.of(table, id, [...told.keys()], run);
+    // Of all, as it forgets the others.
+    const known = await this.#catalogFiles.of(table, id, [...live.sizes.keys()], run);
     for (const [path, { digest, footerAt }] of told) {
       const { firstRow } = known.get(path) ?? {};
       const { times, columns, mixed } = digest;
@@ -165,7 +174,7 @@ export class Learning {
       if (firstRow === undefined || times === null || !whole) continue;
       const [first, last] = [BigInt(times[0]), BigInt(times[1])];
       const attributes = attributesOf(columns, new Set(mixed));
-      this.options.direct.learn(path, {
+      this.options.direct.learn(table, path, {
         snapshot,
         file: { path, firstRow, first, last, footerAt, attributes },
       });

@@ -71,8 +71,8 @@ export async function addFile(
     );
     const entries = await only(connection, 'SELECT count(*) FROM metadata_stage');
     if (entries > maxEntries) throw new TooMany(`${entries} entries`);
+    const { first, last } = (await edges(connection)).get(file) ?? noRows;
     await addStage(connection, kind, lastId, [{ file, path, snapshot: BigInt(snapshot) }]);
-    const [first, last] = await edges(connection, file);
     return { entries, snapshot: BigInt(snapshot), first, last };
   } finally {
     await connection.run('DROP TABLE IF EXISTS metadata_stage').catch(() => undefined);
@@ -95,7 +95,7 @@ export async function addStaged(
     snapshot,
   }: { readonly kind: MetadataKind; readonly lastId: number; readonly snapshot: bigint },
   files: readonly StagedFile[],
-): Promise<ReadonlyMap<number, { readonly first: bigint; readonly last: bigint }>> {
+): Promise<ReadonlyMap<number, Times>> {
   const numbers = listLiteral(files.map(({ file }) => file));
   const stages = listLiteral(files.map(({ stage }) => stage));
   try {
@@ -103,17 +103,14 @@ export async function addStaged(
       `CREATE OR REPLACE TEMP TABLE metadata_stage AS
        SELECT (${numbers}::INTEGER[])[file_index::BIGINT + 1] AS file, * FROM read_parquet(${stages}, hive_partitioning => false)`,
     );
+    const times = await edges(connection);
     await addStage(
       connection,
       kind,
       lastId,
       files.map(({ file, path }) => ({ file, path, snapshot })),
     );
-    const reader = await connection.runAndReadAll(
-      `SELECT file, first, last FROM ${filesTable} WHERE file IN (SELECT unnest(${numbers}::INTEGER[]))`,
-    );
-    const rows = reader.getRows() as [number, bigint, bigint][];
-    return new Map(rows.map(([file, first, last]) => [file, { first, last }]));
+    return new Map(files.map(({ file }) => [file, times.get(file) ?? noRows]));
   } finally {
     await connection.run('DROP TABLE IF EXISTS metadata_stage').catch(() => undefined);
   }
@@ -169,9 +166,20 @@ export async function keepOnly(
   });
 }
 
-async function edges(connection: DuckDBConnection, file: number): Promise<[bigint, bigint]> {
-  const reader = await connection.runAndReadAll(`SELECT first, last FROM ${filesTable} WHERE file = ${file}`);
-  return reader.getRows()[0] as [bigint, bigint];
+interface Times {
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+const noRows: Times = { first: 1n, last: 0n };
+
+/** By file, of what is staged. Before it is added, as what fails after that would leave ids that nobody knows of. */
+async function edges(connection: DuckDBConnection): Promise<ReadonlyMap<number, Times>> {
+  const reader = await connection.runAndReadAll(
+    'SELECT file, min(first), max(last) FROM metadata_stage GROUP BY file',
+  );
+  const rows = reader.getRows() as [number, bigint, bigint][];
+  return new Map(rows.map(([file, first, last]) => [file, { first, last }]));
 }
 
 async function only(connection: DuckDBConnection, sql: string): Promise<number> {

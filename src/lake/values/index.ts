@@ -31,8 +31,8 @@ interface Wanted {
  */
 export class AttributeValues {
   #generation = -1;
-  /** Null: too many. */
-  readonly #known = new Map<string, Counts | null>();
+  /** By table, as the files of one are forgotten without those of others; null: too many. */
+  readonly #known = new Map<TableName, Map<string, Counts | null>>();
   #entries = 0;
   readonly #queue: BackgroundQueue<Wanted, Counts | null>;
 
@@ -47,8 +47,8 @@ export class AttributeValues {
         telemetry.log.debug({ err: firstLine(error) }, 'the values of an attribute could not be counted');
         return null;
       },
-      keep: (id, counts) => {
-        this.#known.set(id, counts);
+      keep: (id, counts, { table }) => {
+        this.#of(table).set(id, counts);
         this.#entries += sizeOf(counts);
       },
     });
@@ -62,7 +62,7 @@ export class AttributeValues {
   ): string | null {
     const { table, key } = request;
     const id = attributeId(attributeOrigins.get(table) ?? '', key);
-    this.#keep(live.sizes);
+    this.#keep(table, live.sizes);
     const counted: CountedFile[] = [];
     for (const path of live.sizes.keys()) {
       const file = live.touched.has(path) ? null : directFile(path);
@@ -90,19 +90,26 @@ export class AttributeValues {
       this.#generation = this.host.generation;
     }
     const id = idOf(wanted);
-    const known = this.#known.get(id);
+    const known = this.#of(wanted.table).get(id);
     if (known !== undefined) return known;
     if (this.#entries < mostEntries) this.#queue.add(id, wanted);
     return null;
   }
 
+  #of(table: TableName): Map<string, Counts | null> {
+    let known = this.#known.get(table);
+    if (!known) this.#known.set(table, (known = new Map<string, Counts | null>()));
+    return known;
+  }
+
   /** Forgets files that are gone once they are most of what is kept. */
-  #keep(live: ReadonlyMap<string, unknown>): void {
-    const paths = new Set([...this.#known.keys()].map(pathOf));
+  #keep(table: TableName, live: ReadonlyMap<string, unknown>): void {
+    const known = this.#of(table);
+    const paths = new Set([...known.keys()].map(pathOf));
     if (paths.size <= 2 * live.size + 20) return;
-    for (const [id, counts] of this.#known) {
+    for (const [id, counts] of known) {
       if (live.has(pathOf(id))) continue;
-      this.#known.delete(id);
+      known.delete(id);
       this.#entries -= sizeOf(counts);
     }
   }
