@@ -34,8 +34,7 @@ export class TraceIds {
   ) {
     this.#queue = new BackgroundQueue<string, Uint32Array | null>({
       host,
-      read: (connection, path) =>
-        this.#ids < mostIds ? traceIdsOf(connection, path) : Promise.resolve(null),
+      read: (connection, path) => (this.full ? Promise.resolve(null) : traceIdsOf(connection, path)),
       failed(error) {
         telemetry.log.debug({ err: firstLine(error) }, 'the trace ids of a file could not be read');
         return null;
@@ -69,10 +68,16 @@ export class TraceIds {
     return { known, mayHold };
   }
 
+  /** No more are kept. */
+  get full(): boolean {
+    this.#renew();
+    return this.#ids >= mostIds;
+  }
+
   /** Of a file of which its digest tells. */
   learn(path: string, ids: Uint32Array): void {
     this.#renew();
-    if (this.#known.has(path) || this.#ids >= mostIds) return;
+    if (this.#known.has(path) || this.full) return;
     this.#known.set(path, ids);
     this.#ids += ids.length;
   }

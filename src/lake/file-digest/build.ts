@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { literal } from '../../duckdb/index.js';
 import type { TableName } from '../../schema/index.js';
-import { fileSql, mixedColumns, timeColumns } from '../direct/contents.js';
+import { factsMadeBy, fileSql, mixedColumns, timeColumns } from '../direct/contents.js';
 import { traceIdsOf } from '../direct/trace-ids.js';
 import { kindsOf, type MetadataKind } from '../metadata/layout.js';
 import { madeBy, stageSql } from '../metadata/stage.js';
@@ -43,6 +43,7 @@ export async function buildDigest(connection: DuckDBConnection, file: FileToDige
     }
   }
   return encodeDigest({
+    madeBy: factsMadeBy,
     rows: Number(rows),
     times: Number(rows) > 0 && rows === timed ? [String(first), String(last)] : null,
     columns,

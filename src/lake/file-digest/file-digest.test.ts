@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { testLake, type TestLake } from '../../../test/support/lake.js';
@@ -148,6 +149,76 @@ describe('what a file told before rows of it were deleted', () => {
   }
 });
 
+describe('what a file tells by the words of another release', () => {
+  it('is not taken for its columns', async (t) => {
+    const lake = await testLake({}, 'one commit');
+    try {
+      await lake.connection.run('SET SESSION ducklake_default_data_inlining_row_limit = 0');
+      await lake.insert('logs', [logLine(0)]);
+      for (let i = 0; i < 2; i++) await lake.compact('logs');
+      // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its own
+      const own = FileDigests.prototype.read;
+      t.mock.method(
+        FileDigests.prototype,
+        'read',
+        async function (this: FileDigests, ...args: Parameters<typeof own>) {
+          const { found, left } = await own.apply(this, args);
+          const others = [...found].map(
+            ([path, { digest, footerAt }]) =>
+              [path, { digest: { ...digest, madeBy: 'another' }, footerAt }] as const,
+          );
+          assert.equal(others.length, 1);
+          return { found: new Map(others), left };
+        },
+      );
+      await lake.cache.prepare(['logs']);
+      await lake.cache.settled();
+      await lake.cached.run('test', new AbortController().signal, async ({ session }) => {
+        const source = await session.rowsOf?.({ table: 'logs', from: begin, until, keys: ['n'] });
+        assert.doesNotMatch(source ?? '', /read_parquet/);
+      });
+    } finally {
+      await lake.close();
+    }
+  });
+});
+
+describe('reading what files tell of themselves', () => {
+  let folder: string;
+  let digests: FileDigests;
+  const files = new Map<string, number>();
+  before(async () => {
+    folder = `${await mkdtemp(join(tmpdir(), 'canardstack-digests-'))}/`;
+    digests = new FileDigests(openStorage(folder, lakeConfig(folder)), createTelemetry('silent'));
+    const content = Buffer.alloc(20 * 1024 * 1024);
+    const sections = new Map([['a', { name: 'a', madeBy: 'b', entries: 3, content }]]);
+    const digest = encodeDigest({ madeBy: 'c', rows: 3, times: null, columns: ['x'], mixed: [], sections });
+    assert.ok(digest);
+    for (let i = 0; i < 3; i++) {
+      // A footer that is longer than what is read at first.
+      const footer = Buffer.alloc(100_000 + 8);
+      footer.writeUInt32LE(100_000, 100_000);
+      const bytes = Buffer.concat([digest, footer]);
+      files.set(`${folder}${i}`, bytes.length);
+      await writeFile(`${folder}${i}`, bytes);
+    }
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  it('ends where it is much, and leaves the others for the next time', async () => {
+    const { found, left } = await digests.read(files);
+    assert.equal(found.size, 1);
+    assert.deepEqual([...found.keys(), ...left].sort(), [...files.keys()]);
+    for (const { digest } of found.values())
+      assert.equal(digest.sections.get('a')?.content.length, 20 * 1024 * 1024);
+  });
+
+  it('ends when it is told to', async () => {
+    const { found, left } = await digests.read(files, AbortSignal.abort());
+    assert.deepEqual([found.size, [...left]], [0, [...files.keys()]]);
+  });
+});
+
 describe('what a file tells of itself', () => {
   let lake: TestLake;
   before(async () => {
@@ -220,13 +291,13 @@ describe('what a file tells of itself', () => {
     const folder = path.slice(0, path.indexOf('/data/') + 6);
     const digests = new FileDigests(openStorage(folder, lakeConfig(folder)), createTelemetry('silent'));
     const files = new Map([[path, bytes]]);
-    const found = (await digests.read(files)).get(path);
+    const found = (await digests.read(files)).found.get(path);
     assert.equal(found?.digest.rows, 60);
     assert.deepEqual([...found.digest.sections.keys()].sort(), ['span_keys', 'span_resources', 'trace_ids']);
     const content = await readFile(path);
     content[found.footerAt - 100] = (content[found.footerAt - 100] ?? 0) ^ 1;
     await writeFile(path, content);
-    assert.equal((await digests.read(files)).size, 0);
+    assert.equal((await digests.read(files)).found.size, 0);
     const all = await lake.connection.runAndReadAll(`SELECT count(*)::INTEGER FROM read_parquet('${path}')`);
     assert.deepEqual(all.getRows(), [[60]]);
   });

@@ -7,6 +7,8 @@ import { crc32c } from '@node-rs/crc32';
  *     sections | JSON of `Directory` | its length, 4 bytes | CRC-32C of both, 4 bytes | length of all before, 4 bytes | magic
  */
 interface Directory {
+  /** What `times` and `mixed` are made by; those that are made by something else are none. */
+  readonly madeBy: string;
   readonly rows: number;
   /** Nanoseconds since the epoch as text, of the first and the last record; null where some has no time. */
   readonly times: readonly [first: string, last: string] | null;

@@ -9,8 +9,20 @@ export interface ReadDigest {
   readonly footerAt: number;
 }
 
-/** Of a footer and a digest together, which most files have less of. */
-const guessBytes = 512 * 1024;
+interface ReadDigests {
+  /** By path, of those that have one that is whole. */
+  readonly found: ReadonlyMap<string, ReadDigest>;
+  /** Paths of files that were not looked at. */
+  readonly left: readonly string[];
+}
+
+/** Whether there is place for so many bytes. */
+type Takes = (length: number) => boolean;
+
+/** Read at first of the end of a file, and then of what lies before its footer where that is longer. */
+const guessBytes = 64 * 1024;
+/** Digests that are read together, but for a larger one, which is read alone. */
+const mostTogether = 32 * 1024 * 1024;
 const parquetTail = 8;
 const readAtOnce = 16;
 
@@ -30,24 +42,37 @@ export class FileDigests {
     });
   }
 
-  /** By path, of those that have one that is whole. `files`: bytes by path. */
-  async read(files: ReadonlyMap<string, number>): Promise<Map<string, ReadDigest>> {
+  /** `files`: bytes by path. Those that are left, it was full without, or `signal` has aborted. */
+  async read(files: ReadonlyMap<string, number>, signal?: AbortSignal): Promise<ReadDigests> {
     const found = new Map<string, ReadDigest>();
+    const left: string[] = [];
     const waiting = [...files];
+    let together = 0;
+    const takes = (length: number) => {
+      if (together > 0 && together + length > mostTogether) return false;
+      together += length;
+      return true;
+    };
     const work = async () => {
       for (let next = waiting.shift(); next; next = waiting.shift()) {
         const [path, bytes] = next;
-        const read = await this.#one(path, bytes);
-        if (read !== null) found.set(path, read);
+        if (signal?.aborted || together >= mostTogether) {
+          left.push(path);
+          continue;
+        }
+        const read = await this.#one(path, bytes, takes);
+        if (read === 'full') left.push(path);
+        else if (read !== null) found.set(path, read);
       }
     };
     await Promise.all(Array.from({ length: readAtOnce }, work));
-    return found;
+    return { found, left };
   }
 
-  async #one(path: string, bytes: number): Promise<ReadDigest | null> {
+  async #one(path: string, bytes: number, takes: Takes): Promise<ReadDigest | 'full' | null> {
     try {
-      const read = await this.#find(path, bytes);
+      const read = await this.#find(path, bytes, takes);
+      if (read === 'full') return read;
       this.#reads.inc({ result: read === null ? 'none' : 'told' });
       return read;
     } catch (error) {
@@ -57,7 +82,7 @@ export class FileDigests {
     }
   }
 
-  async #find(path: string, size: number): Promise<ReadDigest | null> {
+  async #find(path: string, size: number, takes: Takes): Promise<ReadDigest | 'full' | null> {
     const { url } = this.storage;
     if (!path.startsWith(url)) return null;
     const key = path.slice(url.length);
@@ -65,12 +90,20 @@ export class FileDigests {
     const end = await this.storage.getRange(key, from, size);
     if (end.length !== size - from || end.length < parquetTail) return null;
     const footerAt = size - parquetTail - end.readUInt32LE(end.length - parquetTail);
-    const range = async (begin: number, until: number) =>
-      begin >= from ? end.subarray(begin - from, until - from) : this.storage.getRange(key, begin, until);
     if (footerAt < digestTailBytes) return null;
-    const length = digestLength(await range(footerAt - digestTailBytes, footerAt));
+    const begin = Math.max(0, footerAt - guessBytes);
+    const before =
+      footerAt - digestTailBytes >= from
+        ? end.subarray(0, footerAt - from)
+        : await this.storage.getRange(key, begin, footerAt);
+    const length = digestLength(before.subarray(-digestTailBytes));
     if (length === 0 || length > footerAt) return null;
-    const digest = decodeDigest(Buffer.from(await range(footerAt - length, footerAt)));
+    if (!takes(length)) return 'full';
+    const whole =
+      length <= before.length
+        ? before.subarray(-length)
+        : await this.storage.getRange(key, footerAt - length, footerAt);
+    const digest = decodeDigest(Buffer.from(whole));
     return digest && { digest, footerAt };
   }
 }

@@ -6,7 +6,7 @@ import { tableDef, type TableName } from '../../schema/index.js';
 import { within } from '../../timeout/index.js';
 import type { BackgroundHost } from '../background.js';
 import { CatalogFiles } from '../direct/catalog-files.js';
-import { attributesOf, timeColumns } from '../direct/contents.js';
+import { attributesOf, factsMadeBy, timeColumns } from '../direct/contents.js';
 import type { DirectFiles } from '../direct/files.js';
 import type { TraceIds } from '../direct/trace-ids.js';
 import { traceIds, type FileDigests, type ReadDigest } from '../file-digest/index.js';
@@ -43,7 +43,7 @@ const longestWaitMs = 2000;
  */
 export class Learning {
   #learning: Promise<unknown> = Promise.resolve();
-  #closed = false;
+  readonly #closing = new AbortController();
   /** Tells which of a table's files have all of its columns. */
   #catalogFiles = new CatalogFiles();
   #generation = -1;
@@ -71,7 +71,7 @@ export class Learning {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     await this.#learning;
   }
 
@@ -92,7 +92,7 @@ export class Learning {
   #alone(kept: Kept, work: (run: RunSql, connection: DuckDBConnection) => Promise<void>): Promise<void> {
     const learning = this.#learning.then(async () => {
       const { host } = this.options;
-      if (this.#closed || kept.generation !== host.generation) return;
+      if (this.#closing.signal.aborted || kept.generation !== host.generation) return;
       const connection = await host.acquire();
       try {
         await work(async (sql) => (await connection.runAndReadAll(sql)).getRows(), connection);
@@ -126,12 +126,13 @@ export class Learning {
     const snapshot = follow(kept, await changesSince(kept.checked, this.options.place, run));
     // They tell of rows that are deleted too.
     const some = await someDeleted(kept, table, id, snapshot, run);
-    while (unlooked.length > 0 && !this.#closed) {
+    while (unlooked.length > 0 && !this.#closing.signal.aborted) {
       const paths = unlooked.splice(0, mostAtOnce);
-      for (const path of paths) kept.looked.add(path);
-      if (some) continue;
-      const sizes = new Map(paths.map((path) => [path, live.sizes.get(path) ?? 0]));
-      const told = await this.options.digests.read(sizes);
+      const sizes = new Map(some ? [] : paths.map((path) => [path, live.sizes.get(path) ?? 0]));
+      const { found: told, left } = await this.options.digests.read(sizes, this.#closing.signal);
+      unlooked.unshift(...left);
+      const later = new Set(left);
+      for (const path of paths) if (!later.has(path)) kept.looked.add(path);
       if (told.size > 0) await this.#take(kept, { table, id, live, snapshot, told }, run, connection);
     }
     if (kept.looked.size > 4 * live.sizes.size + 1000) this.#forget(kept);
@@ -146,7 +147,7 @@ export class Learning {
     if (table === 'spans') {
       for (const [path, { digest }] of told) {
         const section = digest.sections.get(traceIds.name);
-        if (section?.madeBy !== traceIds.madeBy) continue;
+        if (section?.madeBy !== traceIds.madeBy || this.options.traceIds.full) continue;
         this.options.traceIds.learn(path, new Uint32Array(Uint8Array.from(section.content).buffer));
       }
     }
@@ -169,9 +170,9 @@ export class Learning {
     const known = await this.#catalogFiles.of(table, id, [...live.sizes.keys()], run);
     for (const [path, { digest, footerAt }] of told) {
       const { firstRow } = known.get(path) ?? {};
-      const { times, columns, mixed } = digest;
+      const { madeBy: by, times, columns, mixed } = digest;
       const whole = tableDef(table).columns.every(({ name }) => columns.includes(name));
-      if (firstRow === undefined || times === null || !whole) continue;
+      if (firstRow === undefined || times === null || !whole || by !== factsMadeBy) continue;
       const [first, last] = [BigInt(times[0]), BigInt(times[1])];
       const attributes = attributesOf(columns, new Set(mixed));
       this.options.direct.learn(table, path, {
