@@ -41,6 +41,7 @@ const inside: Readonly<Record<string, readonly string[]>> = {
     'query/attributes',
     'query/sql',
     'query/server',
+    'query/grammar',
     'query/text',
   ],
   promql: [

@@ -1,3 +1,4 @@
+import { QueryError } from '../../../lake/query-error.js';
 import type { Duration, DurationScope, DurationTree } from './ast.js';
 
 const operators: ReadonlyMap<string, (a: number, b: number) => number> = new Map([
@@ -26,6 +27,18 @@ function seconds(tree: DurationTree, scope: DurationScope): number {
   return operators.get(op)?.(left, right) ?? NaN;
 }
 
+/** As deep as durations may be, which are worked out and printed by going down into them. */
+const maxDepth = 500;
+
+/** Throws QueryError `bad_data` where it is nested or chained too deep. */
 export function durationOf(tree: DurationTree): Duration {
+  let level = [tree];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > maxDepth)
+      throw new QueryError('bad_data', `the duration is nested or chained deeper than ${maxDepth} levels`);
+    level = level.flatMap((each) =>
+      each.kind === 'operation' ? [each.left, each.right].filter((part) => part !== null) : [],
+    );
+  }
   return { tree, seconds: (scope) => seconds(tree, scope) };
 }

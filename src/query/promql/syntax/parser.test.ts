@@ -214,6 +214,15 @@ describe('errors', () => {
     assert.throws(() => parse('a'.repeat(70_000)), { kind: 'bad_data', message: /70000 characters long/ });
   });
 
+  it('refuses durations that are nested or chained too deep', () => {
+    for (const long of ['1'.padEnd(20_001, '+1'), `${'-(1+'.repeat(450)}1${')'.repeat(450)}`]) {
+      for (const query of [`a[${long}]`, `a[5m:${long}]`, `a offset (${long})`]) {
+        assert.throws(() => parse(query), { kind: 'bad_data', message: /duration.*deeper than 500/ });
+      }
+    }
+    assert.equal(parse(`a[${'1'.padEnd(801, '+1')}]`).kind, 'matrix');
+  });
+
   it('explains the first fault of a long text that has nothing but faults', () => {
     for (const word of ['=', '*', 'ü', 'on()', 'a="b" ']) {
       assert.throws(() => parse(word.repeat(10_000)), {

@@ -1,6 +1,6 @@
 import type { DurationTree, Expr, NumberLiteral } from './ast.js';
 import { durationOf } from './durations.js';
-import { on, type Context, type Rule } from './slots.js';
+import { on, type Context, type Production, type Rule } from './slots.js';
 import type { Token } from './token.js';
 
 /** Seconds that nanoseconds of 64 bits can hold. */
@@ -86,11 +86,11 @@ function subquery(expr: Expr, tree: DurationTree, step: DurationTree | undefined
   };
 }
 
-const beginning = 'subquery_expr: expr LEFT_BRACKET';
+const beginning = 'Expr: Expr LEFT_BRACKET';
 
-export const durationRules: readonly (readonly [production: string, Rule])[] = [
+export const durationRules: readonly Production[] = [
   [
-    'positive_duration_expr: duration_expr',
+    'Length: Duration',
     on<[DurationTree]>(([tree], ctx) => {
       if (tree.kind === 'literal' && tree.seconds <= 0)
         ctx.fail(tree.from, 'duration must be greater than 0');
@@ -98,55 +98,46 @@ export const durationRules: readonly (readonly [production: string, Rule])[] = [
     }),
   ],
   [
-    'matrix_selector: expr LEFT_BRACKET positive_duration_expr RIGHT_BRACKET',
+    'Expr: Expr LEFT_BRACKET Length RIGHT_BRACKET',
     on<[Expr, Token, DurationTree]>(([expr, bracket, tree], ctx) => range(expr, bracket, tree, ctx)),
   ],
   [
-    `${beginning} positive_duration_expr COLON positive_duration_expr RIGHT_BRACKET`,
+    `${beginning} Length COLON Length RIGHT_BRACKET`,
     on<[Expr, Token, DurationTree, Token, DurationTree, Token]>(([expr, , tree, , step, end]) =>
       subquery(expr, tree, step, end),
     ),
   ],
   [
-    `${beginning} positive_duration_expr COLON RIGHT_BRACKET`,
+    `${beginning} Length COLON RIGHT_BRACKET`,
     on<[Expr, Token, DurationTree, Token, Token]>(([expr, , tree, , end]) =>
       subquery(expr, tree, undefined, end),
     ),
   ],
+  [`${beginning} Length COLON Length error`, on<[]>((_, ctx) => ctx.unexpected('subquery selector', '"]"'))],
   [
-    `${beginning} positive_duration_expr COLON positive_duration_expr error`,
-    on<[]>((_, ctx) => ctx.unexpected('subquery selector', '"]"')),
-  ],
-  [
-    `${beginning} positive_duration_expr COLON error`,
+    `${beginning} Length COLON error`,
     on<[]>((_, ctx) => ctx.unexpected('subquery selector', 'number, duration, step(), range(), or "]"')),
   ],
-  [
-    `${beginning} positive_duration_expr error`,
-    on<[]>((_, ctx) => ctx.unexpected('subquery or range', '":" or "]"')),
-  ],
+  [`${beginning} Length error`, on<[]>((_, ctx) => ctx.unexpected('subquery or range', '":" or "]"'))],
   [
     `${beginning} error`,
     on<[]>((_, ctx) => ctx.unexpected('subquery or range selector', 'number, duration, step(), or range()')),
   ],
+  ['Offset: Number', on<[NumberLiteral]>(([number], ctx) => literal(number, number.from, ctx))],
   [
-    'offset_duration_expr: number_duration_literal',
-    on<[NumberLiteral]>(([number], ctx) => literal(number, number.from, ctx)),
-  ],
-  [
-    'offset_duration_expr: unary_op number_duration_literal',
+    'Offset: Sign Number',
     on<[Token, NumberLiteral]>(([sign, number], ctx) => {
       const value = sign.text === '-' ? -number.value : number.value;
       return literal({ ...number, value, from: sign.at }, sign.at, ctx);
     }),
   ],
-  ['offset_duration_expr: STEP LEFT_PAREN RIGHT_PAREN', named],
-  ['offset_duration_expr: RANGE LEFT_PAREN RIGHT_PAREN', named],
-  ['offset_duration_expr: unary_op STEP LEFT_PAREN RIGHT_PAREN', signedName],
-  ['offset_duration_expr: unary_op RANGE LEFT_PAREN RIGHT_PAREN', signedName],
-  ['offset_duration_expr: max_of_min_of LEFT_PAREN duration_expr COMMA duration_expr RIGHT_PAREN', extremum],
+  ['Offset: STEP LEFT_PAREN RIGHT_PAREN', named],
+  ['Offset: RANGE LEFT_PAREN RIGHT_PAREN', named],
+  ['Offset: Sign STEP LEFT_PAREN RIGHT_PAREN', signedName],
+  ['Offset: Sign RANGE LEFT_PAREN RIGHT_PAREN', signedName],
+  ['Offset: Extremum LEFT_PAREN Duration COMMA Duration RIGHT_PAREN', extremum],
   [
-    'offset_duration_expr: unary_op max_of_min_of LEFT_PAREN duration_expr COMMA duration_expr RIGHT_PAREN',
+    'Offset: Sign Extremum LEFT_PAREN Duration COMMA Duration RIGHT_PAREN',
     on<[Token, Token, Token, DurationTree, Token, DurationTree, Token]>(
       ([sign, { at, text }, , left, , right, close]) => {
         const to = close.at + 1;
@@ -156,25 +147,25 @@ export const durationRules: readonly (readonly [production: string, Rule])[] = [
     ),
   ],
   [
-    'offset_duration_expr: unary_op LEFT_PAREN duration_expr RIGHT_PAREN',
+    'Offset: Sign LEFT_PAREN Duration RIGHT_PAREN',
     on<[Token, Token, DurationTree]>(([sign, , tree], ctx) => signed(sign, wrapped(tree, tree.from), ctx)),
+    'MUL',
   ],
+  ['Offset: Duration'],
+  ['Duration: Number', on<[NumberLiteral]>(([number], ctx) => literal(number, number.from, ctx))],
   [
-    'duration_expr: number_duration_literal',
-    on<[NumberLiteral]>(([number], ctx) => literal(number, number.from, ctx)),
-  ],
-  [
-    'duration_expr: unary_op duration_expr',
+    'Duration: Sign Duration',
     on<[Token, DurationTree]>(([sign, tree], ctx) => signed(sign, tree, ctx)),
+    'MUL',
   ],
-  ...signs.map(
-    ([kind, op]) => [`duration_expr: duration_expr ${kind} duration_expr`, arithmetic(op)] as const,
-  ),
-  ['duration_expr: STEP LEFT_PAREN RIGHT_PAREN', named],
-  ['duration_expr: RANGE LEFT_PAREN RIGHT_PAREN', named],
-  ['duration_expr: max_of_min_of LEFT_PAREN duration_expr COMMA duration_expr RIGHT_PAREN', extremum],
+  ...signs.map(([kind, op]) => [`Duration: Duration ${kind} Duration`, arithmetic(op)] as const),
+  ['Duration: STEP LEFT_PAREN RIGHT_PAREN', named],
+  ['Duration: RANGE LEFT_PAREN RIGHT_PAREN', named],
+  ['Duration: Extremum LEFT_PAREN Duration COMMA Duration RIGHT_PAREN', extremum],
   [
-    'paren_duration_expr: LEFT_PAREN duration_expr RIGHT_PAREN',
+    'Duration: LEFT_PAREN Duration RIGHT_PAREN',
     on<[Token, DurationTree]>(([open, tree]) => wrapped(tree, open.at)),
   ],
+  ['Extremum: MAX_OF'],
+  ['Extremum: MIN_OF'],
 ];

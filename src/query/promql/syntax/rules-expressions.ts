@@ -2,14 +2,14 @@ import { goQuote } from '../../text/go-quote.js';
 import type { Grouping } from '../../series/aggregate.js';
 import type { Binary, Expr, NumberLiteral } from './ast.js';
 import { literalDuration, literalNumber, numberFault } from './literals.js';
-import { on, type BinaryModifiers, type Context, type Rule } from './slots.js';
+import { on, type BinaryModifiers, type Context, type Production } from './slots.js';
 import { looseText } from './string-literals.js';
-import type { Token } from './token.js';
+import { aggregators, type Token } from './token.js';
 
 const withParameter = /^(topk|bottomk|count_values|quantile|limitk|limit_ratio)$/;
 const operators = [
-  ...['ADD', 'ATAN2', 'DIV', 'EQLC', 'GTE', 'GTR', 'TRIM_UPPER', 'TRIM_LOWER', 'LAND'],
-  ...['LOR', 'LSS', 'LTE', 'LUNLESS', 'MOD', 'MUL', 'NEQ', 'POW', 'SUB'],
+  ...['LOR', 'LAND', 'LUNLESS', 'EQLC', 'NEQ', 'GTE', 'GTR', 'LTE', 'LSS', 'TRIM_UPPER', 'TRIM_LOWER'],
+  ...['ADD', 'SUB', 'MUL', 'DIV', 'MOD', 'ATAN2', 'POW'],
 ];
 
 function aggregation(
@@ -92,73 +92,78 @@ function duration({ at: from, text }: Token, ctx: Context): NumberLiteral {
   return { kind: 'number', value, isDuration: true, from, to: from + text.length };
 }
 
-const result = on<[Token, Expr]>(([, expr], ctx) => {
-  ctx.accept(expr);
-  return expr;
-});
+const result = on<[Token, Expr]>(([, expr]) => expr);
 
-export const expressionRules: readonly (readonly [production: string, Rule])[] = [
-  ['start: START_EXPRESSION EOF', on<[]>((_, ctx) => ctx.fail(0, 'no expression found in input'))],
-  ['start: START_EXPRESSION expr', result],
-  ['start: START_METRIC_SELECTOR vector_selector', result],
-  ['start: error', on<[]>((_, ctx) => ctx.unexpected())],
+export const expressionRules: readonly Production[] = [
+  ['Query: START_EXPRESSION EOF', on<[]>((_, ctx) => ctx.fail(0, 'no expression found in input'))],
+  ['Query: START_EXPRESSION Expr', result],
+  ['Query: START_METRIC_SELECTOR Selector', result],
+  ['Query: Query EOF'],
+  ['Query: error', on<[]>((_, ctx) => ctx.unexpected())],
+  // A number alone is no duration, before which this rule therefore stands.
+  ['Expr: Number'],
+  ['Expr: Selector'],
+  ['Expr: Duration'],
   [
-    'aggregate_expr: aggregate_op aggregate_modifier function_call_body',
+    'Expr: Aggregator Grouping Arguments',
     on<[Token, Grouping, readonly Expr[]]>(([op, grouping, args], ctx) =>
       aggregation(op, grouping, args, ctx.closed, ctx),
     ),
   ],
   [
-    'aggregate_expr: aggregate_op function_call_body aggregate_modifier',
+    'Expr: Aggregator Arguments Grouping',
     on<[Token, readonly Expr[], Grouping]>(([op, args, grouping], ctx) =>
       aggregation(op, grouping, args, ctx.closed, ctx),
     ),
   ],
   [
-    'aggregate_expr: aggregate_op function_call_body',
+    'Expr: Aggregator Arguments',
     on<[Token, readonly Expr[]]>(([op, args], ctx) =>
       aggregation(op, undefined, args, ctx.closedBefore, ctx),
     ),
   ],
-  ['aggregate_expr: aggregate_op error', on<[]>((_, ctx) => ctx.unexpected('aggregation'))],
-  ...operators.map((op) => [`binary_expr: expr ${op} bin_modifier expr`, binary] as const),
-  ...['IDENTIFIER', 'at_modifier_preprocessors', 'STEP', 'RANGE', 'max_of_min_of'].map(
-    (name) => [`function_call: ${name} function_call_body`, call] as const,
+  ['Expr: Aggregator error', on<[]>((_, ctx) => ctx.unexpected('aggregation'))],
+  ...operators.map((op) => [`Expr: Expr ${op} Modifiers Expr`, binary] as const),
+  ...['IDENTIFIER', 'Boundary', 'STEP', 'RANGE', 'Extremum'].map(
+    (name) => [`Expr: ${name} Arguments`, call] as const,
   ),
+  ['Arguments: LEFT_PAREN ArgumentList RIGHT_PAREN', on<[Token, readonly Expr[]]>(([, args]) => args)],
+  ['Arguments: LEFT_PAREN RIGHT_PAREN', () => []],
   [
-    'function_call_body: LEFT_PAREN function_call_args RIGHT_PAREN',
-    on<[Token, readonly Expr[]]>(([, args]) => args),
-  ],
-  ['function_call_body: LEFT_PAREN RIGHT_PAREN', () => []],
-  [
-    'function_call_args: function_call_args COMMA expr',
+    'ArgumentList: ArgumentList COMMA Expr',
     on<[readonly Expr[], Token, Expr]>(([args, , arg]) => [...args, arg]),
   ],
-  ['function_call_args: expr', on<[Expr]>(([arg]) => [arg])],
+  ['ArgumentList: Expr', on<[Expr]>(([arg]) => [arg])],
   [
-    'function_call_args: function_call_args COMMA',
+    'ArgumentList: ArgumentList COMMA',
     on<[readonly Expr[], Token]>(([, { at }], ctx) =>
       ctx.fail(at, 'trailing commas not allowed in function call args'),
     ),
   ],
   [
-    'paren_expr: LEFT_PAREN expr RIGHT_PAREN',
+    'Expr: LEFT_PAREN Expr RIGHT_PAREN',
     on<[Token, Expr, Token]>(([open, expr, close]) => {
       return { kind: 'paren', expr, from: open.at, to: close.at + 1 };
     }),
   ],
-  ['unary_expr: unary_op expr', unary],
+  ['Expr: Sign Expr', unary, 'MUL'],
   [
-    'string_literal: STRING',
+    'Expr: STRING',
     on<[Token]>(([token]) => {
       const { at: from, text } = token;
       return { kind: 'string', value: looseText(token), from, to: from + text.length };
     }),
   ],
-  ['number_duration_literal: NUMBER', on<[Token]>(([token], ctx) => number(token, ctx))],
-  ['number_duration_literal: DURATION', on<[Token]>(([token], ctx) => duration(token, ctx))],
-  ['number: NUMBER', on<[Token]>(([token], ctx) => number(token, ctx).value)],
-  ['number: DURATION', on<[Token]>(([token], ctx) => duration(token, ctx).value)],
-  ['signed_number: ADD number', on<[Token, number]>(([, value]) => value)],
-  ['signed_number: SUB number', on<[Token, number]>(([, value]) => -value)],
+  ['Number: NUMBER', on<[Token]>(([token], ctx) => number(token, ctx))],
+  ['Number: DURATION', on<[Token]>(([token], ctx) => duration(token, ctx))],
+  ['Timestamp: Seconds'],
+  ['Seconds: NUMBER', on<[Token]>(([token], ctx) => number(token, ctx).value)],
+  ['Seconds: DURATION', on<[Token]>(([token], ctx) => duration(token, ctx).value)],
+  ['Timestamp: ADD Seconds', on<[Token, number]>(([, value]) => value)],
+  ['Timestamp: SUB Seconds', on<[Token, number]>(([, value]) => -value)],
+  ...aggregators.map((kind) => [`Aggregator: ${kind}`] as const),
+  ['Sign: ADD'],
+  ['Sign: SUB'],
+  ['Boundary: START'],
+  ['Boundary: END'],
 ];

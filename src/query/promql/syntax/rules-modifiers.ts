@@ -3,10 +3,10 @@ import type { Matching } from '../../series/operators.js';
 import { goQuote } from '../../text/go-quote.js';
 import type { At, DurationTree, Expr, Extension, NumberLiteral } from './ast.js';
 import { durationOf } from './durations.js';
-import { on, type BinaryModifiers, type Context, type Rule } from './slots.js';
+import { on, type BinaryModifiers, type Context, type Production, type Rule } from './slots.js';
 import { hasNoLooseBytes } from '../../text/loose-bytes.js';
 import { looseText } from './string-literals.js';
-import type { Token } from './token.js';
+import { aggregators, bounds, keywordKinds, type Token } from './token.js';
 
 const plain: Matching = { on: false, labels: [], cardinality: 'one-to-one', include: [] };
 
@@ -92,111 +92,112 @@ function extended(extension: Extension): Rule {
   });
 }
 
-export const modifierRules: readonly (readonly [production: string, Rule])[] = [
+/** What may be the name of a label without quotes; `without` is the only word that may not. */
+const words = [
+  ...['IDENTIFIER', 'METRIC_IDENTIFIER', 'LAND', 'LOR', 'LUNLESS', 'ATAN2'],
+  ...aggregators,
+  ...keywordKinds.filter((kind) => kind !== 'WITHOUT'),
+  ...bounds,
+];
+
+export const modifierRules: readonly Production[] = [
   [
-    'aggregate_modifier: BY grouping_labels',
+    'Grouping: BY Labels',
     on<[Token, readonly string[]]>(([, labels]) => ({ without: false, labels }) satisfies Grouping),
   ],
   [
-    'aggregate_modifier: WITHOUT grouping_labels',
+    'Grouping: WITHOUT Labels',
     on<[Token, readonly string[]]>(([, labels]) => ({ without: true, labels }) satisfies Grouping),
   ],
-  ['bool_modifier:', () => ({ bool: false })],
-  ['bool_modifier: BOOL', () => ({ bool: true })],
+  ['Bool:', () => ({ bool: false })],
+  ['Bool: BOOL', () => ({ bool: true })],
   [
-    'on_or_ignoring: bool_modifier IGNORING grouping_labels',
+    'Matching: Bool IGNORING Labels',
     on<[BinaryModifiers, Token, readonly string[]]>(([before, , labels]) => withMatching(before, { labels })),
   ],
   [
-    'on_or_ignoring: bool_modifier ON grouping_labels',
+    'Matching: Bool ON Labels',
     on<[BinaryModifiers, Token, readonly string[]]>(([before, , labels]) =>
       withMatching(before, { on: true, labels }),
     ),
   ],
-  ['group_modifiers: on_or_ignoring GROUP_LEFT maybe_grouping_labels', grouped('many-to-one')],
-  ['group_modifiers: on_or_ignoring GROUP_RIGHT maybe_grouping_labels', grouped('one-to-many')],
-  ['maybe_grouping_labels:', () => []],
+  ['Sides: Bool'],
+  ['Sides: Matching'],
+  ['Sides: Matching GROUP_LEFT MaybeLabels', grouped('many-to-one')],
+  ['Sides: Matching GROUP_RIGHT MaybeLabels', grouped('one-to-many')],
+  ['MaybeLabels:', () => []],
+  ['MaybeLabels: Labels'],
+  ['Modifiers: Sides'],
   [
-    'fill_modifiers: group_modifiers FILL fill_value',
+    'Modifiers: Sides FILL Fill',
     on<[BinaryModifiers, Token, NumberLiteral]>(([before, , { value }]) =>
       withMatching(before, { fillLeft: value, fillRight: value }),
     ),
   ],
   [
-    'fill_modifiers: group_modifiers FILL_LEFT fill_value',
+    'Modifiers: Sides FILL_LEFT Fill',
     on<[BinaryModifiers, Token, NumberLiteral]>(([before, , { value }]) =>
       withMatching(before, { fillLeft: value }),
     ),
   ],
   [
-    'fill_modifiers: group_modifiers FILL_RIGHT fill_value',
+    'Modifiers: Sides FILL_RIGHT Fill',
     on<[BinaryModifiers, Token, NumberLiteral]>(([before, , { value }]) =>
       withMatching(before, { fillRight: value }),
     ),
   ],
   [
-    'fill_modifiers: group_modifiers FILL_LEFT fill_value FILL_RIGHT fill_value',
+    'Modifiers: Sides FILL_LEFT Fill FILL_RIGHT Fill',
     on<[BinaryModifiers, Token, NumberLiteral, Token, NumberLiteral]>(([before, , left, , right]) =>
       withMatching(before, { fillLeft: left.value, fillRight: right.value }),
     ),
   ],
   [
-    'fill_modifiers: group_modifiers FILL_RIGHT fill_value FILL_LEFT fill_value',
+    'Modifiers: Sides FILL_RIGHT Fill FILL_LEFT Fill',
     on<[BinaryModifiers, Token, NumberLiteral, Token, NumberLiteral]>(([before, , right, , left]) =>
       withMatching(before, { fillLeft: left.value, fillRight: right.value }),
     ),
   ],
+  ['Fill: LEFT_PAREN Number RIGHT_PAREN', on<[Token, NumberLiteral]>(([, value]) => value)],
   [
-    'fill_value: LEFT_PAREN number_duration_literal RIGHT_PAREN',
-    on<[Token, NumberLiteral]>(([, value]) => value),
-  ],
-  [
-    'fill_value: LEFT_PAREN unary_op number_duration_literal RIGHT_PAREN',
+    'Fill: LEFT_PAREN Sign Number RIGHT_PAREN',
     on<[Token, Token, NumberLiteral]>(([, sign, number]) =>
       sign.text === '-' ? { ...number, value: -number.value } : number,
     ),
   ],
+  ['Labels: LEFT_PAREN LabelList RIGHT_PAREN', on<[Token, readonly string[]]>(([, labels]) => labels)],
+  ['Labels: LEFT_PAREN LabelList COMMA RIGHT_PAREN', on<[Token, readonly string[]]>(([, labels]) => labels)],
+  ['Labels: LEFT_PAREN RIGHT_PAREN', () => []],
+  ['Labels: error', on<[]>((_, ctx) => ctx.unexpected('grouping opts', '"("'))],
   [
-    'grouping_labels: LEFT_PAREN grouping_label_list RIGHT_PAREN',
-    on<[Token, readonly string[]]>(([, labels]) => labels),
-  ],
-  [
-    'grouping_labels: LEFT_PAREN grouping_label_list COMMA RIGHT_PAREN',
-    on<[Token, readonly string[]]>(([, labels]) => labels),
-  ],
-  ['grouping_labels: LEFT_PAREN RIGHT_PAREN', () => []],
-  ['grouping_labels: error', on<[]>((_, ctx) => ctx.unexpected('grouping opts', '"("'))],
-  [
-    'grouping_label_list: grouping_label_list COMMA grouping_label',
+    'LabelList: LabelList COMMA Label',
     on<[readonly string[], Token, Token]>(([list, , { text }]) => [...list, text]),
   ],
-  ['grouping_label_list: grouping_label', on<[Token]>(([{ text }]) => [text])],
+  ['LabelList: Label', on<[Token]>(([{ text }]) => [text])],
+  ['LabelList: LabelList error', on<[]>((_, ctx) => ctx.unexpected('grouping opts', '"," or ")"'))],
+  ['Label: Word', on<[Token]>(([name], ctx) => label(name, name.text, ctx))],
+  ['Label: STRING', on<[Token]>(([name], ctx) => label(name, looseText(name), ctx))],
+  ['Label: error', on<[]>((_, ctx) => ctx.unexpected('grouping opts', 'label'))],
   [
-    'grouping_label_list: grouping_label_list error',
-    on<[]>((_, ctx) => ctx.unexpected('grouping opts', '"," or ")"')),
-  ],
-  ['grouping_label: maybe_label', on<[Token]>(([name], ctx) => label(name, name.text, ctx))],
-  ['grouping_label: STRING', on<[Token]>(([name], ctx) => label(name, looseText(name), ctx))],
-  ['grouping_label: error', on<[]>((_, ctx) => ctx.unexpected('grouping opts', 'label'))],
-  [
-    'offset_expr: expr OFFSET offset_duration_expr',
+    'Expr: Expr OFFSET Offset',
     on<[Expr, Token, DurationTree]>(([expr, , tree], ctx) => offset(expr, tree, ctx)),
   ],
   [
-    'offset_expr: expr OFFSET error',
+    'Expr: Expr OFFSET error',
     on<[]>((_, ctx) => ctx.unexpected('offset', 'number, duration, step(), or range()')),
   ],
-  ['anchored_expr: expr ANCHORED', extended('anchored')],
-  ['smoothed_expr: expr SMOOTHED', extended('smoothed')],
+  ['Expr: Expr ANCHORED', extended('anchored')],
+  ['Expr: Expr SMOOTHED', extended('smoothed')],
   [
-    'step_invariant_expr: expr AT signed_or_unsigned_number',
+    'Expr: Expr AT Timestamp',
     on<[Expr, Token, number]>(([expr, , seconds], ctx) => instant(expr, seconds, ctx)),
   ],
   [
-    'step_invariant_expr: expr AT at_modifier_preprocessors LEFT_PAREN RIGHT_PAREN',
+    'Expr: Expr AT Boundary LEFT_PAREN RIGHT_PAREN',
     on<[Expr, Token, Token]>(([expr, , { kind }], ctx) =>
       fixed(expr, kind === 'START' ? 'start' : 'end', ctx),
     ),
   ],
-  ['step_invariant_expr: expr AT error', on<[]>((_, ctx) => ctx.unexpected('@', 'timestamp'))],
+  ['Expr: Expr AT error', on<[]>((_, ctx) => ctx.unexpected('@', 'timestamp'))],
+  ...words.map((kind) => [`Word: ${kind}`] as const),
 ];

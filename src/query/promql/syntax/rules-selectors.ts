@@ -2,9 +2,9 @@ import { QueryError } from '../../../lake/query-error.js';
 import { metricName } from '../../series/labels.js';
 import { compileMatcher, type Matcher, type MatchOp } from '../../series/matchers.js';
 import type { VectorSelector } from './ast.js';
-import { on, type Rule } from './slots.js';
+import { on, type Production } from './slots.js';
 import { literalText } from './string-literals.js';
-import type { Token } from './token.js';
+import { aggregators, bounds, keywordKinds, type Token } from './token.js';
 
 /** Patterns are looked at here, so that the first fault of a query is the one that is told. */
 const matcher = on<[Token, Token, Token]>(([label, { text: op }, literal], ctx) => {
@@ -31,50 +31,46 @@ function named({ at: from, text }: Token, rest?: VectorSelector): VectorSelector
   return { kind: 'selector', name: text, matchers, from, to: rest?.to ?? from + text.length };
 }
 
-export const selectorRules: readonly (readonly [production: string, Rule])[] = [
+/** What may be the name of a metric without quotes. */
+const names = [
+  ...['IDENTIFIER', 'METRIC_IDENTIFIER', 'LAND', 'LOR', 'LUNLESS'],
+  ...aggregators,
+  ...keywordKinds.filter((kind) => !/^(BOOL|ON|IGNORING|GROUP_LEFT|GROUP_RIGHT)$/.test(kind)),
+  ...bounds,
+];
+
+export const selectorRules: readonly Production[] = [
+  ['Selector: Name Braces', on<[Token, VectorSelector]>(([name, rest]) => named(name, rest))],
+  ['Selector: Name', on<[Token]>(([name]) => named(name))],
+  ['Selector: Braces'],
+  ['Braces: LEFT_BRACE Matchers RIGHT_BRACE', braces],
+  ['Braces: LEFT_BRACE Matchers COMMA RIGHT_BRACE', braces],
   [
-    'vector_selector: metric_identifier label_matchers',
-    on<[Token, VectorSelector]>(([name, rest]) => named(name, rest)),
-  ],
-  ['vector_selector: metric_identifier', on<[Token]>(([name]) => named(name))],
-  ['label_matchers: LEFT_BRACE label_match_list RIGHT_BRACE', braces],
-  ['label_matchers: LEFT_BRACE label_match_list COMMA RIGHT_BRACE', braces],
-  [
-    'label_matchers: LEFT_BRACE RIGHT_BRACE',
+    'Braces: LEFT_BRACE RIGHT_BRACE',
     on<[Token, Token]>(([open, close]) => {
       return { kind: 'selector', name: '', matchers: [], from: open.at, to: close.at + 1 };
     }),
   ],
   [
-    'label_match_list: label_match_list COMMA label_matcher',
+    'Matchers: Matchers COMMA Matcher',
     on<[readonly Matcher[], Token, Matcher]>(([list, , one]) => [...list, one]),
   ],
-  ['label_match_list: label_matcher', on<[Matcher]>(([one]) => [one])],
+  ['Matchers: Matcher', on<[Matcher]>(([one]) => [one])],
+  ['Matchers: Matchers error', on<[]>((_, ctx) => ctx.unexpected('label matching', '"," or "}"'))],
+  ['Matcher: IDENTIFIER MatchOp STRING', matcher],
+  ['Matcher: QuotedName MatchOp STRING', matcher],
+  ['Matcher: QuotedName', on<[Token]>(([{ text: value }]) => ({ name: metricName, op: '=', value }))],
+  ['Matcher: QuotedName MatchOp error', on<[]>((_, ctx) => ctx.unexpected('label matching', 'string'))],
+  ['Matcher: IDENTIFIER MatchOp error', on<[]>((_, ctx) => ctx.unexpected('label matching', 'string'))],
   [
-    'label_match_list: label_match_list error',
-    on<[]>((_, ctx) => ctx.unexpected('label matching', '"," or "}"')),
-  ],
-  ['label_matcher: IDENTIFIER match_op STRING', matcher],
-  ['label_matcher: string_identifier match_op STRING', matcher],
-  [
-    'label_matcher: string_identifier',
-    on<[Token]>(([{ text: value }]) => ({ name: metricName, op: '=', value })),
-  ],
-  [
-    'label_matcher: string_identifier match_op error',
-    on<[]>((_, ctx) => ctx.unexpected('label matching', 'string')),
-  ],
-  [
-    'label_matcher: IDENTIFIER match_op error',
-    on<[]>((_, ctx) => ctx.unexpected('label matching', 'string')),
-  ],
-  [
-    'label_matcher: IDENTIFIER error',
+    'Matcher: IDENTIFIER error',
     on<[]>((_, ctx) => ctx.unexpected('label matching', 'label matching operator')),
   ],
-  ['label_matcher: error', on<[]>((_, ctx) => ctx.unexpected('label matching', 'identifier or "}"'))],
+  ['Matcher: error', on<[]>((_, ctx) => ctx.unexpected('label matching', 'identifier or "}"'))],
   [
-    'string_identifier: STRING',
+    'QuotedName: STRING',
     on<[Token]>(([token]) => ({ kind: 'METRIC_IDENTIFIER', at: token.at, text: literalText(token) })),
   ],
+  ...['EQL', 'NEQ', 'EQL_REGEX', 'NEQ_REGEX'].map((kind) => [`MatchOp: ${kind}`] as const),
+  ...names.map((kind) => [`Name: ${kind}`] as const),
 ];

@@ -2,7 +2,7 @@ import type { Matcher } from '../../series/matchers.js';
 import type { Grouping } from '../../series/aggregate.js';
 import type { Matching } from '../../series/operators.js';
 import type { DurationTree, Expr, NumberLiteral, ValueType, VectorSelector } from './ast.js';
-import type { Token } from './token.js';
+import type { Token, TokenKind } from './token.js';
 
 /** What stands between a binary operator and its right side. */
 export interface BinaryModifiers {
@@ -43,7 +43,6 @@ export interface Context {
   readonly closed: number;
   /** The same, or behind the closing parenthesis before the one that was read ahead. */
   readonly closedBefore: number;
-  accept(expr: Expr): void;
 }
 
 /** What a production makes of its places. */
@@ -53,3 +52,9 @@ export type Rule = (slots: readonly Slot[], ctx: Context) => Slot;
 export function on<S extends readonly Slot[]>(rule: (slots: S, ctx: Context) => Slot): Rule {
   return rule as unknown as Rule;
 }
+
+/**
+ * A rule of the grammar, as `what it makes: its parts`, and what it makes of them, which is the first part where nothing is
+ * said; and the operator as which it binds where that is not its last one.
+ */
+export type Production = readonly [text: string, rule?: Rule, bindsAs?: TokenKind];

@@ -1,7 +1,103 @@
 import { goQuote } from '../../text/go-quote.js';
-import { tokenNames } from './grammar-tables.js';
 
-export type TokenKind = (typeof tokenNames)[number];
+/** Operators that are words, by these. */
+const wordOperators = [
+  ['and', 'LAND'],
+  ['or', 'LOR'],
+  ['unless', 'LUNLESS'],
+  ['atan2', 'ATAN2'],
+] as const;
+
+/** The kinds of words by what messages call them. */
+const groups = {
+  others: [
+    'EOF',
+    'IDENTIFIER',
+    'METRIC_IDENTIFIER',
+    'NUMBER',
+    'DURATION',
+    'STRING',
+    'EQL',
+    'COLON',
+    'COMMA',
+    'LEFT_PAREN',
+    'RIGHT_PAREN',
+    'LEFT_BRACE',
+    'RIGHT_BRACE',
+    'LEFT_BRACKET',
+    'RIGHT_BRACKET',
+  ],
+  operators: [
+    'ADD',
+    'SUB',
+    'MUL',
+    'DIV',
+    'MOD',
+    'POW',
+    'ATAN2',
+    'EQLC',
+    'NEQ',
+    'GTE',
+    'GTR',
+    'LTE',
+    'LSS',
+    'TRIM_UPPER',
+    'TRIM_LOWER',
+    'EQL_REGEX',
+    'NEQ_REGEX',
+    'AT',
+    'LAND',
+    'LOR',
+    'LUNLESS',
+  ],
+  aggregators: [
+    'SUM',
+    'AVG',
+    'COUNT',
+    'MIN',
+    'MAX',
+    'GROUP',
+    'STDDEV',
+    'STDVAR',
+    'TOPK',
+    'BOTTOMK',
+    'COUNT_VALUES',
+    'QUANTILE',
+    'LIMITK',
+    'LIMIT_RATIO',
+  ],
+  keywords: [
+    'BOOL',
+    'BY',
+    'WITHOUT',
+    'ON',
+    'IGNORING',
+    'GROUP_LEFT',
+    'GROUP_RIGHT',
+    'FILL',
+    'FILL_LEFT',
+    'FILL_RIGHT',
+    'OFFSET',
+    'SMOOTHED',
+    'ANCHORED',
+  ],
+  /** Of the range that is asked for, and of durations. */
+  bounds: ['START', 'END', 'STEP', 'RANGE', 'MAX_OF', 'MIN_OF'],
+  /** What stands before the first word: what a text is to be. */
+  beginnings: ['START_EXPRESSION', 'START_METRIC_SELECTOR'],
+} as const;
+
+export const { aggregators, keywords: keywordKinds, bounds } = groups;
+export const terminals = [
+  ...groups.others,
+  ...groups.operators,
+  ...aggregators,
+  ...keywordKinds,
+  ...bounds,
+  ...groups.beginnings,
+] as const;
+
+export type TokenKind = (typeof terminals)[number] | 'ERROR';
 
 /** A word of a query, at a character offset; of an ERROR `text` says what is wrong. */
 export interface Token {
@@ -11,30 +107,12 @@ export interface Token {
 }
 
 /** Words that mean something by themselves; whatever their case. */
-export const keywords: ReadonlyMap<string, TokenKind> = new Map([
-  ...between('operatorsStart', 'operatorsEnd').filter(([word]) => /^(and|or|unless|atan2)$/.test(word)),
-  ...between('aggregatorsStart', 'aggregatorsEnd'),
-  ...between('keywordsStart', 'keywordsEnd'),
-  ...between('preprocessorStart', 'preprocessorEnd'),
-  ['inf', 'NUMBER'] as const,
-  ['nan', 'NUMBER'] as const,
+export const keywords: ReadonlyMap<string, TokenKind> = new Map<string, TokenKind>([
+  ...wordOperators,
+  ...[...aggregators, ...keywordKinds, ...bounds].map((kind) => [kind.toLowerCase(), kind] as const),
+  ['inf', 'NUMBER'],
+  ['nan', 'NUMBER'],
 ]);
-
-function between(from: TokenKind, to: TokenKind): (readonly [string, TokenKind])[] {
-  const names: ReadonlyMap<TokenKind, string> = new Map([
-    ['LAND', 'and'],
-    ['LOR', 'or'],
-    ['LUNLESS', 'unless'],
-  ]);
-  return tokenNames
-    .slice(tokenNames.indexOf(from) + 1, tokenNames.indexOf(to))
-    .map((kind) => [names.get(kind) ?? kind.toLowerCase(), kind]);
-}
-
-function isBetween(kind: TokenKind, from: TokenKind, to: TokenKind): boolean {
-  const at = tokenNames.indexOf(kind);
-  return at > tokenNames.indexOf(from) && at < tokenNames.indexOf(to);
-}
 
 const kinds: ReadonlyMap<TokenKind, string> = new Map([
   ['IDENTIFIER', 'identifier'],
@@ -43,6 +121,11 @@ const kinds: ReadonlyMap<TokenKind, string> = new Map([
   ['NUMBER', 'number'],
   ['DURATION', 'duration'],
 ]);
+const classes: ReadonlyMap<TokenKind, string> = new Map<TokenKind, string>([
+  ...keywordKinds.map((kind) => [kind, ''] as const),
+  ...groups.operators.map((kind) => [kind, 'op:'] as const),
+  ...aggregators.map((kind) => [kind, 'aggr:'] as const),
+]);
 
 /** A token as Prometheus' messages name it. */
 export function described(token: Token): string {
@@ -50,9 +133,8 @@ export function described(token: Token): string {
   if (kind === 'EOF') return 'end of input';
   const named = kinds.get(kind);
   if (kind === 'IDENTIFIER' || kind === 'METRIC_IDENTIFIER') return `${named} ${goQuote(text)}`;
-  if (isBetween(kind, 'keywordsStart', 'keywordsEnd')) return `<${text}>`;
-  if (isBetween(kind, 'operatorsStart', 'operatorsEnd')) return `<op:${text}>`;
-  if (isBetween(kind, 'aggregatorsStart', 'aggregatorsEnd')) return `<aggr:${text}>`;
+  const ofClass = classes.get(kind);
+  if (ofClass !== undefined) return `<${ofClass}${text}>`;
   const shown =
     Buffer.byteLength(text) > 10 ? `${goQuote([...text].slice(0, 10).join(''))}...` : goQuote(text);
   return named === undefined ? shown : `${named} ${shown}`;

@@ -1,9 +1,9 @@
 import { QueryError } from '../../../../lake/query-error.js';
-import { Automaton } from './automaton.js';
+import { Automaton, type Rule } from '../../../grammar/index.js';
 import { grammar } from './rules.js';
 import { WordError, Words } from './words.js';
 
-let automaton: Automaton | undefined;
+let automaton: Automaton<Rule> | undefined;
 
 /** Why Loki's parser refuses a query, in its words and with its position; undefined where it does not. */
 export function refusal(query: string): QueryError | undefined {
@@ -17,12 +17,15 @@ export function refusal(query: string): QueryError | undefined {
     );
   try {
     automaton ??= new Automaton(grammar);
-    const refused = automaton.refused(() => words.next());
-    if (!refused) return undefined;
-    const { terminal, expected } = refused;
-    return at(
-      `syntax error: unexpected ${terminal}${expected.length > 0 ? `, expecting ${expected.join(' or ')}` : ''}`,
-    );
+    automaton.parse<undefined>({
+      next: () => ({ terminal: words.next(), value: undefined }),
+      reduce: () => undefined,
+      refuse(terminal, expected) {
+        const wanted = expected.length > 0 ? `, expecting ${expected.join(' or ')}` : '';
+        throw new WordError(`syntax error: unexpected ${terminal}${wanted}`);
+      },
+    });
+    return undefined;
   } catch (error) {
     if (error instanceof WordError) return at(error.message);
     throw error;

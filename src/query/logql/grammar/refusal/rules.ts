@@ -1,4 +1,4 @@
-import type { Grammar, Rule } from './automaton.js';
+import type { Grammar, Rule } from '../../../grammar/index.js';
 
 /** The names of Loki's lexer for what has no text of its own. */
 export const functions = (
@@ -14,7 +14,7 @@ const operators = [
   { names: ['==', '!=', '<', '<=', '>', '>='] },
   { names: ['+', '-'] },
   { names: ['*', '/', '%'] },
-  { names: ['^'], right: true },
+  { names: ['^'], side: 'right' as const },
 ];
 
 export const terminals = [

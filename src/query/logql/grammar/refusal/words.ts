@@ -1,5 +1,5 @@
 import { parseBytes } from '../units.js';
-import { end, resume } from './automaton.js';
+import { end, resume } from '../../../grammar/index.js';
 import { conversions, functions, terminals } from './rules.js';
 
 /** What is wrong with a text before any rule is asked, and where. */
