@@ -141,6 +141,13 @@ describe('HTTP application', () => {
       errorType: 'not_found',
       error: 'no such endpoint: GET /api/v1/nope',
     });
+    const noPath = await fetch(`${url}/api/v1/label/%ff/values?token=abc`);
+    assert.equal(noPath.status, 400);
+    assert.deepEqual(await noPath.json(), {
+      status: 'error',
+      errorType: 'bad_data',
+      error: 'the path is not percent-encoded UTF-8: /api/v1/label/%ff/values',
+    });
     const boom = await fetch(`${url}/boom`);
     assert.equal(boom.status, 500);
     assert.deepEqual(await boom.json(), { error: { code: 'internal', message: 'internal error' } });

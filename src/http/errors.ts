@@ -58,14 +58,30 @@ export function errorHandler(log: Logger) {
 }
 
 export function notFound(request: FastifyRequest, reply: FastifyReply): void {
-  const message = `no such endpoint: ${request.method} ${pathOf(request.url)}`;
+  refusePath(404, 'not_found', `no such endpoint: ${request.method} ${pathOf(request.url)}`, request, reply);
+}
+
+/** What the router refuses before any route: a path that is no URL's. */
+export function badPath(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const bad = error.code === 'FST_ERR_BAD_URL';
+  const message = bad ? `the path is not percent-encoded UTF-8: ${pathOf(request.url)}` : error.message;
+  refusePath(400, 'bad_data', message, request, reply);
+}
+
+function refusePath(
+  status: number,
+  code: 'not_found' | 'bad_data',
+  message: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
   // What is below Prometheus' prefix is asked for by its clients; OTLP has a prefix of its own there.
   if (/^\/+api\/+v1\/(?!\/*otlp\/)/.test(request.url)) {
-    void reply.code(404).send({ status: 'error', errorType: 'not_found', error: message });
+    void reply.code(status).send({ status: 'error', errorType: code, error: message });
     return;
   }
-  const body: ErrorBody = { error: { code: 'not_found', message } };
-  void reply.code(404).send(body);
+  const body: ErrorBody = { error: { code, message } };
+  void reply.code(status).send(body);
 }
 
 /** Without the query string, which may hold what clients would not want repeated. */

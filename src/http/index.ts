@@ -6,7 +6,7 @@ import { keyCheck, requireKey, requireQueryKey } from './auth.js';
 import { isLoopback, parseBind } from './bind.js';
 import { answerClientError } from './client-error.js';
 import { allowOrigins } from './cors.js';
-import { errorHandler, notFound } from './errors.js';
+import { badPath, errorHandler, notFound } from './errors.js';
 import { refuseForeignPages } from './foreign.js';
 import { grpcByAlpn, serveAlpn, serveH2c, withKey, type GrpcMethods } from './h2c.js';
 import { mountProbes, type Readiness } from './probes.js';
@@ -64,6 +64,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
     keepAliveTimeout: timeouts.keepAliveMs,
     requestTimeout: timeouts.requestMs,
     routerOptions: { maxParamLength: 1024, ignoreDuplicateSlashes: true },
+    frameworkErrors: badPath,
     clientErrorHandler: answerClientError,
     http: server,
     // Fastify's types make the two kinds of server two kinds of application; plugins need not care.

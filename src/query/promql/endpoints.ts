@@ -27,6 +27,8 @@ function query(prepare: (params: Params, limits: QueryLimits) => PreparedQuery):
     const prepared = prepare(params, limits);
     const limit = limitOf(params);
     const wanted = params.text('stats') ?? '';
+    // The counts of an instant query are those of its one step.
+    const stepwise = wanted === 'all' && prepared.times.step > 0;
     return async (ctx) => {
       const begun = performance.now();
       const { expr, times, source } = prepared;
@@ -38,9 +40,9 @@ function query(prepare: (params: Params, limits: QueryLimits) => PreparedQuery):
       const stats = counts && {
         timings: timings((performance.now() - begun) / 1000),
         samples: {
-          ...(wanted === 'all' && { totalQueryableSamplesPerStep: perStep(counts.perStep, gridOf(times)) }),
+          ...(stepwise && { totalQueryableSamplesPerStep: perStep(counts.perStep, gridOf(times)) }),
           totalQueryableSamples: counts.total,
-          ...(wanted === 'all' && { samplesReadPerStep: perStep(counts.readPerStep, gridOf(times)) }),
+          ...(stepwise && { samplesReadPerStep: perStep(counts.readPerStep, gridOf(times)) }),
           samplesRead: counts.read,
           seriesTouched: counts.series,
           peakSamples: result.samples,
@@ -75,6 +77,15 @@ function data(answer: (ctx: QueryContext, params: Params, name: string) => Promi
   };
 }
 
+/** A query without a selector has no exemplars to ask for, and Prometheus answers nothing. */
+const exemplars: Endpoint = (request) => {
+  const params = new Params(request, 'seconds');
+  return async (ctx) => {
+    const answer = await exemplarsAnswer(ctx, params);
+    return answer ? successJson(answer) : { contentType: '', body: '' };
+  };
+};
+
 /** The endpoints of Prometheus' HTTP API that read the lake or parse a query, by the last part of their path. */
 export const promqlEndpoints = {
   query: query(instantQuery),
@@ -83,7 +94,7 @@ export const promqlEndpoints = {
   label_values: data(labelValuesAnswer),
   series: data(seriesAnswer),
   metadata: data(metadataAnswer),
-  exemplars: data(exemplarsAnswer),
+  exemplars,
   tsdb_status: data(tsdbStatus),
   federate: federation,
   read: remoteRead,

@@ -204,9 +204,7 @@ describe('the Prometheus HTTP API', () => {
     const samples = async (url: string, stats = 'all') =>
       ((await get(`${url}&stats=${stats}`)) as Told).data.stats?.samples;
     assert.deepEqual(await samples(query('temperature')), {
-      totalQueryableSamplesPerStep: [[start, 2]],
       totalQueryableSamples: 2,
-      samplesReadPerStep: [[start, 2]],
       samplesRead: 2,
       seriesTouched: 2,
       peakSamples: 2,
@@ -301,6 +299,11 @@ describe('the Prometheus HTTP API', () => {
         exemplars: [{ labels: { user_id: '7', trace_id: 'ab'.repeat(16) }, value: '0.7', timestamp: start }],
       },
     ]);
+  });
+
+  it('has no exemplars to look for without a selector', async () => {
+    const answer = await app.inject({ url: `/api/v1/query_exemplars?${around}&query=1` });
+    assert.deepEqual([answer.statusCode, answer.body], [204, '']);
   });
 
   it('finds nothing at times far from any sample', async () => {
@@ -445,12 +448,35 @@ describe('the Prometheus HTTP API', () => {
       assert.equal((await get(`/api/v1/${url}`, 400)).error, message);
     }
     const admin = await app.inject({ method: 'POST', url: '/api/v1/admin/tsdb/snapshot' });
-    assert.equal(admin.statusCode, 503);
+    assert.equal(admin.statusCode, 500);
     assert.deepEqual(admin.json(), {
       status: 'error',
       errorType: 'unavailable',
       error: 'admin APIs disabled',
     });
+    const search = await app.inject({ url: '/api/v1/search/metric_names' });
+    assert.deepEqual(
+      [search.statusCode, search.json<{ error: string }>().error],
+      [500, 'search API disabled'],
+    );
+    for (const [method, url, allow] of [
+      ['PUT', '/api/v1/query', 'GET, OPTIONS, POST'],
+      ['DELETE', '/api/v1/series', 'GET, OPTIONS, POST'],
+      ['POST', '/api/v1/label/job/values', 'GET, OPTIONS'],
+      ['POST', '/api/v1/targets', 'GET, OPTIONS'],
+      ['GET', '/api/v1/admin/tsdb/snapshot', 'OPTIONS, POST, PUT'],
+    ] as const) {
+      const refused = await app.inject({ method, url });
+      assert.deepEqual([refused.statusCode, refused.body], [405, 'Method Not Allowed\n'], url);
+      assert.equal(refused.headers.allow, allow);
+    }
+    const dropped = (await get('/api/v1/targets?state=dropped')).data as Record<string, unknown>;
+    assert.deepEqual(dropped['droppedTargetCounts'], {});
+    const unread = await app.inject({ url: '/federate?match[]=%7B' });
+    assert.deepEqual(
+      [unread.statusCode, unread.headers['content-type'], unread.body],
+      [400, 'text/plain; charset=utf-8', '1:2: parse error: unexpected end of input inside braces\n'],
+    );
     const federated = await app.inject({
       url: '/federate?match[]=temperature',
       headers: { accept: 'text/plain;version=1.0.0;escaping=allow-utf-8;q=0.5,*/*;q=0.1' },

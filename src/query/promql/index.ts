@@ -1,12 +1,11 @@
-import type { FastifyPluginAsync } from 'fastify';
-import { QueryError } from '../../lake/query-error.js';
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { buildInfo } from '../server/buildinfo.js';
 import { errorForms } from '../server/errors.js';
 import { acceptProtobuf, type QueryApiDeps } from '../server/http.js';
 import { mountQueryApi, type Route } from '../server/mount.js';
 import { Params } from '../server/params.js';
 import { success } from '../server/reply.js';
-import { adminPaths, statusAnswers } from './api/status.js';
+import { disabledPaths, statusAnswers } from './api/status.js';
 import { promqlEndpoints } from './endpoints.js';
 
 /**
@@ -36,6 +35,9 @@ const routes: readonly Route<Name>[] = [
   route('label/:name/values', 'label_values', 'GET'),
 ];
 
+/** Paths whose errors are text, not JSON. */
+const textPaths: ReadonlySet<string | undefined> = new Set(['/federate', '/api/v1/read']);
+
 /** Prometheus' HTTP API (v1): instant and range queries, labels, series, metadata, exemplars. */
 export function prometheusApi(deps: QueryApiDeps): FastifyPluginAsync {
   return async (app) => {
@@ -45,7 +47,7 @@ export function prometheusApi(deps: QueryApiDeps): FastifyPluginAsync {
       endpoints: promqlEndpoints,
       routes,
       errorAnswer: (error, { routeOptions }) => {
-        if (routeOptions.url === '/api/v1/read')
+        if (textPaths.has(routeOptions.url))
           return { status: errorForms[error.kind].prometheus.status, body: `${error.message}\n` };
         const { status, errorType } = errorForms[error.kind].prometheus;
         return { status, body: { status: 'error', errorType, error: error.message } };
@@ -63,20 +65,42 @@ export function prometheusApi(deps: QueryApiDeps): FastifyPluginAsync {
     app.get('/version', async () => build());
     // Nobody has anything to be told.
     app.get('/api/v1/notifications/live', (_request, reply) => reply.code(204).send());
-    for (const url of adminPaths) {
-      app.route({
-        method: ['POST', 'PUT'],
-        url,
-        handler: () => {
-          throw new QueryError('unavailable', 'admin APIs disabled');
-        },
-      });
+    for (const { words, methods, paths } of disabledPaths) {
+      const body = { status: 'error', errorType: 'unavailable', error: words };
+      for (const path of paths) {
+        app.route({
+          method: [...methods],
+          url: `/api/v1/${path}`,
+          handler: (_request, reply) => reply.code(500).send(body),
+        });
+      }
     }
     for (const url of ['/-/reload', '/-/quit']) {
       const text = 'Lifecycle API is not enabled.';
       app.route({ method: ['POST', 'PUT'], url, handler: (_request, reply) => reply.code(403).send(text) });
     }
-    const urls = [...routes.map(({ url }) => url), ...status.map(([path]) => `/api/v1/${path}`)];
-    for (const url of urls) app.options(url, (_request, reply) => reply.code(204).send());
+    const taken = [
+      ...routes.map(({ url, methods }) => ({ url, methods })),
+      ...status.map(([path]) => ({ url: `/api/v1/${path}`, methods: ['GET'] })),
+      ...disabledPaths.flatMap(({ methods, paths }) =>
+        paths.map((path) => ({ url: `/api/v1/${path}`, methods })),
+      ),
+    ];
+    for (const { url, methods } of taken) {
+      app.options(url, (_request, reply) => reply.code(204).send());
+      refuseOthers(app, url, methods);
+    }
   };
+}
+
+/** Other methods than those of a path, as Prometheus' router refuses them. */
+function refuseOthers(app: FastifyInstance, url: string, taken: readonly string[]): void {
+  const method = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((one) => !taken.includes(one));
+  const allow = [...taken, 'OPTIONS'].sort().join(', ');
+  app.route({
+    method,
+    url,
+    handler: (_request, reply) =>
+      reply.code(405).header('allow', allow).type('text/plain; charset=utf-8').send('Method Not Allowed\n'),
+  });
 }

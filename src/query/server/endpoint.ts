@@ -16,6 +16,7 @@ export interface QueryRequest {
 }
 
 export interface QueryAnswer {
+  /** Empty for an answer without a body (204). */
   readonly contentType: string;
   readonly contentEncoding?: 'snappy';
   readonly body: string | Uint8Array | AsyncIterable<string | Uint8Array>;

@@ -81,6 +81,7 @@ export function sendAnswer(
   reply: FastifyReply,
   { contentType, contentEncoding, body }: QueryAnswer,
 ): FastifyReply {
+  if (contentType === '') return reply.code(204).send();
   reply.type(contentType);
   if (contentEncoding) reply.header('content-encoding', contentEncoding);
   if (typeof body === 'string') return reply.send(body);

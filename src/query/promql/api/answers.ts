@@ -1,7 +1,7 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { QueryContext } from '../../server/guard.js';
 import { metricName } from '../../series/labels.js';
-import type { VectorSelector } from '../syntax/ast.js';
+import { selectors, type VectorSelector } from '../syntax/ast.js';
 import { parseSelector } from '../plan/prepare.js';
 import type { Window } from '../plan/times.js';
 import { findExemplars } from './exemplars.js';
@@ -49,12 +49,15 @@ export async function metadataAnswer(ctx: QueryContext, params: Params): Promise
   return { data };
 }
 
-export async function exemplarsAnswer(ctx: QueryContext, params: Params): Promise<Answer> {
+/** Undefined for a query without a selector. */
+export async function exemplarsAnswer(ctx: QueryContext, params: Params): Promise<Answer | undefined> {
   const window = timeWindow(ctx, params);
   const [start, end] = [timeOf(params, 'start'), timeOf(params, 'end')];
   if (start !== undefined && end !== undefined && end < start)
     throw new QueryError('bad_data', 'end timestamp must not be before start timestamp');
-  return { data: await findExemplars(ctx, parsed(params, ctx.limits), window) };
+  const expr = parsed(params, ctx.limits);
+  if (selectors(expr).length === 0) return undefined;
+  return { data: await findExemplars(ctx, expr, window) };
 }
 
 /** Lists of more are written anew for each answer. */

@@ -33,6 +33,13 @@ function pageOf(limit: string): void {
   throw invalid('group_limit', `group_limit needs to be a valid number: ${why}`);
 }
 
+/** The targets, of which there are none; dropped ones are counted where they are asked for. */
+export function noTargets(params: Params): object {
+  const state = params.text('state')?.toLowerCase() ?? '';
+  const counted = ['', 'any', 'dropped'].includes(state);
+  return { activeTargets: [], droppedTargets: [], droppedTargetCounts: counted ? {} : null };
+}
+
 /** The metadata of targets, of which there are none. Throws QueryError. */
 export function noTargetMetadata(params: Params): object {
   countOf(params, 'limit');

@@ -4,7 +4,7 @@ import type { QueryRequest } from '../../server/endpoint.js';
 import type { QueryLimits } from '../../server/guard.js';
 import { Params } from '../../server/params.js';
 import { functions } from '../functions/index.js';
-import { noRules, noTargetMetadata } from './rules.js';
+import { noRules, noTargetMetadata, noTargets } from './rules.js';
 import { experimentalFunctions } from '../plan/experimental.js';
 
 type Status = (limits: QueryLimits, request: Pick<QueryRequest, 'url' | 'body'>) => unknown;
@@ -17,7 +17,7 @@ type Status = (limits: QueryLimits, request: Pick<QueryRequest, 'url' | 'body'>)
 export const statusAnswers: ReadonlyMap<string, Status> = new Map<string, Status>([
   ['rules', (_limits, request) => noRules(new Params(request, 'seconds'))],
   ['alerts', () => ({ alerts: [] })],
-  ['targets', () => ({ activeTargets: [], droppedTargets: [], droppedTargetCounts: null })],
+  ['targets', (_limits, request) => noTargets(new Params(request, 'seconds'))],
   ['targets/metadata', (_limits, request) => noTargetMetadata(new Params(request, 'seconds'))],
   ['targets/relabel_steps', (_limits, request) => noScrapePool(request)],
   ['scrape_pools', () => ({ scrapePools: [] })],
@@ -33,10 +33,23 @@ export const statusAnswers: ReadonlyMap<string, Status> = new Map<string, Status
   ['features', features],
 ]);
 
-/** What Prometheus does on request, and this server does not. */
-export const adminPaths = ['delete_series', 'clean_tombstones', 'snapshot'].map(
-  (name) => `/api/v1/admin/tsdb/${name}`,
-);
+/** What Prometheus does when a flag says so, and this server does not: the words, methods and paths below /api/v1. */
+export const disabledPaths: readonly {
+  readonly words: string;
+  readonly methods: readonly ('GET' | 'POST' | 'PUT')[];
+  readonly paths: readonly string[];
+}[] = [
+  {
+    words: 'admin APIs disabled',
+    methods: ['POST', 'PUT'],
+    paths: ['admin/tsdb/delete_series', 'admin/tsdb/clean_tombstones', 'admin/tsdb/snapshot'],
+  },
+  {
+    words: 'search API disabled',
+    methods: ['GET', 'POST'],
+    paths: ['search/metric_names', 'search/label_names', 'search/label_values'],
+  },
+];
 
 function noScrapePool(request: Pick<QueryRequest, 'url' | 'body'>): never {
   const pool = new Params(request, 'seconds').text('scrapePool');

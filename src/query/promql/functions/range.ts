@@ -39,6 +39,8 @@ interface RangeOptions {
   readonly extended?: (beyond: Beyond, remarks: Remarks) => RangeKernel;
   /** Which argument remarks are about; the range vector without it. */
   readonly remarksAt?: number;
+  /** Throws for scalars that are refused at a step where the range vector has samples. */
+  readonly check?: (scalars: Scalars) => (step: number) => void;
   /** It is meant for counters. */
   readonly ofCounters?: boolean;
 }
@@ -58,7 +60,9 @@ function ranged(
       const scalars = new Map<number, Float64Array>();
       for (let i = 0; i < args.count; i++) if (i !== at) scalars.set(i, await args.scalar(i));
       const remarks = new Remarks(ctx.notes, args.position(options.remarksAt ?? at));
-      const of = kernel((argument, step) => scalars.get(argument)?.[step] ?? NaN, remarks);
+      const given: Scalars = (argument, step) => scalars.get(argument)?.[step] ?? NaN;
+      const of = kernel(given, remarks);
+      const check = options.check?.(given);
       if (range.beyond && options.extended) {
         const kernel = options.extended(range.beyond, remarks);
         const watched = options.ofCounters ? toldOfGauges(kernel, remarks) : kernel;
@@ -69,11 +73,22 @@ function ranged(
         series.histograms && native !== 'as numbers'
           ? native({ ...series, histograms: series.histograms }, remarks)
           : of(series);
-      const watched = options.ofCounters ? toldOfGauges(both, remarks) : both;
+      const checked = check ? withCheck(both, check) : both;
+      const watched = options.ofCounters ? toldOfGauges(checked, remarks) : checked;
       return vector(await overWindows(ctx, range, watched, keepsName ? 'keep' : 'drop'));
     },
     { timeDependent },
   );
+}
+
+function withCheck(kernel: RangeKernel, check: (step: number) => void): RangeKernel {
+  return (series) => {
+    const of = kernel(series);
+    return (low, high, view) => {
+      if (high > low) check(view.step);
+      return of(low, high, view);
+    };
+  };
 }
 
 const counterName = /_(total|sum|count|bucket)$/;
@@ -235,13 +250,25 @@ export const rangeFunctions: readonly Entry[] = [
         high - low < 2
           ? none(view)
           : smoothed(values, low, high, scalars(1, view.step), scalars(2, view.step)),
-    { args: ['matrix', 'scalar', 'scalar'] },
+    {
+      args: ['matrix', 'scalar', 'scalar'],
+      // The factors are looked at wherever there is a sample of any kind.
+      check: (scalars) => (step) => checkFactors(scalars(1, step), scalars(2, step)),
+    },
   ),
 ];
 
 /** As Go's %f. */
 function sixDigits(value: number): string {
   return Number.isFinite(value) ? value.toFixed(6) : floatText(value);
+}
+
+function checkFactors(factor: number, trendFactor: number): void {
+  if (factor <= 0 || factor >= 1)
+    throw evaluationError(`invalid smoothing factor. Expected: 0 < sf < 1, got: ${sixDigits(factor)}`);
+  if (trendFactor <= 0 || trendFactor >= 1) {
+    throw evaluationError(`invalid trend factor. Expected: 0 < tf < 1, got: ${sixDigits(trendFactor)}`);
+  }
 }
 
 function smoothed(
@@ -251,11 +278,6 @@ function smoothed(
   factor: number,
   trendFactor: number,
 ): number {
-  if (!(factor > 0 && factor < 1))
-    throw evaluationError(`invalid smoothing factor. Expected: 0 < sf < 1, got: ${sixDigits(factor)}`);
-  if (!(trendFactor > 0 && trendFactor < 1)) {
-    throw evaluationError(`invalid trend factor. Expected: 0 < tf < 1, got: ${sixDigits(trendFactor)}`);
-  }
   let level = values[low] ?? NaN;
   let trend = (values[low + 1] ?? NaN) - level;
   for (let i = low + 1; i < high; i++) {
