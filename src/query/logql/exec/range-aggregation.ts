@@ -86,7 +86,7 @@ export async function evaluateSingles(
   const inner = overSingles(expr);
   if (!inner) return undefined;
   const query = { ...(await rangeQuery(ctx, inner, undefined)), wanted: undefined, singles: true };
-  if (query.keys.from === '') return undefined;
+  if (isEmpty(query)) return undefined;
   const found = await aggregateInSql(query, ctx);
   return found && overWindows(ctx, query, found);
 }
@@ -122,8 +122,12 @@ export async function evaluateAcross(
   return out;
 }
 
+function isEmpty({ keys, expr }: Pick<RangeQuery, 'keys' | 'expr'>): boolean {
+  return keys.from === '' || expr.range === 0;
+}
+
 async function partialSeries(ctx: MetricContext, query: RangeQuery): Promise<PartialSeries> {
-  return query.keys.from === ''
+  return isEmpty(query)
     ? new PartialSeries(query, ctx.maxValues)
     : ((await aggregateStreams(query, ctx)) ??
         (await aggregateInSql(query, ctx)) ??
@@ -165,7 +169,8 @@ async function rangeQuery(
     grouping,
     aggregator: rangeAggregation(expr.op).aggregator(expr.unwrap !== undefined, expr.parameter ?? 0),
     window,
-    buckets: bucketsOf(expr.range, steps.step, steps.count),
+    // Windows of no length hold nothing, whatever they are made of.
+    buckets: bucketsOf(expr.range || steps.step, steps.step, steps.count),
     origin,
     // Series of a few labels may be many, as long as the query reduces them.
     maxSeries: by ? Math.max(limits.maxSeries, Math.floor(ctx.maxValues / seriesWeight)) : limits.maxSeries,

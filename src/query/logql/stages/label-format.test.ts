@@ -12,7 +12,7 @@ describe('LogQL label_format', () => {
   itRefuses([
     [
       '| label_format a="{{.x"',
-      /^parse error : stage '.*' : invalid template for label 'a': template: label:1: unclosed action$/,
+      /parse error : stage '.*' : invalid template for label 'a': template: label:1: unclosed action$/,
     ],
     [
       '| label_format app=env, app=trace_id',

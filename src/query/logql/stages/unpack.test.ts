@@ -9,6 +9,12 @@ describe('LogQL unpack', () => {
       { line: 'the line', labels: { a: '1', app_extracted: 'p' } },
     ],
     ['| unpack', 'nope', { labels: { __error__: 'JSONParserErr' } }],
+    [
+      '| unpack | label_format d=`{{.__error_details__}}`',
+      ' {"a":"1"}',
+      { labels: { __error__: 'JSONParserErr', d: 'expecting json object(6), but it is not' } },
+    ],
+    ['| unpack', '', {}],
     ['| unpack', '{"a":"1"}', {}],
     [
       '| unpack',

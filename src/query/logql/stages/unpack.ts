@@ -1,7 +1,10 @@
 import { JsonScanner, JsonSyntaxError } from '../../attributes/json-scanner.js';
 import { lokiLabelName } from '../../attributes/label-name.js';
 import { noLabels, type StageDefinition, type StageFn } from '../pipeline/stage.js';
-import { jsonError, notAnObject, startsWith } from './json-line.js';
+import { jsonError } from './json-line.js';
+
+/** In Loki's words, with the number that its JSON library has for an object. */
+const notUnpacked = 'expecting json object(6), but it is not';
 
 export interface UnpackStage {
   readonly kind: 'unpack';
@@ -25,8 +28,9 @@ export const unpack: StageDefinition<UnpackStage> = {
 
 function unpackLine(): StageFn {
   return (row) => {
-    if (!startsWith(row.line, '{')) {
-      row.labels.fail(jsonError, notAnObject);
+    if (row.line === '') return true;
+    if (!row.line.startsWith('{')) {
+      row.labels.fail(jsonError, notUnpacked);
       return true;
     }
     const found: [string, string][] = [];

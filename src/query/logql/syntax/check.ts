@@ -1,6 +1,5 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { Grouping } from '../../series/aggregate.js';
-import { isLabelName } from '../../attributes/label-name.js';
 import { checkPattern } from '../grammar/matcher.js';
 import { setOperators } from '../../series/operators.js';
 import { rangeAggregation } from '../range/index.js';
@@ -23,7 +22,6 @@ export function checkRange(
   if (definition.parameter && parameter === undefined) throw bad(`parameter required for operation ${op}`);
   if (!definition.parameter && parameter !== undefined)
     throw bad(`parameter ${parameter} not supported for operation ${op}`);
-  if (range.range <= 0) throw bad('the range of an aggregation must be longer than zero');
   return {
     ...range,
     ...(parameter !== undefined && { parameter }),
@@ -59,10 +57,6 @@ export function checkVector(
 }
 
 export function checkBinary(expr: BinaryExpr): BinaryExpr {
-  const { cardinality } = expr.matching;
-  if (setOperators.has(expr.op) && cardinality !== 'one-to-one') {
-    throw bad(`${expr.op} can not be used with group_${cardinality === 'many-to-one' ? 'left' : 'right'}`);
-  }
   if (!setOperators.has(expr.op)) return expr;
   for (const leg of ['left', 'right'] as const) {
     const side = expr[leg];
@@ -74,9 +68,6 @@ export function checkBinary(expr: BinaryExpr): BinaryExpr {
 }
 
 export function checkLabelReplace(expr: LabelReplaceExpr): LabelReplaceExpr {
-  if (isLabelName(expr.destination)) {
-    checkPattern(`^(?:${expr.pattern})$`, 'invalid regex in label_replace: ');
-    return expr;
-  }
-  throw bad(`label_replace: ${expr.destination.slice(0, 100)} is not a label name`);
+  checkPattern(`^(?:${expr.pattern})$`, 'invalid regex in label_replace: ');
+  return expr;
 }

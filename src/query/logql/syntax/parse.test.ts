@@ -107,7 +107,6 @@ const refused: readonly (readonly [query: string, message: RegExp, kind?: string
   ['topk(0, rate({a="b"}[1m]))', /must be greater than 0/],
   ['sum(2, rate({a="b"}[1m]))', /unsupported parameter for operation sum\(2,/],
   ['sort(rate({a="b"}[1m])) by (x)', /sort and sort_desc doesn't allow grouping by/],
-  ['rate({a="b"}[0s])', /longer than zero/],
   ['{a="b"} | logfmt --nope', /line 1, col 20: syntax error: unexpected IDENTIFIER/],
   ['approx_topk(2, rate({a="b"}[1m])) by (c)', /grouping not allowed for approx_topk/],
   ['variants(rate({a="b"}[1m])) of ({a="b"}[1m])', /multi variant queries are disabled/],
