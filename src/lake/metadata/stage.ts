@@ -5,15 +5,16 @@ import { layoutOf, type MetadataKind } from './layout.js';
 /** Presence is kept by the hour, so that a window which ends within a file leaves little of it to read. */
 export const hourNs = 3_600_000_000_000n;
 
-/**
- * Label sets or keys of a kind hour by hour, each with its digest, first and last time, rows and bytes: of rows of the table, or of what has its
- * columns.
- */
+/** Label sets or keys of a kind hour by hour, each with first and last time, rows and bytes: of rows of the table, or of what has its columns. */
 export function stageSql(kind: MetadataKind, where: string, from?: string): string {
-  const { columns, hourly } = layoutOf(kind);
-  const names = columns.map(({ name }) => ident(name));
+  return layoutOf(kind).hourly(where, hourNs, from);
+}
+
+/** Tells label sets or keys apart. No file has it, as another DuckDB may write JSON otherwise. */
+export function digestSql(kind: MetadataKind): string {
+  const names = layoutOf(kind).columns.map(({ name }) => ident(name));
   const packed = names.map((name) => `${name} := ${name}`).join(', ');
-  return `SELECT sha256(to_json(struct_pack(${packed}))::VARCHAR) AS digest, * FROM (${hourly(where, hourNs, from)})`;
+  return `sha256(to_json(struct_pack(${packed}))::VARCHAR)`;
 }
 
 /** Another one where another release would keep something else. */

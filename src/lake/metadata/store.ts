@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { ident, listLiteral, literal } from '../../duckdb/index.js';
 import { layoutOf, metadataKinds, type MetadataKind } from './layout.js';
-import { hourNs, stageSql } from './stage.js';
+import { digestSql, hourNs, stageSql } from './stage.js';
 
 /** The microseconds of an hour, by which row groups are skipped; the hour 0 is longer, as division rounds towards it. */
 export function hourSql(hour: bigint): string {
@@ -67,7 +67,7 @@ export async function addFile(
     const snapshot = await only(connection, `SELECT id FROM ducklake_current_snapshot('lake')`);
     const rows = stageSql(kind, `filename = ${literal(path)}`);
     await connection.run(
-      `CREATE OR REPLACE TEMP TABLE metadata_stage AS SELECT ${file}::INTEGER AS file, * FROM (${rows})`,
+      `CREATE OR REPLACE TEMP TABLE metadata_stage AS SELECT ${file}::INTEGER AS file, ${digestSql(kind)} AS digest, * FROM (${rows})`,
     );
     const entries = await only(connection, 'SELECT count(*) FROM metadata_stage');
     if (entries > maxEntries) throw new TooMany(`${entries} entries`);
@@ -101,7 +101,8 @@ export async function addStaged(
   try {
     await connection.run(
       `CREATE OR REPLACE TEMP TABLE metadata_stage AS
-       SELECT (${numbers}::INTEGER[])[file_index::BIGINT + 1] AS file, * FROM read_parquet(${stages}, hive_partitioning => false)`,
+       SELECT (${numbers}::INTEGER[])[file_index::BIGINT + 1] AS file, ${digestSql(kind)} AS digest, *
+       FROM read_parquet(${stages}, hive_partitioning => false)`,
     );
     const times = await edges(connection);
     await addStage(
