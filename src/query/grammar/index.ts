@@ -1,4 +1,13 @@
-import { accept, endNumber, resumeNumber, tablesOf, type Grammar, type Rule, type Tables } from './tables.js';
+import {
+  accept,
+  endNumber,
+  refusal,
+  resumeNumber,
+  tablesOf,
+  type Grammar,
+  type Rule,
+  type Tables,
+} from './tables.js';
 
 export { end, resume, type Grammar, type Rule } from './tables.js';
 
@@ -47,14 +56,14 @@ export class Automaton<R extends Rule> {
         action = actions[state * width + ahead] as number;
       }
       if (action === accept) return values.at(-1);
-      if (action > 0) {
+      if (action > 0 && action !== refusal) {
         states.push(action);
         values.push(word?.value);
         ahead = -1;
         if (recovering > 0) recovering--;
         continue;
       }
-      const rule = action < 0 ? -action : (defaults[state] as number);
+      const rule = action < 0 ? -action : action === refusal ? 0 : (defaults[state] as number);
       if (rule > 0) {
         const own = this.grammar.rules[rule - 1] as R;
         const parts = own.of.length === 0 ? [] : values.splice(-own.of.length);
@@ -87,8 +96,11 @@ export class Automaton<R extends Rule> {
     const row = actions.subarray(state * width, (state + 1) * width);
     const named = (fits: (action: number) => boolean) =>
       this.grammar.terminals.filter((_, i) => fits(row[resumeNumber + 1 + i] as number));
-    const expected = [...named((action) => action > 0), ...named((action) => action < 0)];
-    const others = row.some((action) => action < 0 || action === accept);
+    const expected = [
+      ...named((action) => action > 0 && action !== refusal),
+      ...named((action) => action < 0),
+    ];
+    const others = row.some((action) => action < 0 || action >= refusal);
     return expected.length > 4 || (others && defaults[state] !== 0) ? [] : expected;
   }
 }

@@ -30,6 +30,8 @@ export const endNumber = 0;
 export const resumeNumber = 1;
 /** The action that ends a parse. */
 export const accept = 0x7fff;
+/** The action that is an error even where a rule is reduced by default: an operator without a side behind its like. */
+export const refusal = 0x7ffe;
 
 /** What a parser does, by numbers of states, terminals, rules (from 1) and made symbols. */
 export interface Tables {
@@ -90,9 +92,9 @@ export function tablesOf(grammar: Grammar): Tables {
       aheads.forEach(state, rule, (terminal) => {
         const before = actions[row + terminal] as number;
         if (before > 0) {
-          const isShift = before === accept || shifts(rule, terminal);
+          const isShift = before >= refusal || shifts(rule, terminal);
           if (isShift === true) return;
-          actions[row + terminal] = isShift === undefined ? 0 : -rule;
+          actions[row + terminal] = isShift === undefined ? refusal : -rule;
         } else if (before === 0 || -before > rule) actions[row + terminal] = -rule;
         reduced = true;
       });
