@@ -33,8 +33,8 @@ export const testLimits: QueryLimits = {
 
 export interface TestLake {
   readonly connection: DuckDBConnection;
-  /** Another one, which the caller closes. */
-  connect(): Promise<DuckDBConnection>;
+  /** Another one, which the caller closes; `reads`: as questions have it. */
+  connect(reads?: boolean): Promise<DuckDBConnection>;
   readonly guard: QueryGuard;
   /** The same with metadata from the cache. */
   readonly cached: QueryGuard;
@@ -106,7 +106,7 @@ export async function testLake(
   const cachedPool = new ConnectionPool(source, 100_000, null, cache);
   return {
     connection,
-    connect: () => connect(),
+    connect,
     guard: new QueryGuard(pool, { ...testLimits, ...limits }),
     cached: new QueryGuard(cachedPool, { ...testLimits, ...limits }),
     cachedWith: (others) => new QueryGuard(cachedPool, { ...testLimits, ...limits, ...others }),

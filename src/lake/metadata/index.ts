@@ -316,6 +316,8 @@ export class MetadataCache {
     let snapshot = kept.checked;
     if (snapshot === null || mark === null || kept.quietSince !== mark) {
       snapshot = follow(kept, await changesSince(kept.checked, this.#place, run));
+      // What begins by an older one has to look again: this look knew none, and another that began earlier ended first.
+      if (kept.checked === null || kept.checked < snapshot) return snapshot;
       // Otherwise something may have been committed beside the look.
       if (mark !== null && commits?.mark === mark) kept.quietSince = mark;
     }
