@@ -30,6 +30,28 @@ describe('what is made of lists that never change', () => {
     assert.equal(derived(of, 'a'), undefined);
   });
 
+  it('gives a list that takes the room of too many others without keeping it', () => {
+    const of = {};
+    const list = keepDerived(of, 'a', [1]);
+    const large = new Array<number>(300_000).fill(0);
+    assert.equal(keepDerived(of, 'large', large), large);
+    assert.equal(derived(of, 'large'), undefined);
+    assert.equal(derived(of, 'a'), list);
+  });
+
+  it('keeps no JSON of a list that is not kept itself', () => {
+    const of = {};
+    const list = keepDerived(of, 'a', ['x']);
+    assert.equal(jsonOf(list), '["x"]');
+    assert.deepEqual(derived(list, 'JSON'), ['["x"]']);
+    for (let i = 0; i < 20; i++) {
+      const passing = ['x'.repeat(1_000_000)];
+      assert.equal(jsonOf(passing), `["${passing[0]}"]`);
+      assert.equal(derived(passing, 'JSON'), undefined);
+    }
+    assert.equal(derived(of, 'a'), list);
+  });
+
   it('writes a list once', () => {
     const list = ['a', '"'];
     const text = jsonOf(list);

@@ -75,7 +75,7 @@ async function findEach(
         const series = () => seriesOf(present, source, compiled, matchers);
         await take(present, asked, series);
         if (selector) {
-          const own = await derivedFrom(yielder, present, `names ${asked}`, series, nameOf);
+          const own = await derivedFrom(yielder, present, `names ${asked}`, series, nameOf, Infinity);
           for (const name of own) taken.add(name);
         }
       }
@@ -126,13 +126,14 @@ interface Wanted<T> {
   readonly id: (one: T) => string;
 }
 
-/** Each once. */
+/** Each once. Throws QueryError `limit` beyond `most`. */
 async function derivedFrom<T>(
   yielder: Yielder,
   of: object,
   asked: string,
   series: () => Iterable<Labels>,
   wanted: Wanted<T>,
+  most: number,
 ): Promise<readonly T[]> {
   const known = derived<T>(of, asked);
   if (known !== undefined) return known;
@@ -140,6 +141,7 @@ async function derivedFrom<T>(
   for (const labels of series()) {
     if (yielder.due) await yielder.pause();
     for (const one of wanted.of(labels)) found.set(wanted.id(one), one);
+    checkSeries(found.size, most);
   }
   return keepDerived(of, asked, [...found.values()]);
 }
@@ -181,7 +183,7 @@ async function collected<T>(
   const single = new Map<string, T>();
   const complete = await findEach(ctx, yielder, selectors, window, {
     known: async (of, asked, series) => {
-      const part = await derivedFrom(yielder, of, `${wanted.asked} ${asked}`, series, wanted);
+      const part = await derivedFrom(yielder, of, `${wanted.asked} ${asked}`, series, wanted, most);
       if (part.length > 0) parts.push(part);
     },
     each: (labels) => {
