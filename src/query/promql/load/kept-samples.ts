@@ -5,7 +5,7 @@ import { matchesAll } from '../../series/matchers.js';
 import { SeriesBuilder, type SampleSeries } from '../../series/samples.js';
 import { lowerBound } from './lower-bound.js';
 import { matching, mayHave, metricNamesOf, microsOf, type KnownTable } from './known-series.js';
-import { inOrder, numbersIn, placesOf } from './places.js';
+import { inOrder, numbersIn, placesOf, type Places } from './places.js';
 import type { SampleRequest } from './request.js';
 import type { KnownStream } from './series-index.js';
 import type { Part } from './sources.js';
@@ -82,10 +82,12 @@ async function keptPart(
         samples: samples * width,
       });
   if (!units) return null;
-  const found = units.map((shared) => {
+  const found: { unit: SampleUnit; places: Places }[] = [];
+  for (const shared of units) {
+    if (yielder.due) await yielder.pause();
     const unit = unitOf(shared);
-    return { unit, places: placesOf(streams, unit, index) };
-  });
+    found.push({ unit, places: placesOf(streams, unit, index) });
+  }
   const [fromMs, untilMs] = [micros.from / 1000, micros.until / 1000];
   // One moment asks for the last sample, and what else has samples at the time is known by the first.
   const ends = window.edges?.every === 0;
