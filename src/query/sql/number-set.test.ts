@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { BySet, NumberSet } from './number-set.js';
+import { BySet, NumberSet, packed } from './number-set.js';
 
 function setOf(...numbers: readonly number[]): NumberSet {
   const set = new NumberSet();
@@ -23,6 +23,16 @@ describe('sets of numbers', () => {
     assert.ok(small.equals(large) && large.equals(small));
     assert.ok(!setOf(1).equals(small) && !small.equals(setOf(1)));
     assert.ok(new NumberSet().equals(setOf()));
+  });
+
+  it('packs few numbers one by one and many as bits', () => {
+    const few = packed(new Set([1_000_000, 3]));
+    assert.ok(few instanceof Uint32Array && few.byteLength === 8);
+    const many = packed(new Set(Array.from({ length: 100 }, (_, i) => i)));
+    assert.ok(many instanceof NumberSet);
+    const all = setOf(7000);
+    for (const one of [few, many, packed(new Set())]) all.addNumbers(one);
+    assert.deepEqual(all.numbers(), [...Array(100).keys(), 7000, 1_000_000]);
   });
 
   it('gives the same thing for the same numbers, of the sets used last', () => {

@@ -14,6 +14,11 @@ export class NumberSet {
     for (let i = 0; i < own.length; i++) this.#words[i] = (this.#words[i] ?? 0) | (own[i] ?? 0);
   }
 
+  addNumbers(numbers: PackedNumbers): void {
+    if (numbers instanceof NumberSet) this.addAll(numbers);
+    else for (const number of numbers) this.add(number);
+  }
+
   equals(other: NumberSet): boolean {
     const [one, two] = [this.#words, other.#words];
     for (let i = Math.max(one.length, two.length) - 1; i >= 0; i--) {
@@ -36,6 +41,19 @@ export class NumberSet {
     grown.set(this.#words);
     this.#words = grown;
   }
+}
+
+/** Numbers one by one, or a bit for each. */
+export type PackedNumbers = NumberSet | Uint32Array;
+
+/** In whichever form they take less room. */
+export function packed(numbers: ReadonlySet<number>): PackedNumbers {
+  const list = Uint32Array.from(numbers);
+  const largest = list.reduce((most, number) => Math.max(most, number), 0);
+  if (list.length <= largest >>> 5) return list;
+  const set = new NumberSet();
+  for (const number of list) set.add(number);
+  return set;
 }
 
 /** What some sets of numbers stand for: the same thing for as long as it is kept, those used last. */

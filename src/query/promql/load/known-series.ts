@@ -146,7 +146,7 @@ export function presentIn(
   for (const file of files) {
     const all = index.file(file);
     if (names === null && all.begin >= from && all.end < until) {
-      streams.addAll(all.streams);
+      streams.addNumbers(all.streams);
       for (const target of all.targets) targets.add(target);
       continue;
     }

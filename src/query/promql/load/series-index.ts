@@ -2,7 +2,7 @@ import { seenTable, setsTable } from '../../../lake/metadata/store.js';
 import type { ReadSession } from '../../../lake/session.js';
 import type { Labels } from '../../series/labels.js';
 import type { Yielder } from '../../series/yielder.js';
-import { BySet, NumberSet } from '../../sql/number-set.js';
+import { BySet, packed, type NumberSet, type PackedNumbers } from '../../sql/number-set.js';
 import type { MetricTable, Part } from './sources.js';
 import { partSeries, streamColumns, streamOf, type Stream } from './streams.js';
 import { targetColumns } from './target-columns.js';
@@ -66,7 +66,7 @@ interface FileSeries {
   /** By Prometheus name. */
   readonly metrics: Map<string, FileMetric>;
   /** Numbers of all its streams, and its resources. */
-  readonly streams: NumberSet;
+  streams: PackedNumbers;
   readonly targets: Set<Labels>;
   /** Of all of them. */
   begin: number;
@@ -75,7 +75,7 @@ interface FileSeries {
 
 function emptyFile(): FileSeries {
   const times = { begin: Infinity, end: -Infinity };
-  return { metrics: new Map(), streams: new NumberSet(), targets: new Set(), ...times };
+  return { metrics: new Map(), streams: new Uint32Array(), targets: new Set(), ...times };
 }
 
 const nothing: Readonly<FileSeries> = emptyFile();
@@ -183,7 +183,6 @@ export class SeriesIndex {
         if (!set || !series) continue;
         const { metrics } = series;
         const { name } = set.known.stream;
-        series.streams.add(set.known.number);
         series.begin = Math.min(series.begin, first);
         series.end = Math.max(series.end, last);
         if (set.targetInfo) series.targets.add(set.targetInfo);
@@ -205,7 +204,11 @@ export class SeriesIndex {
       }
       if (yielder.due) await yielder.pause();
     }
-    for (const [file, series] of found) this.#files.set(file, series);
+    for (const [file, series] of found) {
+      if (yielder.due) await yielder.pause();
+      series.streams = packed(streamsIn(series));
+      this.#files.set(file, series);
+    }
     return true;
   }
 
@@ -268,6 +271,12 @@ export class SeriesIndex {
     this.#forgetMatched();
     this.#lastId = 0;
   }
+}
+
+function streamsIn({ metrics }: FileSeries): Set<number> {
+  const numbers = new Set<number>();
+  for (const { distinct } of metrics.values()) for (const { known } of distinct) numbers.add(known.number);
+  return numbers;
 }
 
 function byLabels(a: KnownStream, b: KnownStream): number {
