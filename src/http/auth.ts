@@ -36,7 +36,7 @@ export function keyCheck(...keys: readonly (string | undefined)[]): KeyCheck {
 function presentedKey({ authorization, apiKey }: Credentials): string | null {
   if (apiKey) return apiKey;
   if (!authorization) return null;
-  const [, scheme = '', value = ''] = /^(\S+)\s+(\S.*?)\s*$/.exec(authorization) ?? [];
+  const [, scheme = '', value = ''] = /^(\S+)\s+(\S.*)$/.exec(authorization.trimEnd()) ?? [];
   switch (scheme.toLowerCase()) {
     case 'bearer':
     case 'splunk':

@@ -106,7 +106,7 @@ export class StatementProfile {
 
   /** DuckDB names a few files of a scan; the statement names all of them, when it has one list alone. */
   #listed(): string[] | null {
-    const lists = [...this.sql.matchAll(/read_parquet\(\[((?:'(?:[^']|'')*'(?:, ?)?)+)\]/g)];
+    const lists = [...this.sql.matchAll(/read_parquet\(\[('[^']*'(?:(?:, ?)?'[^']*')*(?:, ?)?)\]/g)];
     if (lists.length !== 1) return null;
     const paths = (lists[0]?.[1] ?? '').matchAll(/'((?:[^']|'')*)'/g);
     return [...paths].map(([, path = '']) => path.replaceAll("''", "'"));

@@ -35,7 +35,7 @@ const maxWidth = 10_000;
 export function sprintf(format: string, args: readonly Value[]): string {
   let next = 0;
   const out = format.replaceAll(
-    /%([-+# 0]*)(\d+)?(?:\.(\d*))?([a-zA-Z%])/g,
+    /%([-+# 0]*)([1-9]\d*)?(?:\.(\d*))?([a-zA-Z%])/g,
     (_, flags: string, width: string | undefined, precision: string | undefined, verb: string) => {
       if (verb === '%') return '%';
       if (next >= args.length) return `%!${verb}(MISSING)`;

@@ -11,14 +11,14 @@ export function literalNumber(text: string): number | undefined {
     const octal = parseInt(whole, 8);
     if (octal < 2 ** 63) return octal;
   }
-  if (!/^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(whole)) return undefined;
+  if (!/^(\d+(?:\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(whole)) return undefined;
   const value = Number(whole);
   return Number.isFinite(value) ? value : undefined;
 }
 
 /** What Go says of a number that is none. */
 export function numberFault(text: string): string {
-  const isTooLarge = /^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text);
+  const isTooLarge = /^(\d+(?:\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text);
   return `error parsing number: strconv.ParseFloat: parsing ${goQuote(text)}: ${isTooLarge ? 'value out of range' : 'invalid syntax'}`;
 }
 

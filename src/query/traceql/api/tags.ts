@@ -258,7 +258,8 @@ export function lenientFilter(text: string | undefined): FieldExpr | null {
   if (text === undefined) return null;
   const whole = filterOf(text);
   if (whole) return whole;
-  const inner = /^\s*\{([^]*)\}?\s*$/.exec(text)?.[1]?.replace(/\}\s*$/, '') ?? '';
+  const begun = text.trim();
+  const inner = begun.startsWith('{') ? begun.slice(1).replace(/\}$/, '') : '';
   const parts = inner
     .split('&&')
     .map((part) => filterOf(`{${part}}`))
