@@ -101,7 +101,9 @@ function conjuncts(filter: string): string[] {
 /** The data files that a filter names, or null when none does. DuckLake opens no others. */
 export function filesNamed(filters: readonly string[]): string[] | null {
   const named = filters.flatMap((filter) => [
-    ...filter.matchAll(/(?<![\w"])filename(?: IN \(('[^']*'(?:(?:, )?'[^']*')*(?:, )?)\)|=('(?:[^']|'')*'))/g),
+    ...filter.matchAll(
+      /(?<![\w"])filename(?: IN \(('[^']*'(?:(?:, )?'[^']*')*(?:, )?)\)|=('(?:[^']|'')*'))/g,
+    ),
   ]);
   if (named.length !== 1) return null;
   const list = named[0]?.[1] ?? named[0]?.[2] ?? '';
