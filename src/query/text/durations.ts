@@ -66,3 +66,26 @@ export const goDuration: DurationForm = {
   signs: true,
   ordered: false,
 };
+
+const writtenUnits = [
+  ['y', 31_536_000_000, true],
+  ['w', 604_800_000, true],
+  ['d', 86_400_000, false],
+  ['h', 3_600_000, false],
+  ['m', 60_000, false],
+  ['s', 1000, false],
+  ['ms', 1, false],
+] as const;
+
+/** As Prometheus writes durations: `1d2h`; whole milliseconds, years and weeks only where they leave nothing over. */
+export function formatPrometheusDuration(nanoseconds: number): string {
+  let rest = Math.trunc(Math.abs(nanoseconds) / 1e6);
+  if (rest === 0) return '0s';
+  let text = nanoseconds < 0 ? '-' : '';
+  for (const [unit, ms, wholeOnly] of writtenUnits) {
+    if ((wholeOnly && rest % ms !== 0) || rest < ms) continue;
+    text += `${Math.floor(rest / ms)}${unit}`;
+    rest %= ms;
+  }
+  return text;
+}

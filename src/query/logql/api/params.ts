@@ -1,6 +1,7 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { QueryRequest } from '../../server/endpoint.js';
-import { formatDuration, formatRange } from '../grammar/units.js';
+import { formatPrometheusDuration } from '../../text/durations.js';
+import { formatDuration } from '../grammar/units.js';
 import { Params } from '../../server/params.js';
 
 const second = 1_000_000_000n;
@@ -20,7 +21,7 @@ export class LokiParams extends Params {
     }
     if (end - start > BigInt(maxRangeMs) * 1_000_000n) {
       const length = formatDuration(Number(end - start));
-      const limit = formatRange(maxRangeMs * 1e6);
+      const limit = formatPrometheusDuration(maxRangeMs * 1e6);
       throw new QueryError(
         'limit',
         `the query time range exceeds the limit (query length: ${length}, limit: ${limit})`,

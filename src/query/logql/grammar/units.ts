@@ -52,29 +52,6 @@ export function formatDuration(nanoseconds: number): string {
   return sign + (minutes > 0 ? `${minutes}m${seconds}` : seconds);
 }
 
-/** A duration as Prometheus writes ranges: `1d2h`; whole milliseconds. */
-export function formatRange(nanoseconds: number): string {
-  let rest = Math.trunc(Math.abs(nanoseconds) / 1e6);
-  if (rest === 0) return '0s';
-  let text = '';
-  const units = [
-    ['y', 31_536_000_000, true],
-    ['w', 604_800_000, true],
-    ['d', 86_400_000, false],
-    ['h', 3_600_000, false],
-    ['m', 60_000, false],
-    ['s', 1000, false],
-    ['ms', 1, false],
-  ] as const;
-  for (const [unit, size, wholeOnly] of units) {
-    if (wholeOnly && rest % size !== 0) continue;
-    const amount = Math.floor(rest / size);
-    if (amount > 0) text += `${amount}${unit}`;
-    rest -= amount * size;
-  }
-  return (nanoseconds < 0 ? '-' : '') + text;
-}
-
 const goUnits: ReadonlySet<string> = new Set(['ns', 'us', 'µs', 'μs', 'ms', 's', 'm', 'h']);
 
 function durationFault(text: string, shown: string): string {

@@ -2,7 +2,8 @@ import type { Grouping } from '../../series/aggregate.js';
 import { arithmetic, comparisons } from '../../series/operators.js';
 import { plainDecimal, floatText } from '../../text/numbers.js';
 import { formatMatcher } from '../grammar/matcher.js';
-import { formatDuration, formatRange } from '../grammar/units.js';
+import { formatPrometheusDuration } from '../../text/durations.js';
+import { formatDuration } from '../grammar/units.js';
 import { formatStage, type Stage } from '../stages/index.js';
 import { formatUnwrap, unwrapParts } from '../stages/unwrap.js';
 import type { BinaryExpr, Expr, LogExpr, MetricExpr, RangeExpr } from './ast.js';
@@ -29,10 +30,10 @@ function laidOut(expr: Expr, level: number): string {
       const source = [laidOut(expr.log, level + 1), ...(unwrap ? unwrapLines(unwrap, level + 2) : [])].join(
         '\n',
       );
-      const offset = expr.offset ? ` offset ${formatRange(expr.offset)}` : '';
+      const offset = expr.offset ? ` offset ${formatPrometheusDuration(expr.offset)}` : '';
       const parts = [
         ...(expr.parameter === undefined ? [] : [`${indent(level + 1)}${floatText(expr.parameter)},`]),
-        `${source} [${formatRange(expr.range)}]${offset}`,
+        `${source} [${formatPrometheusDuration(expr.range)}]${offset}`,
       ];
       return `${indent(level)}${expr.op}(\n${parts.join('\n')}\n${indent(level)})${spaced(expr.grouping)}`;
     }
@@ -125,7 +126,7 @@ function rangeInLine({ op, log, unwrap, range, offset, parameter, grouping: own 
   const before = parameter === undefined ? '' : `${plainDecimal(parameter)},`;
   const values = unwrap ? ` ${formatUnwrap(unwrap)}` : '';
   const behind = offset ? ` offset ${formatDuration(offset)}` : '';
-  return `${op}(${before}${inLine(log)}${values}[${formatRange(range)}]${behind})${own ? grouping(own, ',') : ''}`;
+  return `${op}(${before}${inLine(log)}${values}[${formatPrometheusDuration(range)}]${behind})${own ? grouping(own, ',') : ''}`;
 }
 
 function literal(value: number): string {

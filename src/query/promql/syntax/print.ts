@@ -2,6 +2,7 @@ import { isLabelName } from '../../attributes/label-name.js';
 import type { Grouping } from '../../series/aggregate.js';
 import { metricName } from '../../series/labels.js';
 import type { Matching } from '../../series/operators.js';
+import { formatPrometheusDuration } from '../../text/durations.js';
 import { goQuote } from '../../text/go-quote.js';
 import { plainDecimal, shortG } from '../../text/numbers.js';
 import type { Aggregation, Binary, Duration, DurationTree, Expr, Modifiers, VectorSelector } from './ast.js';
@@ -133,27 +134,8 @@ function treeText(tree: DurationTree): string {
   return wrapped ? `(${text})` : text;
 }
 
-const units = [
-  ['y', 31_536_000_000, true],
-  ['w', 604_800_000, true],
-  ['d', 86_400_000, false],
-  ['h', 3_600_000, false],
-  ['m', 60_000, false],
-  ['s', 1000, false],
-  ['ms', 1, false],
-] as const;
-
-/** As Prometheus writes durations; years and weeks only where they leave nothing over. */
 function secondsText(seconds: number): string {
-  let rest = Math.trunc(Math.round(Math.abs(seconds) * 1e9) / 1e6);
-  if (rest === 0) return '0s';
-  let text = seconds < 0 ? '-' : '';
-  for (const [unit, ms, whole] of units) {
-    if ((whole && rest % ms !== 0) || rest < ms) continue;
-    text += `${Math.floor(rest / ms)}${unit}`;
-    rest %= ms;
-  }
-  return text;
+  return formatPrometheusDuration(Math.round(seconds * 1e9));
 }
 
 function grouping({ without, labels }: Grouping): string {
