@@ -103,7 +103,8 @@ function structured(data: string): [string, string][] {
   for (const [, id = '', inner = ''] of data.matchAll(
     /\[([^\s\]]+)((?:[^\]"\\]|\\.|"(?:[^"\\]|\\.)*")*)\]/g,
   )) {
-    for (const [, name = '', value = ''] of inner.matchAll(/([^\s="]+)="((?:[^"\\]|\\.)*)"/g)) {
+    // Names begin behind what is none, or each letter of a long one would be tried.
+    for (const [, name = '', value = ''] of inner.matchAll(/(?<![^\s="])([^\s="]+)="((?:[^"\\]|\\.)*)"/g)) {
       out.push([`${id}.${name}`, value.replace(/\\(["\\\]])/g, '$1')]);
     }
   }

@@ -107,7 +107,7 @@ function question(variable: GrafanaVariable): { of: string; match?: string } | n
   // Loki's and Tempo's forms.
   if (label) return { of: label, ...(stream ? { match: stream } : {}) };
   const text = textOf(variable);
-  const values = /^label_values\(\s*(?:(.+)\s*,\s*)?([A-Za-z_][\w.]*|\$\{?\w+\}?)\s*\)$/s.exec(text);
+  const values = /^label_values\((?:(.+),)?\s*([A-Za-z_][\w.]*|\$\{?\w+\}?)\s*\)$/s.exec(text);
   if (values) return { of: values[2] ?? '', ...(values[1] ? { match: values[1].trim() } : {}) };
   const metrics = /^metrics\((.+)\)$/s.exec(text);
   if (metrics) return { of: '__name__', match: `{__name__=~${JSON.stringify(`.*(${metrics[1] ?? ''}).*`)}}` };
