@@ -132,12 +132,12 @@ describe("Jaeger's query API", () => {
   const refused: [string, number, RegExp][] = [
     ['traces/a9', 404, /trace not found/],
     ['traces/xyz', 400, /hexadecimal/],
-    ['traces', 400, /"service"/],
+    ['traces', 400, /service: it is missing/],
     ['traces?service=a&tags=x', 400, /JSON object/],
     ['traces?service=a&tag=x', 400, /key:value/],
     ['traces?service=a&start=5&end=4', 400, /behind start/],
     ['traces?service=a&minDuration=x', 400, /minDuration/],
-    ['operations', 400, /"service"/],
+    ['operations', 400, /service: it is missing/],
     ['operations?service=a&spanKind=b', 400, /spanKind/],
   ];
   for (const [path, status, message] of refused) {
