@@ -5,6 +5,7 @@ import type { Telemetry } from '../../telemetry/index.js';
 import type { AttributeColumn } from '../attribute-columns/index.js';
 import { BackgroundQueue, type BackgroundHost } from '../background.js';
 import { compactedPrefix, hasPrefix } from '../maintenance/moved.js';
+import { parquetTail } from '../files/before-footer.js';
 import { attributesOf, mixedColumns, timeColumns } from './contents.js';
 
 /** A data file that may be read without DuckLake: it has every column of the table, and no row of it is deleted. */
@@ -34,8 +35,6 @@ interface Wanted {
   readonly path: string;
 }
 
-/** The length of a footer and the magic, at the end of a file. */
-const parquetTail = 8;
 /** It is not looked at again. */
 const never = 2n ** 63n;
 

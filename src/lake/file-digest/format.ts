@@ -1,10 +1,10 @@
-import { crc32c } from '@node-rs/crc32';
+import { Frame } from '../files/frame.js';
 
 /**
  * How a digest lies in its data file: right before the footer, behind the token index if there is one. Readers of Parquet read nothing
  * there, and it shares the file's life, checksum and name.
  *
- *     sections | JSON of `Directory` | its length, 4 bytes | CRC-32C of both, 4 bytes | length of all before, 4 bytes | magic
+ * It is a `Frame` of sections.
  */
 interface Directory {
   /** What `times` and `mixed` are made by; those that are made by something else are none. */
@@ -38,10 +38,8 @@ export interface FileDigest extends Omit<Directory, 'sections'> {
 /** Of spans: the trace ids as they are kept, 32 bits each, in the order of this machine, which is that of all that DuckDB runs on. */
 export const traceIds = { name: 'trace_ids', madeBy: 'last 32 bits, sorted' } as const;
 
-const magic = Buffer.from('CSTKDIG1');
-export const digestTailBytes = 12 + magic.length;
-/** What is longer is none of ours. */
-const mostBytes = 64 * 1024 * 1024;
+const frame = new Frame<Directory>('CSTKDIG1', 64 * 1024 * 1024);
+export const digestTailBytes = frame.tailBytes;
 
 /** Null for more than a reader takes. */
 export function encodeDigest({ sections, ...facts }: FileDigest): Buffer | null {
@@ -50,34 +48,27 @@ export function encodeDigest({ sections, ...facts }: FileDigest): Buffer | null 
     ...facts,
     sections: list.map(({ content, ...head }) => ({ ...head, bytes: content.length })),
   };
-  const json = Buffer.from(JSON.stringify(directory));
-  const body = Buffer.concat([...list.map(({ content }) => content), json]);
-  if (body.length + digestTailBytes > mostBytes) return null;
-  const tail = Buffer.alloc(12);
-  tail.writeUInt32LE(json.length, 0);
-  tail.writeUInt32LE(crc32c(body), 4);
-  tail.writeUInt32LE(body.length, 8);
-  return Buffer.concat([body, tail, magic]);
+  const bytes = frame.encode(
+    list.map(({ content }) => content),
+    directory,
+  );
+  return bytes.length > frame.mostBytes ? null : bytes;
 }
 
 /** Bytes of the whole digest, from those that lie right before the footer; 0: there is none. */
 export function digestLength(before: Buffer): number {
-  if (before.length < digestTailBytes || !before.subarray(-magic.length).equals(magic)) return 0;
-  const length = before.readUInt32LE(before.length - magic.length - 4) + digestTailBytes;
-  return length <= mostBytes ? length : 0;
+  return frame.length(before) ?? 0;
 }
 
 /** Null when it is not whole. */
 export function decodeDigest(bytes: Buffer): FileDigest | null {
-  const body = bytes.subarray(0, -digestTailBytes);
-  const tail = bytes.subarray(-digestTailBytes);
-  const json = tail.readUInt32LE(0);
-  if (json > body.length || crc32c(body) !== tail.readUInt32LE(4)) return null;
-  const { sections, ...facts } = JSON.parse(body.subarray(body.length - json).toString()) as Directory;
+  const framed = frame.decode(bytes);
+  if (framed === null) return null;
+  const { sections, ...facts } = framed.directory;
   let at = 0;
   const read = sections.map(({ bytes: length, ...head }): [string, Section] => [
     head.name,
-    { ...head, content: body.subarray(at, (at += length)) },
+    { ...head, content: framed.contents.subarray(at, (at += length)) },
   ]);
   return { ...facts, sections: new Map(read) };
 }

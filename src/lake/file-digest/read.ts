@@ -1,6 +1,7 @@
 import { firstLine } from '../../duckdb/index.js';
 import type { Storage } from '../../storage/index.js';
 import { Counter, type Telemetry } from '../../telemetry/index.js';
+import { parquetTail } from '../files/before-footer.js';
 import { decodeDigest, digestLength, digestTailBytes, type FileDigest } from './format.js';
 
 /** A digest, and where the footer of its file begins. */
@@ -23,7 +24,6 @@ type Takes = (length: number) => boolean;
 const guessBytes = 64 * 1024;
 /** Digests that are read together, but for a larger one, which is read alone. */
 const mostTogether = 32 * 1024 * 1024;
-const parquetTail = 8;
 const readAtOnce = 16;
 
 /** Reads the digests of data files. */

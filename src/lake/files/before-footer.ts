@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 
-const parquetTail = 8;
+/** The length of a footer and the magic, at the end of a Parquet file. */
+export const parquetTail = 8;
 
 /** Puts bytes between the last column and the footer of a local Parquet file, behind those put there before. Rejects with the file system's error. */
 export async function putBeforeFooter(path: string, bytes: Buffer): Promise<void> {

@@ -1,11 +1,11 @@
-import { crc32c } from '@node-rs/crc32';
+import { Frame } from '../files/frame.js';
 import { gramBytes, type Granule } from './granule.js';
 
 /**
  * How an index lies in its data file: between the last column and the footer, where readers of Parquet read nothing that the
  * footer does not name, and moves nothing that it names. So whatever keeps, copies, checks or deletes the file does so with its index.
  *
- *     granules | JSON of `Directory` | its length, 4 bytes | CRC-32C of both, 4 bytes | length of all before, 4 bytes | magic
+ * It is a `Frame` of the row groups' grams and Bloom filters.
  */
 interface Directory {
   /** Whose values it has, beside the tokens of lines. */
@@ -24,10 +24,8 @@ export interface IndexedGranule extends Granule {
   readonly rows: number;
 }
 
-const magic = Buffer.from('CSTKIDX1');
-export const tailBytes = 12 + magic.length;
-/** What is longer is none of ours. */
-const mostBytes = 256 * 1024 * 1024;
+const frame = new Frame<Directory>('CSTKIDX1', 256 * 1024 * 1024);
+export const { tailBytes } = frame;
 
 export interface TokenIndex {
   readonly columns: readonly string[];
@@ -45,31 +43,24 @@ export function encodeIndex({ columns, granules }: TokenIndex): Buffer {
       escapes,
     })),
   };
-  const json = Buffer.from(JSON.stringify(directory));
-  const body = Buffer.concat([...granules.flatMap(({ grams, bloom }) => [grams, bloom]), json]);
-  const tail = Buffer.alloc(12);
-  tail.writeUInt32LE(json.length, 0);
-  tail.writeUInt32LE(crc32c(body), 4);
-  tail.writeUInt32LE(body.length, 8);
-  return Buffer.concat([body, tail, magic]);
+  return frame.encode(
+    granules.flatMap(({ grams, bloom }) => [grams, bloom]),
+    directory,
+  );
 }
 
 /** Bytes of the whole index, from those that lie right before the footer; null: there is none. */
 export function indexLength(before: Buffer): number | null {
-  if (before.length < tailBytes || !before.subarray(-magic.length).equals(magic)) return null;
-  const length = before.readUInt32LE(before.length - magic.length - 4) + tailBytes;
-  return length <= mostBytes ? length : null;
+  return frame.length(before);
 }
 
 /** Null when it is not whole. */
 export function decodeIndex(bytes: Buffer): TokenIndex | null {
-  const body = bytes.subarray(0, -tailBytes);
-  const tail = bytes.subarray(-tailBytes);
-  const json = tail.readUInt32LE(0);
-  if (json > body.length || crc32c(body) !== tail.readUInt32LE(4)) return null;
-  const directory = JSON.parse(body.subarray(body.length - json).toString()) as Directory;
+  const framed = frame.decode(bytes);
+  if (framed === null) return null;
+  const { directory, contents } = framed;
   let at = 0;
-  const take = (length: number) => body.subarray(at, (at += length));
+  const take = (length: number) => contents.subarray(at, (at += length));
   const granules = directory.granules.map(({ bloom, ...facts }) => ({
     ...facts,
     grams: take(gramBytes),
