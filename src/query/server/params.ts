@@ -20,7 +20,7 @@ export class Params {
 
   constructor(
     { url, body }: Pick<QueryRequest, 'url' | 'body'>,
-    private readonly times: TimeForm,
+    protected readonly times: TimeForm,
   ) {
     const at = url.indexOf('?');
     this.#values = new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
@@ -131,7 +131,8 @@ const prometheusExtremes: ReadonlyMap<string, bigint> = new Map([
 /** Nanoseconds that 64 bits hold, with room for ranges and offsets; no record is beyond them. */
 const [earliest, latest] = [-(2n ** 62n), 2n ** 62n + 2n ** 61n];
 
-function timeOf(text: string, form: TimeForm): bigint | undefined {
+/** Nanoseconds since the epoch of a number or of RFC 3339. */
+export function timeOf(text: string, form: TimeForm): bigint | undefined {
   const time = unbounded(text, form);
   if (form === 'seconds') {
     if (time === undefined) return prometheusExtremes.get(text);

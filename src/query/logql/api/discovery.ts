@@ -4,13 +4,13 @@ import type { ExecContext } from '../exec/context.js';
 import { runLogs, type LogEntry } from '../exec/logs.js';
 import { extractedSuffix } from '../model/labels.js';
 import { JsonSyntaxError } from '../../attributes/json-scanner.js';
-import { flattenJson } from '../stages/json-line.js';
+import { flattenJson, startsWith } from '../stages/json-line.js';
 import { lokiLabelName } from '../../attributes/label-name.js';
 import { scanLogfmt } from '../stages/logfmt.js';
 import { parseBytes, parseDuration, parseNumber } from '../grammar/units.js';
-import { selection, type Selection } from './metadata.js';
-import { LokiParams } from './params.js';
-import type { Plan } from './queries.js';
+import { selection, sixHours } from './metadata.js';
+import { defaultEntries, LokiParams } from './params.js';
+import { checkEntries, type Plan } from './queries.js';
 
 type FieldType = 'boolean' | 'int' | 'float' | 'duration' | 'bytes' | 'string';
 type Parser = 'json' | 'logfmt';
@@ -28,9 +28,9 @@ const maxFields = 1000;
 const maxSample = 5000;
 
 function typeOf(value: string): FieldType {
-  if (value === 'true' || value === 'false') return 'boolean';
   if (/^[+-]?\d+$/.test(value)) return 'int';
   if (parseNumber(value) !== undefined) return 'float';
+  if (/^(?:t|T|true|True|TRUE|f|F|false|False|FALSE)$/.test(value)) return 'boolean';
   if (parseDuration(value) !== undefined) return 'duration';
   return parseBytes(value) === undefined ? 'string' : 'bytes';
 }
@@ -41,18 +41,21 @@ interface Found {
   readonly jsonPath?: readonly string[];
 }
 
-/** What json or logfmt finds in a line. */
+/** What json finds in a line, or logfmt in one that is no object. */
 function parsed(line: string): Map<string, Found> {
   const found = new Map<string, Found>();
-  if (line.startsWith('{')) {
+  if (startsWith(line, '{')) {
     try {
       flattenJson(line, (name, value, above, key) =>
         found.set(name, { value, parser: 'json', jsonPath: [...above, key] }),
       );
+      return found;
     } catch (error) {
       if (!(error instanceof JsonSyntaxError)) throw error;
+      found.clear();
     }
-  } else if (line.includes('=')) {
+  }
+  if (line.includes('=')) {
     scanLogfmt(line, false, (key, value) => found.set(lokiLabelName(key), { value, parser: 'logfmt' }));
   }
   return found;
@@ -75,26 +78,43 @@ function collect(entries: readonly LogEntry[]): Map<string, Field> {
   };
   for (const { line, labels } of entries) {
     const found = parsed(line);
-    const own = new Set(labels.map(([name]) => name));
+    const own = new Map(labels.map(([name, , category]) => [name, category]));
     for (const [name, value, category] of labels) {
       if (category === 'metadata') add(name, value);
       if (category === 'parsed') add(name, value, found.get(name.replace(extractedEnd, '')));
     }
-    for (const [name, from] of found) if (!own.has(name)) add(name, from.value, from);
+    for (const [plain, from] of found) {
+      const name = own.get(plain) === 'stream' ? plain + extractedSuffix : plain;
+      if (own.get(name) !== 'parsed') add(name, from.value, from);
+    }
   }
   return fields;
 }
 
-function sample(params: LokiParams, query: Selection): (ctx: ExecContext) => Promise<LogEntry[]> {
-  const limit = Math.min(params.integer('line_limit', 1000), maxSample);
-  return (ctx) => runLogs({ ...query, limit, forward: false }, ctx);
+interface Sample {
+  readonly read: (ctx: ExecContext) => Promise<LogEntry[]>;
+  /** Most fields, or values of one. */
+  readonly limit: number;
 }
 
-/** GET or POST /loki/api/v1/detected_fields, from the latest lines (`line_limit`, 1000 by default) of the range. */
-export function detectedFields(request: QueryRequest, limits: QueryLimits): Plan {
+/** The latest lines of the range, `line_limit` of them. */
+function sample(request: QueryRequest, limits: QueryLimits): Sample {
   const params = new LokiParams(request);
-  const read = sample(params, selection(params, limits));
-  const limit = Math.min(params.integer('limit', maxFields), maxFields);
+  const range = params.range(sixHours);
+  const lines = params.positive('line_limit', Math.min(defaultEntries, limits.maxRows));
+  const limit = params.positive(params.text('limit') === undefined ? 'field_limit' : 'limit', maxFields);
+  params.step(range);
+  const query = selection(params, limits, range);
+  checkEntries(lines, limits);
+  return {
+    read: (ctx) => runLogs({ ...query, limit: lines, forward: false }, ctx),
+    limit: Math.min(limit, maxFields),
+  };
+}
+
+/** GET or POST /loki/api/v1/detected_fields */
+export function detectedFields(request: QueryRequest, limits: QueryLimits): Plan {
+  const { read, limit } = sample(request, limits);
   return async (ctx) => {
     const fields = [...collect(await read(ctx))].map(([label, { values, parsers, type, jsonPath }]) => ({
       label,
@@ -108,12 +128,10 @@ export function detectedFields(request: QueryRequest, limits: QueryLimits): Plan
   };
 }
 
-/** GET or POST /loki/api/v1/detected_field/:name/values, from the same sample. */
+/** GET or POST /loki/api/v1/detected_field/:name/values */
 export function detectedFieldValues(request: QueryRequest, limits: QueryLimits): Plan {
-  const params = new LokiParams(request);
   const { name = '' } = request.params;
-  const read = sample(params, selection(params, limits));
-  const limit = Math.min(params.integer('limit', maxFields), maxFields);
+  const { read, limit } = sample(request, limits);
   return async (ctx) => {
     const values = collect(await read(ctx)).get(name)?.values ?? new Set<string>();
     return { values: [...values].sort().slice(0, limit), limit };

@@ -7,7 +7,7 @@ import { parse } from '../syntax/parse.js';
 import { formatTime } from '../template/index.js';
 import { labels, labelValues } from './metadata.js';
 import { LokiParams } from './params.js';
-import { check, logQuery, type Plan } from './queries.js';
+import { check, hour, logQuery, type Plan } from './queries.js';
 import { labelsText, streamsOf } from './streams.js';
 
 const rfc3339Nano = '2006-01-02T15:04:05.999999999Z07:00';
@@ -15,17 +15,15 @@ const rfc3339Nano = '2006-01-02T15:04:05.999999999Z07:00';
 /** GET or POST /api/prom/query: a log query of a range, `regexp` as one more line filter (pkg/loghttp in Loki). */
 export function legacyQuery(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new LokiParams(request);
-  const query = params.required('query');
+  const range = params.rangeQuery(hour);
+  const { query } = range;
   const regexp = params.text('regexp') ?? '';
   const expr = parse(regexp === '' ? query : `${query} |~ ${JSON.stringify(regexp)}`);
   check(expr);
   if (expr.kind !== 'log') {
-    throw new QueryError(
-      'bad_data',
-      'legacy endpoints only support streams result type, current type is matrix',
-    );
+    throw new QueryError('bad_data', 'legacy endpoints only support streams result type');
   }
-  const run = logQuery(expr, params, limits);
+  const run = logQuery(expr, range, limits);
   return async (ctx) => {
     const { entries, stats } = await run(ctx);
     return streamed(inPieces(texts(streamsOf(entries, false), stats)));

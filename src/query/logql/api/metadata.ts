@@ -13,10 +13,9 @@ import { metadataSource } from '../../sql/metadata.js';
 import type { LogExpr } from '../syntax/ast.js';
 import { definitionOf } from '../stages/index.js';
 import { parseLog } from '../syntax/parse.js';
-import { LokiParams } from './params.js';
+import { checkLength, LokiParams } from './params.js';
 import type { Plan } from './queries.js';
 
-const sixHours = 6n * 3_600_000_000_000n;
 const everything: LogExpr = { kind: 'log', matchers: [], stages: [] };
 
 /** A selector parameter; `{}`, which the language itself does not allow, selects everything. */
@@ -30,10 +29,18 @@ export interface Selection {
   readonly to: bigint;
 }
 
-/** `query`, `start` and `end` of the metadata endpoints; six hours by default. */
-export function selection(params: LokiParams, limits: QueryLimits): Selection {
-  const { start, end } = params.range(sixHours, limits.maxRangeMs);
-  return { log: selector(params.text('query')), from: start, to: end };
+/** The range of the metadata endpoints where the request tells none. */
+export const sixHours = 6n * 3_600_000_000_000n;
+
+/** `query`, `start` and `end` of the metadata endpoints. */
+export function selection(
+  params: LokiParams,
+  { maxRangeMs }: QueryLimits,
+  range = params.range(sixHours),
+): Selection {
+  const log = selector(params.text('query'));
+  checkLength(range, maxRangeMs);
+  return { log, from: range.start, to: range.end };
 }
 
 /** The condition of a selector and the filters right behind it; parsers and what follows them do not count here. */
@@ -112,9 +119,10 @@ export function labelValues(request: QueryRequest, limits: QueryLimits): Plan {
 /** GET or POST /loki/api/v1/series: the label sets of the streams that any of `match[]` selects, of all without one. */
 export function series(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new LokiParams(request);
-  const { start, end } = params.range(sixHours, limits.maxRangeMs);
+  const range = params.range(sixHours);
   const given = params.all('match', 'match[]');
   const matches = given.length === 0 ? [everything] : given.map((text) => selector(text));
+  checkLength(range, limits.maxRangeMs);
   if (matches.length > 50) throw new QueryError('limit', 'parameter "match[]" is given more than 50 times');
   const most = Math.min(limits.maxRows, limits.maxSeries);
   return async (ctx) => {
@@ -122,7 +130,7 @@ export function series(request: QueryRequest, limits: QueryLimits): Plan {
     const columns = (keys: ExecContext['keys']) => ({ shown: names.map((name) => labelSql(name, keys)) });
     const found = new Map<string, readonly unknown[]>();
     for (const log of matches) {
-      const rows = await distinct({ log, from: start, to: end }, names, columns, ctx, most);
+      const rows = await distinct({ log, from: range.start, to: range.end }, names, columns, ctx, most);
       for (const row of rows) found.set(JSON.stringify(row), row);
       if (found.size > most) throw new QueryError('limit', `the query gives more than ${most} rows`);
     }

@@ -2,7 +2,7 @@ import type { QueryRequest } from '../../server/endpoint.js';
 import type { QueryLimits } from '../../server/guard.js';
 import { levelSql } from '../model/columns.js';
 import { Drain, patternText } from './drain.js';
-import { selection, whereSql } from './metadata.js';
+import { selection, sixHours, whereSql } from './metadata.js';
 import { LokiParams } from './params.js';
 import type { Plan } from './queries.js';
 
@@ -24,8 +24,9 @@ interface Pattern {
  */
 export function patterns(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new LokiParams(request);
-  const query = selection(params, limits);
-  const step = params.step(query.from, query.to);
+  const range = params.range(sixHours);
+  const step = params.step(range);
+  const query = selection(params, limits, range);
   return async (ctx) => {
     const where = await whereSql(query, ctx);
     const variable = String.raw`[^\s=:,;"''()\[\]{}<>]*\d[^\s,;"''()\[\]{}<>]*`;

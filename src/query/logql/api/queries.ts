@@ -14,33 +14,26 @@ import type { MetricSeries } from '../../series/render.js';
 import { seriesProtobuf, streamsProtobuf, wantsProtobuf } from './protobuf.js';
 import type { Stats } from './protobuf-stats.js';
 import { encodeStats, instantSeries, matrixSeries, scalarSample, seriesAnswer } from './encode.js';
-import { invalid } from '../../server/params.js';
 import { compileMatcher, type Matcher } from '../../series/matchers.js';
 import { noMatcher } from '../grammar/tree.js';
-import { LokiParams, wantsCategories } from './params.js';
+import { checkLength, defaultEntries, LokiParams, wantsCategories, type RangeParams } from './params.js';
 import { streamsAnswer } from './streams.js';
 import { maxEntries } from './status.js';
 
-const defaultEntries = 100;
-/** Most steps of a range query, as in Loki and Prometheus. */
-const maxSteps = 11_000;
-const hour = 3_600_000_000_000n;
+/** The range of a query where the request tells none. */
+export const hour = 3_600_000_000_000n;
 
 /** A request that is checked and can run: gives what becomes JSON, or the answer itself. */
 export type Plan = (ctx: ExecContext) => Promise<object>;
 
-/** `limit` of a log query. */
-export function entryLimit(params: LokiParams, limits: QueryLimits): number {
-  const most = Math.min(maxEntries, limits.maxRows);
-  const limit = params.integer('limit', Math.min(defaultEntries, most));
-  if (limit < 1) throw new QueryError('bad_data', 'limit must be a positive value');
-  if (limit > most) {
-    throw new QueryError(
-      'bad_data',
-      `max entries limit per query exceeded, limit > max_entries_limit_per_query (${limit} > ${most})`,
-    );
-  }
-  return limit;
+/** Refuses a log query that asks for too many entries. */
+export function checkEntries(limit: number, { maxRows }: QueryLimits): void {
+  const most = Math.min(maxEntries, maxRows);
+  if (limit <= most) return;
+  throw new QueryError(
+    'bad_data',
+    `max entries limit per query exceeded, limit > max_entries_limit_per_query (${limit} > ${most})`,
+  );
 }
 
 /** An absent label does not fulfil it. */
@@ -114,24 +107,16 @@ export interface LogAnswer {
   readonly limit: number;
 }
 
-/** The entries of a log query over the range of the parameters, with its `stats`. Throws QueryError. */
+/** The entries of a log query over a range, with its `stats`. Throws QueryError. */
 export function logQuery(
   log: LogExpr,
-  params: LokiParams,
+  range: RangeParams,
   limits: QueryLimits,
 ): (ctx: ExecContext) => Promise<LogAnswer> {
-  const { start, end } = params.range(hour, limits.maxRangeMs);
-  const direction = params.text('direction')?.toLowerCase() ?? 'backward';
-  if (direction !== 'forward' && direction !== 'backward') {
-    throw invalid(
-      'direction',
-      `it must be forward or backward, invalid direction '${direction.slice(0, 100)}'`,
-    );
-  }
-  const forward = direction === 'forward';
-  const limit = entryLimit(params, limits);
-  const interval = params.duration('interval') ?? 0n;
-  if (interval < 0n) throw invalid('interval', 'it must not be negative');
+  const { start, end, limit, interval } = range;
+  checkEntries(limit, limits);
+  checkLength(range, limits.maxRangeMs);
+  const forward = range.direction === 'forward';
   return async (ctx) => {
     const begun = performance.now();
     const query = { log, from: start, to: end, limit, forward };
@@ -142,11 +127,11 @@ export function logQuery(
 
 /** GET or POST /loki/api/v1/query_range. */
 export function queryRange(request: QueryRequest, limits: QueryLimits): Plan {
-  const params = new LokiParams(request);
-  const expr = parse(params.required('query'));
+  const range = new LokiParams(request).rangeQuery(hour);
+  const expr = parse(range.query);
   check(expr);
   if (expr.kind === 'log') {
-    const run = logQuery(expr, params, limits);
+    const run = logQuery(expr, range, limits);
     const categorize = wantsCategories(request);
     return async (ctx) => {
       const answer = await run(ctx);
@@ -155,17 +140,10 @@ export function queryRange(request: QueryRequest, limits: QueryLimits): Plan {
         : streamed(streamsAnswer(answer.entries, categorize, answer.stats));
     };
   }
-  const { start, end } = params.range(hour, limits.maxRangeMs);
-  const step = params.step(start, end);
-  const count = Number((end - start) / BigInt(step)) + 1;
-  if (count > maxSteps) {
-    throw new QueryError(
-      'bad_data',
-      'exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter',
-    );
-  }
+  const { start, end, step } = range;
+  checkLength(range, limits.maxRangeMs);
   checkLookback(expr, limits.maxRangeMs);
-  const steps: Steps = { start, step, count };
+  const steps: Steps = { start, step, count: Number((end - start) / BigInt(step)) + 1 };
   return async (ctx) => {
     const begun = performance.now();
     const series = matrixSeries(await evaluate(expr, steps, ctx), gridOf(steps));
@@ -175,14 +153,17 @@ export function queryRange(request: QueryRequest, limits: QueryLimits): Plan {
 
 /** GET or POST /loki/api/v1/format_query. */
 export function formatQuery(request: QueryRequest): Plan {
-  const data = format(parse(new LokiParams(request).required('query')));
+  const data = format(parse(new LokiParams(request).query));
   return async () => success({ data });
 }
 
 /** GET or POST /loki/api/v1/query. */
 export function queryInstant(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new LokiParams(request);
-  const expr = parse(params.required('query'));
+  params.positive('limit', defaultEntries);
+  const time = params.time('time') ?? BigInt(Date.now()) * 1_000_000n;
+  params.direction();
+  const expr = parse(params.query);
   check(expr);
   if (expr.kind === 'log') {
     throw new QueryError(
@@ -190,7 +171,6 @@ export function queryInstant(request: QueryRequest, limits: QueryLimits): Plan {
       'log queries are not supported as an instant query type, please change your query to a range query type',
     );
   }
-  const time = params.time('time') ?? BigInt(Date.now()) * 1_000_000n;
   checkLookback(expr, limits.maxRangeMs);
   const steps: Steps = { start: time, step: 1, count: 1 };
   const grid = gridOf(steps);

@@ -1,11 +1,12 @@
+import { QueryError } from '../../../lake/query-error.js';
 import type { QueryRequest } from '../../server/endpoint.js';
 import type { QueryLimits } from '../../server/guard.js';
 import { arrivals, lastRow, type Arrivals } from '../exec/arrivals.js';
 import { runLogs, type LogEntry } from '../exec/logs.js';
 import type { Category } from '../model/labels.js';
 import { parseLog } from '../syntax/parse.js';
-import { LokiParams } from './params.js';
-import { check, entryLimit, type Plan } from './queries.js';
+import { checkLength, defaultEntries, LokiParams } from './params.js';
+import { check, checkEntries, type Plan } from './queries.js';
 
 /** The endpoint of a step of a tail, which has no path of its own. */
 export const tailStep = 'tail step';
@@ -33,10 +34,13 @@ interface WireArrivals {
  */
 export function tailEntries(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new LokiParams(request);
-  const log = parseLog(params.required('query'));
+  const log = parseLog(params.query);
   check(log);
-  const limit = entryLimit(params, limits);
-  const { start, end } = params.range(3600n * second, limits.maxRangeMs);
+  const limit = params.positive('limit', defaultEntries);
+  const range = params.range(3600n * second);
+  checkEntries(limit, limits);
+  checkLength(range, limits.maxRangeMs);
+  const { start, end } = range;
   const after = params.text('after');
   return async (ctx) => {
     const [from, to] = [end - lateness, end + ahead];
@@ -75,7 +79,13 @@ export function tailArrivals(body: string): Arrivals {
   };
 }
 
-/** `delay_for`: seconds, at most 5. Throws QueryError. */
+const maxDelay = 5;
+
+/** `delay_for`, which is seconds. Throws QueryError. */
 export function tailDelayMs(request: Pick<QueryRequest, 'url' | 'body'>): number {
-  return new LokiParams(request).integer('delay_for', 0, 0, 5) * 1000;
+  const delay = new LokiParams(request).whole('delay_for', 0);
+  if (delay < 0 || delay > maxDelay) {
+    throw new QueryError('bad_data', `delay_for can't be greater than ${maxDelay}`);
+  }
+  return delay * 1000;
 }

@@ -11,10 +11,11 @@ import { streamColumns, streamSql } from '../model/columns.js';
 import { gridOf, type Steps } from '../plan/steps.js';
 import { listed, unlessTooMany } from '../../sql/listing.js';
 import { metadataSource } from '../../sql/metadata.js';
+import { parse } from '../syntax/parse.js';
 import type { LogExpr, MetricExpr } from '../syntax/ast.js';
 import { encodeStats, matrixSeries, seriesAnswer } from './encode.js';
 import { parseBytes } from '../grammar/units.js';
-import { ofStreams, selection, whereSql } from './metadata.js';
+import { ofStreams, selection, sixHours, whereSql } from './metadata.js';
 import { LokiParams } from './params.js';
 import { seriesProtobuf, shardsProtobuf, wantsProtobuf } from './protobuf.js';
 import type { Plan } from './queries.js';
@@ -22,7 +23,8 @@ import { volumeSeries } from './status.js';
 
 /** GET or POST /loki/api/v1/index/stats: counted, not estimated. There are no chunks; the streams stand for them. */
 export function indexStats(request: QueryRequest, limits: QueryLimits): Plan {
-  const query = selection(new LokiParams(request), limits);
+  const params = new LokiParams(request);
+  const query = selection(params, limits, params.rangeQuery(sixHours));
   return async (ctx) => {
     const streams = await ofStreams(query, streamColumns, ctx);
     const columns = streamColumns.map((name) => `coalesce(${streamSql(name)}, '')`);
@@ -55,11 +57,12 @@ export function indexStats(request: QueryRequest, limits: QueryLimits): Plan {
  */
 export function indexShards(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new LokiParams(request);
-  params.required('query');
+  params.rangeQuery(sixHours);
   const target = parseBytes(params.text('targetBytesPerShard') ?? '');
   if (target === undefined || target <= 0) {
     throw new QueryError('bad_data', 'targetBytesPerShard must be a positive value');
   }
+  parse(params.query);
   const stats = indexStats(request, limits);
   return async (ctx) => {
     const counted = await stats(ctx);
@@ -83,17 +86,24 @@ interface VolumeQuery {
   readonly limit: number;
 }
 
+/** What `limit` says of volumes, where 0 is none. */
+function volumeLimit(params: LokiParams): number {
+  return params.whole('limit', volumeSeries) === 0 ? volumeSeries : params.positive('limit', volumeSeries);
+}
+
+function aggregatesByName(params: LokiParams): boolean {
+  const by = params.text('aggregateBy') ?? 'series';
+  if (by !== 'series' && by !== 'labels') throw new QueryError('bad_data', 'invalid aggregation option');
+  return by === 'labels';
+}
+
 function volumeQuery(log: LogExpr, params: LokiParams, range: number): VolumeQuery {
   const targets = params
     .text('targetLabels')
     ?.split(',')
     .map((name) => name.trim());
   if (targets?.some((name) => !isLabelName(name))) throw invalid('targetLabels', 'it names no label');
-  const aggregateBy = params.text('aggregateBy') ?? 'series';
-  if (aggregateBy !== 'series' && aggregateBy !== 'labels') {
-    throw invalid('aggregateBy', 'it must be series or labels');
-  }
-  const byName = aggregateBy === 'labels';
+  const byName = aggregatesByName(params);
   const matched = [...new Set(log.matchers.map(({ name }) => name))];
   const labels = targets ?? (matched.length > 0 ? matched : byName ? streamColumns : ['service_name']);
   // Windows leave out their start and hold their end; a nanosecond earlier they are `start <= time < end`.
@@ -102,7 +112,7 @@ function volumeQuery(log: LogExpr, params: LokiParams, range: number): VolumeQue
     expr: { kind: 'vector', op: 'sum', expr: bytes, grouping: { without: false, labels } },
     labels,
     byName,
-    limit: params.integer('limit', volumeSeries),
+    limit: volumeLimit(params),
   };
 }
 
@@ -150,6 +160,9 @@ function sum(values: ArrayLike<number>): number {
 /** GET or POST /loki/api/v1/index/volume: bytes of lines. */
 export function indexVolume(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new LokiParams(request);
+  volumeLimit(params);
+  params.direction();
+  aggregatesByName(params);
   const { log, from, to } = selection(params, limits);
   const range = Number(to - from);
   if (range === 0) throw invalid('end', 'it must be after "start"');
@@ -160,11 +173,12 @@ export function indexVolume(request: QueryRequest, limits: QueryLimits): Plan {
 /** GET or POST /loki/api/v1/index/volume_range: bytes of lines for each step. */
 export function indexVolumeRange(request: QueryRequest, limits: QueryLimits): Plan {
   const params = new LokiParams(request);
-  const { log, from, to } = selection(params, limits);
-  const step = params.step(from, to);
+  const range = params.rangeQuery(sixHours, volumeLimit(params));
+  aggregatesByName(params);
+  const { step } = range;
+  const { log, from, to } = selection(params, limits, range);
   const query = volumeQuery(log, params, step);
   const count = Math.ceil(Number(to - from) / step);
-  if (count > 11_000) throw new QueryError('bad_data', `the query has ${count} steps, at most 11000`);
   // A window ends at its step, so the first one is a step after the start.
   const steps: Steps = { start: from + BigInt(step), step, count: Math.max(1, count) };
   return (ctx) => volumeAnswer('matrix', query, steps, request, ctx);

@@ -1,4 +1,4 @@
-import { goQuote } from '../../text/go-quote.js';
+import { goInteger } from '../../text/go-integers.js';
 import { QueryError } from '../../../lake/query-error.js';
 import { invalid, type Params } from '../../server/params.js';
 
@@ -9,23 +9,15 @@ export function timeOf(params: Params, name: string): number | undefined {
 
 /** The limit of an answer; 0 and a missing one mean none. Refused in Prometheus' words. Throws QueryError. */
 export function limitOf(params: Params): number {
-  const text = params.text('limit') ?? '0';
-  const limit = wholeNumber(text);
-  if (limit === undefined) {
-    const why = /^[+-]?\d+$/.test(text) ? 'value out of range' : 'invalid syntax';
-    throw invalid('limit', `strconv.Atoi: parsing ${goQuote(text.slice(0, 100))}: ${why}`);
-  }
-  if (limit < 0) throw invalid('limit', 'limit must be non-negative');
-  return limit || Infinity;
+  const limit = goInteger(params.text('limit') ?? '0', 'Atoi');
+  if (typeof limit === 'object') throw invalid('limit', limit.fault);
+  if (limit < 0n) throw invalid('limit', 'limit must be non-negative');
+  return Number(limit) || Infinity;
 }
 
 /** A count of metadata: below 0, 0 and a missing one mean no limit. Throws QueryError. */
 export function countOf(params: Params, name: string): number {
-  const count = wholeNumber(params.text(name) ?? '0');
-  if (count === undefined) throw new QueryError('bad_data', `${name} must be a number`);
-  return count > 0 ? count : Infinity;
-}
-
-function wholeNumber(text: string): number | undefined {
-  return /^[+-]?\d{1,18}$/.test(text) ? Number(text) : undefined;
+  const count = goInteger(params.text(name) ?? '0', 'Atoi');
+  if (typeof count === 'object') throw new QueryError('bad_data', `${name} must be a number`);
+  return count > 0n ? Number(count) : Infinity;
 }

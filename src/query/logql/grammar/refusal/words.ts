@@ -1,3 +1,4 @@
+import { rangeFault } from '../range.js';
 import { parseBytes } from '../units.js';
 import { end, resume } from '../../../grammar/index.js';
 import { conversions, functions, terminals } from './rules.js';
@@ -16,39 +17,6 @@ const words: ReadonlySet<string> = new Set(
   terminals.filter((name) => name !== resume && name === name.toLowerCase()),
 );
 const fractions = /^-?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+$/;
-const longestRange = 9.2e9;
-/** The largest first, as they have to be written. */
-const unitSeconds: ReadonlyMap<string, number> = new Map([
-  ['y', 31_536_000],
-  ['w', 604_800],
-  ['d', 86_400],
-  ['h', 3600],
-  ['m', 60],
-  ['s', 1],
-  ['ms', 0.001],
-]);
-const durationUnits = [...unitSeconds.keys()];
-
-/** What is wrong with a duration as Prometheus writes them, which ranges are. */
-function durationFault(text: string): string | undefined {
-  if (text === '0') return undefined;
-  if (text === '') return 'empty duration string';
-  const none = `not a valid duration string: ${JSON.stringify(text)}`;
-  let last = -1;
-  let seconds = 0;
-  for (let rest = text; rest !== '';) {
-    const [all = '', digits = '', unit = ''] = /^(\d+)([^\d]+)/.exec(rest) ?? [];
-    if (all === '' || digits.length > 19) return none;
-    const at = durationUnits.indexOf(unit);
-    if (at < 0) return `unknown unit ${JSON.stringify(unit)} in duration ${JSON.stringify(text)}`;
-    if (at <= last) return none;
-    last = at;
-    seconds += Number(digits) * (unitSeconds.get(unit) ?? 0);
-    if (seconds > longestRange) return 'duration out of range';
-    rest = rest.slice(all.length);
-  }
-  return undefined;
-}
 
 /**
  * The words of a query as Loki's lexer reads them, which is Go's (text/scanner) with LogQL's words on top. Positions are
@@ -154,7 +122,7 @@ export class Words {
     const bytes = number + (/^[\p{N}BikKMGTP.]*/u.exec(behind)?.[0] ?? '');
     const fault = numberFault(number);
     if (fault) throw new WordError(fault);
-    if (duration !== number && (durationFault(duration) === undefined || fractions.test(duration))) {
+    if (duration !== number && (rangeFault(duration) === undefined || fractions.test(duration))) {
       return this.#take(duration, 'DURATION', true);
     }
     if (bytes !== number && parseBytes(bytes) !== undefined) return this.#take(bytes, 'BYTES', true);
@@ -201,7 +169,7 @@ export class Words {
     this.line = 0;
     const close = this.#text.indexOf(']', this.#at);
     if (close < 0) throw new WordError("missing closing ']' in duration");
-    const fault = durationFault(this.#text.slice(this.#at + 1, close));
+    const fault = rangeFault(this.#text.slice(this.#at + 1, close));
     if (fault !== undefined) throw new WordError(fault);
     this.#at = close + 1;
     return 'RANGE';
