@@ -137,7 +137,7 @@ export interface SeriesRequest {
   /** Nanoseconds since the epoch: from (included) and until (not included). */
   readonly from: bigint;
   readonly until: bigint;
-  /** Their samples are read too, for which very small files count as rest. */
+  /** Their samples are read too, for which very small files count as rest where there are many. */
   readonly samples: boolean;
   /** Metrics of which what is in memory comes with the answer. */
   readonly names?: readonly string[];

@@ -47,8 +47,9 @@ function isCheap({ sizes, inlined }: LiveFiles, unread: readonly string[]): bool
   return inlined <= cheapRows && bytes <= cheapBytes;
 }
 
-/** Samples of smaller files are read with those of files that are not kept. */
+/** Samples of smaller files, where there are many of them, are read with those of files that are not kept. */
 const smallBytes = 64 * 1024;
+const fewSmall = 16;
 
 /** What a view of series says of one table. */
 export function seriesFiles(
@@ -59,13 +60,17 @@ export function seriesFiles(
   smallest = smallBytes,
 ): SeriesFiles {
   const files: number[] = [];
+  const small: { readonly path: string; readonly file: number }[] = [];
   const unread: string[] = [];
   for (const [path, bytes] of live.sizes) {
     const file = live.touched.has(path) ? undefined : kept.get(path);
-    if (file !== undefined && (file.last < from || file.first >= until)) continue;
-    if (file === undefined || (samples && bytes < smallest)) unread.push(path);
+    if (file === undefined) unread.push(path);
+    else if (file.last < from || file.first >= until) continue;
+    else if (samples && bytes < smallest) small.push({ path, file: file.file });
     else files.push(file.file);
   }
+  if (small.length <= fewSmall) files.push(...small.map(({ file }) => file));
+  else unread.push(...small.map(({ path }) => path));
   const rest = [
     ...(unread.length > 0 ? [`filename IN ${textList(unread)}`] : []),
     ...(live.inlined > 0 ? [isInlined] : []),
