@@ -125,7 +125,9 @@ async function build({ always = false } = {}) {
   console.error('building');
   await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.']);
   prune();
-  await run(process.execPath, [join(root, 'scripts/bundle.mjs')]);
+  for (const script of ['bundle.mjs', 'precompile.mjs']) {
+    await run(process.execPath, [join(root, 'scripts', script)]);
+  }
   // tsc leaves the file alone when nothing it emits changed.
   utimesSync(info, new Date(), new Date());
 }

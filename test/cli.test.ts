@@ -24,7 +24,7 @@ interface Outcome {
 }
 
 async function cli(args: string[], env: Record<string, string> = {}, input = ''): Promise<Outcome> {
-  const child = spawn(process.execPath, ['--enable-source-maps', main, ...args], {
+  const child = spawn(process.execPath, [main, ...args], {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
     stdio: 'pipe',
     timeout: 120_000,

@@ -65,14 +65,10 @@ async function child(config: Partial<LakeConfig>, fault: string): Promise<void> 
 }
 
 async function runChild(config: Partial<LakeConfig>, fault: string): Promise<NodeJS.Signals | null> {
-  const process_ = spawn(
-    process.execPath,
-    ['--enable-source-maps', self, 'child', JSON.stringify(config), fault],
-    {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, NODE_TEST_CONTEXT: '' },
-    },
-  );
+  const process_ = spawn(process.execPath, [self, 'child', JSON.stringify(config), fault], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, NODE_TEST_CONTEXT: '' },
+  });
   const [, signal] = (await once(process_, 'exit')) as [number | null, NodeJS.Signals | null];
   return signal;
 }

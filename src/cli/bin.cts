@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import fs = require('node:fs');
-import v8 = require('node:v8');
+import compiled = require('./compiled.cjs');
+
+const { setFlags, useCompiled } = compiled;
 
 /**
  * The executable. DuckDB calls and fsyncs share libuv's pool, four threads by default: four slow queries would
@@ -8,8 +10,7 @@ import v8 = require('node:v8');
  * ES module already is, so this one is CommonJS.
  */
 process.env['UV_THREADPOOL_SIZE'] ??= '32';
-// The heap is small and grows by buffers that die young: by V8's own rule it would be collected twice a second.
-v8.setFlagsFromString('--heap-growing-percent=400');
+setFlags();
 
 /** Loading the program and its threads takes a few dozen at once, the spool and clients more. */
 const leastOpenFiles = 256;
@@ -21,10 +22,13 @@ if (openFiles < leastOpenFiles) {
   );
 } else {
   // Made from `main.ts` and all it needs by scripts/bundle.mjs: few files load in half the time.
-  const program = '../../program/main.js';
-  import(program).catch((error: unknown) => {
+  const program = '../../program/main.cjs';
+  try {
+    useCompiled();
+    require(program);
+  } catch (error) {
     fail(`it cannot be loaded: ${error instanceof Error ? error.message : String(error)}`);
-  });
+  }
 }
 
 /** Node raises the soft limit to the hard one by itself. Infinity where there is no limit, or no /proc. */

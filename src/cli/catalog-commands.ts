@@ -41,7 +41,11 @@ function date(text: string): string {
 }
 
 /** Adds `catalog status | backup | restore | verify | forget-file | retention | clock | rebuild | migrate`. */
-export function addCatalogCommands(root: Command, setCode: (code: number) => void): void {
+export function addCatalogCommands(
+  root: Command,
+  argv: readonly string[],
+  setCode: (code: number) => void,
+): void {
   const catalog = root
     .command('catalog')
     .description('Look after the catalog: back up, restore, verify, expire, rebuild, migrate.');
@@ -52,7 +56,7 @@ export function addCatalogCommands(root: Command, setCode: (code: number) => voi
   );
   const define = (name: string, description: string, run: Run): Command => {
     const command = catalog.command(name).description(description).copyInheritedSettings(catalog);
-    addSettings(command, false);
+    addSettings(command, false, argv);
     command.option('--json', 'print the result as JSON');
     return command.action(async (...given: unknown[]) => {
       // Arguments, options, and the command itself.

@@ -32,12 +32,14 @@ function exitCode(error: unknown): number {
   return error instanceof LakeError && error.kind === 'denied' ? 2 : 1;
 }
 
-let code: number;
-try {
-  code = await program(process.argv);
-} catch (error) {
-  code = exitCode(error);
+async function main(): Promise<void> {
+  try {
+    process.exitCode = await program(process.argv);
+  } catch (error) {
+    process.exitCode = exitCode(error);
+  }
+  // Whatever a failed command left open must not keep the process, which a supervisor would take for running.
+  setTimeout(() => process.exit(), 2000).unref();
 }
-process.exitCode = code;
-// Whatever a failed command left open must not keep the process, which a supervisor would take for running.
-setTimeout(() => process.exit(), 2000).unref();
+
+void main();

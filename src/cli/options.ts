@@ -26,8 +26,12 @@ function settingOption(name: SettingName): Option {
   return new Option(`--${flagName(name)} ${value}`, help + tail);
 }
 
-/** Adds --config and every setting as a flag; `listed` false keeps the settings out of --help. */
-export function addSettings(command: Command, listed: boolean): Command {
+/**
+ * Adds --config and every setting as a flag, when the command line has the command's name at all: for all of them it would take a
+ * tenth of a start. `listed` false keeps the settings out of --help.
+ */
+export function addSettings(command: Command, listed: boolean, argv: readonly string[]): Command {
+  if (!argv.includes(command.name()) && !argv.includes(command.alias())) return command;
   command.addOption(
     new Option('--config <file>', 'YAML or JSON file of settings (also CANARDSTACK_CONFIG)').helpGroup(
       'Configuration:',

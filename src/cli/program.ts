@@ -52,9 +52,15 @@ export async function program(argv: readonly string[]): Promise<number> {
     .showHelpAfterError('(--help shows what is possible)');
 
   /** Settings are accepted by every command and listed in the help of those that are about them. */
-  const define = (name: string, description: string, action: Action, listed = false): Command => {
+  const define = (
+    name: string,
+    description: string,
+    action: Action,
+    { listed = false, alias }: { readonly listed?: boolean; readonly alias?: string } = {},
+  ): Command => {
     const command = root.command(name).description(description).copyInheritedSettings(root);
-    addSettings(command, listed);
+    if (alias !== undefined) command.alias(alias);
+    addSettings(command, listed, argv);
     return command.action(async (...given: unknown[]) => {
       const args = given
         .slice(0, -2)
@@ -66,7 +72,7 @@ export async function program(argv: readonly string[]): Promise<number> {
   const more =
     '\nSettings of `serve` (flags, CANARDSTACK_* variables, --config) apply; `canardstack config` lists them.';
 
-  define('serve', 'Run the server.', serveCommand, true).addHelpText(
+  define('serve', 'Run the server.', serveCommand, { listed: true }).addHelpText(
     'after',
     `
 Examples:
@@ -75,12 +81,9 @@ Examples:
   CANARDSTACK_RETENTION_DAYS=30 canardstack serve --config canardstack.yaml`,
   );
 
-  define(
-    'serve-catalog',
-    'Own the catalog file and serve it to other nodes.',
-    serveCatalogCommand,
-    true,
-  ).addHelpText(
+  define('serve-catalog', 'Own the catalog file and serve it to other nodes.', serveCatalogCommand, {
+    listed: true,
+  }).addHelpText(
     'after',
     '\nExample:\n  canardstack serve-catalog --data-dir /var/lib/canardstack --catalog-listen 0.0.0.0:9494',
   );
@@ -110,8 +113,9 @@ Examples:
       `\nExamples:\n  canardstack healthcheck\n  canardstack healthcheck --ready\n${more}`,
     );
 
-  define('install-extensions', 'Fetch the DuckDB extensions that the server loads.', installCommand)
-    .alias('install-ducklake-extension')
+  define('install-extensions', 'Fetch the DuckDB extensions that the server loads.', installCommand, {
+    alias: 'install-ducklake-extension',
+  })
     .argument('[names...]', 'extensions (default: ducklake httpfs)')
     .option('--all', 'also those of other catalogs: quack, postgres')
     .option('--json', 'print what is installed as JSON')
@@ -127,7 +131,7 @@ Examples:
 ${more}`,
     );
 
-  define('config', 'Show every setting: value, default, meaning, source.', configCommand, true)
+  define('config', 'Show every setting: value, default, meaning, source.', configCommand, { listed: true })
     .option('--json', 'print as JSON')
     .option('--markdown', 'print docs/configuration.md')
     .addHelpText(
@@ -203,8 +207,8 @@ Examples:
 ${more}`,
     );
 
-  addCatalogCommands(root, (result) => (code = result));
-  addSpoolCommands(root, (result) => (code = result));
+  addCatalogCommands(root, argv, (result) => (code = result));
+  addSpoolCommands(root, argv, (result) => (code = result));
 
   if (argv.length <= 2) {
     root.outputHelp({ error: true });

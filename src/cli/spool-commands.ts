@@ -13,7 +13,11 @@ Settings of \`serve\` (flags, CANARDSTACK_* variables, --config) apply; \`canard
 type Output = string | Uint8Array;
 
 /** Adds `spool list | show | export | retry | remove`. */
-export function addSpoolCommands(root: Command, setCode: (code: number) => void): void {
+export function addSpoolCommands(
+  root: Command,
+  argv: readonly string[],
+  setCode: (code: number) => void,
+): void {
   const spool = root.command('spool').description('Look at records that were set aside, and try them again.');
   spool.copyInheritedSettings(root);
   spool.addHelpText(
@@ -24,7 +28,7 @@ Examples:\n  canardstack spool list\n  canardstack spool retry --all --dry-run\n
   );
   const define = (name: string, description: string): Command => {
     const command = spool.command(name).description(description).copyInheritedSettings(spool);
-    return addSettings(command, false);
+    return addSettings(command, false, argv);
   };
   const write = (options: CommandOptions, value: unknown, text: Output) => {
     process.stdout.write(options['json'] ? `${JSON.stringify(value, null, 2)}\n` : text);

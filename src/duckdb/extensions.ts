@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, chmod, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { makeFolder } from '../config/folders.js';
 import { writeSynced } from '../durable/index.js';
@@ -141,7 +141,7 @@ export function duckdbBuild(): Promise<{ version: string; platform: string }> {
 
 /** In a process of its own, because a download that hangs inside DuckDB can't be interrupted. */
 async function fromRepository(dir: string, name: string): Promise<void> {
-  const api = fileURLToPath(import.meta.resolve('@duckdb/node-api'));
+  const api = createRequire(import.meta.url).resolve('@duckdb/node-api');
   const statements = [`SET extension_directory = ${literal(dir)}`, `INSTALL ${ident(name)}`];
   const script =
     `const { DuckDBInstance } = require(${JSON.stringify(api)});` +

@@ -35,7 +35,7 @@ async function child(folder: string, fault: string): Promise<void> {
 }
 
 async function runChild(folder: string, fault: string): Promise<NodeJS.Signals | null> {
-  const process_ = spawn(process.execPath, ['--enable-source-maps', self, 'child', folder, fault], {
+  const process_ = spawn(process.execPath, [self, 'child', folder, fault], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, NODE_TEST_CONTEXT: '' },
   });
@@ -89,7 +89,7 @@ if (process.argv[2] === 'child') {
 
     it('holds the catalog while it lives: a second process gets a clear error', async () => {
       lake = await openTestLake(folder);
-      const second = spawn(process.execPath, ['--enable-source-maps', self, 'child', folder, 'hold'], {
+      const second = spawn(process.execPath, [self, 'child', folder, 'hold'], {
         stdio: ['ignore', 'ignore', 'pipe'],
         env: { ...process.env, NODE_TEST_CONTEXT: '' },
       });

@@ -64,7 +64,7 @@ export async function startCatalog(
   options: { env?: Record<string, string>; waitReady?: boolean } = {},
 ): Promise<CatalogProcess> {
   const main = fileURLToPath(new URL('../../src/cli/bin.cjs', import.meta.url));
-  const child = spawn(process.execPath, ['--enable-source-maps', main, 'serve-catalog'], {
+  const child = spawn(process.execPath, [main, 'serve-catalog'], {
     env: {
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],

@@ -179,7 +179,7 @@ export class TestLake {
     env: Readonly<Record<string, string>> = {},
   ): Promise<Outcome> {
     const main = fileURLToPath(new URL('../../src/cli/bin.cjs', import.meta.url));
-    const child = spawn(process.execPath, ['--enable-source-maps', main, ...args], {
+    const child = spawn(process.execPath, [main, ...args], {
       env: {
         PATH: process.env['PATH'],
         HOME: process.env['HOME'],

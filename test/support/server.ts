@@ -79,8 +79,7 @@ export async function startServer(
   const [port, grpcPort] = [await freePort(), await freePort()];
   const log = join(tmpdir(), `canardstack-${port}.log`);
   const main = fileURLToPath(new URL('../../src/cli/bin.cjs', import.meta.url));
-  const nodeArgs = ['--enable-source-maps', ...(options.nodeArgs ?? [])];
-  const child = spawn(process.execPath, [...nodeArgs, main, 'serve'], {
+  const child = spawn(process.execPath, [...(options.nodeArgs ?? []), main, 'serve'], {
     env: {
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],

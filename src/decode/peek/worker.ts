@@ -5,5 +5,10 @@ import { loadZstd } from '../wire/zstd.js';
 import { servicesOf } from './services.js';
 
 const { signal, payload, maxBytes } = workerData as { signal: Signal; payload: Payload; maxBytes: number };
-await loadZstd();
-parentPort?.postMessage(servicesOf(signal, payload, maxBytes));
+
+async function look(): Promise<void> {
+  await loadZstd();
+  parentPort?.postMessage(servicesOf(signal, payload, maxBytes));
+}
+
+void look();

@@ -22,8 +22,7 @@ function send(message: WorkerMessage, transfer: readonly TransferListItem[] = []
   parentPort?.postMessage(message, transfer);
 }
 
-await loadZstd();
-parentPort?.on('message', (request: WorkerRequest) => {
+function receive(request: WorkerRequest): void {
   if (request === 'collect') return collect();
   const { id, signal, payloads, budget, buffer, waitMs } = request;
   memory.begin(waitMs);
@@ -44,5 +43,12 @@ parentPort?.on('message', (request: WorkerRequest) => {
     const failure: DecodeFailure = { id, error: error instanceof Error ? error.message : String(error) };
     send(failure);
   }
-});
-send('ready');
+}
+
+async function start(): Promise<void> {
+  await loadZstd();
+  parentPort?.on('message', receive);
+  send('ready');
+}
+
+void start();

@@ -71,19 +71,20 @@ async function known(connection: DuckDBConnection, lakeMs: number): Promise<numb
 
 /** When rows were last committed, by the clock of the node that did; else the newest time that a record carries. */
 export async function lastIngestMs(connection: DuckDBConnection): Promise<number | null> {
-  const latest = async (source: string, column: string) => {
-    const reader = await connection.runAndReadAll(`SELECT epoch_ms(max(${column})) FROM lake.main.${source}`);
+  const latest = async (columns: readonly { readonly table: string; readonly column: string }[]) => {
+    const each = columns.map(
+      ({ table, column }) => `SELECT max(${column}) AS latest FROM lake.main.${table}`,
+    );
+    const reader = await connection.runAndReadAll(
+      `SELECT epoch_ms(max(latest)) FROM (${each.join(' UNION ALL ')})`,
+    );
     const [value] = reader.getRows()[0] ?? [];
     return value === null || value === undefined ? null : Number(value);
   };
-  const committed = await latest('canardstack_progress', 'updated_at');
-  if (committed !== null) return committed;
-  const found: number[] = [];
-  for (const { name } of tables) {
-    const value = await latest(ident(name), 'timestamp');
-    if (value !== null) found.push(value);
-  }
-  return found.length === 0 ? null : Math.max(...found);
+  return (
+    (await latest([{ table: 'canardstack_progress', column: 'updated_at' }])) ??
+    (await latest(tables.map(({ name }) => ({ table: ident(name), column: 'timestamp' }))))
+  );
 }
 
 export async function currentSnapshot(connection: DuckDBConnection): Promise<number> {
