@@ -24,37 +24,47 @@ const compacted = (day: number, bytes: number) => file(day, `${compactedPrefix}$
 
 describe('choice of files to compact', () => {
   it('waits for four files of one size class and day', () => {
-    assert.equal(nextGroup([]), null);
-    assert.equal(nextGroup(several(20, 3, 1000)), null);
-    assert.equal(nextGroup([...several(20, 3, 1000), file(20, 'large', 5 * MiB)]), null);
-    assert.equal(nextGroup(several(20, 4, 1000))?.length, 4);
-    assert.equal(nextGroup([...several(20, 3, 5 * MiB), file(21, 'x', 5 * MiB)])?.length, 3);
+    assert.equal(nextGroup('logs', []), null);
+    assert.equal(nextGroup('logs', several(20, 3, 1000)), null);
+    assert.equal(nextGroup('logs', [...several(20, 3, 1000), file(20, 'large', 5 * MiB)]), null);
+    assert.equal(nextGroup('logs', several(20, 4, 1000))?.length, 4);
+    assert.equal(nextGroup('logs', [...several(20, 3, 5 * MiB), file(21, 'x', 5 * MiB)])?.length, 3);
   });
 
   it('takes no more at once than memory and the pause of commits allow', () => {
-    assert.equal(nextGroup(several(20, 1000, 1000))?.length, 200);
-    assert.equal(nextGroup(several(20, 50, 12 * MiB))?.length, 5);
+    assert.equal(nextGroup('logs', several(20, 1000, 1000))?.length, 200);
+    assert.equal(nextGroup('logs', several(20, 50, 12 * MiB))?.length, 5);
+    assert.equal(nextGroup('spans', several(20, 50, 2 * MiB))?.length, 14);
   });
 
   it('leaves full files that it made alone, and rewrites those that others made', () => {
-    assert.equal(nextGroup([compacted(20, 30 * MiB), compacted(20, 31 * MiB)]), null);
-    assert.deepEqual(nextGroup([compacted(20, 30 * MiB), file(20, 'merged', 40 * MiB)]), [
+    assert.equal(nextGroup('logs', [compacted(20, 30 * MiB), compacted(20, 31 * MiB)]), null);
+    assert.deepEqual(nextGroup('logs', [compacted(20, 30 * MiB), file(20, 'merged', 40 * MiB)]), [
       file(20, 'merged', 40 * MiB),
     ]);
+    assert.equal(
+      nextGroup(
+        'spans',
+        several(20, 5, 12 * MiB).map(({ bytes }) => compacted(20, bytes)),
+      ),
+      null,
+    );
   });
 
   it('finishes a day once a later one has begun, but not for a few late rows', () => {
     const today = file(21, 'new', 1000);
-    assert.deepEqual(nextGroup([file(20, 'only', 1000), today]), [file(20, 'only', 1000)]);
-    assert.equal(nextGroup([compacted(20, 8 * MiB), compacted(20, 3 * MiB), today])?.length, 2);
-    assert.equal(nextGroup([compacted(20, 8 * MiB), compacted(20, 1000), today]), null);
+    assert.deepEqual(nextGroup('logs', [file(20, 'only', 1000), today]), [file(20, 'only', 1000)]);
+    assert.equal(nextGroup('logs', [compacted(20, 8 * MiB), compacted(20, 3 * MiB), today])?.length, 2);
+    assert.equal(nextGroup('logs', [compacted(20, 8 * MiB), compacted(20, 1000), today]), null);
     // Two days of the month are told by number, not by name.
-    assert.deepEqual(nextGroup([file(9, 'old', 1000), file(10, 'new', 1000)]), [file(9, 'old', 1000)]);
+    assert.deepEqual(nextGroup('logs', [file(9, 'old', 1000), file(10, 'new', 1000)]), [
+      file(9, 'old', 1000),
+    ]);
   });
 
   it('passes over files that failed', () => {
     const files = several(20, 5, 1000);
-    assert.equal(nextGroup(files, new Set([files[0]?.path ?? '', files[1]?.path ?? ''])), null);
+    assert.equal(nextGroup('logs', files, new Set([files[0]?.path ?? '', files[1]?.path ?? ''])), null);
   });
 });
 

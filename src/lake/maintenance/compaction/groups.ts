@@ -1,3 +1,4 @@
+import type { TableName } from '../../../schema/index.js';
 import { compactedPrefix, hasPrefix } from '../moved.js';
 
 /** A live data file of a table. */
@@ -9,21 +10,26 @@ export interface DataFile {
 
 const MiB = 1024 * 1024;
 
-/** A file of at least this size is not merged with others any more. */
-const fullBytes = 24 * MiB;
-/** Bounds of what is rewritten at once: memory, disk for the sort, and how long commits wait for the swap. */
-const groupBytes = 64 * MiB;
+interface Sizes {
+  /** A file of at least this size is not merged with others any more. */
+  readonly full: number;
+  /** Bytes that are rewritten at once: memory, disk for the sort, and how long commits wait for the swap. */
+  readonly group: number;
+}
+
+const usual: Sizes = { full: 24 * MiB, group: 64 * MiB };
+/**
+ * A span takes so little that files of the usual size have 70 row groups: of a question about one trace or a few minutes, half would be to read
+ * their footer, and to pass over the others for each column.
+ */
+const ofSpans: Sizes = { full: 12 * MiB, group: 28 * MiB };
 const groupFiles = 200;
 
 /**
  * Sizes are classes of a log-structured merge: a row is rewritten about once for each class its file passes, not once
  * for each run of maintenance.
  */
-const sizeClasses = [
-  { min: 0, below: MiB },
-  { min: MiB, below: 4 * MiB },
-  { min: 4 * MiB, below: fullBytes },
-];
+const classBounds = [0, MiB, 4 * MiB];
 const enough = 4;
 
 /**
@@ -34,9 +40,11 @@ const enough = 4;
  * is worth it, and files that DuckLake or a commit wrote are rewritten alone in the end.
  */
 export function nextGroup(
+  table: TableName,
   files: readonly DataFile[],
   skip: ReadonlySet<string> = new Set(),
 ): readonly DataFile[] | null {
+  const sizes = table === 'spans' ? ofSpans : usual;
   const days = new Map<string, DataFile[]>();
   for (const file of files) {
     const day = folderOf(file.path);
@@ -45,14 +53,21 @@ export function nextGroup(
   const newest = [...days.keys()].reduce((a, b) => (dayNumber(b) > dayNumber(a) ? b : a), '');
   for (const [day, all] of days) {
     const candidates = all.filter(({ path }) => !skip.has(path));
-    for (const size of sizeClasses) {
-      const some = bounded(candidates.filter(({ bytes }) => bytes >= size.min && bytes < size.below));
+    for (const [i, min] of classBounds.entries()) {
+      const below = classBounds[i + 1] ?? sizes.full;
+      const some = bounded(
+        candidates.filter(({ bytes }) => bytes >= min && bytes < below),
+        sizes,
+      );
       if (some.length >= enough) return some;
     }
     const closed = day !== newest;
-    const small = bounded(candidates.filter(({ bytes }) => bytes < fullBytes));
+    const small = bounded(
+      candidates.filter(({ bytes }) => bytes < sizes.full),
+      sizes,
+    );
     if (closed && worthMerging(small)) return small;
-    const old = candidates.find((file) => !isCompacted(file) && (closed || file.bytes >= fullBytes));
+    const old = candidates.find((file) => !isCompacted(file) && (closed || file.bytes >= sizes.full));
     if (old) return [old];
   }
   return null;
@@ -79,11 +94,11 @@ function worthMerging(files: readonly DataFile[]): boolean {
   return files.length >= enough || total - largest >= largest / 4;
 }
 
-function bounded(files: readonly DataFile[]): DataFile[] {
+function bounded(files: readonly DataFile[], { group }: Sizes): DataFile[] {
   const taken: DataFile[] = [];
   let total = 0;
   for (const file of files) {
-    if (taken.length === groupFiles || total + file.bytes > groupBytes) break;
+    if (taken.length === groupFiles || total + file.bytes > group) break;
     taken.push(file);
     total += file.bytes;
   }

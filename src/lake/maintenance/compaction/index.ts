@@ -76,7 +76,7 @@ export async function compact(
         const whole = live.filter(
           ({ path }) => counted(path) && damaged.get(keyOf(options.lakeFiles, path)) === undefined,
         );
-        const group = nextGroup(whole, failed);
+        const group = nextGroup(table, whole, failed);
         if (group === null) break;
         const begun = performance.now();
         sorter ??= await Sorter.open(options.sorter);
