@@ -8,6 +8,7 @@ import type { TableName } from '../schema/index.js';
 import { rawChunk } from './raw-chunk.js';
 import type { SharedUnit } from './samples/unit.js';
 import {
+  mostHeldRows,
   RowCollector,
   type FileSpan,
   type FiguresOf,
@@ -33,9 +34,6 @@ interface Statement {
   /** Tells how it ran, once all of its rows are there. */
   readonly ended?: () => Promise<void>;
 }
-
-/** Most rows of a `LIMIT` that are held rather than streamed. */
-const mostHeldRows = 10_000;
 
 function isShort(sql: string): boolean {
   const limit = /\bLIMIT (\d{1,9})$/.exec(sql)?.[1];

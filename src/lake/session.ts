@@ -178,6 +178,9 @@ export interface SamplesRequest {
 /** Is told how a statement ran that has come to its end; null when that is not known. Costs time: only for `explain`. */
 export type FiguresOf = (figures: StatementFigures | null) => void;
 
+/** Answers of a `LIMIT` up to this are held rather than streamed, so that their statements are planned once. */
+export const mostHeldRows = 10_000;
+
 export interface ReadSession {
   /** Of the query. */
   readonly signal?: AbortSignal | undefined;

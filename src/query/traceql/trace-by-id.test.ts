@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import fastify, { type FastifyInstance } from 'fastify';
 import protobuf from 'protobufjs';
 import { testLake, type TestLake } from '../../../test/support/lake.js';
+import { mostHeldRows } from '../../lake/session.js';
 import { createTelemetry } from '../../telemetry/index.js';
 import { tempoApi } from './index.js';
 import { ProtobufWriter } from '../server/protobuf-writer.js';
@@ -268,6 +269,42 @@ describe('traces by id', () => {
     const decoded = decode('TraceByIDResponse', binary.rawPayload);
     assert.equal(decoded['status'], 1);
     assert.match(String(decoded['message']), /more spans/);
+  });
+});
+
+describe('a trace of more spans than are held at once', () => {
+  let lake: TestLake;
+  let app: FastifyInstance;
+  const spans = mostHeldRows + 100;
+
+  before(async () => {
+    lake = await testLake();
+    await lake.connection.run(
+      `INSERT INTO lake.main.spans (timestamp, start_time_unix_nano, end_time_unix_nano, duration_nano, trace_id, span_id, span_name, service_name)
+       SELECT make_timestamp(${epoch} // 1000 + i), ${epoch} + i * 1000, ${epoch} + i * 1000 + 1, 1, '${id}', printf('%016x', i + 1), 'n', 's'
+       FROM range(${spans}) AS r(i)`,
+    );
+    app = fastify();
+    await app.register(tempoApi({ guard: lake.guard, telemetry: createTelemetry('silent') }));
+  });
+  after(async () => {
+    await app.close();
+    await lake.close();
+  });
+
+  it('is given as a whole', async () => {
+    const { body } = await app.inject({ url: `/api/traces/${id}` });
+    assert.equal(body.match(/"spanId"/g)?.length, spans);
+  });
+
+  it('is searched as a whole', async () => {
+    const seconds = Number(epoch / 1_000_000_000n);
+    const q = encodeURIComponent(`{ } | count() = ${spans}`);
+    const found = await app.inject({ url: `/api/search?q=${q}&start=${seconds - 60}&end=${seconds + 60}` });
+    assert.deepEqual(
+      found.json<{ traces: { traceID: string }[] }>().traces.map(({ traceID }) => traceID),
+      [id],
+    );
   });
 });
 

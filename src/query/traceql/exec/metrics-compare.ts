@@ -49,7 +49,7 @@ export async function compareMetrics(
     options.range,
     from,
   );
-  for await (const chunk of ctx.session.stream(sql)) {
+  for await (const chunk of ctx.session.stream(sql, [], undefined, true)) {
     ctx.signal.throwIfAborted();
     const [meta = [], bucket = [], scope = [], key = [], value = [], count = [], trace = [], time = []] =
       chunk.columns;

@@ -64,7 +64,7 @@ export async function sqlMetrics(
     GROUP BY ${keys.map((_, i) => i + 1).join(', ')}`;
 
   const seconds = Number(range.step) / 1e9;
-  for await (const chunk of ctx.session.stream(sql)) {
+  for await (const chunk of ctx.session.stream(sql, [], undefined, true)) {
     ctx.signal.throwIfAborted();
     for (let r = 0; r < chunk.rowCount; r++) {
       const cell = (c: number) => chunk.columns[c]?.[r];

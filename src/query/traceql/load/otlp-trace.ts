@@ -4,6 +4,7 @@ import {
   type AttributeMap,
   type TypedJson,
 } from '../../attributes/typed-json.js';
+import { mostHeldRows } from '../../../lake/session.js';
 import type { QueryContext } from '../../server/guard.js';
 import { and } from '../../sql/fragment.js';
 import { literal } from '../../sql/literal.js';
@@ -156,12 +157,16 @@ async function read(ctx: QueryContext, traceId: string, range: TimeRange | null)
 
 async function readFrom(ctx: QueryContext, from: string, where: string): Promise<Row[]> {
   if (from === '') return [];
-  const limit = bound(ctx) + 1;
-  const rows = (await ctx.session.rows(
-    `SELECT ${columns.join(', ')} FROM ${from} WHERE ${where} LIMIT ${limit}`,
-    [],
-    limit,
-  )) as Row[];
+  const select = async (limit: number) =>
+    (await ctx.session.rows(
+      `SELECT ${columns.join(', ')} FROM ${from} WHERE ${where} LIMIT ${limit}`,
+      [],
+      limit,
+    )) as Row[];
+  const most = bound(ctx) + 1;
+  const few = Math.min(most, mostHeldRows);
+  let rows = await select(few);
+  if (rows.length === few && few < most) rows = await select(most);
   return rows.sort((a, b) => Number((a.start_time_unix_nano as bigint) - (b.start_time_unix_nano as bigint)));
 }
 

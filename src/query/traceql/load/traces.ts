@@ -1,4 +1,4 @@
-import type { ResultChunk } from '../../../lake/session.js';
+import { mostHeldRows, type ResultChunk } from '../../../lake/session.js';
 import { Yielder } from '../../series/yielder.js';
 import type { QueryContext } from '../../server/guard.js';
 import { and } from '../../sql/fragment.js';
@@ -116,16 +116,24 @@ export async function loadTraces(
   const bound = Math.min(ctx.limits.maxRows, maxSpansPerTrace);
   const where = and([isOneOf(ids), startsWithin(range).sql]);
   const byTrace = new Map<string, Span[]>();
-  let rows = 0;
   const from = await spanRows(ctx, range);
-  for await (const spans of streamSpans(ctx, from, columns, where, bound + 1)) {
-    rows += spans.length;
-    for (const span of spans) {
-      const group = byTrace.get(span.row.traceId);
-      if (group) group.push(span);
-      else byTrace.set(span.row.traceId, [span]);
+  const load = async (limit: number) => {
+    let rows = 0;
+    byTrace.clear();
+    for await (const spans of streamSpans(ctx, from, columns, where, limit)) {
+      rows += spans.length;
+      for (const span of spans) {
+        const group = byTrace.get(span.row.traceId);
+        if (group) group.push(span);
+        else byTrace.set(span.row.traceId, [span]);
+      }
     }
-  }
+    return rows;
+  };
+  // Few traces seldom have more spans than are held.
+  const few = ids.length > mostCompared ? bound + 1 : Math.min(bound + 1, mostHeldRows);
+  let rows = await load(few);
+  if (rows === few && few <= bound) rows = await load(bound + 1);
   if (rows > bound && ids.length > 1) {
     const half = Math.ceil(ids.length / 2);
     return [

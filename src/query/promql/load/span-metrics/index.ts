@@ -99,7 +99,7 @@ export async function loadSpanMetrics(
     const { ctx, yielder } = request;
     const builders = new Builders(request, wanted);
     const sql = builders.statement(stepOf(request.window));
-    for await (const chunk of ctx.session.stream(sql)) {
+    for await (const chunk of ctx.session.stream(sql, [], undefined, true)) {
       for (let row = 0; row < chunk.rowCount; row++) {
         if (yielder.due) await yielder.pause();
         builders.push((column) => chunk.columns[column]?.[row]);
@@ -119,7 +119,7 @@ export async function eachSpanMetricSeries(
 ): Promise<void> {
   for (const wanted of wantedOf(request)) {
     const builders = new Builders(request, wanted);
-    for await (const chunk of request.ctx.session.stream(builders.statement('0'))) {
+    for await (const chunk of request.ctx.session.stream(builders.statement('0'), [], undefined, true)) {
       for (let row = 0; row < chunk.rowCount; row++) {
         if (request.yielder.due) await request.yielder.pause();
         builders.push((column) => chunk.columns[column]?.[row]);
@@ -245,7 +245,7 @@ export async function* spanMetricExemplars(request: SpanMetricsRequest): AsyncGe
         `SELECT ${keys.join(', ')}, arg_max(trace_id, ${column}), max(${column})::DOUBLE, ` +
         `(arg_max(t, ${column}) // 1000000)::DOUBLE FROM (${rows}) ` +
         `GROUP BY ${keys.join(', ')}, t // ${BigInt(interval) * 1_000_000n}`;
-      for await (const chunk of ctx.session.stream(sql)) {
+      for await (const chunk of ctx.session.stream(sql, [], undefined, true)) {
         for (let row = 0; row < chunk.rowCount; row++) {
           if (yielder.due) await yielder.pause();
           const cell = (column: number) => chunk.columns[column]?.[row];
