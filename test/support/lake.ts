@@ -96,6 +96,7 @@ export async function testLake(
     maxSampleBytes: 64 * 1024 * 1024,
     smallestSampleFile: 0,
     waitMs: 0,
+    searchedWaitMs: 0,
     telemetry,
     digests: {
       files: new FileDigests(openStorage(join(folder, 'data'), lakeConfig(folder)), telemetry),

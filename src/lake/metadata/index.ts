@@ -12,7 +12,7 @@ import { TraceIds } from '../direct/trace-ids.js';
 import type { FileDigests } from '../file-digest/index.js';
 import type { RunSql } from '../run-sql.js';
 import { SampleCache } from '../samples/index.js';
-import { searchOf, type Found, type Search, type TokenIndexes } from '../token-index/index.js';
+import { MadeIndexes, searchOf, type Found, type Search, type TokenIndexes } from '../token-index/index.js';
 import { AttributeValues } from '../values/index.js';
 import type { SharedUnit } from '../samples/unit.js';
 import type {
@@ -32,6 +32,7 @@ import { Learning } from './learning.js';
 import { toldKeys } from './told.js';
 import { newKept, total, type Kept, type KeptFile } from './kept.js';
 import { layoutOf, metadataKinds, type MetadataKind } from './layout.js';
+import { NewFiles } from './new-files.js';
 import { follow, liveFiles } from './snapshots.js';
 import { createTables } from './store.js';
 import { MetadataView, seriesFiles, wholeListing, type KeptNumbers } from './view.js';
@@ -52,6 +53,8 @@ export interface MetadataCacheOptions {
   readonly smallestSampleFile?: number;
   /** How long a file of a commit is left alone, as it is soon compacted; a minute by default. */
   readonly waitMs?: number;
+  /** The same for an index of its lines, which takes more; as long as between two rounds of maintenance by default. */
+  readonly searchedWaitMs?: number;
   readonly telemetry: Telemetry;
   /** Is told which attributes queries ask for. */
   readonly asked?: AskedKeys;
@@ -61,12 +64,19 @@ export interface MetadataCacheOptions {
   readonly digests?: { readonly files: FileDigests; readonly scratch: () => string };
 }
 
+/** Where a search may find something. */
+interface Sifted extends Found {
+  /** Of files without an index of their own, those that have nothing of it. */
+  readonly lacking: ReadonlySet<string>;
+}
+
 /** Of which instance a query has looked for the newest snapshot. */
 export interface Look {
   generation: number | null;
 }
 
 const defaultWaitMs = 60_000;
+const defaultSearchedWaitMs = 360_000;
 const noAttributes: DirectFile['attributes'] = new Map();
 
 /**
@@ -83,12 +93,17 @@ export class MetadataCache {
   readonly #values: AttributeValues;
   readonly #traceIds: TraceIds;
   readonly #learning: Learning | null;
+  readonly #made: MadeIndexes | null;
+  /** Files of logs that searches have met. */
+  readonly #searched: NewFiles;
 
   constructor(private readonly options: MetadataCacheOptions) {
     const { host, maxSampleBytes = 0, telemetry } = options;
     this.#direct = new DirectFiles(host, telemetry);
     this.#values = new AttributeValues(host, telemetry);
     this.#traceIds = new TraceIds(host, telemetry);
+    this.#searched = new NewFiles(options.searchedWaitMs ?? defaultSearchedWaitMs);
+    this.#made = options.tokens ? new MadeIndexes(host, telemetry, options.tokens) : null;
     this.#samples = new SampleCache({ host, maxBytes: maxSampleBytes, telemetry });
     const registers = [options.telemetry.registry];
     const entries = () => (this.#kept ? total(this.#kept) : 0);
@@ -218,8 +233,14 @@ export class MetadataCache {
     const found = await this.#found(request, files, direct, search);
     if (found !== null) this.options.tokens?.note(found);
     // Rows without columns of attributes are as fast from the table when all of them are read, as it tells that none lacks a level.
-    if (request.keys.length === 0 && request.table === 'logs' && !found?.skipped) return null;
-    const rows = rowsSql(request, files, direct, found ? { found: found.rows } : {});
+    if (request.keys.length === 0 && request.table === 'logs' && !found?.skipped && !found?.lacking.size)
+      return null;
+    const rows = rowsSql(
+      request,
+      files,
+      direct,
+      found ? { found: found.rows, mayHold: (path) => !found.lacking.has(path) } : {},
+    );
     return rows === null || rows === '' || found === null ? rows : `/* ${told(found)} */ ${rows}`;
   }
 
@@ -227,7 +248,9 @@ export class MetadataCache {
     const files = await liveFiles(kept, this.#place, request.table, snapshot, run);
     const direct = this.#directFile(request.table, files);
     const found = await this.#found(request, files, direct, this.searchOf(request));
-    return spreadOf(request, files, direct, found?.rows ?? new Map<string, never>());
+    const rows = new Map(found?.rows ?? []);
+    for (const path of found?.lacking ?? []) rows.set(path, []);
+    return spreadOf(request, files, direct, rows);
   }
 
   /**
@@ -260,14 +283,22 @@ export class MetadataCache {
     { sizes, touched }: LiveFiles,
     direct: (path: string) => DirectFile | null,
     search: Search | null,
-  ): Promise<Found | null> {
-    if (search === null) return null;
+  ): Promise<Sifted | null> {
+    const { tokens } = this.options;
+    if (search === null || !tokens || this.#made === null) return null;
+    const others: string[] = [];
     const files = [...sizes.keys()].flatMap((path) => {
       const file = touched.has(path) ? null : direct(path);
-      if (file === null || file.footerAt === null || file.last < from || file.first >= until) return [];
-      return [{ ...file, footerAt: file.footerAt }];
+      if (file !== null && (file.last < from || file.first >= until)) return [];
+      if (file !== null && file.footerAt !== null) return [{ ...file, footerAt: file.footerAt }];
+      others.push(path);
+      return [];
     });
-    return (await this.options.tokens?.rows(files, search)) ?? null;
+    const found = await tokens.rows(files, search);
+    // What compaction has not taken may stay for a while.
+    this.#searched.note([...sizes.keys()]);
+    const settled = (path: string) => this.#searched.waits(path) === 0;
+    return { ...found, lacking: this.#made.lacking([...others, ...found.without], search, settled, sizes) };
   }
 
   async #valuesOf(kept: Kept, request: ValuesRequest, snapshot: bigint, run: RunSql): Promise<string | null> {
@@ -371,6 +402,7 @@ export class MetadataCache {
     await this.#direct.settled();
     await this.#values.settled();
     await this.#traceIds.settled();
+    await this.#made?.settled();
   }
 
   async close(): Promise<void> {
@@ -380,6 +412,7 @@ export class MetadataCache {
     await this.#direct.close();
     await this.#values.close();
     await this.#traceIds.close();
+    await this.#made?.close();
   }
 
   #current(): Kept {
@@ -413,6 +446,7 @@ function numbersOf(kept: Kept, kind: MetadataKind): KeptNumbers {
 }
 
 /** For people, in the statement itself. */
-function told({ read, skipped }: Found): string {
-  return `token index: ${skipped} of ${read + skipped} row groups are left out`;
+function told({ read, skipped, lacking }: Sifted): string {
+  const others = lacking.size === 0 ? '' : `, and ${lacking.size} files`;
+  return `token index: ${skipped} of ${read + skipped} row groups are left out${others}`;
 }

@@ -2,9 +2,14 @@ import { Worker } from 'node:worker_threads';
 import { within } from '../../timeout/index.js';
 import type { BuildRequest } from './protocol.js';
 
-/** What an index is made of, in parts: lines of a row group, values of a column (line breaks between), and then how many rows it has. */
+/**
+ * What an index is made of, in parts: texts of a row group by their tokens (of lines, or of the column that is named), values of a
+ * column (line breaks between), and then how many rows it has.
+ */
 export type IndexPart =
-  { readonly column: string | null; readonly bytes: Uint8Array<ArrayBuffer> } | { readonly rows: number };
+  | { readonly text: string | null; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly column: string; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly rows: number };
 
 const answerMs = 60_000;
 
@@ -23,8 +28,8 @@ export class IndexBuilder {
         'rows' in part
           ? this.#ask({ type: 'granule', rows: part.rows })
           : this.#ask(
-              part.column === null
-                ? { type: 'lines', bytes: part.bytes }
+              'text' in part
+                ? { type: 'texts', column: part.text, bytes: part.bytes }
                 : { type: 'values', column: part.column, bytes: part.bytes },
               [part.bytes.buffer],
             );

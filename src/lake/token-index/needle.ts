@@ -1,4 +1,6 @@
-import { gramBit, hasBit, mayHaveHash, type Granule } from './granule.js';
+import { parseColumnName } from '../attribute-columns/index.js';
+import { mayHaveHash } from './filter.js';
+import { gramBit, hasBit, type Granule } from './granule.js';
 import { scanValues, tokensOf, type Token } from './tokens.js';
 
 /** A text that a line has somewhere, whatever the case of ASCII letters; or a value of another column. */
@@ -19,7 +21,14 @@ interface Sought {
   /** Tokens at the text's ends, which in a line may be parts of longer ones. */
   readonly ends: readonly Token[];
   readonly escaped: boolean;
-  readonly value: { readonly column: string; readonly hash: number } | null;
+  readonly value: SoughtValue | null;
+}
+
+interface SoughtValue {
+  readonly column: string;
+  readonly hash: number;
+  /** Where the text of all attributes is indexed, and not the value: the column of text, and tokens of the value. */
+  readonly within: { readonly column: string; readonly tokens: readonly number[] } | null;
 }
 
 /** Conditions that all hold, each of which is one of several needles. */
@@ -41,7 +50,8 @@ function sought({ text, column, escaped = false }: Needle): Sought {
     scanValues(column, Buffer.from(text), (hash) => hashes.push(hash));
     const [hash] = hashes;
     // One with line breaks is known by its parts alone.
-    const value = hashes.length === 1 && hash !== undefined ? { column, hash } : null;
+    const value =
+      hashes.length === 1 && hash !== undefined ? { column, hash, within: withinText(column, text) } : null;
     return { grams: [], whole: [], ends: [], escaped, value };
   }
   // Other characters than ASCII may be escapes.
@@ -56,6 +66,14 @@ function sought({ text, column, escaped = false }: Needle): Sought {
     } else whole.push(token.hash);
   }
   return { grams: grams.map(gramBit), whole, ends, escaped, value: null };
+}
+
+/** The value as JSON text has it, where there is one way to write it but for escapes of letters; null where there may be others. */
+function withinText(column: string, text: string): SoughtValue['within'] {
+  const origin = parseColumnName(column)?.origin;
+  const number = /^[-+.]?\d/.test(text) && !/^(0|-?[1-9]\d{0,14})$/.test(text);
+  if (origin === undefined || number || !/^[\x20-\x7e]*$/.test(text) || /["\\]/.test(text)) return null;
+  return { column: origin, tokens: tokensOf(text).tokens.map(({ hash }) => hash) };
 }
 
 /** The character before a token is one that JSON writes as it is, or with a backslash before. */
@@ -73,15 +91,20 @@ function mayHaveOne(
   { grams, whole, ends, escaped, value }: Sought,
   columns: readonly string[],
 ): boolean {
-  if (value !== null) return !columns.includes(value.column) || mayHaveHash(granule.bloom, value.hash);
+  if (value !== null) {
+    const { column, hash, within } = value;
+    if (columns.includes(column)) return mayHaveHash(granule.filter, hash);
+    if (within === null || !columns.includes(within.column) || granule.escapes) return true;
+    return within.tokens.every((token) => mayHaveHash(granule.filter, token));
+  }
   if (escaped && granule.escapes) return true;
   return (
     grams.every((bit) => hasBit(granule.grams, bit)) &&
-    whole.every((hash) => mayHaveHash(granule.bloom, hash)) &&
+    whole.every((hash) => mayHaveHash(granule.filter, hash)) &&
     ends.every(({ hash, length, digit }) => {
       // Where no token is longer that it could be a part of, it is a whole one.
       const longest = digit ? granule.longestWithDigit : granule.longest;
-      return length < longest || mayHaveHash(granule.bloom, hash);
+      return length < longest || mayHaveHash(granule.filter, hash);
     })
   );
 }

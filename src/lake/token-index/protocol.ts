@@ -1,7 +1,7 @@
 /** To the thread that makes an index. It answers each in turn: `end` with the index as bytes, the others with null. */
 export type BuildRequest =
-  /** Lines of the row group at hand; what stands between them is no part of a token. */
-  | { readonly type: 'lines'; readonly bytes: Uint8Array }
+  /** Texts of the row group at hand, lines or those of another column; what stands between them is no part of a token. */
+  | { readonly type: 'texts'; readonly column: string | null; readonly bytes: Uint8Array }
   /** Values of another column, with line breaks between. */
   | { readonly type: 'values'; readonly column: string; readonly bytes: Uint8Array }
   /** All lines of a row group were sent. */

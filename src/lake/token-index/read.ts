@@ -32,6 +32,8 @@ export interface Found {
   /** Row groups. */
   readonly read: number;
   readonly skipped: number;
+  /** Files of which it is not known whether they have one, or which have none. */
+  readonly without: readonly string[];
 }
 
 /** Of all indexes that are kept in memory: of 25 million lines with four ids each. */
@@ -85,16 +87,37 @@ export class TokenIndexes {
     this.#questions++;
     const found = new Map<string, readonly RowRange[]>();
     const groups = { read: 0, skipped: 0 };
+    const without: string[] = [];
     let next = 0;
     const work = async () => {
       for (let file = files[next++]; file !== undefined; file = files[next++]) {
         const { index } = await this.#index(file);
+        if (index === null) without.push(file.path);
         const some = index && wanted(index, search, groups);
         if (some) found.set(file.path, some);
       }
     };
     await Promise.all(Array.from({ length: readAtOnce }, work));
-    return { rows: found, ...groups };
+    return { rows: found, ...groups, without };
+  }
+
+  /** Keeps an index that its file does not have. */
+  learn(path: string, bytes: Buffer): void {
+    const before = this.#kept.get(path);
+    if (before !== undefined) {
+      this.#kept.delete(path);
+      this.#bytes -= before.bytes;
+    }
+    this.#keep(path, { index: decodeIndex(bytes), bytes: bytes.length + 200, used: this.#questions });
+  }
+
+  /** Whether it is known that a file has no row of what is searched for. */
+  lacks(path: string, search: Search): boolean {
+    const kept = this.#kept.get(path);
+    if (!kept?.index) return false;
+    this.#use(path, kept);
+    const { columns, granules } = kept.index;
+    return !granules.some((granule) => mayHave(granule, search, columns));
   }
 
   /** Counts what rows are read by. */
@@ -106,18 +129,20 @@ export class TokenIndexes {
   async #index(file: IndexedFile): Promise<Kept> {
     const { path } = file;
     const kept = this.#kept.get(path);
-    if (kept !== undefined) {
-      this.#kept.delete(path);
-      this.#kept.set(path, kept);
-      kept.used = this.#questions;
-      return kept;
-    }
+    if (kept !== undefined) return this.#use(path, kept);
     let reading = this.#reading.get(path);
     if (reading === undefined) {
       reading = this.#read(file).finally(() => this.#reading.delete(path));
       this.#reading.set(path, reading);
     }
     return reading;
+  }
+
+  #use(path: string, kept: Kept): Kept {
+    this.#kept.delete(path);
+    this.#kept.set(path, kept);
+    kept.used = this.#questions;
+    return kept;
   }
 
   async #read(file: IndexedFile): Promise<Kept> {

@@ -60,3 +60,48 @@ it('leaves out the row groups that can not have the words, and no others', async
     await lake.close();
   }
 });
+
+it('leaves out files of commits that can not have the words, once they are indexed', async () => {
+  const lake = await testLake({}, 'one commit');
+  try {
+    await lake.connection.run(`CALL ducklake_set_option('lake', 'data_inlining_row_limit', '0')`);
+    for (const name of ['first', 'second']) {
+      await lake.connection.run(
+        `INSERT INTO lake.main.logs (timestamp, time_unix_nano, service_name, body, trace_id, log_attributes)
+         SELECT make_timestamp(1772000000000000 + i), (1772000000000000 + i) * 1000, 's', 'the ${name} of ' || i,
+           md5('${name}' || i), '{"user.id":"${name}-' || i || '"}'
+         FROM range(3000) t(i)`,
+      );
+    }
+    const ask = (words: readonly (readonly Needle[])[]) =>
+      lake.cached.run('loki', new AbortController().signal, async ({ session }) => {
+        const request = {
+          table: 'logs',
+          from: 0n,
+          until: 2n ** 62n,
+          keys: [],
+          words,
+          orNothing: true,
+        } as const;
+        const from = (await session.rowsOf?.(request)) ?? null;
+        if (from === '') return 0;
+        const rows = await session.rows(`SELECT count(*)::INTEGER AS n FROM ${from ?? 'lake.logs'}`);
+        return rows[0]?.['n'];
+      });
+    assert.equal(await ask([[{ text: 'nowhere' }]]), 6000);
+    await lake.cache.settled();
+    assert.equal(await ask([[{ text: 'nowhere' }]]), 0);
+    assert.equal(await ask([[{ text: ' first ' }]]), 3000);
+    assert.equal(await ask([[{ text: 'the' }]]), 6000);
+    const column = 'text:log_attributes:user.id';
+    assert.equal(await ask([[{ text: 'second-7', column }]]), 3000);
+    assert.equal(await ask([[{ text: 'third-7', column }]]), 0);
+    await lake.connection.run(`DELETE FROM lake.main.logs WHERE body LIKE '% 7'`);
+    assert.equal(await ask([[{ text: ' first ' }]]), 2999);
+    assert.equal(await ask([[{ text: 'nowhere' }]]), 0);
+    await lake.connection.run(`UPDATE lake.main.logs SET body = 'nowhere' WHERE body LIKE '% 8'`);
+    assert.ok(Number(await ask([[{ text: 'nowhere' }]])) >= 2, 'rows of a new file');
+  } finally {
+    await lake.close();
+  }
+});

@@ -2,9 +2,13 @@ import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { it } from 'node:test';
 import { randomNumbers } from '../../../test/support/random.js';
+import { Frame } from '../files/frame.js';
+import { bloomOf } from './bloom.js';
 import { decodeIndex, encodeIndex, indexLength } from './file.js';
 import { GranuleBuilder, type Granule } from './granule.js';
+import { HashSet } from './hash-set.js';
 import { mayHave, searchOf, type Needle } from './needle.js';
+import { tokensOf } from './tokens.js';
 
 function granule(...lines: string[]): Granule {
   const builder = new GranuleBuilder();
@@ -54,6 +58,42 @@ it('tells values of other columns', () => {
   for (const text of ['ab', 'def', 'xx']) assert.equal(has(text, 'trace_id'), false, text);
   assert.equal(has('abc', 'span_id'), false);
   assert.ok(has('zz', 'other'), 'a column that it does not have');
+});
+
+it('tells values of attributes by tokens of their text', () => {
+  const builder = new GranuleBuilder();
+  builder.add(Buffer.from('id=0123456789abcdef\n'));
+  builder.addTexts(Buffer.from('{"user.id":"Alice Smith","n":42,"x":1.5,"long":"0123456789abcdef01234567"}'));
+  const texts = builder.finish();
+  const has = (text: string, within = texts, columns = ['log_attributes']) => {
+    const search = searchOf([[{ text, column: 'text:log_attributes:user.id' }]]);
+    return search === null || mayHave(within, search, columns);
+  };
+  for (const text of ['Alice Smith', '42', '1.5', '--', '2.50', '1e5', 'é', 'a"b', 'a\\b'])
+    assert.ok(has(text), text);
+  for (const text of ['Alic', 'Bob', '43', 'Alice Jones']) assert.equal(has(text), false, text);
+  assert.ok(has('Bob', texts, []), 'attributes are not indexed');
+  assert.equal(found(texts, 'id=0123456789abcdee'), false, 'tokens of attributes are none of lines');
+  builder.addTexts(Buffer.from('{"user.id":"\\u003cb"}'));
+  assert.ok(has('<b', builder.finish()), 'an escape joins what follows it');
+});
+
+it('reads an index of an earlier release', () => {
+  const hashes = new HashSet();
+  const { tokens } = tokensOf(' needle ');
+  for (const { hash } of tokens) hashes.add(hash);
+  const { grams, filter, ...facts } = granule('a needle');
+  const bloom = bloomOf(hashes);
+  assert.ok(filter.fuse);
+  const directory = { columns: ['c'], granules: [{ rows: 1, bloom: bloom.length, ...facts }] };
+  const index = new Frame<typeof directory>('CSTKIDX1', 1_000_000).encode([grams, bloom], directory);
+  assert.equal(indexLength(index), index.length);
+  const decoded = decodeIndex(index)?.granules[0];
+  assert.ok(decoded);
+  assert.ok(found(decoded, ' needle '));
+  assert.equal(found(decoded, ' nee '), false);
+  index[0]! ^= 1;
+  assert.equal(decodeIndex(index), null);
 });
 
 it('does not trust ids where a longer token may hold them, nor JSON with escaped letters', () => {

@@ -9,8 +9,13 @@ const builder = new GranuleBuilder();
 let granules: IndexedGranule[] = [];
 
 parentPort?.on('message', (request: BuildRequest) => {
-  if (request.type === 'lines') builder.add(request.bytes);
-  else if (request.type === 'values') {
+  if (request.type === 'texts') {
+    if (request.column === null) builder.add(request.bytes);
+    else {
+      columns.add(request.column);
+      builder.addTexts(request.bytes);
+    }
+  } else if (request.type === 'values') {
     columns.add(request.column);
     builder.addValues(request.column, request.bytes);
   } else if (request.type === 'granule') granules.push({ rows: request.rows, ...builder.finish() });

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { DuckDBBlobValue, type DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { ident, listLiteral, literal, openDatabase } from '../../../duckdb/index.js';
 import type { ColumnDef, TableName } from '../../../schema/index.js';
 import {
@@ -14,7 +14,7 @@ import {
 import { streamsKey } from '../../day-file.js';
 import { buildDigest } from '../../file-digest/index.js';
 import { joinedKeys, keysNote, readKeysNotes } from '../../files/keys-note.js';
-import type { IndexPart } from '../../token-index/index.js';
+import { indexParts, type IndexPart } from '../../token-index/index.js';
 import type { FileLayout } from './file-layout.js';
 
 export interface SorterOptions {
@@ -29,9 +29,8 @@ export interface AttributeChoice extends ColumnChoice {
   readonly origin: string;
 }
 
-/** Texts that are joined in memory at once, bytes, and how many become one. */
-const joinedBytes = 32 * 1024 * 1024;
-const joinedRows = 2048;
+/** Of a row group: so many that most others lack a value, and Parquet's filters, which err often, would have them read for it. */
+const manyValues = 256;
 
 /** Columns whose values queries compare. */
 const ids: ReadonlySet<string> = new Set(['trace_id', 'span_id']);
@@ -131,58 +130,17 @@ export class Sorter {
 
   /**
    * What the index of a file is made of, row group by row group: the texts of `column`, and the values of ids and
-   * attributes that are too many for a Bloom filter of Parquet's.
+   * attributes of which row groups have many, or too many for a Bloom filter of Parquet's.
    */
   async *indexParts(path: string, column: string): AsyncIterable<IndexPart> {
     const chunks = await this.#rows(
-      `SELECT path_in_schema, count(*) > count(bloom_filter_offset) FROM parquet_metadata(${literal(path)}) GROUP BY ALL`,
+      `SELECT path_in_schema, count(*) > count(bloom_filter_offset) OR coalesce(max(stats_distinct_count), 0) >= ${manyValues}
+       FROM parquet_metadata(${literal(path)}) GROUP BY ALL`,
     );
     const values = chunks
-      .filter(([name, lacking]) => lacking === true && isLookedUp(String(name)))
+      .filter(([name, many]) => many === true && isLookedUp(String(name)))
       .map(([name]) => String(name));
-    const groups = await this.#rows(
-      `SELECT any_value(row_group_num_rows), sum(total_uncompressed_size) FROM parquet_metadata(${literal(path)})
-       WHERE path_in_schema = ${literal(column)} GROUP BY row_group_id ORDER BY row_group_id`,
-    );
-    let first = 0;
-    for (const [count, bytes] of groups) {
-      const rows = Number(count);
-      const step = Math.ceil(rows / Math.ceil((Number(bytes) + 1) / joinedBytes));
-      for (let from = 0; from < rows; from += step) {
-        const until = Math.min(from + step, rows);
-        for await (const part of this.#joined(path, column, first + from, first + until)) {
-          yield { column: null, bytes: part };
-        }
-      }
-      for (const name of values) {
-        for await (const part of this.#joined(path, name, first, first + rows)) {
-          yield { column: name, bytes: part };
-        }
-      }
-      yield { rows };
-      first += rows;
-    }
-  }
-
-  /** The texts of these rows, with line breaks between. */
-  async *#joined(
-    path: string,
-    column: string,
-    from: number,
-    until: number,
-  ): AsyncIterable<Uint8Array<ArrayBuffer>> {
-    const joined = await this.connection.stream(
-      `SELECT encode(string_agg(${ident(column)}, chr(10)))
-       FROM read_parquet(${literal(path)}, hive_partitioning => false)
-       WHERE file_row_number >= ${from} AND file_row_number < ${until} GROUP BY file_row_number // ${joinedRows}`,
-    );
-    for (let chunk = await joined.fetchChunk(); chunk && chunk.rowCount > 0;) {
-      for (const value of chunk.getColumnValues(0)) {
-        // The bytes are DuckDB's.
-        if (value instanceof DuckDBBlobValue) yield new Uint8Array(value.bytes);
-      }
-      chunk = await joined.fetchChunk();
-    }
+    yield* indexParts(this.connection, path, { texts: [column], values });
   }
 
   interrupt(): void {
