@@ -309,6 +309,45 @@ describe('remote write', () => {
     assert.equal(String(row?.['t']), `${now - 5000}000000`);
   });
 
+  it('keeps gauge histograms apart from those of counters', async () => {
+    const now = Date.now();
+    const of = (ms: number, hint: number) =>
+      message(
+        3,
+        uint(1, 2),
+        double(3, 4),
+        message(11, uint(1, 2), uint(2, 1)),
+        bytes(12, Uint8Array.of(4)),
+        uint(14, hint),
+        uint(15, ms),
+      );
+    const request = new Request2()
+      .add({ __name__: 'rule:gauge' }, of(now - 15_000, 3), of(now, 3))
+      .add({ __name__: 'rule:counter' }, of(now - 15_000, 0), of(now, 0));
+    assert.equal((await send(v2, request.body())).status, 204);
+    await found('rule:gauge');
+    for (const [promql, warned] of [
+      ['rate({"rule:gauge"}[1m])', true],
+      ['rate({"rule:counter"}[1m])', false],
+      ['delta({"rule:gauge"}[1m])', false],
+      ['delta({"rule:counter"}[1m])', true],
+    ] as const) {
+      const answer = await fetch(
+        `${server.url}/api/v1/query?query=${encodeURIComponent(promql)}&time=${now / 1000}`,
+      );
+      const { data, warnings = [] } = (await answer.json()) as {
+        data: { result: unknown[] };
+        warnings?: string[];
+      };
+      assert.deepEqual([data.result.length, warnings.length > 0], [1, warned], promql);
+    }
+    const temporality = await sql(
+      server,
+      "SELECT DISTINCT aggregation_temporality AS t FROM lake.metric_exponential_histogram WHERE metric_name = 'rule:gauge'",
+    );
+    assert.deepEqual(temporality, [{ t: 0 }]);
+  });
+
   it('keeps the counts of float histograms, of native buckets and custom ones', async () => {
     const now = Date.now();
     const span = (offset: number, length: number) => message(11, uint(1, offset * 2), uint(2, length));

@@ -3,6 +3,8 @@ import { isStale } from './prometheus-stale.js';
 
 const customSchema = -53;
 const [least, most] = [-4, 8];
+/** ResetHint GAUGE. */
+const gaugeHint = 3;
 
 export function isCustom(schema: number): boolean {
   return schema === customSchema;
@@ -36,6 +38,8 @@ export class NativeHistogram {
   ms = 0;
   startMs = 0;
   stale = false;
+  /** Whether it is told to be no counter. */
+  gauge = false;
   readonly customValues: number[] = [];
   readonly #positive = emptySpans();
   readonly #negative = emptySpans();
@@ -111,6 +115,10 @@ export class NativeHistogram {
         case 10:
         case 13:
           pos = list(pos, type, doubles(field === 10 ? out.#negative.counts : out.#positive.counts));
+          break;
+        case 14:
+          pos = source.varint(pos, end);
+          out.gauge = source.lo === gaugeHint;
           break;
         case 15:
           pos = source.varint(pos, end);

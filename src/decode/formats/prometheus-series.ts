@@ -97,8 +97,15 @@ export class PrometheusSeries {
   readonly #receivedAtNs: bigint;
   #elements = 0;
   /** The metric that is open, so that the points of neighbours go into one. */
-  #open: { name: Buffer; help: Buffer; unit: Buffer; field: Field; metric: number; data: number } | null =
-    null;
+  #open: {
+    name: Buffer;
+    help: Buffer;
+    unit: Buffer;
+    field: Field;
+    gauge: boolean;
+    metric: number;
+    data: number;
+  } | null = null;
 
   constructor({ body, limits, take, receivedAtNs }: Given) {
     this.#out = new WireWriter(body.length * 2, { maxBytes: limits.maxRequestRowBytes, take });
@@ -262,7 +269,7 @@ export class PrometheusSeries {
       return;
     }
     const custom = isCustom(histogram.schema);
-    this.#metric(series, name, custom ? Field.histogram : Field.exponentialHistogram);
+    this.#metric(series, name, custom ? Field.histogram : Field.exponentialHistogram, histogram.gauge);
     const start = out.begin(1);
     this.#attributes(custom ? 9 : 1, series.labels);
     this.#times(histogram.ms, histogram.startMs);
@@ -330,25 +337,25 @@ export class PrometheusSeries {
     out.end(start);
   }
 
-  /** What follows are points of this metric. */
-  #metric({ help, unit }: Series, name: Buffer, field: Field): void {
+  /** What follows are points of this metric; `gauge`: of a histogram that is no counter. */
+  #metric({ help, unit }: Series, name: Buffer, field: Field, gauge = field === Field.gauge): void {
     const open = this.#open;
-    if (open?.field === field && open.name.equals(name) && open.help.equals(help) && open.unit.equals(unit)) {
-      return;
-    }
+    const same = open?.field === field && open.gauge === gauge;
+    if (same && open.name.equals(name) && open.help.equals(help) && open.unit.equals(unit)) return;
     this.#close();
     const metric = this.#out.begin(2);
     this.#out.bytes(Field.metricName, name);
     if (help.length > 0) this.#out.bytes(Field.description, help);
     if (unit.length > 0) this.#out.bytes(Field.unit, unit);
     const data = this.#out.begin(field);
-    this.#open = { name, help, unit, field, metric, data };
+    this.#open = { name, help, unit, field, gauge, metric, data };
   }
 
   #close(): void {
     if (this.#open === null) return;
-    const { field, metric, data } = this.#open;
-    if (field !== Field.gauge) this.#out.varint(2, cumulative);
+    const { field, gauge, metric, data } = this.#open;
+    // A histogram of neither temporality is a gauge.
+    if (!gauge) this.#out.varint(2, cumulative);
     if (field === Field.sum) this.#out.varint(3, 1n);
     this.#out.end(data);
     this.#out.end(metric);

@@ -2,6 +2,7 @@ import type { Endpoint, Endpoints } from '../server/endpoint.js';
 import { Params } from '../server/params.js';
 import { json, streamed, success, successJson, truncated, type Answer } from '../server/reply.js';
 import type { QueryContext, QueryLimits } from '../server/guard.js';
+import { goQuote } from '../text/go-quote.js';
 import {
   exemplarsAnswer,
   labelsAnswer,
@@ -36,7 +37,7 @@ function query(prepare: (params: Params, limits: QueryLimits) => PreparedQuery):
       const result = await execute(ctx, expr, times, source, counts);
       const cut = 'series' in result && result.series.length > limit;
       const limited = cut ? { ...result, series: result.series.slice(0, limit) } : result;
-      const warnings = cut ? [...result.warnings, truncated] : result.warnings;
+      const warnings = [...result.warnings, ...(cut ? [truncated] : []), ...unknownStats(wanted)];
       const stats = counts && {
         timings: timings((performance.now() - begun) / 1000),
         samples: {
@@ -51,6 +52,14 @@ function query(prepare: (params: Params, limits: QueryLimits) => PreparedQuery):
       return streamed(renderResult(limited, { warnings, infos: result.infos }, stats));
     };
   };
+}
+
+function unknownStats(wanted: string): string[] {
+  if (['', 'true', 'all'].includes(wanted)) return [];
+  const value = goQuote(wanted.slice(0, 100));
+  return [
+    `value ${value} for parameter "stats" is deprecated and will be rejected in the next major release, use "true" or "all"`,
+  ];
 }
 
 /** Unix seconds and the samples of each step. */

@@ -415,6 +415,33 @@ describe('the Prometheus HTTP API', () => {
     );
   });
 
+  it('reads RFC 3339 as Go does', async () => {
+    for (const [text, seconds] of [
+      ['2024-02-29T0:00:00,5Z', '1709164800.5'],
+      ['2024-01-01T00:00:00.1234567890123Z', '1704067200.123'],
+      ['2024-01-01T00:00:00+01:60', '1704060000'],
+      ['0099-01-01T00:00:00-00:30', '-59042993400'],
+      ['1_000', '1000'],
+    ] as const) {
+      const { data } = await get(`/api/v1/query?query=time()&time=${encodeURIComponent(text)}`);
+      assert.equal((data as { result: unknown[] }).result[1], seconds, text);
+    }
+    for (const text of [
+      '2024-02-30T00:00:00Z',
+      '2024-13-01T00:00:00Z',
+      '2024-01-01T24:00:00Z',
+      '2024-01-01T00:00:60Z',
+      '2024-01-01t00:00:00z',
+      '2024-01-01 00:00:00Z',
+      '2024-01-01T00:00:00+25:00',
+      '1__0',
+      'NaN',
+    ]) {
+      const { error } = await get(`/api/v1/query?query=time()&time=${encodeURIComponent(text)}`, 400);
+      assert.match(error ?? '', /to a valid timestamp$/, text);
+    }
+  });
+
   it('answers what Grafana asks besides', async () => {
     assert.equal((await get('/api/v1/format_query?query=sum(a)by(b)')).data, 'sum by (b) (a)');
     assert.deepEqual((await get('/api/v1/rules')).data, { groups: [] });
@@ -438,6 +465,17 @@ describe('the Prometheus HTTP API', () => {
       ['rules?type=x', 'invalid parameter "type": not supported value "x"'],
       ['rules?group_limit=0', 'invalid parameter "group_limit": group_limit needs to be greater than 0'],
       ['rules?match[]=%7B', '1:2: parse error: unexpected end of input inside braces'],
+      [
+        'rules?group_limit=1&group_next_token=x',
+        `invalid parameter "group_next_token": invalid group_next_token 'x'. were rule groups changed?`,
+      ],
+      ['rules?match[]={a=""}', 'match[] must contain at least one non-empty matcher'],
+      ['label/U__/values', 'invalid label name: ""'],
+      ['scrape_pools/config?scrapePool=x', 'error retrieving scrape config: scrape pool "x" not found'],
+      ['targets/relabel_steps?scrapePool=x', 'no labels parameter provided'],
+      ['query?query=1&timeout=0s', 'invalid parameter "timeout": timeout must be positive, got 0s'],
+      ['query?query=1&timeout=-90', 'invalid parameter "timeout": timeout must be positive, got -1m30s'],
+      ['status/tsdb?limit=9223372036854775807', 'limit must not exceed 10000'],
       ['targets/metadata?limit=x', 'limit must be a number'],
       [
         'targets/metadata?match_target=1',
@@ -447,6 +485,16 @@ describe('the Prometheus HTTP API', () => {
     ] as const) {
       assert.equal((await get(`/api/v1/${url}`, 400)).error, message);
     }
+    for (const url of [
+      'targets/metadata?match_target={a=""}',
+      `query?query=1&limit=${2n ** 63n - 1n}`,
+      'query_range?query=1&start=0&end=1&step=292y',
+      'query_range?query=1&start=0&end=1&step=9223372036',
+    ])
+      assert.equal((await get(`/api/v1/${url}`)).status, 'success', url);
+    assert.equal((await app.inject('/federate?match[]={a=""}')).statusCode, 200);
+    const { warnings } = await get('/api/v1/query?query=1&stats=1');
+    assert.match(warnings?.join() ?? '', /^value "1" for parameter "stats" is deprecated/);
     const admin = await app.inject({ method: 'POST', url: '/api/v1/admin/tsdb/snapshot' });
     assert.equal(admin.statusCode, 500);
     assert.deepEqual(admin.json(), {

@@ -5,6 +5,7 @@ import { acceptProtobuf, type QueryApiDeps } from '../server/http.js';
 import { mountQueryApi, type Route } from '../server/mount.js';
 import { Params } from '../server/params.js';
 import { success } from '../server/reply.js';
+import { timeoutOf } from './api/parameters.js';
 import { disabledPaths, statusAnswers } from './api/status.js';
 import { promqlEndpoints } from './endpoints.js';
 
@@ -52,7 +53,7 @@ export function prometheusApi(deps: QueryApiDeps): FastifyPluginAsync {
         const { status, errorType } = errorForms[error.kind].prometheus;
         return { status, body: { status: 'error', errorType, error: error.message } };
       },
-      timeoutMs: (request) => new Params(request, 'seconds').durationMs('timeout'),
+      timeoutMs: (request) => timeoutOf(new Params(request, 'seconds')),
     });
     // `/api/status/buildinfo`, without the version, is Tempo's, in another form.
     const build = () => buildInfo(version);

@@ -71,11 +71,12 @@ export class Params {
     const text = this.text(name);
     if (text === undefined) return undefined;
     const form: DurationForm = this.times === 'seconds' ? prometheusDuration : goDuration;
-    const seconds = numberPattern.test(text) ? Number(text) : undefined;
+    const number = this.times === 'seconds' ? withoutGaps(text) : text;
+    const seconds = numberPattern.test(number) ? Number(number) : undefined;
     const value =
       seconds === undefined
         ? parseDuration(text, form)
-        : Math.abs(seconds) <= 9e9
+        : Math.abs(seconds) < 1e10
           ? BigInt(Math.round(seconds * 1e9))
           : undefined;
     if (value === undefined || value > longest || value < -longest) {
@@ -119,9 +120,11 @@ function shown(text: string): string {
 }
 
 const numberPattern = /^[+-]?(\d+(?:\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
-const datePattern = /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,12}))?([Zz]|[+-]\d\d:\d\d)$/;
-/** 285 years. */
-const longest = 9_000_000_000n * second;
+/** As Go reads RFC 3339: an hour may have one digit, a zone is at most 24:60. */
+const datePattern =
+  /^(\d{4}-\d\d-\d\d)T(\d\d?):([0-5]\d:[0-5]\d)(?:[.,](\d+))?(?:Z|([+-](?:[01]\d|2[0-4])):([0-5]\d|60))$/;
+/** Go's durations are nanoseconds in 64 bits. */
+const longest = 2n ** 63n - 1n;
 /** As milliseconds whole in a double; Prometheus takes times that are far from any sample, its own extremes among them. */
 const largestSeconds = 9_000_000_000_000n;
 const prometheusExtremes: ReadonlyMap<string, bigint> = new Map([
@@ -145,7 +148,8 @@ function between(least: bigint, value: bigint, most: bigint): bigint {
   return value < least ? least : value > most ? most : value;
 }
 
-function unbounded(text: string, form: TimeForm): bigint | undefined {
+function unbounded(given: string, form: TimeForm): bigint | undefined {
+  const text = form === 'seconds' ? withoutGaps(given) : given;
   if (/^[+-]?\d+$/.test(text)) {
     const whole = BigInt(text.replace('+', ''));
     if (form === 'seconds' || text.replace(/^[+-]/, '').length <= 10) {
@@ -166,8 +170,16 @@ function unbounded(text: string, form: TimeForm): bigint | undefined {
   }
   const date = datePattern.exec(text);
   if (!date) return undefined;
-  const [, day = '', clock = '', fraction = '', zone = ''] = date;
-  const millis = Date.parse(`${day}T${clock}${zone.toUpperCase()}`);
-  if (Number.isNaN(millis)) return undefined;
-  return BigInt(millis) * 1_000_000n + BigInt(fraction.padEnd(9, '0').slice(0, 9));
+  const [, day = '', hour = '', rest = '', fraction = '', zoneHours = '+00', zoneMinutes = '0'] = date;
+  const millis = Date.parse(`${day}T${hour.padStart(2, '0')}:${rest}Z`);
+  // Of a day or hour that there is not, the time is one of the day behind it.
+  if (Number.isNaN(millis) || !new Date(millis).toISOString().startsWith(day)) return undefined;
+  const west = zoneHours.startsWith('-') ? 1 : -1;
+  const minutes = west * (Math.abs(Number(zoneHours)) * 60 + Number(zoneMinutes));
+  return BigInt(millis + minutes * 60_000) * 1_000_000n + BigInt(fraction.padEnd(9, '0').slice(0, 9));
+}
+
+/** `1_000` is 1000 where Go reads the number. */
+function withoutGaps(text: string): string {
+  return text.replace(/(?<=\d)_(?=\d)/g, '');
 }

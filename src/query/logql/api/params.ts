@@ -1,11 +1,16 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { QueryRequest } from '../../server/endpoint.js';
 import { Params, timeOf } from '../../server/params.js';
-import { formatPrometheusDuration, parseDuration, prometheusDuration } from '../../text/durations.js';
+import {
+  formatGoDuration,
+  formatPrometheusDuration,
+  parseDuration,
+  prometheusDuration,
+} from '../../text/durations.js';
 import { goInteger } from '../../text/go-integers.js';
 import { goQuote } from '../../text/go-quote.js';
 import { rangeFault } from '../grammar/range.js';
-import { formatDuration, parseNumber } from '../grammar/units.js';
+import { parseNumber } from '../grammar/units.js';
 
 const second = 1_000_000_000n;
 /** Most steps of a range query, as in Loki and Prometheus. */
@@ -146,7 +151,7 @@ function refused(why: string): QueryError {
 /** Loki refuses ranges that are too long. Throws QueryError. */
 export function checkLength({ start, end }: TimeRange, maxRangeMs: number): void {
   if (end - start <= BigInt(maxRangeMs) * 1_000_000n) return;
-  const length = formatDuration(Number(end - start));
+  const length = formatGoDuration(Number(end - start));
   const limit = formatPrometheusDuration(maxRangeMs * 1e6);
   throw new QueryError(
     'limit',

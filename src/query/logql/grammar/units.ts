@@ -37,21 +37,6 @@ export function formatBytes(bytes: number): string {
   return `${amount.toFixed(amount < 10 ? 1 : 0)}${['', 'k', 'M', 'G', 'T', 'P', 'E'][power]}B`;
 }
 
-/** A duration as Go writes it: `1h30m0s`. */
-export function formatDuration(nanoseconds: number): string {
-  const size = Math.abs(nanoseconds);
-  const sign = nanoseconds < 0 ? '-' : '';
-  if (size === 0) return '0s';
-  if (size < 1e3) return `${sign}${size}ns`;
-  if (size < 1e6) return `${sign}${size / 1e3}µs`;
-  if (size < 1e9) return `${sign}${size / 1e6}ms`;
-  const hours = Math.floor(size / 3600e9);
-  const minutes = Math.floor((size % 3600e9) / 60e9);
-  const seconds = `${(size % 60e9) / 1e9}s`;
-  if (hours > 0) return `${sign}${hours}h${minutes}m${seconds}`;
-  return sign + (minutes > 0 ? `${minutes}m${seconds}` : seconds);
-}
-
 const goUnits: ReadonlySet<string> = new Set(['ns', 'us', 'µs', 'μs', 'ms', 's', 'm', 'h']);
 
 function durationFault(text: string, shown: string): string {

@@ -1,3 +1,4 @@
+import { formatGoDuration } from '../../text/durations.js';
 import type { Needle } from '../../../lake/session.js';
 import { QueryError } from '../../../lake/query-error.js';
 import { compileMatcher, type Matcher } from '../../series/matchers.js';
@@ -10,14 +11,7 @@ import { durationLiteral, numberLiteral } from '../grammar/literals.js';
 import { formatMatcher, parseMatcher } from '../grammar/matcher.js';
 import { climb, type Operator } from '../grammar/precedence.js';
 import type { Node } from '../grammar/tree.js';
-import {
-  formatBytes,
-  formatDuration,
-  parseBytes,
-  parseDuration,
-  parseNumber,
-  valueFault,
-} from '../grammar/units.js';
+import { formatBytes, parseBytes, parseDuration, parseNumber, valueFault } from '../grammar/units.js';
 import { unquote } from '../grammar/unquote.js';
 import { numberSql } from '../model/attributes.js';
 import { errorLabel, type RowLabels } from '../model/labels.js';
@@ -185,7 +179,7 @@ export function formatLabelFilter(filter: LabelFilter): string {
     case 'ip':
       return `${filter.name}${filter.op}ip(${quote(filter.value)})`;
     case 'duration':
-      return `${filter.name}${filter.op}${formatDuration(filter.value)}`;
+      return `${filter.name}${filter.op}${formatGoDuration(filter.value)}`;
     case 'bytes':
       return `${filter.name}${filter.op}${formatBytes(filter.value)}`;
     case 'number':

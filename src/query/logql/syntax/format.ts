@@ -2,8 +2,7 @@ import type { Grouping } from '../../series/aggregate.js';
 import { arithmetic, comparisons } from '../../series/operators.js';
 import { plainDecimal, floatText } from '../../text/numbers.js';
 import { formatMatcher } from '../grammar/matcher.js';
-import { formatPrometheusDuration } from '../../text/durations.js';
-import { formatDuration } from '../grammar/units.js';
+import { formatPrometheusDuration, formatGoDuration } from '../../text/durations.js';
 import { formatStage, type Stage } from '../stages/index.js';
 import { formatUnwrap, unwrapParts } from '../stages/unwrap.js';
 import type { BinaryExpr, Expr, LogExpr, MetricExpr, RangeExpr } from './ast.js';
@@ -125,7 +124,7 @@ function valueOf(expr: Expr): number | undefined {
 function rangeInLine({ op, log, unwrap, range, offset, parameter, grouping: own }: RangeExpr): string {
   const before = parameter === undefined ? '' : `${plainDecimal(parameter)},`;
   const values = unwrap ? ` ${formatUnwrap(unwrap)}` : '';
-  const behind = offset ? ` offset ${formatDuration(offset)}` : '';
+  const behind = offset ? ` offset ${formatGoDuration(offset)}` : '';
   return `${op}(${before}${inLine(log)}${values}[${formatPrometheusDuration(range)}]${behind})${own ? grouping(own, ',') : ''}`;
 }
 

@@ -35,6 +35,7 @@ export async function labelsAnswer(ctx: QueryContext, params: Params): Promise<A
 export async function labelValuesAnswer(ctx: QueryContext, params: Params, label: string): Promise<Answer> {
   // Prometheus writes a UTF-8 label name into a path as U__ and hexadecimal code points between underscores.
   const decoded = label.startsWith('U__') ? decodeUtf8Name(label) : label;
+  if (decoded === '') throw new QueryError('bad_data', 'invalid label name: ""');
   const limit = limitOf(params);
   const window = timeWindow(ctx, params);
   const selectors = matchSelectors(params);
@@ -71,10 +72,10 @@ function limited(all: readonly unknown[], limit: number, complete = true): Answe
 }
 
 /** `before` stands before what is said of one that is none. */
-export function matchSelectors(params: Params, before = '', name = 'match[]'): VectorSelector[] {
-  return params.all(name).map((source) => {
+export function matchSelectors(params: Params, before = '', parse = parseSelector): VectorSelector[] {
+  return params.all('match[]').map((source) => {
     try {
-      return parseSelector(source);
+      return parse(source);
     } catch (error) {
       if (!(error instanceof QueryError) || error.kind !== 'bad_data') throw error;
       throw new QueryError('bad_data', before + error.message);
@@ -86,7 +87,9 @@ export function matchSelectors(params: Params, before = '', name = 'match[]'): V
 function timeWindow(ctx: QueryContext, params: Params): Window {
   const start = timeOf(params, 'start');
   const end = timeOf(params, 'end') ?? Math.max(Date.now(), start ?? 0);
-  const [from, to] = [Math.min(start ?? end - defaultRangeMs, end), Math.max(start ?? end, end)];
+  // An end may be far in the future.
+  const first = start ?? Math.min(end, Date.now()) - defaultRangeMs;
+  const [from, to] = [Math.min(first, end), Math.max(start ?? end, end)];
   return { from: readFrom(from, to, ctx.limits) - 1, to };
 }
 

@@ -4,6 +4,7 @@ import type { Endpoint } from '../../server/endpoint.js';
 import { Params } from '../../server/params.js';
 import { inPieces } from '../../server/reply.js';
 import { latestSamples, type LatestSample } from '../exec/latest.js';
+import { parseAnySelector } from '../plan/prepare.js';
 import { matchSelectors } from './answers.js';
 
 /**
@@ -12,7 +13,7 @@ import { matchSelectors } from './answers.js';
  */
 export const federation: Endpoint = (request) => {
   const params = new Params(request, 'seconds');
-  const selectors = matchSelectors(params);
+  const selectors = matchSelectors(params, '', parseAnySelector);
   return async (ctx) => {
     const found = await latestSamples(ctx, selectors, Date.now());
     const escaping = escapingOf(request.accept);

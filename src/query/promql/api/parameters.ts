@@ -1,3 +1,4 @@
+import { formatGoDuration } from '../../text/durations.js';
 import { goInteger } from '../../text/go-integers.js';
 import { QueryError } from '../../../lake/query-error.js';
 import { invalid, type Params } from '../../server/params.js';
@@ -20,4 +21,11 @@ export function countOf(params: Params, name: string): number {
   const count = goInteger(params.text(name) ?? '0', 'Atoi');
   if (typeof count === 'object') throw new QueryError('bad_data', `${name} must be a number`);
   return count > 0n ? Number(count) : Infinity;
+}
+
+/** The milliseconds that a query may take by its client's own wish. Throws QueryError. */
+export function timeoutOf(params: Params): number | undefined {
+  const ms = params.durationMs('timeout');
+  if (ms === undefined || ms > 0) return ms;
+  throw invalid('timeout', `timeout must be positive, got ${formatGoDuration(ms * 1e6)}`);
 }

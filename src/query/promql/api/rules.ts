@@ -1,6 +1,7 @@
 import { goQuote } from '../../text/go-quote.js';
 import { QueryError } from '../../../lake/query-error.js';
 import { invalid, type Params } from '../../server/params.js';
+import { parseAnySelector } from '../plan/prepare.js';
 import { matchSelectors } from './answers.js';
 import { countOf } from './parameters.js';
 
@@ -19,7 +20,12 @@ export function noRules(params: Params): object {
     const why = 'group_limit needs to be present in order to paginate over the groups';
     throw invalid('group_next_token', why);
   }
-  if (limit !== undefined) pageOf(limit);
+  if (limit !== undefined) {
+    pageOf(limit);
+    const token = params.text('group_next_token');
+    const why = `invalid group_next_token '${token?.slice(0, 100)}'. were rule groups changed?`;
+    if (token !== undefined) throw invalid('group_next_token', why);
+  }
   return { groups: [] };
 }
 
@@ -43,13 +49,14 @@ export function noTargets(params: Params): object {
 /** The metadata of targets, of which there are none. Throws QueryError. */
 export function noTargetMetadata(params: Params): object {
   countOf(params, 'limit');
-  if (params.text('match_target') !== undefined) selectorOf(params);
+  const target = params.text('match_target');
+  if (target !== undefined) checkTarget(target);
   return [];
 }
 
-function selectorOf(params: Params): void {
+function checkTarget(source: string): void {
   try {
-    matchSelectors(params, '', 'match_target');
+    parseAnySelector(source);
   } catch (error) {
     throw error instanceof QueryError ? invalid('match_target', error.message) : error;
   }

@@ -3,6 +3,7 @@ import { QueryError } from '../../../lake/query-error.js';
 import type { QueryRequest } from '../../server/endpoint.js';
 import type { QueryLimits } from '../../server/guard.js';
 import { Params } from '../../server/params.js';
+import { goQuote } from '../../text/go-quote.js';
 import { functions } from '../functions/index.js';
 import { noRules, noTargetMetadata, noTargets } from './rules.js';
 import { experimentalFunctions } from '../plan/experimental.js';
@@ -19,7 +20,7 @@ export const statusAnswers: ReadonlyMap<string, Status> = new Map<string, Status
   ['alerts', () => ({ alerts: [] })],
   ['targets', (_limits, request) => noTargets(new Params(request, 'seconds'))],
   ['targets/metadata', (_limits, request) => noTargetMetadata(new Params(request, 'seconds'))],
-  ['targets/relabel_steps', (_limits, request) => noScrapePool(request)],
+  ['targets/relabel_steps', (_limits, request) => noRelabelSteps(request)],
   ['scrape_pools', () => ({ scrapePools: [] })],
   ['scrape_pools/config', (_limits, request) => noScrapePool(request)],
   ['alertmanagers', () => ({ activeAlertmanagers: [], droppedAlertmanagers: [] })],
@@ -57,8 +58,15 @@ function noScrapePool(request: Pick<QueryRequest, 'url' | 'body'>): never {
     'bad_data',
     pool === undefined
       ? 'no scrapePool parameter provided'
-      : `error retrieving scrape config: unknown scrape pool ${JSON.stringify(pool)}`,
+      : `error retrieving scrape config: scrape pool ${goQuote(pool.slice(0, 100))} not found`,
   );
+}
+
+function noRelabelSteps(request: Pick<QueryRequest, 'url' | 'body'>): never {
+  const params = new Params(request, 'seconds');
+  if (params.text('scrapePool') !== undefined && params.text('labels') === undefined)
+    throw new QueryError('bad_data', 'no labels parameter provided');
+  return noScrapePool(request);
 }
 
 const duration = (ms: number) => (Number.isFinite(ms) ? `${Math.round(ms / 1000)}s` : '0s');

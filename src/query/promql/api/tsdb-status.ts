@@ -3,6 +3,7 @@ import type { QueryContext } from '../../server/guard.js';
 import type { Params } from '../../server/params.js';
 import type { Answer } from '../../server/reply.js';
 import { metricName } from '../../series/labels.js';
+import { goInteger } from '../../text/go-integers.js';
 import { eachSeries } from './series.js';
 
 /** About what Prometheus has in its head block. */
@@ -14,8 +15,8 @@ const mostEntries = 10_000;
  * first. Bytes and chunks are those of Prometheus' memory, of which there is none.
  */
 export async function tsdbStatus(ctx: QueryContext, params: Params): Promise<Answer> {
-  const text = params.text('limit') ?? '10';
-  const limit = /^\+?\d{1,15}$/.test(text) ? Number(text) : 0;
+  const given = goInteger(params.text('limit') ?? '10', 'Atoi');
+  const limit = typeof given === 'object' ? 0 : Number(given);
   if (limit < 1) throw new QueryError('bad_data', 'limit must be a positive number');
   if (limit > mostEntries) throw new QueryError('bad_data', `limit must not exceed ${mostEntries}`);
   const to = Date.now();

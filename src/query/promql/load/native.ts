@@ -44,7 +44,7 @@ export async function loadNative(request: SampleRequest, named: Named): Promise<
   const points =
     request.source.table === 'metric_histogram'
       ? await explicitPoints(request, where, byStream)
-      : await nativePoints(request, where);
+      : await nativePoints(request, where, byStream);
   const found = new Map<string, Found>();
   for (const { stream, labels } of wanted) {
     // Streams that differ in their bounds, or increments of one running total, are one series.
@@ -61,13 +61,18 @@ export async function loadNative(request: SampleRequest, named: Named): Promise<
   return out;
 }
 
-async function nativePoints(request: SampleRequest, where: Fragment): Promise<Map<number, Point[]>> {
+async function nativePoints(
+  request: SampleRequest,
+  where: Fragment,
+  streams: ReadonlyMap<number, Stream>,
+): Promise<Map<number, Point[]>> {
   const out = new Map<number, Point[]>();
   for (const [id, points] of await exponentialPoints(request, stale, where)) {
     const made: Point[] = [];
+    const gauge = streams.get(id)?.gauge === true;
     for (const point of points) {
       if (request.yielder.due) await request.yielder.pause();
-      const histogram = point.stale ? null : nativeHistogram(point);
+      const histogram = point.stale ? null : nativeHistogram(point, gauge);
       if (histogram) request.account(bucketCount(histogram));
       made.push({ micros: point.micros, histogram });
     }
@@ -77,7 +82,7 @@ async function nativePoints(request: SampleRequest, where: Fragment): Promise<Ma
 }
 
 /** Bucket i of OTLP is (base^i, base^(i+1)], Prometheus counts by the upper bound. */
-function nativeHistogram(point: ExponentialPoint): Histogram {
+function nativeHistogram(point: ExponentialPoint, gauge: boolean): Histogram {
   const histogram: Histogram = {
     schema: point.scale,
     count: point.count,
@@ -87,7 +92,7 @@ function nativeHistogram(point: ExponentialPoint): Histogram {
     positive: fromDense(point.positiveOffset + 1, point.positive),
     negative: fromDense(point.negativeOffset + 1, point.negative),
     bounds: [],
-    gauge: false,
+    gauge,
   };
   return reduced(histogram, finestSchema);
 }
@@ -111,7 +116,7 @@ async function explicitPoints(
       const histogram =
         cell(2) === true
           ? null
-          : customHistogram(stream.bounds, buckets, cell(3) as number, cell(4) as number);
+          : customHistogram(stream.bounds, buckets, cell(3) as number, cell(4) as number, stream.gauge);
       const points = out.get(stream.id) ?? [];
       out.set(stream.id, points);
       points.push({ micros: cell(1) as number, histogram });

@@ -14,11 +14,14 @@ export interface Stream {
   /** Labels without the name. */
   readonly labels: readonly (readonly [string, string])[];
   readonly delta: boolean;
+  /** A histogram that is neither delta nor cumulative, so not one of counters. */
+  readonly gauge: boolean;
   /** Histogram bounds or summary quantiles. */
   readonly bounds: readonly number[];
 }
 
-const aggregationTemporalityDelta = 1;
+/** Of OTLP's aggregation_temporality. */
+const [unspecified, delta] = [0, 1];
 
 /** The columns that tell the streams of a table apart; `scope`: also by instrumentation scope. */
 export function streamColumns(table: MetricTable, scope: boolean): string[] {
@@ -39,7 +42,8 @@ export function streamOf(table: MetricTable, id: number, cell: (column: string) 
     name: (cell('prometheus_name') as string | null) ?? '',
     metric: { name: (cell('metric_name') as string | null) ?? '', type: table.slice('metric_'.length) },
     labels: pointLabels((column) => cell(column) as string | null),
-    delta: cell('aggregation_temporality') === aggregationTemporalityDelta,
+    delta: cell('aggregation_temporality') === delta,
+    gauge: cell('aggregation_temporality') === unspecified,
     bounds: (cell(boundsColumn(table) ?? '') as number[] | null) ?? [],
   };
 }

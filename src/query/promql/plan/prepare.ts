@@ -16,9 +16,14 @@ export function parse(source: string, experimental = true): Expr {
   return expr;
 }
 
+/** Parses a series selector, which may fit every series. Throws QueryError. */
+export function parseAnySelector(source: string): VectorSelector {
+  return parseVectorSelector(source, { returns });
+}
+
 /** Parses a series selector, as in `match[]`. Throws QueryError. */
 export function parseSelector(source: string): VectorSelector {
-  const selector = parseVectorSelector(source, { returns });
+  const selector = parseAnySelector(source);
   if (selector.matchers.every((matcher) => compileMatcher(matcher).matches('')))
     throw new QueryError('bad_data', 'match[] must contain at least one non-empty matcher');
   return selector;

@@ -37,6 +37,7 @@ export function customHistogram(
   buckets: Buckets,
   count: number,
   sum: number,
+  gauge = false,
 ): Histogram {
   return {
     schema: customSchema,
@@ -47,7 +48,7 @@ export function customHistogram(
     positive: buckets,
     negative: noBuckets,
     bounds,
-    gauge: false,
+    gauge,
   };
 }
 
