@@ -2,7 +2,7 @@ import type { QueryRequest } from '../../server/endpoint.js';
 import type { QueryLimits } from '../../server/guard.js';
 import type { ExecContext } from '../exec/context.js';
 import { runLogs, type LogEntry } from '../exec/logs.js';
-import { extractedSuffix } from '../model/labels.js';
+import { extractedSuffix, pipelineLabels } from '../model/labels.js';
 import { JsonSyntaxError } from '../../attributes/json-scanner.js';
 import { flattenJson, startsWith } from '../stages/json-line.js';
 import { lokiLabelName } from '../../attributes/label-name.js';
@@ -65,7 +65,7 @@ function parsed(line: string): Map<string, Found> {
 function collect(entries: readonly LogEntry[]): Map<string, Field> {
   const fields = new Map<string, Field>();
   const add = (name: string, value: string, from?: Found) => {
-    if (value === '' || name.startsWith('__')) return;
+    if (value === '' || pipelineLabels.has(name)) return;
     let field = fields.get(name);
     if (!field) {
       if (fields.size >= maxFields) return;

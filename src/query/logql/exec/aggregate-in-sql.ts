@@ -83,7 +83,7 @@ export async function aggregateInSql(
   ctx: MetricContext,
 ): Promise<PartialSeries | undefined> {
   const { expr, stages, pipeline, aggregator, buckets, origin, singles = false } = query;
-  if (!pipeline.exact) return undefined;
+  if (!pipeline.exact || pipeline.failsUnseen) return undefined;
   const sample = sampleSql(expr.unwrap, pipeline);
   if (!sample) return undefined;
   const groups = groupsOf(query);

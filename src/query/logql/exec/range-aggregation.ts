@@ -4,7 +4,7 @@ import { checkSize, checkValues } from '../../series/context.js';
 import { Points } from '../../series/points.js';
 import { anyPresent, emptySeries, type StepSeries } from '../../series/series.js';
 import { always } from '../model/names.js';
-import { aliases } from '../model/labels.js';
+import { aliases, pipelineLabels } from '../model/labels.js';
 import { afterUntil, metadataWindow } from '../plan/range.js';
 import { queryNames } from '../plan/labels-read.js';
 import { wordsOf } from '../plan/words.js';
@@ -37,7 +37,7 @@ function keptLabels({ log, unwrap }: RangeExpr, without: readonly string[]): Gro
   }
   const labels = keep.items
     .map(({ name }) => name)
-    .filter((name) => !removed.has(name) && !name.startsWith('__'));
+    .filter((name) => !removed.has(name) && !pipelineLabels.has(name));
   // An alias would be kept under the name that it stands for.
   return labels.some((name) => aliases.has(name)) ? undefined : { without: false, labels };
 }
@@ -58,6 +58,16 @@ function usefulStages(expr: RangeExpr, grouping: Grouping | undefined): readonly
     );
   };
   return stages.filter((stage, i) => !useless(stage, i));
+}
+
+/** Lines that nothing reads are not formatted, as in Loki: it may fail. */
+function withoutUnreadLines(expr: RangeExpr): RangeExpr {
+  const { stages } = expr.log;
+  const unread = (stage: Stage, i: number) =>
+    stage.kind === 'line_format' &&
+    !stages.slice(i + 1).some((later) => later.kind === 'line' || definitionOf(later).work === 'parses');
+  if (rangeAggregation(expr.op).sumOf === 'bytes' || !stages.some(unread)) return expr;
+  return { ...expr, log: { ...expr.log, stages: stages.filter((stage, i) => !unread(stage, i)) } };
 }
 
 /**
@@ -136,10 +146,11 @@ async function partialSeries(ctx: MetricContext, query: RangeQuery): Promise<Par
 
 async function rangeQuery(
   ctx: MetricContext,
-  expr: RangeExpr,
+  written: RangeExpr,
   pushed: Grouping | undefined,
 ): Promise<Omit<RangeQuery, 'wanted'>> {
   const { steps, limits } = ctx;
+  const expr = withoutUnreadLines(written);
   const asked =
     expr.grouping ?? pushed ?? (expr.op === 'absent_over_time' ? { without: false, labels: [] } : undefined);
   const grouping = asked && !asked.without ? asked : (keptLabels(expr, asked?.labels ?? []) ?? asked);

@@ -1,4 +1,5 @@
 import { tokens } from '../../text/shape.js';
+import { firstWordLength } from './refusal/index.js';
 
 interface Token {
   readonly text: string;
@@ -12,23 +13,27 @@ const blank = /^(\s|#)/;
 /** What stands behind the name of a function. */
 const called = /^(\(|by|without)$/i;
 
-/** A query as the grammar knows it, of the same length. */
+/** A query as the grammar knows it. */
 export interface PlainQuery {
   readonly text: string;
   /** What was left out behind a range, as it is written without blanks (`-5m`), by where the range ends. */
   readonly offsets: ReadonlyMap<number, string>;
   /** Where `topk` stands for `approx_topk`. */
   readonly approximate: ReadonlySet<number>;
+  /** Where texts are that are written as `ip("…")`. */
+  readonly addresses: ReadonlySet<number>;
 }
 
 /**
  * Loki reads more than the grammar: names of functions in capitals, `approx_topk`, `(selector | ... | unwrap x)[5m]`, an offset behind any range, and label filters one
- * after the other without a comma (pkg/logql/syntax/syntax.y).
+ * after the other without a comma (pkg/logql/syntax/syntax.y), no blank behind a number, and addresses anywhere in a chain of line filters.
  */
-export function plainSyntax(query: string): PlainQuery {
+export function plainSyntax(written: string): PlainQuery {
+  const query = apart(written);
   const all = [...tokens(query)];
   const solid = all.filter(({ text }) => !blank.test(text));
   const { offsets, cuts } = rangeOffsets(solid);
+  const { addresses, plain } = chainedAddresses(solid);
   const approximate = solid.filter(
     ({ text }, i) => text.toLowerCase() === 'approx_topk' && called.test(solid[i + 1]?.text ?? ''),
   );
@@ -38,13 +43,61 @@ export function plainSyntax(query: string): PlainQuery {
   );
   const lower = named.map(({ at, text }) => ({ at, text: text.toLowerCase() }));
   const exact = approximate.map(({ at, text }) => ({ at, text: 'topk'.padEnd(text.length) }));
-  const changes = [...cuts, ...lower, ...exact, ...rangeParentheses(solid), ...missingCommas(solid, query)];
+  const changes = [
+    ...cuts,
+    ...plain,
+    ...lower,
+    ...exact,
+    ...rangeParentheses(solid),
+    ...missingCommas(solid, query),
+  ];
   const places = new Set(approximate.map(({ at }) => at));
-  if (changes.length === 0) return { text: query, offsets, approximate: places };
+  if (changes.length === 0) return { text: query, offsets, approximate: places, addresses };
   // By UTF-16 units, as the positions are.
   const units = query.split('');
   for (const { at, text } of changes) units.splice(at, text.length, ...text.split(''));
-  return { text: units.join(''), offsets, approximate: places };
+  return { text: units.join(''), offsets, approximate: places, addresses };
+}
+
+/** Loki ends a number where it can't go on (`1and`); the grammar wants a blank there. */
+function apart(written: string): string {
+  let query = '';
+  for (const { text } of tokens(written)) {
+    const length = /^\d.*[\p{L}_]/u.test(text) ? firstWordLength(text) : text.length;
+    query += length < text.length ? `${text.slice(0, length)} ${text.slice(length)}` : text;
+  }
+  return query;
+}
+
+const lineFilter = /^(\|[=~>]|![=~>])$/;
+const quoted = /^["`]/;
+
+/** `|= ip("…") or "…"`: to the grammar addresses in chains of line filters are plain texts. */
+function chainedAddresses(solid: readonly Token[]): { addresses: Set<number>; plain: Token[] } {
+  const addresses = new Set<number>();
+  const plain: Token[] = [];
+  solid.forEach(({ text }, i) => {
+    if (!lineFilter.test(text)) return;
+    const found: (readonly Token[])[] = [];
+    let items = 0;
+    for (let at = i + 1; ;) {
+      const [first, open, address, close] = solid.slice(at, at + 4);
+      const ip = first?.text.toLowerCase() === 'ip' && open?.text === '(' && close?.text === ')';
+      if (first && ip && address && quoted.test(address.text)) found.push([first, open, address, close]);
+      else if (!quoted.test(first?.text ?? '')) return;
+      items++;
+      at += ip ? 4 : 1;
+      if (solid[at]?.text.toLowerCase() !== 'or') break;
+      at++;
+    }
+    if (items < 2) return;
+    for (const [first, open, address, close] of found) {
+      if (address) addresses.add(address.at);
+      for (const word of [first, open, close])
+        if (word) plain.push({ at: word.at, text: ' '.repeat(word.text.length) });
+    }
+  });
+  return { addresses, plain };
 }
 
 function rangeOffsets(solid: readonly Token[]): { offsets: Map<number, string>; cuts: Token[] } {

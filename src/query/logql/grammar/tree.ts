@@ -41,6 +41,11 @@ export class Node {
     return this.source.approximate.has(this.node.from);
   }
 
+  /** It is written as `ip("…")`. */
+  get isAddress(): boolean {
+    return this.source.addresses.has(this.node.from);
+  }
+
   /** The offset that is written behind this range. */
   get offset(): string | undefined {
     return this.source.offsets.get(this.node.to);

@@ -297,10 +297,11 @@ export function numberSql(label: string): NumberSql {
   return { value, faulty: `(${label} IS NOT NULL AND ${value} IS NULL)`, empty: `${label} = ''` };
 }
 
-const missing = 'NULL::VARCHAR';
+/** What no record has. */
+export const nothing = 'NULL::VARCHAR';
 
 /** The first of the expressions that is not NULL. */
 export function firstOf(parts: readonly string[]): string {
-  const some = parts.filter((part) => part !== missing);
-  return some.length > 1 ? `coalesce(${some.join(', ')})` : (some[0] ?? missing);
+  const some = parts.filter((part) => part !== nothing);
+  return some.length > 1 ? `coalesce(${some.join(', ')})` : (some[0] ?? nothing);
 }

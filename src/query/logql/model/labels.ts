@@ -23,6 +23,8 @@ export const extractedSuffix = '_extracted';
 
 export const errorLabel = '__error__';
 export const errorDetailsLabel = '__error_details__';
+/** The pipeline's own labels, which no attribute of a record is. */
+export const pipelineLabels: ReadonlySet<string> = new Set([errorLabel, errorDetailsLabel]);
 
 /** The labels of one row while it passes the pipeline. */
 export class RowLabels {
@@ -84,7 +86,11 @@ export class RowLabels {
 
   /** The first error of a row is kept, as the stage after it may only follow from it. */
   fail(error: string, details: string): void {
-    if (this.#parsed.has(errorLabel)) return;
+    if (!this.#parsed.has(errorLabel)) this.failAgain(error, details);
+  }
+
+  /** It takes the place of an error before. */
+  failAgain(error: string, details: string): void {
     this.#parsed.set(errorLabel, error);
     if (details !== '') this.#parsed.set(errorDetailsLabel, details);
   }

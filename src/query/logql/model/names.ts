@@ -1,5 +1,5 @@
-import { aliases, extractedSuffix } from './labels.js';
-import { attributeSql, firstOf, type AttributeKeys } from './attributes.js';
+import { aliases, extractedSuffix, pipelineLabels } from './labels.js';
+import { attributeSql, firstOf, nothing, type AttributeKeys } from './attributes.js';
 import { attributeColumns, metadataColumns, streamColumns, streamSql } from './columns.js';
 
 const metadata = new Map(metadataColumns.map(({ name, sql }) => [name, sql]));
@@ -14,6 +14,7 @@ export const always: ReadonlySet<string> = new Set(['service_name', 'detected_le
 /** Nullable VARCHAR expression of a label that a record itself has under this very name. */
 export function ownSql(name: string, keys: AttributeKeys): string {
   if (isStreamLabel(name)) return streamSql(name);
+  if (pipelineLabels.has(name)) return nothing;
   const column = metadata.get(name);
   const base = name.endsWith(extractedSuffix) ? name.slice(0, -extractedSuffix.length) : '';
   if (isStreamLabel(base)) {

@@ -1,7 +1,7 @@
 import type { ResultChunk } from '../../../lake/session.js';
 import { eachLeaf } from '../../attributes/each-attribute.js';
 import { lokiLabelName } from '../../attributes/label-name.js';
-import { extractedSuffix, RowLabels } from './labels.js';
+import { extractedSuffix, pipelineLabels, RowLabels } from './labels.js';
 import {
   attributeColumns,
   columnKeys,
@@ -67,8 +67,7 @@ export class RecordDecoder {
     eachLeaf(json, (key, found, path) => {
       if (column === 'resource_attributes' && path.length === 1 && columnKeys.has(key)) return;
       const name = lokiLabelName(key);
-      // Names with two underscores in front are the pipeline's own.
-      if (name === '' || name.startsWith('__')) return;
+      if (name === '' || pipelineLabels.has(name)) return;
       entries.push([isStreamLabel(name) ? name + extractedSuffix : name, found]);
     });
     if (repeats) {

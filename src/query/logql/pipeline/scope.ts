@@ -1,5 +1,5 @@
 import { or } from '../../sql/fragment.js';
-import { firstOf, type AttributeKeys } from '../model/attributes.js';
+import { firstOf, nothing, type AttributeKeys } from '../model/attributes.js';
 import { aliases, errorDetailsLabel, errorLabel } from '../model/labels.js';
 import { always, attributeTexts, labelSql, ownSql } from '../model/names.js';
 import type { Condition } from './condition.js';
@@ -42,6 +42,8 @@ export interface PipelineSql {
   readonly exact: boolean;
   /** Conditions under which a kept record carries `__error__`. */
   readonly errors: readonly string[];
+  /** A stage may mark records with an error of which no condition tells. */
+  readonly failsUnseen: boolean;
   /** What a label means after the pipeline; undefined when SQL can't tell. */
   readonly meaning: (name: string, form?: NameForm) => string | undefined;
   /** Rows of which only the pipeline itself can tell the outcome, although the rest is exact. */
@@ -49,8 +51,6 @@ export interface PipelineSql {
   /** What to select from, once every meaning has been asked for. */
   readonly source: () => string;
 }
-
-const nothing = 'NULL::VARCHAR';
 
 /** Follows a pipeline stage by stage: which records are left, and which names still mean what the record says. */
 export class Scope {
@@ -64,6 +64,7 @@ export class Scope {
   #parsed = false;
   /** A stage may have failed in a way that `#errors` does not know. */
   #mayFail = false;
+  #failsUnseen = false;
   /** Names that a stage has set: to another expression, or (undefined) to what SQL can't tell. */
   readonly #assigned = new Map<string, string | undefined>();
   /** Set by `keep`: all other names are gone. */
@@ -141,6 +142,11 @@ export class Scope {
     this.#mayFail = true;
   }
 
+  /** It may even where all else is told by SQL. */
+  failUnseen(): void {
+    this.#mayFail = this.#failsUnseen = true;
+  }
+
   /** The line is another one than the body from here on. */
   changeLine(): void {
     this.#lineIsBody = false;
@@ -180,6 +186,7 @@ export class Scope {
       conditions: this.#conditions,
       exact: this.#exact && this.#lineIsBody,
       errors: this.#errors,
+      failsUnseen: this.#failsUnseen,
       meaning: (name, form) => {
         const found = this.meaning(name, form);
         return found && found.unlessLineHasIt === undefined ? found.sql : undefined;

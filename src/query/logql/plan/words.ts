@@ -1,6 +1,7 @@
 import { columnName } from '../../../lake/attribute-columns/index.js';
 import type { Needle } from '../../../lake/session.js';
 import type { AttributeKeys } from '../model/attributes.js';
+import { pipelineLabels } from '../model/labels.js';
 import { attributeTexts } from '../model/names.js';
 import { literalValues } from '../pipeline/condition.js';
 import type { ValuePlace } from '../pipeline/stage.js';
@@ -14,7 +15,7 @@ export function wordsOf({ matchers, stages }: LogExpr, keys: AttributeKeys): rea
   /** Labels are those of records and parsers. */
   let untouched = true;
   const place = (name: string): ValuePlace | null => {
-    if (!untouched || name.startsWith('__')) return null;
+    if (!untouched || pipelineLabels.has(name)) return null;
     return parses ? lineOf(name, keys) : columnOf(name, keys);
   };
   for (const matcher of matchers) {

@@ -1,4 +1,4 @@
-import { aliases } from '../model/labels.js';
+import { aliases, pipelineLabels } from '../model/labels.js';
 import type { StageDefinition } from '../pipeline/stage.js';
 import { formatLabelItems, itemTests, parseLabelItems, type LabelItem } from './label-list.js';
 
@@ -36,7 +36,7 @@ export const keep: StageDefinition<KeepStage> = {
     }
     return ({ labels }) => {
       for (const [name] of [...labels.entries()]) {
-        if (!name.startsWith('__') && !(tests.get(name)?.(labels.get(name) ?? '') ?? false))
+        if (!pipelineLabels.has(name) && !(tests.get(name)?.(labels.get(name) ?? '') ?? false))
           labels.delete(name);
       }
       return true;

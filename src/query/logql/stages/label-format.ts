@@ -4,7 +4,7 @@ import { unquote } from '../grammar/unquote.js';
 import { errorLabel } from '../model/labels.js';
 import type { Scope } from '../pipeline/scope.js';
 import { StageError, type Row, type StageDefinition } from '../pipeline/stage.js';
-import { compileTemplate, orFail, templateLabels } from '../template/index.js';
+import { compileTemplate, orFail, templateLabels, templateMayFail } from '../template/index.js';
 
 type Assignment =
   { readonly name: string; readonly from: string } | { readonly name: string; readonly template: string };
@@ -48,9 +48,10 @@ export const labelFormat: StageDefinition<LabelFormatStage> = {
       seen.add(name);
     }
     const steps = assignments.map(compileAssignment);
-    return orFail((row) => {
+    return (row) => {
       for (const step of steps) step(row);
-    });
+      return true;
+    };
   },
 };
 
@@ -64,7 +65,7 @@ function assignment(node: Node): Assignment {
 
 function assign(one: Assignment, scope: Scope): void {
   if ('template' in one) {
-    scope.mayFail();
+    if (templateMayFail(one.template)) scope.failUnseen();
     scope.assign(one.name, undefined);
     return;
   }
@@ -80,11 +81,11 @@ function assign(one: Assignment, scope: Scope): void {
   }
 }
 
-function compileAssignment(one: Assignment): (row: Row) => void {
+function compileAssignment(one: Assignment): (row: Row) => unknown {
   const { name } = one;
   if ('template' in one) {
     const template = compileTemplate(one.template, `template for label '${name}'`, 'label');
-    return (row) => row.labels.set(name, template(row));
+    return orFail((row) => row.labels.set(name, template(row)));
   }
   return ({ labels }) => {
     const value = labels.get(one.from);

@@ -26,15 +26,18 @@ export const lineFilter: StageDefinition<LineFilter> = {
   work: 'filters',
   line: 'read',
   parse(node) {
+    const op = node.need('Filter').text as LineFilterOp;
     const any: { value: string; ip: boolean }[] = [];
     const collect = (part: Node) => {
       for (const child of part.children()) {
-        if (child.name === 'String') any.push({ value: unquote(child.text), ip: !!part.child('FilterOp') });
-        else if (child.name === 'OrFilter') collect(child);
+        if (child.name === 'String') {
+          // In a chain Loki takes the address for a text or a pattern; it is one where it can be.
+          const ip = !!part.child('FilterOp') || (child.isAddress && (op === '|=' || op === '!='));
+          any.push({ value: unquote(child.text), ip });
+        } else if (child.name === 'OrFilter') collect(child);
       }
     };
     collect(node);
-    const op = node.need('Filter').text as LineFilterOp;
     return { kind: 'line', op, any };
   },
   format({ op, any }) {

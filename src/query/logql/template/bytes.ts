@@ -6,9 +6,10 @@ import { TemplateError } from './value.js';
  */
 export function byteSlice(text: string, from: number, to: number): string {
   const bytes = Buffer.from(text);
-  if (from < 0 || to > bytes.length || from > to) {
-    throw new TemplateError(`slice bounds out of range [${from}:${to}] with length ${bytes.length}`);
-  }
+  const outside = (place: string) => new TemplateError(`runtime error: slice bounds out of range ${place}`);
+  if (to < 0) throw outside(`[:${to}]`);
+  if (to > bytes.length) throw outside(`[:${to}] with length ${bytes.length}`);
+  if (from < 0 || from > to) throw outside(`[${from}:${to}]`);
   return bytes.subarray(from, to).toString();
 }
 

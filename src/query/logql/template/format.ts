@@ -85,6 +85,8 @@ function verbText(
       return isNumber(value) || typeof value === 'boolean' ? undefined : cut(formatValue(value));
     case 'q':
       return typeof value === 'string' ? JSON.stringify(cut(value)) : undefined;
+    case 'T':
+      return typeName(value);
     case 't':
       return typeof value === 'boolean' ? String(value) : undefined;
     case 'd':

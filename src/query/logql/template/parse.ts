@@ -1,18 +1,29 @@
+import { goQuote } from '../../text/go-quote.js';
 import { unquote } from '../grammar/unquote.js';
 import { TemplateError, type Value } from './value.js';
 
-/** An operand of a command. `chain` is `.a.b` on what stands before it. */
-export type Operand =
-  | { readonly kind: 'literal'; readonly value: Value }
-  | { readonly kind: 'dot'; readonly path: readonly string[] }
-  | { readonly kind: 'variable'; readonly name: string; readonly path: readonly string[] }
-  | { readonly kind: 'function'; readonly name: string }
-  | { readonly kind: 'pipeline'; readonly pipeline: Pipeline; readonly path: readonly string[] };
+/** Where a part is in the template, and how Go writes it: both are told with an error there. */
+export interface Placed {
+  readonly at: number;
+  readonly text: string;
+}
+
+/** An operand of a command. `path` is `.a.b` on what stands before it. */
+export type Operand = Placed &
+  (
+    | { readonly kind: 'literal'; readonly value: Value }
+    | { readonly kind: 'dot'; readonly path: readonly string[] }
+    | { readonly kind: 'variable'; readonly name: string; readonly path: readonly string[] }
+    | { readonly kind: 'function'; readonly name: string }
+    | { readonly kind: 'pipeline'; readonly pipeline: Pipeline; readonly path: readonly string[] }
+  );
 
 /** A function or operand with its arguments. */
-type Command = readonly Operand[];
+export interface Command extends Placed {
+  readonly operands: readonly Operand[];
+}
 
-export interface Pipeline {
+export interface Pipeline extends Placed {
   readonly declare: readonly string[];
   readonly assign: boolean;
   readonly commands: readonly Command[];
@@ -27,7 +38,7 @@ export type TemplateNode =
       readonly then: readonly TemplateNode[];
       readonly otherwise: readonly TemplateNode[];
     }
-  | { readonly kind: 'template'; readonly name: string; readonly pipeline: Pipeline | undefined }
+  | (Placed & { readonly kind: 'template'; readonly name: string; readonly pipeline: Pipeline | undefined })
   | { readonly kind: 'break' | 'continue' };
 
 export interface Template {
@@ -41,33 +52,52 @@ const maxDepth = 64;
 const tokenPattern =
   /\s+|"(?:[^"\\\n]|\\.)*"|`[^`]*`|'(?:[^'\\]|\\.)+'|\.[A-Za-z_]\w*|\$\w*|[A-Za-z_]\w*|[+-]?(?:0[xX][0-9a-fA-F_]+|\d[\d_]*(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|:=|[().|=,]/y;
 
-/** The tokens of one action; a token that follows white space is marked, as `f .x` and `f.x` differ. */
-function tokens(source: string): { text: string; spaced: boolean }[] {
-  const out: { text: string; spaced: boolean }[] = [];
+interface Token extends Placed {
+  /** It follows white space: `f .x` and `f.x` differ. */
+  readonly spaced: boolean;
+}
+
+/** The tokens of one action that begins at `start`. */
+function tokens(source: string, start: number): Token[] {
+  const out: Token[] = [];
   let spaced = true;
   tokenPattern.lastIndex = 0;
   while (tokenPattern.lastIndex < source.length) {
     const at = tokenPattern.lastIndex;
     const match = tokenPattern.exec(source);
-    if (!match) throw new TemplateError(`unexpected ${source.slice(at, at + 10)}`);
+    if (!match) throw new TemplateError(unread(source.slice(at, at + 10)));
     if (match[0].trim() === '') spaced = true;
     else {
-      out.push({ text: match[0], spaced });
+      out.push({ text: match[0], spaced, at: start + at });
       spaced = false;
     }
   }
   return out;
 }
 
+function unread(rest: string): string {
+  if (rest.startsWith('"')) return 'unterminated quoted string';
+  if (rest.startsWith('`')) return 'unterminated raw quoted string';
+  return rest.startsWith("'") ? 'unterminated character constant' : `unexpected ${rest}`;
+}
+
 class ActionParser {
   #at = 0;
-  readonly #tokens: { text: string; spaced: boolean }[];
+  readonly #tokens: readonly Token[];
 
   constructor(
     source: string,
+    start: number,
     private readonly functions: ReadonlySet<string>,
+    /** Declared so far; what the action declares is added. */
+    private readonly variables: string[],
   ) {
-    this.#tokens = tokens(source);
+    this.#tokens = tokens(source, start);
+  }
+
+  /** Of the next token, or the last one. */
+  get at(): number {
+    return (this.#tokens[this.#at] ?? this.#tokens.at(-1))?.at ?? 0;
   }
 
   peek(): string | undefined {
@@ -89,8 +119,9 @@ class ActionParser {
     return this.#at >= this.#tokens.length;
   }
 
-  pipeline(depth = 0): Pipeline {
+  pipeline(depth = 0, ranges = false): Pipeline {
     if (depth > maxDepth) throw new TemplateError('parentheses are nested too deeply');
+    const { at } = this;
     const declare: string[] = [];
     let assign = false;
     const [first, second, third, fourth] = this.#tokens
@@ -101,16 +132,21 @@ class ActionParser {
       assign = second === '=';
       this.#at += 2;
     } else if (first?.startsWith('$') && second === ',' && third?.startsWith('$') && fourth === ':=') {
+      if (!ranges) throw new TemplateError('too many declarations in command');
       declare.push(first, third);
       this.#at += 4;
     }
+    this.variables.push(...declare);
     const commands: Command[] = [];
     do commands.push(this.#command(depth));
     while (this.peek() === '|' && this.next());
-    return { declare, assign, commands };
+    const texts = commands.map(({ text }) => text).join(' | ');
+    const text = declare.length > 0 ? `${declare.join(', ')} ${assign ? '=' : ':='} ${texts}` : texts;
+    return { declare, assign, commands, at, text };
   }
 
   #command(depth: number): Command {
+    const { at } = this;
     const operands: Operand[] = [];
     for (
       let token = this.peek();
@@ -120,7 +156,10 @@ class ActionParser {
       operands.push(this.#operand(depth));
     }
     if (operands.length === 0) throw new TemplateError('missing value for command');
-    return operands;
+    const texts = operands.map((one) =>
+      one.kind === 'pipeline' && !one.path.length ? `(${one.text})` : one.text,
+    );
+    return { operands, at, text: texts.join(' ') };
   }
 
   #path(): string[] {
@@ -132,34 +171,54 @@ class ActionParser {
     return path;
   }
 
+  /** What stands behind an operand, which is then where its path begins. */
+  #chained(before: Placed): Placed & { readonly path: readonly string[] } {
+    const { at } = this;
+    const path = this.#path();
+    if (path.length === 0) return { ...before, path };
+    return { at, text: [before.text, ...path].join('.'), path };
+  }
+
   #operand(depth: number): Operand {
+    const { at } = this;
     const token = this.next() ?? '';
+    const placed: Placed = { at, text: token };
     if (token === '(') {
       const pipeline = this.pipeline(depth + 1);
       if (this.next() !== ')') throw new TemplateError('unclosed left paren');
-      return { kind: 'pipeline', pipeline, path: this.#path() };
+      const chained = this.#chained({ at, text: `(${pipeline.text})` });
+      const { at: begin, text } = chained.path.length > 0 ? chained : pipeline;
+      return { kind: 'pipeline', pipeline, path: chained.path, at: begin, text };
     }
-    if (token === '.') return { kind: 'dot', path: [] };
-    if (/^\.[A-Za-z_]/.test(token)) return { kind: 'dot', path: [token.slice(1), ...this.#path()] };
-    if (token.startsWith('$')) return { kind: 'variable', name: token, path: this.#path() };
-    if (token.startsWith('"') || token.startsWith('`')) return { kind: 'literal', value: unquote(token) };
-    if (token.startsWith("'")) {
-      const text = unquote(`"${token.slice(1, -1).replaceAll('"', '\\"')}"`);
-      return { kind: 'literal', value: BigInt(text.codePointAt(0) ?? 0) };
+    if (token === '.') return { kind: 'dot', path: [], ...placed };
+    if (/^\.[A-Za-z_]/.test(token)) {
+      const chained = this.#chained(placed);
+      return { kind: 'dot', ...chained, path: [token.slice(1), ...chained.path] };
     }
-    if (token === 'true' || token === 'false') return { kind: 'literal', value: token === 'true' };
-    if (token === 'nil') return { kind: 'literal', value: null };
-    if (/^[+-]?[.\d]/.test(token)) {
-      const digits = token.replaceAll('_', '');
-      if (/^[+-]?(\d+|0[xX][0-9a-fA-F]+)$/.test(digits)) {
-        const magnitude = BigInt(digits.replace(/^[+-]/, ''));
-        return { kind: 'literal', value: digits.startsWith('-') ? -magnitude : magnitude };
-      }
-      return { kind: 'literal', value: Number(digits) };
+    if (token.startsWith('$') && !this.variables.includes(token)) {
+      throw new TemplateError(`undefined variable ${goQuote(token)}`);
     }
+    if (token.startsWith('$')) return { kind: 'variable', name: token, ...this.#chained(placed) };
+    const literal = this.#literal(token);
+    if (literal !== undefined) return { kind: 'literal', value: literal, ...placed };
     if (!/^[A-Za-z_]/.test(token)) throw new TemplateError(`unexpected ${token || 'end'}`);
     if (!this.functions.has(token)) throw new TemplateError(`function "${token}" not defined`);
-    return { kind: 'function', name: token };
+    return { kind: 'function', name: token, ...placed };
+  }
+
+  #literal(token: string): Value {
+    if (token.startsWith('"') || token.startsWith('`')) return unquote(token);
+    if (token.startsWith("'")) {
+      const text = unquote(`"${token.slice(1, -1).replaceAll('"', '\\"')}"`);
+      return BigInt(text.codePointAt(0) ?? 0);
+    }
+    if (token === 'true' || token === 'false') return token === 'true';
+    if (token === 'nil') return null;
+    if (!/^[+-]?[.\d]/.test(token)) return undefined;
+    const digits = token.replaceAll('_', '');
+    if (!/^[+-]?(\d+|0[xX][0-9a-fA-F]+)$/.test(digits)) return Number(digits);
+    const magnitude = BigInt(digits.replace(/^[+-]/, ''));
+    return digits.startsWith('-') ? -magnitude : magnitude;
   }
 }
 
@@ -170,6 +229,8 @@ interface Block {
   inElse: boolean;
   /** An `else if` opens a block that the same `end` closes. */
   readonly chained: boolean;
+  /** What is declared outside of it. */
+  readonly variables: readonly string[];
 }
 
 /** Parses Go template text. Throws TemplateError. */
@@ -181,9 +242,11 @@ export function parseTemplate(source: string, functions: ReadonlySet<string>): T
     const block = open.at(-1);
     return block ? (block.inElse ? block.otherwise : block.then) : root;
   };
+  let variables = ['$'];
+  let outside: readonly string[] = variables;
   const enter = (kind: Block['kind'], then: TemplateNode[], otherwise: TemplateNode[], chained = false) => {
     if (open.length >= maxDepth) throw new TemplateError('blocks are nested too deeply');
-    open.push({ kind, then, otherwise, inElse: false, chained });
+    open.push({ kind, then, otherwise, inElse: false, chained, variables: outside });
   };
   const start = (kind: 'if' | 'with' | 'range', pipeline: Pipeline, chained: boolean) => {
     const block = { kind, pipeline, then: [], otherwise: [] };
@@ -195,18 +258,20 @@ export function parseTemplate(source: string, functions: ReadonlySet<string>): T
     // As in Go, an empty definition does not replace one that has something.
     if (!defined.get(name)?.length || kind === 'define') defined.set(name, nodes);
     enter(kind, nodes, []);
+    variables = ['$'];
   };
   for (const part of split(source)) {
     if (part.kind === 'text') {
       if (part.text !== '') target().push(part);
       continue;
     }
-    const action = new ActionParser(part.text, functions);
+    outside = [...variables];
+    const action = new ActionParser(part.text, part.at, functions, variables);
     const keyword = action.peek();
     if (keyword === undefined) throw new TemplateError('missing value for command');
     if (keyword === 'if' || keyword === 'with' || keyword === 'range') {
       action.next();
-      start(keyword, action.pipeline(), false);
+      start(keyword, action.pipeline(0, keyword === 'range'), false);
     } else if (keyword === 'else') {
       action.next();
       const block = open.at(-1);
@@ -221,7 +286,9 @@ export function parseTemplate(source: string, functions: ReadonlySet<string>): T
     } else if (keyword === 'end') {
       action.next();
       if (open.length === 0) throw new TemplateError('unexpected {{end}}');
-      while (open.pop()?.chained);
+      let block = open.pop();
+      while (block?.chained) block = open.pop();
+      variables = [...(block?.variables ?? [])];
     } else if (keyword === 'break' || keyword === 'continue') {
       action.next();
       if (!open.some((block) => block.kind === 'range'))
@@ -233,10 +300,12 @@ export function parseTemplate(source: string, functions: ReadonlySet<string>): T
       define('define', action.name(keyword));
     } else if (keyword === 'template' || keyword === 'block') {
       action.next();
+      const { at } = action;
       const name = action.name(keyword);
       const pipeline = action.done ? undefined : action.pipeline();
       if (keyword === 'block' && !pipeline) throw new TemplateError('missing value for block clause');
-      target().push({ kind: 'template', name, pipeline });
+      const text = `{{template ${goQuote(name)}${pipeline ? ` ${pipeline.text}` : ''}}}`;
+      target().push({ kind: 'template', name, pipeline, at, text });
       if (keyword === 'block') define('block', name);
     } else {
       target().push({ kind: 'print', pipeline: action.pipeline() });
@@ -247,8 +316,7 @@ export function parseTemplate(source: string, functions: ReadonlySet<string>): T
   return { nodes: root, defined };
 }
 
-type Part =
-  { readonly kind: 'text'; readonly text: string } | { readonly kind: 'action'; readonly text: string };
+type Part = { readonly kind: 'text'; readonly text: string } | (Placed & { readonly kind: 'action' });
 
 /** Text and actions in turn, comments left out, white space trimmed at `{{-` and `-}}`. */
 function split(source: string): Part[] {
@@ -277,7 +345,7 @@ function split(source: string): Part[] {
     }
     const end = closing(source, action);
     trim = /\s-$/.test(source.slice(action, end));
-    parts.push({ kind: 'action', text: source.slice(action, trim ? end - 1 : end) });
+    parts.push({ kind: 'action', text: source.slice(action, trim ? end - 1 : end), at: action });
     at = end + 2;
   }
   text(source.length, false);

@@ -58,6 +58,17 @@ function formatter(zone: string): Intl.DateTimeFormat {
   return found;
 }
 
+/** Whether there is a zone of this name. */
+export function isZone(zone: string): boolean {
+  try {
+    formatter(zone);
+    return true;
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    return false;
+  }
+}
+
 function zoned(milliseconds: number, zone: string): { local: Date; name: string } {
   if (zone === 'UTC') return { local: new Date(milliseconds), name: 'UTC' };
   const parts = new Map(

@@ -18,6 +18,9 @@ export interface GoTime {
   readonly zone: string;
 }
 
+/** The labels of a row. */
+export class LabelMap extends Map<string, string> {}
+
 /** A template that does not parse, or fails on a row. */
 export class TemplateError extends Error {}
 
@@ -47,5 +50,6 @@ export function typeName(value: Value): string {
   if (typeof value === 'boolean') return 'bool';
   if (typeof value === 'string') return 'string';
   if (isTime(value)) return 'time.Time';
-  return isList(value) ? '[]interface {}' : 'map[string]interface {}';
+  if (isList(value)) return '[]interface {}';
+  return value instanceof LabelMap ? 'map[string]string' : 'map[string]interface {}';
 }

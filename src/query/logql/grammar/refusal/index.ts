@@ -3,6 +3,13 @@ import { Automaton, type Rule } from '../../../grammar/index.js';
 import { grammar } from './rules.js';
 import { WordError, Words } from './words.js';
 
+/** How long the first word of a text is that Loki's parser takes. */
+export function firstWordLength(text: string): number {
+  const words = new Words(text);
+  words.next();
+  return words.read;
+}
+
 let automaton: Automaton<Rule> | undefined;
 
 /** Why Loki's parser refuses a query, in its words and with its position; undefined where it does not. */

@@ -37,6 +37,11 @@ export class Words {
     this.#text = text;
   }
 
+  /** How many characters were read. */
+  get read(): number {
+    return this.#at;
+  }
+
   /** The terminal of the next word. Throws WordError. */
   next(): string {
     this.#blanks();

@@ -1,0 +1,538 @@
+import { describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { RowLabels } from '../model/labels.js';
+import { compileTemplate } from './index.js';
+
+const labels = new Map(
+  Object.entries({
+    n: '5',
+    list: '[{"q":1},{"q":2}]',
+    e: '',
+    z: '0',
+    a: 'Hello',
+    ts: '1679577215',
+    d: '1h30m',
+    s: '5 MiB',
+    m: '{"x":{"y":1}}',
+  }),
+);
+
+function execute(template: string): string {
+  const row = {
+    line: 'the line',
+    timeNs: 1_700_000_000_000_000_000n,
+    labels: new RowLabels(new Map(), labels),
+  };
+  try {
+    return compileTemplate(template, 'line template', 'line')(row);
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Templates, and what Loki 3.7.8 says of them where they fail on a row, behind `template: line:`. */
+const failing: readonly (readonly [template: string, words: string])[] = [
+  [
+    '{{ div 1 .z }}',
+    '1:3: executing "line" at <div 1 .z>: error calling div: runtime error: integer divide by zero',
+  ],
+  [
+    'x{{ div 1 .z | add 2 }}',
+    '1:4: executing "line" at <div 1 .z>: error calling div: runtime error: integer divide by zero',
+  ],
+  [
+    '{{ mod .n 0 }}',
+    '1:3: executing "line" at <mod .n 0>: error calling mod: runtime error: integer divide by zero',
+  ],
+  [
+    '{{ index (fromJson .list) 5 }}',
+    '1:3: executing "line" at <index (fromJson .list) 5>: error calling index: index out of range: 5',
+  ],
+  ['{{ index .n 9 }}', '1:3: executing "line" at <index .n 9>: error calling index: index out of range: 9'],
+  [
+    '{{ index 5 1 }}',
+    `1:3: executing "line" at <index 5 1>: error calling index: can't index item of type int`,
+  ],
+  [
+    '{{ index . "n" "x" }}',
+    '1:3: executing "line" at <index . "n" "x">: error calling index: cannot index slice/array with type string',
+  ],
+  [
+    '{{ (fromJson .list).foo }}',
+    `1:13: executing "line" at <.list>: can't evaluate field foo in type []interface {}`,
+  ],
+  ['{{ .n.foo }}', `1:5: executing "line" at <.n.foo>: can't evaluate field foo in type string`],
+  ['{{ .nope.foo }}', `1:8: executing "line" at <.nope.foo>: can't evaluate field foo in type string`],
+  [
+    '{{ $x := .n }}{{ $x.foo }}',
+    `1:19: executing "line" at <$x.foo>: can't evaluate field foo in type string`,
+  ],
+  ['{{ len 5 }}', '1:3: executing "line" at <len 5>: error calling len: len of type int'],
+  [
+    '{{ eq .n 5 }}',
+    '1:3: executing "line" at <eq .n 5>: error calling eq: incompatible types for comparison: string and int',
+  ],
+  [
+    '{{ lt .n 5 }}',
+    '1:3: executing "line" at <lt .n 5>: error calling lt: incompatible types for comparison: string and int',
+  ],
+  [
+    '{{ eq 1 1.0 }}',
+    '1:3: executing "line" at <eq 1 1.0>: error calling eq: incompatible types for comparison: int and float64',
+  ],
+  [
+    '{{ lt true false }}',
+    '1:3: executing "line" at <lt true false>: error calling lt: invalid type for comparison',
+  ],
+  [
+    '{{ bytes "x" }}',
+    '1:3: executing "line" at <bytes "x">: error calling bytes: strconv.ParseFloat: parsing "": invalid syntax',
+  ],
+  [
+    '{{ .a | bytes }}',
+    '1:8: executing "line" at <bytes>: error calling bytes: strconv.ParseFloat: parsing "": invalid syntax',
+  ],
+  [
+    '{{ duration "x" }}',
+    '1:3: executing "line" at <duration "x">: error calling duration: time: invalid duration "x"',
+  ],
+  [
+    '{{ .a | duration_seconds }}',
+    '1:8: executing "line" at <duration_seconds>: error calling duration_seconds: time: invalid duration "Hello"',
+  ],
+  [
+    '{{ duration .nope }}',
+    '1:3: executing "line" at <duration .nope>: error calling duration: time: invalid duration ""',
+  ],
+  [
+    '{{ unixToTime .a }}',
+    `1:3: executing "line" at <unixToTime .a>: error calling unixToTime: unable to parse time 'Hello': strconv.ParseInt: parsing "Hello": invalid syntax`,
+  ],
+  [
+    '{{ unixToTime "123" }}',
+    `1:3: executing "line" at <unixToTime "123">: error calling unixToTime: unable to parse time '123': %!w(<nil>)`,
+  ],
+  [
+    '{{ unixToTime "12345678ab" }}',
+    `1:3: executing "line" at <unixToTime "12345678ab">: error calling unixToTime: unable to parse time '12345678ab': strconv.ParseInt: parsing "12345678ab": invalid syntax`,
+  ],
+  [
+    '{{ urldecode "%zz" }}',
+    '1:3: executing "line" at <urldecode "%zz">: error calling urldecode: invalid URL escape "%zz"',
+  ],
+  [
+    '{{ regexReplaceAll "(" .a "x" }}',
+    '1:3: executing "line" at <regexReplaceAll "(" .a "x">: error calling regexReplaceAll: error parsing regexp: missing closing ): `(`',
+  ],
+  [
+    '{{ regexReplaceAllLiteral "(" .a "x" }}',
+    '1:3: executing "line" at <regexReplaceAllLiteral "(" .a "x">: error calling regexReplaceAllLiteral: error parsing regexp: missing closing ): `(`',
+  ],
+  [
+    '{{ count "(" .a }}',
+    '1:3: executing "line" at <count "(" .a>: error calling count: error parsing regexp: missing closing ): `(`',
+  ],
+  [
+    '{{ unixEpoch .n }}',
+    '1:13: executing "line" at <.n>: wrong type for value; expected time.Time; got string',
+  ],
+  ['{{ unixEpoch 5 }}', `1:13: executing "line" at <5>: can't handle 5 for arg of type time.Time`],
+  ['{{ lower 5 }}', '1:9: executing "line" at <5>: expected string; found 5'],
+  ['{{ upper nil }}', '1:9: executing "line" at <nil>: cannot assign nil to string'],
+  ['{{ 5 | lower }}', '1:7: executing "line" at <lower>: wrong type for value; expected string; got int'],
+  ['{{ trunc "x" .a }}', '1:9: executing "line" at <"x">: expected integer; found "x"'],
+  ['{{ trunc .n .a }}', '1:9: executing "line" at <.n>: wrong type for value; expected int; got string'],
+  [
+    '{{ substr 3 1 .a }}',
+    '1:3: executing "line" at <substr 3 1 .a>: error calling substr: runtime error: slice bounds out of range [3:1]',
+  ],
+  [
+    '{{ substr 99 100 .a }}',
+    '1:3: executing "line" at <substr 99 100 .a>: error calling substr: runtime error: slice bounds out of range [99:5]',
+  ],
+  [
+    '{{ repeat -1 .a }}',
+    '1:3: executing "line" at <repeat -1 .a>: error calling repeat: strings: negative Repeat count',
+  ],
+  ['{{ repeat .n .a }}', '1:10: executing "line" at <.n>: wrong type for value; expected int; got string'],
+  ['{{ lower }}', '1:3: executing "line" at <lower>: wrong number of args for lower: want 1 got 0'],
+  ['{{ lower .a .a }}', '1:3: executing "line" at <lower>: wrong number of args for lower: want 1 got 2'],
+  ['{{ div 1 }}', '1:3: executing "line" at <div>: wrong number of args for div: want 2 got 1'],
+  ['{{ .a .n }}', '1:3: executing "line" at <.a>: a is not a method but has arguments'],
+  ['{{ nil }}', '1:3: executing "line" at <nil>: nil is not a command'],
+  ['{{ 5 .n }}', `1:3: executing "line" at <5>: can't give argument to non-function 5`],
+  ['{{ range .n }}x{{ end }}', `1:9: executing "line" at <.n>: range can't iterate over 5`],
+  ['{{ template "q" }}', '1:12: executing "line" at <{{template "q"}}>: template "q" not defined'],
+  [
+    '{{ define "q" }}{{ div 1 0 }}{{ end }}{{ template "q" . }}',
+    '1:19: executing "q" at <div 1 0>: error calling div: runtime error: integer divide by zero',
+  ],
+  [
+    '{{ if div 1 0 }}x{{ end }}',
+    '1:6: executing "line" at <div 1 0>: error calling div: runtime error: integer divide by zero',
+  ],
+  [
+    '{{ with div 1 0 }}x{{ end }}',
+    '1:8: executing "line" at <div 1 0>: error calling div: runtime error: integer divide by zero',
+  ],
+  [
+    'a\n b{{ div 1 0 }}',
+    '2:5: executing "line" at <div 1 0>: error calling div: runtime error: integer divide by zero',
+  ],
+  [
+    '{{ slice .a 2 1 }}',
+    '1:3: executing "line" at <slice .a 2 1>: error calling slice: invalid slice index: 2 > 1',
+  ],
+  ['{{ slice .a 9 }}', '1:3: executing "line" at <slice .a 9>: error calling slice: index out of range: 9'],
+  [
+    '{{ slice (fromJson .list) 9 }}',
+    '1:3: executing "line" at <slice (fromJson .list) 9>: error calling slice: index out of range: 9',
+  ],
+  [
+    '{{ slice 5 1 }}',
+    `1:3: executing "line" at <slice 5 1>: error calling slice: can't slice item of type int`,
+  ],
+  ['{{ printf 5 }}', '1:10: executing "line" at <5>: expected string; found 5'],
+  [
+    '{{ and .n (div 1 0) }}',
+    '1:11: executing "line" at <div 1 0>: error calling div: runtime error: integer divide by zero',
+  ],
+  ['{{ not }}', '1:3: executing "line" at <not>: wrong number of args for not: want 1 got 0'],
+  [
+    '{{ .a | replace "H" }}',
+    '1:8: executing "line" at <replace>: wrong number of args for replace: want 3 got 2',
+  ],
+  ['{{ alignLeft "x" .a }}', '1:13: executing "line" at <"x">: expected integer; found "x"'],
+  ['{{ alignLeft .n .a }}', '1:13: executing "line" at <.n>: wrong type for value; expected int; got string'],
+  ['{{ indent "x" .a }}', '1:10: executing "line" at <"x">: expected integer; found "x"'],
+  ['{{ fromJson 5 }}', '1:12: executing "line" at <5>: expected string; found 5'],
+  ['{{ toDate 5 .a }}', '1:10: executing "line" at <5>: expected string; found 5'],
+  ['{{ hasPrefix 1 .a }}', '1:13: executing "line" at <1>: expected string; found 1'],
+  [
+    '{{ contains .a }}',
+    '1:3: executing "line" at <contains>: wrong number of args for contains: want 2 got 1',
+  ],
+  [
+    '{{ default }}',
+    '1:3: executing "line" at <default>: wrong number of args for default: want at least 1 got 0',
+  ],
+  ['{{ min }}', '1:3: executing "line" at <min>: wrong number of args for min: want at least 1 got 0'],
+  ['{{ maxf }}', '1:3: executing "line" at <maxf>: wrong number of args for maxf: want at least 1 got 0'],
+  [
+    '{{ lower (div 1 0) }}',
+    '1:10: executing "line" at <div 1 0>: error calling div: runtime error: integer divide by zero',
+  ],
+  [
+    '{{ (div 1 0).foo }}',
+    '1:4: executing "line" at <div 1 0>: error calling div: runtime error: integer divide by zero',
+  ],
+  [
+    '{{ lower (fromJson .list) }}',
+    '1:19: executing "line" at <.list>: wrong type for value; expected string; got []interface {}',
+  ],
+  [
+    '{{ __line__ 1 }}',
+    '1:3: executing "line" at <__line__>: wrong number of args for __line__: want 0 got 1',
+  ],
+  [
+    '{{ lower `x` "y" \'c\' 1.5 true $ . nil .n.m ($.n | upper) }}',
+    '1:3: executing "line" at <lower>: wrong number of args for lower: want 1 got 10',
+  ],
+  [
+    '{{ $x := div 1 0 }}',
+    '1:9: executing "line" at <div 1 0>: error calling div: runtime error: integer divide by zero',
+  ],
+  [
+    '{{ range $i, $e := div 1 0 }}{{ end }}',
+    '1:19: executing "line" at <div 1 0>: error calling div: runtime error: integer divide by zero',
+  ],
+  [
+    '{{ html (div 1 0) }}',
+    '1:9: executing "line" at <div 1 0>: error calling div: runtime error: integer divide by zero',
+  ],
+  ['{{ title 5 }}', '1:9: executing "line" at <5>: expected string; found 5'],
+  ['{{ regexReplaceAll "a" 5 "b" }}', '1:23: executing "line" at <5>: expected string; found 5'],
+  ['{{ Replace .a "l" "x" "1" }}', '1:22: executing "line" at <"1">: expected integer; found "1"'],
+  [
+    '{{ Replace .a "l" "x" .n }}',
+    '1:22: executing "line" at <.n>: wrong type for value; expected int; got string',
+  ],
+  ['{{ eq }}', '1:3: executing "line" at <eq>: wrong number of args for eq: want at least 1 got 0'],
+  ['{{ eq .a }}', '1:3: executing "line" at <eq .a>: error calling eq: missing argument for comparison'],
+  ['{{ ne .a .n .n }}', '1:3: executing "line" at <ne>: wrong number of args for ne: want 2 got 3'],
+  [
+    '{{ lt .list 5 }}',
+    '1:3: executing "line" at <lt .list 5>: error calling lt: incompatible types for comparison: string and int',
+  ],
+  [
+    '{{ eq .nope 5 }}',
+    '1:3: executing "line" at <eq .nope 5>: error calling eq: incompatible types for comparison: string and int',
+  ],
+  [
+    '{{ gt .nope 5 }}',
+    '1:3: executing "line" at <gt .nope 5>: error calling gt: incompatible types for comparison: string and int',
+  ],
+  [
+    '{{ gt (fromJson "5") 3 }}',
+    '1:3: executing "line" at <gt (fromJson "5") 3>: error calling gt: incompatible types for comparison: float64 and int',
+  ],
+  [
+    '{{ template "q" .a | lower }}',
+    '1:12: executing "line" at <{{template "q" .a | lower}}>: template "q" not defined',
+  ],
+  [
+    '{{ (fromJson .m).x.y.z }}',
+    `1:13: executing "line" at <.m>: can't evaluate field z in type interface {}`,
+  ],
+  ['{{ (fromJson .m).q.y.z }}', '1:13: executing "line" at <.m>: nil pointer evaluating interface {}.y'],
+  ['{{ $x = 5 }}', '1:8: executing "line" at <5>: undefined variable: $x'],
+  [
+    '{{ range $i, $e := 3 }}{{ $i }}{{ end }}',
+    `1:19: executing "line" at <3>: can't use 3 to iterate over more than one variable`,
+  ],
+  [
+    '{{ substr -1 20 .a }}',
+    '1:3: executing "line" at <substr -1 20 .a>: error calling substr: runtime error: slice bounds out of range [:20] with length 5',
+  ],
+  [
+    '{{ substr -1 -1 .a }}',
+    '1:3: executing "line" at <substr -1 -1 .a>: error calling substr: runtime error: slice bounds out of range [:-1]',
+  ],
+  [
+    '{{ index .a 5 }}',
+    '1:3: executing "line" at <index .a 5>: error calling index: reflect: string index out of range',
+  ],
+  [
+    '{{ index (fromJson .list) 2 }}',
+    '1:3: executing "line" at <index (fromJson .list) 2>: error calling index: reflect: slice index out of range',
+  ],
+  [
+    '{{ index (fromJson .m) 5 }}',
+    '1:3: executing "line" at <index (fromJson .m) 5>: error calling index: value has type int; should be string',
+  ],
+  [
+    '{{ index .nope 0 }}',
+    '1:3: executing "line" at <index .nope 0>: error calling index: reflect: string index out of range',
+  ],
+  [
+    '{{ . | lower }}',
+    '1:7: executing "line" at <lower>: wrong type for value; expected string; got map[string]string',
+  ],
+  [
+    '{{ lower . }}',
+    '1:9: executing "line" at <.>: wrong type for value; expected string; got map[string]string',
+  ],
+  [
+    '{{ lower $ }}',
+    '1:9: executing "line" at <$>: wrong type for value; expected string; got map[string]string',
+  ],
+  ['{{ round 3.14159 2.5 }}', '1:17: executing "line" at <2.5>: expected integer; found 2.5'],
+  ['{{ lt nil 5 }}', '1:3: executing "line" at <lt nil 5>: error calling lt: invalid type for comparison'],
+  ['{{ sub 5 3 1 }}', '1:3: executing "line" at <sub>: wrong number of args for sub: want 2 got 3'],
+  ['{{ max }}', '1:3: executing "line" at <max>: wrong number of args for max: want at least 1 got 0'],
+  [
+    '{{ slice .a 1 3 4 }}',
+    '1:3: executing "line" at <slice .a 1 3 4>: error calling slice: cannot 3-index slice a string',
+  ],
+  [
+    '{{ slice .a .n }}',
+    '1:3: executing "line" at <slice .a .n>: error calling slice: cannot index slice/array with type string',
+  ],
+  [
+    '{{ index (fromJson .list) .n }}',
+    '1:3: executing "line" at <index (fromJson .list) .n>: error calling index: cannot index slice/array with type string',
+  ],
+  [
+    '{{ (upper .a) 5 }}',
+    `1:3: executing "line" at <(upper .a) 5>: can't give argument to non-function upper .a`,
+  ],
+  ['{{ .a | (upper) }}', `1:3: executing "line" at <.a>: can't give argument to non-function upper`],
+  [`{{ 'a' | lower }}`, '1:9: executing "line" at <lower>: wrong type for value; expected string; got int'],
+  ['{{ nil | lower }}', '1:3: executing "line" at <nil>: nil is not a command'],
+  [
+    '{{ $x := fromJson "{" }}{{ lower $x }}',
+    '1:33: executing "line" at <$x>: invalid value; expected string',
+  ],
+  ['{{ lower (fromJson "{") }}', '1:19: executing "line" at <"{">: invalid value; expected string'],
+  [
+    '{{ lower (fromJson .m).q }}',
+    '1:19: executing "line" at <.m>: wrong type for value; expected string; got interface {}',
+  ],
+  [
+    '{{ (fromJson .m).x | lower }}',
+    '1:21: executing "line" at <lower>: wrong type for value; expected string; got map[string]interface {}',
+  ],
+  [
+    '{{ "a\\"b" | lower }}{{ lower "a\\"b" 5 }}',
+    '1:23: executing "line" at <lower>: wrong number of args for lower: want 1 got 2',
+  ],
+  [
+    'é{{ div 1 0 }}',
+    '1:5: executing "line" at <div 1 0>: error calling div: runtime error: integer divide by zero',
+  ],
+  ['{{ lower 5.5 }}', '1:9: executing "line" at <5.5>: expected string; found 5.5'],
+  ['{{ lower 0x10 }}', '1:9: executing "line" at <0x10>: expected string; found 0x10'],
+  [`{{ lower 'c' }}`, `1:9: executing "line" at <'c'>: expected string; found 'c'`],
+  ['{{ lower -5 }}', '1:9: executing "line" at <-5>: expected string; found -5'],
+  ['{{ lower true }}', '1:9: executing "line" at <true>: expected string; found true'],
+  ['{{ trunc true .a }}', '1:9: executing "line" at <true>: expected integer; found true'],
+  ['{{ round 1 2 "x" }}', '1:13: executing "line" at <"x">: expected float; found "x"'],
+  ['{{ unixEpoch nil }}', '1:13: executing "line" at <nil>: cannot assign nil to time.Time'],
+  ['{{ unixEpoch "x" }}', `1:13: executing "line" at <"x">: can't handle "x" for arg of type time.Time`],
+  [
+    '{{ template "q" .n }}{{ define "q" }}{{ .x }}{{ end }}',
+    `1:40: executing "q" at <.x>: can't evaluate field x in type string`,
+  ],
+  [
+    '{{ block "q" . }}{{ .n.x }}{{ end }}',
+    `1:22: executing "q" at <.n.x>: can't evaluate field x in type string`,
+  ],
+  [
+    '{{ if eq .n }}x{{ end }}',
+    '1:6: executing "line" at <eq .n>: error calling eq: missing argument for comparison',
+  ],
+  [
+    '{{ with .n }}{{ .foo }}{{ end }}',
+    `1:16: executing "line" at <.foo>: can't evaluate field foo in type string`,
+  ],
+  [
+    '{{ range fromJson .list }}{{ .q.z }}{{ end }}',
+    `1:31: executing "line" at <.q.z>: can't evaluate field z in type interface {}`,
+  ],
+  [
+    '{{ indent -1 .a }}',
+    '1:3: executing "line" at <indent -1 .a>: error calling indent: strings: negative Repeat count',
+  ],
+  [
+    '{{ $a := 1 }}{{ $a = "x" }}{{ $a.b }}',
+    `1:32: executing "line" at <$a.b>: can't evaluate field b in type string`,
+  ],
+  [
+    '{{ not .e }}{{ and }}',
+    '1:15: executing "line" at <and>: wrong number of args for and: want at least 1 got 0',
+  ],
+  ['{{ or }}', '1:3: executing "line" at <or>: wrong number of args for or: want at least 1 got 0'],
+  [
+    '{{ printf }}',
+    '1:3: executing "line" at <printf>: wrong number of args for printf: want at least 1 got 0',
+  ],
+  ['{{ contains "l" 5 }}', '1:16: executing "line" at <5>: expected string; found 5'],
+  ['{{ .foo.bar.baz }}', `1:7: executing "line" at <.foo.bar.baz>: can't evaluate field bar in type string`],
+];
+
+/** And where they do not parse, behind `invalid line template: template: line:1: `. */
+const unread: readonly (readonly [template: string, words: string])[] = [
+  ['{{ $x, $y := div 1 0 }}', 'too many declarations in command'],
+  ['{{ $x }}', 'undefined variable "$x"'],
+  ['{{ if .n }}{{ $x := 1 }}{{ end }}{{ $x }}', 'undefined variable "$x"'],
+  ['{{ range $i, $e := fromJson .list }}{{ $i }}{{ end }}{{ $i }}', 'undefined variable "$i"'],
+  ['{{ define "q" }}{{ $x }}{{ end }}{{ $x := 1 }}{{ template "q" . }}', 'undefined variable "$x"'],
+  ['{{ indent 2 "a\nb" }}', 'unterminated quoted string'],
+];
+
+/** And what it makes of others. */
+const made: readonly (readonly [template: string, line: string])[] = [
+  ['{{ len .nope }}', '0'],
+  ['{{ b64dec "!!" }}', 'illegal base64 data at input byte 0'],
+  ['{{ b64dec .a }}', 'illegal base64 data at input byte 4'],
+  ['{{ add }}', '0'],
+  ['{{ range 3 }}x{{ end }}', 'xxx'],
+  ['{{ printf "%d" .n }}', '%!d(string=5)'],
+  ['{{ fromJson "{" }}', '<no value>'],
+  ['{{ toDate "2006" "x" }}', '0001-01-01 00:00:00 +0000 UTC'],
+  ['{{ toDateInZone "2006" "x" "y" }}', '0001-01-01 00:00:00 +0000 UTC'],
+  ['{{ round "x" 1 }}', '0'],
+  ['{{ int "x" }}', '0'],
+  ['{{ default 1 }}', '1'],
+  ['{{ add "x" 1 }}', '1'],
+  ['{{ ceil .a }}', '0'],
+  ['{{ .n | int | div 0 }}', '0'],
+  ['{{ printf "%d" 5 }}{{ printf "%s" .n | lower }}', '55'],
+  ['{{ (fromJson "{").q.y }}', '<no value>'],
+  ['{{ (fromJson .m).q }}', '<no value>'],
+  ['{{ with $x := .n }}{{ $x }}{{ else }}{{ $x }}{{ end }}', '5'],
+  ['{{ define "q" }}{{ $.n }}{{ end }}{{ template "q" . }}', '5'],
+  ['{{ range $i := 3 }}{{ $i }}{{ end }}', '012'],
+  ['{{ urldecode "a%20b+c%C3%A9" }}', 'a b cé'],
+  ['{{ b64dec "aGVsbG8=" }}', 'hello'],
+  ['{{ b64dec "aGVsbG8" }}', 'illegal base64 data at input byte 4'],
+  ['{{ b64dec "aGVsbG8==" }}', 'illegal base64 data at input byte 8'],
+  ['{{ b64dec "aGVs=bG8" }}', 'illegal base64 data at input byte 4'],
+  ['{{ b64dec "a" }}', 'illegal base64 data at input byte 0'],
+  ['{{ b64dec "" }}', ''],
+  ['{{ b64dec "aGVsbG8=x" }}', 'illegal base64 data at input byte 8'],
+  ['{{ b64dec "aG=" }}', 'illegal base64 data at input byte 3'],
+  ['{{ b64dec "aG=x" }}', 'illegal base64 data at input byte 2'],
+  ['{{ substr -1 2 .a }}', 'He'],
+  ['{{ substr 1 -1 .a }}', 'ello'],
+  ['{{ trunc -2 .a }}', 'lo'],
+  ['{{ index .a 0 }}', '72'],
+  ['{{ index (fromJson .list) 0 "q" }}', '1'],
+  ['{{ index (fromJson .m) "x" "y" }}', '1'],
+  ['{{ index . "nope" }}', ''],
+  ['{{ index . "n" }}', '5'],
+  ['{{ add 1 2 | printf "%d" }}', '3'],
+  ['{{ add }}{{ addf }}', '00'],
+  ['{{ round 3.14159 2 }}', '3.14'],
+  ['{{ round 3.14159 2 0.7 }}', '3.14'],
+  ['{{ round 3.14159 2.0 }}', '3.14'],
+  ['{{ repeat 2.0 .a }}', 'HelloHello'],
+  ['{{ toDate "2006-01-02" "2024-01-02" }}', '2024-01-02 00:00:00 +0000 UTC'],
+  ['{{ toDateInZone "2006-01-02" "Nowhere/X" "2024-01-02" }}', '2024-01-02 00:00:00 +0000 UTC'],
+  ['{{ date "2006" (toDate "2006-01-02" "2024-01-02") }}', '2024'],
+  ['{{ date "2006-01-02" 1700000000 }}', '2023-11-14'],
+  ['{{ unixEpoch (unixToTime .ts) }}', '1679577215'],
+  ['{{ .ts | unixToTime | date "2006-01-02" }}', '2023-03-23'],
+  ['{{ eq .n "5" "6" }}', 'true'],
+  ['{{ eq nil nil }}', 'true'],
+  ['{{ eq nil 5 }}', 'false'],
+  ['{{ eq true false }}', 'false'],
+  ['{{ not nil }}', 'true'],
+  ['{{ default nil .a }}', 'Hello'],
+  ['{{ default 5 .e }}', '5'],
+  ['{{ default 5 .nope | add 1 }}', '6'],
+  ['{{ __timestamp__ | unixEpoch }}', '1700000000'],
+  ['{{ count "l" .a }}', '2'],
+  ['{{ duration .d }}', '5400'],
+  ['{{ bytes .s }}', '5.24288e+06'],
+  ['{{ mul 2 3 4 }}{{ sub 5 3 }}{{ max 1 5 3 }}{{ min 4 2 }}{{ div 7 2 }}', '242523'],
+  ['{{ mulf 1.1 1.1 }}{{ subf 5.5 1 }}{{ divf 5 2 }}{{ maxf 1 2.5 }}', '1.214.52.52.5'],
+  ['{{ slice .a 1 }}', 'ello'],
+  ['{{ slice .a 1 3 }}', 'el'],
+  ['{{ slice (fromJson .list) 0 1 }}', '[map[q:1]]'],
+  ['{{ le 1 2 }}{{ ge 2 2 }}{{ gt 3 2 }}{{ ne 1 2 }}', 'truetruetruetrue'],
+  ['{{ if and .n .e }}a{{ else if or .e .a }}b{{ end }}', 'b'],
+  ['{{ lower (upper .a) }}', 'hello'],
+  ['{{ (upper .a) | lower }}', 'hello'],
+  ['{{ `x` | upper }}', 'X'],
+  ['{{ true | not }}', 'false'],
+  ['{{- .a -}} x {{- /* c */ -}} y', 'Helloxy'],
+  ['{{ template "q" }}{{ define "q" }}{{ .n }}{{ end }}', '<no value>'],
+  ['{{ regexReplaceAll "l+" .a "<$0>" | lower | len }}', '7'],
+  ['{{ alignLeft -1 .a }}{{ alignRight -2 .a }}', 'HelloHello'],
+  ['{{ alignLeft 0 .a }}|{{ alignRight 0 .a }}', '|'],
+  ['{{ lower .a | add 1 | sub 5 }}', '4'],
+  ['{{ print }}{{ println 1 "a" }}', '1 a\n'],
+  ['{{ html }}{{ len "é" }}', '2'],
+  ['{{ trimAll "H" .a }}{{ trimPrefix "H" .a }}{{ TrimPrefix .a "H" }}', 'elloelloello'],
+  ['{{ title "foo bar" }}', 'Foo Bar'],
+  ['{{ urlencode "a b&c" }}{{ urlquery "a b" }}', 'a+b%26ca+b'],
+  ['{{ ceil 1.2 }}{{ floor 1.8 }}{{ int "5x" }}{{ float64 "2.5" }}', '2102.5'],
+];
+
+describe('the execution of templates', () => {
+  it('fails where and as Loki says', () => {
+    for (const [template, words] of failing)
+      assert.equal(execute(template), `template: line:${words}`, template);
+  });
+
+  it('does not parse what Loki does not', () => {
+    for (const [template, words] of unread) {
+      assert.equal(execute(template), `invalid line template: template: line:1: ${words}`, template);
+    }
+  });
+
+  it('gives what Loki gives', () => {
+    for (const [template, line] of made) assert.equal(execute(template), line, template);
+  });
+});

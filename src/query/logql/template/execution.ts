@@ -1,0 +1,320 @@
+import type { RowLabels } from '../model/labels.js';
+import type { Row } from '../pipeline/stage.js';
+import { goQuote } from '../../text/go-quote.js';
+import { byteLength } from './bytes.js';
+import { formatValue } from './format.js';
+import { functions, type Context, type Parameter, type TemplateFunction } from './functions.js';
+import type { Command, Operand, Pipeline, Placed, Template, TemplateNode } from './parse.js';
+import { isList, isMap, LabelMap, TemplateError, truth, typeName, type Value } from './value.js';
+
+/** Longest text that a template may give. */
+const maxOutput = 1024 * 1024;
+/** Templates that call one another. */
+const maxCalls = 100;
+/** Most actions and loop turns in one execution. */
+const maxSteps = 100_000;
+
+class Leave extends Error {
+  constructor(readonly kind: 'break' | 'continue') {
+    super(kind);
+  }
+}
+
+type BlockNode = Extract<TemplateNode, { kind: 'if' | 'with' | 'range' }>;
+
+/** A value that comes from the command before, if there is one. */
+type Piped = readonly Value[];
+
+/**
+ * A template on one row, as Go's text/template executes it (exec.go): the part that is looked at is remembered where Go does
+ * it, as errors name it.
+ */
+export class Execution implements Context {
+  #out = '';
+  #steps = 0;
+  #calls = 0;
+  #variables: { name: string; value: Value }[] = [];
+  #dot: Value | RowLabels;
+  /** `$`: what the template was called with. */
+  #root: Value | RowLabels;
+  #part: Placed = { at: 0, text: '' };
+  #name: string;
+
+  constructor(
+    readonly row: Row,
+    private readonly template: Template,
+    private readonly origin: { readonly name: string; readonly source: string },
+  ) {
+    this.#dot = this.#root = row.labels;
+    this.#name = origin.name;
+  }
+
+  run(): string {
+    this.#walk(this.template.nodes);
+    return this.#out;
+  }
+
+  #fault(why: string): TemplateError {
+    const { name, source } = this.origin;
+    const lines = source.slice(0, this.#part.at).split('\n');
+    const place = `${name}:${lines.length}:${byteLength(lines.at(-1) ?? '')}`;
+    return new TemplateError(
+      `template: ${place}: executing ${goQuote(this.#name)} at <${this.#part.text}>: ${why}`,
+    );
+  }
+
+  #template(node: Extract<TemplateNode, { kind: 'template' }>): void {
+    this.#part = node;
+    const nodes = this.template.defined.get(node.name);
+    if (!nodes) throw this.#fault(`template ${goQuote(node.name)} not defined`);
+    if (++this.#calls > maxCalls) throw this.#fault(`exceeded maximum template depth (${maxCalls})`);
+    const before = [this.#dot, this.#root, this.#variables, this.#name] as const;
+    this.#dot = this.#root = node.pipeline ? this.#handed(node.pipeline) : null;
+    this.#variables = [];
+    this.#name = node.name;
+    this.#walk(nodes);
+    [this.#dot, this.#root, this.#variables, this.#name] = before;
+    this.#calls--;
+  }
+
+  /** The labels themselves where it is all of them, so that one that is not there stays empty. */
+  #handed(pipeline: Pipeline): Value | RowLabels {
+    const [operand, ...more] = pipeline.commands[0]?.operands ?? [];
+    if (pipeline.commands.length > 1 || more.length > 0 || pipeline.declare.length > 0) {
+      return this.#pipeline(pipeline);
+    }
+    if (operand?.kind === 'dot' && operand.path.length === 0) return this.#dot;
+    if (operand?.kind === 'variable' && operand.name === '$' && operand.path.length === 0) return this.#root;
+    return this.#pipeline(pipeline);
+  }
+
+  #step(): void {
+    if (++this.#steps > maxSteps) throw this.#fault('the template takes too many steps');
+  }
+
+  #walk(nodes: readonly TemplateNode[]): void {
+    for (const node of nodes) {
+      this.#step();
+      switch (node.kind) {
+        case 'text':
+          this.#write(node.text);
+          break;
+        case 'print': {
+          const value = this.#pipeline(node.pipeline);
+          if (node.pipeline.declare.length > 0) break;
+          this.#write(value === undefined ? '' : value === null ? '<no value>' : formatValue(value));
+          break;
+        }
+        case 'template':
+          this.#template(node);
+          break;
+        case 'break':
+        case 'continue':
+          throw new Leave(node.kind);
+        default:
+          this.#block(node);
+      }
+    }
+  }
+
+  #write(text: string): void {
+    this.#out += text;
+    if (this.#out.length > maxOutput) {
+      throw this.#fault(`the result is longer than ${maxOutput} characters`);
+    }
+  }
+
+  #block(node: BlockNode): void {
+    const scope = this.#variables.length;
+    const dot = this.#dot;
+    if (node.kind === 'range') this.#range(node);
+    else {
+      const value = this.#pipeline(node.pipeline);
+      if (truth(value)) {
+        if (node.kind === 'with') this.#dot = value;
+        this.#walk(node.then);
+      } else this.#walk(node.otherwise);
+    }
+    this.#dot = dot;
+    this.#variables.length = scope;
+  }
+
+  #range(node: BlockNode): void {
+    const value = this.#pipeline({ ...node.pipeline, declare: [] });
+    const [first, second] = node.pipeline.declare;
+    const entries = this.#entries(value, second !== undefined);
+    if (entries.length === 0) return this.#walk(node.otherwise);
+    const scope = this.#variables.length;
+    for (const [key, item] of entries) {
+      this.#step();
+      this.#variables.length = scope;
+      if (first) this.#variables.push({ name: first, value: second ? key : item });
+      if (second) this.#variables.push({ name: second, value: item });
+      this.#dot = item;
+      try {
+        this.#walk(node.then);
+      } catch (error) {
+        if (!(error instanceof Leave)) throw error;
+        if (error.kind === 'break') break;
+      }
+    }
+  }
+
+  #entries(value: Value, both: boolean): (readonly [Value, Value])[] {
+    if (isList(value)) return value.map((item, i) => [BigInt(i), item] as const);
+    if (isMap(value)) return [...value].sort(([a], [b]) => (a < b ? -1 : 1));
+    if (value === null || value === undefined) return [];
+    if (typeof value !== 'bigint') throw this.#fault(`range can't iterate over ${formatValue(value)}`);
+    if (both) throw this.#fault(`can't use ${value} to iterate over more than one variable`);
+    const count = Math.max(0, Math.min(Number(value), maxSteps + 1));
+    return Array.from({ length: count }, (_, i) => [BigInt(i), BigInt(i)] as const);
+  }
+
+  #pipeline(pipeline: Pipeline): Value {
+    this.#part = pipeline;
+    let value: Value;
+    pipeline.commands.forEach((command, i) => {
+      value = this.#command(command, i === 0 ? [] : [value]);
+    });
+    for (const name of pipeline.declare) {
+      const existing = pipeline.assign ? this.#variables.findLast((entry) => entry.name === name) : undefined;
+      if (pipeline.assign && !existing) throw this.#fault(`undefined variable: ${name}`);
+      if (existing) existing.value = value;
+      else this.#variables.push({ name, value });
+    }
+    return value;
+  }
+
+  #command({ operands, ...placed }: Command, piped: Piped): Value {
+    const [head, ...rest] = operands as [Operand, ...Operand[]];
+    if (head.kind === 'function') {
+      this.#part = head;
+      return this.#call(head.name, rest, piped, placed);
+    }
+    const given = rest.length > 0 || piped.length > 0;
+    if (head.kind === 'literal' || (head.kind === 'dot' && head.path.length === 0)) this.#part = head;
+    const plain = head.kind === 'literal' || head.path.length === 0;
+    if (given && plain) throw this.#fault(`can't give argument to non-function ${head.text}`);
+    if (head.kind === 'literal' && head.value === null) throw this.#fault('nil is not a command');
+    return this.#value(head, given);
+  }
+
+  #call(name: string, operands: readonly Operand[], piped: Piped, node: Placed): Value {
+    const { parameters, rest, call } = functions.get(name) as TemplateFunction;
+    const count = operands.length + piped.length;
+    if (rest === undefined ? count !== parameters.length : count < parameters.length) {
+      const [least, got] = rest === undefined ? ['', count] : ['at least ', operands.length];
+      throw this.#fault(`wrong number of args for ${name}: want ${least}${parameters.length} got ${got}`);
+    }
+    // The rest is left unevaluated once the outcome is settled.
+    if (name === 'and' || name === 'or') {
+      let value: Value;
+      for (const operand of operands) {
+        value = this.#argument(operand, 'any');
+        if (truth(value) === (name === 'or')) return value;
+      }
+      return piped.length > 0 ? piped[0] : value;
+    }
+    const type = (i: number) => parameters[i] ?? rest ?? 'any';
+    const args = operands.map((operand, i) => this.#argument(operand, type(i)));
+    for (const value of piped) args.push(this.#ofType(value, type(args.length), true));
+    try {
+      return call(args, this);
+    } catch (error) {
+      if (!(error instanceof TemplateError)) throw error;
+      this.#part = node;
+      throw this.#fault(`error calling ${name}: ${error.message}`);
+    }
+  }
+
+  #argument(operand: Operand, type: Parameter): Value {
+    this.#part = operand;
+    if (operand.kind === 'literal') return this.#literal(operand, type);
+    return this.#ofType(this.#value(operand), type, !('path' in operand && operand.path.length > 0));
+  }
+
+  /** What is written as a literal has the type that is wanted. */
+  #literal({ value, text }: Extract<Operand, { kind: 'literal' }>, type: Parameter): Value {
+    if (value === null && type !== 'any') throw this.#fault(`cannot assign nil to ${type}`);
+    switch (type) {
+      case 'any':
+        return value;
+      case 'string':
+        if (typeof value === 'string') return value;
+        throw this.#fault(`expected string; found ${text}`);
+      case 'int':
+        if (typeof value === 'bigint') return value;
+        if (typeof value === 'number' && Number.isInteger(value)) return BigInt(value);
+        throw this.#fault(`expected integer; found ${text}`);
+      case 'float64':
+        if (typeof value === 'bigint' || typeof value === 'number') return Number(value);
+        throw this.#fault(`expected float; found ${text}`);
+      case 'time.Time':
+        throw this.#fault(`can't handle ${text} for arg of type ${type}`);
+    }
+  }
+
+  /** `bare`: not taken out of a map, in which Go has nil of some type. */
+  #ofType(value: Value, type: Parameter, bare: boolean): Value {
+    if (type === 'any') return value;
+    if (value === null || value === undefined) {
+      throw this.#fault(
+        bare ? `invalid value; expected ${type}` : `wrong type for value; expected ${type}; got interface {}`,
+      );
+    }
+    const own = typeName(value);
+    if (own !== type) throw this.#fault(`wrong type for value; expected ${type}; got ${own}`);
+    return value;
+  }
+
+  /** `given`: with arguments, which no field takes. */
+  #value(operand: Operand, given = false): Value {
+    switch (operand.kind) {
+      case 'literal':
+        return operand.value;
+      case 'function':
+        this.#part = operand;
+        return this.#call(operand.name, [], [], operand);
+      case 'pipeline':
+        if (operand.path.length > 0) this.#part = operand;
+        return this.#fields(this.#pipeline(operand.pipeline), operand.path, given);
+      case 'dot':
+        if (operand.path.length > 0) this.#part = operand;
+        return this.#fields(this.#dot, operand.path, given);
+      case 'variable': {
+        this.#part = operand;
+        if (operand.name === '$') return this.#fields(this.#root, operand.path, given);
+        const found = this.#variables.findLast((entry) => entry.name === operand.name);
+        if (!found) throw this.#fault(`undefined variable: ${operand.name}`);
+        return this.#fields(found.value, operand.path, given);
+      }
+    }
+  }
+
+  #fields(from: Value | RowLabels, path: readonly string[], given: boolean): Value {
+    if (isLabels(from) && path.length === 0) {
+      return new LabelMap([...from.entries()].map(([label, value]) => [label, value]));
+    }
+    let at = from;
+    let isInterface = false;
+    for (const [i, field] of path.entries()) {
+      if (at === null || at === undefined) {
+        if (i === 0) return at;
+        throw this.#fault(`nil pointer evaluating interface {}.${field}`);
+      }
+      if (!isLabels(at) && !isMap(at)) {
+        throw this.#fault(
+          `can't evaluate field ${field} in type ${isInterface ? 'interface {}' : typeName(at)}`,
+        );
+      }
+      if (given && i === path.length - 1) throw this.#fault(`${field} is not a method but has arguments`);
+      isInterface = !isLabels(at) && !(at instanceof LabelMap);
+      at = at.get(field) ?? (isInterface ? null : '');
+    }
+    return at as Value;
+  }
+}
+
+function isLabels(value: Value | RowLabels): value is RowLabels {
+  return typeof value === 'object' && value !== null && 'extract' in value;
+}

@@ -1,0 +1,52 @@
+import type { Row } from '../pipeline/stage.js';
+import { formatValue } from './format.js';
+import { TemplateError, type Value } from './value.js';
+
+export interface Context {
+  readonly row: Row;
+}
+
+/** Go's types, as functions of templates take them. */
+export type Parameter = 'string' | 'int' | 'float64' | 'time.Time' | 'any';
+
+export interface TemplateFunction {
+  readonly parameters: readonly Parameter[];
+  /** Of any further arguments; undefined: there may be none. */
+  readonly rest: Parameter | undefined;
+  readonly call: (args: readonly Value[], context: Context) => Value;
+}
+
+/** Longest text that a function may make. */
+export const maxLength = 1024 * 1024;
+
+export const functions = new Map<string, TemplateFunction>();
+
+/** `takes`: the types of its parameters, `...any` for any number of them. */
+export function define(names: string, takes: string, call: TemplateFunction['call']): void {
+  const types = takes.split(' ').filter((type) => type !== '');
+  const parameters = types.filter((type) => !type.startsWith('...')) as Parameter[];
+  const rest = types.find((type) => type.startsWith('...'))?.slice(3) as Parameter | undefined;
+  for (const name of names.split(' ')) functions.set(name, { parameters, rest, call });
+}
+
+export function text(value: Value): string {
+  return typeof value === 'string' ? value : formatValue(value);
+}
+
+export function strings(names: string, count: number, call: (...args: string[]) => Value): void {
+  define(names, Array(count).fill('string').join(' '), (args) => call(...args.map(text)));
+}
+
+/** As sprig's toInt64: text that is no number is 0. */
+export function int(value: Value): bigint {
+  if (typeof value === 'bigint') return value;
+  if (typeof value === 'number') return Number.isFinite(value) ? BigInt(Math.trunc(value)) : 0n;
+  if (typeof value === 'boolean') return value ? 1n : 0n;
+  const match = typeof value === 'string' ? /^[+-]?\d+$/.exec(value.trim()) : null;
+  return match ? BigInt.asIntN(64, BigInt(match[0].replace(/^\+/, ''))) : 0n;
+}
+
+export function bounded(value: string): string {
+  if (value.length > maxLength) throw new TemplateError(`a text is longer than ${maxLength} characters`);
+  return value;
+}
