@@ -3,6 +3,7 @@ import { hourNs } from '../../lake/metadata/stage.js';
 import { seenTable } from '../../lake/metadata/store.js';
 import type { ListingView, ReadSession } from '../../lake/session.js';
 import { CutHours, type CutHour } from './cut-hours.js';
+import { toldBy, type Extent } from './extent.js';
 import { NumberSet } from './number-set.js';
 import { projectionOf, type ListedRow, type Projection } from './projections.js';
 
@@ -12,8 +13,11 @@ const mostEntries = 500_000;
 const restMs = 60_000;
 
 /** Which sets a file has, hour by hour, and in these hours their first and last row, how many and how many bytes. */
-interface FileSets {
+interface FileSets extends Extent<bigint> {
+  /** Each once, with its first and its last row. */
   readonly distinct: Int32Array;
+  readonly firstOf: BigInt64Array;
+  readonly lastOf: BigInt64Array;
   readonly ids: Int32Array;
   /** Nanoseconds since the epoch. */
   readonly first: BigInt64Array;
@@ -171,6 +175,7 @@ class KeptSets {
     for (const number of cut) {
       const file = this.#files.get(number);
       if (file === undefined) return null;
+      if (!weighed && addByEnds(file, from, until, found)) continue;
       const unclear = new Set<bigint>();
       for (let i = 0; i < file.ids.length; i++) {
         const [first, last] = [file.first[i] ?? 0n, file.last[i] ?? 0n];
@@ -193,6 +198,17 @@ class KeptSets {
     }
     return found.complete ? hours : null;
   }
+}
+
+/** Those of a file of which the first or last row alone tells; false where that is not enough. */
+function addByEnds(file: FileSets, from: bigint, until: bigint, found: Found): boolean {
+  const by = toldBy(file, from, until);
+  if (by === 'all times') return false;
+  for (const [i, id] of file.distinct.entries()) {
+    if (by === 'all' || (by === 'first' ? (file.firstOf[i] ?? 0n) < until : (file.lastOf[i] ?? 0n) >= from))
+      found.add(id, 0, 0);
+  }
+  return true;
 }
 
 const noRows: readonly ListedRow[] = [];
@@ -250,8 +266,20 @@ class Entries {
   readonly bytes: number[] = [];
 
   packed(): FileSets {
+    const [firsts, lasts] = [new Map<number, bigint>(), new Map<number, bigint>()];
+    for (const [i, id] of this.ids.entries()) {
+      firsts.set(id, least(firsts.get(id), this.first[i] ?? 0n));
+      lasts.set(id, most(lasts.get(id), this.last[i] ?? 0n));
+    }
+    const [firstOf, lastOf] = [[...firsts.values()], [...lasts.values()]];
     return {
-      distinct: Int32Array.from(new Set(this.ids)),
+      begin: firstOf.reduce(least, firstOf[0] ?? 0n),
+      end: lastOf.reduce(most, lastOf[0] ?? 0n),
+      begunBy: firstOf.reduce(most, firstOf[0] ?? 0n),
+      goesOnTo: lastOf.reduce(least, lastOf[0] ?? 0n),
+      firstOf: BigInt64Array.from(firstOf),
+      lastOf: BigInt64Array.from(lastOf),
+      distinct: Int32Array.from(firsts.keys()),
       ids: Int32Array.from(this.ids),
       first: BigInt64Array.from(this.first),
       last: BigInt64Array.from(this.last),
@@ -259,6 +287,14 @@ class Entries {
       bytes: Float64Array.from(this.bytes),
     };
   }
+}
+
+function least(a: bigint | undefined, b: bigint): bigint {
+  return a !== undefined && a < b ? a : b;
+}
+
+function most(a: bigint | undefined, b: bigint): bigint {
+  return a !== undefined && a > b ? a : b;
 }
 
 /** Null as soon as the query is aborted: those before it in the queue need not have ended by then. */

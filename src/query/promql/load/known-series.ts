@@ -4,6 +4,7 @@ import type { QueryContext } from '../../server/guard.js';
 import type { Labels } from '../../series/labels.js';
 import { matchesAll, type CompiledMatcher } from '../../series/matchers.js';
 import type { Yielder } from '../../series/yielder.js';
+import { toldBy } from '../../sql/extent.js';
 import { NumberSet } from '../../sql/number-set.js';
 import type { Window } from '../plan/times.js';
 import { metadataWindow } from './predicates.js';
@@ -122,12 +123,9 @@ export function mayHave(
   wanted: Pick<ReadonlyMap<KnownStream, unknown>, 'has'>,
   { from, until }: Micros,
 ): boolean {
-  const { sets, first, last } = metric;
   if (metric.end < from || metric.begin >= until) return false;
-  for (let i = 0; i < sets.length; i++) {
-    const set = sets[i];
-    if (set && (last[i] ?? 0) >= from && (first[i] ?? 0) < until && wanted.has(set.known)) return true;
-  }
+  for (const [{ known }, { first, last }] of metric.spans)
+    if (last >= from && first < until && wanted.has(known)) return true;
   return false;
 }
 
@@ -145,7 +143,7 @@ export function presentIn(
   };
   for (const file of files) {
     const all = index.file(file);
-    if (names === null && all.begin >= from && all.end < until) {
+    if (names === null && toldBy(all, from, until) === 'all') {
       streams.addNumbers(all.streams);
       for (const target of all.targets) targets.add(target);
       continue;
@@ -153,13 +151,15 @@ export function presentIn(
     for (const name of names ?? all.metrics.keys()) {
       const metric = all.metrics.get(name);
       if (!metric || metric.end < from || metric.begin >= until) continue;
-      if (metric.begin >= from && metric.end < until) {
-        for (const set of metric.distinct) add(set);
+      const by = toldBy(metric, from, until);
+      if (by !== 'all times') {
+        for (const [set, { first, last }] of metric.spans)
+          if (by === 'all' || (by === 'first' ? first < until : last >= from)) add(set);
         continue;
       }
-      for (const [i, set] of metric.sets.entries()) {
-        const [first, last] = [metric.first[i] ?? 0, metric.last[i] ?? 0];
-        if (last < from || first >= until) continue;
+      for (let i = 0; i < metric.sets.length; i++) {
+        const [set, first, last] = [metric.sets[i], metric.first[i] ?? 0, metric.last[i] ?? 0];
+        if (!set || last < from || first >= until) continue;
         if (first < from && last >= until) return null;
         add(set);
       }

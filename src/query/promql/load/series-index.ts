@@ -2,6 +2,7 @@ import { seenTable, setsTable } from '../../../lake/metadata/store.js';
 import type { ReadSession } from '../../../lake/session.js';
 import type { Labels } from '../../series/labels.js';
 import type { Yielder } from '../../series/yielder.js';
+import type { Extent } from '../../sql/extent.js';
 import { BySet, packed, type NumberSet, type PackedNumbers } from '../../sql/number-set.js';
 import type { MetricTable, Part } from './sources.js';
 import { partSeries, streamColumns, streamOf, type Stream } from './streams.js';
@@ -44,17 +45,19 @@ export interface KnownSet {
 }
 
 /** Which label sets of one metric a file has, hour by hour. Times are microseconds since the epoch. */
-export interface FileMetric {
-  /** Each once. */
-  readonly distinct: Set<KnownSet>;
-  /** Of all of them. */
-  begin: number;
-  end: number;
-  records: number;
+export interface FileMetric extends Extent<number> {
+  /** Each once, with its first and last row. */
+  readonly spans: ReadonlyMap<KnownSet, Span>;
+  readonly records: number;
   readonly sets: KnownSet[];
   /** The first and last row of that hour. */
   readonly first: number[];
   readonly last: number[];
+}
+
+interface Span {
+  first: number;
+  last: number;
 }
 
 /** What the files of a window have. The same object as long as it is the same. */
@@ -62,23 +65,57 @@ export interface Present {
   readonly streams: readonly KnownStream[];
 }
 
-interface FileSeries {
+interface FileSeries extends Extent<number> {
   /** By Prometheus name. */
-  readonly metrics: Map<string, FileMetric>;
+  readonly metrics: ReadonlyMap<string, FileMetric>;
   /** Numbers of all its streams, and its resources. */
-  streams: PackedNumbers;
-  readonly targets: Set<Labels>;
-  /** Of all of them. */
-  begin: number;
-  end: number;
+  readonly streams: PackedNumbers;
+  readonly targets: ReadonlySet<Labels>;
 }
 
-function emptyFile(): FileSeries {
-  const times = { begin: Infinity, end: -Infinity };
-  return { metrics: new Map(), streams: new Uint32Array(), targets: new Set(), ...times };
+const never: Extent<number> = { begin: Infinity, end: -Infinity, begunBy: -Infinity, goesOnTo: Infinity };
+const nothing: FileSeries = { metrics: new Map(), streams: new Uint32Array(), targets: new Set(), ...never };
+
+/** Both together. */
+function joined(a: Extent<number>, b: Extent<number>): Extent<number> {
+  return {
+    begin: Math.min(a.begin, b.begin),
+    end: Math.max(a.end, b.end),
+    begunBy: Math.max(a.begunBy, b.begunBy),
+    goesOnTo: Math.min(a.goesOnTo, b.goesOnTo),
+  };
 }
 
-const nothing: Readonly<FileSeries> = emptyFile();
+/** Collects what the rows tell of one metric. */
+class MetricRows {
+  readonly #spans = new Map<KnownSet, Span>();
+  readonly #sets: KnownSet[] = [];
+  readonly #first: number[] = [];
+  readonly #last: number[] = [];
+  #records = 0;
+
+  add(set: KnownSet, first: number, last: number, records: number): void {
+    this.#sets.push(set);
+    this.#first.push(first);
+    this.#last.push(last);
+    this.#records += records;
+    const span = this.#spans.get(set);
+    if (span === undefined) {
+      this.#spans.set(set, { first, last });
+      return;
+    }
+    span.first = Math.min(span.first, first);
+    span.last = Math.max(span.last, last);
+  }
+
+  all(): FileMetric {
+    let extent = never;
+    for (const { first, last } of this.#spans.values())
+      extent = joined(extent, { begin: first, end: last, begunBy: first, goesOnTo: last });
+    const [spans, sets, first, last] = [this.#spans, this.#sets, this.#first, this.#last];
+    return { ...extent, spans, sets, first, last, records: this.#records };
+  }
+}
 
 /**
  * The series of one table as the metadata cache keeps them, as objects: read once by each thread, and then only what is
@@ -137,7 +174,7 @@ export class SeriesIndex {
     return found;
   }
 
-  file(file: number): Readonly<FileSeries> {
+  file(file: number): FileSeries {
     return this.#files.get(file) ?? nothing;
   }
 
@@ -169,7 +206,7 @@ export class SeriesIndex {
       const keep = new Set(wanted);
       for (const file of this.#files.keys()) if (!keep.has(file)) this.#files.delete(file);
     }
-    const found = new Map(missing.map((file) => [file, emptyFile()]));
+    const found = new Map(missing.map((file) => [file, new Map<string, MetricRows>()]));
     const sql =
       `SELECT file, id, first::DOUBLE / 1000, last::DOUBLE / 1000, records::DOUBLE FROM ${seenTable(this.table)} ` +
       `WHERE file IN (${missing.join(', ')})`;
@@ -179,35 +216,21 @@ export class SeriesIndex {
           (column) => column[row] as number,
         );
         const set = this.#sets.get(id);
-        const series = found.get(file);
-        if (!set || !series) continue;
-        const { metrics } = series;
+        const metrics = found.get(file);
+        if (!set || !metrics) continue;
         const { name } = set.known.stream;
-        series.begin = Math.min(series.begin, first);
-        series.end = Math.max(series.end, last);
-        if (set.targetInfo) series.targets.add(set.targetInfo);
         let metric = metrics.get(name);
         if (!metric) {
-          metric = {
-            ...{ distinct: new Set(), begin: Infinity, end: -Infinity, records: 0 },
-            ...{ sets: [], first: [], last: [] },
-          };
+          metric = new MetricRows();
           metrics.set(name, metric);
         }
-        metric.sets.push(set);
-        metric.first.push(first);
-        metric.last.push(last);
-        metric.distinct.add(set);
-        metric.begin = Math.min(metric.begin, first);
-        metric.end = Math.max(metric.end, last);
-        metric.records += records;
+        metric.add(set, first, last, records);
       }
       if (yielder.due) await yielder.pause();
     }
-    for (const [file, series] of found) {
+    for (const [file, metrics] of found) {
       if (yielder.due) await yielder.pause();
-      series.streams = packed(streamsIn(series));
-      this.#files.set(file, series);
+      this.#files.set(file, seriesOf(metrics));
     }
     return true;
   }
@@ -273,10 +296,19 @@ export class SeriesIndex {
   }
 }
 
-function streamsIn({ metrics }: FileSeries): Set<number> {
-  const numbers = new Set<number>();
-  for (const { distinct } of metrics.values()) for (const { known } of distinct) numbers.add(known.number);
-  return numbers;
+function seriesOf(rows: ReadonlyMap<string, MetricRows>): FileSeries {
+  const metrics = new Map([...rows].map(([name, own]) => [name, own.all()]));
+  const streams = new Set<number>();
+  const targets = new Set<Labels>();
+  let extent = never;
+  for (const metric of metrics.values()) {
+    extent = joined(extent, metric);
+    for (const { known, targetInfo } of metric.spans.keys()) {
+      streams.add(known.number);
+      if (targetInfo) targets.add(targetInfo);
+    }
+  }
+  return { ...extent, metrics, streams: packed(streams), targets };
 }
 
 function byLabels(a: KnownStream, b: KnownStream): number {
