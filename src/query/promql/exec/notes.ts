@@ -69,7 +69,14 @@ function repairText({ lowest, highest, most, from, to, count }: Repair): string 
   return (
     'input to histogram_quantile needed to be fixed for monotonicity (see ' +
     'https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile), ' +
-    `from buckets ${shortG(lowest)} to ${shortG(highest)}, with a max diff of ${shortG(Number(most.toPrecision(2)))}, ` +
+    `from buckets ${shortG(lowest)} to ${shortG(highest)}, with a max diff of ${twoDigits(most)}, ` +
     `over ${count} samples from ${time(from)} to ${time(to)}`
   );
+}
+
+/** As Go's %.2g: with an exponent from 100 on. */
+function twoDigits(value: number): string {
+  const [digits = '', exponent = ''] = value.toExponential(1).split('e');
+  if (!(Number(exponent) < -4 || Number(exponent) >= 2)) return shortG(Number(value.toPrecision(2)));
+  return `${Number(digits)}e${exponent.replace(/^([+-])(\d)$/, '$10$2')}`;
 }

@@ -106,14 +106,21 @@ function bucketsAt(all: Group['buckets'], step: number): Buckets {
   return { bounds, counts };
 }
 
-/** Quantiles of either form; `at` is the position of the argument with the histograms. */
+/**
+ * Quantiles of either form; `at` is the position of the argument with the histograms. Steps in `mended` have had their buckets
+ * mended for another quantile.
+ */
 function quantiles(
   ctx: FunctionContext,
   series: readonly StepSeries[],
   values: Float64Array,
   at: number,
+  mended = new Set<number>(),
 ): Promise<StepSeries[]> {
+  const before = new Set(mended);
   const fell = (step: number) => (fall: Fall) => {
+    if (before.has(step)) return;
+    mended.add(step);
     const time = timeAt(ctx.grid, step);
     ctx.notes.repaired({ ...fall, at, from: time, to: time, count: 1 });
   };
@@ -165,10 +172,11 @@ export const histogramFunctions: readonly Entry[] = [
     async (ctx, args) => {
       const [series, label] = [await args.vector(0), await args.text(1)];
       const out: StepSeries[] = [];
+      const mended = new Set<number>();
       for (let i = 2; i < args.count; i++) {
         const values = await args.scalar(i);
         new Remarks(ctx.notes, args.position(i)).quantiles(values);
-        const found = await quantiles(ctx, series, values, args.position(0));
+        const found = await quantiles(ctx, series, values, args.position(0), mended);
         const name = openMetricsNumber(values[0] ?? NaN);
         out.push(...found.map((one) => ({ ...one, labels: one.labels.with(label, name) })));
       }

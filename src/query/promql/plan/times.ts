@@ -73,6 +73,8 @@ export function positiveMs(duration: Duration, times: QueryTimes): number {
 function offsetMs(modifiers: Modifiers, times: QueryTimes): number {
   if (!modifiers.offset) return 0;
   const ms = milliseconds(modifiers.offset, times, true);
+  // Go's whole number of NaN is its least one.
+  if (Number.isNaN(ms)) return -Math.trunc(mostSeconds * 1000);
   if (Math.abs(ms) <= 1e15) return ms;
   throw new QueryError('bad_data', `offset out of bounds: ${durationText(modifiers.offset)}`);
 }
