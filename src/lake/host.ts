@@ -59,11 +59,11 @@ export class InstanceHost {
     this.#listeners.push(listener);
   }
 
-  /** `reads`: nothing is to be committed by it. */
-  async acquire(reads = false): Promise<DuckDBConnection> {
+  /** `reads`: nothing is to be committed by it. `bare`: names stand in full in its statements. */
+  async acquire(reads = false, bare = false): Promise<DuckDBConnection> {
     const instance = this.current;
     try {
-      const connection = this.commits.watched(await instance.connect(), reads);
+      const connection = this.commits.watched(await instance.connect(bare), reads);
       this.#live.add(connection);
       return connection;
     } catch (error) {

@@ -122,11 +122,11 @@ export class LakeInstance {
     return this.attachment.away(error);
   }
 
-  /** A connection whose default schema is the lake's. */
-  async connect(): Promise<DuckDBConnection> {
+  /** A connection whose default schema is the lake's, unless it is `bare`: a catalog server is asked for that. */
+  async connect(bare = false): Promise<DuckDBConnection> {
     const { connection } = await this.database.connect();
     try {
-      await connection.run('USE lake.main');
+      if (!bare) await connection.run('USE lake.main');
       return connection;
     } catch (error) {
       connection.closeSync();

@@ -47,7 +47,7 @@ class ServerLock {
   }
 
   async #run(sql: string): Promise<number> {
-    const connection = await this.host.acquire();
+    const connection = await this.host.acquire(false, true);
     try {
       const reader = await connection.runAndReadAll(
         `CALL quack_query_by_name('__ducklake_metadata_lake', ${literal(sql)})`,
