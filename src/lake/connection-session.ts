@@ -91,7 +91,7 @@ export class ConnectionSession implements ReadSession {
 
   async rowsOf(request: RowsRequest): Promise<string | null> {
     // Lines without attributes are as fast from the table, which opens the newest files alone, and the list of files is saved.
-    const plain = request.table === 'logs' && request.keys.length === 0;
+    const plain = request.table === 'logs' && request.keys.length === 0 && request.rowids === undefined;
     if (plain && !this.cache?.searchOf(request)) return this.#pin();
     await this.#prepare(request.table);
     if (!request.located) return this.#kept((view) => view.rowsOf(request));

@@ -106,6 +106,8 @@ export interface RowsRequest {
   readonly keys: readonly string[];
   /** Of some of them the JSON text of a scalar: only rows are asked for that have it, alone or in an array. */
   readonly equal?: readonly (string | null)[];
+  /** Only these rows are asked for, by their `rowid`. */
+  readonly rowids?: readonly bigint[];
   /** Only rows of logs are asked for whose body has one text of each of these lists. */
   readonly words?: readonly (readonly Needle[])[];
 }

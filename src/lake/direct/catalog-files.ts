@@ -74,12 +74,12 @@ async function load(
   const newer = `table_id = ${id} AND data_file_id > ${known.last}`;
   // Others need what DuckLake does with them: keys, snapshots and numbers of single rows, columns by number.
   const rows = await run(
-    `SELECT data_file_id, path, row_id_start, mapping_id FROM ${lakeMetadata}.ducklake_data_file
+    `SELECT data_file_id, path, row_id_start, mapping_id, record_count FROM ${lakeMetadata}.ducklake_data_file
      WHERE ${newer} AND end_snapshot IS NULL AND file_format = 'parquet' AND encryption_key IS NULL
-       AND partial_max IS NULL AND mapping_id IS NOT NULL AND row_id_start IS NOT NULL`,
+       AND partial_max IS NULL AND mapping_id IS NOT NULL AND row_id_start IS NOT NULL AND record_count IS NOT NULL`,
   );
   if (rows.length === 0) return;
-  const files = rows as [bigint, string, bigint, bigint][];
+  const files = rows as [bigint, string, bigint, bigint, bigint][];
   const ids = await columnIds(id, run);
   await loadMaps(known, table, ids, [...new Set(files.map(([, , , map]) => map))], run);
   const [startId, endId] = [ids.get(start), ids.get(end ?? start)];
@@ -92,12 +92,15 @@ async function load(
   for (const [file, column, min, max] of stats as [bigint, bigint, string, string][]) {
     (column === startId ? starts : ends).set(file, [BigInt(min), BigInt(max)]);
   }
-  for (const [file, path, firstRow, map] of files) {
+  for (const [file, path, firstRow, map, count] of files) {
     if (file > known.last) known.last = file;
     const range = starts.get(file);
     if (range === undefined || known.maps.get(map) !== true) continue;
     const [first, last] = range;
-    known.files.set(basename(path), { firstRow, first, last, latestEnd: ends.get(file)?.[1] ?? null });
+    known.files.set(basename(path), {
+      ...{ firstRow, rows: count, first, last },
+      latestEnd: ends.get(file)?.[1] ?? null,
+    });
   }
 }
 

@@ -55,6 +55,24 @@ describe('spans without DuckLake', () => {
     assert.equal(files(source), 2);
   });
 
+  it('reads the rows that are named alone, wherever they are', async () => {
+    const { source } = await asked(all);
+    const rows = await lake.connection.runAndReadAll(
+      `SELECT trace_id, rowid FROM ${source} ORDER BY trace_id`,
+    );
+    const rowids = rows.getRows().map(([id, rowid]) => [String(id), rowid as bigint] as const);
+    assert.equal(rowids.length, 30);
+    for (const wanted of [[3], [12], [25], [0, 9, 10, 19, 20, 29], []]) {
+      const some = wanted.map((i) => rowids[i] ?? assert.fail());
+      const named = await asked({ ...all, rowids: some.map(([, rowid]) => rowid) });
+      assert.deepEqual(
+        named.found,
+        some.map(([id]) => id),
+      );
+      assert.equal(files(named.source), new Set(wanted.filter((i) => i < 20).map((i) => i < 10)).size);
+    }
+  });
+
   it('leaves out files of other times', async () => {
     const at = (minutes: number) => begin + BigInt(minutes) * 60n * second;
     assert.equal(files((await asked({ ...all, from: at(10) })).source), 1);

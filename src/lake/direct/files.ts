@@ -13,6 +13,8 @@ export interface DirectFile {
   readonly path: string;
   /** `rowid` of its first row. */
   readonly firstRow: bigint;
+  /** How many it has. */
+  readonly rows: bigint;
   /** Nanoseconds since the epoch, of the first and the last record. */
   readonly first: bigint;
   readonly last: bigint;
@@ -131,12 +133,19 @@ async function readFile(connection: DuckDBConnection, { table, path }: Wanted): 
   const [[firstRow, count, first, last, timed] = []] = starts as bigint[][];
   const whole = starts.length === 1 && count === stored && timed === count;
   const complete = tableDef(table).columns.every(({ name }) => present.has(name));
-  if (!whole || !complete || firstRow === undefined || first === undefined || last === undefined) {
+  if (
+    !whole ||
+    !complete ||
+    firstRow === undefined ||
+    count === undefined ||
+    first === undefined ||
+    last === undefined
+  ) {
     return { snapshot, file: null };
   }
   const attributes = attributesOf(names, await mixedColumns(rows, path, names));
   return {
     snapshot,
-    file: { path, firstRow, first, last, footerAt: footerAt as number, attributes },
+    file: { path, firstRow, rows: count, first, last, footerAt: footerAt as number, attributes },
   };
 }

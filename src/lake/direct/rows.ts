@@ -17,6 +17,7 @@ const mostGaps = 32;
 interface Group {
   /** Of the one file that it has only these. */
   readonly ranges: readonly RowRange[] | null;
+  readonly numbers: readonly bigint[] | null;
   readonly columns: readonly (AttributeColumn | undefined)[];
   readonly files: DirectFile[];
 }
@@ -47,6 +48,7 @@ export function rowsSql(
   const groups = new Map<string, Group>();
   const direct: string[] = [];
   const unheld: string[] = [];
+  const asked = request.rowids ? new Rowids(request.rowids) : null;
   for (const path of sizes.keys()) {
     const layout = touched.has(path) ? null : directFile(path);
     if (layout === null) {
@@ -56,17 +58,22 @@ export function rowsSql(
     }
     direct.push(path);
     if (!mayHave(layout, request) || !mayHold(path)) continue;
+    const numbers = asked?.of(layout) ?? null;
+    if (numbers?.length === 0) continue;
     const columns = keys.map((key) => layout.attributes.get(attributeId(origin, key)));
     const kinds = columns.map((column) => column?.kind ?? '').join(' ');
     const wanted = found.get(path) ?? null;
     if (wanted?.length === 0) continue;
+    if (numbers !== null && groups.size === mostBranches) return null;
     const ranges = groups.size < mostBranches ? wanted : null;
-    const id = ranges === null ? kinds : path;
+    const id = ranges === null && numbers === null ? kinds : path;
     const group = groups.get(id);
     if (group) group.files.push(layout);
-    else groups.set(id, { columns, files: [layout], ranges });
+    else groups.set(id, { columns, files: [layout], ranges, numbers });
   }
-  const sources = inlined > 0 ? inlinedSources : [];
+  const others = asked?.others() ?? null;
+  const inOthers = others === null || others.length > 0;
+  const sources = inlined > 0 && inOthers ? inlinedSources : [];
   if (direct.length + skipped.length + unheld.length === 0 && (sizes.size > 0 || sources === null))
     return null;
 
@@ -76,7 +83,7 @@ export function rowsSql(
   const { columns: tableColumns } = tableDef(table);
   const names = tableColumns.map(({ name }) => ident(name));
   const json = keys.map((key, i) => fromText(i, origin, key));
-  const branches = [...groups.values()].map(({ columns, files, ranges }) => {
+  const branches = [...groups.values()].map(({ columns, files, ranges, numbers }) => {
     const attributes = columns.map((column, i) => (column ? fromColumn(i, origin, column) : json[i]));
     const starts = `(${listLiteral(files.map(({ firstRow }) => firstRow))}::BIGINT[])`;
     const select = [
@@ -87,15 +94,19 @@ export function rowsSql(
     const list = listLiteral(files.map(({ path }) => path));
     const where = columns.flatMap((column, i) => equality(column, request.equal?.[i]));
     if (ranges !== null) where.push(...within(ranges));
+    // DuckDB skips row groups and rows by it before it reads another column.
+    if (numbers !== null) where.push(`file_row_number IN (${numbers.join(', ')})`);
     return `SELECT ${select.join(', ')} FROM read_parquet(${list}, hive_partitioning => false)${whereSql(where)}`;
   });
   const all = [...names, 'rowid', ...json].join(', ');
-  for (const source of sources ?? []) branches.push(`SELECT ${all} FROM ${source}`);
-  if (direct.length + unheld.length < sizes.size || sources === null) {
-    // One expression, which DuckLake decides for each file; an IN list would be a join.
-    const others = [`NOT list_contains(${listLiteral([...direct, ...unheld, ...skipped])}, filename)`];
-    if (inlined > 0 && sources !== null) others.push(`NOT ${isInlined}`);
-    branches.push(tableRows(request, others.join(' AND ')));
+  // One expression; an IN list would be a join.
+  const ofOthers = others === null ? [] : [`list_contains(${listLiteral(others)}, rowid)`];
+  for (const source of sources ?? []) branches.push(`SELECT ${all} FROM ${source}${whereSql(ofOthers)}`);
+  if ((direct.length + unheld.length < sizes.size || sources === null) && inOthers) {
+    // DuckLake decides it for each file.
+    const elsewhere = [`NOT list_contains(${listLiteral([...direct, ...unheld, ...skipped])}, filename)`];
+    if (inlined > 0 && sources !== null) elsewhere.push(`NOT ${isInlined}`);
+    branches.push(tableRows(request, [...elsewhere, ...ofOthers].join(' AND ')));
   }
   if (branches.length === 0) {
     if (request.orNothing || request.traceId !== undefined) return '';
@@ -103,6 +114,32 @@ export function rowsSql(
     branches.push(`SELECT ${all} FROM (SELECT ${nothing.join(', ')}, NULL::BIGINT AS rowid) WHERE FALSE`);
   }
   return `(${branches.join(' UNION ALL ')})`;
+}
+
+/** Which rows of which file are asked for. */
+class Rowids {
+  readonly #left: Set<bigint>;
+
+  constructor(rowids: readonly bigint[]) {
+    this.#left = new Set(rowids);
+  }
+
+  /** Numbers of rows within the file. */
+  of({ firstRow, rows }: DirectFile): readonly bigint[] {
+    const numbers: bigint[] = [];
+    for (const rowid of this.#left) {
+      const number = rowid - firstRow;
+      if (number < 0n || number >= rows) continue;
+      this.#left.delete(rowid);
+      numbers.push(number);
+    }
+    return numbers;
+  }
+
+  /** Those of no file that was asked about. */
+  others(): readonly bigint[] {
+    return [...this.#left];
+  }
 }
 
 function mayHave({ first, last, latestEnd }: DirectFile, { from, until, endsFrom }: RowsRequest): boolean {

@@ -2,6 +2,8 @@
 export interface CatalogFile {
   /** `rowid` of its first row. */
   readonly firstRow: bigint;
+  /** How many it has. */
+  readonly rows: bigint;
   /** Nanoseconds since the epoch, of the first and the last record. */
   readonly first: bigint;
   readonly last: bigint;

@@ -233,8 +233,8 @@ export class MetadataCache {
     const found = await this.#found(request, files, direct, search);
     if (found !== null) this.options.tokens?.note(found);
     // Rows without columns of attributes are as fast from the table when all of them are read, as it tells that none lacks a level.
-    if (request.keys.length === 0 && request.table === 'logs' && !found?.skipped && !found?.lacking.size)
-      return null;
+    const all = request.rowids === undefined && !found?.skipped && !found?.lacking.size;
+    if (request.keys.length === 0 && request.table === 'logs' && all) return null;
     const rows = rowsSql(
       request,
       files,

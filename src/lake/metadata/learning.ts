@@ -169,15 +169,16 @@ export class Learning {
     // Of all, as it forgets the others.
     const known = await this.#catalogFiles.of(table, id, [...live.sizes.keys()], run);
     for (const [path, { digest, footerAt }] of told) {
-      const { firstRow } = known.get(path) ?? {};
+      const { firstRow, rows } = known.get(path) ?? {};
       const { madeBy: by, times, columns, mixed } = digest;
       const whole = tableDef(table).columns.every(({ name }) => columns.includes(name));
-      if (firstRow === undefined || times === null || !whole || by !== factsMadeBy) continue;
+      if (firstRow === undefined || rows === undefined || times === null || !whole || by !== factsMadeBy)
+        continue;
       const [first, last] = [BigInt(times[0]), BigInt(times[1])];
       const attributes = attributesOf(columns, new Set(mixed));
       this.options.direct.learn(table, path, {
         snapshot,
-        file: { path, firstRow, first, last, footerAt, attributes },
+        file: { path, firstRow, rows, first, last, footerAt, attributes },
       });
     }
   }

@@ -10,10 +10,10 @@ import { and, or } from '../../sql/fragment.js';
 import { metadataWindow, orderedFromBefore } from '../plan/range.js';
 import { queryNames } from '../plan/labels-read.js';
 import { wordsOf } from '../plan/words.js';
-import { pipelineSql, selectorSql } from '../plan/pipeline.js';
+import { isOneService, pipelineSql, selectorSql } from '../plan/pipeline.js';
 import { Yielder } from '../../series/yielder.js';
 import type { ExecContext } from './context.js';
-import { FileSlices, firstSlice, mayBeRare, timeSlices, type Slice } from './slices.js';
+import { FileSlices, firstSlice, groupsIn, mayBeRare, timeSlices, type Slice } from './slices.js';
 
 export interface LogQuery {
   readonly log: LogExpr;
@@ -30,6 +30,19 @@ export interface LogEntry {
   readonly timeNs: bigint;
   readonly line: string;
   readonly labels: readonly (readonly [name: string, value: string, category: Category])[];
+}
+
+/**
+ * Where many records of many row groups are wanted, but few of them answered, first what conditions and order need is read, then the columns
+ * of the answer's records alone. Few that match, or those of one service, lie in the same row groups both times.
+ */
+const manyGroups = 3;
+/** They are named one by one. */
+const mostRowids = 5000;
+
+interface Part extends Slice {
+  /** About how many row groups of files it reads, as far as they are known. */
+  readonly groups: number;
 }
 
 /** Most characters of the lines and labels of an answer. */
@@ -68,6 +81,7 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
   const [names, window] = [queryNames(query.log), metadataWindow(query.from, query.to)];
   await ctx.keys.learn(ctx.session, names, window);
   const words = wordsOf(query.log, ctx.keys);
+  const scattered = !mayBeRare(query.log) && !query.log.matchers.some(isOneService);
   const entries: LogEntry[] = [];
   const decoder = new RecordDecoder();
   const yielder = new Yielder(ctx.signal);
@@ -78,17 +92,26 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
   /** Reads up to `rows` further records of a slice; false when the limit is reached or it has no more. */
   const page = async (
     { pipeline, where }: Conditions,
-    within: readonly string[],
+    slice: Part,
     rows: number | undefined,
   ): Promise<boolean> => {
-    const order = query.forward ? 'ASC' : 'DESC';
+    const direction = query.forward ? 'ASC' : 'DESC';
+    const order = `ORDER BY time_unix_nano ${direction}, rowid ${direction}`;
+    const within = orderedFromBefore(slice.from, slice.to);
     const after = [...within, ...(place ? [beyond(place, query.forward)] : [])];
+    const source = `${pipeline.source()} WHERE ${and([...after, ...where])} ${order}`;
+    let entry = source + (rows === undefined ? '' : ` LIMIT ${rows}`);
+    if (rows !== undefined && rows <= mostRowids && scattered && slice.groups >= manyGroups) {
+      const rowids = await rowidsOf(entry, ctx);
+      if (rowids.length === 0) return false;
+      const window = metadataWindow(slice.from, slice.to);
+      const at = await ctx.keys.rowsAt(ctx.session, window, rowids);
+      if (at !== null) entry = `${at} WHERE ${and(within)} ${order} LIMIT ${rowids.length}`;
+    }
     let seen = 0;
     ctx.stats.statements++;
     const chunks = ctx.session.stream(
-      `SELECT time_unix_nano, rowid, body, ${recordColumns.join(', ')} FROM ${pipeline.source()} ` +
-        `WHERE ${and([...after, ...where])} ORDER BY time_unix_nano ${order}, rowid ${order}` +
-        (rows === undefined ? '' : ` LIMIT ${rows}`),
+      `SELECT time_unix_nano, rowid, body, ${recordColumns.join(', ')} FROM ${entry}`,
     );
     for await (const chunk of chunks) {
       for (let r = 0; r < chunk.rowCount; r++) {
@@ -137,10 +160,9 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
     const keys = await ctx.keys.over(ctx.session, names, metadataWindow(from, to), words);
     if (keys.from === '') continue;
     const found = conditions(query.log, keys);
-    const within = orderedFromBefore(from, to);
     // A first page by top-N is cheap; only a selective pipeline that SQL can't express pays for a whole sort.
     const enough = found.pipeline.exact && !query.interval ? query.limit : Math.max(1000, query.limit * 4);
-    if (await page(found, within, enough)) await page(found, within, undefined);
+    if (await page(found, slice, enough)) await page(found, slice, undefined);
   }
   ctx.stats.returned += entries.length;
   ctx.stats.kept += entries.length;
@@ -152,16 +174,26 @@ async function slicesOf(
   query: LogQuery,
   words: NonNullable<RowsRequest['words']>,
   { session }: ExecContext,
-): Promise<(found: number) => Slice | null> {
+): Promise<(found: number) => Part | null> {
   const { from, to, log, limit } = query;
-  if (mayBeRare(log)) {
-    const request = { table: 'logs', from, until: to, keys: [], words } as const;
-    const files = to - from <= firstSlice ? null : ((await session.spread?.(request)) ?? null);
-    const inFiles = new FileSlices(query, files ?? [], limit);
-    return (found) => inFiles.next(found);
+  const request = { table: 'logs', from, until: to, keys: [], words } as const;
+  const files = (to - from <= firstSlice ? null : await session.spread?.(request)) ?? [];
+  const inFiles = mayBeRare(log) ? new FileSlices(query, files, limit) : null;
+  const slices = inFiles ? [] : timeSlices(query);
+  return (found) => {
+    const slice = inFiles ? inFiles.next(found) : (slices.shift() ?? null);
+    return slice && { ...slice, groups: groupsIn(slice, files) };
+  };
+}
+
+/** Which rows a statement without its columns gives, in its order. */
+async function rowidsOf(statement: string, { session, stats }: ExecContext): Promise<bigint[]> {
+  stats.statements++;
+  const rowids: bigint[] = [];
+  for await (const chunk of session.stream(`SELECT rowid FROM ${statement}`)) {
+    for (let r = 0; r < chunk.rowCount; r++) rowids.push(chunk.columns[0]?.[r] as bigint);
   }
-  const slices = timeSlices(query);
-  return () => slices.shift() ?? null;
+  return rowids;
 }
 
 function beyond({ time, rowid }: Place, forward: boolean): string {

@@ -104,6 +104,11 @@ export class FileSlices {
   }
 }
 
+/** Of the files that have rows of a slice. */
+export function groupsIn({ from, to }: Slice, files: readonly FileSpan[]): number {
+  return groupsOf(files.filter(({ first, last }) => last >= from && first < to));
+}
+
 function groupsOf(files: readonly FileSpan[]): number {
   return files.reduce((sum, { groups }) => sum + groups, 0);
 }

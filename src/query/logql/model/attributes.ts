@@ -131,6 +131,12 @@ export class AttributeKeys {
     return over;
   }
 
+  /** What to select these rows of the window from, all of them; null where that is not known. */
+  async rowsAt(session: ReadSession, window: MetadataWindow, rowids: readonly bigint[]): Promise<string | null> {
+    const { from, until } = window;
+    return (await session.rowsOf?.({ table: 'logs', from, until, keys: [], rowids })) ?? null;
+  }
+
   /** The only key of log attributes that gives this label name; undefined when there are several, or that is not known. */
   key(name: string): string | undefined {
     const paths = this.paths(name, 'log_attributes') ?? [];

@@ -34,7 +34,13 @@ function streamName(name: string): string {
 
 /** The service is compared in its own column, so that files are pruned. */
 function streamMatcherSql(matcher: Matcher): string {
-  const { name, op, value } = matcher;
-  const plain = name === 'service_name' && op === '=' && value !== '' && value !== unknownService;
-  return plain ? `service_name = ${literal(value)}` : matcherSql(streamSql(name), matcher, 'any');
+  const { name, value } = matcher;
+  return isOneService(matcher)
+    ? `service_name = ${literal(value)}`
+    : matcherSql(streamSql(name), matcher, 'any');
+}
+
+/** Records are sorted by the column that it compares. */
+export function isOneService({ name, op, value }: Matcher): boolean {
+  return name === 'service_name' && op === '=' && value !== '' && value !== unknownService;
 }
