@@ -132,7 +132,11 @@ export class AttributeKeys {
   }
 
   /** What to select these rows of the window from, all of them; null where that is not known. */
-  async rowsAt(session: ReadSession, window: MetadataWindow, rowids: readonly bigint[]): Promise<string | null> {
+  async rowsAt(
+    session: ReadSession,
+    window: MetadataWindow,
+    rowids: readonly bigint[],
+  ): Promise<string | null> {
     const { from, until } = window;
     return (await session.rowsOf?.({ table: 'logs', from, until, keys: [], rowids })) ?? null;
   }
