@@ -3,6 +3,7 @@ import type { Needle } from '../../../lake/session.js';
 import { QueryError } from '../../../lake/query-error.js';
 import { compileMatcher, type Matcher } from '../../series/matchers.js';
 import { comparisons } from '../../series/operators.js';
+import { literal } from '../../sql/literal.js';
 import { and, or } from '../../sql/fragment.js';
 import { compileRegex, literalAlternatives } from '../../text/re2.js';
 import { plainDecimal } from '../../text/numbers.js';
@@ -224,7 +225,7 @@ function labelCondition(filter: LabelFilter, meaning: (name: string) => Meaning 
       const { value: number, faulty: error } = numberSql(known.sql);
       const op = filter.op === '==' ? '=' : filter.op;
       // What is no number is kept, as an error.
-      const own = `coalesce(${number} ${op} ${filter.value}::DOUBLE, ${error})`;
+      const own = `coalesce(${number} ${op} ${literal(filter.value)}, ${error})`;
       if (known.unlessLineHasIt === undefined) return { sql: own, exact: true, errors: [error] };
       return {
         ...everything,

@@ -2,7 +2,7 @@ import { QueryError } from '../../../lake/query-error.js';
 import type { Grouping } from '../../series/aggregate.js';
 import type { Matcher } from '../../series/matchers.js';
 import { precedence, type Matching } from '../../series/operators.js';
-import { durationLiteral, numberLiteral } from '../grammar/literals.js';
+import { boundedLiteral, durationLiteral, numberLiteral } from '../grammar/literals.js';
 import { parseMatcher } from '../grammar/matcher.js';
 import { climb, type Operator } from '../grammar/precedence.js';
 import { parseTree, type Node } from '../grammar/tree.js';
@@ -72,9 +72,9 @@ function metric(node: Node): MetricExpr {
     case 'BinOpExpr':
       return binary(child);
     case 'LiteralExpr':
-      return { kind: 'literal', value: numberLiteral(child.text) };
+      return { kind: 'literal', value: boundedLiteral(child.text, 'literal') };
     case 'VectorExpr':
-      return { kind: 'constant', value: numberLiteral(child.need('Number').text) };
+      return { kind: 'constant', value: boundedLiteral(child.need('Number').text, 'vectorExpr') };
     default: {
       const [destination = '', replacement = '', source = '', pattern = ''] = child
         .all('String')
