@@ -1,3 +1,4 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { firstLine } from '../../duckdb/index.js';
 import type { Telemetry } from '../../telemetry/index.js';
 import { BackgroundQueue, type BackgroundHost } from '../background.js';
@@ -20,6 +21,8 @@ export class MadeIndexes {
   /** Bytes of each file's; 0 while it is made, and where it can't be. */
   readonly #made = new Map<string, number>();
   readonly #builder = new IndexBuilder();
+  /** Files that are to be read. */
+  #waiting = 0;
   readonly #queue: BackgroundQueue<string, Buffer | null>;
 
   constructor(
@@ -29,10 +32,7 @@ export class MadeIndexes {
   ) {
     this.#queue = new BackgroundQueue<string, Buffer | null>({
       host,
-      read: (connection, path) =>
-        this.#bytes() < mostBytes
-          ? this.#builder.build(indexParts(connection, path, indexed))
-          : Promise.resolve(null),
+      read: (connection, path) => this.#build(connection, path),
       failed(error) {
         telemetry.log.debug({ err: firstLine(error) }, 'a file could not be indexed');
         return null;
@@ -56,9 +56,21 @@ export class MadeIndexes {
     for (const path of paths.toReversed()) {
       if (this.#made.has(path) || !settled(path)) continue;
       this.#made.set(path, 0);
+      this.#waiting++;
       this.#queue.add(path, path);
     }
     return new Set(paths.filter((path) => this.tokens.lacks(path, search)));
+  }
+
+  async #build(connection: DuckDBConnection, path: string): Promise<Buffer | null> {
+    try {
+      return this.#bytes() < mostBytes
+        ? await this.#builder.build(indexParts(connection, path, indexed))
+        : null;
+    } finally {
+      // The thread takes memory, and may not be needed for long.
+      if (--this.#waiting === 0) await this.#builder.close();
+    }
   }
 
   #bytes(): number {
