@@ -119,6 +119,8 @@ export interface FileSpan {
   readonly last: bigint;
   /** About how many row groups of it may have some. */
   readonly groups: number;
+  /** Of the whole file. */
+  readonly bytes: number;
 }
 
 /** How often each value of an attribute occurs in a window. */

@@ -19,6 +19,6 @@ export function spreadOf(
     if (file === null || file.last < from || file.first >= until) return [];
     const rows = found.get(path)?.reduce((sum, range) => sum + range.until - range.from, 0);
     const groups = Math.ceil(rows === undefined ? bytes / groupBytes : rows / groupRows);
-    return groups === 0 ? [] : [{ first: file.first, last: file.last, groups }];
+    return groups === 0 ? [] : [{ first: file.first, last: file.last, groups, bytes }];
   });
 }

@@ -284,3 +284,41 @@ describe('Tempo API limits', () => {
 
   const q = (text: string) => `q=${encodeURIComponent(text)}`;
 });
+
+describe('metrics of a search', () => {
+  it('tell the files that have spans of its range, and those that were looked into', async () => {
+    const lake = await testLake({}, 'one commit');
+    const app = fastify();
+    try {
+      await app.register(tempoApi({ guard: lake.cached, telemetry: createTelemetry('silent') }));
+      await lake.connection.run('SET SESSION ducklake_default_data_inlining_row_limit = 0');
+      const day = 86_400_000_000_000n;
+      await lake.insert('spans', drawSpans('trace a1\n old svc=web', epoch - day));
+      await lake.insert('spans', drawSpans('trace b2\n new svc=web', epoch));
+      await lake.insert('spans', drawSpans('trace c3\n older svc=web', epoch - 3n * day));
+      await lake.compact('spans');
+      await lake.cache.prepare(['spans']);
+      const range = `start=${seconds - 100_000}&end=${seconds + 60}`;
+      const files = await lake.connection.runAndReadAll(
+        `SELECT data_file_size_bytes::VARCHAR FROM ducklake_list_files('lake', 'spans', schema => 'main')
+         WHERE contains(data_file, 'day=${new Date(Number(epoch / 1_000_000n)).getUTCDate()}/')`,
+      );
+      const newest = String(files.getRows()[0]?.[0]);
+      const metrics = async (more: string) =>
+        (await app.inject({ url: `/api/search?q={}&${range}&${more}` })).json<{ metrics: object }>().metrics;
+      const whole = await metrics('limit=20');
+      const bytes = (whole as { totalBlockBytes: string }).totalBlockBytes;
+      assert.deepEqual(whole, {
+        ...{ inspectedTraces: 2, inspectedSpans: '2', inspectedBytes: bytes },
+        ...{ totalBlocks: 2, completedJobs: 2, totalJobs: 2, totalBlockBytes: bytes },
+      });
+      assert.deepEqual(await metrics('limit=1'), {
+        ...{ inspectedTraces: 1, inspectedSpans: '1', inspectedBytes: newest },
+        ...{ totalBlocks: 2, completedJobs: 1, totalJobs: 2, totalBlockBytes: bytes },
+      });
+    } finally {
+      await app.close();
+      await lake.close();
+    }
+  });
+});

@@ -10,6 +10,7 @@ function day(hours: number, matches: number) {
     first: BigInt(i * 100),
     last: BigInt(i * 100 + 99),
     groups: 50,
+    bytes: 0,
     matches,
   }));
 }
@@ -47,14 +48,14 @@ for (const forward of [false, true]) {
     const none = searched(day(24, 0), order, 100);
     assert.ok(none.parts.length <= 4);
     assert.ok(none.reads.every((times) => times === 1));
-    const few = searched([{ first: 5n, last: 2390n, groups: 9, matches: 0 }], order, 100);
+    const few = searched([{ first: 5n, last: 2390n, groups: 9, bytes: 0, matches: 0 }], order, 100);
     assert.deepEqual(few.parts, [{ from: 0n, to: 2400n }]);
   });
 }
 
 it('stays within the range where files begin or end together beyond it', () => {
   const order = { from: 0n, to: 2400n };
-  const groups = { groups: 12, matches: 0 };
+  const groups = { groups: 12, bytes: 0, matches: 0 };
   const before = [
     { first: -100n, last: 500n, ...groups },
     { first: -100n, last: 600n, ...groups },
@@ -93,6 +94,7 @@ it(`covers the range without gaps, whatever the files, TEST_SEED=${seed}`, () =>
         first: BigInt(first),
         last: BigInt(first + below(7) * 100),
         groups: 1 + below(60),
+        bytes: 0,
         matches: below(3),
       };
     });

@@ -18,6 +18,11 @@ export function searchProtobuf({ traces, metrics }: SearchAnswer): Uint8Array {
   for (const trace of traces) writer.message(1, () => writeTrace(writer, trace));
   writer.message(2, () => {
     writer.uint(1, metrics.inspectedTraces);
+    writer.uint64(2, BigInt(metrics.inspectedBytes ?? 0));
+    writer.uint(3, metrics.totalBlocks ?? 0);
+    writer.uint(4, metrics.completedJobs ?? 0);
+    writer.uint(5, metrics.totalJobs ?? 0);
+    writer.uint64(6, BigInt(metrics.totalBlockBytes ?? 0));
     writer.uint64(7, BigInt(metrics.inspectedSpans));
   });
   return writer.finish();

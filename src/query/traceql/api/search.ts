@@ -2,7 +2,7 @@ import { Yielder } from '../../series/yielder.js';
 import type { QueryContext } from '../../server/guard.js';
 import { compileFocus, compilePipeline, type Spanset } from '../exec/evaluate.js';
 import { candidates, padded } from '../load/candidates.js';
-import { columnsFor, loadTraces } from '../load/traces.js';
+import { columnsFor, loadTraces, tracePadding } from '../load/traces.js';
 import { isMissing, singleValue, type Field } from '../model/field.js';
 import { intrinsics } from '../model/intrinsics.js';
 import type { Focus, Span, Trace } from '../model/span.js';
@@ -11,6 +11,7 @@ import { toAnyValue, type AnyValueJson } from '../model/value.js';
 import { conditionsOf, fieldsOf } from '../plan/fields.js';
 import { traceCondition } from '../plan/trace-condition.js';
 import type { SpansetQuery } from '../syntax/ast.js';
+import { blockMetrics, type BlockMetrics } from './blocks.js';
 
 export interface SearchOptions {
   readonly range: TimeRange;
@@ -53,7 +54,7 @@ interface FoundTrace {
 /** Tempo's SearchResponse in protobuf's JSON mapping: 64-bit numbers are strings. */
 export interface SearchAnswer {
   readonly traces: readonly FoundTrace[];
-  readonly metrics: { readonly inspectedTraces: number; readonly inspectedSpans: string };
+  readonly metrics: BlockMetrics & { readonly inspectedTraces: number; readonly inspectedSpans: string };
 }
 
 /** Traces whose spans are loaded and evaluated together: more each time, as more were in vain. */
@@ -76,17 +77,25 @@ export async function search(
   const found: { start: bigint; json: FoundTrace }[] = [];
   const yielder = new Yielder(ctx.signal);
   let [inspectedTraces, inspectedSpans] = [0, 0];
+  const all = { start: options.range.start - tracePadding, end: options.range.end + tracePadding };
+  let oldest = all.end;
+  const looked = ({ start }: TimeRange) => {
+    if (start < oldest) oldest = start;
+  };
 
   let batchSize = Math.max(20, Math.min(options.limit, largestBatch));
-  scan: for await (const page of candidates(ctx, traceCondition(query.pipeline), fields, options.range)) {
+  const condition = traceCondition(query.pipeline);
+  scan: for await (const page of candidates(ctx, condition, fields, options.range, looked)) {
     for (let at = 0; at < page.length;) {
       const batch = page.slice(at, at + batchSize);
       at += batch.length;
       batchSize = Math.min(largestBatch, batchSize * 2);
+      const around = padded(batch);
+      looked(around);
       const traces = await loadTraces(
         ctx,
         batch.map((candidate) => candidate.traceId),
-        padded(batch),
+        around,
         columns,
       );
       const byId = new Map(traces.map((trace) => [trace.traceId, trace]));
@@ -106,10 +115,11 @@ export async function search(
       if (inspectedTraces >= maxInspectedTraces) break scan;
     }
   }
+  const blocks = await blockMetrics(ctx, all, { ...all, start: oldest });
   found.sort((a, b) => (a.start < b.start ? 1 : a.start > b.start ? -1 : 0));
   return {
     traces: found.map(({ json }) => json),
-    metrics: { inspectedTraces, inspectedSpans: String(inspectedSpans) },
+    metrics: { inspectedTraces, ...blocks, inspectedSpans: String(inspectedSpans) },
   };
 }
 

@@ -54,17 +54,19 @@ const longestSpan = 24n * hour;
  * Traces that may match and whose extent, from the first start to the last end of a span, overlaps the range; each once,
  * the newest first. Looks at the newest minutes before it looks further back, and outside of the range only with the last of it, so
  * that a search that fills its limit early reads little; only conditions that several spans of a trace must fulfil
- * together need all at once. `fields`: all that the condition names.
+ * together need all at once. `fields`: all that the condition names; `looked` is told what is read.
  */
 export async function* candidates(
   ctx: QueryContext,
   condition: TraceCondition,
   fields: readonly Field[],
   range: TimeRange,
+  looked?: (window: TimeRange) => void,
 ): AsyncGenerator<readonly Candidate[]> {
   const seen = new Set<string>();
   let pageSize = firstPage;
   for (let stretch: Stretch | null = firstStretch(condition, range); stretch !== null;) {
+    if (stretch.parts[0]) looked?.(stretch.parts[0].window);
     let after: FoundTrace | null = null;
     for (;;) {
       ctx.signal.throwIfAborted();
