@@ -76,7 +76,7 @@ function classicGroups(series: readonly StepSeries[], remarks: Remarks): Map<str
   const groups = new Map<string, Group>();
   for (const each of series) {
     const one = floatsOnly(each);
-    if (one !== each && !anyPresent(one)) continue;
+    if (!anyPresent(one)) continue;
     const bound = leBound(one.labels.get('le'));
     if (bound === undefined) {
       remarks.badBucket(one.labels);
