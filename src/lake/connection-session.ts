@@ -93,6 +93,8 @@ export class ConnectionSession implements ReadSession {
     // Lines without attributes are as fast from the table, which opens the newest files alone, and the list of files is saved.
     const plain = request.table === 'logs' && request.keys.length === 0 && request.rowids === undefined;
     if (plain && !this.cache?.searchOf(request)) return this.#pin();
+    // Rows are the same rows within one snapshot.
+    if (request.rowids !== undefined && this.#view === null) return null;
     await this.#prepare(request.table);
     if (!request.located) return this.#kept((view) => view.rowsOf(request));
     return this.#known(

@@ -106,7 +106,7 @@ export interface RowsRequest {
   readonly keys: readonly string[];
   /** Of some of them the JSON text of a scalar: only rows are asked for that have it, alone or in an array. */
   readonly equal?: readonly (string | null)[];
-  /** Only these rows are asked for, by their `rowid`. */
+  /** Only these rows are asked for, by their `rowid`, as the session gave them since it looked for a table's files (`spread`). */
   readonly rowids?: readonly bigint[];
   /** Only rows of logs are asked for whose body has one text of each of these lists. */
   readonly words?: readonly (readonly Needle[])[];

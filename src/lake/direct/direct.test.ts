@@ -36,6 +36,7 @@ describe('spans without DuckLake', () => {
 
   async function asked(request: RowsRequest): Promise<{ source: string; found: string[] }> {
     return lake.cached.run('test', new AbortController().signal, async ({ session }) => {
+      if (request.rowids) await session.spread?.(all);
       const source = (await session.rowsOf?.(request)) ?? rowsOfTable(request);
       const rows = await session.rows(
         `SELECT trace_id, "value:n" AS n, rowid FROM ${source} ORDER BY trace_id`,
@@ -71,6 +72,12 @@ describe('spans without DuckLake', () => {
       );
       assert.equal(files(named.source), new Set(wanted.filter((i) => i < 20).map((i) => i < 10)).size);
     }
+  });
+
+  it('knows no rows by name before it has looked for files', async () => {
+    await lake.cached.run('test', new AbortController().signal, async ({ session }) => {
+      assert.equal(await session.rowsOf?.({ ...all, rowids: [1n] }), null);
+    });
   });
 
   it('leaves out files of other times', async () => {

@@ -12,6 +12,8 @@ import type { DirectFile } from './files.js';
 const mostBranches = 64;
 /** Of a file, between ranges that are read. Each is a condition on every row. */
 const mostGaps = 32;
+/** Rows that are named one by one of what is not read straight: each of its rows is compared with all of them. */
+const mostElsewhere = 32;
 
 /** Files that are read alike. */
 interface Group {
@@ -72,6 +74,7 @@ export function rowsSql(
     else groups.set(id, { columns, files: [layout], ranges, numbers });
   }
   const others = asked?.others() ?? null;
+  if (others !== null && others.length > mostElsewhere) return null;
   const inOthers = others === null || others.length > 0;
   const sources = inlined > 0 && inOthers ? inlinedSources : [];
   if (direct.length + skipped.length + unheld.length === 0 && (sizes.size > 0 || sources === null))
@@ -118,22 +121,35 @@ export function rowsSql(
 
 /** Which rows of which file are asked for. */
 class Rowids {
+  readonly #sorted: BigInt64Array;
   readonly #left: Set<bigint>;
 
   constructor(rowids: readonly bigint[]) {
+    this.#sorted = BigInt64Array.from(rowids).sort();
     this.#left = new Set(rowids);
   }
 
   /** Numbers of rows within the file. */
   of({ firstRow, rows }: DirectFile): readonly bigint[] {
     const numbers: bigint[] = [];
-    for (const rowid of this.#left) {
-      const number = rowid - firstRow;
-      if (number < 0n || number >= rows) continue;
+    for (let i = this.#from(firstRow); i < this.#sorted.length; i++) {
+      const rowid = this.#sorted[i] ?? firstRow;
+      if (rowid >= firstRow + rows) break;
       this.#left.delete(rowid);
-      numbers.push(number);
+      numbers.push(rowid - firstRow);
     }
     return numbers;
+  }
+
+  /** Where the first of them is that is no less. */
+  #from(rowid: bigint): number {
+    let [low, high] = [0, this.#sorted.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#sorted[middle] ?? rowid) < rowid) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   /** Those of no file that was asked about. */

@@ -8,12 +8,16 @@ import { lokiApi } from '../index.js';
 const rows = 600;
 const second = 1_000_000_000n;
 
-/** Two lines each five seconds, of one nanosecond, in files of three kinds that follow one another. */
+/**
+ * Two lines each five seconds, of one nanosecond, in files of three kinds that follow one another. Few errors are elsewhere
+ * than in compacted files.
+ */
 function line(i: number) {
+  const compacted = i % 100 < 33;
   return logRow({
     at: Math.floor(i / 2) * 5,
     service: ['cart', 'ad', 'pay'][i % 3] as string,
-    severity: i % 7 < 2 ? 17 : 9,
+    severity: (compacted && i % 7 < 2) || i % 50 === 49 ? 17 : 9,
     body: `line ${i}`,
     attributes: { n: i },
   });
@@ -67,14 +71,16 @@ describe('lines of many row groups', () => {
   for (const query of ['{level="error"}', '{service_name=~".+"}', '{service_name=~".+", level!="error"}']) {
     for (const direction of ['backward', 'forward']) {
       it(`are those that are read at once: ${query} ${direction}`, async () => {
-        for (const limit of [1, 7, 50, 400, 1000]) {
+        for (const limit of [1, 7, 30, 400, 1000]) {
           const question = { query, limit, direction };
           const { data, explain } = await asked(question);
           const plain = await loki.get('query_range', parameters(question));
           assert.deepEqual(data.result, plain.json().data.result);
           if (limit < 400) continue;
           assert.ok(isLate(explain.steps));
-          assert.ok(explain.steps.some(({ sql }) => sql?.includes('file_row_number IN (')));
+          const named = explain.steps.some(({ sql }) => sql?.includes('file_row_number IN ('));
+          // Too many others are not named.
+          assert.equal(named, query === '{level="error"}');
         }
       });
     }
