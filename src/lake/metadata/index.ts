@@ -9,6 +9,7 @@ import { rowsSql } from '../direct/rows.js';
 import { spreadOf } from '../direct/spread.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { TraceIds } from '../direct/trace-ids.js';
+import { compactedPrefix, hasPrefix } from '../maintenance/moved.js';
 import type { FileDigests } from '../file-digest/index.js';
 import type { RunSql } from '../run-sql.js';
 import { SampleCache } from '../samples/index.js';
@@ -291,7 +292,8 @@ export class MetadataCache {
       const file = touched.has(path) ? null : direct(path);
       if (file !== null && (file.last < from || file.first >= until)) return [];
       if (file !== null && file.footerAt !== null) return [{ ...file, footerAt: file.footerAt }];
-      others.push(path);
+      // One of compaction that was not looked at yet has its own as a rule.
+      if (!hasPrefix(path, compactedPrefix)) others.push(path);
       return [];
     });
     const found = await tokens.rows(files, search);
