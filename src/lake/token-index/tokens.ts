@@ -42,13 +42,15 @@ export function scanValues(column: string, bytes: Uint8Array, take: (hash: numbe
   let tag = basis;
   for (const byte of Buffer.from(`${column}\0`)) tag = Math.imul(tag ^ byte, prime);
   let hash = tag;
-  for (let i = 0; i <= bytes.length; i++) {
-    const byte = bytes[i];
-    if (byte === undefined || byte === lineBreak) {
+  const { length } = bytes;
+  for (let i = 0; i < length; i++) {
+    const byte = bytes[i] as number;
+    if (byte === lineBreak) {
       take(mixed(hash));
       hash = tag;
     } else hash = Math.imul(hash ^ byte, prime);
   }
+  take(mixed(hash));
 }
 
 /** FNV's upper bits know little of the last characters. */
