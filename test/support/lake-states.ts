@@ -82,7 +82,11 @@ export class LakeStates {
 
   async #rewrite(table: TableName, files: readonly string[]): Promise<void> {
     const [first = ''] = files;
-    this.#sorter ??= Sorter.open({ memoryLimitBytes: 256 * 1024 * 1024, temporary: this.temporary });
+    this.#sorter ??= Sorter.open({
+      memoryLimitBytes: 256 * 1024 * 1024,
+      mostMemoryBytes: 256 * 1024 * 1024,
+      temporary: this.temporary,
+    });
     const { columns } = tableDef(table);
     const target = `${folderOf(first)}${compactedPrefix}${this.#files++}.parquet`;
     const origin = attributeOrigins.get(table);

@@ -64,6 +64,8 @@ async function* joined(
       // The bytes are DuckDB's.
       if (value instanceof DuckDBBlobValue) yield new Uint8Array(value.bytes);
     }
+    // Its texts would stay until a collection, which knows nothing of their size.
+    chunk.reset();
     chunk = await texts.fetchChunk();
   }
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { ident, listLiteral, literal, openDatabase } from '../../../duckdb/index.js';
+import { ident, isOutOfMemory, listLiteral, literal, openDatabase } from '../../../duckdb/index.js';
 import type { ColumnDef, TableName } from '../../../schema/index.js';
 import {
   chooseColumns,
@@ -20,6 +20,8 @@ import type { FileLayout } from './file-layout.js';
 export interface SorterOptions {
   /** Bytes; what a sort needs beyond goes to `temporary`. */
   readonly memoryLimitBytes: number;
+  /** For a sort that can do with no less, as few of its rows go into memory at once. */
+  readonly mostMemoryBytes: number;
   /** A folder that nothing else uses; it may not be there yet. */
   readonly temporary: string;
 }
@@ -49,23 +51,23 @@ const attributeValues = 'canardstack_attribute_values';
 export class Sorter {
   private constructor(
     private readonly connection: DuckDBConnection,
-    private readonly temporary: string,
+    private readonly options: SorterOptions,
     private readonly shut: () => void,
   ) {}
 
-  static async open({ memoryLimitBytes, temporary }: SorterOptions): Promise<Sorter> {
+  static async open(options: SorterOptions): Promise<Sorter> {
     const database = await openDatabase({
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
-      memory_limit: `${memoryLimitBytes}B`,
-      temp_directory: temporary,
+      memory_limit: `${options.memoryLimitBytes}B`,
+      temp_directory: options.temporary,
       threads: '1',
       // Each file is read once, so what is kept of it only takes memory from the sort.
       enable_external_file_cache: 'false',
     });
     try {
       const { connection } = await database.connect();
-      return new Sorter(connection, temporary, () => database.instance.closeSync());
+      return new Sorter(connection, options, () => database.instance.closeSync());
     } catch (error) {
       database.instance.closeSync();
       throw error;
@@ -114,7 +116,7 @@ export class Sorter {
       ...(layout.filterErrs === undefined ? [] : [`BLOOM_FILTER_FALSE_POSITIVE_RATIO ${layout.filterErrs}`]),
       ...(notes.length === 0 ? [] : [`KV_METADATA {${notes.join(', ')}}`]),
     ];
-    await this.connection.run(
+    await this.#sparing(
       `COPY (SELECT ${select.join(', ')} FROM ${from} ORDER BY ${layout.orderBy(source).join(', ')})
        TO ${literal(output)} (${options.join(', ')})`,
     );
@@ -125,7 +127,7 @@ export class Sorter {
 
   /** What those who ask would read of a file before they read its rows; null for more than is worth keeping. */
   digest(path: string, table: TableName): Promise<Buffer | null> {
-    return buildDigest(this.connection, { path, table, scratch: join(this.temporary, 'digest') });
+    return buildDigest(this.connection, { path, table, scratch: join(this.options.temporary, 'digest') });
   }
 
   /**
@@ -141,6 +143,20 @@ export class Sorter {
       .filter(([name, many]) => many === true && isLookedUp(String(name)))
       .map(([name]) => String(name));
     yield* indexParts(this.connection, path, { texts: [column], values });
+  }
+
+  async #sparing(sql: string): Promise<void> {
+    try {
+      await this.connection.run(sql);
+    } catch (error) {
+      if (!isOutOfMemory(error)) throw error;
+      await this.#limit(this.options.mostMemoryBytes);
+      await this.connection.run(sql).finally(() => this.#limit(this.options.memoryLimitBytes));
+    }
+  }
+
+  async #limit(bytes: number): Promise<void> {
+    await this.connection.run(`SET memory_limit = '${bytes}B'`);
   }
 
   interrupt(): void {
