@@ -383,7 +383,7 @@ const ingest = {
   sealMaxBytes: setting(
     'SEAL_MAX_BYTES',
     bytes(),
-    256 * mebibyte,
+    64 * mebibyte,
     'Commit earlier once this many decoded bytes wait, and at most about this many in one transaction.',
   ),
   dataInliningRowLimit: setting(

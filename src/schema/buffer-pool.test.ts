@@ -8,10 +8,20 @@ describe('BufferPool', () => {
     const first = pool.bytes(20_000);
     assert.equal(first.length, 20_000);
     pool.give(first.buffer);
-    assert.equal(pool.idleBytes, 32 * 1024);
-    assert.notEqual(pool.bytes(40_000).buffer, first.buffer);
-    assert.equal(pool.bytes(30_000).buffer, first.buffer);
+    assert.equal(pool.idleBytes, 20 * 1024);
+    assert.notEqual(pool.bytes(30_000).buffer, first.buffer);
+    assert.equal(pool.bytes(10_000).buffer, first.buffer);
     assert.equal(pool.idleBytes, 0);
+  });
+
+  it('gives the smallest that fits, and none of twice what is needed', () => {
+    const pool = new BufferPool(1024 * 1024);
+    const [small, large] = [pool.bytes(28_000), pool.bytes(40_000)];
+    pool.give(large.buffer);
+    pool.give(small.buffer);
+    assert.equal(pool.bytes(24_000).buffer, small.buffer);
+    assert.notEqual(pool.bytes(20_000).buffer, large.buffer);
+    assert.equal(pool.bytes(24_000).buffer, large.buffer);
   });
 
   it('gives up what stayed idle', () => {
@@ -19,21 +29,21 @@ describe('BufferPool', () => {
     const taken = Array.from({ length: 4 }, () => pool.bytes(20_000));
     for (const { buffer } of taken) pool.give(buffer);
     assert.equal(pool.trim(), 0);
-    assert.equal(pool.idleBytes, 128 * 1024);
+    assert.equal(pool.idleBytes, 80 * 1024);
     pool.give(pool.bytes(20_000).buffer);
-    assert.equal(pool.trim(), 96 * 1024);
-    assert.equal(pool.idleBytes, 32 * 1024);
+    assert.equal(pool.trim(), 60 * 1024);
+    assert.equal(pool.idleBytes, 20 * 1024);
   });
 
   it('keeps no more than its bound, and detaches memory that is no buffer', () => {
-    const pool = new BufferPool(64 * 1024);
+    const pool = new BufferPool(70 * 1024);
     const taken = Array.from({ length: 5 }, () => pool.bytes(20_000));
     for (const { buffer } of taken) pool.give(buffer);
-    assert.equal(pool.idleBytes, 64 * 1024);
+    assert.equal(pool.idleBytes, 60 * 1024);
     const large = pool.bytes(40 * 1024 * 1024);
     assert.ok(large.buffer instanceof ArrayBuffer);
     pool.give(large.buffer);
     assert.equal(large.length, 0);
-    assert.equal(pool.idleBytes, 64 * 1024);
+    assert.equal(pool.idleBytes, 60 * 1024);
   });
 });

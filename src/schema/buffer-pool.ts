@@ -3,9 +3,10 @@ import { freeBuffers } from './free.js';
 const least = 16 * 1024;
 const most = 32 * 1024 * 1024;
 
-/** The size of the buffers that `bytes` fit into: a power of two. */
+/** The size of the buffers that `bytes` fit into: four of them from one power of two to the next, as all of a buffer is resident. */
 function bufferBytes(bytes: number): number {
-  return Math.max(least, 2 ** Math.ceil(Math.log2(Math.max(1, bytes))));
+  const step = 2 ** (Math.floor(Math.log2(Math.max(least, bytes))) - 2);
+  return Math.max(least, Math.ceil(bytes / step) * step);
 }
 
 /** A buffer that `bytes` fit into, or ordinary memory when that is too large for buffers. */
@@ -32,12 +33,17 @@ export class BufferPool {
     return this.#idleBytes;
   }
 
-  /** An idle buffer that `bytes` fit into, or null. */
+  /** The smallest idle buffer that `bytes` fit into, of less than twice their size; or null. */
   take(bytes: number): SharedArrayBuffer | null {
-    const buffer = this.#idle.get(bufferBytes(bytes))?.pop() ?? null;
-    if (buffer !== null) this.#idleBytes -= buffer.byteLength;
-    this.#unusedBytes = Math.min(this.#unusedBytes, this.#idleBytes);
-    return buffer;
+    const fitting = bufferBytes(bytes);
+    for (let size = fitting; size < 2 * fitting; size = bufferBytes(size + 1)) {
+      const buffer = this.#idle.get(size)?.pop();
+      if (!buffer) continue;
+      this.#idleBytes -= size;
+      this.#unusedBytes = Math.min(this.#unusedBytes, this.#idleBytes);
+      return buffer;
+    }
+    return null;
   }
 
   /** Takes memory back that nobody reads any more; once only, since it may be in use again right after. */

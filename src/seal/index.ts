@@ -19,6 +19,9 @@ export interface PipelineOptions {
   readonly faults?: Faults;
 }
 
+/** The rows of the commit that runs, those of the next one, and as many before each payload waits its longest. */
+const heldCommits = 3;
+
 /** Ingest from admission to the lake. */
 export interface Pipeline {
   readonly intake: SealIntake;
@@ -64,7 +67,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     pool,
     slaSeconds: config.freshnessBudgetSlaSecs,
     memoryCapBytes: options.memoryCapBytes,
-    holdBytes: config.sealMaxBytes * 2,
+    holdBytes: config.sealMaxBytes * heldCommits,
     faults: options.faults,
   });
   sealer.start();

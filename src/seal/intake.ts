@@ -27,7 +27,7 @@ export interface IntakeOptions {
 /** Longest wait of one payload before it is taken in, at the moment when no decoded rows can be held any more. */
 const longestPaceMs = 1000;
 /** Below this part of `holdBytes` nobody waits. */
-const paceFrom = 0.5;
+const paceFrom = 2 / 3;
 
 interface DecodedGroup {
   readonly payloads: readonly Payload[];

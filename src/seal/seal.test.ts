@@ -192,7 +192,7 @@ describe('sealing', () => {
   });
 
   it('lets clients wait that are faster than the commits, and only them', async () => {
-    await open({ CANARDSTACK_SEAL_MAX_BYTES: '40000' });
+    await open({ CANARDSTACK_SEAL_MAX_BYTES: '25000' });
     const paced = async () =>
       (await telemetry.registry.getSingleMetric('canardstack_ingest_paced_seconds_total')?.get())?.values[0]
         ?.value;
