@@ -54,6 +54,17 @@ export class Frame<D> {
     const json = tail.readUInt32LE(0);
     if (json > body.length || crc32c(body) !== tail.readUInt32LE(4)) return null;
     const contents = body.subarray(0, body.length - json);
-    return { directory: JSON.parse(body.subarray(contents.length).toString()) as D, contents };
+    const directory = parsed(body.subarray(contents.length));
+    return directory === null ? null : { directory: directory as D, contents };
+  }
+}
+
+/** Null when it is no object from its first byte to the last: no checksum tells where it begins. */
+function parsed(json: Buffer): unknown {
+  if (json[0] !== 0x7b) return null;
+  try {
+    return JSON.parse(json.toString());
+  } catch {
+    return null;
   }
 }
