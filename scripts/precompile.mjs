@@ -1,11 +1,17 @@
 // Keeps what V8 makes of the program's files, of those functions too that loading them calls.
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 
 const program = resolve(import.meta.dirname, '..', 'dist', 'program');
 const require = createRequire(import.meta.url);
-const { compile, compiledFolder, loadCompiled, setFlags } = require('../dist/src/cli/compiled.cjs');
+const {
+  compile,
+  compiledFolder,
+  keepCompiled,
+  loadCompiled,
+  setFlags,
+} = require('../dist/src/cli/compiled.cjs');
 
 setFlags();
 const scripts = new Map();
@@ -21,5 +27,5 @@ for (const file of files.filter((name) => !threads.includes(name))) {
   else require(path);
 }
 mkdirSync(folder, { recursive: true });
-for (const [path, script] of scripts) writeFileSync(join(folder, basename(path)), script.createCachedData());
+for (const [path, script] of scripts) keepCompiled(folder, path, script);
 process.exit(0);

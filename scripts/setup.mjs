@@ -91,7 +91,7 @@ export async function modules() {
   await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
 }
 
-const sourceFolders = ['src', 'test', 'bench', 'drill'];
+const sourceFolders = ['src', 'test', 'bench', 'drill', 'scripts'];
 
 function newestSource(folders) {
   let newest = 0;

@@ -3,6 +3,7 @@ import Module = require('node:module');
 import path = require('node:path');
 import v8 = require('node:v8');
 import vm = require('node:vm');
+import zlib = require('node:zlib');
 
 type Load = (module: NodeJS.Module, filename: string) => void;
 const loaders = (Module as unknown as { _extensions: Record<string, Load> })._extensions;
@@ -20,13 +21,35 @@ function compiledFolder(): string {
   return path.join(program, 'compiled', `${process.arch}-${process.version}-${v8.cachedDataVersionTag()}`);
 }
 
-/** A file of the program, with what V8 made of it before if `folder` has that; V8 itself checks that it is of this source. */
+/** A file of the program, with what V8 made of it before if `folder` has that of this source, whole. */
 function compile(folder: string, filename: string): vm.Script {
-  return new vm.Script(Module.wrap(fs.readFileSync(filename, 'utf8')), {
+  const source = fs.readFileSync(filename);
+  return new vm.Script(Module.wrap(source.toString()), {
     filename,
-    cachedData: compiled(path.join(folder, path.basename(filename))),
+    cachedData: compiled(path.join(folder, path.basename(filename)), source),
     importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
+}
+
+const checksumBytes = 4;
+
+/** V8 looks at the length of the source alone, and ends the process when it finds what it made damaged. */
+function checksum(source: Uint8Array, data: Uint8Array): Buffer {
+  const bytes = Buffer.alloc(checksumBytes);
+  bytes.writeUInt32LE(zlib.crc32(data, zlib.crc32(source)));
+  return bytes;
+}
+
+/** Keeps what V8 made of a file of the program, in whole or not at all. */
+function keepCompiled(folder: string, filename: string, script: vm.Script): void {
+  const data = script.createCachedData();
+  const target = path.join(folder, path.basename(filename));
+  const unfinished = `${target}.${process.pid}`;
+  const file = fs.openSync(unfinished, 'w');
+  fs.writeFileSync(file, Buffer.concat([data, checksum(fs.readFileSync(filename), data)]));
+  fs.fsyncSync(file);
+  fs.closeSync(file);
+  fs.renameSync(unfinished, target);
 }
 
 /** From now on the program's files are loaded like this. */
@@ -40,9 +63,12 @@ function loadCompiled(folder: string, loaded?: (filename: string, script: vm.Scr
   };
 }
 
-function compiled(file: string): Buffer | undefined {
+function compiled(file: string, source: Uint8Array): Buffer | undefined {
   try {
-    return fs.readFileSync(file);
+    const bytes = fs.readFileSync(file);
+    const end = bytes.length - checksumBytes;
+    const data = bytes.subarray(0, end);
+    return end > 0 && checksum(source, data).equals(bytes.subarray(end)) ? data : undefined;
   } catch {
     return undefined;
   }
@@ -61,4 +87,4 @@ function sourceMaps(): boolean {
   );
 }
 
-export = { compile, compiledFolder, loadCompiled, setFlags, useCompiled };
+export = { compile, compiledFolder, keepCompiled, loadCompiled, setFlags, useCompiled };
