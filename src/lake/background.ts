@@ -98,6 +98,11 @@ export class BackgroundQueue<T, V> {
       .finally(() => (this.#working = null));
   }
 
+  /** Items that are to be read, with that which is being read. */
+  get size(): number {
+    return this.#wanted.size;
+  }
+
   /** Resolves when every item is read. */
   async settled(): Promise<void> {
     while (this.#working) await this.#working;

@@ -9,8 +9,8 @@ import { rowsSql } from '../direct/rows.js';
 import { spreadOf } from '../direct/spread.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { TraceIds } from '../direct/trace-ids.js';
-import { compactedPrefix, hasPrefix } from '../maintenance/moved.js';
 import type { FileDigests } from '../file-digest/index.js';
+import { compactedPrefix, hasPrefix } from '../maintenance/moved.js';
 import type { RunSql } from '../run-sql.js';
 import { SampleCache } from '../samples/index.js';
 import { MadeIndexes, searchOf, type Found, type Search, type TokenIndexes } from '../token-index/index.js';
@@ -288,19 +288,23 @@ export class MetadataCache {
     const { tokens } = this.options;
     if (search === null || !tokens || this.#made === null) return null;
     const others: string[] = [];
+    const commits: string[] = [];
     const files = [...sizes.keys()].flatMap((path) => {
       const file = touched.has(path) ? null : direct(path);
       if (file !== null && (file.last < from || file.first >= until)) return [];
       if (file !== null && file.footerAt !== null) return [{ ...file, footerAt: file.footerAt }];
-      // One of compaction that was not looked at yet has its own as a rule.
-      if (!hasPrefix(path, compactedPrefix)) others.push(path);
+      others.push(path);
+      // Compaction's have their own, which may not be known of yet.
+      if (!hasPrefix(path, compactedPrefix)) commits.push(path);
       return [];
     });
     const found = await tokens.rows(files, search);
     // What compaction has not taken may stay for a while.
     this.#searched.note([...sizes.keys()]);
-    const settled = (path: string) => this.#searched.waits(path) === 0;
-    return { ...found, lacking: this.#made.lacking([...others, ...found.without], search, settled, sizes) };
+    const settled = commits.filter((path) => this.#searched.waits(path) === 0);
+    this.#made.want([...found.without, ...settled], { from, until }, sizes);
+    const lacking = others.filter((path) => tokens.lacks(path, search));
+    return { ...found, lacking: new Set(lacking) };
   }
 
   async #valuesOf(kept: Kept, request: ValuesRequest, snapshot: bigint, run: RunSql): Promise<string | null> {

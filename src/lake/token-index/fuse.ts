@@ -1,4 +1,5 @@
 import type { HashSet } from './hash-set.js';
+import { mixed } from './mixed.js';
 
 /**
  * A binary fuse filter (Graf and Lemire, 2022): the three places of a hash, which lie in segments that follow each other, hold together its
@@ -64,13 +65,6 @@ function placesOf(hash: number, { seed, segment, segments }: FuseShape): typeof 
   at.c = (at.a + 2 * segment) ^ ((second >>> 14) & (segment - 1));
   at.print = mixed(second ^ 0x2545f491) & printMask;
   return at;
-}
-
-function mixed(value: number): number {
-  let h = value;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
 }
 
 interface Peeled {

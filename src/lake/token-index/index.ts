@@ -1,5 +1,5 @@
 export { IndexBuilder, type IndexPart } from './builder.js';
 export { MadeIndexes } from './made.js';
 export { searchOf, type Needle, type Search } from './needle.js';
-export { indexParts } from './parts.js';
+export { idColumns, indexParts } from './parts.js';
 export { TokenIndexes, type Found, type RowRange } from './read.js';

@@ -1,80 +1,100 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { firstLine } from '../../duckdb/index.js';
+import { firstLine, literal } from '../../duckdb/index.js';
 import type { Telemetry } from '../../telemetry/index.js';
 import { BackgroundQueue, type BackgroundHost } from '../background.js';
 import { IndexBuilder } from './builder.js';
-import type { Search } from './needle.js';
-import { indexParts, type Indexed } from './parts.js';
+import { idColumns, indexParts, type Indexed } from './parts.js';
 import type { TokenIndexes } from './read.js';
 
 /** Of log records. Attributes have no columns of their own in these files. */
-const indexed: Indexed = { texts: ['body', 'log_attributes'], values: ['trace_id', 'span_id'] };
+const indexed: Indexed = { texts: ['body', 'log_attributes'], values: idColumns };
+
+/** Nanoseconds since the epoch. */
+const times = 'time_unix_nano';
 
 /** Of the files that there are now, all together: of some four million lines. */
-const mostBytes = 32 * 1024 * 1024;
+const defaultMostBytes = 32 * 1024 * 1024;
+
+/** Of a search. */
+interface Window {
+  readonly from: bigint;
+  readonly until: bigint;
+}
+
+interface Wanted {
+  readonly path: string;
+  readonly window: Window;
+}
+
+/** Of a file's first and last row; null: they are not known. */
+type Times = readonly [first: bigint, last: bigint] | null;
+
+/** Null: it is not made now. */
+type Made = Buffer | 'failed' | null;
 
 /**
  * Indexes of files that have none of their own, as those of commits and small ones, which searches would read as a whole each time. A
  * file's is made once, in the background and in memory, after a search could have used it.
  */
 export class MadeIndexes {
-  /** Bytes of each file's; 0 while it is made, and where it can't be. */
+  /** Bytes of each file's; 0 where it can't be made. */
   readonly #made = new Map<string, number>();
+  /** Of files that are to be indexed, once it was looked. */
+  readonly #times = new Map<string, Times>();
+  /** As of the last search. */
+  #live: ReadonlyMap<string, unknown> = new Map();
   readonly #builder = new IndexBuilder();
-  /** Files that are to be read. */
-  #waiting = 0;
-  readonly #queue: BackgroundQueue<string, Buffer | null>;
+  readonly #queue: BackgroundQueue<Wanted, Made>;
 
   constructor(
     host: BackgroundHost,
     telemetry: Telemetry,
     private readonly tokens: TokenIndexes,
+    private readonly mostBytes = defaultMostBytes,
   ) {
-    this.#queue = new BackgroundQueue<string, Buffer | null>({
+    this.#queue = new BackgroundQueue<Wanted, Made>({
       host,
-      read: (connection, path) => this.#build(connection, path),
+      read: (connection, wanted) => this.#build(connection, wanted),
       failed(error) {
         telemetry.log.debug({ err: firstLine(error) }, 'a file could not be indexed');
-        return null;
+        return 'failed';
       },
-      keep: (path, index) => {
-        if (index === null || !this.#made.has(path)) return;
-        this.#made.set(path, index.length);
-        this.tokens.learn(path, index);
+      keep: (path, made) => {
+        if (made === null || !this.#live.has(path)) return;
+        this.#made.set(path, made === 'failed' ? 0 : made.length);
+        if (made !== 'failed') this.tokens.learn(path, made);
       },
     });
   }
 
-  /** Of `paths`, files in which no row is what is searched for. `settled` tells which are worth an index; `live`: all there are. */
-  lacking(
-    paths: readonly string[],
-    search: Search,
-    settled: (path: string) => boolean,
-    live: ReadonlyMap<string, unknown>,
-  ): ReadonlySet<string> {
-    for (const path of this.#made.keys()) if (!live.has(path)) this.#made.delete(path);
+  /** Asks for the indexes of those of `paths`, files that have none of their own, that have rows of the window; `live`: all there are. */
+  want(paths: readonly string[], window: Window, live: ReadonlyMap<string, unknown>): void {
+    this.#live = live;
+    for (const known of [this.#made, this.#times])
+      for (const path of known.keys()) if (!live.has(path)) known.delete(path);
+    if (!this.#hasRoom) return;
     for (const path of paths.toReversed()) {
-      if (this.#made.has(path) || !settled(path)) continue;
-      this.#made.set(path, 0);
-      this.#waiting++;
-      this.#queue.add(path, path);
+      if (!this.#made.has(path) && overlaps(this.#times.get(path), window))
+        this.#queue.add(path, { path, window });
     }
-    return new Set(paths.filter((path) => this.tokens.lacks(path, search)));
   }
 
-  async #build(connection: DuckDBConnection, path: string): Promise<Buffer | null> {
+  async #build(connection: DuckDBConnection, { path, window }: Wanted): Promise<Made> {
     try {
-      return this.#bytes() < mostBytes
+      if (!this.#hasRoom || !this.#live.has(path)) return null;
+      const found = this.#times.get(path) ?? (await timesOf(connection, path));
+      this.#times.set(path, found);
+      return overlaps(found, window)
         ? await this.#builder.build(indexParts(connection, path, indexed))
         : null;
     } finally {
       // The thread takes memory, and may not be needed for long.
-      if (--this.#waiting === 0) await this.#builder.close();
+      if (this.#queue.size <= 1) await this.#builder.close();
     }
   }
 
-  #bytes(): number {
-    return [...this.#made.values()].reduce((sum, bytes) => sum + bytes, 0);
+  get #hasRoom(): boolean {
+    return [...this.#made.values()].reduce((sum, bytes) => sum + bytes, 0) < this.mostBytes;
   }
 
   /** Resolves when every file that was asked for is indexed. */
@@ -86,4 +106,19 @@ export class MadeIndexes {
     await this.#queue.close();
     await this.#builder.close();
   }
+}
+
+function overlaps(found: Times | undefined, { from, until }: Window): boolean {
+  return !found || (found[0] < until && found[1] >= from);
+}
+
+/** Of the footer. */
+async function timesOf(connection: DuckDBConnection, path: string): Promise<Times> {
+  const reader = await connection.runAndReadAll(
+    `SELECT min(stats_min_value::BIGINT), max(stats_max_value::BIGINT),
+       count(*) = count(stats_min_value) AND count(*) = count(stats_max_value)
+     FROM parquet_metadata(${literal(path)}) WHERE path_in_schema = ${literal(times)}`,
+  );
+  const [[first, last, all] = []] = reader.getRows();
+  return typeof first === 'bigint' && typeof last === 'bigint' && all === true ? [first, last] : null;
 }

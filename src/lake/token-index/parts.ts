@@ -2,9 +2,14 @@ import { DuckDBBlobValue, type DuckDBConnection } from '@duckdb/node-api';
 import { ident, literal } from '../../duckdb/index.js';
 import type { IndexPart } from './builder.js';
 
-/** Texts that are joined in memory at once, bytes, and how many become one. */
+/** Texts that are joined in memory at once: bytes as the file has them, and rows, as a dictionary takes less than its texts. */
 const joinedBytes = 32 * 1024 * 1024;
+const mostJoined = 32 * 1024;
+/** How many become one. */
 const joinedRows = 2048;
+
+/** Of a log record. */
+export const idColumns = ['trace_id', 'span_id'] as const;
 
 /** What of a file is indexed, by columns of text. */
 export interface Indexed {
@@ -20,29 +25,48 @@ export async function* indexParts(
   { texts, values }: Indexed,
 ): AsyncIterable<IndexPart> {
   const [lines] = texts;
-  const groups = await connection.runAndReadAll(
-    `SELECT any_value(row_group_num_rows), sum(total_uncompressed_size) FROM parquet_metadata(${literal(path)})
-     WHERE path_in_schema = ${literal(lines)} GROUP BY row_group_id ORDER BY row_group_id`,
-  );
   let first = 0;
-  for (const [count, bytes] of groups.getRows()) {
-    const rows = Number(count);
-    const step = Math.ceil(rows / Math.ceil((Number(bytes) + 1) / joinedBytes));
+  for (const { rows, bytes } of await rowGroups(connection, path)) {
+    const parts = (column: string) =>
+      joinedBySteps(connection, path, column, { first, rows }, bytes.get(column) ?? 0);
     for (const column of texts) {
-      for (let from = 0; from < rows; from += step) {
-        const until = Math.min(from + step, rows);
-        for await (const part of joined(connection, path, column, first + from, first + until)) {
-          yield { text: column === lines ? null : column, bytes: part };
-        }
-      }
+      for await (const part of parts(column)) yield { text: column === lines ? null : column, bytes: part };
     }
     for (const column of values) {
-      for await (const part of joined(connection, path, column, first, first + rows)) {
-        yield { column, bytes: part };
-      }
+      for await (const part of parts(column)) yield { column, bytes: part };
     }
     yield { rows };
     first += rows;
+  }
+}
+
+interface RowGroup {
+  readonly rows: number;
+  /** By column. */
+  readonly bytes: ReadonlyMap<string, number>;
+}
+
+async function rowGroups(connection: DuckDBConnection, path: string): Promise<RowGroup[]> {
+  const reader = await connection.runAndReadAll(
+    `SELECT any_value(row_group_num_rows), list(path_in_schema), list(total_uncompressed_size::DOUBLE)
+     FROM parquet_metadata(${literal(path)}) GROUP BY row_group_id ORDER BY row_group_id`,
+  );
+  return reader.getRowsJS().map(([rows, columns, bytes]) => ({
+    rows: Number(rows),
+    bytes: new Map((columns as string[]).map((column, i) => [column, (bytes as number[])[i] ?? 0])),
+  }));
+}
+
+async function* joinedBySteps(
+  connection: DuckDBConnection,
+  path: string,
+  column: string,
+  { first, rows }: { readonly first: number; readonly rows: number },
+  bytes: number,
+): AsyncIterable<Uint8Array<ArrayBuffer>> {
+  const step = Math.min(mostJoined, Math.ceil(rows / Math.ceil((bytes + 1) / joinedBytes)));
+  for (let from = 0; from < rows; from += step) {
+    yield* joined(connection, path, column, first + from, first + Math.min(from + step, rows));
   }
 }
 

@@ -32,7 +32,7 @@ export interface Found {
   /** Row groups. */
   readonly read: number;
   readonly skipped: number;
-  /** Files of which it is not known whether they have one, or which have none. */
+  /** Files that have none. */
   readonly without: readonly string[];
 }
 
@@ -51,7 +51,7 @@ const guessBytes = 1024 * 1024;
 export class TokenIndexes {
   /** In the order of their last use. */
   readonly #kept = new Map<string, Kept>();
-  readonly #reading = new Map<string, Promise<Kept>>();
+  readonly #reading = new Map<string, Promise<Kept | null>>();
   #bytes = 0;
   #questions = 0;
   readonly #groups: Counter;
@@ -91,9 +91,9 @@ export class TokenIndexes {
     let next = 0;
     const work = async () => {
       for (let file = files[next++]; file !== undefined; file = files[next++]) {
-        const { index } = await this.#index(file);
-        if (index === null) without.push(file.path);
-        const some = index && wanted(index, search, groups);
+        const kept = await this.#index(file);
+        if (kept !== null && kept.index === null) without.push(file.path);
+        const some = kept?.index ? wanted(kept.index, search, groups) : null;
         if (some) found.set(file.path, some);
       }
     };
@@ -103,11 +103,7 @@ export class TokenIndexes {
 
   /** Keeps an index that its file does not have. */
   learn(path: string, bytes: Buffer): void {
-    const before = this.#kept.get(path);
-    if (before !== undefined) {
-      this.#kept.delete(path);
-      this.#bytes -= before.bytes;
-    }
+    if (this.#kept.get(path)?.index) return;
     this.#keep(path, { index: decodeIndex(bytes), bytes: bytes.length + 200, used: this.#questions });
   }
 
@@ -126,7 +122,8 @@ export class TokenIndexes {
     this.#groups.inc({ outcome: 'skipped' }, skipped);
   }
 
-  async #index(file: IndexedFile): Promise<Kept> {
+  /** Null when it could not be read. */
+  async #index(file: IndexedFile): Promise<Kept | null> {
     const { path } = file;
     const kept = this.#kept.get(path);
     if (kept !== undefined) return this.#use(path, kept);
@@ -145,7 +142,7 @@ export class TokenIndexes {
     return kept;
   }
 
-  async #read(file: IndexedFile): Promise<Kept> {
+  async #read(file: IndexedFile): Promise<Kept | null> {
     let kept: Kept;
     try {
       const bytes = await this.#bytesOf(file);
@@ -156,22 +153,28 @@ export class TokenIndexes {
       };
     } catch (error) {
       this.telemetry.log.debug({ err: firstLine(error) }, 'a token index could not be read');
-      return { index: null, bytes: 0, used: 0 };
+      return null;
     }
     this.#keep(file.path, kept);
     return kept;
   }
 
   #keep(path: string, kept: Kept): void {
+    const before = this.#kept.get(path);
+    // It was learned while the file was read.
+    if (before?.index && kept.index === null) return;
     if (kept.bytes > this.mostBytes) return;
+    const more = kept.bytes - (before?.bytes ?? 0);
     for (const [oldest, { bytes, used }] of this.#kept) {
-      if (this.#bytes + kept.bytes <= this.mostBytes) break;
+      if (this.#bytes + more <= this.mostBytes) break;
+      if (oldest === path) continue;
       if (this.#questions - used < fewQuestions) return;
       this.#kept.delete(oldest);
       this.#bytes -= bytes;
     }
+    this.#kept.delete(path);
     this.#kept.set(path, kept);
-    this.#bytes += kept.bytes;
+    this.#bytes += more;
   }
 
   async #bytesOf({ path, footerAt }: IndexedFile): Promise<Buffer | null> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { testLake } from '../../../test/support/lake.js';
+import { testLake, type TestLake } from '../../../test/support/lake.js';
 import type { Needle } from '../session.js';
 
 it('leaves out the row groups that can not have the words, and no others', async () => {
@@ -62,6 +62,17 @@ it('leaves out the row groups that can not have the words, and no others', async
   }
 });
 
+/** How many rows a search reads. */
+function rowsRead(lake: TestLake, words: readonly (readonly Needle[])[], from = 0n, until = 2n ** 62n) {
+  return lake.cached.run('loki', new AbortController().signal, async ({ session }) => {
+    const request = { table: 'logs', from, until, keys: [], words, orNothing: true } as const;
+    const source = (await session.rowsOf?.(request)) ?? null;
+    if (source === '') return 0;
+    const rows = await session.rows(`SELECT count(*)::INTEGER AS n FROM ${source ?? 'lake.logs'}`);
+    return rows[0]?.['n'];
+  });
+}
+
 it('leaves out files of commits that can not have the words, once they are indexed', async () => {
   const lake = await testLake({}, 'one commit');
   try {
@@ -74,21 +85,7 @@ it('leaves out files of commits that can not have the words, once they are index
          FROM range(3000) t(i)`,
       );
     }
-    const ask = (words: readonly (readonly Needle[])[]) =>
-      lake.cached.run('loki', new AbortController().signal, async ({ session }) => {
-        const request = {
-          table: 'logs',
-          from: 0n,
-          until: 2n ** 62n,
-          keys: [],
-          words,
-          orNothing: true,
-        } as const;
-        const from = (await session.rowsOf?.(request)) ?? null;
-        if (from === '') return 0;
-        const rows = await session.rows(`SELECT count(*)::INTEGER AS n FROM ${from ?? 'lake.logs'}`);
-        return rows[0]?.['n'];
-      });
+    const ask = (words: readonly (readonly Needle[])[]) => rowsRead(lake, words);
     assert.equal(await ask([[{ text: 'nowhere' }]]), 6000);
     await lake.cache.settled();
     assert.equal(await ask([[{ text: 'nowhere' }]]), 0);
@@ -102,6 +99,35 @@ it('leaves out files of commits that can not have the words, once they are index
     assert.equal(await ask([[{ text: 'nowhere' }]]), 0);
     await lake.connection.run(`UPDATE lake.main.logs SET body = 'nowhere' WHERE body LIKE '% 8'`);
     assert.ok(Number(await ask([[{ text: 'nowhere' }]])) >= 2, 'rows of a new file');
+  } finally {
+    await lake.close();
+  }
+});
+
+it('indexes files of commits alone, and those that have rows of the window', async () => {
+  const lake = await testLake({}, 'one commit');
+  try {
+    await lake.connection.run(`CALL ducklake_set_option('lake', 'data_inlining_row_limit', '0')`);
+    const [rows, start] = [3000, 1_772_000_000_000_000];
+    const insert = (at: number) =>
+      lake.connection.run(
+        `INSERT INTO lake.main.logs (timestamp, time_unix_nano, service_name, body)
+         SELECT make_timestamp(${at} + i), (${at} + i) * 1000, 's', 'line ' || i FROM range(${rows}) t(i)`,
+      );
+    await insert(start);
+    await lake.compact('logs');
+    // So it is not known what the file has.
+    await lake.connection.run(`DELETE FROM lake.main.logs WHERE body = 'line 7'`);
+    const later = start + rows;
+    await insert(later);
+    await insert(later + rows);
+    const nowhere = [[{ text: 'nowhere' }]];
+    const until = BigInt(later + rows) * 1000n;
+    assert.equal(await rowsRead(lake, nowhere, 0n, until), 3 * rows - 1);
+    await lake.cache.settled();
+    assert.equal(await rowsRead(lake, nowhere), 2 * rows - 1, 'one is of the window');
+    await lake.cache.settled();
+    assert.equal(await rowsRead(lake, nowhere), rows - 1, 'the compacted one is read');
   } finally {
     await lake.close();
   }

@@ -3,6 +3,7 @@
  * other characters than ASCII. The sign for Kelvin and the long s count as k and s, as they do in regular expressions
  * that ignore case. Bytes are UTF-8.
  */
+import { mixed } from './mixed.js';
 
 /** By byte: 0 between tokens, 1 to 37 of a token, 38 not ASCII. */
 const codes = new Uint8Array(256);
@@ -32,6 +33,7 @@ export interface Token {
   readonly end: number;
 }
 
+/** Of FNV, whose upper bits know little of the last characters until they are mixed. */
 const basis = 0x811c9dc5;
 const prime = 0x01000193;
 
@@ -51,14 +53,6 @@ export function scanValues(column: string, bytes: Uint8Array, take: (hash: numbe
     } else hash = Math.imul(hash ^ byte, prime);
   }
   take(mixed(hash));
-}
-
-/** FNV's upper bits know little of the last characters. */
-function mixed(hash: number): number {
-  let h = hash;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
 }
 
 export interface TokenSink {

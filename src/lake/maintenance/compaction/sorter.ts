@@ -14,7 +14,7 @@ import {
 import { streamsKey } from '../../day-file.js';
 import { buildDigest } from '../../file-digest/index.js';
 import { joinedKeys, keysNote, readKeysNotes } from '../../files/keys-note.js';
-import { indexParts, type IndexPart } from '../../token-index/index.js';
+import { idColumns, indexParts, type IndexPart } from '../../token-index/index.js';
 import type { FileLayout } from './file-layout.js';
 
 export interface SorterOptions {
@@ -34,11 +34,9 @@ export interface AttributeChoice extends ColumnChoice {
 /** Of a row group: so many that most others lack a value, and Parquet's filters, which err often, would have them read for it. */
 const manyValues = 256;
 
-/** Columns whose values queries compare. */
-const ids: ReadonlySet<string> = new Set(['trace_id', 'span_id']);
-
+/** Whether queries compare the column's values. */
 function isLookedUp(column: string): boolean {
-  return ids.has(column) || parseColumnName(column)?.kind === 'text';
+  return idColumns.some((id) => id === column) || parseColumnName(column)?.kind === 'text';
 }
 
 /** No table has a column of this name. */
