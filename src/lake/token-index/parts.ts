@@ -2,7 +2,7 @@ import { DuckDBBlobValue, type DuckDBConnection } from '@duckdb/node-api';
 import { ident, literal } from '../../duckdb/index.js';
 import type { IndexPart } from './builder.js';
 
-/** Texts that are joined in memory at once: bytes as the file has them, and rows, as a dictionary takes less than its texts. */
+/** Texts that are joined in memory at once: bytes as the file has them, and rows where it has a dictionary, which takes less than they. */
 const joinedBytes = 32 * 1024 * 1024;
 const mostJoined = 32 * 1024;
 /** How many become one. */
@@ -26,9 +26,9 @@ export async function* indexParts(
 ): AsyncIterable<IndexPart> {
   const [lines] = texts;
   let first = 0;
-  for (const { rows, bytes } of await rowGroups(connection, path)) {
+  for (const { rows, steps } of await rowGroups(connection, path)) {
     const parts = (column: string) =>
-      joinedBySteps(connection, path, column, { first, rows }, bytes.get(column) ?? 0);
+      joinedBySteps(connection, path, column, { first, rows }, steps.get(column) ?? mostJoined);
     for (const column of texts) {
       for await (const part of parts(column)) yield { text: column === lines ? null : column, bytes: part };
     }
@@ -42,19 +42,24 @@ export async function* indexParts(
 
 interface RowGroup {
   readonly rows: number;
-  /** By column. */
-  readonly bytes: ReadonlyMap<string, number>;
+  /** By column, how many rows of it are joined at once. */
+  readonly steps: ReadonlyMap<string, number>;
 }
 
 async function rowGroups(connection: DuckDBConnection, path: string): Promise<RowGroup[]> {
   const reader = await connection.runAndReadAll(
-    `SELECT any_value(row_group_num_rows), list(path_in_schema), list(total_uncompressed_size::DOUBLE)
+    `SELECT any_value(row_group_num_rows), list(path_in_schema), list(total_uncompressed_size::DOUBLE),
+       list(dictionary_page_offset IS NOT NULL)
      FROM parquet_metadata(${literal(path)}) GROUP BY row_group_id ORDER BY row_group_id`,
   );
-  return reader.getRowsJS().map(([rows, columns, bytes]) => ({
-    rows: Number(rows),
-    bytes: new Map((columns as string[]).map((column, i) => [column, (bytes as number[])[i] ?? 0])),
-  }));
+  return reader.getRowsJS().map(([count, columns, sizes, dictionaries]) => {
+    const rows = Number(count);
+    const stepOf = (i: number) => {
+      const step = Math.ceil(rows / Math.ceil(((sizes as number[])[i] ?? 0) / joinedBytes || 1));
+      return (dictionaries as boolean[])[i] === false ? step : Math.min(mostJoined, step);
+    };
+    return { rows, steps: new Map((columns as string[]).map((column, i) => [column, stepOf(i)])) };
+  });
 }
 
 async function* joinedBySteps(
@@ -62,9 +67,8 @@ async function* joinedBySteps(
   path: string,
   column: string,
   { first, rows }: { readonly first: number; readonly rows: number },
-  bytes: number,
+  step: number,
 ): AsyncIterable<Uint8Array<ArrayBuffer>> {
-  const step = Math.min(mostJoined, Math.ceil(rows / Math.ceil((bytes + 1) / joinedBytes)));
   for (let from = 0; from < rows; from += step) {
     yield* joined(connection, path, column, first + from, first + Math.min(from + step, rows));
   }
