@@ -1,11 +1,11 @@
 /**
  * Throws damaged and hostile export requests at the decoder and checks that each gets an answer, that batches
- * keep what DuckDB relies on, and that memory stays bounded; then mutated queries at the query APIs:
- * `npm run drill:fuzz -- [cases] [seed] [queries]`.
+ * keep what DuckDB relies on, and that memory stays bounded; then mutated queries at the query APIs. `--help` tells the options.
  */
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { compressSync } from 'snappy';
 import { BatchDecoder } from '../src/decode/batch/decoder.js';
@@ -23,13 +23,23 @@ import {
 import { createTelemetry } from '../src/telemetry/index.js';
 import { checkBatch } from '../test/support/batch-reader.js';
 import { doors } from './doors/doors.js';
-import { fuzzQueries } from './fuzz-queries.js';
+import { fuzzLanguages, fuzzQueries } from './fuzz-queries.js';
 import { doorAttributes, doorRecord, jsonText, protobufBytes, Random } from './fuzz-requests.js';
 
 const limitBytes = 1024 * 1024;
 /** Of the whole process, which has DuckDB and two heaps. */
 const mostRssBytes = 3 * 1024 * 1024 * 1024;
 const now = 1_790_000_000_123_456_789n;
+const usage = `npm run drill:fuzz [-- --seed N --cases 100000 --queries 50000 --only logql]
+
+Decodes damaged export requests in this thread, a tenth as many through worker threads, then asks mutated queries over the APIs.
+Ends with an error, which names its seed, at the first promise that is broken.
+
+  --seed N      of the first request and the first query (default: another one each time)
+  --cases N     export requests (default: 100000; 0: none)
+  --queries N   queries (default: 50000; 0: none)
+  --only NAME   queries of one language: ${fuzzLanguages.join(', ')} (default: all)
+  --help        this text`;
 const codes = ['malformed', 'too_large', 'unsupported_encoding'];
 
 export interface FuzzReport {
@@ -234,28 +244,65 @@ export async function fuzzPool(cases: number, seed: number): Promise<FuzzReport>
   return { cases, outcomes, peakRssBytes };
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [cases = '100000', seed = String(Date.now() % 1_000_000_000), queries = '50000'] =
-    process.argv.slice(2);
+/** Tells what is wrong with the command line, and how to find what is right. */
+function misused(fault: string): never {
+  console.error(`${fault}; see --help`);
+  process.exit(2);
+}
+
+function options() {
+  try {
+    return parseArgs({
+      options: {
+        seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
+        cases: { type: 'string', default: '100000' },
+        queries: { type: 'string', default: '50000' },
+        only: { type: 'string' },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    return misused(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function count(name: string, text: string): number {
+  return /^\d{1,9}$/.test(text) ? Number(text) : misused(`--${name}: a number below 1000000000`);
+}
+
+async function main(): Promise<void> {
+  const args = options();
+  if (args.help) return console.log(usage);
+  const [seed, cases, queries] = [
+    count('seed', args.seed),
+    count('cases', args.cases),
+    count('queries', args.queries),
+  ];
+  const names = fuzzLanguages.filter((name) => args.only === undefined || name === args.only);
+  if (names.length === 0) misused(`--only: one of ${fuzzLanguages.join(', ')}`);
   console.log(`seed ${seed}`);
   const runs = [
-    ['in process', await fuzzDecoder(Number(cases), Number(seed))],
-    ['through the pool', await fuzzPool(Math.ceil(Number(cases) / 10), Number(seed))],
+    ['in process', fuzzDecoder, cases],
+    ['through the pool', fuzzPool, Math.ceil(cases / 10)],
   ] as const;
-  for (const [name, { cases, outcomes, peakRssBytes }] of runs) {
+  for (const [name, run, wanted] of runs) {
+    if (wanted === 0) continue;
+    const { outcomes, peakRssBytes } = await run(wanted, seed);
     console.log(
-      `${cases} cases ${name}: ${JSON.stringify(outcomes)}, peak RSS ${(peakRssBytes / 1e6).toFixed(0)} MB`,
+      `${wanted} cases ${name}: ${JSON.stringify(outcomes)}, peak RSS ${(peakRssBytes / 1e6).toFixed(0)} MB`,
     );
     assert.ok(peakRssBytes < 1024 * 1024 * 1024, 'memory is not bounded');
   }
   // Each with a lake of its own, whose rows are other ones.
-  for (let asked = 0; asked < Number(queries); asked += 5000) {
-    const count = Math.min(5000, Number(queries) - asked);
-    const { outcomes, peakRssBytes, slowestMs, slowest } = await fuzzQueries(count, Number(seed) + asked);
+  for (let asked = 0; asked < queries; asked += 5000) {
+    const some = Math.min(5000, queries - asked);
+    const { outcomes, peakRssBytes, slowestMs, slowest } = await fuzzQueries(some, seed + asked, names);
     console.log(
-      `${asked + count} queries: ${JSON.stringify(outcomes)}, peak RSS ${(peakRssBytes / 1e6).toFixed(0)} MB, ` +
+      `${asked + some} queries: ${JSON.stringify(outcomes)}, peak RSS ${(peakRssBytes / 1e6).toFixed(0)} MB, ` +
         `slowest ${slowestMs.toFixed(0)} ms: ${slowest.slice(0, 300)}`,
     );
     assert.ok(peakRssBytes < mostRssBytes, 'memory is not bounded');
   }
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();
