@@ -490,6 +490,8 @@ describe('the Prometheus HTTP API', () => {
       `query?query=1&limit=${2n ** 63n - 1n}`,
       'query_range?query=1&start=0&end=1&step=292y',
       'query_range?query=1&start=0&end=1&step=9223372036',
+      'labels?timeout=0',
+      'series?match[]=up&timeout=never',
     ])
       assert.equal((await get(`/api/v1/${url}`)).status, 'success', url);
     assert.equal((await app.inject('/federate?match[]={a=""}')).statusCode, 200);

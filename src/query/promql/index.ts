@@ -36,6 +36,9 @@ const routes: readonly Route<Name>[] = [
   route('label/:name/values', 'label_values', 'GET'),
 ];
 
+/** Endpoints that read `timeout`, as in Prometheus. */
+const timed: ReadonlySet<string> = new Set<Name>(['query', 'query_range']);
+
 /** Paths whose errors are text, not JSON. */
 const textPaths: ReadonlySet<string | undefined> = new Set(['/federate', '/api/v1/read']);
 
@@ -53,7 +56,8 @@ export function prometheusApi(deps: QueryApiDeps): FastifyPluginAsync {
         const { status, errorType } = errorForms[error.kind].prometheus;
         return { status, body: { status: 'error', errorType, error: error.message } };
       },
-      timeoutMs: (request) => timeoutOf(new Params(request, 'seconds')),
+      timeoutMs: (request, endpoint) =>
+        timed.has(endpoint) ? timeoutOf(new Params(request, 'seconds')) : undefined,
     });
     // `/api/status/buildinfo`, without the version, is Tempo's, in another form.
     const build = () => buildInfo(version);

@@ -35,7 +35,7 @@ export interface QueryApi {
   readonly routes: readonly Route[];
   readonly errorAnswer: (error: QueryError, request: FastifyRequest) => ErrorAnswer;
   /** A shorter time than the server's that the client gives the query. Throws QueryError. */
-  readonly timeoutMs?: (request: QueryRequest) => number | undefined;
+  readonly timeoutMs?: (request: QueryRequest, endpoint: string) => number | undefined;
 }
 
 /** Serves an API's routes: every request is a job under the guard, and every error is told in the API's own form. */
@@ -61,7 +61,7 @@ export function mountQueryApi(app: FastifyInstance, deps: QueryApiDeps, api: Que
           ...{ language: api.language, endpoint: name },
           request: explain ? { ...asked, explain } : asked,
         };
-        const wanted = api.timeoutMs?.(job.request);
+        const wanted = api.timeoutMs?.(job.request, name);
         const answer = await within(deps, wanted, clientSignal(request, reply), (signal) =>
           runJob(deps, counted, endpoint, job, signal),
         );
