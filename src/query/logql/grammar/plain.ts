@@ -1,5 +1,5 @@
 import { tokens } from '../../text/shape.js';
-import { firstWordLength } from './refusal/index.js';
+import { wordsOf } from './refusal/index.js';
 
 interface Token {
   readonly text: string;
@@ -9,7 +9,8 @@ interface Token {
 const comparison = /^(==?|[!=]~|!=|[<>]=?)$/;
 const word = /^[\p{L}_]/u;
 const value = /^(["\d`]|[-+]\d)/;
-const blank = /^(\s|#)/;
+const blank = /^\s/;
+const numbers: ReadonlySet<string> = new Set(['NUMBER', 'DURATION', 'BYTES']);
 /** What stands behind the name of a function. */
 const called = /^(\(|by|without)$/i;
 
@@ -22,14 +23,17 @@ export interface PlainQuery {
   readonly approximate: ReadonlySet<number>;
   /** Where texts are that are written as `ip("…")`. */
   readonly addresses: ReadonlySet<number>;
+  /** Where in the text that was written a place of this one is. */
+  readonly writtenAt: (place: number) => number;
 }
 
 /**
  * Loki reads more than the grammar: names of functions in capitals, `approx_topk`, `(selector | ... | unwrap x)[5m]`, an offset behind any range, and label filters one
- * after the other without a comma (pkg/logql/syntax/syntax.y), no blank behind a number, and addresses anywhere in a chain of line filters.
+ * after the other without a comma (pkg/logql/syntax/syntax.y), no blank behind a number, comments of Go (`//`, `/* … *\/`), and addresses anywhere in a chain
+ * of line filters. The query is one that Loki's parser does not refuse.
  */
 export function plainSyntax(written: string): PlainQuery {
-  const query = apart(written);
+  const { text: query, writtenAt } = apart(written);
   const all = [...tokens(query)];
   const solid = all.filter(({ text }) => !blank.test(text));
   const { offsets, cuts } = rangeOffsets(solid);
@@ -52,21 +56,31 @@ export function plainSyntax(written: string): PlainQuery {
     ...missingCommas(solid, query),
   ];
   const places = new Set(approximate.map(({ at }) => at));
-  if (changes.length === 0) return { text: query, offsets, approximate: places, addresses };
+  if (changes.length === 0) return { text: query, offsets, approximate: places, addresses, writtenAt };
   // By UTF-16 units, as the positions are.
   const units = query.split('');
   for (const { at, text } of changes) units.splice(at, text.length, ...text.split(''));
-  return { text: units.join(''), offsets, approximate: places, addresses };
+  return { text: units.join(''), offsets, approximate: places, addresses, writtenAt };
 }
 
-/** Loki ends a number where it can't go on (`1and`); the grammar wants a blank there. */
-function apart(written: string): string {
-  let query = '';
-  for (const { text } of tokens(written)) {
-    const length = /^\d.*[\p{L}_]/u.test(text) ? firstWordLength(text) : text.length;
-    query += length < text.length ? `${text.slice(0, length)} ${text.slice(length)}` : text;
+/** Loki ends a number where it can't go on (`1and`); the grammar wants a blank there, and blanks where comments are. */
+function apart(written: string): { text: string; writtenAt: (place: number) => number } {
+  const parts: string[] = [];
+  /** Places of the text where a blank was put in. */
+  const added: number[] = [];
+  let end = 0;
+  let number = false;
+  for (const { terminal, from, to } of wordsOf(written)) {
+    if (number && from === end && /[\p{L}\p{Nd}_.]/u.test(written[from] ?? '')) {
+      added.push(from + added.length);
+      parts.push(' ');
+    }
+    parts.push(written.slice(end, from).replace(/[^\n]/g, ' '), written.slice(from, to));
+    end = to;
+    number = numbers.has(terminal);
   }
-  return query;
+  const writtenAt = (place: number) => place - added.filter((at) => at < place).length;
+  return { text: parts.join(''), writtenAt };
 }
 
 const lineFilter = /^(\|[=~>]|![=~>])$/;

@@ -61,7 +61,7 @@ export class Node {
   children(): Node[] {
     const out: Node[] = [];
     for (let child = this.node.firstChild; child; child = child.nextSibling) {
-      if (child.name !== 'LineComment') out.push(new Node(child, this.source));
+      out.push(new Node(child, this.source));
     }
     return out;
   }
@@ -108,16 +108,16 @@ export function parseTree(query: string): Node {
   checkShape(query, shape);
   const refused = refusal(query);
   if (refused) throw refused;
+  const plain = plainSyntax(query);
   // As Loki with its defaults: they are an experiment there.
-  if (/^(\s|#.*\n)*variants\s*\(/i.test(query)) {
+  if (/^\s*variants\s*\(/i.test(plain.text)) {
     throw new QueryError('bad_data', 'multi variant queries are disabled for this instance');
   }
-  const plain = plainSyntax(query);
   const tree = parseGrammar(parser, plain.text);
   let depth = 0;
   tree.iterate({
     enter(node) {
-      if (node.type.isError) throw unread(query, node.from);
+      if (node.type.isError) throw unread(query, plain.writtenAt(node.from));
       if (++depth > maxDepth)
         throw new QueryError('bad_data', `the query is nested or chained deeper than ${maxDepth / 3} levels`);
     },

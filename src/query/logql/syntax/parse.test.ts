@@ -1,6 +1,7 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { QueryError } from '../../../lake/query-error.js';
+import { randomNumbers } from '../../../../test/support/random.js';
 import { format } from './format.js';
 import { parse } from './parse.js';
 import { parseBytes, parseDuration, parseNumber } from '../grammar/units.js';
@@ -13,6 +14,11 @@ const accepted: readonly (readonly [query: string, formatted?: string])[] = [
   ['{a="b"} |= "x" or "y" or ip("1.1.1.1") != "z"'],
   ['{a="b"} |> "<_> foo" !> "bar"'],
   ['{a="b"} # a comment\n |= "#" ', '{a="b"} |= "#"'],
+  ['{a="b"} // seen 3e', '{a="b"}'],
+  ['/* 08x [ " */ {a="b"}/**/ |= "/*" // |= `', '{a="b"} |= "/*"'],
+  ['{a="b"} | x="1"/*\n*/y=2// 08\n', '{a="b"} | ( x="1" , y==2 )'],
+  ['rate({a="b"}[08m])', 'rate({a="b"}[8m])'],
+  ['rate({a="b"} | x>1or y=2and z=5m [09h])', 'rate({a="b"} | ( x>1 or ( y==2 , z==5m0s ) )[9h])'],
   [
     '{a="b"} | json | logfmt --strict --keep-empty | unpack | decolorize | regexp "(?P<x>.)" | pattern "<y>"',
     '{a="b"}\n  | json\n  | logfmt --strict --keep-empty\n  | unpack\n| decolorize\n  | regexp "(?P<x>.)"\n  | pattern "<y>"',
@@ -109,7 +115,16 @@ const refused: readonly (readonly [query: string, message: RegExp, kind?: string
   ['sort(rate({a="b"}[1m])) by (x)', /sort and sort_desc doesn't allow grouping by/],
   ['{a="b"} | logfmt --nope', /line 1, col 20: syntax error: unexpected IDENTIFIER/],
   ['approx_topk(2, rate({a="b"}[1m])) by (c)', /grouping not allowed for approx_topk/],
-  ['variants(rate({a="b"}[1m])) of ({a="b"}[1m])', /multi variant queries are disabled/],
+  ['{a="b"} | x > 08m', /^parse error at line 1, col 15: invalid digit '8' in octal literal$/],
+  ['{a="b"} | x > 3e // 08', /^parse error at line 1, col 15: exponent has no digits$/],
+  ['{a="b"}\n /* |= "x"', /^parse error at line 2, col 2: comment not terminated$/],
+  ['rate({a="b"}[5m /* wide */])', /^parse error at line 0, col 13: unknown unit/],
+  // What Loki reads and the grammar does not: told by where it was written.
+  [
+    '{a="b"} /* e */ | x>1or y>2and \'z\'="w"',
+    /^parse error at line 1, col 32: can't be read here: "'z'=\\"w\\""$/,
+  ],
+  ['/* many */ variants(rate({a="b"}[1m])) of ({a="b"}[1m])', /multi variant queries are disabled/],
   [`{a="${'x'.repeat(200_000)}"}`, /^parse error : input size too long \(200006 > 131072\)$/],
   [`${'('.repeat(3000)}1${')'.repeat(3000)}`, /nested deeper than 200 levels/],
 ];
@@ -130,6 +145,36 @@ describe('LogQL syntax', () => {
       );
     });
   }
+  it('answers mutated numbers, comments and brackets with a tree or a refusal', () => {
+    const random = randomNumbers(20_261_130);
+    const pick = (of: readonly string[]) => of[Math.floor(random() * of.length)] ?? '';
+    const bases = [
+      '{a="b"} | x > 1 and y < 5m',
+      'sum(rate({a="b"}[5m]))',
+      '{a="b"} |= `c` | d = 1KB',
+      '1 + 2',
+    ];
+    const pieces =
+      '0 8 08 08m 09h 3e 3e+ 0x 0b2 1_ 1__2 .5 1.2.3 5m5 µs KiB _ [ ] [08m] [ ( ) { } # // /* */ /**/ " ` \' \\ - é 😀'
+        .split(' ')
+        .concat(' ', '\n', '// 08x\n', '/* 3e */');
+    const outcomes = { read: 0, refused: 0 };
+    for (let i = 0; i < 3000; i++) {
+      let query = pick(bases);
+      for (let changes = 1 + Math.floor(random() * 3); changes > 0; changes--) {
+        const at = Math.floor(random() * (query.length + 1));
+        query = query.slice(0, at) + pick(pieces) + query.slice(at + Math.floor(random() * 2));
+      }
+      try {
+        parse(query);
+        outcomes.read++;
+      } catch (error) {
+        assert.ok(error instanceof QueryError, `${query}: ${String(error)}`);
+        outcomes.refused++;
+      }
+    }
+    assert.ok(outcomes.read > 200 && outcomes.refused > 200, JSON.stringify(outcomes));
+  });
   it('reads hundreds of stages and operators', () => {
     const log = parse(`{a="b"}${' |= "x"'.repeat(500)}`);
     assert.equal(log.kind === 'log' && log.stages.length, 500);

@@ -1,13 +1,23 @@
 import { QueryError } from '../../../../lake/query-error.js';
-import { Automaton, type Rule } from '../../../grammar/index.js';
+import { Automaton, end, type Rule } from '../../../grammar/index.js';
 import { grammar } from './rules.js';
 import { WordError, Words } from './words.js';
 
-/** How long the first word of a text is that Loki's parser takes. */
-export function firstWordLength(text: string): number {
-  const words = new Words(text);
-  words.next();
-  return words.read;
+/** A word of a query: which it is to Loki, and where. */
+interface Word {
+  readonly terminal: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The words of a query that is not refused, and its end as the last one. What is between them are blanks and comments. */
+export function* wordsOf(query: string): Generator<Word> {
+  const words = new Words(query);
+  for (;;) {
+    const terminal = words.next();
+    yield { terminal, from: words.from, to: words.read };
+    if (terminal === end) return;
+  }
 }
 
 let automaton: Automaton<Rule> | undefined;

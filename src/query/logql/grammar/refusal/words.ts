@@ -29,12 +29,18 @@ export class Words {
 
   readonly #text: string;
   #at = 0;
+  #from = 0;
   #lineNumber = 1;
   /** Up to where characters are counted in `column`. */
   #placed = 0;
 
   constructor(text: string) {
     this.#text = text;
+  }
+
+  /** Where the last word begins. */
+  get from(): number {
+    return this.#from;
   }
 
   /** How many characters were read. */
@@ -49,6 +55,7 @@ export class Words {
     const text = this.#text;
     const first = text[this.#at];
     if (first === undefined) return end;
+    if (text.startsWith('/*', this.#at)) throw new WordError('comment not terminated');
     if (first === '"' || first === '`') {
       this.#string(first);
       return 'STRING';
@@ -104,6 +111,7 @@ export class Words {
     this.line = this.#lineNumber;
     this.column += [...this.#text.slice(this.#placed, this.#at)].length;
     this.#placed = this.#at;
+    this.#from = this.#at;
   }
 
   #name(name: string): string {
