@@ -5,6 +5,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { ReadSession } from '../lake/session.js';
 import { testLake, type TestLake } from '../../test/support/lake.js';
 import { randomNumbers } from '../../test/support/random.js';
+import { withoutFiles } from '../../test/support/tempo.js';
 import { createTelemetry } from '../telemetry/index.js';
 import { lokiApi } from './logql/index.js';
 import { prometheusApi } from './promql/index.js';
@@ -195,7 +196,9 @@ function comparable(url: string, body: string): unknown {
     return JSON.parse(body, (name, value: unknown) => (name === 'exemplars' ? undefined : value));
   }
   if (!url.includes('/index/volume')) {
-    return body.replace(/"stats":\{.*?\}\}\}?/g, '').replace(/"(execTime|\w+PerSecond)":[\d.e-]+/g, '');
+    return withoutFiles(body)
+      .replace(/"stats":\{.*?\}\}\}?/g, '')
+      .replace(/"(execTime|\w+PerSecond)":[\d.e-]+/g, '');
   }
   const { data } = JSON.parse(body) as { data: { result: unknown[] } };
   return data.result.map((series) => JSON.stringify(series)).sort();
