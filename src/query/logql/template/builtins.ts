@@ -1,24 +1,26 @@
+import { joined, told } from './bounds.js';
 import { byteLength, byteSlice } from './bytes.js';
 import { escapeUrl } from './encodings.js';
 import { escapeHtml, escapeJs } from './escapes.js';
 import { formatValue, sprintf } from './format.js';
-import { bounded, define, text } from './registry.js';
+import { define, text } from './registry.js';
 import { isList, isMap, isTime, LabelMap, TemplateError, truth, typeName, type Value } from './value.js';
 
 // What Go's text/template has by itself.
-define('printf', 'string ...any', ([format, ...args]) => bounded(sprintf(text(format), args)));
+define('printf', 'string ...any', ([format, ...args]) => sprintf(text(format), args));
 const print = (args: readonly Value[]) =>
-  args
-    .map((arg, i) => {
-      const apart = i > 0 && typeof arg !== 'string' && typeof args[i - 1] !== 'string';
-      return (apart ? ' ' : '') + formatValue(arg);
-    })
-    .join('');
+  joined(args.length, (i) => {
+    const apart = i > 0 && typeof args[i] !== 'string' && typeof args[i - 1] !== 'string';
+    return (apart ? ' ' : '') + formatValue(args[i]);
+  });
 define('print', '...any', print);
-define('html', '...any', (args) => bounded(escapeHtml(print(args))));
-define('js', '...any', (args) => bounded(escapeJs(print(args))));
-define('urlquery', '...any', (args) => bounded(escapeUrl(print(args))));
-define('println', '...any', (args) => `${args.map(formatValue).join(' ')}\n`);
+define('html', '...any', (args) => escapeHtml(print(args)));
+define('js', '...any', (args) => escapeJs(print(args)));
+define('urlquery', '...any', (args) => escapeUrl(print(args)));
+define('println', '...any', (args) => {
+  const line = joined(args.length, (i) => (i > 0 ? ' ' : '') + formatValue(args[i]));
+  return `${line}\n`;
+});
 define('and or', 'any ...any', () => undefined);
 define('not', 'any', ([value]) => !truth(value));
 define('len', 'any', ([value]) => {
@@ -99,7 +101,7 @@ function equal(a: Value, b: Value): boolean {
   if (kindOf(a) !== undefined) return a === b;
   if (isTime(a) && isTime(b)) return a.ns === b.ns;
   const shown = isTime(a) ? b : a;
-  throw new TemplateError(`non-comparable type ${formatValue(shown)}: ${typeName(shown)}`);
+  throw new TemplateError(`non-comparable type ${told(formatValue(shown))}: ${typeName(shown)}`);
 }
 
 function before(a: Value, b: Value): boolean {

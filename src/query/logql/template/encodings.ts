@@ -3,7 +3,9 @@ import { TemplateError } from './value.js';
 
 /** A text as it stands in the query of a URL. */
 export function escapeUrl(value: string): string {
-  return new URLSearchParams({ v: value }).toString().slice(2);
+  const form = new URLSearchParams({ v: value }).toString().slice(2);
+  // Go takes `~` for a character that needs no escape, and `*` for one that does.
+  return form.replaceAll('*', '%2A').replaceAll('%7E', '~');
 }
 
 /** Throws TemplateError, as Go's url.QueryUnescape fails. */

@@ -17,9 +17,9 @@ const labels = new Map(
   }),
 );
 
-function execute(template: string): string {
+function execute(template: string, line = 'the line'): string {
   const row = {
-    line: 'the line',
+    line,
     timeNs: 1_700_000_000_000_000_000n,
     labels: new RowLabels(new Map(), labels),
   };
@@ -420,8 +420,67 @@ const failing: readonly (readonly [template: string, words: string])[] = [
   ['{{ .foo.bar.baz }}', `1:7: executing "line" at <.foo.bar.baz>: can't evaluate field bar in type string`],
 ];
 
+const million = (text: string) => `(repeat 1000000 "${text}")`;
+const deep = '{"a":['.repeat(5000) + ']}'.repeat(5000);
+
+/** Templates that would make far too much, and the words at the end of the error of the row. */
+const unbounded: readonly (readonly [template: string, words: string, line?: string])[] = [
+  [
+    '{{$x := "1"}}{{range 40}}{{$x = date $x (unixToTime "1700000000")}}{{end}}',
+    'error calling date: a text is longer than 1048576 characters',
+  ],
+  ...['print $x $x $x $x', 'println $x $x', 'printf "%s%s" $x $x', 'printf "" $x $x'].map(
+    (call) =>
+      [
+        `{{$x := "some text"}}{{range 60}}{{$x = ${call}}}{{end}}`,
+        `error calling ${call.split(' ')[0]}: a text is longer than 1048576 characters`,
+      ] as const,
+  ),
+  ...['b64enc', 'html', 'js', 'urlencode', 'urlquery', 'nindent 1000', 'indent 1000', 'printf "%q"'].map(
+    (call) =>
+      [
+        `{{ repeat 250000 "\\n<&'" | ${call} }}`,
+        `error calling ${call.split(' ')[0]}: a text is longer than 1048576 characters`,
+      ] as const,
+  ),
+  [
+    `{{ replace "a" ${million('b')} ${million('a')} }}`,
+    'error calling replace: a text is longer than 1048576 characters',
+  ],
+  [
+    `{{ Replace ${million('a')} "a" ${million('b')} -1 }}`,
+    'error calling Replace: a text is longer than 1048576 characters',
+  ],
+  [`{{ indent 1000 ${million('\\n')} }}`, 'error calling indent: a text is longer than 1048576 characters'],
+  [
+    '{{ regexReplaceAll "(a+)" (repeat 400000 "a") (repeat 400000 "$1") }}',
+    'error calling regexReplaceAll: a text is longer than 1048576 characters',
+  ],
+  ['{{ printf (repeat 200000 "%d") }}', 'error calling printf: a text is longer than 1048576 characters'],
+  [
+    '{{ __line__ | upper }}',
+    'error calling __line__: a text is longer than 1048576 characters',
+    'x'.repeat(2_000_000),
+  ],
+  ['{{ fromJson __line__ }}', 'error calling fromJson: the JSON is nested deeper than 1000', deep],
+  [
+    '{{range 20}}{{range fromJson __line__}}{{break}}{{end}}{{end}}',
+    'too many steps',
+    `[${'1,'.repeat(400_000)}1]`,
+  ],
+  [`{{ $x := ${million('a')} }}{{range 90}}{{ $n := count "" $x }}{{end}}`, 'too many steps'],
+  ['{{range $i := 100000}}{{ $t := toDate "2006-01-02 15:04:05.000" "x" }}{{end}}', 'too many steps'],
+  ['{{range $i := 100000}}{{ $n := count (print "a" $i) "x" }}{{end}}', 'too many steps'],
+  ['{{ toDate (repeat 201 "1") "x" }}', 'error calling toDate: a layout is longer than 200 characters'],
+  ['{{ range __line__ }}{{ end }}', `range can't iterate over ${'x'.repeat(175)}`, 'x'.repeat(1000)],
+];
+
 /** And where they do not parse, behind `invalid line template: template: line:1: `. */
 const unread: readonly (readonly [template: string, words: string])[] = [
+  ['{{ range 0 }}{{ else }}{{ break }}{{ end }}', '{{break}} outside {{range}}'],
+  ['{{ range 3 }}{{ block "x" . }}{{ continue }}{{ end }}{{ end }}', '{{continue}} outside {{range}}'],
+  ['{{/* x */ y */}}', 'comment ends before closing delimiter'],
+  ['{{/* }}'.repeat(50_000), 'unclosed comment'],
   ['{{ $x, $y := div 1 0 }}', 'too many declarations in command'],
   ['{{ $x }}', 'undefined variable "$x"'],
   ['{{ if .n }}{{ $x := 1 }}{{ end }}{{ $x }}', 'undefined variable "$x"'],
@@ -477,6 +536,14 @@ const made: readonly (readonly [template: string, line: string])[] = [
   ['{{ round 3.14159 2 0.7 }}', '3.14'],
   ['{{ round 3.14159 2.0 }}', '3.14'],
   ['{{ repeat 2.0 .a }}', 'HelloHello'],
+  ['{{ range 3 }}{{ range 0 }}{{ else }}x{{ break }}{{ end }}{{ end }}', 'x'],
+  ['{{ $x := 9 }}{{ range $x = 3 }}{{ end }}{{ $x }}', '2'],
+  ['{{ $i := 9 }}{{ $x := 9 }}{{ range $i, $x = fromJson "[7,8]" }}{{ end }}{{ $i }}{{ $x }}', '18'],
+  ['{{ range 200000 }}{{ break }}{{ end }}', ''],
+  ['{{ urlencode "a*b~c %7E" }}', 'a%2Ab~c+%257E'],
+  ['{{ toDate "2006-01-02" "0001-01-01" }}', '0001-01-01 00:00:00 +0000 UTC'],
+  ['{{ toDate "2006-01-02" "0096-03-01" | date "002" }}', '061'],
+  ['{{ toDate "2006-01-02" "x" | date "2006" }}', '0001'],
   ['{{ toDate "2006-01-02" "2024-01-02" }}', '2024-01-02 00:00:00 +0000 UTC'],
   ['{{ toDateInZone "2006-01-02" "Nowhere/X" "2024-01-02" }}', '2024-01-02 00:00:00 +0000 UTC'],
   ['{{ date "2006" (toDate "2006-01-02" "2024-01-02") }}', '2024'],
@@ -524,6 +591,13 @@ describe('the execution of templates', () => {
   it('fails where and as Loki says', () => {
     for (const [template, words] of failing)
       assert.equal(execute(template), `template: line:${words}`, template);
+  });
+
+  it('fails on the row where it would make too much', () => {
+    for (const [template, words, line] of unbounded) {
+      const message = execute(template, line);
+      assert.equal(message.slice(-words.length), words, template);
+    }
   });
 
   it('does not parse what Loki does not', () => {

@@ -1,18 +1,21 @@
 import type { RowLabels } from '../model/labels.js';
 import type { Row } from '../pipeline/stage.js';
 import { goQuote } from '../../text/go-quote.js';
+import { bounded, maxLength, told } from './bounds.js';
 import { byteLength } from './bytes.js';
 import { formatValue } from './format.js';
 import { functions, type Context, type Parameter, type TemplateFunction } from './functions.js';
 import type { Command, Operand, Pipeline, Placed, Template, TemplateNode } from './parse.js';
 import { isList, isMap, LabelMap, TemplateError, truth, typeName, type Value } from './value.js';
 
-/** Longest text that a template may give. */
-const maxOutput = 1024 * 1024;
 /** Templates that call one another. */
 const maxCalls = 100;
-/** Most actions and loop turns in one execution. */
+/** Most work in one execution: an action, a loop's turn, a call and so many characters given to or made by one are a step. */
 const maxSteps = 100_000;
+const charactersOfStep = 64;
+/** Of a RangeError of the engine. */
+const tooLarge = 'a value is too large or nested too deeply';
+const tooMuchWork = 'the template takes too many steps';
 
 class Leave extends Error {
   constructor(readonly kind: 'break' | 'continue') {
@@ -50,7 +53,11 @@ export class Execution implements Context {
   }
 
   run(): string {
-    this.#walk(this.template.nodes);
+    try {
+      this.#walk(this.template.nodes);
+    } catch (error) {
+      throw error instanceof RangeError ? this.#fault(tooLarge) : error;
+    }
     return this.#out;
   }
 
@@ -59,7 +66,7 @@ export class Execution implements Context {
     const lines = source.slice(0, this.#part.at).split('\n');
     const place = `${name}:${lines.length}:${byteLength(lines.at(-1) ?? '')}`;
     return new TemplateError(
-      `template: ${place}: executing ${goQuote(this.#name)} at <${this.#part.text}>: ${why}`,
+      `template: ${place}: executing ${goQuote(this.#name)} at <${this.#part.text}>: ${told(why)}`,
     );
   }
 
@@ -72,9 +79,12 @@ export class Execution implements Context {
     this.#dot = this.#root = node.pipeline ? this.#handed(node.pipeline) : null;
     this.#variables = [];
     this.#name = node.name;
-    this.#walk(nodes);
-    [this.#dot, this.#root, this.#variables, this.#name] = before;
-    this.#calls--;
+    try {
+      this.#walk(nodes);
+    } finally {
+      [this.#dot, this.#root, this.#variables, this.#name] = before;
+      this.#calls--;
+    }
   }
 
   /** The labels themselves where it is all of them, so that one that is not there stays empty. */
@@ -89,7 +99,19 @@ export class Execution implements Context {
   }
 
   #step(): void {
-    if (++this.#steps > maxSteps) throw this.#fault('the template takes too many steps');
+    if (++this.#steps > maxSteps) throw this.#fault(tooMuchWork);
+  }
+
+  work(steps: number): void {
+    this.#steps += steps;
+    if (this.#steps > maxSteps) throw new TemplateError(tooMuchWork);
+  }
+
+  /** A value that a function takes or makes. */
+  #carry(value: Value): void {
+    if (typeof value === 'string') this.work(bounded(value).length / charactersOfStep);
+    else if (isList(value)) this.work(value.length / charactersOfStep);
+    else if (isMap(value)) this.work(value.size / charactersOfStep);
   }
 
   #walk(nodes: readonly TemplateNode[]): void {
@@ -119,8 +141,8 @@ export class Execution implements Context {
 
   #write(text: string): void {
     this.#out += text;
-    if (this.#out.length > maxOutput) {
-      throw this.#fault(`the result is longer than ${maxOutput} characters`);
+    if (this.#out.length > maxLength) {
+      throw this.#fault(`the result is longer than ${maxLength} characters`);
     }
   }
 
@@ -142,14 +164,15 @@ export class Execution implements Context {
   #range(node: BlockNode): void {
     const value = this.#pipeline({ ...node.pipeline, declare: [] });
     const [first, second] = node.pipeline.declare;
-    const entries = this.#entries(value, second !== undefined);
-    if (entries.length === 0) return this.#walk(node.otherwise);
+    const { assign } = node.pipeline;
+    let turned = false;
     const scope = this.#variables.length;
-    for (const [key, item] of entries) {
+    for (const [key, item] of this.#entries(value, second !== undefined)) {
+      turned = true;
       this.#step();
       this.#variables.length = scope;
-      if (first) this.#variables.push({ name: first, value: second ? key : item });
-      if (second) this.#variables.push({ name: second, value: item });
+      if (first) this.#set(first, second ? key : item, assign);
+      if (second) this.#set(second, item, assign);
       this.#dot = item;
       try {
         this.#walk(node.then);
@@ -158,16 +181,28 @@ export class Execution implements Context {
         if (error.kind === 'break') break;
       }
     }
+    if (!turned) this.#walk(node.otherwise);
   }
 
-  #entries(value: Value, both: boolean): (readonly [Value, Value])[] {
-    if (isList(value)) return value.map((item, i) => [BigInt(i), item] as const);
-    if (isMap(value)) return [...value].sort(([a], [b]) => (a < b ? -1 : 1));
-    if (value === null || value === undefined) return [];
-    if (typeof value !== 'bigint') throw this.#fault(`range can't iterate over ${formatValue(value)}`);
-    if (both) throw this.#fault(`can't use ${value} to iterate over more than one variable`);
-    const count = Math.max(0, Math.min(Number(value), maxSteps + 1));
-    return Array.from({ length: count }, (_, i) => [BigInt(i), BigInt(i)] as const);
+  *#entries(value: Value, both: boolean): Iterable<readonly [Value, Value]> {
+    if (isList(value)) {
+      for (const [i, item] of value.entries()) yield [BigInt(i), item];
+    } else if (isMap(value)) {
+      // They are sorted before the first turn, so they are counted before it.
+      for (let i = 0; i < value.size; i++) this.#step();
+      yield* [...value].sort(([a], [b]) => (a < b ? -1 : 1));
+    } else if (value !== null && value !== undefined) {
+      if (typeof value !== 'bigint') throw this.#fault(`range can't iterate over ${formatValue(value)}`);
+      if (both) throw this.#fault(`can't use ${value} to iterate over more than one variable`);
+      for (let i = 0n; i < value; i++) yield [i, i];
+    }
+  }
+
+  #set(name: string, value: Value, assign: boolean): void {
+    const existing = assign ? this.#variables.findLast((entry) => entry.name === name) : undefined;
+    if (assign && !existing) throw this.#fault(`undefined variable: ${name}`);
+    if (existing) existing.value = value;
+    else this.#variables.push({ name, value });
   }
 
   #pipeline(pipeline: Pipeline): Value {
@@ -176,12 +211,7 @@ export class Execution implements Context {
     pipeline.commands.forEach((command, i) => {
       value = this.#command(command, i === 0 ? [] : [value]);
     });
-    for (const name of pipeline.declare) {
-      const existing = pipeline.assign ? this.#variables.findLast((entry) => entry.name === name) : undefined;
-      if (pipeline.assign && !existing) throw this.#fault(`undefined variable: ${name}`);
-      if (existing) existing.value = value;
-      else this.#variables.push({ name, value });
-    }
+    for (const name of pipeline.declare) this.#set(name, value, pipeline.assign);
     return value;
   }
 
@@ -219,11 +249,17 @@ export class Execution implements Context {
     const args = operands.map((operand, i) => this.#argument(operand, type(i)));
     for (const value of piped) args.push(this.#ofType(value, type(args.length), true));
     try {
-      return call(args, this);
+      this.work(1);
+      for (const arg of args) this.#carry(arg);
+      const made = call(args, this);
+      this.#carry(made);
+      return made;
     } catch (error) {
-      if (!(error instanceof TemplateError)) throw error;
+      const why =
+        error instanceof RangeError ? tooLarge : error instanceof TemplateError ? error.message : undefined;
+      if (why === undefined) throw error;
       this.#part = node;
-      throw this.#fault(`error calling ${name}: ${error.message}`);
+      throw this.#fault(`error calling ${name}: ${why}`);
     }
   }
 

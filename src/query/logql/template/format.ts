@@ -1,3 +1,4 @@
+import { joined, replaced } from './bounds.js';
 import { formatGoTime } from './time.js';
 import { isList, isMap, isTime, typeName, type Value } from './value.js';
 
@@ -34,9 +35,10 @@ const maxWidth = 10_000;
 /** Go's fmt.Sprintf for the verbs v s q d x X o b c f e g t and %%, with flags, width and precision. */
 export function sprintf(format: string, args: readonly Value[]): string {
   let next = 0;
-  const out = format.replaceAll(
+  const out = replaced(
+    format,
     /%([-+# 0]*)([1-9]\d*)?(?:\.(\d*))?([a-zA-Z%])/g,
-    (_, flags: string, width: string | undefined, precision: string | undefined, verb: string) => {
+    (_, flags = '', width?: string, precision?: string, verb = '') => {
       if (verb === '%') return '%';
       if (next >= args.length) return `%!${verb}(MISSING)`;
       const value = args[next++];
@@ -49,8 +51,11 @@ export function sprintf(format: string, args: readonly Value[]): string {
     },
   );
   if (next >= args.length) return out;
-  const extra = args.slice(next).map((value) => `${typeName(value)}=${formatValue(value)}`);
-  return `${out}%!(EXTRA ${extra.join(', ')})`;
+  const extra = joined(args.length - next, (i) => {
+    const value = args[next + i];
+    return `${i > 0 ? ', ' : ''}${typeName(value)}=${formatValue(value)}`;
+  });
+  return `${out}%!(EXTRA ${extra})`;
 }
 
 function isNumber(value: Value): boolean {

@@ -4,10 +4,11 @@ import { parseBytes, parseDuration, valueFault } from '../grammar/units.js';
 import { goInteger } from '../../text/go-integers.js';
 import { compileRegex } from '../../text/re2.js';
 import './builtins.js';
+import { bounded, maxLength, replaced } from './bounds.js';
 import { byteLength, byteSlice } from './bytes.js';
 import { decodeBase64, escapeUrl, unescapeUrl } from './encodings.js';
-import { bounded, define, int, maxLength, strings, text } from './registry.js';
-import { formatTime, isZone, parseTime } from './time.js';
+import { define, int, strings, text, type Context } from './registry.js';
+import { formatTime, isZone, maxLayout, parseTime } from './time.js';
 import { isTime, TemplateError, truth, type GoTime, type Value } from './value.js';
 
 export { functions, type Context, type Parameter, type TemplateFunction } from './registry.js';
@@ -20,11 +21,14 @@ function float(value: Value): number {
   return Number.isNaN(parsed) ? 0 : parsed;
 }
 
+/** What it takes to compile a pattern, in steps, and how much of a text is matched in one. */
+const [compiling, matching] = [500, 16];
 const regexes = new Map<string, RE2JS>();
 
-function regex(pattern: string): RE2JS {
+function regex(pattern: string, context: Context): RE2JS {
   let found = regexes.get(pattern);
   if (!found) {
+    context.work(compiling);
     try {
       found = compileRegex(pattern);
     } catch (error) {
@@ -39,11 +43,13 @@ function regex(pattern: string): RE2JS {
 
 /** Replaces every match; `expand` gives the new text from the groups. */
 function replaceAll(
-  pattern: RE2JS,
+  pattern: string,
   source: string,
+  context: Context,
   expand: (group: (key: number | string) => string) => string,
 ): string {
-  const matcher = pattern.matcher(source);
+  context.work(source.length / matching);
+  const matcher = regex(pattern, context).matcher(source);
   let out = '';
   let last = 0;
   while (matcher.find()) {
@@ -65,7 +71,7 @@ function replaceAll(
 
 /** Go's replacement templates: `$1`, `${1}`, `$name`, `$$`; the longest name is taken. */
 function expandReplacement(template: string, group: (key: number | string) => string): string {
-  return template.replaceAll(/\$(?:\$|(\w+)|\{(\w+)\})/g, (_, plain?: string, braced?: string) => {
+  return replaced(template, /\$(?:\$|(\w+)|\{(\w+)\})/g, (_, plain?: string, braced?: string) => {
     const name = plain ?? braced;
     if (name === undefined) return '$';
     return group(/^\d+$/.test(name) ? Number(name) : name);
@@ -105,11 +111,11 @@ strings('trimSuffix', 2, (suffix, value) => trimSuffix(value, suffix));
 strings('contains', 2, (part, value) => value.includes(part));
 strings('hasPrefix', 2, (part, value) => value.startsWith(part));
 strings('hasSuffix', 2, (part, value) => value.endsWith(part));
-strings('replace', 3, (old, by, value) => bounded(value.replaceAll(old, () => by)));
+strings('replace', 3, (old, by, value) => replaced(value, old, () => by));
 define('Replace', 'string string string int', ([value, old, by, count]) => {
   let left = Number(int(count));
   if (left < 0) left = Infinity;
-  return bounded(text(value).replaceAll(text(old), (match) => (left-- > 0 ? text(by) : match)));
+  return replaced(text(value), text(old), (match = '') => (left-- > 0 ? text(by) : match));
 });
 define('repeat', 'int string', ([count, value]) => {
   const times = Number(int(count));
@@ -152,18 +158,20 @@ function align(
 const indent = (spaces: Value, value: Value) => {
   if (int(spaces) < 0n) throw new TemplateError('strings: negative Repeat count');
   const pad = ' '.repeat(Math.min(1000, Number(int(spaces))));
-  return pad + text(value).replaceAll('\n', `\n${pad}`);
+  return pad + replaced(text(value), '\n', () => `\n${pad}`);
 };
-define('indent', 'int string', ([spaces, value]) => bounded(indent(spaces, value)));
-define('nindent', 'int string', ([spaces, value]) => bounded(`\n${indent(spaces, value)}`));
+define('indent', 'int string', ([spaces, value]) => indent(spaces, value));
+define('nindent', 'int string', ([spaces, value]) => `\n${indent(spaces, value)}`);
 define('default', 'any ...any', ([fallback, value]) => (truth(value) ? value : fallback));
-strings('regexReplaceAll', 3, (pattern, value, by) =>
-  replaceAll(regex(pattern), value, (group) => expandReplacement(by, group)),
+define('regexReplaceAll', 'string string string', ([pattern, value, by], context) =>
+  replaceAll(text(pattern), text(value), context, (group) => expandReplacement(text(by), group)),
 );
-strings('regexReplaceAllLiteral', 3, (pattern, value, by) => replaceAll(regex(pattern), value, () => by));
-strings('count', 2, (pattern, value) => {
+define('regexReplaceAllLiteral', 'string string string', ([pattern, value, by], context) =>
+  replaceAll(text(pattern), text(value), context, () => text(by)),
+);
+define('count', 'string string', ([pattern, value], context) => {
   let count = 0n;
-  replaceAll(regex(pattern), value, () => (count++, ''));
+  replaceAll(text(pattern), text(value), context, () => (count++, ''));
   return count;
 });
 strings('b64enc', 1, (value) => Buffer.from(value).toString('base64'));
@@ -171,16 +179,20 @@ strings('b64dec', 1, decodeBase64);
 strings('urlencode', 1, escapeUrl);
 strings('urldecode', 1, unescapeUrl);
 define('fromJson', 'string', ([value]) => {
+  let parsed: unknown;
   try {
-    return fromJson(JSON.parse(text(value)));
+    parsed = JSON.parse(text(value));
   } catch {
     return null;
   }
+  return fromJson(parsed, 0);
 });
-function fromJson(value: unknown): Value {
-  if (Array.isArray(value)) return value.map(fromJson);
+const maxJsonDepth = 1000;
+function fromJson(value: unknown, depth: number): Value {
+  if (depth > maxJsonDepth) throw new TemplateError(`the JSON is nested deeper than ${maxJsonDepth}`);
+  if (Array.isArray(value)) return value.map((item) => fromJson(item, depth + 1));
   if (typeof value === 'object' && value !== null) {
-    return new Map(Object.entries(value).map(([key, item]) => [key, fromJson(item)]));
+    return new Map(Object.entries(value).map(([key, item]) => [key, fromJson(item, depth + 1)]));
   }
   return value as Value;
 }
@@ -189,7 +201,7 @@ function fromJson(value: unknown): Value {
 const integers = (name: string, takes: string, fold: (a: bigint, b: bigint) => bigint) =>
   define(name, takes, (args) => {
     const [first = 0n, ...more] = args.map(int);
-    return BigInt.asIntN(64, more.reduce(fold, first));
+    return more.reduce((a, b) => BigInt.asIntN(64, fold(a, b)), BigInt.asIntN(64, first));
   });
 const floats = (name: string, takes: string, fold: (a: number, b: number) => number) =>
   define(name, takes, (args) => {
@@ -254,16 +266,24 @@ define('unixEpochMillis', 'time.Time', ([value]) => String(nanoseconds(value) / 
 define('unixEpochNanos', 'time.Time', ([value]) => String(nanoseconds(value)));
 /** What Go's functions give for a text that is no time. */
 const noTime: GoTime = { kind: 'time', ns: -62_135_596_800_000_000_000n, zone: 'UTC' };
-const parsedTime = (layout: string, value: string, zone: string): GoTime => {
+const parsedTime = (layout: Value, value: Value, zone: string, context: Context): GoTime => {
+  const form = text(layout);
+  if (form.length > maxLayout) {
+    throw new TemplateError(`a layout is longer than ${maxLayout} characters`);
+  }
+  // The time to match grows with the one and the other.
+  context.work(form.length + (form.length * Math.min(text(value).length, 2 * maxLayout)) / 2);
   try {
-    return parseTime(layout, value, zone);
+    return parseTime(form, text(value), zone);
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
     return noTime;
   }
 };
-strings('toDate', 2, (layout, value) => parsedTime(layout, value, 'UTC'));
-strings('toDateInZone', 3, (layout, zone, value) => parsedTime(layout, value, isZone(zone) ? zone : 'UTC'));
+define('toDate', 'string string', ([layout, value], context) => parsedTime(layout, value, 'UTC', context));
+define('toDateInZone', 'string string string', ([layout, zone, value], context) =>
+  parsedTime(layout, value, isZone(text(zone)) ? text(zone) : 'UTC', context),
+);
 strings('unixToTime', 1, (value) => {
   const scale = { 5: 86_400_000_000_000n, 10: 1_000_000_000n, 13: 1_000_000n, 16: 1000n, 19: 1n }[
     value.length

@@ -131,9 +131,15 @@ class ActionParser {
       declare.push(first);
       assign = second === '=';
       this.#at += 2;
-    } else if (first?.startsWith('$') && second === ',' && third?.startsWith('$') && fourth === ':=') {
+    } else if (
+      first?.startsWith('$') &&
+      second === ',' &&
+      third?.startsWith('$') &&
+      (fourth === ':=' || fourth === '=')
+    ) {
       if (!ranges) throw new TemplateError('too many declarations in command');
       declare.push(first, third);
+      assign = fourth === '=';
       this.#at += 4;
     }
     this.variables.push(...declare);
@@ -233,6 +239,14 @@ interface Block {
   readonly variables: readonly string[];
 }
 
+/** Whether a `break` here leaves a loop: what a loop does when it has no turn, and a template within it, are not in it. */
+function inRange(open: readonly Block[]): boolean {
+  const block = open.findLast(
+    ({ kind, inElse }) => kind === 'define' || kind === 'block' || (kind === 'range' && !inElse),
+  );
+  return block?.kind === 'range';
+}
+
 /** Parses Go template text. Throws TemplateError. */
 export function parseTemplate(source: string, functions: ReadonlySet<string>): Template {
   const root: TemplateNode[] = [];
@@ -291,8 +305,7 @@ export function parseTemplate(source: string, functions: ReadonlySet<string>): T
       variables = [...(block?.variables ?? [])];
     } else if (keyword === 'break' || keyword === 'continue') {
       action.next();
-      if (!open.some((block) => block.kind === 'range'))
-        throw new TemplateError(`{{${keyword}}} outside {{range}}`);
+      if (!inRange(open)) throw new TemplateError(`{{${keyword}}} outside {{range}}`);
       target().push({ kind: keyword });
     } else if (keyword === 'define') {
       action.next();
@@ -335,11 +348,16 @@ function split(source: string): Part[] {
     const trimLeft = /^\{\{-\s/.test(source.slice(left, left + 4));
     text(left, trimLeft);
     const action = left + (trimLeft ? 3 : 2);
-    const comment = /\s*\/\*[\s\S]*?\*\/\s*(-?)\}\}/y;
+    const comment = /\s*\/\*/y;
     comment.lastIndex = action;
-    const found = comment.exec(source);
-    if (found) {
-      at = comment.lastIndex;
+    if (comment.test(source)) {
+      const close = source.indexOf('*/', comment.lastIndex);
+      if (close < 0) throw new TemplateError('unclosed comment');
+      const after = /\s*(-?)\}\}/y;
+      after.lastIndex = close + 2;
+      const found = after.exec(source);
+      if (!found) throw new TemplateError('comment ends before closing delimiter');
+      at = after.lastIndex;
       trim = found[1] === '-';
       continue;
     }

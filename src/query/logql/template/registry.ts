@@ -1,9 +1,11 @@
 import type { Row } from '../pipeline/stage.js';
 import { formatValue } from './format.js';
-import { TemplateError, type Value } from './value.js';
+import type { Value } from './value.js';
 
 export interface Context {
   readonly row: Row;
+  /** Counts work that is more than the length of the texts tells. Throws TemplateError when it is too much. */
+  work(steps: number): void;
 }
 
 /** Go's types, as functions of templates take them. */
@@ -15,9 +17,6 @@ export interface TemplateFunction {
   readonly rest: Parameter | undefined;
   readonly call: (args: readonly Value[], context: Context) => Value;
 }
-
-/** Longest text that a function may make. */
-export const maxLength = 1024 * 1024;
 
 export const functions = new Map<string, TemplateFunction>();
 
@@ -44,9 +43,4 @@ export function int(value: Value): bigint {
   if (typeof value === 'boolean') return value ? 1n : 0n;
   const match = typeof value === 'string' ? /^[+-]?\d+$/.exec(value.trim()) : null;
   return match ? BigInt.asIntN(64, BigInt(match[0].replace(/^\+/, ''))) : 0n;
-}
-
-export function bounded(value: string): string {
-  if (value.length > maxLength) throw new TemplateError(`a text is longer than ${maxLength} characters`);
-  return value;
 }

@@ -69,6 +69,13 @@ export function isZone(zone: string): boolean {
   }
 }
 
+/** As Date.UTC, which takes the years below 100 for those of the last century. */
+function utcTime(year: number, month: number, day: number, hour = 0, minute = 0, second = 0): number {
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  return date.setUTCHours(hour, minute, second);
+}
+
 function zoned(milliseconds: number, zone: string): { local: Date; name: string } {
   if (zone === 'UTC') return { local: new Date(milliseconds), name: 'UTC' };
   const parts = new Map(
@@ -79,9 +86,9 @@ function zoned(milliseconds: number, zone: string): { local: Date; name: string 
   const number = (name: string) => Number(parts.get(name));
   return {
     local: new Date(
-      Date.UTC(
+      utcTime(
         number('year'),
-        number('month') - 1,
+        number('month'),
         number('day'),
         number('hour'),
         number('minute'),
@@ -184,7 +191,7 @@ export function formatTime(time: GoTime, layout: string): string {
       case '2':
         return String(p.day);
       case '002': {
-        const days = (Date.UTC(p.year, p.month - 1, p.day) - Date.UTC(p.year, 0, 1)) / 86_400_000;
+        const days = (utcTime(p.year, p.month, p.day) - utcTime(p.year, 1, 1)) / 86_400_000;
         return String(days + 1).padStart(3, '0');
       }
       case '15':
@@ -223,9 +230,13 @@ export function formatGoTime(time: GoTime): string {
   return formatTime(time, '2006-01-02 15:04:05.999999999 -0700 MST');
 }
 
+/** Longest layout to parse a time by; the text may have twice as many characters. */
+export const maxLayout = 200;
+
 /** Parses a time in Go's reference layout. Throws TemplateError. */
 export function parseTime(layout: string, text: string, zone: string): GoTime {
   const fail = () => new TemplateError(`cannot parse ${text.slice(0, 100)} as ${layout.slice(0, 100)}`);
+  if (text.length > 2 * maxLayout) throw fail();
   const found: string[] = [];
   let pattern = '';
   let last = 0;
@@ -261,8 +272,8 @@ export function parseTime(layout: string, text: string, zone: string): GoTime {
     }
   });
   if (afternoon !== undefined) hour = (hour % 12) + (afternoon ? 12 : 0);
-  const utc = Date.UTC(year, month - 1, day, hour, minute, second);
-  if (month < 1 || month > 12 || new Date(Date.UTC(year, month - 1, day)).getUTCDate() !== day) throw fail();
+  const utc = utcTime(year, month, day, hour, minute, second);
+  if (month < 1 || month > 12 || new Date(utcTime(year, month, day)).getUTCDate() !== day) throw fail();
   if (Number.isNaN(utc) || hour > 23 || minute > 59 || second > 59) throw fail();
   const shift = offset === undefined ? zoneOffset(utc, zone) : offset * 60_000;
   return { kind: 'time', ns: BigInt(utc - shift) * 1_000_000n + nanosecond, zone };
