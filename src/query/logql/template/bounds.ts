@@ -3,6 +3,9 @@ import { TemplateError } from './value.js';
 /** Longest text that a template, or a function in it, may take or make. */
 export const maxLength = 1024 * 1024;
 
+/** Given to or made by a function, they are one step of work. */
+export const charactersOfStep = 64;
+
 function tooLong(): TemplateError {
   return new TemplateError(`a text is longer than ${maxLength} characters`);
 }

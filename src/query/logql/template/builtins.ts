@@ -1,4 +1,4 @@
-import { joined, told } from './bounds.js';
+import { charactersOfStep, joined, told } from './bounds.js';
 import { byteLength, byteSlice } from './bytes.js';
 import { escapeUrl } from './encodings.js';
 import { escapeHtml, escapeJs } from './escapes.js';
@@ -7,7 +7,12 @@ import { define, text } from './registry.js';
 import { isList, isMap, isTime, LabelMap, TemplateError, truth, typeName, type Value } from './value.js';
 
 // What Go's text/template has by itself.
-define('printf', 'string ...any', ([format, ...args]) => sprintf(text(format), args));
+define('printf', 'string ...any', ([format, ...args], context) => {
+  // A precision cuts what is made of a list, so that its length does not tell the work.
+  for (const arg of args)
+    if (isList(arg) || isMap(arg)) context.work(formatValue(arg).length / charactersOfStep);
+  return sprintf(text(format), args);
+});
 const print = (args: readonly Value[]) =>
   joined(args.length, (i) => {
     const apart = i > 0 && typeof args[i] !== 'string' && typeof args[i - 1] !== 'string';
@@ -61,7 +66,7 @@ function indexed(at: Value, key: Value): Value {
   }
   throw new TemplateError(isNil(at) ? 'index of nil pointer' : `can't index item of type ${typeName(at)}`);
 }
-define('slice', 'any ...any', ([value, ...indexes]) => {
+define('slice', 'any ...any', ([value, ...indexes], context) => {
   if (isNil(value)) throw new TemplateError('slice of untyped nil');
   if (indexes.length > 3) throw new TemplateError(`too many slice indexes: ${indexes.length}`);
   if (typeof value !== 'string' && !isList(value)) {
@@ -77,7 +82,9 @@ define('slice', 'any ...any', ([value, ...indexes]) => {
   ] as const) {
     if (first > second) throw new TemplateError(`invalid slice index: ${first} > ${second}`);
   }
-  return typeof value === 'string' ? byteSlice(value, from, to) : value.slice(from, to);
+  if (typeof value === 'string') return byteSlice(value, from, to);
+  context.work((to - from) / charactersOfStep);
+  return value.slice(from, to);
 });
 /** Templates have no functions among their values. */
 define('call', 'any ...any', ([value]) => {

@@ -471,6 +471,17 @@ const unbounded: readonly (readonly [template: string, words: string, line?: str
   [`{{ $x := ${million('a')} }}{{range 90}}{{ $n := count "" $x }}{{end}}`, 'too many steps'],
   ['{{range $i := 100000}}{{ $t := toDate "2006-01-02 15:04:05.000" "x" }}{{end}}', 'too many steps'],
   ['{{range $i := 100000}}{{ $n := count (print "a" $i) "x" }}{{end}}', 'too many steps'],
+  ['{{ regexReplaceAll "(b?)" (repeat 60000 "a") (repeat 300000 "$1") }}', 'too many steps'],
+  [
+    '{{ $x := fromJson __line__ }}{{range 9000}}{{ $n := slice $x 1 }}{{end}}',
+    'too many steps',
+    `[${'1,'.repeat(200_000)}1]`,
+  ],
+  [
+    '{{ $x := fromJson __line__ }}{{range 9000}}{{ $n := printf "%.0s" $x }}{{end}}',
+    'too many steps',
+    `[[${'1,'.repeat(200_000)}1]]`,
+  ],
   ['{{ toDate (repeat 201 "1") "x" }}', 'error calling toDate: a layout is longer than 200 characters'],
   ['{{ range __line__ }}{{ end }}', `range can't iterate over ${'x'.repeat(175)}`, 'x'.repeat(1000)],
 ];

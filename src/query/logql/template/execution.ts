@@ -1,7 +1,7 @@
 import type { RowLabels } from '../model/labels.js';
 import type { Row } from '../pipeline/stage.js';
 import { goQuote } from '../../text/go-quote.js';
-import { bounded, maxLength, told } from './bounds.js';
+import { bounded, charactersOfStep, maxLength, told } from './bounds.js';
 import { byteLength } from './bytes.js';
 import { formatValue } from './format.js';
 import { functions, type Context, type Parameter, type TemplateFunction } from './functions.js';
@@ -12,7 +12,6 @@ import { isList, isMap, LabelMap, TemplateError, truth, typeName, type Value } f
 const maxCalls = 100;
 /** Most work in one execution: an action, a loop's turn, a call and so many characters given to or made by one are a step. */
 const maxSteps = 100_000;
-const charactersOfStep = 64;
 /** Of a RangeError of the engine. */
 const tooLarge = 'a value is too large or nested too deeply';
 const tooMuchWork = 'the template takes too many steps';
@@ -98,8 +97,9 @@ export class Execution implements Context {
     return this.#pipeline(pipeline);
   }
 
-  #step(): void {
-    if (++this.#steps > maxSteps) throw this.#fault(tooMuchWork);
+  #step(steps = 1): void {
+    this.#steps += steps;
+    if (this.#steps > maxSteps) throw this.#fault(tooMuchWork);
   }
 
   work(steps: number): void {
@@ -107,11 +107,9 @@ export class Execution implements Context {
     if (this.#steps > maxSteps) throw new TemplateError(tooMuchWork);
   }
 
-  /** A value that a function takes or makes. */
+  /** A value that a function takes or makes; of lists and maps the functions count what they look at. */
   #carry(value: Value): void {
     if (typeof value === 'string') this.work(bounded(value).length / charactersOfStep);
-    else if (isList(value)) this.work(value.length / charactersOfStep);
-    else if (isMap(value)) this.work(value.size / charactersOfStep);
   }
 
   #walk(nodes: readonly TemplateNode[]): void {
@@ -189,7 +187,7 @@ export class Execution implements Context {
       for (const [i, item] of value.entries()) yield [BigInt(i), item];
     } else if (isMap(value)) {
       // They are sorted before the first turn, so they are counted before it.
-      for (let i = 0; i < value.size; i++) this.#step();
+      this.#step(value.size);
       yield* [...value].sort(([a], [b]) => (a < b ? -1 : 1));
     } else if (value !== null && value !== undefined) {
       if (typeof value !== 'bigint') throw this.#fault(`range can't iterate over ${formatValue(value)}`);
@@ -199,6 +197,7 @@ export class Execution implements Context {
   }
 
   #set(name: string, value: Value, assign: boolean): void {
+    if (assign) this.#step(this.#variables.length / charactersOfStep);
     const existing = assign ? this.#variables.findLast((entry) => entry.name === name) : undefined;
     if (assign && !existing) throw this.#fault(`undefined variable: ${name}`);
     if (existing) existing.value = value;
@@ -320,6 +319,7 @@ export class Execution implements Context {
       case 'variable': {
         this.#part = operand;
         if (operand.name === '$') return this.#fields(this.#root, operand.path, given);
+        this.#step(this.#variables.length / charactersOfStep);
         const found = this.#variables.findLast((entry) => entry.name === operand.name);
         if (!found) throw this.#fault(`undefined variable: ${operand.name}`);
         return this.#fields(found.value, operand.path, given);
@@ -329,7 +329,9 @@ export class Execution implements Context {
 
   #fields(from: Value | RowLabels, path: readonly string[], given: boolean): Value {
     if (isLabels(from) && path.length === 0) {
-      return new LabelMap([...from.entries()].map(([label, value]) => [label, value]));
+      const labels = [...from.entries()];
+      this.#step(labels.length / 8);
+      return new LabelMap(labels.map(([label, value]) => [label, value]));
     }
     let at = from;
     let isInterface = false;

@@ -4,7 +4,7 @@ import { parseBytes, parseDuration, valueFault } from '../grammar/units.js';
 import { goInteger } from '../../text/go-integers.js';
 import { compileRegex } from '../../text/re2.js';
 import './builtins.js';
-import { bounded, maxLength, replaced } from './bounds.js';
+import { bounded, charactersOfStep, maxLength, replaced } from './bounds.js';
 import { byteLength, byteSlice } from './bytes.js';
 import { decodeBase64, escapeUrl, unescapeUrl } from './encodings.js';
 import { define, int, strings, text, type Context } from './registry.js';
@@ -164,7 +164,11 @@ define('indent', 'int string', ([spaces, value]) => indent(spaces, value));
 define('nindent', 'int string', ([spaces, value]) => `\n${indent(spaces, value)}`);
 define('default', 'any ...any', ([fallback, value]) => (truth(value) ? value : fallback));
 define('regexReplaceAll', 'string string string', ([pattern, value, by], context) =>
-  replaceAll(text(pattern), text(value), context, (group) => expandReplacement(text(by), group)),
+  replaceAll(text(pattern), text(value), context, (group) => {
+    // Groups that are empty make it much work for no text.
+    context.work(text(by).length / charactersOfStep);
+    return expandReplacement(text(by), group);
+  }),
 );
 define('regexReplaceAllLiteral', 'string string string', ([pattern, value, by], context) =>
   replaceAll(text(pattern), text(value), context, () => text(by)),
