@@ -8,6 +8,7 @@ import { typedFromColumn, typedFromText, untypedFromColumn, untypedFromText } fr
 import type { RowRange } from '../token-index/index.js';
 import { attributeId } from './contents.js';
 import type { DirectFile } from './files.js';
+import { firstAtLeast } from './first-at-least.js';
 
 const mostBranches = 64;
 /** Of a file, between ranges that are read. Each is a condition on every row. */
@@ -131,25 +132,10 @@ class Rowids {
 
   /** Numbers of rows within the file. */
   of({ firstRow, rows }: DirectFile): readonly bigint[] {
-    const numbers: bigint[] = [];
-    for (let i = this.#from(firstRow); i < this.#sorted.length; i++) {
-      const rowid = this.#sorted[i] ?? firstRow;
-      if (rowid >= firstRow + rows) break;
-      this.#left.delete(rowid);
-      numbers.push(rowid - firstRow);
-    }
-    return numbers;
-  }
-
-  /** Where the first of them is that is no less. */
-  #from(rowid: bigint): number {
-    let [low, high] = [0, this.#sorted.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#sorted[middle] ?? rowid) < rowid) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    const sorted = this.#sorted;
+    const own = sorted.subarray(firstAtLeast(sorted, firstRow), firstAtLeast(sorted, firstRow + rows));
+    for (const rowid of own) this.#left.delete(rowid);
+    return Array.from(own, (rowid) => rowid - firstRow);
   }
 
   /** Those of no file that was asked about. */

@@ -3,6 +3,7 @@ import { firstLine } from '../../duckdb/index.js';
 import type { Telemetry } from '../../telemetry/index.js';
 import { BackgroundQueue, type BackgroundHost } from '../background.js';
 import { fileSql } from './contents.js';
+import { firstAtLeast } from './first-at-least.js';
 
 /** Of all files together, 4 bytes each. */
 const mostIds = 16_000_000;
@@ -118,11 +119,5 @@ export async function traceIdsOf(connection: DuckDBConnection, path: string): Pr
 }
 
 function includes(sorted: Uint32Array, wanted: number): boolean {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((sorted[middle] ?? 0) < wanted) low = middle + 1;
-    else high = middle;
-  }
-  return sorted[low] === wanted;
+  return sorted[firstAtLeast(sorted, wanted)] === wanted;
 }
