@@ -4,7 +4,6 @@ import {
   type AttributeMap,
   type TypedJson,
 } from '../../attributes/typed-json.js';
-import { mostHeldRows } from '../../../lake/session.js';
 import type { QueryContext } from '../../server/guard.js';
 import { and } from '../../sql/fragment.js';
 import { literal } from '../../sql/literal.js';
@@ -12,6 +11,7 @@ import { hour, second, startsWithin, type TimeRange } from '../model/time.js';
 import { spanKey, withoutRepeats } from './repeats.js';
 import { always, spanRows } from './rows.js';
 import { maxSpansPerTrace } from './traces.js';
+import { fewFirst } from './few-first.js';
 
 /** A trace as OTLP's TracesData holds it (opentelemetry-proto trace/v1), before it is written as JSON or protobuf. */
 export interface OtlpTrace {
@@ -157,16 +157,15 @@ async function read(ctx: QueryContext, traceId: string, range: TimeRange | null)
 
 async function readFrom(ctx: QueryContext, from: string, where: string): Promise<Row[]> {
   if (from === '') return [];
-  const select = async (limit: number) =>
-    (await ctx.session.rows(
+  let rows: Row[] = [];
+  await fewFirst(bound(ctx) + 1, async (limit) => {
+    rows = (await ctx.session.rows(
       `SELECT ${columns.join(', ')} FROM ${from} WHERE ${where} LIMIT ${limit}`,
       [],
       limit,
     )) as Row[];
-  const most = bound(ctx) + 1;
-  const few = Math.min(most, mostHeldRows);
-  let rows = await select(few);
-  if (rows.length === few && few < most) rows = await select(most);
+    return rows.length;
+  });
   return rows.sort((a, b) => Number((a.start_time_unix_nano as bigint) - (b.start_time_unix_nano as bigint)));
 }
 

@@ -1,4 +1,4 @@
-import { mostHeldRows, type ResultChunk } from '../../../lake/session.js';
+import type { ResultChunk } from '../../../lake/session.js';
 import { Yielder } from '../../series/yielder.js';
 import type { QueryContext } from '../../server/guard.js';
 import { and } from '../../sql/fragment.js';
@@ -8,6 +8,7 @@ import { AttributeCache, Span, Trace, type SpanColumns, type SpanRow } from '../
 import { hour, startsWithin, type TimeRange } from '../model/time.js';
 import { spanKey, withoutRepeats } from './repeats.js';
 import { spanRows } from './rows.js';
+import { fewFirst } from './few-first.js';
 
 /** How many spans of one trace are looked at; the rest is left out and the answer says so. */
 export const maxSpansPerTrace = 100_000;
@@ -131,9 +132,7 @@ export async function loadTraces(
     return rows;
   };
   // Few traces seldom have more spans than are held.
-  const few = ids.length > mostCompared ? bound + 1 : Math.min(bound + 1, mostHeldRows);
-  let rows = await load(few);
-  if (rows === few && few <= bound) rows = await load(bound + 1);
+  const rows = await (ids.length > mostCompared ? load(bound + 1) : fewFirst(bound + 1, load));
   if (rows > bound && ids.length > 1) {
     const half = Math.ceil(ids.length / 2);
     return [
