@@ -12,6 +12,8 @@ import {
   RowCollector,
   type FileSpan,
   type FiguresOf,
+  type LineTimesRequest,
+  type LineTimesView,
   type ListingView,
   type MetadataRequest,
   type RawChunk,
@@ -158,6 +160,14 @@ export class ConnectionSession implements ReadSession {
       async (view) => ({ epoch: view.epoch, tables: await view.series(request) }),
     );
     return found && (this.cache?.withUnits(request, found) ?? found);
+  }
+
+  async lineTimes(request: LineTimesRequest): Promise<LineTimesView | null> {
+    await this.#prepare('logs');
+    return this.#known(
+      (cache) => cache.lineTimes(request, (sql) => this.#values(sql), this.#look),
+      (view) => view.lineTimes(request),
+    );
   }
 
   /** What is known as a whole needs no transaction. */

@@ -4,6 +4,7 @@ import type { MetadataKind } from './metadata/layout.js';
 import type { TableName } from '../schema/index.js';
 import type { Needle } from './token-index/index.js';
 import { QueryError } from './query-error.js';
+import type { SharedTimes } from './line-times/unit.js';
 import type { SamplePart, SharedUnit } from './samples/unit.js';
 
 export type { Needle } from './token-index/index.js';
@@ -135,6 +136,26 @@ export interface ValuesRequest {
   readonly key: string;
 }
 
+/** When lines of logs were written, by label set. */
+export interface LineTimesRequest {
+  /** Nanoseconds since the epoch: from (included) and until (not included). No other lines are counted. */
+  readonly from: bigint;
+  readonly until: bigint;
+  /** An attribute of log records by which they are told apart too. */
+  readonly key?: string;
+}
+
+export interface LineTimesView {
+  /** Numbers of label sets (`metadata/store`) mean the same as long as it is the same. */
+  readonly epoch: string;
+  /** No label set of theirs has a higher number. */
+  readonly lastId: number;
+  /** Of each file a part of which is in the window, all of its lines. */
+  readonly units: readonly SharedTimes[];
+  /** What to select the rows from that are in none of these files, as `rowsOf` gives them with the attribute; null when there are none. */
+  readonly rest: string | null;
+}
+
 /** Which series have rows in a window. */
 export interface SeriesRequest {
   readonly kinds: readonly MetadataKind[];
@@ -230,6 +251,8 @@ export interface ReadSession {
    * statement after it reads the same snapshot.
    */
   spread?(request: RowsRequest): Promise<readonly FileSpan[] | null>;
+  /** The times of a window's lines; null when too little of them is in memory. Every statement after it reads the same snapshot. */
+  lineTimes?(request: LineTimesRequest): Promise<LineTimesView | null>;
   /**
    * What to select `value` (VARCHAR, JSON text) and `records` (how many rows have it) from; a value may come more than once.
    * Null: they are to be found in the rows. Every statement after it reads the same snapshot.

@@ -10,6 +10,7 @@ import { spreadOf } from '../direct/spread.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { TraceIds } from '../direct/trace-ids.js';
 import type { FileDigests } from '../file-digest/index.js';
+import { LineTimesCache } from '../line-times/index.js';
 import { compactedPrefix, hasPrefix } from '../maintenance/moved.js';
 import type { RunSql } from '../run-sql.js';
 import { SampleCache } from '../samples/index.js';
@@ -18,6 +19,8 @@ import { AttributeValues } from '../values/index.js';
 import type { SharedUnit } from '../samples/unit.js';
 import type {
   FileSpan,
+  LineTimesRequest,
+  LineTimesView,
   ListingView,
   MetadataRequest,
   RowsRequest,
@@ -93,6 +96,7 @@ export class MetadataCache {
   readonly #direct: DirectFiles;
   readonly #values: AttributeValues;
   readonly #traceIds: TraceIds;
+  readonly #lineTimes: LineTimesCache;
   readonly #learning: Learning | null;
   readonly #made: MadeIndexes | null;
   /** Files of logs that searches have met. */
@@ -103,6 +107,7 @@ export class MetadataCache {
     this.#direct = new DirectFiles(host, telemetry);
     this.#values = new AttributeValues(host, telemetry);
     this.#traceIds = new TraceIds(host, telemetry);
+    this.#lineTimes = new LineTimesCache(host, telemetry);
     this.#searched = new NewFiles(options.searchedWaitMs ?? defaultSearchedWaitMs);
     this.#made = options.tokens ? new MadeIndexes(host, telemetry, options.tokens) : null;
     this.#samples = new SampleCache({ host, maxBytes: maxSampleBytes, telemetry });
@@ -183,6 +188,8 @@ export class MetadataCache {
     const rowsOf = (request: RowsRequest) => this.#rowsOf(kept, request, snapshot, run);
     const spread = (request: RowsRequest) => this.#spread(kept, request, snapshot, run);
     const valuesOf = (request: ValuesRequest) => this.#valuesOf(kept, request, snapshot, run);
+    const lineTimes = async (request: LineTimesRequest) =>
+      this.#timesOf(kept, request, await live('log_streams'), numbers('log_streams'));
     const told = (kind: MetadataKind, paths: readonly string[]) => toldKeys(kept, kind, paths, run);
     const numbers = (kind: MetadataKind) => ({
       ...numbersOf(kept, kind),
@@ -195,6 +202,7 @@ export class MetadataCache {
       rowsOf,
       spread,
       valuesOf,
+      lineTimes,
       kept.epoch,
       told,
       numbers,
@@ -218,6 +226,32 @@ export class MetadataCache {
     const live = kept.live.get(layoutOf(request.kind).table);
     if (live?.snapshot !== snapshot) return null;
     return wholeListing(live.files, numbersOf(kept, request.kind), kept.epoch, request);
+  }
+
+  /** The times of the current snapshot's lines, without a transaction: null unless they are all in memory. */
+  async lineTimes(request: LineTimesRequest, run: RunSql, look: Look): Promise<LineTimesView | null> {
+    if (this.options.maxEntries === 0 || this.#filling.closed) return null;
+    const kept = this.#current();
+    await kept.ready;
+    const snapshot = await this.#look(kept, run, look);
+    const live = kept.live.get('logs');
+    if (live?.snapshot !== snapshot) return null;
+    const times = this.#timesOf(kept, request, live.files, numbersOf(kept, 'log_streams'));
+    return times?.rest === null ? times : null;
+  }
+
+  #timesOf(
+    kept: Kept,
+    request: LineTimesRequest,
+    live: LiveFiles,
+    { files, lastFile, lastId }: KeptNumbers,
+  ): LineTimesView | null {
+    const known = (path: string) => {
+      const file = files.get(path);
+      return file !== undefined && file.file <= lastFile ? file : undefined;
+    };
+    const times = this.#lineTimes.of(request, { live, known, direct: this.#directFile('logs', live) });
+    return times && { ...times, epoch: kept.epoch, lastId };
   }
 
   async #rowsOf(kept: Kept, request: RowsRequest, snapshot: bigint, run: RunSql): Promise<string | null> {
@@ -408,6 +442,7 @@ export class MetadataCache {
     await this.#direct.settled();
     await this.#values.settled();
     await this.#traceIds.settled();
+    await this.#lineTimes.settled();
     await this.#made?.settled();
   }
 
@@ -418,6 +453,7 @@ export class MetadataCache {
     await this.#direct.close();
     await this.#values.close();
     await this.#traceIds.close();
+    await this.#lineTimes.close();
     await this.#made?.close();
   }
 

@@ -5,6 +5,8 @@ import { isInlined } from '../inlining.js';
 import type { RunSql } from '../run-sql.js';
 import type {
   FileSpan,
+  LineTimesRequest,
+  LineTimesView,
   ListingView,
   MetadataRequest,
   RowsRequest,
@@ -136,6 +138,8 @@ export class MetadataView {
     readonly spread: (request: RowsRequest) => Promise<readonly FileSpan[]>,
     /** As `ReadSession.valuesOf` tells. */
     readonly valuesOf: (request: ValuesRequest) => Promise<string | null>,
+    /** As `ReadSession.lineTimes` tells. */
+    readonly lineTimes: (request: LineTimesRequest) => Promise<LineTimesView | null>,
     readonly epoch: string,
     /** Of files that are not kept: the keys that they tell of themselves, by path. */
     private readonly told: (

@@ -1,6 +1,7 @@
 import type { StatementFigures } from '../../lake/explain/figures.js';
 import type { QueryError } from '../../lake/query-error.js';
 import type {
+  LineTimesRequest,
   MetadataRequest,
   RawChunk,
   ReadSession,
@@ -23,6 +24,7 @@ export type Question =
   | { readonly of: 'rowsOf'; readonly request: RowsRequest }
   | { readonly of: 'spread'; readonly request: RowsRequest }
   | { readonly of: 'valuesOf'; readonly request: ValuesRequest }
+  | { readonly of: 'lineTimes'; readonly request: LineTimesRequest }
   | { readonly of: 'series'; readonly request: SeriesRequest }
   | { readonly of: 'samples'; readonly request: SamplesRequest };
 

@@ -89,6 +89,8 @@ export class RunningQuery {
         return session.spread?.(question.request);
       case 'valuesOf':
         return session.valuesOf?.(question.request);
+      case 'lineTimes':
+        return session.lineTimes?.(question.request);
       case 'series':
         return session.series?.(question.request);
       case 'samples':

@@ -4,6 +4,8 @@ import {
   RowCollector,
   type FileSpan,
   type FiguresOf,
+  type LineTimesRequest,
+  type LineTimesView,
   type ListingView,
   type MetadataRequest,
   type ReadSession,
@@ -125,6 +127,10 @@ export class ThreadSession implements ReadSession {
 
   valuesOf(request: ValuesRequest): Promise<string | null> {
     return this.#ask({ of: 'valuesOf', request });
+  }
+
+  lineTimes(request: LineTimesRequest): Promise<LineTimesView | null> {
+    return this.#ask({ of: 'lineTimes', request });
   }
 
   series(request: SeriesRequest): Promise<SeriesView | null> {

@@ -3,6 +3,7 @@ import { groupSeries, type Grouping, type Reduce } from '../../series/aggregate.
 import { checkSize, checkValues } from '../../series/context.js';
 import { Points } from '../../series/points.js';
 import { anyPresent, emptySeries, type StepSeries } from '../../series/series.js';
+import type { AttributeKeys } from '../model/attributes.js';
 import { always } from '../model/names.js';
 import { aliases, pipelineLabels } from '../model/labels.js';
 import { afterUntil, metadataWindow } from '../plan/range.js';
@@ -15,6 +16,7 @@ import type { RangeExpr, VectorExpr } from '../syntax/ast.js';
 import { aggregateInSql } from './aggregate-in-sql.js';
 import { aggregateRecords } from './aggregate-records.js';
 import { aggregateStreams } from './aggregate-streams.js';
+import { aggregateTimes } from './aggregate-times.js';
 import { overSingles } from './singles.js';
 import type { MetricContext } from './context.js';
 import { PartialSeries } from './partial-series.js';
@@ -140,6 +142,7 @@ async function partialSeries(ctx: MetricContext, query: RangeQuery): Promise<Par
   return isEmpty(query)
     ? new PartialSeries(query, ctx.maxValues)
     : ((await aggregateStreams(query, ctx)) ??
+        (await aggregateTimes(query, ctx)) ??
         (await aggregateInSql(query, ctx)) ??
         (await aggregateRecords(query, ctx)));
 }
@@ -164,19 +167,22 @@ async function rangeQuery(
   await ctx.keys.learn(ctx.session, names, window);
   const keys = await ctx.keys.over(ctx.session, names, window, wordsOf(expr.log, ctx.keys));
   const stages = usefulStages(expr, grouping);
-  const pipeline = pipelineSql(stages, keys);
   const gap = steps.count > 1 && steps.step > expr.range;
+  const over = (known: AttributeKeys) => {
+    const pipeline = pipelineSql(stages, known);
+    const where = [
+      ...time,
+      ...(gap ? [`(time_unix_nano - ${origin} - 1) % ${steps.step} < ${expr.range}`] : []),
+      ...selectorSql(expr.log.matchers, known),
+      ...pipeline.conditions,
+    ];
+    return { keys: known, pipeline, where };
+  };
   return {
     expr,
     stages,
-    keys,
-    pipeline,
-    where: [
-      ...time,
-      ...(gap ? [`(time_unix_nano - ${origin} - 1) % ${steps.step} < ${expr.range}`] : []),
-      ...selectorSql(expr.log.matchers, keys),
-      ...pipeline.conditions,
-    ],
+    ...over(keys),
+    over,
     grouping,
     aggregator: rangeAggregation(expr.op).aggregator(expr.unwrap !== undefined, expr.parameter ?? 0),
     window,

@@ -23,6 +23,8 @@ export interface RangeQuery {
   readonly pipeline: PipelineSql;
   /** Conditions on records, time included. */
   readonly where: readonly string[];
+  /** The same where the rows are read from elsewhere. */
+  readonly over: (keys: AttributeKeys) => Pick<RangeQuery, 'keys' | 'pipeline' | 'where'>;
   /** All of the time that is read. */
   readonly window: MetadataWindow;
   readonly grouping: Grouping | undefined;

@@ -125,6 +125,15 @@ export class AttributeKeys {
     } as const;
     const from = (await session.rowsOf?.(request)) ?? null;
     if (from === null) return this;
+    return this.#over(from, keys);
+  }
+
+  /** The same for rows that are read from there, with the attribute of this key as a column. */
+  inRows(from: string, key: string | undefined): AttributeKeys {
+    return this.#over(from, new Map(key === undefined ? [] : [[key, 0]]));
+  }
+
+  #over(from: string, keys: ReadonlyMap<string, number>): AttributeKeys {
     const columns = new Map([...keys].map(([key, i]) => [jsonPath([key]), i]));
     const over = new AttributeKeys(this.hints, { from, columns });
     over.#all = this.#all;

@@ -59,3 +59,10 @@ export function isOfStreams(
     isStreamLabel(name) || name === 'detected_level' || (name === 'level' && keys.lacks('level'));
   return names.every(known) && matchers.every(isStreamMatcher);
 }
+
+/** The key of log attributes that alone gives a label of this name, whatever record it is of; undefined when that is not known, or it is elsewhere. */
+export function onlyKey(name: string, keys: AttributeKeys): string | undefined {
+  if (pipelineLabels.has(name)) return undefined;
+  const texts = attributeTexts(name, keys);
+  return texts?.length === 1 && keys.paths(name, 'log_attributes')?.length === 1 ? keys.key(name) : undefined;
+}

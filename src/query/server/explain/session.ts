@@ -2,6 +2,8 @@ import type { StatementFigures } from '../../../lake/explain/figures.js';
 import type {
   FileSpan,
   FiguresOf,
+  LineTimesRequest,
+  LineTimesView,
   ListingView,
   MetadataRequest,
   ReadSession,
@@ -132,6 +134,15 @@ export class NotedSession implements ReadSession {
       return files === null
         ? `files of ${request.table}: not known`
         : `files of ${request.table} that may have such rows: ${files.length}, about ${groups} row groups of them`;
+    });
+  }
+
+  lineTimes(request: LineTimesRequest): Promise<LineTimesView | null> {
+    return this.#asked(this.inner.lineTimes?.(request), (view) => {
+      if (view === null) return 'times of lines: too few in memory, the rows are read';
+      const lines = view.units.reduce((sum, unit) => sum + unit.lines, 0);
+      const beside = view.rest === null ? '' : ', and from the table the rows that are in no such file';
+      return `times of lines from memory: ${view.units.length} files, ${lines} lines${beside}`;
     });
   }
 

@@ -1,0 +1,173 @@
+import { firstLine } from '../../duckdb/index.js';
+import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
+import { columnName } from '../attribute-columns/index.js';
+import { BackgroundQueue, type BackgroundHost } from '../background.js';
+import { attributeId } from '../direct/contents.js';
+import type { DirectFile } from '../direct/files.js';
+import { rowsSql } from '../direct/rows.js';
+import type { LiveFiles } from '../files/live-files.js';
+import { compactedPrefix, hasPrefix } from '../maintenance/moved.js';
+import type { LineTimesRequest, LineTimesView } from '../session.js';
+import { loadTimes, type FileToTime } from './load.js';
+import { timesBytes, type SharedTimes } from './unit.js';
+
+/** Of all files and attributes together. */
+const mostBytes = 128 * 1024 * 1024;
+/** What was used within this time gives no room: more files than fit would be read again by each question. */
+const restMs = 600_000;
+/** Files and attributes that are remembered, those that could not be kept included. */
+const mostUnits = 20_000;
+/** Where more than this part of the files' bytes is not kept, all of them are read. */
+const mostBeside = 0.25;
+
+interface Held {
+  readonly unit: SharedTimes | null;
+  readonly bytes: number;
+  usedAt: number;
+}
+
+/** A file of the metadata cache, as of one snapshot. */
+interface NumberedFile {
+  readonly file: number;
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+interface Files {
+  readonly live: LiveFiles;
+  readonly known: (path: string) => NumberedFile | undefined;
+  readonly direct: (path: string) => DirectFile | null;
+}
+
+/**
+ * Keeps in memory at which times a compacted file has lines of each label set, and of each value of an attribute that somebody counts by, so
+ * that lines are counted by time without reading them. A file is read for it once, in the background, after a question that could have used it.
+ */
+export class LineTimesCache {
+  #generation = -1;
+  /** The one used last is at the end. */
+  readonly #held = new Map<string, Held>();
+  #bytes = 0;
+  readonly #queue: BackgroundQueue<FileToTime, SharedTimes | null>;
+
+  constructor(
+    private readonly host: BackgroundHost,
+    telemetry: Telemetry,
+  ) {
+    const registers = [telemetry.registry];
+    const bytes = () => this.#bytes;
+    new Gauge({
+      name: 'canardstack_line_times_bytes',
+      help: 'Times of log lines by label set that are kept in memory.',
+      registers,
+      collect() {
+        this.set(bytes());
+      },
+    });
+    const loads = new Counter({
+      name: 'canardstack_line_times_loads_total',
+      help: 'Files of logs that were read for the times of their lines; refused: too much, or an error.',
+      labelNames: ['result'],
+      registers,
+    });
+    this.#queue = new BackgroundQueue<FileToTime, SharedTimes | null>({
+      host,
+      read: loadTimes,
+      failed(error) {
+        telemetry.log.debug({ err: firstLine(error) }, 'the times of a file could not be read');
+        return null;
+      },
+      keep: (id, unit) => {
+        const size = unit === null ? 0 : timesBytes(unit);
+        const fits = this.#makeRoom(size);
+        loads.inc({ result: unit !== null && fits ? 'kept' : 'refused' });
+        this.#held.set(id, { unit: fits ? unit : null, bytes: fits ? size : 0, usedAt: Date.now() });
+        if (fits) this.#bytes += size;
+      },
+    });
+  }
+
+  /** As `ReadSession.lineTimes` tells, but for what numbers mean. */
+  of(
+    { from, until, key }: LineTimesRequest,
+    { live, known, direct }: Files,
+  ): Omit<LineTimesView, 'epoch' | 'lastId'> | null {
+    this.#renew();
+    const units: SharedTimes[] = [];
+    const unread = new Map<string, number>();
+    let [kept, beside] = [0, 0];
+    // The newest are read first.
+    for (const [path, bytes] of [...live.sizes].reverse()) {
+      const file = live.touched.has(path) ? undefined : known(path);
+      const times = file ?? live.told.get(path);
+      if (times !== undefined && (times.last < from || times.first >= until)) continue;
+      const unit = file && this.#unit(path, file, direct, key);
+      if (unit) {
+        units.push(unit);
+        kept += bytes;
+      } else {
+        unread.set(path, bytes);
+        beside += bytes;
+      }
+    }
+    if (beside > mostBeside * (kept + beside) || units.length === 0) return null;
+    if (unread.size === 0 && live.inlined === 0) return { units, rest: null };
+    const keys = key === undefined ? [] : [key];
+    const rows = { table: 'logs', from, until, keys } as const;
+    const rest = rowsSql(rows, { ...live, sizes: unread }, direct, {
+      skipped: [...live.sizes.keys()].filter((path) => !unread.has(path)),
+    });
+    return rest === null ? null : { units, rest };
+  }
+
+  /** Resolves when every file that was asked for is read. */
+  async settled(): Promise<void> {
+    await this.#queue.settled();
+  }
+
+  async close(): Promise<void> {
+    await this.#queue.close();
+  }
+
+  #unit(
+    path: string,
+    { file, first, last }: NumberedFile,
+    direct: (path: string) => DirectFile | null,
+    key: string | undefined,
+  ): SharedTimes | null {
+    if (!hasPrefix(path, compactedPrefix)) return null;
+    const attributes = direct(path)?.attributes;
+    if (attributes === undefined) return null;
+    const column = key === undefined ? null : attributes.get(attributeId('log_attributes', key));
+    // Of a column of numbers the texts are not known.
+    if (column === undefined || (column !== null && column.kind !== 'text')) return null;
+    const name = column === null ? null : columnName(column);
+    const id = `${file} ${name ?? ''}`;
+    const held = this.#held.get(id);
+    if (held === undefined) {
+      if (this.#makeRoom(1)) this.#queue.add(id, { path, file, first, last, column: name });
+      return null;
+    }
+    held.usedAt = Date.now();
+    this.#held.delete(id);
+    this.#held.set(id, held);
+    return held.unit;
+  }
+
+  #makeRoom(bytes: number): boolean {
+    const fits = () => this.#bytes + bytes <= mostBytes && this.#held.size < mostUnits;
+    for (const [oldest, held] of this.#held) {
+      if (fits() || Date.now() - held.usedAt < restMs) break;
+      this.#held.delete(oldest);
+      this.#bytes -= held.bytes;
+    }
+    return fits();
+  }
+
+  #renew(): void {
+    if (this.#generation === this.host.generation) return;
+    this.#held.clear();
+    this.#bytes = 0;
+    this.#generation = this.host.generation;
+  }
+}

@@ -1,0 +1,162 @@
+import { linesUntil, timesOf, type LineTimes, type SharedTimes } from '../../../lake/line-times/unit.js';
+import type { LineTimesView } from '../../../lake/session.js';
+import { Labels } from '../../series/labels.js';
+import { and } from '../../sql/fragment.js';
+import { projectionOf, type Projection } from '../../sql/projections.js';
+import { isBesideItsAlias, pipelineLabels } from '../model/labels.js';
+import { isOfStreams, labelSql, onlyKey, ownSql } from '../model/names.js';
+import { selectorSql } from '../plan/pipeline.js';
+import { rangeAggregation } from '../range/index.js';
+import type { Stage } from '../stages/index.js';
+import { aggregateInSql } from './aggregate-in-sql.js';
+import type { MetricContext } from './context.js';
+import { PartialSeries, valuesKey } from './partial-series.js';
+import type { RangeQuery } from './range-query.js';
+import type { Buckets } from './windows.js';
+
+const msNs = 1_000_000;
+/** Of all windows; beyond it the rows are counted. */
+const mostBuckets = 1_000_000;
+
+/**
+ * Counts lines by time from what is in memory of when each label set has some; those that are not in memory are read. Undefined for what
+ * that does not tell: other labels than those of streams, but for one attribute, and windows that do not begin and end with a millisecond.
+ */
+export async function aggregateTimes(
+  query: RangeQuery,
+  ctx: MetricContext,
+): Promise<PartialSeries | undefined> {
+  const { expr, grouping, stages, aggregator, window, origin } = query;
+  if (rangeAggregation(expr.op).sumOf !== 'records' || expr.unwrap || !stages.every(changesNothing))
+    return undefined;
+  const windows = inMilliseconds(origin, query.buckets, ctx.steps.count);
+  const names = grouping?.without === false ? grouping.labels : undefined;
+  if (!windows || !names) return undefined;
+  const { matchers } = expr.log;
+  const ofStreams = names.filter((name) => isOfStreams([name], [], ctx.keys));
+  if (names.length - ofStreams.length > 1 || !isOfStreams([], matchers, ctx.keys)) return undefined;
+  const attribute = names.find((name) => !ofStreams.includes(name));
+  const key = attribute === undefined ? undefined : onlyKey(attribute, ctx.keys);
+  if (attribute !== undefined && key === undefined) return undefined;
+
+  const { from, until } = window;
+  const view = await ctx.session.lineTimes?.({ from, until, ...(key !== undefined && { key }) });
+  if (!view) return undefined;
+  const columns = ofStreams.map((name) => {
+    const value = isBesideItsAlias(name, names) ? ownSql(name, ctx.keys) : labelSql(name, ctx.keys);
+    return `coalesce(${value}, '')`;
+  });
+  const sets = await projected(view, columns, and(selectorSql(matchers, ctx.keys)), ctx);
+  if (!sets) return undefined;
+  // Which series are the greatest, only all rows together tell.
+  const found =
+    view.rest === null
+      ? new PartialSeries(query, ctx.maxValues)
+      : await aggregateInSql(
+          { ...query, ...query.over(ctx.keys.inRows(view.rest, key)), wanted: undefined },
+          ctx,
+        );
+  if (!found) return undefined;
+  for (const unit of view.units) {
+    const counts = await countsOf(unit, sets, windows, ctx);
+    if (counts === null) return undefined;
+    for (const { row, value, first, buckets } of counts) {
+      const own = [...(sets.rows[row] as readonly string[])];
+      const values = names.map((name) => (name === attribute ? value : (own.shift() ?? '')));
+      const series = found.series(valuesKey(values), () =>
+        Labels.of(names.map((name, i) => [name, values[i] ?? ''])),
+      );
+      for (const [i, count] of buckets.entries()) {
+        if (count === 0) continue;
+        ctx.stats.records += count;
+        ctx.stats.kept += count;
+        found.merge(series, first + i, aggregator.fromSql([count]));
+      }
+    }
+  }
+  return found;
+}
+
+/** What Grafana appends: nothing that is counted here has an error. */
+function changesNothing(stage: Stage): boolean {
+  return (
+    stage.kind === 'drop' && stage.items.every(({ name, matcher }) => !matcher && pipelineLabels.has(name))
+  );
+}
+
+/** In Unix milliseconds; bucket b holds what is after `origin + b * width`, until `width` later. */
+interface Windows extends Buckets {
+  readonly origin: number;
+  readonly count: number;
+}
+
+function inMilliseconds(origin: bigint, buckets: Buckets, steps: number): Windows | undefined {
+  const width = buckets.width / msNs;
+  const count = (steps - 1) * buckets.step + buckets.range;
+  if (origin % BigInt(msNs) !== 0n || !Number.isInteger(width) || count > mostBuckets) return undefined;
+  return { ...buckets, origin: Number(origin / BigInt(msNs)), width, count };
+}
+
+async function projected(
+  { epoch, lastId }: LineTimesView,
+  columns: readonly string[],
+  where: string,
+  { session }: MetricContext,
+): Promise<Projection | null> {
+  return projectionOf(session, { epoch, kind: 'log_streams', columns, where }, lastId).catch(() => null);
+}
+
+interface Counted {
+  /** Of the projection. */
+  readonly row: number;
+  /** Of the attribute. */
+  readonly value: string;
+  /** The bucket of the first count. */
+  readonly first: number;
+  readonly buckets: Float64Array;
+}
+
+/** Null where the projection does not know a label set. */
+async function countsOf(
+  unit: SharedTimes,
+  sets: Projection,
+  windows: Windows,
+  { yielder }: MetricContext,
+): Promise<Counted[] | null> {
+  const times = timesOf(unit);
+  const { origin, width, count } = windows;
+  const [begin, end] = [unit.base - origin, unit.base + unit.last - origin];
+  const first = Math.max(0, Math.floor(begin / width) - 1);
+  const last = Math.min(count - 1, Math.floor(end / width));
+  const found = new Map<string, Counted>();
+  if (last < first) return [];
+  for (const [g, set] of times.sets.entries()) {
+    const row = sets.byId.get(set);
+    if (row === undefined) return null;
+    if (row < 0) continue;
+    const pause = yielder.tick();
+    if (pause) await pause;
+    const value = unit.values[times.valueOf[g] ?? -1] ?? '';
+    const id = `${row} ${value}`;
+    let counted = found.get(id);
+    if (!counted) {
+      counted = { row, value, first, buckets: new Float64Array(last - first + 1) };
+      found.set(id, counted);
+    }
+    addLines(times, g, windows, counted);
+  }
+  return [...found.values()];
+}
+
+/** Adds a group's lines to the buckets that some window has. */
+function addLines(times: LineTimes, g: number, windows: Windows, { first, buckets }: Counted): void {
+  const { origin, width, step, range } = windows;
+  const edge = (b: number) => origin + b * width - times.base;
+  let before = linesUntil(times, g, edge(first));
+  const all = linesUntil(times, g, times.last);
+  for (let i = 0; i < buckets.length && before < all; i++) {
+    const until = linesUntil(times, g, edge(first + i + 1));
+    if ((first + i) % step < range || range >= step) buckets[i] = (buckets[i] ?? 0) + until - before;
+    before = until;
+  }
+}
