@@ -44,7 +44,7 @@ it('indexes a file as soon as there is room', async () => {
     acquire: () => instance.connect(),
     release: (used: DuckDBConnection) => used.closeSync(),
   };
-  const made = new MadeIndexes(host, telemetry, tokens, 1);
+  const made = new MadeIndexes(host, telemetry, tokens, { bytes: 1 });
   const [a, b] = [await file('a', 10, `'{}'`), await file('b', 10, `'{}'`)];
   const search = searchOf([[{ text: 'nowhere' }]]);
   assert.ok(search);
@@ -57,6 +57,49 @@ it('indexes a file as soon as there is room', async () => {
     assert.deepEqual(await want(a, b), [false, true], 'the newest');
     assert.deepEqual(await want(a, b), [false, true]);
     assert.deepEqual(await want(a), [true, true]);
+  } finally {
+    await made.close();
+  }
+});
+
+it('tries a file again whose index could not be made, until it gives it up', async () => {
+  const telemetry = createTelemetry('silent');
+  const tokens = new TokenIndexes({ url: '/' } as unknown as Storage, telemetry);
+  let asked = 0;
+  let path = join(folder, 'late');
+  const host = {
+    generation: 0,
+    acquire: () => (asked++, instance.connect()),
+    release: (used: DuckDBConnection) => used.closeSync(),
+  };
+  const made = new MadeIndexes(host, telemetry, tokens, { pauseMs: 0 });
+  const search = searchOf([[{ text: 'nowhere' }]]);
+  assert.ok(search);
+  const want = async () => {
+    made.want([path], { from: 0n, until: 10n }, new Map([[path, 1]]));
+    await made.settled();
+    return tokens.lacks(path, search);
+  };
+  const failures = async () => {
+    const metric = await telemetry.registry.getSingleMetric('canardstack_token_index_failures_total')?.get();
+    return Object.fromEntries(
+      (metric?.values ?? []).map(({ labels, value }) => [labels['then'], value]),
+    ) as object;
+  };
+  try {
+    assert.deepEqual([await want(), await failures()], [false, { retried: 1 }], 'it is not there yet');
+    await file('late', 10, `'{}'`);
+    assert.deepEqual([await want(), await failures()], [true, { retried: 1 }]);
+    path = join(folder, 'never');
+    for (let i = 0; i < 6; i++) assert.equal(await want(), false);
+    assert.deepEqual([await failures(), asked], [{ retried: 4, left: 1 }, 6]);
+    const patient = new MadeIndexes(host, createTelemetry('silent'), tokens, { pauseMs: 3_600_000 });
+    for (let i = 0; i < 3; i++) {
+      patient.want([path], { from: 0n, until: 10n }, new Map([[path, 1]]));
+      await patient.settled();
+    }
+    assert.equal(asked, 7);
+    await patient.close();
   } finally {
     await made.close();
   }
