@@ -188,10 +188,14 @@ function notGrpc(headers: IncomingHttpHeaders): Record<string, string | number> 
 function keepAlive(session: ServerHttp2Session, everyMs: number, answerMs: number): void {
   let late: NodeJS.Timeout | undefined;
   const timer = setInterval(() => {
-    if (session.destroyed) return;
-    late = setTimeout(() => session.destroy(), answerMs).unref();
+    // One at a time: the answer to one says nothing of another.
+    if (session.destroyed || late) return;
+    // What came while this thread was busy is read first.
+    late = setTimeout(() => setImmediate(() => late && session.destroy()), answerMs).unref();
     session.ping((error: Error | null) => {
-      if (!error) clearTimeout(late);
+      if (error) return;
+      clearTimeout(late);
+      late = undefined;
     });
   }, everyMs).unref();
   session.once('close', () => {
