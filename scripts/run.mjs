@@ -13,7 +13,7 @@ const usage = `usage: ./run <command>
       --list          print the files and stop
       --concurrency N test files at once (default 2)
   check           types, lint, format, and what is exported or installed for nobody
-  setup           only set up: dependencies, DuckDB extensions, build
+  setup [tests]   only set up: dependencies, DuckDB extensions, build; with tests also their clients and tools
   cli [args]      the command line, built when needed: ./run cli sql "SELECT 1"
 `;
 
@@ -25,7 +25,7 @@ const commands = {
   test: () => test(args),
   check: () => check(),
   setup: async () => {
-    await setUp({});
+    await setUp({ forTests: args[0] === 'tests' });
   },
 };
 

@@ -268,10 +268,11 @@ export async function setUp({ forTests = false, alwaysBuild = false }) {
   await duckdbExtensions(forTests ? [...extensions, ...testExtensions] : extensions);
   const tools = {};
   if (!forTests) return tools;
-  for (const name of Object.keys(goTools)) tools[name] = await goTool(name);
-  for (const name of Object.keys(goClients)) tools[name] = await goClient(name);
-  tools.chromium = chromium();
-  tools.java_clients = await javaClients();
-  tools.python_venv = await pythonVenv();
-  return tools;
+  // Go has use for all cores by itself; the others mostly wait for what they fetch.
+  const built = async () => {
+    for (const name of Object.keys(goTools)) tools[name] = await goTool(name);
+    for (const name of Object.keys(goClients)) tools[name] = await goClient(name);
+  };
+  const [java_clients, python_venv] = await Promise.all([javaClients(), pythonVenv(), built()]);
+  return { ...tools, chromium: chromium(), java_clients, python_venv };
 }
