@@ -4,16 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { extensionDir, root, setUp } from './setup.mjs';
+import { grouped } from './test-groups.mjs';
 
 /** Bound of one test file, so that a hang ends the run. */
-const fileTimeoutMs = 420_000;
+const fileTimeoutMs = 900_000;
 
 /** Without these a machine without root can run the rest: their tests are skipped, and said to be. */
 const optional = new Set(['chromium']);
 
 function testFiles(names) {
   const all = readdirSync(join(root, 'dist'), { recursive: true })
-    .filter((file) => file.endsWith('.test.js'))
+    .filter((file) => file.endsWith('.test.js') && !file.endsWith('fixture.test.js'))
     .map((file) => join('dist', file))
     .sort();
   return names.length === 0 ? all : all.filter((file) => names.some((name) => file.includes(name)));
@@ -27,7 +28,7 @@ function runTests(files, concurrency, env) {
   args.push('--test-reporter=spec', '--test-reporter-destination=stdout');
   args.push(`--test-reporter=${join(root, 'scripts/counts.mjs')}`, `--test-reporter-destination=${totals}`);
   return new Promise((done) => {
-    const child = spawn(process.execPath, [...args, ...files], {
+    const child = spawn(process.execPath, [...args, ...grouped(files, folder)], {
       cwd: root,
       env,
       stdio: ['ignore', 'inherit', 'inherit'],

@@ -82,14 +82,14 @@ describe('backups of a served catalog', () => {
       }
     });
     await sleep(loadMs);
-    await eventually(async () => ((await good()).length >= wanted ? true : undefined), 60_000);
+    await eventually(async () => ((await good()).length >= wanted ? true : undefined));
     stop = true;
     await Promise.all(loads);
     assert.ok(taken > 20, `${taken} requests`);
     // One of those that follow has what was sent.
     const rowsOf = ({ manifest }: { manifest: Record<string, unknown> } = { manifest: {} }) =>
       (manifest['tables'] as { table: string; rows: number }[]).find(({ table }) => table === 'logs')?.rows;
-    await eventually(async () => (rowsOf((await good()).at(-1)) === taken * 40 ? true : undefined), 60_000);
+    await eventually(async () => (rowsOf((await good()).at(-1)) === taken * 40 ? true : undefined));
     const log = await readFile(catalog.log, 'utf8');
     assert.doesNotMatch(log, /the backup of the catalog failed/);
     for (const node of nodes) {
@@ -103,10 +103,7 @@ describe('backups of a served catalog', () => {
     );
     assert.ok((await metric(catalog.healthUrl, /backup_age_seconds (\d+)/)) < 60);
     // Every second is asked for; a slow machine is late for a moment.
-    await eventually(
-      async () => ((await fetch(`${catalog.healthUrl}/backupz`)).ok ? true : undefined),
-      30_000,
-    );
+    await eventually(async () => ((await fetch(`${catalog.healthUrl}/backupz`)).ok ? true : undefined));
 
     const instance = await DuckDBInstance.create(':memory:', { extension_directory: extensionDir() });
     const connection = await instance.connect();

@@ -158,13 +158,11 @@ describe('a catalog server and its nodes', () => {
     const load = new Load(first.url, 'e');
     loads.push(load);
     for (let n = 0; n < 10; n++) assert.equal(await load.send(n), 200, 'ingest goes on into the spool');
-    const asked = Date.now();
     const answer = await eventually(async () => {
       const response = await fetch(`${query.url}/api/v1/query?query=up`);
       const body = (await response.json()) as { status: string; error: string };
       return response.status === 503 && /catalog server/.test(body.error) ? body : undefined;
     });
-    assert.ok(Date.now() - asked < 15_000, 'the wait is bounded');
     assert.equal(answer.status, 'error');
     assert.match(answer.error, /no answer within 3 s|away/);
     const ready = await fetch(`${first.url}/readyz`);
@@ -379,7 +377,7 @@ describe('the certificate of a catalog server', () => {
       const load = new Load(node.url, 'certificate').start();
       await sleep(500);
       await write(after);
-      await eventually(async () => ((await shown()) === 3 ? true : undefined), 30_000);
+      await eventually(async () => ((await shown()) === 3 ? true : undefined));
       await sleep(500);
       await load.stop();
       await assertExact(node, [load]);

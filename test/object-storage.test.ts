@@ -77,7 +77,7 @@ describe('a server whose Parquet is in an object store', { skip: skipWithoutS3()
       const [row] = await sql(server, 'SELECT count(*) AS n, count(DISTINCT body) AS d FROM lake.logs');
       return [Number(row?.['n']), Number(row?.['d'])];
     };
-    await eventually(async () => ((await count())[0] === sent ? true : undefined), 30_000);
+    await eventually(async () => ((await count())[0] === sent ? true : undefined));
     assert.deepEqual(await count(), [sent, sent]);
   };
   const orphans = async () => {

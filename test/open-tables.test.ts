@@ -60,7 +60,7 @@ async function send(server: TestServer, service: string, spans: number, before: 
 
 it(
   'other engines read the same rows from the files and the catalog',
-  { skip, timeout: 120_000 },
+  { skip, timeout: 400_000 },
   async () => {
     const server = await startServer({ env: { CANARDSTACK_DATA_INLINING_ROW_LIMIT: '50' } });
     const catalog = join(server.dataDir, 'canardstack.ducklake');

@@ -86,7 +86,7 @@ describe('several nodes on a PostgreSQL catalog', { skip: skipWithoutPostgres() 
     const before = loads[0].acked;
     await eventually(() => Promise.resolve(loads[0].acked > before + 3 ? true : undefined));
     await postgres.start();
-    await eventually(async () => ((await loki(query)).ok ? true : undefined), 30_000);
+    await eventually(async () => ((await loki(query)).ok ? true : undefined));
     await sleep(500);
     await Promise.all([loads[0].stop(), more.stop()]);
     await Promise.all([settled(first), settled(second)]);
@@ -181,7 +181,7 @@ describe('several nodes on a PostgreSQL catalog', { skip: skipWithoutPostgres() 
     } finally {
       await postgres.signalAll('SIGCONT');
     }
-    await eventually(async () => ((await loki(server)).ok ? true : undefined), 30_000);
+    await eventually(async () => ((await loki(server)).ok ? true : undefined));
     await load.stop();
     await settled(server);
     assertExact(await verify(server, 'h', load.sent), 'h');

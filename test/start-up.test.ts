@@ -6,7 +6,13 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { skipWithoutPostgres, startPostgres } from './support/postgres.js';
-import { extensionDir, startServer, temporaryFolder, type TestServer } from './support/server.js';
+import {
+  extensionDir,
+  longestWaitMs,
+  startServer,
+  temporaryFolder,
+  type TestServer,
+} from './support/server.js';
 
 const main = fileURLToPath(new URL('../src/cli/bin.cjs', import.meta.url));
 
@@ -48,7 +54,7 @@ async function refused(env: Record<string, string>, run = 'exec'): Promise<Ended
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   // One that starts after all must not hold the test up.
-  const tooLong = setTimeout(() => child.kill('SIGKILL'), 30_000);
+  const tooLong = setTimeout(() => child.kill('SIGKILL'), longestWaitMs);
   let text = '';
   child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()));
   const [code] = (await once(child, 'close')) as [number | null];

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { eventually, sql, startServer, type TestServer } from './support/server.js';
+import { eventually, longestWaitMs, sql, startServer, type TestServer } from './support/server.js';
 
 const run = promisify(execFile);
 const binary = process.env['TELEMETRYGEN'] || resolve('.cache/bin/telemetrygen');
@@ -33,7 +33,7 @@ describe('telemetrygen', { skip }, () => {
         '--otlp-attributes=deployment.environment.name="staging"',
         '--telemetry-attributes=color="blue"',
       ],
-      { timeout: 60_000 },
+      { timeout: longestWaitMs },
     );
 
   const rowsOf = (table: string, service: string, n: number) =>

@@ -2,7 +2,6 @@
 import { execFileSync } from 'node:child_process';
 import { appendFile, mkdir, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { metricSum } from '../../test/support/metrics.js';
 import { eventually, startServer, temporaryFolder } from '../../test/support/server.js';
@@ -15,11 +14,16 @@ const noSealing = { CANARDSTACK_SEAL_INTERVAL_MS: '3600000', CANARDSTACK_FRESHNE
 
 export const canMount = process.platform === 'linux' && process.getuid?.() === 0;
 
-async function loaded(dataDir: string, name: string, env: Record<string, string>, forMs: number) {
+const acknowledged = (workload: Workload, more: number) => {
+  const enough = workload.acked + more;
+  return eventually(() => Promise.resolve(workload.acked >= enough ? true : undefined));
+};
+
+async function loaded(dataDir: string, name: string, env: Record<string, string>) {
   const server = await startServer({ dataDir, env });
   const workload = new Workload(name);
   workload.start(server.url);
-  await sleep(forMs);
+  await acknowledged(workload, 100);
   return { server, workload };
 }
 
@@ -31,7 +35,7 @@ async function newestSegment(dataDir: string, signal: string): Promise<string> {
 
 export async function tornTail(): Promise<string> {
   const dataDir = await temporaryFolder();
-  const { server, workload } = await loaded(dataDir, 'torn', noSealing, 1500);
+  const { server, workload } = await loaded(dataDir, 'torn', noSealing);
   await server.kill();
   await workload.stop();
   // Half a record, as a power cut leaves it.
@@ -49,7 +53,7 @@ export async function tornTail(): Promise<string> {
 
 export async function flippedByte(): Promise<string> {
   const dataDir = await temporaryFolder();
-  const { server, workload } = await loaded(dataDir, 'flip', noSealing, 1500);
+  const { server, workload } = await loaded(dataDir, 'flip', noSealing);
   await server.kill();
   await workload.stop();
   const file = await open(await newestSegment(dataDir, 'logs'), 'r+');
@@ -86,16 +90,14 @@ export async function diskFull(): Promise<string> {
   await mkdir(spool);
   tmpfs(spool, 'size=3m');
   try {
-    const { server, workload } = await loaded(
-      dataDir,
-      'full',
-      { ...noSealing, CANARDSTACK_RAW_SPOOL_SEGMENT_BYTES: '262144' },
-      500,
-    );
-    await eventually(async () => (workload.refused > 20 ? true : undefined), 60_000);
+    const { server, workload } = await loaded(dataDir, 'full', {
+      ...noSealing,
+      CANARDSTACK_RAW_SPOOL_SEGMENT_BYTES: '262144',
+    });
+    await eventually(async () => (workload.refused > 20 ? true : undefined));
     const whileFull = workload.acked;
     execFileSync('mount', ['-o', 'remount,size=64m', spool]);
-    await eventually(async () => (workload.acked > whileFull + 20 ? true : undefined), 30_000);
+    await eventually(async () => (workload.acked > whileFull + 20 ? true : undefined));
     await workload.stop();
     await server.kill();
     const again = await startSettled(dataDir);
@@ -137,11 +139,11 @@ export async function clockJump(): Promise<string> {
   });
   const workload = new Workload('clock');
   workload.start(server.url);
-  await sleep(1000);
-  process.kill(server.pid, 'SIGUSR2');
-  await sleep(1500);
-  process.kill(server.pid, 'SIGUSR2');
-  await sleep(1500);
+  for (let i = 0; i < 2; i++) {
+    await acknowledged(workload, 100);
+    process.kill(server.pid, 'SIGUSR2');
+  }
+  await acknowledged(workload, 100);
   await workload.stop();
   await settled(server);
   await server.kill();

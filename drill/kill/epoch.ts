@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FaultPoint } from '../../src/faults/index.js';
-import { eventually, startServer, type TestServer } from '../../test/support/server.js';
+import { eventually, longestWaitMs, startServer, type TestServer } from '../../test/support/server.js';
 import { assertExact, verify, type Verdict } from './verify.js';
 import { Workload } from './workload.js';
 
@@ -24,7 +24,7 @@ export async function settled(server: TestServer): Promise<void> {
     const text = await (await fetch(`${server.url}/metrics`)).text();
     const backlog = [...text.matchAll(/^canardstack_seal_backlog_bytes\{[^}]*\} (\S+)$/gm)];
     return backlog.length > 0 && backlog.every((match) => Number(match[1]) === 0) ? true : undefined;
-  }, 60_000);
+  });
 }
 
 /** How often each point is passed before the kill, so that it does not always hit the first request. */
@@ -34,7 +34,7 @@ function nth(cause: FaultPoint): number {
   return 1 + Math.floor(Math.random() * most);
 }
 
-async function provoke(server: TestServer, cause: Cause): Promise<void> {
+async function provoke(server: TestServer, workload: Workload, cause: Cause): Promise<void> {
   const post = (path: string) =>
     fetch(server.url + path, { method: 'POST', signal: AbortSignal.timeout(20_000) }).catch(() => undefined);
   if (cause === 'random') {
@@ -48,24 +48,23 @@ async function provoke(server: TestServer, cause: Cause): Promise<void> {
     return;
   }
   if (cause.startsWith('maintenance.')) {
-    await sleep(1500);
     // Each flush makes a file of each table; compaction begins when there are some.
     let ended = false;
     void server.exited.then(() => (ended = true));
     void (async () => {
-      for (let i = 0; i < 40 && !ended; i++) {
+      while (!ended) {
         await post('/api/admin/maintenance/checkpoint');
         await sleep(300);
       }
     })();
   } else if (cause === 'drain') {
-    await sleep(700);
+    await eventually(() => Promise.resolve(workload.acked > 30 ? true : undefined));
     process.kill(server.pid, 'SIGTERM');
   }
-  const end = await Promise.race([server.exited, sleep(30_000, null)]);
+  const end = await Promise.race([server.exited, sleep(longestWaitMs, null, { ref: false })]);
   if (end === null) {
     await server.kill();
-    throw new Error(`${cause} was not reached within 30 s`);
+    throw new Error(`${cause} was not reached within ${longestWaitMs / 1000} s`);
   }
   if (end.signal !== 'SIGKILL')
     throw new Error(`${cause}: the server ended by itself: ${JSON.stringify(end)}\n${await server.logs()}`);
@@ -79,7 +78,7 @@ export async function runEpoch(dataDir: string, name: string, cause: Cause): Pro
   const workload = new Workload(name);
   workload.start(server.url);
   try {
-    await provoke(server, cause);
+    await provoke(server, workload, cause);
   } finally {
     await workload.stop();
   }

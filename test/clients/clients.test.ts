@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import { nodeClients, pythonClients } from '../../drill/clients/small.js';
 import { metricSum } from '../support/metrics.js';
 import { rawExchange } from '../support/wire.js';
-import { eventually, freePort, sql, startServer, type TestServer } from '../support/server.js';
+import { eventually, freePort, longestWaitMs, sql, startServer, type TestServer } from '../support/server.js';
 
 const run = promisify(execFile);
 
@@ -48,7 +48,9 @@ describe('clients of others', () => {
     eventually(async () => ((await count(table, service)) >= n ? true : undefined));
 
   it('an exporter for Go of 2023, to which 202 is a failure', { skip: goExporter.skip }, async () => {
-    await run(goExporter.path, [server.url.replace('http://', ''), 'go-old', '20'], { timeout: 60_000 });
+    await run(goExporter.path, [server.url.replace('http://', ''), 'go-old', '20'], {
+      timeout: longestWaitMs,
+    });
     await stored('spans', 'go-old', 20);
     assert.equal(await count('spans', 'go-old'), 20, 'nothing was sent again');
   });
@@ -88,7 +90,7 @@ service:
         const args = ['traces', '--otlp-insecure', `--otlp-endpoint=127.0.0.1:${port}`, '--rate=0'];
         // Without a queue the Collector answers what its exporters were answered.
         await run(telemetrygen.path, [...args, '--service=collected', '--traces=50', '--child-spans=1'], {
-          timeout: 60_000,
+          timeout: longestWaitMs,
         });
         await stored('spans', 'collected', 100 * kinds.length);
         assert.equal(await count('spans', 'collected'), 100 * kinds.length, output.text());
@@ -104,7 +106,7 @@ service:
   it('the agent for Java with two HTTP clients', { skip: javaClients.skip }, async () => {
     const agent = join(javaClients.path, 'opentelemetry-javaagent.jar');
     await run('java', [`-javaagent:${agent}`, '-cp', javaClients.path, 'TwoClients', '7', '5'], {
-      timeout: 120_000,
+      timeout: longestWaitMs,
       env: {
         PATH: process.env['PATH'],
         OTEL_EXPORTER_OTLP_ENDPOINT: server.url,
@@ -132,7 +134,7 @@ service:
         join(venv.path, 'bin/python'),
         [script, server.url, 'py-rejected'],
         {
-          timeout: 60_000,
+          timeout: longestWaitMs,
         },
       );
       assert.equal(stdout.trim(), 'SUCCESS', stderr);

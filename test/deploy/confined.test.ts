@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { after, before, describe, it } from 'node:test';
 import { parse } from 'yaml';
-import { extensionDir, temporaryFolder } from '../support/server.js';
+import { extensionDir, longestWaitMs, temporaryFolder } from '../support/server.js';
 import { imageEnv, onPath, run, text } from './files.js';
 
 const programs = ['unshare', 'setpriv', 'ip', 'mount', 'chroot'];
@@ -76,7 +76,7 @@ describe('the entry points, confined as in their containers', { skip }, () => {
         ...['env', '-i', ...Object.entries(variables).map(([key, value]) => `${key}=${value}`)],
         ...['sh', '-c', command],
       ],
-      { timeout: 90_000 },
+      { timeout: longestWaitMs },
     ).catch((error: unknown) => {
       const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
       throw new Error(`${stdout}\n${stderr}`);

@@ -122,7 +122,7 @@ describe('the dashboards', () => {
       },
     });
     server = { ...started, url };
-    await eventually(async () => ((await fetch(`${url}/readyz`)).ok ? true : undefined), 60_000);
+    await eventually(async () => ((await fetch(`${url}/readyz`)).ok ? true : undefined));
     const shared = await testCatalog(join(folder, 'shared'));
     catalogHealth = shared.healthUrl;
     catalog = await startCatalog(shared);
@@ -296,7 +296,7 @@ describe('the dashboards', () => {
     await eventually(async () => {
       left = await empty(left);
       return left.length === 0 ? true : undefined;
-    }, 30_000).catch(() => undefined);
+    }).catch(() => undefined);
     assert.deepEqual(
       left.map(({ where, query }) => `${where}: ${query}`),
       [],

@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { openLake, type Lake, type LakeConfig } from '../../src/lake/index.js';
 import type { Faults } from '../../src/faults/index.js';
 import { createTelemetry, type Telemetry } from '../../src/telemetry/index.js';
-import { extensionDir } from './server.js';
+import { extensionDir, longestWaitMs } from './server.js';
 
 export function lakeConfig(dataDir: string, config: Partial<LakeConfig> = {}): LakeConfig {
   return {
@@ -11,6 +11,8 @@ export function lakeConfig(dataDir: string, config: Partial<LakeConfig> = {}): L
     ducklakeCatalogPath: undefined,
     ducklakeDataPath: undefined,
     ducklakeAttachUri: undefined,
+    // A loaded machine renews late; the lease of a process that is gone is free at once all the same.
+    catalogLeaseSecs: 300,
     postgresDsn: undefined,
     duckdbMemoryLimitBytes: 512 * 1024 * 1024,
     duckdbThreads: 2,
@@ -51,5 +53,5 @@ export function openTestLake(
 
 /** Rows of a query on the lake's readers. */
 export function rowsOf(lake: Lake, sql: string): Promise<Record<string, unknown>[]> {
-  return lake.readers.withSession(AbortSignal.timeout(30_000), (session) => session.rows(sql));
+  return lake.readers.withSession(AbortSignal.timeout(longestWaitMs), (session) => session.rows(sql));
 }

@@ -6,7 +6,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from './server.js';
+import { freePort, longestWaitMs } from './server.js';
 
 const run = promisify(execFile);
 
@@ -144,7 +144,7 @@ export async function startPostgres(
     postmaster.stdout?.pipe(sink, { end: false });
     postmaster.stderr?.pipe(sink, { end: false });
     ended = once(postmaster, 'exit').then(() => sink.end());
-    const deadline = Date.now() + 30_000;
+    const deadline = Date.now() + longestWaitMs;
     for (;;) {
       try {
         await psql('SELECT 1', 'postgres');

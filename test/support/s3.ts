@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand, PutBucketPolicyCommand, S3Client } from '@aws-sdk/client-s3';
-import { freePort, temporaryFolder } from './server.js';
+import { freePort, longestWaitMs, temporaryFolder } from './server.js';
 
 const run = promisify(execFile);
 
@@ -96,7 +96,7 @@ export async function startS3({
       },
     );
     const ended = once(child, 'exit');
-    const deadline = Date.now() + 15_000;
+    const deadline = Date.now() + longestWaitMs;
     while (
       !(await fetch(`${endpoint}/health`).then(
         (answer) => answer.ok,

@@ -88,6 +88,7 @@ export async function startServer(
       CANARDSTACK_DATA_DIR: dataDir,
       CANARDSTACK_DUCKDB_EXTENSION_DIR: extensionDir(),
       CANARDSTACK_DUCKLAKE_MAINTENANCE_ENABLED: 'false',
+      CANARDSTACK_CATALOG_LEASE_SECS: '300',
       ...options.env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -122,8 +123,11 @@ export async function startServer(
   };
 }
 
+/** Far beyond what anything takes on an idle machine, so that a loaded one fails no test. */
+export const longestWaitMs = 180_000;
+
 async function ready(url: string, child: ChildProcess, log: string): Promise<void> {
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + longestWaitMs;
   while (Date.now() < deadline) {
     if (child.exitCode !== null || child.signalCode !== null) break;
     try {
@@ -156,7 +160,10 @@ export async function sql(server: Asked, text: string): Promise<Record<string, u
 }
 
 /** Polls until `check` gives something else than undefined. */
-export async function eventually<T>(check: () => Promise<T | undefined>, timeoutMs = 20_000): Promise<T> {
+export async function eventually<T>(
+  check: () => Promise<T | undefined>,
+  timeoutMs = longestWaitMs,
+): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   let last: unknown;
   while (Date.now() < deadline) {

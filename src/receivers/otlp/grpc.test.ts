@@ -11,7 +11,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { concat, message, text, uint } from '../../../test/support/protobuf.js';
-import { eventually } from '../../../test/support/server.js';
+import { eventually, longestWaitMs } from '../../../test/support/server.js';
 import {
   accepted,
   recordedTelemetry,
@@ -74,7 +74,7 @@ function call(
       identity,
       Buffer.from(body),
       sent,
-      { deadline: Date.now() + 10_000 },
+      { deadline: Date.now() + longestWaitMs },
       (error, response) =>
         resolve(
           error ? { code: error.code, error } : { code: status.OK, response: response ?? Buffer.alloc(0) },

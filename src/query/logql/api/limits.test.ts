@@ -48,7 +48,7 @@ describe('the limits of the Loki API', () => {
     }
   });
 
-  it('bounds the characters of an answer', { timeout: 60_000 }, async () => {
+  it('bounds the characters of an answer', async () => {
     const loki = await testLoki();
     try {
       await loki.lake.connection.run(
@@ -84,7 +84,7 @@ describe('the limits of the Loki API', () => {
     }
   });
 
-  it('ends a query at its time limit, in JavaScript too', { timeout: 60_000 }, async () => {
+  it('ends a query at its time limit, in JavaScript too', async () => {
     const loki = await testLoki({ timeoutMs: 1500 });
     try {
       const body = `'{"n":' || i || ',"pad":"' || repeat('x', 200) || '"}'`;
@@ -102,12 +102,12 @@ describe('the limits of the Loki API', () => {
     }
   });
 
-  it('ends a query when its client goes away', { timeout: 60_000 }, async () => {
+  it('ends a query when its client goes away', async () => {
     const loki = await testLoki();
     try {
       await loki.lake.connection.run(
         `INSERT INTO lake.main.logs BY NAME SELECT TIMESTAMP '2023-11-14 22:00:30' AS timestamp, ` +
-          `${start + 30_000_000_000n} + i AS time_unix_nano, 's' AS service_name, '{"n":' || i || '}' AS body FROM range(2000000) r(i)`,
+          `${start + 30_000_000_000n} + i AS time_unix_nano, 's' AS service_name, '{"n":' || i || '}' AS body FROM range(300000) r(i)`,
       );
       const address = await loki.app.listen({ host: '127.0.0.1', port: 0 });
       const query = new URLSearchParams({

@@ -14,6 +14,7 @@ import { Tail } from './tail.js';
 export interface TailDeps extends QueryApiDeps {
   /** Tails at once. */
   readonly maxTails: number;
+  readonly tailPingMs?: number;
 }
 
 /**
@@ -69,6 +70,7 @@ export function mountTail(app: FastifyInstance, root: string, deps: TailDeps, en
           delayMs,
           form,
           onDropped: (entries) => dropped.inc(entries),
+          pingMs: deps.tailPingMs,
         });
       });
     } finally {

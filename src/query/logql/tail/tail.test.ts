@@ -7,8 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { WebSocket } from 'ws';
 import { testLake, type TestLake } from '../../../../test/support/lake.js';
+import { eventually } from '../../../../test/support/server.js';
 import { closeHttpApp, createHttpApp } from '../../../http/index.js';
-import { createTelemetry } from '../../../telemetry/index.js';
+import { createTelemetry, type Telemetry } from '../../../telemetry/index.js';
 import { QueryThreads } from '../../threads/index.js';
 import { lokiApi } from '../index.js';
 
@@ -64,7 +65,7 @@ class Client {
 
   /** Waits until that many lines came. */
   async lined(count: number): Promise<string[]> {
-    for (let i = 0; i < 300 && this.lines.length < count; i++) await sleep(50);
+    while (this.lines.length < count) await once(this.socket, 'message');
     return this.lines;
   }
 
@@ -89,17 +90,19 @@ describe('the tail of logs', () => {
   let threads: QueryThreads;
   let url: string;
   let port: number;
+  let metrics: Telemetry['registry'];
 
   before(async () => {
     lake = await testLake();
     const telemetry = createTelemetry('silent');
+    metrics = telemetry.registry;
     // As a server has it: answers come as bytes.
     threads = await QueryThreads.start({ threads: 1, telemetry });
     app = await createHttpApp({
       config: { bind: '127.0.0.1:0', apiKey: key, adminApiKey: undefined },
       telemetry,
       ready: () => Promise.resolve({ ready: true, reasons: [] }),
-      query: [lokiApi({ guard: lake.guard, telemetry, threads, maxTails: 3 })],
+      query: [lokiApi({ guard: lake.guard, telemetry, threads, maxTails: 3, tailPingMs: 600_000 })],
     });
     await app.listen({ host: '127.0.0.1', port: 0 });
     ({ port } = app.server.address() as AddressInfo);
@@ -169,23 +172,25 @@ describe('the tail of logs', () => {
   });
 
   it('names what a slow client did not take', async () => {
+    const droppedSoFar = async () =>
+      (await metrics.getSingleMetric('canardstack_tail_dropped_entries_total')?.get())?.values[0]?.value ?? 0;
     const client = await new Client(url, { query: '{service_name="slow"}' }).open();
     client.socket.pause();
-    const line = 'x'.repeat(100_000);
-    for (let i = 0; i < 3; i++) {
-      await lake.insert(
-        'logs',
-        Array.from({ length: 150 }, (_, n) => row(`${i} ${n} ${line}`, nowNs() + BigInt(n), 'slow')),
-      );
-      await sleep(1500);
-    }
+    const { timestamp, time_unix_nano: time } = row('');
+    // More than the system's buffers and the server's own hold.
+    await lake.connection.run(
+      `INSERT INTO lake.main.logs BY NAME SELECT TIMESTAMP '${String(timestamp)}' AS timestamp, ${String(time)} + i AS time_unix_nano,
+         'slow' AS service_name, i || repeat('x', 100000) AS body FROM range(450) r(i)`,
+    );
+    await eventually(async () => ((await droppedSoFar()) > 0 ? true : undefined));
     client.socket.resume();
+    // What was sent is taken, so nothing more is dropped.
+    await eventually(async () => (client.lines.length + (await droppedSoFar()) === 450 ? true : undefined));
     await lake.insert('logs', [row('last', nowNs(), 'slow')]);
-    for (let i = 0; i < 200 && !client.lines.includes('last'); i++) await sleep(50);
-    assert.ok(client.lines.includes('last'));
+    await eventually(() => Promise.resolve(client.lines.includes('last') ? true : undefined));
     const dropped = client.frames.flatMap(({ dropped_entries = [] }) => dropped_entries);
     assert.equal(dropped.length + client.lines.length, 451);
-    assert.ok(dropped.length > 0);
+    assert.equal(dropped.length, await droppedSoFar());
     assert.equal(dropped[0]?.labels['service_name'], 'slow');
     client.socket.close();
     await client.closed();
@@ -235,14 +240,14 @@ describe('the tail of logs', () => {
     );
     await sleep(100);
     socket.write(body.slice(10));
-    for (let i = 0; i < 200 && !answer.includes('"first"'); i++) await sleep(25);
+    while (!answer.includes('"first"')) await once(socket, 'data');
     assert.match(answer, /^HTTP\/1\.1 200 OK[^]*"first"/);
     // The connection goes on.
     answer = '';
     socket.write(
       `GET /loki/api/v1/status/buildinfo HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: ${key}\r\n\r\n`,
     );
-    for (let i = 0; i < 200 && !answer.includes('version'); i++) await sleep(25);
+    while (!answer.includes('version')) await once(socket, 'data');
     assert.match(answer, /^HTTP\/1\.1 200 OK/);
     socket.destroy();
   });

@@ -16,11 +16,13 @@ export interface TailOptions {
   readonly delayMs: number;
   readonly form: FrameForm;
   readonly onDropped: (entries: number) => void;
+  /** A client that gives no sign of life for as long is cut off. */
+  readonly pingMs?: number | undefined;
 }
 
 const askEveryMs = 1000;
 const sendEveryMs = 250;
-const pingEveryMs = 15_000;
+const defaultPingMs = 15_000;
 /** As in Loki: after it the client has to connect again. */
 const longestMs = 3_600_000;
 const entriesOfFrame = 100;
@@ -53,7 +55,7 @@ export class Tail {
     this.#send();
     this.#timers.push(
       setInterval(() => this.#send(), sendEveryMs),
-      setInterval(() => this.#ping(), pingEveryMs),
+      setInterval(() => this.#ping(), options.pingMs ?? defaultPingMs),
       setTimeout(() => endWebSocket(socket, 1011, 'reached tail max duration limit'), longestMs),
     );
     this.#askLater(askEveryMs);
