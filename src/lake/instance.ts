@@ -5,6 +5,7 @@ import { makeFolder } from '../config/folders.js';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { LakeError, firstLine, openDatabase, type RawDatabase, ident, listLiteral } from '../duckdb/index.js';
 import type { Catalog } from '../catalog/index.js';
+import { duckdbShares } from '../config/duckdb-memory.js';
 import { defaultDuckdbMemoryBytes, machine } from '../config/effective.js';
 import type { Config } from '../config/settings.js';
 import type { StorageSettings } from '../storage/index.js';
@@ -84,7 +85,9 @@ export class LakeInstance {
         attachment = await attach(connection, catalog, readOnly);
         await lockDown(connection, options, temporary);
         if (!readOnly) await removeStale(scratch, temporary);
-        const parquet = readOnly ? null : await ParquetWriter.open(tableFunction, Math.ceil(memory / 4));
+        const parquet = readOnly
+          ? null
+          : await ParquetWriter.open(tableFunction, duckdbShares(memory).writer);
         const keeping = new MemoryReturn((await database.connect()).connection, memory);
         return new LakeInstance(database, tableFunction, parquet, secret, attachment, keeping, temporary);
       } finally {

@@ -1,6 +1,8 @@
 import { dirname, join, resolve } from 'node:path';
 import type { Catalog } from '../catalog/index.js';
 import type { CatalogOwnership } from '../catalog/lease/index.js';
+import { duckdbShares } from '../config/duckdb-memory.js';
+import { defaultDuckdbMemoryBytes, machine } from '../config/effective.js';
 import type { LakeParts } from './assembled.js';
 import type { Precedence } from './background.js';
 import type { AskedKeys } from './attribute-columns/index.js';
@@ -27,8 +29,6 @@ const commitTimeoutMs = 120_000;
 const settleTimeoutMs = 60_000;
 /** Of log records. */
 const indexedColumn = 'body';
-/** What compaction sorts in memory; more goes to disk. Half as much again takes no less time. */
-const sorterMemory = { memoryLimitBytes: 320 * 1024 * 1024, mostMemoryBytes: 512 * 1024 * 1024 };
 
 /** What the parts of a lake are made of. */
 export interface Opened {
@@ -142,6 +142,9 @@ export function maintenanceOf(
   }: { writer: Writer; time: LakeClock; damaged: DamagedFiles; asked: AskedKeys },
 ): Pick<LakeParts, 'maintenance' | 'maintenanceLock'> {
   const { config, telemetry, faults, readOnly = false } = options;
+  const memory = duckdbShares(
+    config.duckdbMemoryLimitBytes ?? defaultDuckdbMemoryBytes(machine().memoryBytes),
+  );
   const maintenanceLock = ownership === null ? locks.maintenance : ownerLock(ownership);
   const maintenance = new LakeMaintenance({
     time,
@@ -151,7 +154,8 @@ export function maintenanceOf(
     config,
     compaction: () => ({
       sorter: {
-        ...sorterMemory,
+        memoryLimitBytes: memory.sorter,
+        mostMemoryBytes: memory.sorterMost,
         temporary: join(resolve(config.dataDir), 'tmp', `duckdb-${process.pid}-sort`),
       },
       fileStore: data.fileStore,

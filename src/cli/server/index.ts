@@ -43,6 +43,7 @@ import { within } from '../../timeout/index.js';
 import { version } from '../version.js';
 import { duckdbMemory, readiness, versions, type ServerState } from './health.js';
 import { openIngest, openOwnSpool } from './ingest.js';
+import { tellMemory } from './memory.js';
 import { shutDown } from './shutdown.js';
 
 export interface RunningServer {
@@ -94,6 +95,7 @@ async function open(
   if (spool && config.grpcBind !== 'off') await assertBindable('CANARDSTACK_GRPC_BIND', config.grpcBind);
   if (spool && config.syslogBind !== 'off')
     await assertBindable('CANARDSTACK_SYSLOG_BIND', config.syslogBind);
+  tellMemory(config, telemetry);
   const runId = spool ? await beginRun(join(config.dataDir, 'spool')) : null;
   const lake = await openLake({
     config,
