@@ -321,6 +321,13 @@ describe('the Prometheus HTTP API', () => {
     const whole = 'start=-292273086-05-16T16:47:06Z&end=292277025-08-18T07:12:54.999999999Z';
     assert.equal((await get(`/api/v1/labels?${whole}`)).status, 'success');
     await get('/api/v1/query?query=temperature&time=1e999', 400);
+    for (const time of ['NaN', '-inf', '%2BInfinity']) {
+      assert.deepEqual((await get(`/api/v1/query?query=time()&time=${time}`)).data, {
+        resultType: 'scalar',
+        result: [-9223372036.854, '-9223372036.854'],
+      });
+    }
+    await get('/api/v1/query?query=time()&time=-NaN', 400);
   });
 
   it('takes any text for the name of a label', async () => {

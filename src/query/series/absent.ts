@@ -1,5 +1,6 @@
 import type { SeriesContext } from './context.js';
-import { Labels, metricName } from './labels.js';
+import { withoutLooseBytes } from '../text/loose-bytes.js';
+import { Labels, metadataLabels } from './labels.js';
 import type { Matcher } from './matchers.js';
 import { anyPresent, emptySeries, type StepSeries } from './series.js';
 
@@ -18,11 +19,11 @@ export function absent(
 
 /** Labels that exactly one equality matcher gives a value. */
 function wantedLabels(matchers: readonly Matcher[]): Labels {
-  const named = matchers.filter((matcher) => matcher.name !== metricName);
+  const named = matchers.filter(({ name }) => !metadataLabels.has(name));
   const count = (name: string) => named.filter((matcher) => matcher.name === name).length;
   return Labels.of(
     named
       .filter((matcher) => matcher.op === '=' && count(matcher.name) === 1)
-      .map((matcher): [string, string] => [matcher.name, matcher.value]),
+      .map(({ name, value }): [string, string] => [withoutLooseBytes(name), withoutLooseBytes(value)]),
   );
 }

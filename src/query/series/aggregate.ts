@@ -4,7 +4,7 @@ import { plainDecimal } from '../text/numbers.js';
 import { checkSize, type SeriesContext } from './context.js';
 import { histogramText } from './histograms/json.js';
 import { evaluationError } from './context.js';
-import { Labels, metricName } from './labels.js';
+import { Labels, metadataLabels } from './labels.js';
 import { emptySeries, histogramAt, type StepSeries } from './series.js';
 import { mean, Sum, variance } from './statistics.js';
 
@@ -54,7 +54,7 @@ export function groupSeries<S extends { readonly labels: Labels } = StepSeries>(
     const members = [...series];
     return members.length === 0 ? [] : [{ labels: Labels.empty, members }];
   }
-  const dropped = new Set([...listed, metricName]);
+  const dropped = new Set([...listed, ...metadataLabels]);
   const byKey = new Map<string, SeriesGroup<S>>();
   for (const one of series) {
     const labels = grouping?.without ? one.labels.without(dropped) : one.labels.only(listed);

@@ -84,9 +84,9 @@ export class Labels {
     return this.#filter((name) => keep.has(name));
   }
 
-  /** The same each time: most label sets live longer than a query, and so do their keys. */
+  /** Without what says which metric it is. The same each time: most label sets live longer than a query, and so do their keys. */
   withoutName(): Labels {
-    return (this.#withoutName ??= this.without(metricNameLabel));
+    return (this.#withoutName ??= this.without(metadataLabels));
   }
 
   *entries(): IterableIterator<[string, string]> {
@@ -137,7 +137,8 @@ export class Labels {
 let emptyLabels: Labels | undefined;
 
 export const metricName = '__name__';
-const metricNameLabel: ReadonlySet<string> = new Set([metricName]);
+/** What a metric is: its name, and with Prometheus' feature "type-and-unit-labels" its type and unit. */
+export const metadataLabels: ReadonlySet<string> = new Set([metricName, '__type__', '__unit__']);
 
 function byName(a: readonly [string, string], b: readonly [string, string]): number {
   return order(a[0], b[0]);

@@ -1,5 +1,5 @@
 import { checkSize, type SeriesContext } from './context.js';
-import { Labels, metricName } from './labels.js';
+import { Labels, metadataLabels } from './labels.js';
 import { LastNotes } from './last-notes.js';
 import {
   keepsName,
@@ -22,7 +22,7 @@ export function signatureOf(matching: Matching = allLabels): (labels: Labels) =>
     const keep = new Set(matching.labels);
     return (labels) => labels.only(keep);
   }
-  const drop = new Set([...matching.labels, metricName]);
+  const drop = new Set([...matching.labels, ...metadataLabels]);
   return (labels) => labels.without(drop);
 }
 

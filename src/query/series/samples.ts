@@ -121,10 +121,26 @@ export function mergeSeries(all: readonly SampleSeries[]): SampleSeries[] {
   const merged = [...grouped(all, (series) => series.labels.key).values()].flatMap((same) => {
     if (same.length === 1) return same;
     const metrics = grouped(same, ({ metric }) => JSON.stringify([metric?.name, metric?.type]));
-    const joined = [...metrics.values()].map(join);
+    const joined = mixed([...metrics.values()].map(join));
     return overlap(joined) ? joined.map((series) => labelled(series, joined)) : [join(joined)];
   });
   return merged.sort((a, b) => a.labels.compare(b.labels));
+}
+
+/** Numbers and native histograms of one name are one series, as in Prometheus, unless they have samples at one time. */
+function mixed(all: readonly SampleSeries[]): readonly SampleSeries[] {
+  const native = all.filter(({ histograms }) => histograms);
+  if (native.length === 0 || native.length === all.length) return all;
+  const names = new Set(all.map(({ metric }) => metric?.name));
+  const times = new Set(native.flatMap((series) => [...series.times]));
+  const numbers = all.filter(({ histograms }) => !histograms);
+  const apart =
+    names.size > 1 ||
+    all.some(({ delta }) => delta) ||
+    numbers.some((series) => series.times.some((time) => times.has(time))) ||
+    overlap(native) ||
+    overlap(numbers);
+  return apart ? all : [join(all)];
 }
 
 function grouped<T>(all: readonly T[], key: (one: T) => string): Map<string, T[]> {

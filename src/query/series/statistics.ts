@@ -7,8 +7,10 @@ export class Sum {
     this.#sum = start;
   }
 
-  add(value: number): void {
+  /** `correction`: what rounding has taken from the value already. */
+  add(value: number, correction = 0): void {
     const next = this.#sum + value;
+    this.#correction += correction;
     if (!Number.isFinite(next)) this.#correction = 0;
     else if (Math.abs(this.#sum) >= Math.abs(value)) this.#correction += this.#sum - next + value;
     else this.#correction += value - next + this.#sum;
@@ -17,6 +19,11 @@ export class Sum {
 
   get value(): number {
     return this.#sum + this.#correction;
+  }
+
+  /** The rounded sum, and what rounding took. */
+  get parts(): { value: number; correction: number } {
+    return { value: this.#sum, correction: this.#correction };
   }
 
   /** Both parts divided by themselves, whose last digit is that of Prometheus. */

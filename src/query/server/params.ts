@@ -131,6 +131,10 @@ const prometheusExtremes: ReadonlyMap<string, bigint> = new Map([
   ['-292273086-05-16T16:47:06Z', -largestSeconds * second],
   ['292277025-08-18T07:12:54.999999999Z', largestSeconds * second],
 ]);
+/** As Go reads numbers. */
+const notFinite = /^(nan|[+-]?inf(inity)?)$/i;
+/** What Prometheus takes them for: the least whole number of seconds, as milliseconds that wrapped around. */
+const noTime = -9_223_372_036_854_000_000n;
 /** Nanoseconds that 64 bits hold, with room for ranges and offsets; no record is beyond them. */
 const [earliest, latest] = [-(2n ** 62n), 2n ** 62n + 2n ** 61n];
 
@@ -138,7 +142,7 @@ const [earliest, latest] = [-(2n ** 62n), 2n ** 62n + 2n ** 61n];
 export function timeOf(text: string, form: TimeForm): bigint | undefined {
   const time = unbounded(text, form);
   if (form === 'seconds') {
-    if (time === undefined) return prometheusExtremes.get(text);
+    if (time === undefined) return notFinite.test(text) ? noTime : prometheusExtremes.get(text);
     return between(-largestSeconds * second, time, largestSeconds * second);
   }
   return time === undefined ? undefined : between(earliest, time, latest);

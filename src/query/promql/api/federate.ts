@@ -54,7 +54,7 @@ function* lines(samples: readonly LatestSample[], escaping: Escaping): Generator
     const name = escapedName(given, escaping);
     if (given !== last) yield `# TYPE ${name} untyped\n`;
     last = given;
-    const own = [...labels.withoutName().entries()];
+    const own = [...labels.entries()].filter(([label]) => label !== metricName);
     if (labels.get('instance') === '') own.push(['instance', '']);
     const pairs = own.map(([label, text]) => `${escapedName(label, escaping)}="${escaped(text)}"`);
     // A name in quotes stands with the labels.

@@ -79,7 +79,11 @@ function selector(expr: VectorSelector): object {
   const isName = (matcher: VectorSelector['matchers'][number]) =>
     name !== '' && matcher.name === metricName && matcher.value === name;
   const ordered = [...expr.matchers.filter((one) => !isName(one)), ...expr.matchers.filter(isName)];
-  const matchers = ordered.map((one) => ({ name: one.name, value: one.value, type: one.op }));
+  const matchers = ordered.map((one) => ({
+    name: withoutLooseBytes(one.name),
+    value: withoutLooseBytes(one.value),
+    type: one.op,
+  }));
   const extended = { anchored: extension === 'anchored', smoothed: extension === 'smoothed' };
   return { name, matchers, ...modifiers(expr), ...extended };
 }

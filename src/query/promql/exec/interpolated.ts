@@ -15,16 +15,29 @@ export function interpolated(
   const { times, values, histograms } = series;
   const result = new MixedSeries(series.labels, grid.count);
   let next = 0;
+  let low = 0;
+  let high = 0;
+  let native = 0;
+  /** Whether there are numbers and histograms within the lookback, before or after. */
+  const bothAround = (at: number): boolean => {
+    for (; high < times.length && (times[high] ?? 0) <= at + lookback; high++)
+      if (histograms?.[high]) native++;
+    for (; low < high && (times[low] ?? 0) <= at - lookback; low++) if (histograms?.[low]) native--;
+    return native > 0 && native < high - low;
+  };
   for (let k = 0; k < grid.count; k++) {
     const at = timeAt(grid, k);
     while (next < times.length && (times[next] ?? 0) <= at) next++;
     const before = next - 1;
     const time = times[before] ?? -Infinity;
+    if (histograms && bothAround(at)) {
+      remarks.mixed(series.labels);
+      continue;
+    }
     if (before < 0 || time <= at - lookback) continue;
     const [one, two] = [histograms?.[before], histograms?.[next]];
     const alone = time === at || next >= times.length || (times[next] ?? 0) > at + lookback;
     if (alone) result.set(k, one ?? values[before] ?? NaN);
-    else if (Boolean(one) !== Boolean(two)) remarks.mixed(series.labels);
     else {
       const share = (at - time) / ((times[next] ?? 0) - time);
       const [a, b] = [values[before] ?? NaN, values[next] ?? NaN];

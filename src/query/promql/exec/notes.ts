@@ -12,7 +12,7 @@ const mostTold = 10;
 export class QueryNotes implements FunctionNotes {
   readonly #warnings = new Map<string, number>();
   readonly #infos = new Map<string, number>();
-  readonly #repairs = new Map<string, Repair>();
+  #repair: Repair | undefined;
 
   constructor(private readonly source: string) {}
 
@@ -24,11 +24,9 @@ export class QueryNotes implements FunctionNotes {
     this.#infos.set(text, at);
   }
 
-  /** Buckets of a classic histogram whose counts fell, at one step. */
+  /** Buckets of classic histograms whose counts fell: of all of a query one is told, where the first of them are. */
   repaired(repair: Repair): void {
-    const key = String(repair.at);
-    const known = this.#repairs.get(key);
-    this.#repairs.set(key, known ? joined(known, repair) : repair);
+    this.#repair = this.#repair ? joined(this.#repair, repair) : repair;
   }
 
   get warnings(): string[] {
@@ -37,7 +35,7 @@ export class QueryNotes implements FunctionNotes {
 
   get infos(): string[] {
     const all = new Map(this.#infos);
-    for (const repair of this.#repairs.values()) all.set(repairText(repair), repair.at);
+    if (this.#repair) all.set(repairText(this.#repair), this.#repair.at);
     return this.#told('info', all);
   }
 
@@ -54,13 +52,13 @@ export class QueryNotes implements FunctionNotes {
 
 function joined(a: Repair, b: Repair): Repair {
   return {
-    at: b.at,
+    at: a.at,
     lowest: Math.min(a.lowest, b.lowest),
     highest: Math.max(a.highest, b.highest),
     most: Math.max(a.most, b.most),
     from: Math.min(a.from, b.from),
     to: Math.max(a.to, b.to),
-    count: a.count + b.count,
+    count: BigInt.asIntN(64, a.count + b.count),
   };
 }
 

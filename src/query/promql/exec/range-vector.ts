@@ -54,7 +54,10 @@ function asSamples(series: StepSeries, grid: Grid): SampleSeries {
     labels: series.labels,
     times: Float64Array.from(steps, (k) => timeAt(grid, k)),
     values: Float64Array.from(steps, (k) => series.values[k] ?? NaN),
-    ...(histograms && { histograms: steps.map((k) => histograms[k]) }),
+    // Samples may be passed over or repeated, so what is known of counters beginning anew no longer holds.
+    ...(histograms && {
+      histograms: steps.map((k) => histograms[k] && { ...histograms[k], reset: undefined }),
+    }),
     staleTimes: null,
   };
 }

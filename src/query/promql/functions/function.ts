@@ -21,7 +21,7 @@ export interface FunctionNotes extends Notes {
   repaired(repair: Repair): void;
 }
 
-/** Repairs of one argument: at one step, or at several put together. */
+/** Repairs of one argument in all steps of an evaluation. */
 export interface Repair {
   /** Character offset of the argument. */
   readonly at: number;
@@ -33,7 +33,8 @@ export interface Repair {
   /** Unix milliseconds. */
   readonly from: number;
   readonly to: number;
-  readonly count: number;
+  /** As Prometheus counts them. */
+  readonly count: bigint;
 }
 
 /** The arguments of one call, evaluated when asked for; `i` counts from 0. */

@@ -1,6 +1,5 @@
 import type { Histogram } from '../../series/histograms/histogram.js';
 import { fractionOf, quantileOf, varianceOf, type Judged } from '../../series/histograms/statistics.js';
-import { timeAt } from '../../series/grid.js';
 import type { Labels } from '../../series/labels.js';
 import {
   anyPresent,
@@ -13,7 +12,8 @@ import {
   type StepSeries,
 } from '../../series/series.js';
 import { shortG } from '../../text/numbers.js';
-import { bucketFraction, bucketQuantile, leBound, type Buckets, type Fall } from './classic-buckets.js';
+import { bucketFraction, bucketQuantile, leBound, type Buckets } from './classic-buckets.js';
+import { Falls } from './falls.js';
 import { define, type Entry, type FunctionContext } from './function.js';
 import { Remarks } from './remarks.js';
 
@@ -51,7 +51,7 @@ async function overHistograms(
         return undefined;
       }
       const { value, remark } = reduce.native(histogram, k);
-      if (remark) remarks.nan(remark, one.labels);
+      if (remark) remarks.nan(remark);
       return value;
     });
     if (anyPresent(result)) out.push(result);
@@ -106,26 +106,17 @@ function bucketsAt(all: Group['buckets'], step: number): Buckets {
   return { bounds, counts };
 }
 
-/**
- * Quantiles of either form; `at` is the position of the argument with the histograms. Steps in `mended` have had their buckets
- * mended for another quantile.
- */
+/** Quantiles of either form; `at` is the position of the argument with the histograms. */
 function quantiles(
   ctx: FunctionContext,
   series: readonly StepSeries[],
   values: Float64Array,
   at: number,
-  mended = new Set<number>(),
+  falls: Falls,
 ): Promise<StepSeries[]> {
-  const before = new Set(mended);
-  const fell = (step: number) => (fall: Fall) => {
-    if (before.has(step)) return;
-    mended.add(step);
-    const time = timeAt(ctx.grid, step);
-    ctx.notes.repaired({ ...fall, at, from: time, to: time, count: 1 });
-  };
+  falls.nextQuantile();
   return overHistograms(ctx, series, new Remarks(ctx.notes, at), {
-    classic: (buckets, k) => bucketQuantile(values[k] ?? NaN, buckets, fell(k)),
+    classic: (buckets, k) => bucketQuantile(values[k] ?? NaN, buckets, (fall) => falls.add(k, fall)),
     native: (histogram, k) => quantileOf(histogram, values[k] ?? NaN),
   });
 }
@@ -164,7 +155,11 @@ export const histogramFunctions: readonly Entry[] = [
   define('histogram_quantile', ['scalar', 'vector'], async (ctx, args) => {
     const values = await args.scalar(0);
     new Remarks(ctx.notes, args.position(0)).quantiles(values);
-    return vector(await quantiles(ctx, await args.vector(1), values, args.position(1)));
+    const series = await args.vector(1);
+    const falls = new Falls();
+    const found = await quantiles(ctx, series, values, args.position(1), falls);
+    falls.tell(ctx, args.position(1));
+    return vector(found);
   }),
   define(
     'histogram_quantiles',
@@ -172,14 +167,15 @@ export const histogramFunctions: readonly Entry[] = [
     async (ctx, args) => {
       const [series, label] = [await args.vector(0), await args.text(1)];
       const out: StepSeries[] = [];
-      const mended = new Set<number>();
+      const falls = new Falls();
       for (let i = 2; i < args.count; i++) {
         const values = await args.scalar(i);
         new Remarks(ctx.notes, args.position(i)).quantiles(values);
-        const found = await quantiles(ctx, series, values, args.position(0), mended);
+        const found = await quantiles(ctx, series, values, args.position(0), falls);
         const name = openMetricsNumber(values[0] ?? NaN);
         out.push(...found.map((one) => ({ ...one, labels: one.labels.with(label, name) })));
       }
+      falls.tell(ctx, args.position(0));
       return vector(mergeEqual(out));
     },
     { repeated: true, most: 12 },

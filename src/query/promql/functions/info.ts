@@ -1,5 +1,5 @@
 import { evaluationError } from '../../series/context.js';
-import { Labels, metricName } from '../../series/labels.js';
+import { Labels, metadataLabels, metricName } from '../../series/labels.js';
 import { compileMatcher, type CompiledMatcher, type Matcher } from '../../series/matchers.js';
 import { anyPresent, MixedSeries, vector, type StepSeries } from '../../series/series.js';
 import { define, type Entry } from './function.js';
@@ -100,7 +100,7 @@ function enriched(
   const added = new Map<string, string>();
   for (const { labels } of infos) {
     for (const [name, value] of labels.entries()) {
-      if (name === metricName || (wanted.size > 0 && !wanted.has(name))) continue;
+      if (metadataLabels.has(name) || (wanted.size > 0 && !wanted.has(name))) continue;
       const other = added.get(name);
       if (other !== undefined && other !== value) throw evaluationError(`conflicting label: ${name}`);
       if (base.get(name) === '') added.set(name, value);

@@ -17,15 +17,34 @@ function area(strategies: (step: number) => Strategy): RangeKernel {
       for (let i = low + 1; i < high; i++) {
         const seconds = ((times[i] ?? 0) - (times[i - 1] ?? 0)) / 1000;
         const [left, right] = [zeroForNaN(values[i - 1] ?? 0), zeroForNaN(values[i] ?? 0)];
-        if (strategy === 0) sum.add(left * seconds);
-        else if (strategy === 1) sum.add(right * seconds);
-        else {
-          sum.add((left / 2) * seconds);
-          sum.add((right / 2) * seconds);
-        }
+        const { value, correction } =
+          strategy === 2 ? mean(left, right) : exact(strategy === 0 ? left : right);
+        if (value !== 0 || correction !== 0) sum.add(value * seconds, correction * seconds);
       }
       return sum.value;
     };
+}
+
+interface Corrected {
+  readonly value: number;
+  readonly correction: number;
+}
+
+function exact(value: number): Corrected {
+  return { value, correction: 0 };
+}
+
+/** Of two numbers, with what rounding their sum took: 0.1 and large numbers beside each other keep their digits. */
+function mean(left: number, right: number): Corrected {
+  const sum = new Sum(left);
+  sum.add(right);
+  const { value, correction } = sum.parts;
+  if (Number.isFinite(value) || !Number.isFinite(left) || !Number.isFinite(right)) {
+    return { value: value / 2, correction: correction / 2 };
+  }
+  const halves = new Sum(left / 2);
+  halves.add(right / 2);
+  return halves.parts;
 }
 
 function zeroForNaN(value: number): number {
@@ -38,14 +57,12 @@ export const integral: Entry = define(
   async (ctx, args) => {
     const range = await args.range(0);
     const given = args.count > 1 ? await args.scalar(1) : undefined;
-    const bad = given?.find((value) => value !== 0 && value !== 1 && value !== 2);
-    if (bad !== undefined) {
-      const text = `strategy should be 0, 1, or 2 (default), using 2, got ${shortG(bad)}`;
-      ctx.notes.warn(text, args.position(1));
-    }
     const kernel = area((step) => {
       const value = given?.[step] ?? 2;
-      return value === 0 || value === 1 ? value : 2;
+      if (value === 0 || value === 1 || value === 2) return value;
+      const text = `strategy should be 0, 1, or 2 (default), using 2, got ${shortG(value)}`;
+      ctx.notes.warn(text, args.position(1));
+      return 2;
     });
     const remarks = new Remarks(ctx.notes, args.position(0));
     const both: RangeKernel = (series) =>

@@ -75,16 +75,14 @@ export class Remarks {
     this.notes.warn('vector contains a mix of classic and native histograms', this.at);
   }
 
-  nan(what: 'nan-result' | 'nan-skew' | 'nan-excluded', labels: Labels): void {
+  nan(what: 'nan-result' | 'nan-skew' | 'nan-excluded'): void {
     const input = what === 'nan-excluded' ? 'histogram_fraction' : 'histogram_quantile';
     const effect = {
       'nan-result': 'result is NaN',
       'nan-skew': 'result is skewed higher',
       'nan-excluded': 'which are excluded from all fractions',
     }[what];
-    const name = labels.get(metricName);
-    const metric = name === '' ? '' : ` for metric name ${JSON.stringify(name)}`;
-    this.notes.info(`input to ${input} has NaN observations, ${effect}${metric}`, this.at);
+    this.notes.info(`input to ${input} has NaN observations, ${effect}`, this.at);
   }
 }
 

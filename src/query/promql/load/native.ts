@@ -1,4 +1,4 @@
-import { combined, reduced } from '../../series/histograms/arithmetic.js';
+import { combined, reduced, wasReset } from '../../series/histograms/arithmetic.js';
 import { fromDense } from '../../series/histograms/buckets.js';
 import {
   bucketCount,
@@ -30,6 +30,9 @@ interface Found {
   readonly points: Point[];
 }
 
+/** So far before the window a sample tells whether the first one in it begins a counter anew. */
+const earlierMs = 5 * 60_000;
+
 type Named = readonly { readonly stream: Stream; readonly name: string }[];
 /** Native histogram samples: of exponential histograms, and with custom buckets of those with explicit bounds. */
 export async function loadNative(request: SampleRequest, named: Named): Promise<SampleSeries[]> {
@@ -39,7 +42,9 @@ export async function loadNative(request: SampleRequest, named: Named): Promise<
   if (wanted.length === 0) return [];
   const streams = named.map(({ stream }) => stream);
   const ids = wanted.map(({ stream }) => stream.id);
-  const where = rowPredicate(request, streams, wanted.length, exactly('TRUE'), ids);
+  const { window } = request;
+  const widened = { ...request, window: { ...window, from: window.from - earlierMs } };
+  const where = rowPredicate(widened, streams, wanted.length, exactly('TRUE'), ids);
   const byStream = new Map(wanted.map(({ stream }) => [stream.id, stream]));
   const points =
     request.source.table === 'metric_histogram'
@@ -56,7 +61,8 @@ export async function loadNative(request: SampleRequest, named: Named): Promise<
   const out: SampleSeries[] = [];
   for (const one of found.values()) {
     if (request.yielder.due) await request.yielder.pause();
-    if (one.points.length > 0) out.push(finished(one));
+    const series = finished(one, window.from);
+    if (series.times.length > 0 || series.staleTimes) out.push(series);
   }
   return out;
 }
@@ -127,27 +133,32 @@ async function explicitPoints(
   return out;
 }
 
-/** Samples in time order, one a millisecond; increments become a running total, as those of numbers do. */
-function finished({ labels, stream, points }: Found): SampleSeries {
+/** Samples after a time in time order, one a millisecond; increments become a running total, as those of numbers do. */
+function finished({ labels, stream, points }: Found, after: number): SampleSeries {
   const times: number[] = [];
   const histograms: Histogram[] = [];
   const staleTimes: number[] = [];
   let total: Histogram | null = null;
   let last: Point | null = null;
+  let before: Histogram | undefined;
   for (const point of points.sort((a, b) => a.micros - b.micros)) {
     const ms = Math.floor(point.micros / 1000);
-    if (!point.histogram) {
-      staleTimes.push(ms);
+    if (stream.delta && ms <= after) continue;
+    const { histogram } = point;
+    if (!histogram) {
+      if (ms > after) staleTimes.push(ms);
+      before = undefined;
       continue;
     }
-    if (stream.delta && last?.micros === point.micros && last.histogram?.sum === point.histogram.sum)
-      continue;
+    const reset = before && !histogram.gauge ? wasReset(histogram, before) : undefined;
+    before = histogram;
+    if (ms <= after) continue;
+    if (stream.delta && last?.micros === point.micros && last.histogram?.sum === histogram.sum) continue;
     last = point;
-    if (stream.delta)
-      total = total ? (combined(total, point.histogram, 1)?.histogram ?? total) : point.histogram;
+    if (stream.delta) total = total ? (combined(total, histogram, 1)?.histogram ?? total) : histogram;
     const at = times.at(-1) === ms ? times.length - 1 : times.length;
     times[at] = ms;
-    histograms[at] = total ?? point.histogram;
+    histograms[at] = total ?? { ...histogram, reset };
   }
   return {
     labels,

@@ -200,6 +200,11 @@ describe('errors', () => {
     assert.throws(() => parse('sum by ("\\xff") (a)'), {
       message: '1:9: parse error: invalid label name for grouping: "\\xff"',
     });
+    assert.equal(print(parse('x{a="\\xff"}')), 'x{a="\\xff"}');
+    assert.equal(print(parse('{"\\xff",b=~"c|\\xff"}')), '{__name__="\\xff",b=~"c|\\xff"}');
+    assert.throws(() => parse('x{a=~"\\xff.*"}'), {
+      message: '1:3: parse error: error parsing regexp: invalid UTF-8: `\ufffd.*`',
+    });
   });
 
   it('bounds nesting and length', () => {

@@ -3,12 +3,18 @@ import { metricName } from '../../series/labels.js';
 import { compileMatcher, type Matcher, type MatchOp } from '../../series/matchers.js';
 import type { VectorSelector } from './ast.js';
 import { on, type Production } from './slots.js';
-import { literalText } from './string-literals.js';
+import { looseText } from './string-literals.js';
+import { hasNoLooseBytes, withoutLooseBytes } from '../../text/loose-bytes.js';
+import { literalAlternatives } from '../../text/re2.js';
 import { aggregators, bounds, keywordKinds, type Token } from './token.js';
 
 /** Patterns are looked at here, so that the first fault of a query is the one that is told. */
 const matcher = on<[Token, Token, Token]>(([label, { text: op }, literal], ctx) => {
-  const made: Matcher = { name: label.text, op: op as MatchOp, value: literalText(literal) };
+  const made: Matcher = { name: label.text, op: op as MatchOp, value: looseText(literal) };
+  const { op: kind, value } = made;
+  if ((kind === '=~' || kind === '!~') && !hasNoLooseBytes(value) && !isLiteral(value)) {
+    ctx.fail(label.at, `error parsing regexp: invalid UTF-8: \`${withoutLooseBytes(value)}\``);
+  }
   try {
     compileMatcher(made);
   } catch (error) {
@@ -19,6 +25,11 @@ const matcher = on<[Token, Token, Token]>(([label, { text: op }, literal], ctx) 
   }
   return made;
 });
+
+/** Whether the pattern is nothing but texts to choose from, which Prometheus does not read as a pattern. */
+function isLiteral(pattern: string): boolean {
+  return literalAlternatives(pattern.replace(/\p{Surrogate}/gu, '')) !== undefined;
+}
 
 const braces = on<[Token, readonly Matcher[], ...Token[]]>(([open, matchers, ...rest]) => {
   const to = (rest.at(-1)?.at ?? open.at) + 1;
@@ -69,7 +80,7 @@ export const selectorRules: readonly Production[] = [
   ['Matcher: error', on<[]>((_, ctx) => ctx.unexpected('label matching', 'identifier or "}"'))],
   [
     'QuotedName: STRING',
-    on<[Token]>(([token]) => ({ kind: 'METRIC_IDENTIFIER', at: token.at, text: literalText(token) })),
+    on<[Token]>(([token]) => ({ kind: 'METRIC_IDENTIFIER', at: token.at, text: looseText(token) })),
   ],
   ...['EQL', 'NEQ', 'EQL_REGEX', 'NEQ_REGEX'].map((kind) => [`MatchOp: ${kind}`] as const),
   ...names.map((kind) => [`Name: ${kind}`] as const),

@@ -1,13 +1,8 @@
-import { textOfBytes, withoutLooseBytes } from '../../text/loose-bytes.js';
+import { textOfBytes } from '../../text/loose-bytes.js';
 import { unquote } from '../../text/unquote.js';
 import type { Token } from './token.js';
 
 /** The text of a quoted word, which the lexer has looked at; bytes that are no UTF-8 are kept as loose ones. */
 export function looseText({ text }: Token): string {
   return unquote(text, `"'\``, textOfBytes);
-}
-
-/** The same with U+FFFD for loose bytes. */
-export function literalText(token: Token): string {
-  return withoutLooseBytes(looseText(token));
 }

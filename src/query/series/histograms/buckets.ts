@@ -2,9 +2,12 @@
 export interface Buckets {
   readonly indexes: readonly number[];
   readonly counts: readonly number[];
+  /** A stored side all of whose buckets are empty: it is there, which one that has no buckets is not. */
+  readonly listed?: true;
 }
 
 export const noBuckets: Buckets = { indexes: [], counts: [] };
+const allEmpty: Buckets = { ...noBuckets, listed: true };
 
 /** Buckets from consecutive counts; index of the first. */
 export function fromDense(first: number, counts: readonly number[]): Buckets {
@@ -15,7 +18,12 @@ export function fromDense(first: number, counts: readonly number[]): Buckets {
     indexes.push(first + i);
     kept.push(count);
   });
-  return { indexes, counts: kept };
+  return indexes.length === 0 && counts.length > 0 ? allEmpty : { indexes, counts: kept };
+}
+
+/** Whether the side has buckets, if only empty ones. */
+export function hasBuckets({ indexes, listed }: Buckets): boolean {
+  return listed === true || indexes.length > 0;
 }
 
 export function mapCounts({ indexes, counts }: Buckets, apply: (count: number) => number): Buckets {
@@ -24,7 +32,7 @@ export function mapCounts({ indexes, counts }: Buckets, apply: (count: number) =
 
 /** a + factor × b, of one resolution. */
 export function addBuckets(a: Buckets, b: Buckets, factor: number): Buckets {
-  if (b.indexes.length === 0) return a;
+  if (b.indexes.length === 0) return a.listed ? noBuckets : a;
   const indexes: number[] = [];
   const counts: number[] = [];
   let [i, j] = [0, 0];
@@ -43,8 +51,11 @@ export function addBuckets(a: Buckets, b: Buckets, factor: number): Buckets {
 }
 
 /** Each step down in resolution joins two neighbours; bucket i ends at base^i. */
-export function coarser({ indexes, counts }: Buckets, steps: number): Buckets {
-  return joined(indexes, counts, (index) => Math.floor((index - 1) / 2 ** steps) + 1);
+export function coarser(buckets: Buckets, steps: number): Buckets {
+  const { indexes, counts } = buckets;
+  return buckets.listed
+    ? buckets
+    : joined(indexes, counts, (index) => Math.floor((index - 1) / 2 ** steps) + 1);
 }
 
 /** Puts counts where `target` says; it must not fall. */

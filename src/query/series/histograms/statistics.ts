@@ -1,3 +1,4 @@
+import { hasBuckets } from './buckets.js';
 import { bucketsOf, isCustom, type Bucket, type Histogram } from './histogram.js';
 
 /** What a result says about its input. */
@@ -88,7 +89,7 @@ export function fractionBelow(lower: number, upper: number, value: number, linea
 function finiteBounds(histogram: Histogram, { lower, upper }: Bucket): { lower: number; upper: number } {
   if (isCustom(histogram)) return { lower: lower === -Infinity && upper > 0 ? 0 : lower, upper };
   if (!(lower <= 0 && upper >= 0)) return { lower, upper };
-  const [negative, positive] = [histogram.negative.indexes.length > 0, histogram.positive.indexes.length > 0];
+  const [negative, positive] = [hasBuckets(histogram.negative), hasBuckets(histogram.positive)];
   if (positive && !negative) return { lower: 0, upper };
   return negative && !positive ? { lower, upper: 0 } : { lower, upper };
 }

@@ -1,4 +1,4 @@
-import { mapCounts, type Buckets } from './buckets.js';
+import { hasBuckets, mapCounts, type Buckets } from './buckets.js';
 import { isCustom, upperBound, type Histogram } from './histogram.js';
 import { fractionBelow } from './statistics.js';
 
@@ -91,7 +91,7 @@ function keptOfZero(
   at: number,
   side: 'upper' | 'lower',
 ): Part {
-  const [hasPositive, hasNegative] = [positive.indexes.length > 0, negative.indexes.length > 0];
+  const [hasPositive, hasNegative] = [hasBuckets(positive), hasBuckets(negative)];
   const lower = hasPositive && !hasNegative ? 0 : -zeroThreshold;
   const upper = hasNegative && !hasPositive ? 0 : zeroThreshold;
   if (side === 'upper' ? at >= upper : at <= lower) return { count: zeroCount, middle: (lower + upper) / 2 };
