@@ -1,4 +1,4 @@
-import { combined, reduced, wasReset } from '../../series/histograms/arithmetic.js';
+import { combined, reduced, resetHint } from '../../series/histograms/arithmetic.js';
 import { fromDense } from '../../series/histograms/buckets.js';
 import {
   bucketCount,
@@ -150,7 +150,7 @@ function finished({ labels, stream, points }: Found, after: number): SampleSerie
       before = undefined;
       continue;
     }
-    const reset = before && !histogram.gauge ? wasReset(histogram, before) : undefined;
+    const reset = before && !histogram.gauge ? resetHint(histogram, before) : undefined;
     before = histogram;
     if (ms <= after) continue;
     if (stream.delta && last?.micros === point.micros && last.histogram?.sum === histogram.sum) continue;
