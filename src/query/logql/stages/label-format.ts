@@ -4,10 +4,11 @@ import { unquote } from '../grammar/unquote.js';
 import { errorLabel } from '../model/labels.js';
 import type { Scope } from '../pipeline/scope.js';
 import { StageError, type Row, type StageDefinition } from '../pipeline/stage.js';
-import { compileTemplate, orFail, templateLabels, templateMayFail } from '../template/index.js';
+import { compileTemplate, orFail, templateLabels, templateMayFail, TemplateText } from '../template/index.js';
 
 type Assignment =
-  { readonly name: string; readonly from: string } | { readonly name: string; readonly template: string };
+  | { readonly name: string; readonly from: string }
+  | { readonly name: string; readonly template: TemplateText };
 
 export interface LabelFormatStage {
   readonly kind: 'label_format';
@@ -27,7 +28,7 @@ export const labelFormat: StageDefinition<LabelFormatStage> = {
   },
   format: ({ assignments }) =>
     `| label_format ${assignments
-      .map((one) => `${one.name}=${'from' in one ? one.from : quote(one.template)}`)
+      .map((one) => `${one.name}=${'from' in one ? one.from : quote(one.template.source)}`)
       .join(',')}`,
   reads({ assignments }) {
     const names: string[] = [];
@@ -59,7 +60,7 @@ function assignment(node: Node): Assignment {
   const [name, , value] = node.children();
   const target = name?.text ?? '';
   return value?.name === 'String'
-    ? { name: target, template: unquote(value.text) }
+    ? { name: target, template: new TemplateText(unquote(value.text)) }
     : { name: target, from: value?.text ?? '' };
 }
 

@@ -177,7 +177,7 @@ describe('LogQL line_format', () => {
     ],
   ]);
   itRefuses([
-    ['| line_format `{{if .app}}{{define "x"}}{{end}}{{end}}`', /unexpected \{\{define\}\}/],
+    ['| line_format `{{if .app}}{{define "x"}}{{end}}{{end}}`', /unexpected <define> in command/],
     ['| line_format `{{template x}}`', /unexpected x in template clause/],
     ['| line_format `{{define "x"}}`', /unexpected EOF/],
     [

@@ -1,11 +1,11 @@
 import { quote } from '../../text/unquote.js';
 import { unquote } from '../grammar/unquote.js';
 import type { StageDefinition } from '../pipeline/stage.js';
-import { compileTemplate, orFail, templateLabels } from '../template/index.js';
+import { compileTemplate, orFail, templateLabels, TemplateText } from '../template/index.js';
 
 export interface LineFormatStage {
   readonly kind: 'line_format';
-  readonly template: string;
+  readonly template: TemplateText;
 }
 
 /** `| line_format "{{.a}}"` */
@@ -15,8 +15,8 @@ export const lineFormat: StageDefinition<LineFormatStage> = {
   work: 'formats',
   line: 'changed',
   readsTime: true,
-  parse: (node) => ({ kind: 'line_format', template: unquote(node.need('String').text) }),
-  format: ({ template }) => `| line_format ${quote(template)}`,
+  parse: (node) => ({ kind: 'line_format', template: new TemplateText(unquote(node.need('String').text)) }),
+  format: ({ template }) => `| line_format ${quote(template.source)}`,
   reads({ template }) {
     const names = templateLabels(template);
     return names && [...names];

@@ -6,7 +6,7 @@ export const maxLength = 1024 * 1024;
 /** Given to or made by a function, they are one step of work. */
 export const charactersOfStep = 64;
 
-function tooLong(): TemplateError {
+export function tooLong(): TemplateError {
   return new TemplateError(`a text is longer than ${maxLength} characters`);
 }
 

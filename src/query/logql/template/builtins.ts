@@ -2,9 +2,21 @@ import { charactersOfStep, joined, told } from './bounds.js';
 import { byteLength, byteSlice } from './bytes.js';
 import { escapeUrl } from './encodings.js';
 import { escapeHtml, escapeJs } from './escapes.js';
-import { formatValue, sprintf } from './format.js';
+import { formatValue } from './format.js';
 import { define, text } from './registry.js';
-import { isList, isMap, isTime, LabelMap, TemplateError, truth, typeName, type Value } from './value.js';
+import { sprintf } from './sprintf.js';
+import {
+  Integer,
+  isList,
+  isMap,
+  isTime,
+  LabelMap,
+  TemplateError,
+  truth,
+  typeName,
+  wholeOf,
+  type Value,
+} from './value.js';
 
 // What Go's text/template has by itself.
 define('printf', 'string ...any', ([format, ...args], context) => {
@@ -38,9 +50,10 @@ define('len', 'any', ([value]) => {
 /** A place in a list or a text of this length, its end included. */
 function place(key: Value, length: number): number {
   if (isNil(key)) throw new TemplateError('cannot index slice/array with nil');
-  if (typeof key !== 'bigint') throw new TemplateError(`cannot index slice/array with type ${typeName(key)}`);
-  if (key < 0n || key > BigInt(length)) throw new TemplateError(`index out of range: ${key}`);
-  return Number(key);
+  const at = wholeOf(key);
+  if (at === undefined) throw new TemplateError(`cannot index slice/array with type ${typeName(key)}`);
+  if (at < 0n || at > BigInt(length)) throw new TemplateError(`index out of range: ${at}`);
+  return Number(at);
 }
 
 define('index', 'any ...any', ([value, ...keys]) => {
@@ -57,7 +70,7 @@ function indexed(at: Value, key: Value): Value {
     const bytes = Buffer.from(at);
     const byte = bytes[place(key, bytes.length)];
     if (byte === undefined) throw new TemplateError('reflect: string index out of range');
-    return BigInt(byte);
+    return new Integer('uint8', BigInt(byte));
   }
   if (isMap(at)) {
     if (isNil(key)) throw new TemplateError('value is nil; should be of type string');
@@ -95,7 +108,7 @@ define('call', 'any ...any', ([value]) => {
 function kindOf(value: Value): 'bool' | 'float' | 'int' | 'string' | undefined {
   if (typeof value === 'boolean') return 'bool';
   if (typeof value === 'number') return 'float';
-  if (typeof value === 'bigint') return 'int';
+  if (wholeOf(value) !== undefined) return 'int';
   return typeof value === 'string' ? 'string' : undefined;
 }
 
@@ -105,7 +118,7 @@ const incompatible = (a: Value, b: Value) =>
 function equal(a: Value, b: Value): boolean {
   if (isNil(a) || isNil(b)) return isNil(a) === isNil(b);
   if (kindOf(a) !== kindOf(b)) throw incompatible(a, b);
-  if (kindOf(a) !== undefined) return a === b;
+  if (kindOf(a) !== undefined) return plain(a) === plain(b);
   if (isTime(a) && isTime(b)) return a.ns === b.ns;
   const shown = isTime(a) ? b : a;
   throw new TemplateError(`non-comparable type ${told(formatValue(shown))}: ${typeName(shown)}`);
@@ -116,7 +129,12 @@ function before(a: Value, b: Value): boolean {
   if (kind === undefined || other === undefined) throw new TemplateError('invalid type for comparison');
   if (kind !== other) throw incompatible(a, b);
   if (kind === 'bool') throw new TemplateError('invalid type for comparison');
-  return (a as number) < (b as number);
+  return (plain(a) as number) < (plain(b) as number);
+}
+
+/** Whole numbers of all types are compared by what they are. */
+function plain(value: Value): Value {
+  return wholeOf(value) ?? value;
 }
 
 define('eq', 'any ...any', ([first, ...others]) => {

@@ -6,7 +6,20 @@ import { byteLength } from './bytes.js';
 import { formatValue } from './format.js';
 import { functions, type Context, type Parameter, type TemplateFunction } from './functions.js';
 import type { Command, Operand, Pipeline, Placed, Template, TemplateNode } from './parse.js';
-import { isList, isMap, LabelMap, TemplateError, truth, typeName, type Value } from './value.js';
+import { timeMethods, type TimeMethod } from './time-methods.js';
+import {
+  Integer,
+  isList,
+  isMap,
+  isTime,
+  LabelMap,
+  TemplateError,
+  truth,
+  typeName,
+  wholeOf,
+  type GoTime,
+  type Value,
+} from './value.js';
 
 /** Templates that call one another. */
 const maxCalls = 100;
@@ -179,7 +192,16 @@ export class Execution implements Context {
         if (error.kind === 'break') break;
       }
     }
-    if (!turned) this.#walk(node.otherwise);
+    if (!turned) this.#otherwise(node);
+  }
+
+  /** What a loop does when it has no turn; a `break` there leaves it, no loop around it. */
+  #otherwise({ otherwise }: BlockNode): void {
+    try {
+      this.#walk(otherwise);
+    } catch (error) {
+      if (!(error instanceof Leave) || error.kind !== 'break') throw error;
+    }
   }
 
   *#entries(value: Value, both: boolean): Iterable<readonly [Value, Value]> {
@@ -190,9 +212,13 @@ export class Execution implements Context {
       this.#step(value.size);
       yield* [...value].sort(([a], [b]) => (a < b ? -1 : 1));
     } else if (value !== null && value !== undefined) {
-      if (typeof value !== 'bigint') throw this.#fault(`range can't iterate over ${formatValue(value)}`);
-      if (both) throw this.#fault(`can't use ${value} to iterate over more than one variable`);
-      for (let i = 0n; i < value; i++) yield [i, i];
+      const turns = wholeOf(value);
+      if (turns === undefined) throw this.#fault(`range can't iterate over ${formatValue(value)}`);
+      if (both) throw this.#fault(`can't use ${turns} to iterate over more than one variable`);
+      for (let i = 0n; i < turns; i++) {
+        const turn = value instanceof Integer ? new Integer(value.type, i) : i;
+        yield [turn, turn];
+      }
     }
   }
 
@@ -225,7 +251,7 @@ export class Execution implements Context {
     const plain = head.kind === 'literal' || head.path.length === 0;
     if (given && plain) throw this.#fault(`can't give argument to non-function ${head.text}`);
     if (head.kind === 'literal' && head.value === null) throw this.#fault('nil is not a command');
-    return this.#value(head, given);
+    return this.#value(head, given ? { operands: rest, piped, node: placed } : undefined);
   }
 
   #call(name: string, operands: readonly Operand[], piped: Piped, node: Placed): Value {
@@ -279,7 +305,8 @@ export class Execution implements Context {
         throw this.#fault(`expected string; found ${text}`);
       case 'int':
         if (typeof value === 'bigint') return value;
-        if (typeof value === 'number' && Number.isInteger(value)) return BigInt(value);
+        if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 2 ** 63)
+          return BigInt(value);
         throw this.#fault(`expected integer; found ${text}`);
       case 'float64':
         if (typeof value === 'bigint' || typeof value === 'number') return Number(value);
@@ -302,8 +329,8 @@ export class Execution implements Context {
     return value;
   }
 
-  /** `given`: with arguments, which no field takes. */
-  #value(operand: Operand, given = false): Value {
+  /** `given`: its arguments, which only methods take. */
+  #value(operand: Operand, given?: Given): Value {
     switch (operand.kind) {
       case 'literal':
         return operand.value;
@@ -327,7 +354,30 @@ export class Execution implements Context {
     }
   }
 
-  #fields(from: Value | RowLabels, path: readonly string[], given: boolean): Value {
+  #method(
+    time: GoTime,
+    name: string,
+    { parameters, call }: TimeMethod,
+    { operands, piped }: Pick<Given, 'operands' | 'piped'> = { operands: [], piped: [] },
+  ): Value {
+    const [count, got] = [parameters.length, operands.length + piped.length];
+    if (count !== got) throw this.#fault(`wrong number of args for ${name}: want ${count} got ${got}`);
+    const type = (i: number) => parameters[i] ?? 'any';
+    const args = operands.map((operand, i) => this.#argument(operand, type(i)));
+    for (const value of piped) args.push(this.#ofType(value, type(args.length), true));
+    try {
+      this.work(1);
+      for (const arg of args) this.#carry(arg);
+      const made = call(time, args);
+      this.#carry(made);
+      return made;
+    } catch (error) {
+      if (!(error instanceof TemplateError)) throw error;
+      throw this.#fault(`error calling ${name}: ${error.message}`);
+    }
+  }
+
+  #fields(from: Value | RowLabels, path: readonly string[], given: Given | undefined): Value {
     if (isLabels(from) && path.length === 0) {
       const labels = [...from.entries()];
       this.#step(labels.length / 8);
@@ -340,17 +390,30 @@ export class Execution implements Context {
         if (i === 0) return at;
         throw this.#fault(`nil pointer evaluating interface {}.${field}`);
       }
+      const own = given && i === path.length - 1 ? given : undefined;
+      const method = !isLabels(at) && isTime(at) ? timeMethods.get(field) : undefined;
+      if (method !== undefined && isTime(at as Value)) {
+        at = this.#method(at as GoTime, field, method, own);
+        continue;
+      }
       if (!isLabels(at) && !isMap(at)) {
         throw this.#fault(
           `can't evaluate field ${field} in type ${isInterface ? 'interface {}' : typeName(at)}`,
         );
       }
-      if (given && i === path.length - 1) throw this.#fault(`${field} is not a method but has arguments`);
+      if (own) throw this.#fault(`${field} is not a method but has arguments`);
       isInterface = !isLabels(at) && !(at instanceof LabelMap);
       at = at.get(field) ?? (isInterface ? null : '');
     }
     return at as Value;
   }
+}
+
+/** What stands behind a field, and what comes from the command before. */
+interface Given {
+  readonly operands: readonly Operand[];
+  readonly piped: Piped;
+  readonly node: Placed;
 }
 
 function isLabels(value: Value | RowLabels): value is RowLabels {

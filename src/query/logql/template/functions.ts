@@ -7,19 +7,14 @@ import './builtins.js';
 import { bounded, charactersOfStep, maxLength, replaced } from './bounds.js';
 import { byteLength, byteSlice } from './bytes.js';
 import { decodeBase64, escapeUrl, unescapeUrl } from './encodings.js';
-import { define, int, strings, text, type Context } from './registry.js';
-import { formatTime, isZone, maxLayout, parseTime } from './time.js';
-import { isTime, TemplateError, truth, type GoTime, type Value } from './value.js';
+import { float, int, ofDecimals } from './numbers.js';
+import { define, strings, text, type Context } from './registry.js';
+import { parseTime } from './time-parser.js';
+import { formatTime, unixSeconds } from './time.js';
+import { isZone } from './zones.js';
+import { Integer, isTime, noTime, TemplateError, truth, wholeOf, type GoTime, type Value } from './value.js';
 
 export { functions, type Context, type Parameter, type TemplateFunction } from './registry.js';
-
-function float(value: Value): number {
-  if (typeof value === 'number') return value;
-  if (typeof value === 'bigint') return Number(value);
-  if (typeof value === 'boolean') return value ? 1 : 0;
-  const parsed = typeof value === 'string' && value.trim() !== '' ? Number(value) : 0;
-  return Number.isNaN(parsed) ? 0 : parsed;
-}
 
 /** What it takes to compile a pattern, in steps, and how much of a text is matched in one. */
 const [compiling, matching] = [500, 16];
@@ -98,7 +93,9 @@ const trimSuffix = (value: string, suffix: string) =>
 
 strings('ToLower lower', 1, (value) => value.toLowerCase());
 strings('ToUpper upper', 1, (value) => value.toUpperCase());
-strings('title', 1, (value) => value.replaceAll(/(^|[^\p{L}\p{N}_'])(\p{L})/gu, (all) => all.toUpperCase()));
+strings('title', 1, (value) =>
+  value.replaceAll(/(^|[\0-/:-@[-^`{-\x7f]|\s)(\p{L})/gu, (all) => all.toUpperCase()),
+);
 strings('TrimSpace trim', 1, (value) => value.trim());
 strings('Trim', 2, (value, set) => trimSet(value, set, true, true));
 strings('TrimLeft', 2, (value, set) => trimSet(value, set, true, false));
@@ -205,7 +202,10 @@ function fromJson(value: unknown, depth: number): Value {
 const integers = (name: string, takes: string, fold: (a: bigint, b: bigint) => bigint) =>
   define(name, takes, (args) => {
     const [first = 0n, ...more] = args.map(int);
-    return more.reduce((a, b) => BigInt.asIntN(64, fold(a, b)), BigInt.asIntN(64, first));
+    return new Integer(
+      'int64',
+      more.reduce((a, b) => BigInt.asIntN(64, fold(a, b)), BigInt.asIntN(64, first)),
+    );
   });
 const floats = (name: string, takes: string, fold: (a: number, b: number) => number) =>
   define(name, takes, (args) => {
@@ -223,18 +223,25 @@ integers('div', 'any any', (a, b) => a / divisor(b));
 integers('mod', 'any any', (a, b) => a % divisor(b));
 integers('max', 'any ...any', (a, b) => (a > b ? a : b));
 integers('min', 'any ...any', (a, b) => (a < b ? a : b));
-// Rounded to the digits that a float holds for certain, so that 1.1 * 1.1 reads 1.21.
-const tidy = (value: number) => Number(value.toPrecision(15));
-floats('addf', '...any', (a, b) => tidy(a + b));
-floats('subf', 'any ...any', (a, b) => tidy(a - b));
-floats('mulf', 'any ...any', (a, b) => tidy(a * b));
-floats('divf', 'any ...any', (a, b) => a / b);
+for (const [name, op, takes] of [
+  ['addf', '+', '...any'],
+  ['subf', '-', 'any ...any'],
+  ['mulf', '*', 'any ...any'],
+  ['divf', '/', 'any ...any'],
+] as const) {
+  define(name, takes, (args, context) => {
+    // Digits of very large and very small numbers together are many.
+    context.work(args.length * 10);
+    const [first = 0, ...more] = args.map(float);
+    return ofDecimals(op, first, more);
+  });
+}
 floats('maxf', 'any ...any', (a, b) => Math.max(a, b));
 floats('minf', 'any ...any', (a, b) => Math.min(a, b));
 define('ceil', 'any', ([value]) => Math.ceil(float(value)));
 define('floor', 'any', ([value]) => Math.floor(float(value)));
 define('round', 'any int ...float64', ([value, digits, roundOn]) => {
-  const scale = 10 ** Math.max(-15, Math.min(15, Number(int(digits))));
+  const scale = 10 ** Number(int(digits));
   const scaled = float(value) * scale;
   // As sprig has it, which takes what is below zero to the next below.
   const part = scaled - Math.trunc(scaled);
@@ -260,33 +267,26 @@ const now = (): GoTime => ({ kind: 'time', ns: BigInt(Date.now()) * 1_000_000n, 
 define('now', '', now);
 /** As sprig has it: what is neither a time nor seconds is now. */
 const dated = (value: Value): GoTime => {
-  if (typeof value === 'bigint') return { kind: 'time', ns: value * 1_000_000_000n, zone: 'UTC' };
-  return value !== undefined && isTime(value) ? { ...value, zone: 'UTC' } : now();
+  const seconds = wholeOf(value);
+  if (seconds !== undefined) return { kind: 'time', ns: seconds * 1_000_000_000n, zone: 'UTC' };
+  return value !== undefined && isTime(value) ? { kind: 'time', ns: value.ns, zone: 'UTC' } : now();
 };
 const nanoseconds = (value: Value) => (value as GoTime).ns;
 define('date', 'string any', ([layout, value]) => formatTime(dated(value), text(layout)));
-define('unixEpoch', 'time.Time', ([value]) => String(nanoseconds(value) / 1_000_000_000n));
+define('unixEpoch', 'time.Time', ([value]) => String(unixSeconds(value as GoTime)));
 define('unixEpochMillis', 'time.Time', ([value]) => String(nanoseconds(value) / 1_000_000n));
-define('unixEpochNanos', 'time.Time', ([value]) => String(nanoseconds(value)));
-/** What Go's functions give for a text that is no time. */
-const noTime: GoTime = { kind: 'time', ns: -62_135_596_800_000_000_000n, zone: 'UTC' };
-const parsedTime = (layout: Value, value: Value, zone: string, context: Context): GoTime => {
-  const form = text(layout);
-  if (form.length > maxLayout) {
-    throw new TemplateError(`a layout is longer than ${maxLayout} characters`);
-  }
-  // The time to match grows with the one and the other.
-  context.work(form.length + (form.length * Math.min(text(value).length, 2 * maxLayout)) / 2);
+define('unixEpochNanos', 'time.Time', ([value]) => String(BigInt.asIntN(64, nanoseconds(value))));
+const parsedTime = (layout: Value, value: Value, zone: string): GoTime => {
   try {
-    return parseTime(form, text(value), zone);
+    return parseTime(text(layout), text(value), zone);
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
     return noTime;
   }
 };
-define('toDate', 'string string', ([layout, value], context) => parsedTime(layout, value, 'UTC', context));
-define('toDateInZone', 'string string string', ([layout, zone, value], context) =>
-  parsedTime(layout, value, isZone(text(zone)) ? text(zone) : 'UTC', context),
+define('toDate', 'string string', ([layout, value]) => parsedTime(layout, value, 'UTC'));
+define('toDateInZone', 'string string string', ([layout, zone, value]) =>
+  parsedTime(layout, value, isZone(text(zone)) ? text(zone) : 'UTC'),
 );
 strings('unixToTime', 1, (value) => {
   const scale = { 5: 86_400_000_000_000n, 10: 1_000_000_000n, 13: 1_000_000n, 16: 1000n, 19: 1n }[

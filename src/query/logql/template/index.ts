@@ -8,22 +8,45 @@ export { formatTime } from './time.js';
 
 const names = new Set(functions.keys());
 
-/**
- * Compiles a Go text/template with LogQL's functions; labels are `.name`, a label that is not there is empty.
- * `what` it is and its name are for errors. Throws QueryError when it does not parse; the template throws TemplateError when it fails on a row.
- */
-export function compileTemplate(source: string, what: string, name: string): (row: Row) => string {
-  const template = parsed(source, what, name);
-  return (row) => new Execution(row, template, { name, source }).run();
+/** A Go text/template with LogQL's functions, as it was written. It is parsed once, when that is first needed. */
+export class TemplateText {
+  #parsed: Template | TemplateError | undefined;
+
+  constructor(readonly source: string) {}
+
+  /** Throws TemplateError. */
+  get parsed(): Template {
+    this.#parsed ??= parsed(this.source);
+    if (this.#parsed instanceof TemplateError) throw this.#parsed;
+    return this.#parsed;
+  }
 }
 
-function parsed(source: string, what: string, name: string): Template {
+function parsed(source: string): Template | TemplateError {
   try {
     return parseTemplate(source, names);
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
+    return error;
+  }
+}
+
+function readable(template: TemplateText, what: string, name: string): Template {
+  try {
+    return template.parsed;
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
     throw new StageError(`invalid ${what}: template: ${name}:1: ${error.message}`);
   }
+}
+
+/**
+ * Labels are `.name`, a label that is not there is empty. `what` it is and its name are for errors. Throws QueryError when it
+ * does not parse; the template throws TemplateError when it fails on a row.
+ */
+export function compileTemplate(template: TemplateText, what: string, name: string): (row: Row) => string {
+  const nodes = readable(template, what, name);
+  return (row) => new Execution(row, nodes, { name, source: template.source }).run();
 }
 
 const templateError = 'TemplateFormatErr';
@@ -42,8 +65,8 @@ export function orFail(change: (row: Row) => void): StageFn {
 }
 
 /** Whether a template may fail on a row: not where it is text and labels alone. */
-export function templateMayFail(source: string): boolean {
-  const { nodes, defined } = parsed(source, 'template', 'line');
+export function templateMayFail(template: TemplateText): boolean {
+  const { nodes, defined } = readable(template, 'template', 'line');
   const plain = ({ pipeline: { commands, declare } }: Extract<TemplateNode, { kind: 'print' }>) => {
     const [operand, ...more] = commands.flatMap(({ operands }) => operands);
     return declare.length === 0 && more.length === 0 && operand?.kind === 'dot' && operand.path.length === 1;
@@ -54,7 +77,7 @@ export function templateMayFail(source: string): boolean {
 }
 
 /** The labels that a template reads as `.name`, or undefined when it reads them in a way that can't be told. */
-export function templateLabels(source: string): ReadonlySet<string> | undefined {
+export function templateLabels(template: TemplateText): ReadonlySet<string> | undefined {
   const found = new Set<string>();
   let known = true;
   const operand = (part: Operand) => {
@@ -78,7 +101,7 @@ export function templateLabels(source: string): ReadonlySet<string> | undefined 
       }
     }
   };
-  const { nodes, defined } = parsed(source, 'template', 'line');
+  const { nodes, defined } = readable(template, 'template', 'line');
   walk(nodes);
   defined.forEach(walk);
   return known ? found : undefined;

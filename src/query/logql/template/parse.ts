@@ -1,5 +1,6 @@
 import { goQuote } from '../../text/go-quote.js';
 import { unquote } from '../grammar/unquote.js';
+import { literalNumber } from './numbers.js';
 import { TemplateError, type Value } from './value.js';
 
 /** Where a part is in the template, and how Go writes it: both are told with an error there. */
@@ -50,7 +51,7 @@ export interface Template {
 const maxDepth = 64;
 
 const tokenPattern =
-  /\s+|"(?:[^"\\\n]|\\.)*"|`[^`]*`|'(?:[^'\\]|\\.)+'|\.[A-Za-z_]\w*|\$\w*|[A-Za-z_]\w*|[+-]?(?:0[xX][0-9a-fA-F_]+|\d[\d_]*(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|:=|[().|=,]/y;
+  /\s+|"(?:[^"\\\n]|\\.)*"|`[^`]*`|'(?:[^'\\]|\\.)+'|\.[A-Za-z_]\w*|\$\w*|[A-Za-z_]\w*|[+-]?(?:0[xX][\da-fA-F_.]*(?:[pP][+-]?\d*)?|0[oObB][\d_]*|\d[\d_]*(?:\.[\d_]*)?(?:[eE][+-]?\d+)?|\.\d[\d_]*(?:[eE][+-]?\d+)?)\w*|:=|[().|=,]/y;
 
 interface Token extends Placed {
   /** It follows white space: `f .x` and `f.x` differ. */
@@ -221,10 +222,7 @@ class ActionParser {
     if (token === 'true' || token === 'false') return token === 'true';
     if (token === 'nil') return null;
     if (!/^[+-]?[.\d]/.test(token)) return undefined;
-    const digits = token.replaceAll('_', '');
-    if (!/^[+-]?(\d+|0[xX][0-9a-fA-F]+)$/.test(digits)) return Number(digits);
-    const magnitude = BigInt(digits.replace(/^[+-]/, ''));
-    return digits.startsWith('-') ? -magnitude : magnitude;
+    return literalNumber(token);
   }
 }
 
@@ -235,6 +233,8 @@ interface Block {
   inElse: boolean;
   /** An `else if` opens a block that the same `end` closes. */
   readonly chained: boolean;
+  /** Of a template that it defines. */
+  readonly name?: string;
   /** What is declared outside of it. */
   readonly variables: readonly string[];
 }
@@ -245,6 +245,11 @@ function inRange(open: readonly Block[]): boolean {
     ({ kind, inElse }) => kind === 'define' || kind === 'block' || (kind === 'range' && !inElse),
   );
   return block?.kind === 'range';
+}
+
+/** As Go has it: nothing but white space. */
+function isEmpty(nodes: readonly TemplateNode[]): boolean {
+  return nodes.every((node) => node.kind === 'text' && node.text.trim() === '');
 }
 
 /** Parses Go template text. Throws TemplateError. */
@@ -258,9 +263,23 @@ export function parseTemplate(source: string, functions: ReadonlySet<string>): T
   };
   let variables = ['$'];
   let outside: readonly string[] = variables;
-  const enter = (kind: Block['kind'], then: TemplateNode[], otherwise: TemplateNode[], chained = false) => {
+  const enter = (
+    kind: Block['kind'],
+    then: TemplateNode[],
+    otherwise: TemplateNode[],
+    chained = false,
+    name?: string,
+  ) => {
     if (open.length >= maxDepth) throw new TemplateError('blocks are nested too deeply');
-    open.push({ kind, then, otherwise, inElse: false, chained, variables: outside });
+    open.push({
+      kind,
+      then,
+      otherwise,
+      inElse: false,
+      chained,
+      variables: outside,
+      ...(name !== undefined && { name }),
+    });
   };
   const start = (kind: 'if' | 'with' | 'range', pipeline: Pipeline, chained: boolean) => {
     const block = { kind, pipeline, then: [], otherwise: [] };
@@ -269,10 +288,16 @@ export function parseTemplate(source: string, functions: ReadonlySet<string>): T
   };
   const define = (kind: 'define' | 'block', name: string) => {
     const nodes: TemplateNode[] = [];
-    // As in Go, an empty definition does not replace one that has something.
-    if (!defined.get(name)?.length || kind === 'define') defined.set(name, nodes);
-    enter(kind, nodes, []);
+    enter(kind, nodes, [], false, name);
     variables = ['$'];
+  };
+  // Of two definitions one may be empty, which then does not count.
+  const keep = (name: string, nodes: TemplateNode[]) => {
+    const before = defined.get(name);
+    if (before && !isEmpty(before) && !isEmpty(nodes)) {
+      throw new TemplateError(`template: multiple definition of template ${goQuote(name)}`);
+    }
+    if (!before || isEmpty(before)) defined.set(name, nodes);
   };
   for (const part of split(source)) {
     if (part.kind === 'text') {
@@ -302,6 +327,7 @@ export function parseTemplate(source: string, functions: ReadonlySet<string>): T
       if (open.length === 0) throw new TemplateError('unexpected {{end}}');
       let block = open.pop();
       while (block?.chained) block = open.pop();
+      if (block?.name !== undefined) keep(block.name, block.then);
       variables = [...(block?.variables ?? [])];
     } else if (keyword === 'break' || keyword === 'continue') {
       action.next();
@@ -309,7 +335,7 @@ export function parseTemplate(source: string, functions: ReadonlySet<string>): T
       target().push({ kind: keyword });
     } else if (keyword === 'define') {
       action.next();
-      if (open.length > 0) throw new TemplateError('unexpected {{define}}');
+      if (open.length > 0) throw new TemplateError('unexpected <define> in command');
       define('define', action.name(keyword));
     } else if (keyword === 'template' || keyword === 'block') {
       action.next();

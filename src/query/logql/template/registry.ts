@@ -35,12 +35,3 @@ export function text(value: Value): string {
 export function strings(names: string, count: number, call: (...args: string[]) => Value): void {
   define(names, Array(count).fill('string').join(' '), (args) => call(...args.map(text)));
 }
-
-/** As sprig's toInt64: text that is no number is 0. */
-export function int(value: Value): bigint {
-  if (typeof value === 'bigint') return value;
-  if (typeof value === 'number') return Number.isFinite(value) ? BigInt(Math.trunc(value)) : 0n;
-  if (typeof value === 'boolean') return value ? 1n : 0n;
-  const match = typeof value === 'string' ? /^[+-]?\d+$/.exec(value.trim()) : null;
-  return match ? BigInt.asIntN(64, BigInt(match[0].replace(/^\+/, ''))) : 0n;
-}

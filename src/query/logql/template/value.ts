@@ -7,6 +7,7 @@ export type Value =
   | null
   | undefined
   | GoTime
+  | Integer
   | readonly Value[]
   | ReadonlyMap<string, Value>;
 
@@ -16,7 +17,20 @@ export interface GoTime {
   readonly ns: bigint;
   /** IANA name. */
   readonly zone: string;
+  /** The zone is this one: its name, empty for none, and the seconds that it is ahead of UTC. */
+  readonly fixed?: { readonly name: string; readonly offset: number };
 }
+
+/** A whole number of another of Go's types than int. */
+export class Integer {
+  constructor(
+    readonly type: 'int64' | 'uint8' | 'time.Month' | 'time.Weekday',
+    readonly value: bigint,
+  ) {}
+}
+
+/** What Go's functions give for a text that is no time. */
+export const noTime: GoTime = { kind: 'time', ns: -62_135_596_800_000_000_000n, zone: 'UTC' };
 
 /** The labels of a row. */
 export class LabelMap extends Map<string, string> {}
@@ -36,7 +50,14 @@ export function isList(value: Value): value is readonly Value[] {
   return Array.isArray(value);
 }
 
+/** What a whole number of any type is. */
+export function wholeOf(value: Value): bigint | undefined {
+  if (typeof value === 'bigint') return value;
+  return value instanceof Integer ? value.value : undefined;
+}
+
 export function truth(value: Value): boolean {
+  if (value instanceof Integer) return value.value !== 0n;
   if (isMap(value)) return value.size > 0;
   if (isList(value)) return value.length > 0;
   if (typeof value === 'number') return value !== 0;
@@ -49,6 +70,7 @@ export function typeName(value: Value): string {
   if (typeof value === 'number') return 'float64';
   if (typeof value === 'boolean') return 'bool';
   if (typeof value === 'string') return 'string';
+  if (value instanceof Integer) return value.type;
   if (isTime(value)) return 'time.Time';
   if (isList(value)) return '[]interface {}';
   return value instanceof LabelMap ? 'map[string]string' : 'map[string]interface {}';
