@@ -81,7 +81,7 @@ export function localTime(milliseconds: number, { zone, fixed }: Pick<GoTime, 'z
 
 const abbreviations = new Map<string, string>();
 /** Each knows the abbreviations of its part of the world. */
-const localesOfNames = ['en-US', 'en-AU', 'en-IN', 'en-ZA'];
+const localesOfNames = ['en-US', 'en-AU', 'en-IN', 'en-ZA', 'en-NZ', 'ja-JP'];
 
 /** As in the time zone database, which writes the offset for zones that have no abbreviation. */
 function abbreviation(name: string, zone: string, milliseconds: number): string {
