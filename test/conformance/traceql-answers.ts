@@ -16,6 +16,7 @@ interface Found {
 interface Series {
   readonly labels?: readonly Pair[];
   readonly samples?: readonly { readonly timestampMs?: string; readonly value?: number }[];
+  readonly exemplars?: readonly { readonly labels: readonly Pair[]; readonly value: number }[];
   readonly value?: number;
 }
 
@@ -23,7 +24,7 @@ export function traceId(trace: string, origin: number): string {
   return (origin / 1000).toString(16).padStart(16, '0') + Number(trace).toString(16).padStart(16, '0');
 }
 
-const form = /^(search|shown|range|instant|tags|values) from (\S+) to (\S+)(?: (.*))?$/;
+const form = /^(search|shown|range|exemplars|inspected|instant|tags|values) from (\S+) to (\S+)(?: (.*))?$/;
 const options = /^(limit|spss|step|scope|tag) (\S+)(?: |$)/;
 
 /** How each kind of question is asked, and its answer in lines. */
@@ -38,6 +39,14 @@ const kinds: Readonly<
   range: {
     path: '/api/metrics/query_range',
     lines: ({ series }, steps) => (series as Series[]).map((one) => samples(one, steps)),
+  },
+  exemplars: {
+    path: '/api/metrics/query_range',
+    lines: ({ series }) => (series as Series[]).flatMap(({ exemplars = [] }) => exemplars.map(exemplar)),
+  },
+  inspected: {
+    path: '/api/metrics/query_range',
+    lines: ({ metrics }) => [(metrics as { inspectedSpans: string }).inspectedSpans],
   },
   instant: {
     path: '/api/metrics/query',
@@ -113,6 +122,12 @@ function samples(series: Series, steps: readonly number[]): string {
     return value === undefined ? '_' : number(value);
   });
   return `${labels(series.labels)} ${values.join(' ')}`;
+}
+
+/** `<trace> {labels of its series} <value>` */
+function exemplar({ labels: all, value }: NonNullable<Series['exemplars']>[number]): string {
+  const trace = all.find(({ key }) => key === 'trace:id')?.value['stringValue'];
+  return `${short(String(trace))} ${labels(all.filter(({ key }) => key !== 'trace:id'))} ${number(value)}`;
 }
 
 /** 9 digits. */

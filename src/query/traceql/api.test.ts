@@ -299,11 +299,11 @@ describe('metrics of a search', () => {
       await lake.compact('spans');
       await lake.cache.prepare(['spans']);
       const range = `start=${seconds - 100_000}&end=${seconds + 60}`;
-      const files = await lake.connection.runAndReadAll(
+      const listed = await lake.connection.runAndReadAll(
         `SELECT data_file_size_bytes::VARCHAR FROM ducklake_list_files('lake', 'spans', schema => 'main')
          WHERE contains(data_file, 'day=${new Date(Number(epoch / 1_000_000n)).getUTCDate()}/')`,
       );
-      const newest = String(files.getRows()[0]?.[0]);
+      const newest = String(listed.getRows()[0]?.[0]);
       const metrics = async (more: string) =>
         (await app.inject({ url: `/api/search?q={}&${range}&${more}` })).json<{ metrics: object }>().metrics;
       const whole = await metrics('limit=20');
@@ -316,6 +316,40 @@ describe('metrics of a search', () => {
         ...{ inspectedTraces: 1, inspectedSpans: '1', inspectedBytes: newest },
         ...{ totalBlocks: 2, completedJobs: 1, totalJobs: 2, totalBlockBytes: bytes },
       });
+      const told = async (path: string) =>
+        (await app.inject({ url: `${path}${range}` })).json<{ metrics: object }>().metrics;
+      const files = { totalBlocks: 2, completedJobs: 2, totalJobs: 2, totalBlockBytes: bytes };
+      const read = { inspectedBytes: bytes, inspectedSpans: '2' };
+      for (const q of [
+        '{}|rate()',
+        '{}|max_over_time(duration)by(name)',
+        '{}>>{}||{}|rate()',
+        '({}|rate())+1',
+      ]) {
+        for (const path of ['query_range', 'query']) {
+          const metrics = await told(`/api/metrics/${path}?step=1h&q=${encodeURIComponent(q)}&`);
+          assert.deepEqual(metrics, { ...files, ...read }, `${path} ${q}`);
+        }
+      }
+      for (const q of ['{}|compare({name="new"})', '{}&&{}|compare({name="new"})']) {
+        const metrics = await told(`/api/metrics/query_range?step=1h&q=${encodeURIComponent(q)}&`);
+        assert.deepEqual(metrics, { ...files, ...read }, q);
+      }
+      const halves = '({name="new"}|rate())/({}|rate())';
+      assert.deepEqual(await told(`/api/metrics/query_range?step=1h&q=${encodeURIComponent(halves)}&`), {
+        ...{ ...files, ...read, inspectedSpans: '3' },
+      });
+      // Without a filter memory has the keys and the values of resources.
+      const listings = ['/tags?', '/tag/resource.service.name/values?', '/tag/status/values?'];
+      for (const path of listings)
+        assert.deepEqual(await told(`/api/v2/search${path}`), {}, path);
+      for (const path of ['/tags?', '/tag/resource.service.name/values?', '/tag/name/values?']) {
+        assert.deepEqual(
+          await told(`/api/v2/search${path}q=${encodeURIComponent('{name!="x"}')}&`),
+          { inspectedBytes: bytes },
+          path,
+        );
+      }
     } finally {
       await app.close();
       await lake.close();

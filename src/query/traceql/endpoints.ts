@@ -17,6 +17,7 @@ import {
   TempoParams,
 } from './api/params.js';
 import { search } from './api/search.js';
+import { listingMetrics, type ListingMetrics } from './api/blocks.js';
 import { lenientFilter, tagNames, tagScopes, tagValues, tagValueType, type TagScope } from './api/tags.js';
 import { loadOtlpTrace, type OtlpTrace } from './load/otlp-trace.js';
 import type { AttributeField } from './model/attributes.js';
@@ -26,6 +27,7 @@ import { parseFieldName, parseMetricsQuery, parseSpansetQuery } from './syntax/p
 
 const protobuf = 'application/protobuf';
 const defaultTags = 5000;
+const mostExemplars = 100;
 
 function trace(answer: (trace: OtlpTrace | null, protobuf: boolean) => QueryAnswer): Endpoint {
   return (request, limits) => {
@@ -89,42 +91,49 @@ interface ScopeTags {
   readonly tags: string[];
 }
 
-function tags(answer: (scopes: readonly ScopeTags[], request: QueryRequest) => QueryAnswer): Endpoint {
+type ScopesAnswer = (
+  scopes: readonly ScopeTags[],
+  metrics: ListingMetrics,
+  request: QueryRequest,
+) => QueryAnswer;
+
+function tags(answer: ScopesAnswer): Endpoint {
   return (request, limits) => {
     const options = tagOptions(new TempoParams(request), limits);
     const scopes = scopesOf(new TempoParams(request).text('scope'));
     return async (ctx) => {
-      const found: readonly ScopeTags[] = await tagNames(ctx, scopes, options);
-      return answer(
-        found.filter(({ tags }) => tags.length > 0),
-        request,
-      );
+      const { found, rows } = await tagNames(ctx, scopes, options);
+      const metrics = await listingMetrics(ctx, options.range, rows);
+      const filled = found.filter(({ tags }) => tags.length > 0);
+      return answer(filled, metrics, request);
     };
   };
 }
 
-const tagsV1 = tags((scopes, request) => {
+const tagsV1 = tags((scopes, metrics, request) => {
   const given = new TempoParams(request).text('scope') !== undefined;
   const shown = given ? scopes : scopes.filter(({ name }) => name === 'resource' || name === 'span');
   const tagNames = [...new Set(shown.flatMap(({ tags }) => tags))].sort();
-  return wantsProtobuf(request) ? binary(textsProtobuf(tagNames)) : json({ tagNames, metrics: {} });
+  return wantsProtobuf(request) ? binary(textsProtobuf(tagNames, metrics)) : json({ tagNames, metrics });
 });
 
-const tagsV2 = tags((scopes, request) =>
-  wantsProtobuf(request) ? binary(scopesProtobuf(scopes)) : json({ scopes, metrics: {} }),
+const tagsV2 = tags((scopes, metrics, request) =>
+  wantsProtobuf(request) ? binary(scopesProtobuf(scopes, metrics)) : json({ scopes, metrics }),
 );
 
 function values<T>(
   fieldOf: (name: string) => Field,
   shown: (value: Value) => T,
-  message: (values: readonly T[]) => Uint8Array,
+  message: (values: readonly T[], metrics: ListingMetrics) => Uint8Array,
 ): Endpoint {
   return (request, limits) => {
     const field = fieldOf(tagName(request));
     const options = tagOptions(new TempoParams(request), limits);
     return async (ctx: QueryContext) => {
-      const found = (await tagValues(ctx, field, options)).map(shown);
-      return wantsProtobuf(request) ? binary(message(found)) : json({ tagValues: found, metrics: {} });
+      const { found, rows } = await tagValues(ctx, field, options);
+      const metrics = await listingMetrics(ctx, options.range, rows);
+      const values = found.map(shown);
+      return wantsProtobuf(request) ? binary(message(values, metrics)) : json({ tagValues: values, metrics });
     };
   };
 }
@@ -158,13 +167,20 @@ function metrics(instant: boolean): Endpoint {
     if (text === undefined) throw invalid('q', 'a TraceQL metrics query is required');
     const query = parseMetricsQuery(text);
     const range = metricsRange(params, limits, instant);
-    const exemplars = instant ? 0 : params.integer('exemplars', 100, 0, 10_000);
-    const options = { range, instant, exemplars: Math.min(exemplars || 100, 100) };
+    const asked = instant ? 0 : params.integer('exemplars', 100, 0, 10_000);
+    const exemplars = hintedExemplars(query.hints.get('exemplars')) ?? (asked || mostExemplars);
+    const options = { range, instant, exemplars: Math.min(exemplars, mostExemplars) };
     return async (ctx) =>
       wantsProtobuf(request)
         ? binary(await metricsMessage(ctx, query, options))
         : streamed(await metricsAnswer(ctx, query, options));
   };
+}
+
+/** `with(exemplars=10)` or `with(exemplars=false)`, which count more than the parameter. */
+function hintedExemplars(hint: Value | undefined): number | undefined {
+  if (hint?.type === 'int') return Math.max(0, Number(hint.value));
+  return hint?.type === 'bool' && !hint.value ? 0 : undefined;
 }
 
 /** The endpoints of Tempo's HTTP API that read the lake. */

@@ -24,7 +24,7 @@ function answer(data: readonly unknown[]) {
 
 const services: Endpoint = (_request, limits) => async (ctx) => {
   const field = { kind: 'attribute', scope: 'resource', name: 'service.name', parent: false, at: 0 } as const;
-  const found = await tagValues(ctx, field, { range: longest(limits), limit: maxNames, filter: null });
+  const { found } = await tagValues(ctx, field, { range: longest(limits), limit: maxNames, filter: null });
   return answer(found.flatMap((value) => (value.type === 'string' ? [value.value] : [])).sort());
 };
 

@@ -261,6 +261,18 @@ describe('TraceQL metrics', () => {
     ]);
   });
 
+  it('gives as many exemplars as a hint says', async () => {
+    const shown = async (hint: string, more?: string) => {
+      const series = await query(`{} | count_over_time() ${hint}`, more);
+      return series.reduce((sum, { exemplars = [] }) => sum + exemplars.length, 0);
+    };
+    assert.equal(await shown(''), 2);
+    assert.equal(await shown('with(exemplars=true)'), 2);
+    assert.equal(await shown('with(exemplars=false)'), 0);
+    assert.equal(await shown('with(sample=true, exemplars=1)'), 1);
+    assert.equal(await shown('with(exemplars=1)', `&start=${start}&end=${start + 180}&step=60&exemplars=50`), 1);
+  });
+
   it('compares a selection with the rest', async () => {
     const text = '{} | compare({ status = error }, 1)';
     const series = await query(text, `&start=${start}&end=${start + 180}&step=180s`);

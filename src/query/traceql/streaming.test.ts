@@ -207,7 +207,9 @@ describe('tempopb.StreamingQuerier', () => {
       if (Object.keys(expected['metrics'] ?? {}).length === 0) delete expected['metrics'];
       const binary = await http(path, { accept: 'application/protobuf' });
       assert.equal(binary.headers.get('content-type'), 'application/protobuf');
-      assert.deepEqual(decoded(response, Buffer.from(await binary.arrayBuffer())), expected);
+      const message = decoded(response, Buffer.from(await binary.arrayBuffer()));
+      if (Object.keys((message['metrics'] ?? {}) as object).length === 0) delete message['metrics'];
+      assert.deepEqual(message, expected);
       for (const client of clients.values()) {
         const messages = await answers(client, method, encoded(request, value));
         assert.ok(Array.isArray(messages), String(messages));

@@ -1,5 +1,6 @@
 import type { AnyValueJson } from '../model/value.js';
 import { ProtobufWriter } from '../../server/protobuf-writer.js';
+import type { ListingMetrics, SearchMetrics } from './blocks.js';
 import type { SearchAnswer } from './search.js';
 
 /** Tempo's messages (pkg/tempopb/tempo.proto), from what their JSON says. */
@@ -16,8 +17,13 @@ type FoundSpanset = NonNullable<FoundTrace['spanSet']>;
 export function searchProtobuf({ traces, metrics }: SearchAnswer): Uint8Array {
   const writer = new ProtobufWriter();
   for (const trace of traces) writer.message(1, () => writeTrace(writer, trace));
+  writeMetrics(writer, metrics);
+  return writer.finish();
+}
+
+function writeMetrics(writer: ProtobufWriter, metrics: SearchMetrics): void {
   writer.message(2, () => {
-    writer.uint(1, metrics.inspectedTraces);
+    writer.uint(1, metrics.inspectedTraces ?? 0);
     writer.uint64(2, BigInt(metrics.inspectedBytes ?? 0));
     writer.uint(3, metrics.totalBlocks ?? 0);
     writer.uint(4, metrics.completedJobs ?? 0);
@@ -25,7 +31,10 @@ export function searchProtobuf({ traces, metrics }: SearchAnswer): Uint8Array {
     writer.uint64(6, BigInt(metrics.totalBlockBytes ?? 0));
     writer.uint64(7, BigInt(metrics.inspectedSpans));
   });
-  return writer.finish();
+}
+
+function writeListingMetrics(writer: ProtobufWriter, { inspectedBytes = '0' }: ListingMetrics): void {
+  writer.message(2, () => writer.uint64(1, BigInt(inspectedBytes)));
 }
 
 function writeTrace(writer: ProtobufWriter, trace: FoundTrace): void {
@@ -63,14 +72,18 @@ function writeSpanset(writer: ProtobufWriter, { spans, matched, attributes = [] 
 }
 
 /** SearchTagsResponse and SearchTagValuesResponse */
-export function textsProtobuf(texts: readonly string[]): Uint8Array {
+export function textsProtobuf(texts: readonly string[], metrics: ListingMetrics): Uint8Array {
   const writer = new ProtobufWriter();
   for (const text of texts) writer.oneofString(1, text);
+  writeListingMetrics(writer, metrics);
   return writer.finish();
 }
 
 /** SearchTagsV2Response */
-export function scopesProtobuf(scopes: readonly { name: string; tags: readonly string[] }[]): Uint8Array {
+export function scopesProtobuf(
+  scopes: readonly { name: string; tags: readonly string[] }[],
+  metrics: ListingMetrics,
+): Uint8Array {
   const writer = new ProtobufWriter();
   for (const { name, tags } of scopes) {
     writer.message(1, () => {
@@ -78,11 +91,15 @@ export function scopesProtobuf(scopes: readonly { name: string; tags: readonly s
       for (const tag of tags) writer.oneofString(2, tag);
     });
   }
+  writeListingMetrics(writer, metrics);
   return writer.finish();
 }
 
 /** SearchTagValuesV2Response */
-export function valuesProtobuf(values: readonly { type: string; value: string }[]): Uint8Array {
+export function valuesProtobuf(
+  values: readonly { type: string; value: string }[],
+  metrics: ListingMetrics,
+): Uint8Array {
   const writer = new ProtobufWriter();
   for (const { type, value } of values) {
     writer.message(1, () => {
@@ -90,6 +107,7 @@ export function valuesProtobuf(values: readonly { type: string; value: string }[
       writer.string(2, value);
     });
   }
+  writeListingMetrics(writer, metrics);
   return writer.finish();
 }
 
@@ -108,7 +126,7 @@ export interface SeriesMessage {
 }
 
 /** QueryRangeResponse */
-export function rangeProtobuf(series: readonly SeriesMessage[]): Uint8Array {
+export function rangeProtobuf(series: readonly SeriesMessage[], metrics: SearchMetrics): Uint8Array {
   const writer = new ProtobufWriter();
   for (const { labels, times, values, exemplars } of series) {
     writer.message(1, () => {
@@ -128,11 +146,12 @@ export function rangeProtobuf(series: readonly SeriesMessage[]): Uint8Array {
       }
     });
   }
+  writeMetrics(writer, metrics);
   return writer.finish();
 }
 
 /** QueryInstantResponse */
-export function instantProtobuf(series: readonly SeriesMessage[]): Uint8Array {
+export function instantProtobuf(series: readonly SeriesMessage[], metrics: SearchMetrics): Uint8Array {
   const writer = new ProtobufWriter();
   for (const { labels, values } of series) {
     writer.message(1, () => {
@@ -140,6 +159,7 @@ export function instantProtobuf(series: readonly SeriesMessage[]): Uint8Array {
       writer.double(2, values[0] ?? 0);
     });
   }
+  writeMetrics(writer, metrics);
   return writer.finish();
 }
 

@@ -10,6 +10,26 @@ export interface BlockMetrics {
   readonly totalBlockBytes?: string;
 }
 
+/** Tempo's SearchMetrics in protobuf's JSON mapping: 64-bit numbers are strings. */
+export interface SearchMetrics extends BlockMetrics {
+  readonly inspectedTraces?: number;
+  readonly inspectedSpans: string;
+}
+
+/** Tempo's MetadataMetrics, which leave out a 0. */
+export type ListingMetrics = Pick<BlockMetrics, 'inspectedBytes'>;
+
+/** `rows`: those of the range were read, and not only what memory has, which takes no bytes. */
+export async function listingMetrics(
+  ctx: QueryContext,
+  range: TimeRange,
+  rows: boolean,
+): Promise<ListingMetrics> {
+  if (!rows) return {};
+  const { inspectedBytes } = await blockMetrics(ctx, range, range);
+  return inspectedBytes === undefined ? {} : { inspectedBytes };
+}
+
 /** Of the files that have spans of `range`, those that were looked into, as these have spans of `searched`. */
 export async function blockMetrics(
   ctx: QueryContext,

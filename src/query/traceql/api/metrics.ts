@@ -5,6 +5,7 @@ import { metricsQuery } from '../exec/metrics.js';
 import type { Label, MetricsOptions } from '../exec/metrics-options.js';
 import { toAnyValue } from '../model/value.js';
 import type { MetricsQuery } from '../syntax/ast.js';
+import { blockMetrics, type SearchMetrics } from './blocks.js';
 import {
   instantProtobuf,
   rangeProtobuf,
@@ -24,13 +25,14 @@ export async function metricsMessage(
   query: MetricsQuery,
   options: MetricsOptions,
 ): Promise<Uint8Array> {
-  const { series, grid } = await metricsQuery(ctx, query, options);
+  const { series, grid, spans } = await metricsQuery(ctx, query, options);
+  const metrics = await inspected(ctx, options, spans);
   const answers = series.map((one): SeriesMessage => {
     const { times, values } = atSteps(one, grid).points();
     const shown = options.instant ? [] : exemplars(one, options);
     return { labels: one.shown.map(attribute), times, values, exemplars: shown };
   });
-  return options.instant ? instantProtobuf(answers) : rangeProtobuf(answers);
+  return options.instant ? instantProtobuf(answers, metrics) : rangeProtobuf(answers, metrics);
 }
 
 /** Evaluates a metrics query; the body of the answer comes in pieces. Throws QueryError. */
@@ -39,17 +41,31 @@ export async function metricsAnswer(
   query: MetricsQuery,
   options: MetricsOptions,
 ): Promise<AsyncIterable<string>> {
-  const { series, grid } = await metricsQuery(ctx, query, options);
+  const { series, grid, spans } = await metricsQuery(ctx, query, options);
   return body(
     series.map((one) => ({ ...one, points: atSteps(one, grid).points })),
+    await inspected(ctx, options, spans),
     options,
   );
 }
 
-async function* body(series: readonly TempoSeries[], options: MetricsOptions): AsyncGenerator<string> {
+/** All files that have spans of the range are looked into. */
+async function inspected(
+  ctx: QueryContext,
+  { range }: MetricsOptions,
+  spans: number,
+): Promise<SearchMetrics> {
+  return { ...(await blockMetrics(ctx, range, range)), inspectedSpans: String(spans) };
+}
+
+async function* body(
+  series: readonly TempoSeries[],
+  metrics: SearchMetrics,
+  options: MetricsOptions,
+): AsyncGenerator<string> {
   yield '{"series":';
   yield* renderSeries(series, form(options));
-  yield ',"metrics":{}}';
+  yield `,"metrics":${JSON.stringify(metrics)}}`;
 }
 
 /** How Tempo writes series: JSON text of labels, samples and exemplars. */

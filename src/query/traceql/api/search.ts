@@ -11,7 +11,7 @@ import { toAnyValue, type AnyValueJson } from '../model/value.js';
 import { conditionsOf, fieldsOf } from '../plan/fields.js';
 import { traceCondition } from '../plan/trace-condition.js';
 import type { SpansetQuery } from '../syntax/ast.js';
-import { blockMetrics, type BlockMetrics } from './blocks.js';
+import { blockMetrics, type SearchMetrics } from './blocks.js';
 
 export interface SearchOptions {
   readonly range: TimeRange;
@@ -54,7 +54,7 @@ interface FoundTrace {
 /** Tempo's SearchResponse in protobuf's JSON mapping: 64-bit numbers are strings. */
 export interface SearchAnswer {
   readonly traces: readonly FoundTrace[];
-  readonly metrics: BlockMetrics & { readonly inspectedTraces: number; readonly inspectedSpans: string };
+  readonly metrics: SearchMetrics;
 }
 
 /** Traces whose spans are loaded and evaluated together: more each time, as more were in vain. */

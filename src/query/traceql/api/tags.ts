@@ -47,17 +47,28 @@ export interface TagOptions {
   readonly filter: FieldExpr | null;
 }
 
+/** What was found, and whether rows of spans were read for it. */
+export interface Found<T> {
+  readonly found: T[];
+  readonly rows: boolean;
+}
+
 /** The attribute names of each scope that spans in the range have, in order. */
 export async function tagNames(
   ctx: QueryContext,
   scopes: readonly TagScope[],
   options: TagOptions,
-): Promise<{ readonly name: TagScope; readonly tags: string[] }[]> {
+): Promise<Found<{ readonly name: TagScope; readonly tags: string[] }>> {
   const listsKeys = scopes.some((scope) => scope !== 'intrinsic');
   const kept = listsKeys ? await keptKeys(ctx, options) : null;
   const found: { name: TagScope; tags: string[] }[] = [];
-  for (const name of scopes) found.push({ name, tags: await namesOf(ctx, name, options, kept) });
-  return found;
+  let rows = false;
+  for (const name of scopes) {
+    const names = await namesOf(ctx, name, options, kept);
+    found.push({ name, tags: names.found });
+    rows ||= names.rows;
+  }
+  return { found, rows };
 }
 
 async function namesOf(
@@ -65,31 +76,32 @@ async function namesOf(
   scope: TagScope,
   options: TagOptions,
   kept: readonly ListedRow[] | null,
-): Promise<string[]> {
-  if (scope === 'intrinsic') return [...listedIntrinsics];
+): Promise<Found<string>> {
+  if (scope === 'intrinsic') return { found: [...listedIntrinsics], rows: false };
   const { limit } = options;
-  const names = kept
-    ? kept.flatMap(({ values: [origin, key] }) => (origin === keyColumns[scope] ? [key as string] : []))
-    : await readNames(ctx, scope, options);
+  const known = kept?.flatMap(({ values: [origin, key] }) =>
+    origin === keyColumns[scope] ? [key as string] : [],
+  );
+  const { found: names, rows } = known ? { found: known, rows: false } : await readNames(ctx, scope, options);
   names.sort(byText).splice(limit);
   if (scope === 'resource' && !names.includes('service.name') && names.length < limit) {
     names.push('service.name');
   }
-  return names;
+  return { found: names, rows };
 }
 
 async function readNames(
   ctx: QueryContext,
   scope: Exclude<TagScope, 'intrinsic'>,
   options: TagOptions,
-): Promise<string[]> {
+): Promise<Found<string>> {
   const kept = await metadata(ctx, 'span_keys', options);
   const keys =
     kept === null
       ? `SELECT DISTINCT unnest(json_keys(a)) AS key FROM (${keySources[scope](await from(ctx, options), where(options))})`
       : `SELECT DISTINCT key FROM ${kept} WHERE origin = '${keyColumns[scope]}'`;
   const rows = await ctx.session.rows(`${keys} ORDER BY key LIMIT ${options.limit}`, [], options.limit);
-  return rows.map((row) => row['key'] as string);
+  return { found: rows.map((row) => row['key'] as string), rows: kept === null };
 }
 
 /** Spans without a filter are told by their metadata, where these are kept. Null where they are too many to hold, too. */
@@ -140,17 +152,20 @@ function where({ range, filter }: TagOptions): string {
 }
 
 /** The values of a field that spans in the range have, the most frequent first. */
-export async function tagValues(ctx: QueryContext, field: Field, options: TagOptions): Promise<Value[]> {
+export async function tagValues(ctx: QueryContext, field: Field, options: TagOptions): Promise<Found<Value>> {
   const fixed = fixedValues(field);
-  if (fixed) return fixed;
+  if (fixed) return { found: fixed, rows: false };
   const expression = valueExpression(field);
-  if (!expression) return [];
+  if (!expression) return { found: [], rows: false };
   const { value, condition, columns } = expression;
   const values = new Map<string, Value>();
   const ofResource = columns?.every((column) => resourceColumns.has(column)) ?? false;
   const kept =
     ofResource && options.filter === null ? await keptValues(ctx, value, condition, options) : null;
-  for (const raw of kept ?? (await readValues(ctx, field, value, condition, options, ofResource))) {
+  const { found, rows } = kept
+    ? { found: kept, rows: false }
+    : await readValues(ctx, field, value, condition, options, ofResource);
+  for (const raw of found) {
     const parsed = expression.json
       ? fromJson(parseTypedJson(raw))
       : ({ type: 'string', value: raw } as const);
@@ -158,7 +173,7 @@ export async function tagValues(ctx: QueryContext, field: Field, options: TagOpt
       if (one.type !== 'nil' && one.type !== 'map') values.set(`${one.type} ${display(one)}`, one);
     }
   }
-  return [...values.values()].slice(0, options.limit);
+  return { found: [...values.values()].slice(0, options.limit), rows };
 }
 
 /** As text, the most frequent first. */
@@ -184,7 +199,7 @@ async function readValues(
   condition: string,
   options: TagOptions,
   ofResource: boolean,
-): Promise<string[]> {
+): Promise<Found<string>> {
   const kept = ofResource ? await metadata(ctx, 'span_resources', options) : null;
   const counted = options.filter === null ? await countedValues(ctx, field, options.range) : null;
   const spans = counted
@@ -198,7 +213,7 @@ async function readValues(
     [],
     options.limit,
   );
-  return rows.map((row) => row['v'] as string);
+  return { found: rows.map((row) => row['v'] as string), rows: counted === null && kept === null };
 }
 
 function fixedValues(field: Field): Value[] | null {

@@ -35,12 +35,12 @@ interface Counted {
 
 const maxValues = 1_000_000;
 
-/** compare() span by span, for what SQL can't say. */
+/** compare() span by span, for what SQL can't say; of how many spans. */
 export async function scanCompare(
   ctx: QueryContext,
   { pipeline, conditions, compare, options }: CompareQuery,
   series: SeriesSet,
-): Promise<void> {
+): Promise<number> {
   const { range } = options;
   const selected = compileCondition(compare.selection.condition);
   const shown = comparedIntrinsics.map((name): Field => ({ kind: 'intrinsic', name, at: 0 }));
@@ -49,7 +49,9 @@ export async function scanCompare(
     ...{ spanAttributes: true, resourceAttributes: true, scopeAttributes: true },
   };
   const groups = { selection: new Groups(), baseline: new Groups() };
+  let spans = 0;
   for await (const span of matchedSpans(ctx, { pipeline, conditions, columns, range, wholeTraces: true })) {
+    spans++;
     const { start, traceId } = span.row;
     const inWindow = !compare.window || (start >= compare.window.start && start < compare.window.end);
     const group = inWindow && selected(span) ? groups.selection : groups.baseline;
@@ -80,6 +82,7 @@ export async function scanCompare(
       }
     }
   }
+  return spans;
 }
 
 /** Stands in the answer for an attribute with more values than are shown. */

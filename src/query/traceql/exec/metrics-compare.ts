@@ -17,7 +17,7 @@ import type { Label, MetricsOptions, MetricsRange } from './metrics-options.js';
 /**
  * compare(): how often each value of each attribute occurs on the spans of the selection and on the others (the baseline),
  * the most frequent values of each, the totals, and which attributes have more values than are shown. Attributes that are
- * maps are left out, as are durations, times and ids.
+ * maps are left out, as are durations, times and ids. Gives how many spans there are.
  */
 export async function compareMetrics(
   ctx: QueryContext,
@@ -26,7 +26,7 @@ export async function compareMetrics(
   compare: MetricsCompare,
   options: MetricsOptions,
   series: SeriesSet,
-): Promise<void> {
+): Promise<number> {
   const filters = conditions?.map(filterSql);
   const selection = filterSql(compare.selection.condition);
   if (!filters?.every(({ exact }) => exact) || !selection.exact) {
@@ -49,6 +49,7 @@ export async function compareMetrics(
     options.range,
     from,
   );
+  let spans = 0;
   for await (const chunk of ctx.session.stream(sql, [], undefined, true)) {
     ctx.signal.throwIfAborted();
     const [meta = [], bucket = [], scope = [], key = [], value = [], count = [], trace = [], time = []] =
@@ -59,6 +60,8 @@ export async function compareMetrics(
         series.addEmpty(tooManyValues(name));
         continue;
       }
+      // Every span has a kind.
+      if (name === 'kind' && kind.endsWith('_total')) spans += Number(count[r]);
       const labels: Label[] = [
         ['__meta_type', text(kind)],
         [name, read(name, value[r] as string | null)],
@@ -70,6 +73,7 @@ export async function compareMetrics(
       series.set(labels, Number(bucket[r]), Number(count[r]), exemplar);
     }
   }
+  return spans;
 }
 
 /** Which span comes first, whatever order spans are read in. */

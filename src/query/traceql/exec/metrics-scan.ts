@@ -12,7 +12,7 @@ import { matchedSpans } from './matched-spans.js';
 import type { Exemplar, SeriesSet } from './metric-series.js';
 import { seriesLabels, type Label, type MetricsOptions } from './metrics-options.js';
 
-/** Evaluates every span, or every trace where the query needs to know more than the span itself. */
+/** Evaluates every span, or every trace where the query needs to know more than the span itself; how many spans it counted or measured. */
 export async function scanMetrics(
   ctx: QueryContext,
   pipeline: Pipeline,
@@ -20,7 +20,7 @@ export async function scanMetrics(
   aggregate: MetricsAggregate,
   options: MetricsOptions,
   series: SeriesSet,
-): Promise<void> {
+): Promise<number> {
   const fields = [...fieldsOf(pipeline), ...aggregate.by, ...(aggregate.operand ? [aggregate.operand] : [])];
   const cells = new Cells(aggregate, options);
   const focus = compileFocus(conditionsOf(pipeline));
@@ -28,8 +28,12 @@ export async function scanMetrics(
     ...{ pipeline, conditions, columns: columnsFor(fields), range: options.range },
     wholeTraces: fields.some(needsTrace),
   };
-  for await (const span of matchedSpans(ctx, selection)) span.focused(focus(span), () => cells.add(span));
+  let spans = 0;
+  for await (const span of matchedSpans(ctx, selection)) {
+    if (span.focused(focus(span), () => cells.add(span))) spans++;
+  }
   cells.finish(series);
+  return spans;
 }
 
 type SpanPlace = Pick<SpanRow, 'start' | 'spanId'>;
@@ -59,7 +63,8 @@ class Cells {
     private readonly options: MetricsOptions,
   ) {}
 
-  add(span: Span): void {
+  /** False for a span that has no value. */
+  add(span: Span): boolean {
     const { range } = this.options;
     const { start: time, traceId } = span.row;
     let value = 0;
@@ -67,11 +72,11 @@ class Cells {
     if (this.aggregate.operand) {
       const operand = singleValue(span, this.aggregate.operand);
       const number = asNumber(operand);
-      if (number === null) return;
+      if (number === null) return false;
       value = number / (operand.type === 'duration' ? durationScale : 1);
       if (this.aggregate.fn === 'histogram_over_time') {
         const bucket = bucketOf(operand);
-        if (bucket === null) return;
+        if (bucket === null) return false;
         extra.push(bucketLabel(bucket));
       }
     }
@@ -105,6 +110,7 @@ class Cells {
     cell.min = Math.min(cell.min, value);
     cell.max = Math.max(cell.max, value);
     if (this.aggregate.fn === 'quantile_over_time') cell.values.push(value);
+    return true;
   }
 
   finish(series: SeriesSet): void {

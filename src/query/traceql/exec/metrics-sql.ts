@@ -20,23 +20,23 @@ interface GroupColumn {
   readonly read: (raw: unknown) => Value;
 }
 
-/** Aggregates in SQL. False, with nothing done, when SQL cannot say exactly what the query means. */
+/** Aggregates in SQL; of how many spans. Null, with nothing done, when SQL cannot say exactly what the query means. */
 export async function sqlMetrics(
   ctx: QueryContext,
   filters: readonly FieldExpr[],
   aggregate: MetricsAggregate,
   options: MetricsOptions,
   series: SeriesSet,
-): Promise<boolean> {
+): Promise<number | null> {
   const conditions = filters.map(filterSql);
   const groups = aggregate.by.map(groupColumn);
   const operand = aggregate.operand ? numberSql(aggregate.operand) : null;
-  if (!conditions.every(({ exact }) => exact) || groups.some((group) => group === null)) return false;
+  if (!conditions.every(({ exact }) => exact) || groups.some((group) => group === null)) return null;
   // Of several events the one counts that fulfils the conditions, which SQL does not tell.
   const grouped = aggregate.by.map(entriesOf);
   if (filters.flatMap((filter) => [...entryScopes(filter)]).some((scope) => grouped.includes(scope)))
-    return false;
-  if (aggregate.operand && operand === null) return false;
+    return null;
+  if (aggregate.operand && operand === null) return null;
   const columns = groups.filter((group) => group !== null);
 
   const { range } = options;
@@ -50,6 +50,7 @@ export async function sqlMetrics(
     wanted ? `arg_min(trace_id, ${earliest})` : 'NULL',
     wanted ? 'min(start_time_unix_nano)' : 'NULL',
     wanted && operand && !histogram ? `arg_min(${operand.sql}, ${earliest})` : 'NULL',
+    'count(*)',
   ];
   const where = [startsWithin(range).sql, ...conditions.map((condition) => condition.sql)];
   if (operand) where.push(`${bucket ?? operand.sql} IS NOT NULL`);
@@ -64,6 +65,7 @@ export async function sqlMetrics(
     GROUP BY ${keys.map((_, i) => i + 1).join(', ')}`;
 
   const seconds = Number(range.step) / 1e9;
+  let spans = 0;
   for await (const chunk of ctx.session.stream(sql, [], undefined, true)) {
     ctx.signal.throwIfAborted();
     for (let r = 0; r < chunk.rowCount; r++) {
@@ -73,6 +75,7 @@ export async function sqlMetrics(
         return [fieldName(aggregate.by[i] as Field), read(cell(i + 1))];
       });
       const result = cell(keys.length);
+      spans += Number(cell(keys.length + 4));
       const [traceId, time, value] = [cell(keys.length + 1), cell(keys.length + 2), cell(keys.length + 3)];
       const exemplar =
         typeof traceId === 'string' && typeof time === 'bigint'
@@ -97,7 +100,7 @@ export async function sqlMetrics(
       series.set(seriesLabels(aggregate, by, bucket), interval, sample, exemplar);
     }
   }
-  return true;
+  return spans;
 }
 
 /** Which span comes first, whatever order spans are read in. */

@@ -12,6 +12,8 @@ import { sqlMetrics } from './metrics-sql.js';
 export interface MetricsResult {
   readonly series: readonly MetricSeries[];
   readonly grid: Grid;
+  /** How many spans were counted or measured: those that the pipelines leave. */
+  readonly spans: number;
 }
 
 /**
@@ -25,17 +27,20 @@ export async function metricsQuery(
   options: MetricsOptions,
 ): Promise<MetricsResult> {
   const context = seriesContext(ctx, options.range);
+  let spans = 0;
   const evaluate = async (expr: MetricsExpr): Promise<readonly MetricSeries[] | number> => {
     if (expr.kind === 'number') return expr.value;
-    const series =
-      expr.kind === 'series'
-        ? await firstStage(ctx, context, expr, options)
-        : combine(context, expr.op, await evaluate(expr.left), await evaluate(expr.right));
-    return secondStages(context, series, expr.second);
+    if (expr.kind === 'math') {
+      const series = combine(context, expr.op, await evaluate(expr.left), await evaluate(expr.right));
+      return secondStages(context, series, expr.second);
+    }
+    const first = await firstStage(ctx, context, expr, options);
+    spans += first.spans;
+    return secondStages(context, first.series, expr.second);
   };
   const series = await evaluate(metrics);
   if (typeof series === 'number') throw new Error('a number is no metrics query');
-  return { series, grid: context.grid };
+  return { series, grid: context.grid, spans };
 }
 
 async function firstStage(
@@ -43,22 +48,22 @@ async function firstStage(
   context: SeriesContext,
   { pipeline, first }: MetricsSeries,
   options: MetricsOptions,
-): Promise<MetricSeries[]> {
+): Promise<{ readonly series: MetricSeries[]; readonly spans: number }> {
   const { maxSeries } = ctx.limits;
   const series = new SeriesSet(context, maxSeries, first.kind === 'compare' || countsSpans(first));
   const conditions = filtersOnly(pipeline);
   if (first.kind === 'compare') {
-    await compareMetrics(ctx, pipeline, conditions, first, options, series);
-    return series.series;
+    const spans = await compareMetrics(ctx, pipeline, conditions, first, options, series);
+    return { series: series.series, spans };
   }
-  if (!conditions || !(await sqlMetrics(ctx, conditions, first, options, series))) {
-    await scanMetrics(ctx, pipeline, conditions, first, options, series);
-  }
+  const spans =
+    (conditions && (await sqlMetrics(ctx, conditions, first, options, series))) ??
+    (await scanMetrics(ctx, pipeline, conditions, first, options, series));
   // Nothing that matches is a count of 0; a group without spans is none.
   if (first.operand === null && first.by.length === 0 && series.size === 0) {
     series.add(seriesLabels(first, []));
   }
-  return series.series;
+  return { series: series.series, spans };
 }
 
 /** The conditions of a pipeline that is nothing but filters, all of which a span must fulfil; null for anything more. */

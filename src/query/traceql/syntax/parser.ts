@@ -216,7 +216,7 @@ function parseScalarOperand(cursor: Cursor): ScalarExpr {
   return { kind: 'static', value: signed, at: token.at };
 }
 
-/** `with(sample=true, ...)` at the end of a query. Hints tune Tempo's execution; none changes an answer here. */
+/** `with(sample=true, ...)` at the end of a query. Hints tune Tempo's execution; here only that on exemplars changes an answer. */
 function parseHints(cursor: Cursor): Map<string, Value> {
   const hints = new Map<string, Value>();
   while (cursor.take('with')) {
