@@ -45,7 +45,7 @@ function jaegerSpan(span: OtlpSpan, scope: OtlpScope, processID: string): object
     ],
     flags: span.flags & 1,
     startTime: micros(span.start),
-    duration: micros(span.end - span.start),
+    duration: micros(span.end > span.start ? span.end - span.start : 0n),
     tags: [...tags(span.attributes), ...ownTags(span, scope)],
     logs: span.events.map(log),
     processID,

@@ -163,7 +163,8 @@ async function candidatePage(
     selected.length === 1
       ? selected.join('')
       : `(${selected.map((sql) => `${times} ${sql}`).join(' UNION ALL ')})`;
-  const reaches = `start_time_unix_nano < ${range.end} AND end_time_unix_nano >= ${range.start}`;
+  // A span that ends before its start, or without an end, has no length.
+  const reaches = `start_time_unix_nano < ${range.end} AND greatest(start_time_unix_nano, end_time_unix_nano) >= ${range.start}`;
   const found = `SELECT trace_id, min(start_time_unix_nano) AS first, max(start_time_unix_nano) AS last,
        coalesce(bool_or(${reaches}), false) AS reaches
      FROM ${from}
@@ -207,7 +208,7 @@ async function overlappingSql(
   return `SELECT trace_id FROM ${await spanRows(ctx, around)}
      WHERE ${startsWithin(around).sql} AND trace_id IN ${ids}
      GROUP BY trace_id
-     HAVING min(start_time_unix_nano) < ${range.end} AND max(end_time_unix_nano) >= ${range.start}`;
+     HAVING min(start_time_unix_nano) < ${range.end} AND greatest(max(start_time_unix_nano), max(end_time_unix_nano)) >= ${range.start}`;
 }
 
 function leaves(condition: TraceCondition): Fragment[] {

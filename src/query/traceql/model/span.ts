@@ -139,12 +139,15 @@ export class Trace {
     readonly truncated = false,
   ) {
     let root: Span | null = null;
-    let [start, end] = [spans[0]?.row.start ?? 0n, 0n];
+    const first = spans[0]?.row.start ?? 0n;
+    let [start, end] = [first, first];
     for (const span of spans) {
       const { row } = span;
       span.trace = this;
       if (!this.#byId.has(row.spanId)) this.#byId.set(row.spanId, span);
       if (row.start < start) start = row.start;
+      // A span that ends before its start, or without an end, has no length.
+      if (row.start > end) end = row.start;
       if (row.end > end) end = row.end;
       if (row.parentSpanId === null) {
         if (root === null || row.start < root.row.start) root = span;
