@@ -1,6 +1,8 @@
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
 import { ResultReturnType } from '@duckdb/node-api';
 import { StatementProfile, type LookSource, type StatementFigures } from './explain/index.js';
+import type { FootedFile } from './direct/kept-footers.js';
+import type { RowsSource } from './direct/rows.js';
 import type { Look, MetadataCache, MetadataView } from './metadata/index.js';
 import { layoutOf } from './metadata/layout.js';
 import { QueryError } from './query-error.js';
@@ -42,6 +44,9 @@ function isShort(sql: string): boolean {
   return limit !== undefined && Number(limit) <= mostHeldRows;
 }
 
+/** What only the lake's instance has. */
+const elsewhere = /\b(?:lake|memory|temp)\./;
+
 /** A read session on one connection, and what its pool has to know of it. */
 export class ConnectionSession implements ReadSession {
   #running = new Set<Promise<unknown>>();
@@ -52,6 +57,11 @@ export class ConnectionSession implements ReadSession {
   readonly #prepared = new Set<TableName>();
   readonly #look: Look = { generation: null };
   #profile: StatementProfile | null = null;
+  /** Of what was given out to select from: files of what names nothing else. */
+  readonly #straight = new Map<string, readonly FootedFile[]>();
+  #ended = false;
+  /** Connections of another instance on which something runs. */
+  readonly #others = new Set<DuckDBConnection>();
   /** Its statement was interrupted for its memory. */
   stopped = false;
 
@@ -65,6 +75,12 @@ export class ConnectionSession implements ReadSession {
 
   get running(): number {
     return this.#running.size;
+  }
+
+  /** Stops what runs; nothing is begun any more. */
+  interrupt(): void {
+    this.#ended = true;
+    for (const connection of [this.connection, ...this.#others]) connection.interrupt();
   }
 
   /** Resolves when nothing runs on the connection any more. */
@@ -98,16 +114,43 @@ export class ConnectionSession implements ReadSession {
     // Rows are the same rows within one snapshot.
     if (request.rowids !== undefined && this.#view === null) return null;
     await this.#prepare(request.table);
-    if (!request.located) return this.#kept((view) => view.rowsOf(request));
-    return this.#known(
+    if (!this.#isLocated(request)) return this.#given(await this.#kept((view) => view.rowsOf(request)));
+    const located = await this.#known(
       (cache) => cache.located(request, (sql) => this.#values(sql), this.#look),
       (view) => view.rowsOf(request),
     );
+    return this.#given(located);
+  }
+
+  #isLocated(request: RowsRequest): boolean {
+    if (!request.located) return false;
+    return request.table === 'spans' || Boolean(this.cache?.searchOf(request));
+  }
+
+  #given(source: RowsSource | null): string | null {
+    if (source?.files && source.files.length > 0) this.#straight.set(source.sql, source.files);
+    return source?.sql ?? null;
+  }
+
+  /** What a statement reads, where that is data files alone. */
+  #filesOf(sql: string): readonly FootedFile[] | null {
+    let rest = sql;
+    const all: FootedFile[] = [];
+    for (const [source, files] of this.#straight) {
+      if (!rest.includes(source)) continue;
+      rest = rest.replaceAll(source, '');
+      all.push(...files);
+    }
+    return all.length > 0 && !elsewhere.test(rest) ? all : null;
   }
 
   async spread(request: RowsRequest): Promise<readonly FileSpan[] | null> {
     await this.#prepare(request.table);
-    return this.#kept((view) => view.spread(request));
+    if (!this.#isLocated(request)) return this.#kept((view) => view.spread(request));
+    return this.#known(
+      (cache) => cache.locatedSpread(request, (sql) => this.#values(sql), this.#look),
+      (view) => view.spread(request),
+    );
   }
 
   /** All statements from here on read one snapshot. */
@@ -251,12 +294,50 @@ export class ConnectionSession implements ReadSession {
     whole = isShort(sql),
   ): Promise<Statement> {
     this.signal.throwIfAborted();
+    const files = whole && params.length === 0 ? this.#filesOf(sql) : null;
+    const found = files && (await this.#track(this.#fromFiles(sql, files, figures)));
+    if (found) return found;
     if (figures) await this.#profileNext(sql);
     // What is streamed is prepared first, and planned again when it runs if it reads files.
     const result = await this.#track(
       whole && params.length === 0 ? this.connection.run(sql) : this.connection.stream(sql, [...params]),
     );
     return { sql, params, result, ...(figures && { ended: async () => figures(await this.#profiled()) }) };
+  }
+
+  /** Where the footers of these files are kept; null when the statement did not run there. */
+  async #fromFiles(
+    sql: string,
+    files: readonly FootedFile[],
+    figures?: FiguresOf,
+  ): Promise<Statement | null> {
+    const reading = (await this.cache?.footers?.acquire(files)) ?? null;
+    if (reading === null) {
+      this.#throwIfEnded();
+      return null;
+    }
+    const { connection, done } = reading;
+    this.#others.add(connection);
+    try {
+      this.#throwIfEnded();
+      const begun = figures && StatementProfile.begin(connection, this.source, sql);
+      const profile = begun ? await this.#track(begun).catch(() => null) : null;
+      const result = await this.#track(connection.run(sql));
+      const told = profile && (await this.#track(profile.end()).catch(() => null));
+      done();
+      return { sql, params: [], result, ...(figures && { ended: () => Promise.resolve(figures(told)) }) };
+    } catch (error) {
+      done(error);
+      this.#throwIfEnded();
+      return null;
+    } finally {
+      this.#others.delete(connection);
+    }
+  }
+
+  #throwIfEnded(): void {
+    this.signal.throwIfAborted();
+    if (this.#ended) throw new QueryError('canceled', 'the query has ended');
   }
 
   /** What can't be profiled runs all the same. */

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Catalog } from '../catalog/index.js';
 import type { CatalogOwnership } from '../catalog/lease/index.js';
@@ -8,6 +9,7 @@ import type { Precedence } from './background.js';
 import type { AskedKeys } from './attribute-columns/index.js';
 import { LakeClock } from './clock/index.js';
 import type { LakeData } from './data.js';
+import { KeptFooters } from './direct/kept-footers.js';
 import { FileDigests } from './file-digest/index.js';
 import { FileSync } from './file-sync.js';
 import type { DamagedFiles } from './files/damaged.js';
@@ -93,6 +95,14 @@ export function metadataCacheOf(
       scratch: () => host.current.temporary,
     },
     tokens: (config.tokenIndex ?? true) ? new TokenIndexes(data.storage, telemetry) : null,
+    footers: catalog.dataIsLocal
+      ? new KeptFooters({
+          folder: catalog.dataPath,
+          temporary: () => host.current.temporary,
+          threads: config.duckdbThreads ?? availableParallelism(),
+          telemetry,
+        })
+      : null,
   });
 }
 

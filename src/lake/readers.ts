@@ -63,7 +63,7 @@ export class ConnectionPool implements ReadPool {
     const connection = this.#idle.pop() ?? (await this.#unlessLate(this.#connect(), late));
     const session = new ConnectionSession(connection, this.maxRows, signal, this.metadata, this.source);
     // A query that starts after the abort is stopped by the session's own check.
-    const interrupt = () => connection.interrupt();
+    const interrupt = () => session.interrupt();
     signal.addEventListener('abort', interrupt, { once: true });
     let failed = true;
     let stopped: QueryError | null = null;
@@ -88,7 +88,7 @@ export class ConnectionPool implements ReadPool {
     } finally {
       unwatch?.();
       // `work` may have left a statement running, and its connection must outlive it.
-      if (session.running > 0) connection.interrupt();
+      if (session.running > 0) session.interrupt();
       await this.#counted(session.idle(), late);
       signal.removeEventListener('abort', interrupt);
       const ended = failed || signal.aborted || (await this.#counted(session.end(), late));

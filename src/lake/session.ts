@@ -99,7 +99,10 @@ export interface RowsRequest {
   readonly endsFrom?: bigint;
   /** Nor than spans of this trace, lower-case hex; the answer is empty where there are none. */
   readonly traceId?: string;
-  /** Of use only where it is known of every file whether it has the trace. */
+  /**
+   * Spans of a trace: of use only where it is known of every file whether it has some. Lines with `words`: several answers need not be of one
+   * snapshot, and none of their rows is asked for by its `rowid`.
+   */
   readonly located?: boolean;
   /** The answer is empty where there are no rows to read at all. */
   readonly orNothing?: boolean;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
 import { inTransaction } from '../../src/duckdb/index.js';
 import { CommitWatch } from '../../src/lake/commit-watch.js';
+import { KeptFooters } from '../../src/lake/direct/kept-footers.js';
 import { FileDigests } from '../../src/lake/file-digest/index.js';
 import { MetadataCache } from '../../src/lake/metadata/index.js';
 import { TokenIndexes } from '../../src/lake/token-index/index.js';
@@ -12,7 +13,7 @@ import { createTable } from '../../src/lake/schema.js';
 import { QueryGuard, type QueryLimits } from '../../src/query/server/guard.js';
 import { openStorage } from '../../src/storage/index.js';
 import { tableDef, tables, type TableName } from '../../src/schema/index.js';
-import { createTelemetry } from '../../src/telemetry/index.js';
+import { createTelemetry, type Registry } from '../../src/telemetry/index.js';
 import { LakeStates } from './lake-states.js';
 import { lakeConfig } from './open-lake.js';
 import { extensionDir } from './server.js';
@@ -41,6 +42,7 @@ export interface TestLake {
   readonly cached: QueryGuard;
   readonly cachedWith: (limits: Partial<QueryLimits>) => QueryGuard;
   readonly cache: MetadataCache;
+  readonly registry: Registry;
   /** Inserts rows; columns left out are NULL. Values are SQL literals made from JS values. */
   insert(table: TableName, rows: readonly Record<string, unknown>[]): Promise<void>;
   /** Rewrites the files of a table that have no deletions, a day's as one. */
@@ -104,6 +106,9 @@ export async function testLake(
       scratch: () => join(folder, 'tmp'),
     },
     tokens: new TokenIndexes(openStorage(join(folder, 'data'), lakeConfig(folder)), telemetry),
+    footers: new KeptFooters({
+      ...{ folder: join(folder, 'data/'), temporary: () => join(folder, 'tmp'), threads: 2, telemetry },
+    }),
   });
   const cachedPool = new ConnectionPool(source, 100_000, null, cache);
   return {
@@ -113,6 +118,7 @@ export async function testLake(
     cached: new QueryGuard(cachedPool, { ...testLimits, ...limits }),
     cachedWith: (others) => new QueryGuard(cachedPool, { ...testLimits, ...limits, ...others }),
     cache,
+    registry: telemetry.registry,
     async insert(table, rows) {
       if (rows.length === 0) return;
       const names = tableDef(table).columns.map((column) => column.name);

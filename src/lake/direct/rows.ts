@@ -7,8 +7,10 @@ import type { RowsRequest } from '../session.js';
 import { typedFromColumn, typedFromText, untypedFromColumn, untypedFromText } from './attributes.js';
 import type { RowRange } from '../token-index/index.js';
 import { attributeId } from './contents.js';
+import { parquetTail } from '../files/before-footer.js';
 import type { DirectFile } from './files.js';
 import { firstAtLeast } from './first-at-least.js';
+import type { FootedFile } from './kept-footers.js';
 
 const mostBranches = 64;
 /** Of a file, between ranges that are read. Each is a condition on every row. */
@@ -34,6 +36,13 @@ interface Choice {
   readonly mayHold?: (path: string) => boolean;
 }
 
+/** What to select rows from; empty where there is nothing to read. */
+export interface RowsSource {
+  readonly sql: string;
+  /** It reads these files and nothing else; null: also what only an instance with the lake has. */
+  readonly files: readonly FootedFile[] | null;
+}
+
 /**
  * What to select rows from in place of the table (`ReadSession.rowsOf`): files of a known layout straight, those that have
  * the same of the wanted columns in one scan, and all else through DuckLake. Null when DuckLake reads everything; empty when
@@ -44,7 +53,7 @@ export function rowsSql(
   { sizes, touched, inlined, inlinedSources }: LiveFiles,
   directFile: (path: string) => DirectFile | null,
   { skipped = [], found = new Map(), mayHold = () => true }: Choice = {},
-): string | null {
+): RowsSource | null {
   const { table, keys } = request;
   const origin = attributeOrigins.get(table);
   if (origin === undefined) return null;
@@ -105,19 +114,34 @@ export function rowsSql(
   const all = [...names, 'rowid', ...json].join(', ');
   // One expression; an IN list would be a join.
   const ofOthers = others === null ? [] : [`list_contains(${listLiteral(others)}, rowid)`];
+  let files: FootedFile[] | null = [...groups.values()].flatMap((group) =>
+    group.files.map((file) => footed(file, sizes.get(file.path) ?? 0)),
+  );
+  if ((sources ?? []).length > 0) files = null;
   for (const source of sources ?? []) branches.push(`SELECT ${all} FROM ${source}${whereSql(ofOthers)}`);
   if ((direct.length + unheld.length < sizes.size || sources === null) && inOthers) {
     // DuckLake decides it for each file.
     const elsewhere = [`NOT list_contains(${listLiteral([...direct, ...unheld, ...skipped])}, filename)`];
     if (inlined > 0 && sources !== null) elsewhere.push(`NOT ${isInlined}`);
     branches.push(tableRows(request, [...elsewhere, ...ofOthers].join(' AND ')));
+    files = null;
   }
   if (branches.length === 0) {
-    if (request.orNothing || request.traceId !== undefined) return '';
+    if (request.orNothing || request.traceId !== undefined) return { sql: '', files: [] };
     const nothing = tableColumns.map(({ name, type }) => `NULL::${type} AS ${ident(name)}`);
     branches.push(`SELECT ${all} FROM (SELECT ${nothing.join(', ')}, NULL::BIGINT AS rowid) WHERE FALSE`);
   }
-  return `(${branches.join(' UNION ALL ')})`;
+  return { sql: `(${branches.join(' UNION ALL ')})`, files };
+}
+
+/** Of a row group of a file whose footer nobody has seen, as those of commits are. */
+const groupFooterBytes = 8192;
+const groupRows = 20_480n;
+
+function footed({ path, rows, footerAt }: DirectFile, bytes: number): FootedFile {
+  const footerBytes =
+    footerAt === null ? Number(rows / groupRows + 1n) * groupFooterBytes : bytes - footerAt - parquetTail;
+  return { path, footerBytes };
 }
 
 /** Which rows of which file are asked for. */

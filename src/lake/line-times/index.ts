@@ -117,7 +117,7 @@ export class LineTimesCache {
     const rest = rowsSql(rows, { ...live, sizes: unread }, direct, {
       skipped: [...live.sizes.keys()].filter((path) => !unread.has(path)),
     });
-    return rest === null ? null : { units, rest };
+    return rest === null ? null : { units, rest: rest.sql };
   }
 
   /** Resolves when every file that was asked for is read. */

@@ -5,7 +5,8 @@ import type { AskedKeys } from '../attribute-columns/index.js';
 import type { BackgroundHost } from '../background.js';
 import type { CommitWatch } from '../commit-watch.js';
 import { DirectFiles, type DirectFile } from '../direct/files.js';
-import { rowsSql } from '../direct/rows.js';
+import type { KeptFooters } from '../direct/kept-footers.js';
+import { rowsSql, type RowsSource } from '../direct/rows.js';
 import { spreadOf } from '../direct/spread.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { TraceIds } from '../direct/trace-ids.js';
@@ -64,6 +65,8 @@ export interface MetadataCacheOptions {
   readonly asked?: AskedKeys;
   /** Null: they are not used. */
   readonly tokens?: TokenIndexes | null;
+  /** Closed with this; null: statements read footers anew. */
+  readonly footers?: KeptFooters | null;
   /** What files tell of themselves, and a folder in which DuckDB may read; without it each is read. */
   readonly digests?: { readonly files: FileDigests; readonly scratch: () => string };
 }
@@ -148,6 +151,10 @@ export class MetadataCache {
           failed: (error) => this.failed(error),
         })
       : null;
+  }
+
+  get footers(): KeptFooters | null {
+    return this.options.footers ?? null;
   }
 
   get #place(): CatalogPlace {
@@ -254,19 +261,24 @@ export class MetadataCache {
     return times && { ...times, epoch: kept.epoch, lastId };
   }
 
-  async #rowsOf(kept: Kept, request: RowsRequest, snapshot: bigint, run: RunSql): Promise<string | null> {
+  async #rowsOf(kept: Kept, request: RowsRequest, snapshot: bigint, run: RunSql): Promise<RowsSource | null> {
     this.options.asked?.note(request.table, request.keys);
-    const files = await liveFiles(kept, this.#place, request.table, snapshot, run);
+    return this.#rowsIn(request, await liveFiles(kept, this.#place, request.table, snapshot, run), false);
+  }
+
+  /** `alone`: null where data files that are read straight do not have all of them. */
+  async #rowsIn(request: RowsRequest, files: LiveFiles, alone: boolean): Promise<RowsSource | null> {
     this.#direct.keep(request.table, files.sizes);
     const direct = this.#directFile(request.table, files);
     if (request.traceId !== undefined && request.table === 'spans') {
       const { known, mayHold } = this.#traceIds.finder(request.traceId, files.sizes);
       if (request.located && !known) return null;
-      return rowsSql(request, files, direct, { mayHold });
+      const rows = rowsSql(request, files, direct, { mayHold });
+      return alone && !rows?.files ? null : rows;
     }
     const search = this.searchOf(request);
     const found = await this.#found(request, files, direct, search);
-    if (found !== null) this.options.tokens?.note(found);
+    if (found !== null && !alone) this.options.tokens?.note(found);
     // Rows without columns of attributes are as fast from the table when all of them are read, as it tells that none lacks a level.
     const all = request.rowids === undefined && !found?.skipped && !found?.lacking.size;
     if (request.keys.length === 0 && request.table === 'logs' && all) return null;
@@ -276,11 +288,17 @@ export class MetadataCache {
       direct,
       found ? { found: found.rows, mayHold: (path) => !found.lacking.has(path) } : {},
     );
-    return rows === null || rows === '' || found === null ? rows : `/* ${told(found)} */ ${rows}`;
+    if (alone && !rows?.files) return null;
+    if (found !== null && alone) this.options.tokens?.note(found);
+    if (rows === null || rows.sql === '' || found === null) return rows;
+    return { ...rows, sql: `/* ${told(found)} */ ${rows.sql}` };
   }
 
   async #spread(kept: Kept, request: RowsRequest, snapshot: bigint, run: RunSql): Promise<FileSpan[]> {
-    const files = await liveFiles(kept, this.#place, request.table, snapshot, run);
+    return this.#spreadIn(request, await liveFiles(kept, this.#place, request.table, snapshot, run));
+  }
+
+  async #spreadIn(request: RowsRequest, files: LiveFiles): Promise<FileSpan[]> {
     const direct = this.#directFile(request.table, files);
     const found = await this.#found(request, files, direct, this.searchOf(request));
     const rows = new Map(found?.rows ?? []);
@@ -289,23 +307,30 @@ export class MetadataCache {
   }
 
   /**
-   * The rows of a trace of the current snapshot, without a transaction: null unless it is known of every file whether it has some, and
-   * DuckLake is not needed for those that do.
+   * The rows of the current snapshot, without a transaction: null unless they are all in data files that are read straight, which stay what
+   * they are, and for a trace it is known of every file whether it has some.
    */
-  async located(request: RowsRequest, run: RunSql, look: Look): Promise<string | null> {
+  async located(request: RowsRequest, run: RunSql, look: Look): Promise<RowsSource | null> {
+    const files = await this.#inFiles(request.table, run, look);
+    const rows = files && (await this.#rowsIn(request, files, true));
+    if (rows !== null) this.options.asked?.note(request.table, request.keys);
+    return rows;
+  }
+
+  /** The same of `spread`. */
+  async locatedSpread(request: RowsRequest, run: RunSql, look: Look): Promise<FileSpan[] | null> {
+    const files = await this.#inFiles(request.table, run, look);
+    return files && this.#spreadIn(request, files);
+  }
+
+  /** Of the current snapshot; null where the catalog has rows of the table, or that is not known. */
+  async #inFiles(table: TableName, run: RunSql, look: Look): Promise<LiveFiles | null> {
     if (this.options.maxEntries === 0 || this.#filling.closed) return null;
-    const { table, traceId = '' } = request;
     const kept = this.#current();
     await kept.ready;
     const snapshot = await this.#look(kept, run, look);
     const live = kept.live.get(table);
-    if (live?.snapshot !== snapshot || live.files.inlined > 0) return null;
-    const { sizes, touched } = live.files;
-    const { known, mayHold } = this.#traceIds.finder(traceId, sizes);
-    const direct = this.#directFile(table, live.files);
-    const straight = (path: string) => !mayHold(path) || (!touched.has(path) && direct(path) !== null);
-    if (!known || ![...sizes.keys()].every(straight)) return null;
-    return rowsSql(request, live.files, direct, { mayHold });
+    return live?.snapshot === snapshot && live.files.inlined === 0 ? live.files : null;
   }
 
   /** What the token index can be asked for; null: nothing. */
@@ -455,6 +480,7 @@ export class MetadataCache {
     await this.#traceIds.close();
     await this.#lineTimes.close();
     await this.#made?.close();
+    await this.footers?.close();
   }
 
   #current(): Kept {

@@ -1,4 +1,5 @@
 import { listLiteral, literal } from '../../duckdb/index.js';
+import type { RowsSource } from '../direct/rows.js';
 import type { AttributeKeys } from '../files/keys-note.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { isInlined } from '../inlining.js';
@@ -133,7 +134,7 @@ export class MetadataView {
     private readonly run: RunSql,
     private readonly live: (kind: MetadataKind) => Promise<LiveFiles>,
     /** As `ReadSession.rowsOf` tells. */
-    readonly rowsOf: (request: RowsRequest) => Promise<string | null>,
+    readonly rowsOf: (request: RowsRequest) => Promise<RowsSource | null>,
     /** As `ReadSession.spread` tells. */
     readonly spread: (request: RowsRequest) => Promise<readonly FileSpan[]>,
     /** As `ReadSession.valuesOf` tells. */

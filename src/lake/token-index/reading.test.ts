@@ -132,3 +132,45 @@ it('indexes files of commits alone, and those that have rows of the window', asy
     await lake.close();
   }
 });
+
+it('begins no transaction for a search of files alone', async () => {
+  const lake = await testLake({}, 'one commit');
+  try {
+    const insert = async (body: string) => {
+      await lake.connection.run(
+        `INSERT INTO lake.main.logs (timestamp, time_unix_nano, service_name, body)
+         VALUES (make_timestamp(1772000000000000), 1772000000000000000, 's', '${body}')`,
+      );
+      // Another question looks at the newest snapshot.
+      await rowsRead(lake, [[{ text: 'one' }]]);
+    };
+    await lake.connection.run(`CALL ducklake_set_option('lake', 'data_inlining_row_limit', '0')`);
+    await insert('one');
+    const words = [[{ text: 'one' }]];
+    const found = async (located: boolean, between: () => Promise<unknown>) =>
+      lake.cached.run('loki', new AbortController().signal, async ({ session }) => {
+        const request = { table: 'logs', from: 0n, until: 2n ** 62n, keys: ['n'], words, located } as const;
+        const ask = async () => {
+          await session.spread?.(request);
+          const source = await session.rowsOf?.(request);
+          const [row] = await session.rows(`SELECT count(*)::INTEGER AS n FROM ${source} LIMIT 1`);
+          return row?.['n'];
+        };
+        const before = await ask();
+        await between();
+        return [before, await ask()];
+      });
+    await found(true, () => Promise.resolve());
+    await lake.cache.settled();
+    assert.deepEqual(await found(false, () => insert('one more')), [1, 1]);
+    // What is known of the newest snapshot does not have to be asked for.
+    assert.deepEqual(await found(false, () => Promise.resolve()), [2, 2]);
+    assert.deepEqual(await found(true, () => insert('one more')), [2, 3]);
+    await lake.connection.run(`CALL ducklake_set_option('lake', 'data_inlining_row_limit', '10')`);
+    assert.deepEqual(await found(true, () => insert('one in the catalog')), [3, 4]);
+    // Its rows are of one snapshot with those of the files.
+    assert.deepEqual(await found(true, () => insert('one in the catalog')), [4, 4]);
+  } finally {
+    await lake.close();
+  }
+});

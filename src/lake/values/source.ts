@@ -50,7 +50,7 @@ export function valuesSql(
       AND ${time} >= ${window.from} AND ${time} < ${window.until}`;
     const value = ident(typedColumn('value', key));
     return [
-      `SELECT ${value} AS value, 1 AS records FROM ${rows} WHERE (${where}) AND ${within} AND ${value} IS NOT NULL`,
+      `SELECT ${value} AS value, 1 AS records FROM ${rows.sql} WHERE (${where}) AND ${within} AND ${value} IS NOT NULL`,
     ];
   };
   const rest = new Map([...live.sizes].filter(([path]) => !paths.includes(path)));

@@ -154,10 +154,10 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
     return false;
   };
 
-  const next = await slicesOf(query, words, ctx);
+  const next = await slicesOf(query, words, !scattered, ctx);
   for (let slice = next(0); slice !== null && entries.length < query.limit; slice = next(entries.length)) {
     const { from, to } = slice;
-    const keys = await ctx.keys.over(ctx.session, names, metadataWindow(from, to), words);
+    const keys = await ctx.keys.over(ctx.session, names, metadataWindow(from, to), words, !scattered);
     if (keys.from === '') continue;
     const found = conditions(query.log, keys);
     // A first page by top-N is cheap; only a selective pipeline that SQL can't express pays for a whole sort.
@@ -169,14 +169,15 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
   return entries;
 }
 
-/** How to go through the range. `words`: as `RowsRequest` has them. */
+/** How to go through the range. `words` and `located`: as `RowsRequest` has them. */
 async function slicesOf(
   query: LogQuery,
   words: NonNullable<RowsRequest['words']>,
+  located: boolean,
   { session }: ExecContext,
 ): Promise<(found: number) => Part | null> {
   const { from, to, log, limit } = query;
-  const request = { table: 'logs', from, until: to, keys: [], words } as const;
+  const request = { table: 'logs', from, until: to, keys: [], words, located } as const;
   const files = (to - from <= firstSlice ? null : await session.spread?.(request)) ?? [];
   const inFiles = mayBeRare(log) ? new FileSlices(query, files, limit) : null;
   const slices = inFiles ? [] : timeSlices(query);

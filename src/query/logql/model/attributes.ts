@@ -102,13 +102,14 @@ export class AttributeKeys {
 
   /**
    * The same for rows of the window from wherever they are read fastest, of which attributes of these names may be columns.
-   * `words`: as `RowsRequest` has them. After `learn`, as only keys that are all known are asked for.
+   * `words` and `located`: as `RowsRequest` has them. After `learn`, as only keys that are all known are asked for.
    */
   async over(
     session: ReadSession,
     names: readonly string[],
     window: MetadataWindow,
     words: RowsRequest['words'] = [],
+    located = false,
   ): Promise<AttributeKeys> {
     const keys = new Map<string, number>();
     for (const name of new Set(names)) {
@@ -121,6 +122,7 @@ export class AttributeKeys {
       until: window.until,
       keys: [...keys.keys()],
       words,
+      located,
       orNothing: true,
     } as const;
     const from = (await session.rowsOf?.(request)) ?? null;

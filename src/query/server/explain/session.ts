@@ -119,7 +119,7 @@ export class NotedSession implements ReadSession {
     return this.#asked(this.inner.rowsOf?.(request), (source) => {
       const keys =
         request.keys.length === 0 ? '' : `, with the attributes ${request.keys.slice(0, 20).join(', ')}`;
-      if (request.located && source === null)
+      if (request.located && request.table === 'spans' && source === null)
         return `rows of ${request.table}: not known of each file whether it has the trace`;
       if (source === '') return `rows of ${request.table}: none that may be wanted`;
       return source === null
