@@ -316,7 +316,7 @@ export class ConnectionSession implements ReadSession {
       this.#throwIfEnded();
       return null;
     }
-    const { connection, done } = reading;
+    const { connection } = reading;
     this.#others.add(connection);
     try {
       this.#throwIfEnded();
@@ -324,10 +324,10 @@ export class ConnectionSession implements ReadSession {
       const profile = begun ? await this.#track(begun).catch(() => null) : null;
       const result = await this.#track(connection.run(sql));
       const told = profile && (await this.#track(profile.end()).catch(() => null));
-      done();
+      reading.done();
       return { sql, params: [], result, ...(figures && { ended: () => Promise.resolve(figures(told)) }) };
     } catch (error) {
-      done(error);
+      reading.done(error);
       this.#throwIfEnded();
       return null;
     } finally {
