@@ -10,7 +10,12 @@ export interface DuckdbMemory {
   readonly sorter: number;
   /** Of a sort that can do with no less. */
   readonly sorterMost: number;
+  /** Statements of small answers where footers of data files are kept, beside these. */
+  readonly footers: number;
 }
+
+/** For statements that read few rows: larger ones fail there, and run in the lake's instance. */
+export const footersMemoryBytes = 192 * mebibyte;
 
 export function duckdbShares(limitBytes: number): DuckdbMemory {
   return {
@@ -18,5 +23,6 @@ export function duckdbShares(limitBytes: number): DuckdbMemory {
     writer: Math.ceil(limitBytes / 4),
     sorter: 320 * mebibyte,
     sorterMost: 512 * mebibyte,
+    footers: footersMemoryBytes,
   };
 }

@@ -1,4 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { footersMemoryBytes } from '../../config/duckdb-memory.js';
 import { isFatal, listLiteral, openDatabase, type RawDatabase } from '../../duckdb/index.js';
 import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
 import { profilingSettings } from '../explain/index.js';
@@ -46,8 +47,6 @@ const defaultMostBytes = 96 * 1024 * 1024;
 const defaultShortestLifeMs = 60_000;
 /** Of one statement; more are read by few. */
 const mostFiles = 64;
-/** For statements that read few rows: larger ones fail, and run where there is more. */
-const statementBytes = 192 * 1024 * 1024;
 
 /**
  * A DuckDB that only reads data files, and keeps their footers as parsed, which takes longer than to find and read a row. DuckDB gives none
@@ -170,7 +169,7 @@ export class KeptFooters {
       autoload_known_extensions: 'false',
       allow_persistent_secrets: 'false',
       temp_directory: temporary(),
-      memory_limit: `${statementBytes}B`,
+      memory_limit: `${footersMemoryBytes}B`,
       threads: String(threads),
       // The system has the files in memory, and the other instance parts of them.
       enable_external_file_cache: 'false',
