@@ -341,8 +341,7 @@ describe('metrics of a search', () => {
       });
       // Without a filter memory has the keys and the values of resources.
       const listings = ['/tags?', '/tag/resource.service.name/values?', '/tag/status/values?'];
-      for (const path of listings)
-        assert.deepEqual(await told(`/api/v2/search${path}`), {}, path);
+      for (const path of listings) assert.deepEqual(await told(`/api/v2/search${path}`), {}, path);
       for (const path of ['/tags?', '/tag/resource.service.name/values?', '/tag/name/values?']) {
         assert.deepEqual(
           await told(`/api/v2/search${path}q=${encodeURIComponent('{name!="x"}')}&`),

@@ -270,7 +270,10 @@ describe('TraceQL metrics', () => {
     assert.equal(await shown('with(exemplars=true)'), 2);
     assert.equal(await shown('with(exemplars=false)'), 0);
     assert.equal(await shown('with(sample=true, exemplars=1)'), 1);
-    assert.equal(await shown('with(exemplars=1)', `&start=${start}&end=${start + 180}&step=60&exemplars=50`), 1);
+    assert.equal(
+      await shown('with(exemplars=1)', `&start=${start}&end=${start + 180}&step=60&exemplars=50`),
+      1,
+    );
   });
 
   it('compares a selection with the rest', async () => {
