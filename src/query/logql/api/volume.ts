@@ -79,11 +79,16 @@ export function indexShards(request: QueryRequest, limits: QueryLimits): Plan {
 
 /** Bytes of lines by values of labels, or (`byName`) of the lines that have a label at all. */
 interface VolumeQuery {
-  /** `sum by (labels) (bytes_over_time(selector[range]))` */
-  readonly expr: MetricExpr;
+  /** `sum by (labels) (bytes_over_time(selector[range]))` of a range in nanoseconds. */
+  readonly expr: (range: number) => MetricExpr;
   readonly labels: readonly string[];
   readonly byName: boolean;
   readonly limit: number;
+}
+
+interface Part {
+  readonly expr: MetricExpr;
+  readonly steps: Steps;
 }
 
 /** What `limit` says of volumes, where 0 is none. */
@@ -97,7 +102,7 @@ function aggregatesByName(params: LokiParams): boolean {
   return by === 'labels';
 }
 
-function volumeQuery(log: LogExpr, params: LokiParams, range: number): VolumeQuery {
+function volumeQuery(log: LogExpr, params: LokiParams): VolumeQuery {
   const targets = params
     .text('targetLabels')
     ?.split(',')
@@ -107,9 +112,20 @@ function volumeQuery(log: LogExpr, params: LokiParams, range: number): VolumeQue
   const matched = [...new Set(log.matchers.map(({ name }) => name))];
   const labels = targets ?? (matched.length > 0 ? matched : byName ? streamColumns : ['service_name']);
   // Windows leave out their start and hold their end; a nanosecond earlier they are `start <= time < end`.
-  const bytes: MetricExpr = { kind: 'range', op: 'bytes_over_time', log, range, offset: 1 };
+  const bytes = (range: number): MetricExpr => ({
+    kind: 'range',
+    op: 'bytes_over_time',
+    log,
+    range,
+    offset: 1,
+  });
   return {
-    expr: { kind: 'vector', op: 'sum', expr: bytes, grouping: { without: false, labels } },
+    expr: (range) => ({
+      kind: 'vector',
+      op: 'sum',
+      expr: bytes(range),
+      grouping: { without: false, labels },
+    }),
     labels,
     byName,
     limit: volumeLimit(params),
@@ -120,11 +136,15 @@ function volumeQuery(log: LogExpr, params: LokiParams, range: number): VolumeQue
 async function volumeAnswer(
   resultType: 'vector' | 'matrix',
   query: VolumeQuery,
-  steps: Steps,
+  parts: readonly Part[],
   request: QueryRequest,
   ctx: ExecContext,
 ): Promise<QueryAnswer> {
-  const series = matrixSeries(await evaluate(query.expr, steps, ctx), gridOf(steps));
+  const found: ResultSeries[] = [];
+  for (const { expr, steps } of parts) {
+    found.push(...matrixSeries(await evaluate(expr, steps, ctx), gridOf(steps)));
+  }
+  const series = parts.length > 1 ? behindOneAnother(found) : found;
   const shown = query.byName ? volumesByName(query.labels, series) : series;
   const totals = shown.map((one) => ({ one, total: sum(one.points().values) }));
   totals.sort((a, b) => b.total - a.total);
@@ -132,6 +152,24 @@ async function volumeAnswer(
   return wantsProtobuf(request)
     ? seriesProtobuf(resultType, largest)
     : streamed(seriesAnswer(resultType, largest));
+}
+
+/** Series of the same labels as one. */
+function behindOneAnother(parts: readonly ResultSeries[]): ResultSeries[] {
+  const bySeries = new Map<string, ResultSeries[]>();
+  for (const one of parts) {
+    const { key } = one.labels;
+    bySeries.set(key, [...(bySeries.get(key) ?? []), one]);
+  }
+  return [...bySeries.values()].flatMap(([first, ...others]) => {
+    if (first === undefined) return [];
+    const points = () => {
+      const all = [first, ...others].map((one) => one.points());
+      const times = all.flatMap((one) => Array.from(one.times));
+      return { times, values: all.flatMap((one) => Array.from(one.values)) };
+    };
+    return [{ ...first, points }];
+  });
 }
 
 /** For each label the volume of what has it, whatever its value, which is empty in the answer. */
@@ -166,8 +204,9 @@ export function indexVolume(request: QueryRequest, limits: QueryLimits): Plan {
   const { log, from, to } = selection(params, limits);
   const range = Number(to - from);
   if (range === 0) throw invalid('end', 'it must be after "start"');
-  const query = volumeQuery(log, params, range);
-  return (ctx) => volumeAnswer('vector', query, { start: to, step: 1, count: 1 }, request, ctx);
+  const query = volumeQuery(log, params);
+  const part = { expr: query.expr(range), steps: { start: to, step: 1, count: 1 } };
+  return (ctx) => volumeAnswer('vector', query, [part], request, ctx);
 }
 
 /** GET or POST /loki/api/v1/index/volume_range: bytes of lines for each step. */
@@ -177,9 +216,12 @@ export function indexVolumeRange(request: QueryRequest, limits: QueryLimits): Pl
   aggregatesByName(params);
   const { step } = range;
   const { log, from, to } = selection(params, limits, range);
-  const query = volumeQuery(log, params, step);
-  const count = Math.ceil(Number(to - from) / step);
-  // A window ends at its step, so the first one is a step after the start.
-  const steps: Steps = { start: from + BigInt(step), step, count: Math.max(1, count) };
-  return (ctx) => volumeAnswer('matrix', query, steps, request, ctx);
+  const query = volumeQuery(log, params);
+  const count = Math.floor(Number(to - from) / step);
+  const rest = Number(to - from) - count * step;
+  const parts: Part[] = [];
+  // A window ends at its step, so the first one is a step after the start; the last one ends with the range.
+  if (count > 0) parts.push({ expr: query.expr(step), steps: { start: from + BigInt(step), step, count } });
+  if (rest > 0) parts.push({ expr: query.expr(rest), steps: { start: to, step: 1, count: 1 } });
+  return (ctx) => volumeAnswer('matrix', query, parts, request, ctx);
 }

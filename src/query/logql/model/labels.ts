@@ -31,6 +31,8 @@ export class RowLabels {
   readonly #parsed = new Map<string, string>();
   readonly #removed = new Set<string>();
   readonly #shown = new Set<string>();
+  /** What stages have set, `_extracted` names among them. */
+  readonly #set = new Set<string>();
 
   constructor(
     readonly stream: ReadonlyMap<string, string>,
@@ -58,20 +60,41 @@ export class RowLabels {
   }
 
   /**
-   * Sets a label that a parser found; gives the name that it got. A stream label of its name, and structured metadata
-   * that was not dropped, stay, and the new one is `_extracted`. `shown`: it is a label even when it is empty.
+   * Sets a label that a parser found, unless a stage before has set one of its name; gives the name that it got. A stream label of its name,
+   * and structured metadata that was not dropped, stay, and the new one is `_extracted`. `shown`: it is a label even when it is empty.
    */
   extract(name: string, value: string, shown = false): string {
-    const inMetadata = (key: string) => this.metadata.has(key) && !this.#removed.has(key);
-    const key = this.stream.has(name) || inMetadata(name) ? `${name}${extractedSuffix}` : name;
-    if (key !== name && inMetadata(key)) return key;
+    const key = this.isTaken(name) ? `${name}${extractedSuffix}` : name;
+    return this.#set.has(key) ? key : this.name(name, value, shown);
+  }
+
+  /** Sets a label that the query names for a parser. */
+  name(name: string, value: string, shown = false): string {
+    const key = this.isTaken(name) ? `${name}${extractedSuffix}` : name;
+    if (key !== name && this.#inMetadata(key)) return key;
     this.#parsed.set(key, value);
+    this.#set.add(key);
     if (shown) this.#shown.add(key);
     return key;
   }
 
+  /** Whether a stage has set it, be it gone since. */
+  isSet(name: string): boolean {
+    return this.#set.has(name);
+  }
+
+  #inMetadata(name: string): boolean {
+    return this.metadata.has(name) && !this.#removed.has(name);
+  }
+
+  /** Whether what a parser finds under this name is `_extracted`. */
+  isTaken(name: string): boolean {
+    return this.stream.has(name) || this.#inMetadata(name);
+  }
+
   set(name: string, value: string): void {
     this.#removed.add(name);
+    this.#set.add(name);
     this.#parsed.set(name, value);
   }
 
@@ -84,12 +107,12 @@ export class RowLabels {
     return this.get(errorLabel);
   }
 
-  /** The first error of a row is kept, as the stage after it may only follow from it. */
+  /** An error before is kept, as what stages look at may only follow from it. */
   fail(error: string, details: string): void {
     if (!this.#parsed.has(errorLabel)) this.failAgain(error, details);
   }
 
-  /** It takes the place of an error before. */
+  /** It takes the place of an error before, and its details of those before where it has some. */
   failAgain(error: string, details: string): void {
     this.#parsed.set(errorLabel, error);
     if (details !== '') this.#parsed.set(errorDetailsLabel, details);

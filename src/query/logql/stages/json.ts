@@ -95,18 +95,18 @@ function allFields(needed?: readonly string[]): StageFn {
     const missing = needed && new Set(needed.filter((name) => !labels.has(name)));
     if (missing?.size === 0) return true;
     if (!startsWith(line, '{')) {
-      labels.fail(jsonError, notAnObject);
+      labels.failAgain(jsonError, notAnObject);
       return true;
     }
     try {
       flattenJson(line, (name, value) => {
-        const key = labels.extract(name, value);
+        const key = labels.extract(name, value, true);
         if (missing?.delete(key) && missing.size === 0) throw new Enough();
       });
     } catch (error) {
       if (error instanceof Enough) return true;
       if (!(error instanceof JsonSyntaxError)) throw error;
-      labels.fail(jsonError, error.message);
+      labels.failAgain(jsonError, error.message);
     }
     return true;
   };
@@ -118,7 +118,7 @@ function namedFields(fields: readonly Extraction[]): StageFn {
     // As Loki: of an empty line nothing is asked, and what is no JSON has no details.
     if (row.line === '') return true;
     if (!startsWith(row.line, '{', '[')) {
-      row.labels.fail(jsonError, '');
+      row.labels.failAgain(jsonError, '');
       return true;
     }
     for (const { name, path } of wanted) {
@@ -127,9 +127,9 @@ function namedFields(fields: readonly Extraction[]): StageFn {
         value = valueAt(row.line, path);
       } catch (error) {
         if (!(error instanceof JsonSyntaxError)) throw error;
-        row.labels.fail(jsonError, error.message);
+        row.labels.failAgain(jsonError, error.message);
       }
-      row.labels.extract(name, value, true);
+      row.labels.name(name, value, true);
     }
     return true;
   };

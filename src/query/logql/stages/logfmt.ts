@@ -1,4 +1,5 @@
 import { lokiLabelName } from '../../attributes/label-name.js';
+import { extractedSuffix } from '../model/labels.js';
 import { noLabels, type StageDefinition, type StageFn } from '../pipeline/stage.js';
 import { formatExtractions, parseExtractions, type Extraction } from './extraction.js';
 
@@ -33,6 +34,9 @@ export const logfmt: StageDefinition<LogfmtStage> = {
 const logfmtError = 'LogfmtParserErr';
 
 class LogfmtSyntaxError extends Error {}
+
+/** Thrown where Loki reads no further. */
+class Enough extends Error {}
 
 /**
  * Reads `key=value key2="quoted value" flag` pairs. A pair that does not parse is skipped, or ends the scan
@@ -117,17 +121,27 @@ function runLogfmt(stage: LogfmtStage): StageFn {
     const key = path.startsWith('"') && path.endsWith('"') ? path.slice(1, -1) : path;
     wanted.set(key, [...(wanted.get(key) ?? []), name]);
   }
+  const named = new Set([...wanted.values()].flat());
   return (row) => {
     const { labels } = row;
-    for (const names of wanted.values()) for (const name of names) labels.extract(name, '', true);
+    for (const name of named) if (!labels.isTaken(name)) labels.name(name, '', true);
+    const take = (key: string, value: string) => {
+      // As in Loki, what was found under its own name before is not found again under another.
+      if (!named.has(key) && labels.isSet(key)) return;
+      for (const name of wanted.get(key) ?? []) {
+        if (labels.isTaken(name) && labels.isSet(`${name}${extractedSuffix}`)) throw new Enough();
+        labels.name(name, value);
+      }
+    };
     try {
       scanLogfmt(row.line, stage.strict, (key, value) => {
-        if (wanted.size > 0) wanted.get(key)?.forEach((name) => labels.extract(name, value));
+        if (wanted.size > 0) take(key, value);
         else if (value !== '' || stage.keepEmpty) labels.extract(lokiLabelName(key), value, stage.keepEmpty);
       });
     } catch (error) {
+      if (error instanceof Enough) return true;
       if (!(error instanceof LogfmtSyntaxError)) throw error;
-      labels.fail(logfmtError, error.message);
+      labels.failAgain(logfmtError, error.message);
     }
     return true;
   };

@@ -10,7 +10,7 @@ describe('LogQL pattern', () => {
     ],
     ['| pattern "<ip> - <_> \\"<m> <p>\\""', '1.2.3.4 - ', { labels: { ip: '1.2.3.4' } }],
     ['| pattern "<a> z"', 'x y 1 z b z c', { labels: { a: 'x y 1' } }],
-    ['| pattern "<_> y <b> z <c>"', 'x y 1 z ', { labels: { b: '1' } }],
+    ['| pattern "<_> y <b> z <c>"', 'x y 1 z ', { labels: { b: '1', c: '' } }],
     ['| pattern "<a> y <b> z"', 'x y 1 k ', { labels: { a: 'x', b: '1 k ' } }],
     ['| pattern "y <a> z"', 'x y 1 z b', {}],
     ['| pattern "<app> b"', 'c b', { labels: { app_extracted: 'c' } }],

@@ -65,7 +65,7 @@ function runPattern(text: string): StageFn {
       const next = parts[i + 1];
       const stop = next && 'literal' in next ? line.indexOf(next.literal, at) : -1;
       const until = stop < 0 ? line.length : stop;
-      if (part.capture !== '_') row.labels.extract(part.capture, line.slice(at, until));
+      if (part.capture !== '_') row.labels.extract(part.capture, line.slice(at, until), true);
       if (stop < 0) break;
       at = until;
     }

@@ -41,7 +41,7 @@ function runRegexp(pattern: string): StageFn {
   return (row) => {
     const matcher = regex.matcher(row.line);
     if (!matcher.find()) return true;
-    for (const name of names) row.labels.extract(name, matcher.group(name) ?? '');
+    for (const name of names) row.labels.extract(name, matcher.group(name) ?? '', true);
     return true;
   };
 }

@@ -30,7 +30,7 @@ function unpackLine(): StageFn {
   return (row) => {
     if (row.line === '') return true;
     if (!row.line.startsWith('{')) {
-      row.labels.fail(jsonError, notUnpacked);
+      row.labels.failAgain(jsonError, notUnpacked);
       return true;
     }
     const found: [string, string][] = [];
@@ -44,7 +44,7 @@ function unpackLine(): StageFn {
       });
     } catch (error) {
       if (!(error instanceof JsonSyntaxError)) throw error;
-      row.labels.fail(jsonError, error.message);
+      row.labels.failAgain(jsonError, error.message);
       return true;
     }
     // An object without `_entry` was not packed, so it is left alone.
