@@ -294,7 +294,8 @@ export class ConnectionSession implements ReadSession {
     whole = isShort(sql),
   ): Promise<Statement> {
     this.signal.throwIfAborted();
-    const files = whole && params.length === 0 ? this.#filesOf(sql) : null;
+    // What groups many rows may need more memory than there is.
+    const files = params.length === 0 && isShort(sql) ? this.#filesOf(sql) : null;
     const found = files && (await this.#track(this.#fromFiles(sql, files, figures)));
     if (found) return found;
     if (figures) await this.#profileNext(sql);

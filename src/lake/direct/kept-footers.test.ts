@@ -75,6 +75,22 @@ describe('kept footers of data files', () => {
     await footers.close();
   });
 
+  it('spill to a folder of their own', async () => {
+    const folders: string[] = [];
+    for (let i = 0; i < 2; i++) {
+      telemetry = createTelemetry('silent');
+      const footers = opened();
+      const reading = await footers.acquire([file('data/a.parquet')]);
+      assert.ok(reading);
+      const reader = await reading.connection.runAndReadAll("SELECT current_setting('temp_directory')");
+      folders.push(String(reader.getRows()[0]?.[0]));
+      reading.done();
+      await footers.close();
+    }
+    assert.equal(new Set(folders).size, 2);
+    for (const own of folders) assert.ok(own.startsWith(join(folder, 'tmp', 'footers-')), own);
+  });
+
   it('are read anew where there is no room yet', async () => {
     const footers = opened({ mostBytes: 12_000, shortestLifeMs: 3_600_000 });
     await sumOf(footers, file('data/a.parquet'));
@@ -137,6 +153,9 @@ describe('a statement that reads data files alone', () => {
             ({ body }) => body,
           );
         assert.deepEqual(await bodies(`attribute_0 = '7'`), ['line 7']);
+        assert.deepEqual([...(await outcomes())], [['kept', 1]]);
+        // As a whole, but of as many rows as there are.
+        await session.raw?.(`SELECT body, count(*) AS n FROM ${source} GROUP BY ALL`, [], undefined, true);
         assert.deepEqual([...(await outcomes())], [['kept', 1]]);
         assert.deepEqual(await bodies(`attribute_0 = '8' AND EXISTS (FROM lake.main.logs)`), ['line 8']);
         assert.deepEqual(await bodies(`attribute_0 = '9' AND EXISTS (FROM only_here)`), ['line 9']);

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { footersMemoryBytes } from '../../config/duckdb-memory.js';
 import { isFatal, listLiteral, openDatabase, type RawDatabase } from '../../duckdb/index.js';
@@ -163,28 +165,37 @@ export class KeptFooters {
   }
 
   async #open(): Promise<Instance> {
-    const { folder, temporary, threads } = this.options;
+    const { folder, threads } = this.options;
+    // DuckDB names what it spills alike in each instance, and removes all of it when one ends.
+    const temporary = join(this.options.temporary(), `footers-${randomUUID()}`);
     const database = await openDatabase({
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
       allow_persistent_secrets: 'false',
-      temp_directory: temporary(),
+      temp_directory: temporary,
       memory_limit: `${footersMemoryBytes}B`,
       threads: String(threads),
       // The system has the files in memory, and the other instance parts of them.
       enable_external_file_cache: 'false',
     });
-    const connection = await connected(database);
-    await connection.run(`SET allowed_directories = ${listLiteral([folder, `${temporary()}/`])}`);
-    await connection.run('SET enable_external_access = false');
-    await connection.run(`SET allowed_configs = ${listLiteral([cacheSetting, ...profilingSettings])}`);
-    await connection.run('SET lock_configuration = true');
-    const instance = {
-      ...{ database, opened: performance.now(), files: new Set<string>(), bytes: 0 },
-      ...{ idle: [connection], reading: 0, retired: false },
-    };
-    this.#instances.add(instance);
-    return instance;
+    try {
+      const connection = await connected(database);
+      // What tells how a statement ran is written beside.
+      const allowed = [folder, `${this.options.temporary()}/`];
+      await connection.run(`SET allowed_directories = ${listLiteral(allowed)}`);
+      await connection.run('SET enable_external_access = false');
+      await connection.run(`SET allowed_configs = ${listLiteral([cacheSetting, ...profilingSettings])}`);
+      await connection.run('SET lock_configuration = true');
+      const instance = {
+        ...{ database, opened: performance.now(), files: new Set<string>(), bytes: 0 },
+        ...{ idle: [connection], reading: 0, retired: false },
+      };
+      this.#instances.add(instance);
+      return instance;
+    } catch (error) {
+      database.instance.closeSync();
+      throw error;
+    }
   }
 
   /** Statements that still run end first. */

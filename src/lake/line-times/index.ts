@@ -9,7 +9,7 @@ import type { LiveFiles } from '../files/live-files.js';
 import { compactedPrefix, hasPrefix } from '../maintenance/moved.js';
 import type { LineTimesRequest, LineTimesView } from '../session.js';
 import { loadTimes, type FileToTime } from './load.js';
-import { timesBytes, type SharedTimes } from './unit.js';
+import { heldBytes, type SharedTimes } from './unit.js';
 
 /** Of all files and attributes together. */
 const mostBytes = 128 * 1024 * 1024;
@@ -21,6 +21,7 @@ const mostUnits = 20_000;
 const mostBeside = 0.25;
 
 interface Held {
+  readonly id: string;
   readonly unit: SharedTimes | null;
   readonly bytes: number;
   usedAt: number;
@@ -78,10 +79,11 @@ export class LineTimesCache {
         return null;
       },
       keep: (id, unit) => {
-        const size = unit === null ? 0 : timesBytes(unit);
+        const size = unit === null ? 0 : heldBytes(unit);
         const fits = this.#makeRoom(size);
         loads.inc({ result: unit !== null && fits ? 'kept' : 'refused' });
-        this.#held.set(id, { unit: fits ? unit : null, bytes: fits ? size : 0, usedAt: Date.now() });
+        this.#held.delete(id);
+        this.#held.set(id, { id, unit: fits ? unit : null, bytes: fits ? size : 0, usedAt: Date.now() });
         if (fits) this.#bytes += size;
       },
     });
@@ -93,7 +95,7 @@ export class LineTimesCache {
     { live, known, direct }: Files,
   ): Omit<LineTimesView, 'epoch' | 'lastId'> | null {
     this.#renew();
-    const units: SharedTimes[] = [];
+    const [units, used]: [SharedTimes[], Held[]] = [[], []];
     const unread = new Map<string, number>();
     let [kept, beside] = [0, 0];
     // The newest are read first.
@@ -101,9 +103,10 @@ export class LineTimesCache {
       const file = live.touched.has(path) ? undefined : known(path);
       const times = file ?? live.told.get(path);
       if (times !== undefined && (times.last < from || times.first >= until)) continue;
-      const unit = file && this.#unit(path, file, direct, key);
-      if (unit) {
-        units.push(unit);
+      const held = file && this.#unit(path, file, direct, key);
+      if (held?.unit) {
+        units.push(held.unit);
+        used.push(held);
         kept += bytes;
       } else {
         unread.set(path, bytes);
@@ -111,13 +114,23 @@ export class LineTimesCache {
       }
     }
     if (beside > mostBeside * (kept + beside) || units.length === 0) return null;
-    if (unread.size === 0 && live.inlined === 0) return { units, rest: null };
+    if (unread.size === 0 && live.inlined === 0) return this.#given(used, { units, rest: null });
     const keys = key === undefined ? [] : [key];
     const rows = { table: 'logs', from, until, keys } as const;
     const rest = rowsSql(rows, { ...live, sizes: unread }, direct, {
       skipped: [...live.sizes.keys()].filter((path) => !unread.has(path)),
     });
-    return rest === null ? null : { units, rest: rest.sql };
+    return rest === null ? null : this.#given(used, { units, rest: rest.sql });
+  }
+
+  /** Only what an answer was made of stays for having been asked for. */
+  #given<T>(used: readonly Held[], answer: T): T {
+    for (const held of used) {
+      held.usedAt = Date.now();
+      this.#held.delete(held.id);
+      this.#held.set(held.id, held);
+    }
+    return answer;
   }
 
   /** Resolves when every file that was asked for is read. */
@@ -134,7 +147,7 @@ export class LineTimesCache {
     { file, first, last }: NumberedFile,
     direct: (path: string) => DirectFile | null,
     key: string | undefined,
-  ): SharedTimes | null {
+  ): Held | null {
     if (!hasPrefix(path, compactedPrefix)) return null;
     const attributes = direct(path)?.attributes;
     if (attributes === undefined) return null;
@@ -144,14 +157,12 @@ export class LineTimesCache {
     const name = column === null ? null : columnName(column);
     const id = `${file} ${name ?? ''}`;
     const held = this.#held.get(id);
-    if (held === undefined) {
+    // What could not be read, or had no room, is tried again after a while.
+    if (held === undefined || (held.unit === null && Date.now() - held.usedAt > restMs)) {
       if (this.#makeRoom(1)) this.#queue.add(id, { path, file, first, last, column: name });
       return null;
     }
-    held.usedAt = Date.now();
-    this.#held.delete(id);
-    this.#held.set(id, held);
-    return held.unit;
+    return held;
   }
 
   #makeRoom(bytes: number): boolean {

@@ -21,6 +21,8 @@ const kind = 'log_streams';
 /** Lines of a file, and values of its attribute. */
 const mostLines = 2_000_000;
 const mostValues = 2000;
+/** Of these values together: they are sent to the thread of each query. */
+const mostValueChars = 500_000;
 const msNs = 1_000_000n;
 
 /**
@@ -86,7 +88,9 @@ async function valuesOf(
     connection,
     `SELECT DISTINCT ${name} FROM ${fileSql(path)} WHERE ${name} IS NOT NULL LIMIT ${mostValues + 1}`,
   );
-  return found.length > mostValues ? null : found.map(([value]) => value as string);
+  const values = found.map(([value]) => value as string);
+  const chars = values.reduce((sum, { length }) => sum + length, 0);
+  return values.length > mostValues || chars > mostValueChars ? null : values;
 }
 
 async function rows(connection: DuckDBConnection, sql: string): Promise<unknown[][]> {

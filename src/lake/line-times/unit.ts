@@ -31,7 +31,12 @@ export interface LineTimes {
 
 type Size = Pick<SharedTimes, 'groups' | 'slices' | 'lines'>;
 
-export function timesBytes({ groups, slices, lines }: Size): number {
+/** With the texts of the attribute, which lie beside them. */
+export function heldBytes(times: SharedTimes): number {
+  return timesBytes(times) + times.values.reduce((sum, text) => sum + 2 * text.length, 0);
+}
+
+function timesBytes({ groups, slices, lines }: Size): number {
   return groups * 8 + (groups + 1) * 4 + (slices + 1) * 4 + slices * 2 + lines * 2;
 }
 

@@ -328,6 +328,10 @@ describe('the Prometheus HTTP API', () => {
       });
     }
     await get('/api/v1/query?query=time()&time=-NaN', 400);
+    // Beyond what a Date holds, with buckets that fall, of which a remark tells the time.
+    const buckets = 'label_replace(vector(5),"le","1","","") or label_replace(vector(3),"le","+Inf","","")';
+    const fallen = encodeURIComponent(`histogram_quantile(0.9, ${buckets})`);
+    assert.equal((await get(`/api/v1/query?query=${fallen}&time=9000000000000`)).status, 'success');
   });
 
   it('takes any text for the name of a label', async () => {

@@ -17,6 +17,8 @@ import type { Buckets } from './windows.js';
 const msNs = 1_000_000;
 /** Of all windows; beyond it the rows are counted. */
 const mostBuckets = 1_000_000;
+/** Counts of one file, of all its series; where there would be more the rows are counted, as most of them are 0 then. */
+const mostCounts = 4_000_000;
 
 /**
  * Counts lines by time from what is in memory of when each label set has some; those that are not in memory are read. Undefined for what
@@ -63,11 +65,12 @@ export async function aggregateTimes(
     for (const { row, value, first, buckets } of counts) {
       const own = [...(sets.rows[row] as readonly string[])];
       const values = names.map((name) => (name === attribute ? value : (own.shift() ?? '')));
-      const series = found.series(valuesKey(values), () =>
-        Labels.of(names.map((name, i) => [name, values[i] ?? ''])),
-      );
+      let series: ReturnType<PartialSeries['series']> | undefined;
       for (const [i, count] of buckets.entries()) {
         if (count === 0) continue;
+        series ??= found.series(valuesKey(values), () =>
+          Labels.of(names.map((name, k) => [name, values[k] ?? ''])),
+        );
         ctx.stats.records += count;
         ctx.stats.kept += count;
         found.merge(series, first + i, aggregator.fromSql([count]));
@@ -116,7 +119,7 @@ interface Counted {
   readonly buckets: Float64Array;
 }
 
-/** Null where the projection does not know a label set. */
+/** Null where the projection does not know a label set, and for more than is held at once. */
 async function countsOf(
   unit: SharedTimes,
   sets: Projection,
@@ -130,12 +133,12 @@ async function countsOf(
   const last = Math.min(count - 1, Math.floor(end / width));
   const found = new Map<string, Counted>();
   if (last < first) return [];
+  if (times.sets.length * (last - first + 1) > mostCounts) return null;
   for (const [g, set] of times.sets.entries()) {
     const row = sets.byId.get(set);
     if (row === undefined) return null;
     if (row < 0) continue;
-    const pause = yielder.tick();
-    if (pause) await pause;
+    if (yielder.due) await yielder.pause();
     const value = unit.values[times.valueOf[g] ?? -1] ?? '';
     const id = `${row} ${value}`;
     let counted = found.get(id);

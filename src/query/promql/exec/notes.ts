@@ -62,8 +62,12 @@ function joined(a: Repair, b: Repair): Repair {
   };
 }
 
+/** The last time that a Date can have, in milliseconds; times of queries may be beyond it. */
+const lastDate = 8.64e15;
+
 function repairText({ lowest, highest, most, from, to, count }: Repair): string {
-  const time = (ms: number) => new Date(ms).toISOString().replace(/\.\d+Z/, 'Z');
+  const time = (ms: number) =>
+    new Date(Math.min(Math.max(ms, -lastDate), lastDate)).toISOString().replace(/\.\d+Z/, 'Z');
   return (
     'input to histogram_quantile needed to be fixed for monotonicity (see ' +
     'https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile), ' +

@@ -43,7 +43,8 @@ export async function loadNative(request: SampleRequest, named: Named): Promise<
   const streams = named.map(({ stream }) => stream);
   const ids = wanted.map(({ stream }) => stream.id);
   const { window } = request;
-  const widened = { ...request, window: { ...window, from: window.from - earlierMs } };
+  const earlier = wanted.some(({ stream }) => !stream.delta) ? earlierMs : 0;
+  const widened = { ...request, window: { ...window, from: window.from - earlier } };
   const where = rowPredicate(widened, streams, wanted.length, exactly('TRUE'), ids);
   const byStream = new Map(wanted.map(({ stream }) => [stream.id, stream]));
   const points =
