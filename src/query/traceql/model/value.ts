@@ -162,9 +162,14 @@ function floats(op: ArithmeticOp, a: number, b: number): number {
   }
 }
 
-/** Text that tells values apart, types included. */
+/** Text that tells values apart, types included, also those that are shown alike: `["a, b"]` and `["a", "b"]`, 0 and -0. */
 export function groupKey(value: Value): string {
-  return `${value.type}:${display(value)}`;
+  if (value.type === 'array' || value.type === 'each') {
+    return `${value.type}:${JSON.stringify(value.values.map(groupKey))}`;
+  }
+  return value.type === 'float' && Object.is(value.value, -0)
+    ? 'float:-0'
+    : `${value.type}:${display(value)}`;
 }
 
 /** As Tempo writes values in labels and tag values. */
