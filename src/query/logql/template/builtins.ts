@@ -19,12 +19,9 @@ import {
 } from './value.js';
 
 // What Go's text/template has by itself.
-define('printf', 'string ...any', ([format, ...args], context) => {
-  // A precision cuts what is made of a list, so that its length does not tell the work.
-  for (const arg of args)
-    if (isList(arg) || isMap(arg)) context.work(formatValue(arg).length / charactersOfStep);
-  return sprintf(text(format), args);
-});
+define('printf', 'string ...any', ([format, ...args], context) =>
+  sprintf(text(format), args, (steps) => context.work(steps)),
+);
 const print = (args: readonly Value[]) =>
   joined(args.length, (i) => {
     const apart = i > 0 && typeof args[i] !== 'string' && typeof args[i - 1] !== 'string';

@@ -1,3 +1,5 @@
+import { exponentialDigits, fixedDigits, floatBits } from '../../text/float-digits.js';
+
 /** A float as Go prints it with `%v`: shortest digits, an exponent below 1e-4 and from a million on. */
 export function shortest(value: number): string {
   return general(value, undefined, false);
@@ -19,14 +21,15 @@ export function formatNumber(
   if (!Number.isFinite(value)) return value > 0 ? 'Inf' : '-Inf';
   if (verb === 'b') return binary(value);
   if (kind === 'g') return general(value, precision, sharp);
-  const text = kind === 'e' ? exponent(value.toExponential(precision ?? 6)) : fixed(value, precision ?? 6);
+  const text =
+    kind === 'e' ? exponent(exponentialDigits(value, precision ?? 6)) : fixed(value, precision ?? 6);
   const signed = Object.is(value, -0) ? `-${text}` : text;
   return sharp && !signed.includes('.') ? signed.replace(/(?=e|$)/, '.') : signed;
 }
 
 /** toFixed, which writes large numbers with an exponent. */
 function fixed(value: number, precision: number): string {
-  if (Math.abs(value) < 1e21) return value.toFixed(precision);
+  if (Math.abs(value) < 1e21) return fixedDigits(value, precision);
   return `${BigInt(value)}${precision > 0 ? `.${'0'.repeat(precision)}` : ''}`;
 }
 
@@ -34,9 +37,9 @@ function general(value: number, precision: number | undefined, sharp: boolean): 
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf';
   const sign = value < 0 || Object.is(value, -0) ? '-' : '';
   const wanted = precision === undefined ? undefined : Math.max(1, precision);
-  const [mantissa = '', power = '0'] = Math.abs(value)
-    .toExponential(wanted === undefined ? undefined : wanted - 1)
-    .split('e');
+  const size = Math.abs(value);
+  const text = wanted === undefined ? size.toExponential() : exponentialDigits(size, wanted - 1);
+  const [mantissa = '', power = '0'] = text.split('e');
   let digits = mantissa.replace('.', '').replace(/(?!^)0+$/, '');
   const exp = Number(power);
   let most = wanted ?? 6;
@@ -57,26 +60,8 @@ function exponent(text: string): string {
   return text.replace(/e([+-])(\d)$/, 'e$10$2');
 }
 
-/** The mantissa of 53 bits and the exponent of two, apart. */
-function bits(value: number): {
-  readonly negative: boolean;
-  readonly mantissa: bigint;
-  readonly power: number;
-} {
-  const view = new DataView(new ArrayBuffer(8));
-  view.setFloat64(0, value);
-  const all = view.getBigUint64(0);
-  const stored = Number((all >> 52n) & 0x7ffn);
-  const part = all & ((1n << 52n) - 1n);
-  return {
-    negative: all >> 63n === 1n,
-    mantissa: stored === 0 ? part : part | (1n << 52n),
-    power: Math.max(stored, 1) - 1075,
-  };
-}
-
 function binary(value: number): string {
-  const { negative, mantissa, power } = bits(value);
+  const { negative, mantissa, power } = floatBits(value);
   return `${negative ? '-' : ''}${mantissa}p${power < 0 ? '' : '+'}${power}`;
 }
 
@@ -84,8 +69,8 @@ function binary(value: number): string {
 export function hexNumber(value: number, precision: number | undefined): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? 'Inf' : '-Inf';
-  let { mantissa, power } = bits(value);
-  const { negative } = bits(value);
+  let { mantissa, power } = floatBits(value);
+  const { negative } = floatBits(value);
   const shown = (exp: number) => `p${exp < 0 ? '-' : '+'}${String(Math.abs(exp)).padStart(2, '0')}`;
   const sign = negative ? '-' : '';
   if (mantissa === 0n) return `${sign}0x0${precision ? `.${'0'.repeat(precision)}` : ''}${shown(0)}`;

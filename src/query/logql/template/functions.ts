@@ -18,6 +18,14 @@ export { functions, type Context, type Parameter, type TemplateFunction } from '
 
 /** What it takes to compile a pattern, in steps, and how much of a text is matched in one. */
 const [compiling, matching] = [500, 16];
+/** How much of a text a match may look through behind its end in one step. */
+const lookingAhead = 128;
+
+/** Whether a pattern has repetitions and choices: what others look through, they match. */
+function mayLookAhead(pattern: string): boolean {
+  return /[*+{]/.test(pattern) && /[|?{]|\)[*+]/.test(pattern);
+}
+
 const regexes = new Map<string, RE2JS>();
 
 function regex(pattern: string, context: Context): RE2JS {
@@ -47,7 +55,9 @@ function replaceAll(
   const matcher = regex(pattern, context).matcher(source);
   let out = '';
   let last = 0;
+  const looksAhead = mayLookAhead(pattern);
   while (matcher.find()) {
+    if (looksAhead) context.work((source.length - matcher.end()) / lookingAhead);
     // As in Go, an empty match right after another one does not count.
     if (matcher.end() === last && matcher.start() === last && last > 0) continue;
     const group = (key: number | string) => {
@@ -230,8 +240,8 @@ for (const [name, op, takes] of [
   ['divf', '/', 'any ...any'],
 ] as const) {
   define(name, takes, (args, context) => {
-    // Digits of very large and very small numbers together are many.
-    context.work(args.length * 10);
+    // Digits of very large and very small numbers together are many, and every quotient may have more than the last.
+    context.work(args.length * 10 + args.length ** 2 / 10);
     const [first = 0, ...more] = args.map(float);
     return ofDecimals(op, first, more);
   });
@@ -285,8 +295,8 @@ const parsedTime = (layout: Value, value: Value, zone: string): GoTime => {
   }
 };
 define('toDate', 'string string', ([layout, value]) => parsedTime(layout, value, 'UTC'));
-define('toDateInZone', 'string string string', ([layout, zone, value]) =>
-  parsedTime(layout, value, isZone(text(zone)) ? text(zone) : 'UTC'),
+define('toDateInZone', 'string string string', ([layout, zone, value], context) =>
+  parsedTime(layout, value, isZone(text(zone), (steps) => context.work(steps)) ? text(zone) : 'UTC'),
 );
 strings('unixToTime', 1, (value) => {
   const scale = { 5: 86_400_000_000_000n, 10: 1_000_000_000n, 13: 1_000_000n, 16: 1000n, 19: 1n }[

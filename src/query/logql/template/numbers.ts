@@ -2,6 +2,8 @@ import { parseNumber } from '../grammar/units.js';
 import { TemplateError, wholeOf, type Value } from './value.js';
 
 const [least, most] = [-(2n ** 63n), 2n ** 63n - 1n];
+/** Longest text that is read as a number. */
+const longest = 10_000;
 const bases: ReadonlyMap<string, string> = new Map([
   ['x', '0x'],
   ['o', '0o'],
@@ -10,11 +12,12 @@ const bases: ReadonlyMap<string, string> = new Map([
 
 /** A whole number as Go reads it in source text, which says its base by a prefix; undefined for anything else. */
 function whole(text: string): bigint | undefined {
+  if (text.length > 200) return undefined;
   const found =
     /^([+-]?)(?:0([xX])((?:_?[\da-fA-F])+)|0([oO]?)((?:_?[0-7])+)|0([bB])((?:_?[01])+)|(0|[1-9](?:_?\d)*))$/.exec(
       text,
     );
-  if (!found || text.length > 200) return undefined;
+  if (!found) return undefined;
   const [, sign, hex, hexDigits, , octalDigits, binary, binaryDigits, decimal] = found;
   const prefix = bases.get((hex ?? binary ?? (octalDigits === undefined ? '' : 'o')).toLowerCase()) ?? '';
   const digits = hexDigits ?? octalDigits ?? binaryDigits ?? decimal ?? '';
@@ -24,9 +27,11 @@ function whole(text: string): bigint | undefined {
 
 /** A float as Go's strconv reads it, exponents of two among them. */
 function floating(text: string): number | undefined {
-  const hex = /^([+-]?)0[xX]([\da-fA-F_]*)\.?([\da-fA-F_]*)[pP]([+-]?\d{1,5})$/.exec(text);
+  if (text.length > longest) return undefined;
+  const hex = /^([+-]?)0[xX]([\da-fA-F_]*)(?:\.([\da-fA-F_]*))?[pP]([+-]?\d{1,5})$/.exec(text);
   if (!hex) return parseNumber(text.replaceAll('_', ''));
-  const [, sign, before = '', after = '', power] = hex.map((part) => part.replaceAll('_', ''));
+  const [, sign, front = '', fraction = '', power] = hex;
+  const [before, after] = [front.replaceAll('_', ''), fraction.replaceAll('_', '')];
   if (before + after === '') return undefined;
   const size = Number(BigInt(`0x${before}${after}`)) * 2 ** (Number(power) - 4 * after.length);
   return sign === '-' ? -size : size;

@@ -1,5 +1,5 @@
 import { goQuote, goQuoteRune, isPrintable } from '../../text/go-quote.js';
-import { maxLength, tooLong } from './bounds.js';
+import { charactersOfStep, maxLength, tooLong } from './bounds.js';
 import { formatNumber, hexNumber } from './floats.js';
 import { formatValue, nameOf } from './format.js';
 import { Integer, isList, isMap, isTime, typeName, wholeOf, type Value } from './value.js';
@@ -8,6 +8,12 @@ import { Integer, isList, isMap, isTime, typeName, wholeOf, type Value } from '.
 const largest = 1_000_000;
 /** Digits of a fraction that are made. */
 const maxDigits = 100;
+/** Of a value in a list, in steps, beside what its text takes. */
+const workOfItem = 1 / 8;
+/** Of a time, which takes more than its text tells. */
+const workOfTime = 4;
+
+type Work = (steps: number) => void;
 
 /** What stands between `%` and the verb. */
 interface Spec {
@@ -18,16 +24,18 @@ interface Spec {
   zero: boolean;
   width: number | undefined;
   precision: number | undefined;
+  readonly work: Work;
 }
 
-const plainSpec = (): Spec => ({
+const plainSpec = (work: Work): Spec => ({
+  work,
   ...{ plus: false, minus: false, sharp: false, space: false, zero: false },
   ...{ width: undefined, precision: undefined },
 });
 
-/** Go's fmt.Sprintf (pkg fmt, doPrintf). */
-export function sprintf(format: string, args: readonly Value[]): string {
-  return new Formatter(format, args).run();
+/** Go's fmt.Sprintf (pkg fmt, doPrintf). `work` counts steps of what the length of the result does not tell. */
+export function sprintf(format: string, args: readonly Value[], work: Work): string {
+  return new Formatter(format, args, work).run();
 }
 
 class Formatter {
@@ -37,10 +45,13 @@ class Formatter {
   #reordered = false;
   /** Indexes of arguments so far name some. */
   #good = true;
+  /** No `]` follows. */
+  #unclosed = false;
 
   constructor(
     private readonly format: string,
     private readonly args: readonly Value[],
+    private readonly work: Work,
   ) {}
 
   run(): string {
@@ -53,7 +64,9 @@ class Formatter {
       this.#verb();
     }
     if (this.#reordered || this.#next >= args.length) return this.#out;
-    const extra = args.slice(this.#next).map((arg) => (isNil(arg) ? '<nil>' : told(arg, plainSpec())));
+    const extra = args
+      .slice(this.#next)
+      .map((arg) => (isNil(arg) ? '<nil>' : told(arg, plainSpec(this.work))));
     this.#write(`%!(EXTRA ${extra.join(', ')})`);
     return this.#out;
   }
@@ -65,6 +78,7 @@ class Formatter {
 
   #verb(): void {
     const { format, args } = this;
+    this.work(1);
     const spec = this.#flags();
     this.#good = true;
     let indexed = this.#index();
@@ -101,7 +115,7 @@ class Formatter {
   }
 
   #flags(): Spec {
-    const spec = plainSpec();
+    const spec = plainSpec(this.work);
     for (; ; this.#at++) {
       const flag = this.format[this.#at];
       if (flag === '#') spec.sharp = true;
@@ -128,7 +142,8 @@ class Formatter {
   #index(): boolean {
     if (this.format[this.#at] !== '[') return false;
     this.#reordered = true;
-    const close = this.format.indexOf(']', this.#at);
+    const close = this.#unclosed ? -1 : this.format.indexOf(']', this.#at);
+    this.#unclosed = close < 0;
     const number = Number(/^\d+$/.exec(this.format.slice(this.#at + 1, close))?.[0]);
     this.#at = close < 0 ? this.#at + 1 : close + 1;
     if (close >= 0 && number >= 1 && number <= this.args.length) {
@@ -170,27 +185,35 @@ function formatted(value: Value, verb: string, spec: Spec, shown = verb, wrongVe
     if (syntax && typeName(value) === 'uint8') return pad(`0x${whole.toString(16)}`, spec);
     return formatWhole(whole, verb, inner) ?? wrong();
   }
-  if (isTime(value)) return formatText(formatValue(value), verb, inner) ?? wrong();
+  if (isTime(value)) {
+    spec.work(workOfTime);
+    return formatText(formatValue(value), verb, inner) ?? wrong();
+  }
   if (typeof value === 'string')
     return (syntax ? pad(goQuote(value), spec) : formatText(value, verb, inner)) ?? wrong();
   const element = (item: Value) =>
     isNil(item) ? (syntax ? 'interface {}(nil)' : '<nil>') : formatted(item, verb, spec, shown);
   if (isList(value)) {
-    const items = bounded(value, element);
+    const items = bounded(value, spec.work, element);
     return syntax ? `${typeName(value)}{${items.join(', ')}}` : `[${items.join(' ')}]`;
   }
   if (!isMap(value)) return wrong();
   const entries = [...value].sort(([a], [b]) => (a < b ? -1 : 1));
-  const items = bounded(entries, ([key, item]) => `${formatted(key, verb, spec, shown)}:${element(item)}`);
+  const items = bounded(
+    entries,
+    spec.work,
+    ([key, item]) => `${formatted(key, verb, spec, shown)}:${element(item)}`,
+  );
   return syntax ? `${typeName(value)}{${items.join(', ')}}` : `map[${items.join(' ')}]`;
 }
 
-/** A width makes much of every item, so they are counted while they are made. */
-function bounded<T>(items: readonly T[], make: (item: T) => string): string[] {
+/** A width makes much of every item and a precision little, so they are counted while they are made. */
+function bounded<T>(items: readonly T[], work: Work, make: (item: T) => string): string[] {
   let length = 0;
   return items.map((item) => {
     const made = make(item);
     length += made.length;
+    work(workOfItem + made.length / charactersOfStep);
     if (length > maxLength) throw tooLong();
     return made;
   });
@@ -217,9 +240,7 @@ function formatText(value: string, verb: string, spec: Spec): string | undefined
     }
     case 'x':
     case 'X': {
-      const bytes = [...Buffer.from(value).subarray(0, precision)].map((byte) =>
-        byte.toString(16).padStart(2, '0'),
-      );
+      const bytes = [...bytesOf(value, precision)].map((byte) => byte.toString(16).padStart(2, '0'));
       const prefix = sharp && bytes.length > 0 ? '0x' : '';
       const hex = prefix + bytes.join(space ? ` ${prefix}` : '');
       return pad(verb === 'X' ? hex.toUpperCase() : hex, spec);
@@ -231,7 +252,14 @@ function formatText(value: string, verb: string, spec: Spec): string | undefined
 
 function cut(text: string, precision: number | undefined): string {
   if (precision === undefined || precision >= text.length) return text;
-  return Array.from(text).slice(0, precision).join('');
+  return Array.from(text.slice(0, 2 * precision))
+    .slice(0, precision)
+    .join('');
+}
+
+/** One character more than bytes are wanted, so that no half of a pair is among them. */
+function bytesOf(text: string, precision = Infinity): Buffer {
+  return Buffer.from(text.slice(0, precision + 1)).subarray(0, precision);
 }
 
 function ascii(quoted: string): string {

@@ -1,43 +1,63 @@
 import { TemplateError, type GoTime } from './value.js';
 
-const formatters = new Map<string, Intl.DateTimeFormat>();
+/** There are some 600 zones; their names are also known in other cases. */
+const mostKept = 1000;
+const longestName = 100;
+/** What it takes to make a formatter, in steps. */
+const making = 50;
 
-/** Throws TemplateError for an unknown zone. */
-function formatter(zone: string): Intl.DateTimeFormat {
-  let found = formatters.get(zone);
-  if (!found) {
-    try {
-      found = new Intl.DateTimeFormat('en-GB', {
-        timeZone: zone,
-        timeZoneName: 'short',
-        hourCycle: 'h23',
-        era: 'short',
-        year: 'numeric',
-        month: 'numeric',
-        day: 'numeric',
-        hour: 'numeric',
-        minute: 'numeric',
-        second: 'numeric',
-      });
-    } catch {
-      throw new TemplateError(`unknown time zone ${zone.slice(0, 100)}`);
-    }
-    if (formatters.size > 100) formatters.clear();
-    formatters.set(zone, found);
-  }
-  return found;
+interface Zone {
+  readonly format: Intl.DateTimeFormat;
+  /** The one name of a zone that has several. */
+  readonly canonical: string;
 }
 
-/** Whether there is a zone of this name. Offsets have none, and Go does not know Intl's names in other cases. */
-export function isZone(zone: string): boolean {
-  if (/^[+-]/.test(zone)) return false;
-  try {
-    formatter(zone);
-    return true;
-  } catch (error) {
-    if (!(error instanceof TemplateError)) throw error;
-    return false;
+const zones = new Map<string, Zone>();
+/** Names that are none of a zone. */
+const refused = new Set<string>();
+
+/** undefined for an unknown zone. */
+function found(name: string, work?: (steps: number) => void): Zone | undefined {
+  const known = zones.get(name);
+  if (known || name.length > longestName || refused.has(name)) return known;
+  work?.(making);
+  const zone = made(name);
+  if (!zone) {
+    if (refused.size >= mostKept) refused.clear();
+    refused.add(name);
+    return undefined;
   }
+  if (zones.size >= mostKept) zones.clear();
+  zones.set(name, zone);
+  return zone;
+}
+
+function made(timeZone: string): Zone | undefined {
+  try {
+    const format = new Intl.DateTimeFormat('en-GB', {
+      timeZone,
+      timeZoneName: 'short',
+      hourCycle: 'h23',
+      era: 'short',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    });
+    return { format, canonical: format.resolvedOptions().timeZone };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Whether there is a zone of this name. Offsets have none, and Go does not know Intl's names in other cases. `work`
+ * counts the steps of looking for one that was not asked for before.
+ */
+export function isZone(zone: string, work?: (steps: number) => void): boolean {
+  return !/^[+-]/.test(zone) && found(zone, work) !== undefined;
 }
 
 /** As Date.UTC, which takes the years below 100 for those of the last century. */
@@ -61,10 +81,10 @@ export function localTime(milliseconds: number, { zone, fixed }: Pick<GoTime, 'z
     return { date: new Date(milliseconds + fixed.offset * 1000), offset: fixed.offset, name: fixed.name };
   }
   if (zone === 'UTC' || zone === '') return { date: new Date(milliseconds), offset: 0, name: 'UTC' };
+  const known = found(zone);
+  if (!known) throw new TemplateError(`unknown time zone ${zone.slice(0, 100)}`);
   const parts = new Map(
-    formatter(zone)
-      .formatToParts(milliseconds)
-      .map((part): [string, string] => [part.type, part.value]),
+    known.format.formatToParts(milliseconds).map((part): [string, string] => [part.type, part.value]),
   );
   const number = (name: string) => Number(parts.get(name));
   // Years before the first are counted back, from 1.
@@ -75,7 +95,7 @@ export function localTime(milliseconds: number, { zone, fixed }: Pick<GoTime, 'z
   return {
     date,
     offset: Math.round((date.getTime() - milliseconds) / 1000),
-    name: abbreviation(parts.get('timeZoneName') ?? zone, zone, milliseconds),
+    name: abbreviation(parts.get('timeZoneName') ?? zone, known.canonical, milliseconds),
   };
 }
 
@@ -85,12 +105,12 @@ const localesOfNames = ['en-US', 'en-AU', 'en-IN', 'en-ZA', 'en-NZ', 'ja-JP'];
 
 /** As in the time zone database, which writes the offset for zones that have no abbreviation. */
 function abbreviation(name: string, zone: string, milliseconds: number): string {
-  const known = abbreviations.get(`${zone} ${name}`);
-  if (known !== undefined) return known;
-  if (abbreviations.size > 200) abbreviations.clear();
-  const found = lookedUp(name, zone, milliseconds);
-  abbreviations.set(`${zone} ${name}`, found);
-  return found;
+  const before = abbreviations.get(`${zone} ${name}`);
+  if (before !== undefined) return before;
+  if (abbreviations.size >= 5000) abbreviations.clear();
+  const now = lookedUp(name, zone, milliseconds);
+  abbreviations.set(`${zone} ${name}`, now);
+  return now;
 }
 
 function lookedUp(name: string, zone: string, milliseconds: number): string {
@@ -100,8 +120,8 @@ function lookedUp(name: string, zone: string, milliseconds: number): string {
   if (!offset) return name;
   for (const locale of localesOfNames) {
     const format = new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: 'short' });
-    const found = format.formatToParts(milliseconds).find(({ type }) => type === 'timeZoneName')?.value;
-    if (found !== undefined && !found.startsWith('GMT')) return found;
+    const short = format.formatToParts(milliseconds).find(({ type }) => type === 'timeZoneName')?.value;
+    if (short !== undefined && !short.startsWith('GMT')) return short;
   }
   const [, sign = '', hours = '', minutes = ''] = offset;
   return sign + hours.padStart(2, '0') + minutes;
@@ -117,8 +137,8 @@ export function offsetAt(local: number, zone: string): number {
 export function offsetNamed(name: string, local: number, zone: string): number | undefined {
   const halfYear = 183 * 86_400_000;
   for (const at of [local, local - halfYear, local + halfYear]) {
-    const found = localTime(at, { zone });
-    if (found.name === name) return found.offset;
+    const there = localTime(at, { zone });
+    if (there.name === name) return there.offset;
   }
   return undefined;
 }

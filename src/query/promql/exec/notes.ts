@@ -1,3 +1,4 @@
+import { exponentialDigits } from '../../text/float-digits.js';
 import { shortG } from '../../text/numbers.js';
 import type { FunctionNotes, Repair } from '../functions/function.js';
 import { placeOf } from '../syntax/errors.js';
@@ -78,7 +79,8 @@ function repairText({ lowest, highest, most, from, to, count }: Repair): string 
 
 /** As Go's %.2g: with an exponent from 100 on. */
 function twoDigits(value: number): string {
-  const [digits = '', exponent = ''] = value.toExponential(1).split('e');
-  if (!(Number(exponent) < -4 || Number(exponent) >= 2)) return shortG(Number(value.toPrecision(2)));
+  const text = exponentialDigits(value, 1);
+  const [digits = '', exponent = ''] = text.split('e');
+  if (!(Number(exponent) < -4 || Number(exponent) >= 2)) return shortG(Number(text));
   return `${Number(digits)}e${exponent.replace(/^([+-])(\d)$/, '$10$2')}`;
 }
