@@ -6,7 +6,7 @@ import { logsRequest } from '../../test/support/otlp.js';
 import { eventually, sql, type TestServer } from '../../test/support/server.js';
 import { FakedClock } from './faked.js';
 
-const waitMs = 90_000;
+const waitMs = 180_000;
 
 export async function rowsIn(server: TestServer): Promise<number> {
   return Number((await sql(server, 'SELECT count(*) AS n FROM lake.logs'))[0]?.['n']);
