@@ -2,8 +2,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Catalog } from '../catalog/index.js';
 import type { CatalogOwnership } from '../catalog/lease/index.js';
-import { duckdbShares } from '../config/duckdb-memory.js';
-import { defaultDuckdbMemoryBytes, machine } from '../config/effective.js';
+import { fixedDuckdbMemory } from '../config/duckdb-memory.js';
 import type { LakeParts } from './assembled.js';
 import type { Precedence } from './background.js';
 import type { AskedKeys } from './attribute-columns/index.js';
@@ -152,9 +151,6 @@ export function maintenanceOf(
   }: { writer: Writer; time: LakeClock; damaged: DamagedFiles; asked: AskedKeys },
 ): Pick<LakeParts, 'maintenance' | 'maintenanceLock'> {
   const { config, telemetry, faults, readOnly = false } = options;
-  const memory = duckdbShares(
-    config.duckdbMemoryLimitBytes ?? defaultDuckdbMemoryBytes(machine().memoryBytes),
-  );
   const maintenanceLock = ownership === null ? locks.maintenance : ownerLock(ownership);
   const maintenance = new LakeMaintenance({
     time,
@@ -164,8 +160,8 @@ export function maintenanceOf(
     config,
     compaction: () => ({
       sorter: {
-        memoryLimitBytes: memory.sorter,
-        mostMemoryBytes: memory.sorterMost,
+        memoryLimitBytes: fixedDuckdbMemory.sorter,
+        mostMemoryBytes: fixedDuckdbMemory.sorterMost,
         temporary: join(resolve(config.dataDir), 'tmp', `duckdb-${process.pid}-sort`),
       },
       fileStore: data.fileStore,

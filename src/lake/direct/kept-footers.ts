@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { footersMemoryBytes } from '../../config/duckdb-memory.js';
+import { fixedDuckdbMemory } from '../../config/duckdb-memory.js';
 import { isFatal, listLiteral, openDatabase, type RawDatabase } from '../../duckdb/index.js';
 import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
 import { profilingSettings } from '../explain/index.js';
@@ -173,7 +173,7 @@ export class KeptFooters {
       autoload_known_extensions: 'false',
       allow_persistent_secrets: 'false',
       temp_directory: temporary,
-      memory_limit: `${footersMemoryBytes}B`,
+      memory_limit: `${fixedDuckdbMemory.footers}B`,
       threads: String(threads),
       // The system has the files in memory, and the other instance parts of them.
       enable_external_file_cache: 'false',

@@ -11,6 +11,7 @@ import { parquetTail } from '../files/before-footer.js';
 import type { DirectFile } from './files.js';
 import { firstAtLeast } from './first-at-least.js';
 import type { FootedFile } from './kept-footers.js';
+import { groupRows } from './spread.js';
 
 const mostBranches = 64;
 /** Of a file, between ranges that are read. Each is a condition on every row. */
@@ -136,11 +137,12 @@ export function rowsSql(
 
 /** Of a row group of a file whose footer nobody has seen, as those of commits are. */
 const groupFooterBytes = 8192;
-const groupRows = 20_480n;
 
 function footed({ path, rows, footerAt }: DirectFile, bytes: number): FootedFile {
   const footerBytes =
-    footerAt === null ? Number(rows / groupRows + 1n) * groupFooterBytes : bytes - footerAt - parquetTail;
+    footerAt === null
+      ? (Math.floor(Number(rows) / groupRows) + 1) * groupFooterBytes
+      : bytes - footerAt - parquetTail;
   return { path, footerBytes };
 }
 

@@ -4,7 +4,7 @@ import type { RowRange } from '../token-index/index.js';
 import type { DirectFile } from './files.js';
 
 /** About what a row group of log records takes. */
-const groupRows = 20_480;
+export const groupRows = 20_480;
 const groupBytes = 1_500_000;
 
 /** As `ReadSession.spread` tells. `found`: of some files the only rows that may be wanted. */

@@ -226,24 +226,19 @@ export class MetadataCache {
 
   /** What is kept of the current snapshot, without a transaction: null unless that is all. */
   async listing(request: MetadataRequest, run: RunSql, look: Look): Promise<ListingView | null> {
-    if (this.options.maxEntries === 0 || this.#filling.closed) return null;
-    const kept = this.#current();
-    await kept.ready;
-    const snapshot = await this.#look(kept, run, look);
-    const live = kept.live.get(layoutOf(request.kind).table);
-    if (live?.snapshot !== snapshot) return null;
-    return wholeListing(live.files, numbersOf(kept, request.kind), kept.epoch, request);
+    const newest = await this.#newest(run, look);
+    const files = newest?.filesOf(layoutOf(request.kind).table);
+    if (!newest || !files) return null;
+    const { kept } = newest;
+    return wholeListing(files, numbersOf(kept, request.kind), kept.epoch, request);
   }
 
   /** The times of the current snapshot's lines, without a transaction: null unless they are all in memory. */
   async lineTimes(request: LineTimesRequest, run: RunSql, look: Look): Promise<LineTimesView | null> {
-    if (this.options.maxEntries === 0 || this.#filling.closed) return null;
-    const kept = this.#current();
-    await kept.ready;
-    const snapshot = await this.#look(kept, run, look);
-    const live = kept.live.get('logs');
-    if (live?.snapshot !== snapshot) return null;
-    const times = this.#timesOf(kept, request, live.files, numbersOf(kept, 'log_streams'));
+    const newest = await this.#newest(run, look);
+    const files = newest?.filesOf('logs');
+    if (!newest || !files) return null;
+    const times = this.#timesOf(newest.kept, request, files, numbersOf(newest.kept, 'log_streams'));
     return times?.rest === null ? times : null;
   }
 
@@ -325,12 +320,8 @@ export class MetadataCache {
 
   /** Of the current snapshot; null where the catalog has rows of the table, or that is not known. */
   async #inFiles(table: TableName, run: RunSql, look: Look): Promise<LiveFiles | null> {
-    if (this.options.maxEntries === 0 || this.#filling.closed) return null;
-    const kept = this.#current();
-    await kept.ready;
-    const snapshot = await this.#look(kept, run, look);
-    const live = kept.live.get(table);
-    return live?.snapshot === snapshot && live.files.inlined === 0 ? live.files : null;
+    const files = (await this.#newest(run, look))?.filesOf(table);
+    return files?.inlined === 0 ? files : null;
   }
 
   /** What the token index can be asked for; null: nothing. */
@@ -388,20 +379,35 @@ export class MetadataCache {
    * read beside.
    */
   async series(request: SeriesRequest, run: RunSql, look: Look): Promise<SeriesView | null> {
-    if (this.options.maxEntries === 0 || this.#filling.closed) return null;
-    const kept = this.#current();
-    await kept.ready;
-    const snapshot = await this.#look(kept, run, look);
+    const newest = await this.#newest(run, look);
+    if (newest === null) return null;
+    const { kept, filesOf } = newest;
     const tables: SeriesFiles[] = [];
     for (const kind of request.kinds) {
-      const live = kept.live.get(layoutOf(kind).table);
-      if (live?.snapshot !== snapshot) return null;
+      const live = filesOf(layoutOf(kind).table);
+      if (live === null) return null;
       const files = kept.files.get(kind) ?? new Map<string, KeptFile>();
-      const table = seriesFiles(kind, live.files, files, request, this.options.smallestSampleFile);
+      const table = seriesFiles(kind, live, files, request, this.options.smallestSampleFile);
       if (table.rest !== null) return null;
       tables.push(table);
     }
     return { epoch: kept.epoch, tables };
+  }
+
+  /** What is known of the newest snapshot without a transaction; `filesOf`: null where a table's files are not. Null when nothing is kept at all. */
+  async #newest(
+    run: RunSql,
+    look: Look,
+  ): Promise<{ kept: Kept; filesOf: (table: TableName) => LiveFiles | null } | null> {
+    if (this.options.maxEntries === 0 || this.#filling.closed) return null;
+    const kept = this.#current();
+    await kept.ready;
+    const snapshot = await this.#look(kept, run, look);
+    const filesOf = (table: TableName) => {
+      const live = kept.live.get(table);
+      return live?.snapshot === snapshot ? live.files : null;
+    };
+    return { kept, filesOf };
   }
 
   /** The newest snapshot. A query that has looked for it takes what was seen last, which is no older. */

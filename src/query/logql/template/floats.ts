@@ -69,8 +69,8 @@ function binary(value: number): string {
 export function hexNumber(value: number, precision: number | undefined): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? 'Inf' : '-Inf';
-  let { mantissa, power } = floatBits(value);
-  const { negative } = floatBits(value);
+  const { negative, ...bits } = floatBits(value);
+  let { mantissa, power } = bits;
   const shown = (exp: number) => `p${exp < 0 ? '-' : '+'}${String(Math.abs(exp)).padStart(2, '0')}`;
   const sign = negative ? '-' : '';
   if (mantissa === 0n) return `${sign}0x0${precision ? `.${'0'.repeat(precision)}` : ''}${shown(0)}`;
