@@ -270,15 +270,9 @@ export class Execution implements Context {
       }
       return piped.length > 0 ? piped[0] : value;
     }
-    const type = (i: number) => parameters[i] ?? rest ?? 'any';
-    const args = operands.map((operand, i) => this.#argument(operand, type(i)));
-    for (const value of piped) args.push(this.#ofType(value, type(args.length), true));
+    const args = this.#arguments({ operands, piped }, (i) => parameters[i] ?? rest ?? 'any');
     try {
-      this.work(1);
-      for (const arg of args) this.#carry(arg);
-      const made = call(args, this);
-      this.#carry(made);
-      return made;
+      return this.#made(args, () => call(args, this));
     } catch (error) {
       const why =
         error instanceof RangeError ? tooLarge : error instanceof TemplateError ? error.message : undefined;
@@ -286,6 +280,24 @@ export class Execution implements Context {
       this.#part = node;
       throw this.#fault(`error calling ${name}: ${why}`);
     }
+  }
+
+  #arguments(
+    { operands, piped }: Pick<Given, 'operands' | 'piped'>,
+    type: (i: number) => Parameter,
+  ): Value[] {
+    const args = operands.map((operand, i) => this.#argument(operand, type(i)));
+    for (const value of piped) args.push(this.#ofType(value, type(args.length), true));
+    return args;
+  }
+
+  /** What a call makes: both that and its arguments count. */
+  #made(args: readonly Value[], call: () => Value): Value {
+    this.work(1);
+    for (const arg of args) this.#carry(arg);
+    const made = call();
+    this.#carry(made);
+    return made;
   }
 
   #argument(operand: Operand, type: Parameter): Value {
@@ -362,15 +374,9 @@ export class Execution implements Context {
   ): Value {
     const [count, got] = [parameters.length, operands.length + piped.length];
     if (count !== got) throw this.#fault(`wrong number of args for ${name}: want ${count} got ${got}`);
-    const type = (i: number) => parameters[i] ?? 'any';
-    const args = operands.map((operand, i) => this.#argument(operand, type(i)));
-    for (const value of piped) args.push(this.#ofType(value, type(args.length), true));
+    const args = this.#arguments({ operands, piped }, (i) => parameters[i] ?? 'any');
     try {
-      this.work(1);
-      for (const arg of args) this.#carry(arg);
-      const made = call(time, args);
-      this.#carry(made);
-      return made;
+      return this.#made(args, () => call(time, args));
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;
       throw this.#fault(`error calling ${name}: ${error.message}`);
