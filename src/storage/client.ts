@@ -1,6 +1,7 @@
-import { S3Client } from '@aws-sdk/client-s3';
+import type { S3Client } from '@aws-sdk/client-s3';
 import { within } from '../timeout/index.js';
 import { StorageError, fromS3Error } from './errors.js';
+import type * as sdkModule from './sdk.js';
 import type { S3Target } from './target.js';
 import type { StorageSettings } from './types.js';
 
@@ -18,12 +19,36 @@ export interface StorageCredentials {
   readonly region: string;
 }
 
-export function s3Client(target: S3Target, settings: StorageSettings): S3Client {
+type Sdk = typeof sdkModule;
+
+/** The SDK's client for a target, and the SDK, which the first request loads: most processes keep their data in a folder. */
+export class S3ClientOf {
+  #opened: Promise<Sdk & { readonly client: S3Client }> | null = null;
+
+  constructor(
+    private readonly target: S3Target,
+    private readonly settings: StorageSettings,
+  ) {}
+
+  opened(): Promise<Sdk & { readonly client: S3Client }> {
+    this.#opened ??= import('./sdk.js').then((sdk) => ({
+      ...sdk,
+      client: clientOf(sdk, this.target, this.settings),
+    }));
+    return this.#opened;
+  }
+
+  close(): void {
+    this.#opened?.then(({ client }) => client.destroy()).catch(() => undefined);
+  }
+}
+
+function clientOf(sdk: Sdk, target: S3Target, settings: StorageSettings): S3Client {
   // Stores that are not Amazon's reject or ignore the SDK's own checksums.
   const checksums = target.endpoint === undefined ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED';
   // On AWS the SDK finds the region as it finds credentials; elsewhere it is a formality.
   const region = target.region ?? (target.endpoint === undefined ? undefined : defaultRegion());
-  return new S3Client({
+  return new sdk.S3Client({
     ...(target.endpoint === undefined ? {} : { endpoint: target.endpoint }),
     ...(region === undefined ? {} : { region }),
     ...(target.staticKey === undefined ? {} : { credentials: target.staticKey }),
@@ -52,11 +77,12 @@ export interface CredentialSource {
 
 /** The credentials that a storage at this target uses, for others that reach it by themselves. */
 export function storageCredentials(target: S3Target, settings: StorageSettings): CredentialSource {
-  const client = s3Client(target, settings);
+  const s3 = new S3ClientOf(target, settings);
   const url = `${target.scheme}://${target.bucket}/${target.prefix}`;
   return {
     async current() {
       try {
+        const { client } = await s3.opened();
         const found = await within(settings.s3TimeoutMs, client.config.credentials(), () => {
           throw new Error('TimeoutError');
         });
@@ -71,7 +97,7 @@ export function storageCredentials(target: S3Target, settings: StorageSettings):
         throw fromS3Error('find credentials for', url, error);
       }
     },
-    close: () => client.destroy(),
+    close: () => s3.close(),
   };
 }
 

@@ -3,17 +3,7 @@ import { stat } from 'node:fs/promises';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  CopyObjectCommand,
-  DeleteObjectCommand,
-  GetObjectCommand,
-  HeadObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  type S3Client,
-} from '@aws-sdk/client-s3';
-import { Upload } from '@aws-sdk/lib-storage';
-import { s3Client } from './client.js';
+import { S3ClientOf } from './client.js';
 import { ContentsSum, type Contents } from './contents.js';
 import { StorageError, fromS3Error } from './errors.js';
 import { replaceFile } from './folder.js';
@@ -57,14 +47,14 @@ export class S3Storage implements Storage {
   readonly isLocal = false;
   readonly url: string;
   readonly #target: S3Target;
-  readonly #client: S3Client;
+  readonly #s3: S3ClientOf;
   readonly #observe: Observe;
   readonly #requestMs: number;
 
   constructor(url: string, settings: StorageSettings, options: StorageOptions = {}) {
     this.url = withSlash(url);
     this.#target = s3Target(url, settings);
-    this.#client = s3Client(this.#target, settings);
+    this.#s3 = new S3ClientOf(this.#target, settings);
     this.#observe = observer(options.registry);
     this.#requestMs = settings.s3Attempts * settings.s3TimeoutMs + (settings.s3Attempts - 1) * backoffMs;
   }
@@ -101,7 +91,8 @@ export class S3Storage implements Storage {
 
   put(key: string, body: Buffer): Promise<void> {
     return this.#do('put', key, async () => {
-      await this.#client.send(
+      const { client, PutObjectCommand } = await this.#s3.opened();
+      await client.send(
         new PutObjectCommand({ ...this.#at(key), Body: body, ContentLength: body.length }),
         this.#bound(),
       );
@@ -110,13 +101,14 @@ export class S3Storage implements Storage {
 
   putFile(key: string, localPath: string): Promise<void> {
     return this.#do('put', key, async () => {
+      const { client, Upload } = await this.#s3.opened();
       const { size } = await stat(localPath);
       // Each part is held in memory while it is sent, so that it can be sent again.
       const abortController = new AbortController();
       const parts = Math.max(1, Math.ceil(size / partBytes / uploadsAtOnce));
       const timer = setTimeout(() => abortController.abort(), parts * this.#requestMs);
       const upload = new Upload({
-        client: this.#client,
+        client,
         params: { ...this.#at(key), Body: createReadStream(localPath) },
         partSize: Math.max(partBytes, Math.ceil(size / 9000)),
         queueSize: uploadsAtOnce,
@@ -129,8 +121,9 @@ export class S3Storage implements Storage {
 
   delete(key: string): Promise<void> {
     return this.#do('delete', key, async () => {
+      const { client, DeleteObjectCommand } = await this.#s3.opened();
       try {
-        await this.#client.send(new DeleteObjectCommand(this.#at(key)), this.#bound());
+        await client.send(new DeleteObjectCommand(this.#at(key)), this.#bound());
       } catch (error) {
         // Google answers 404 where Amazon answers 204.
         if (fromS3Error('delete', key, error).kind !== 'missing') throw error;
@@ -140,8 +133,9 @@ export class S3Storage implements Storage {
 
   stat(key: string): Promise<StoredObject | null> {
     return this.#do('stat', key, async () => {
+      const { client, HeadObjectCommand } = await this.#s3.opened();
       try {
-        const head = await this.#client.send(new HeadObjectCommand(this.#at(key)), this.#bound());
+        const head = await client.send(new HeadObjectCommand(this.#at(key)), this.#bound());
         return { key, size: head.ContentLength ?? 0, modifiedMs: head.LastModified?.getTime() ?? 0 };
       } catch (error) {
         if (fromS3Error('stat', key, error).kind === 'missing') return null;
@@ -169,10 +163,11 @@ export class S3Storage implements Storage {
 
   move(key: string, to: string): Promise<void> {
     return this.#do('move', key, async () => {
+      const { client, CopyObjectCommand, DeleteObjectCommand } = await this.#s3.opened();
       const { Bucket, Key } = this.#at(key);
       const CopySource = `${Bucket}/${Key.split('/').map(encodeURIComponent).join('/')}`;
-      await this.#client.send(new CopyObjectCommand({ ...this.#at(to), CopySource }), this.#bound());
-      await this.#client.send(new DeleteObjectCommand({ Bucket, Key }), this.#bound());
+      await client.send(new CopyObjectCommand({ ...this.#at(to), CopySource }), this.#bound());
+      await client.send(new DeleteObjectCommand({ Bucket, Key }), this.#bound());
     });
   }
 
@@ -187,11 +182,12 @@ export class S3Storage implements Storage {
   }
 
   close(): void {
-    this.#client.destroy();
+    this.#s3.close();
   }
 
-  #page(prefix: string, size: number, token: string | undefined) {
-    return this.#client.send(
+  async #page(prefix: string, size: number, token: string | undefined) {
+    const { client, ListObjectsV2Command } = await this.#s3.opened();
+    return client.send(
       new ListObjectsV2Command({
         Bucket: this.#target.bucket,
         Prefix: prefix,
@@ -208,8 +204,9 @@ export class S3Storage implements Storage {
     read: (body: Readable, check: Transform) => Promise<T>,
     range?: string,
   ): Promise<T> {
+    const { client, GetObjectCommand } = await this.#s3.opened();
     for (let attempt = 1; ; attempt++) {
-      const { Body, ContentLength } = await this.#client.send(
+      const { Body, ContentLength } = await client.send(
         new GetObjectCommand({ ...this.#at(key), ...(range !== undefined && { Range: range }) }),
         this.#bound(),
       );
