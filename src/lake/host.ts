@@ -7,6 +7,8 @@ import { CommitWatch } from './commit-watch.js';
 import type { LakeInstance } from './instance.js';
 
 const drainMs = 30_000;
+/** A statement that had not begun when its connection was interrupted begins all the same. */
+const interruptEveryMs = 250;
 
 /**
  * Hands out connections to the current DuckDB instance. After a fatal error (DuckDB invalidates the whole
@@ -144,11 +146,13 @@ export class InstanceHost {
 
   /** Waits until every connection came back; interrupts what runs. Throws when one doesn't in time. */
   async #drain(): Promise<void> {
-    this.interrupt();
     for (const listener of this.#listeners) listener();
-    if (this.#live.size === 0) return;
     const returned = new Promise<void>((resolve) => (this.#returned = resolve));
-    await within(drainMs, returned, () => undefined);
+    const deadline = performance.now() + drainMs;
+    while (this.#live.size > 0 && performance.now() < deadline) {
+      this.interrupt();
+      await within(interruptEveryMs, returned, () => undefined);
+    }
     this.#returned = null;
     if (this.#live.size > 0) throw new LakeError('unavailable', `${this.#live.size} queries do not end`);
   }
