@@ -11,7 +11,7 @@ const usage = `usage: ./run <command>
   test [options]  set up what is missing, build, and run the tests
       NAME...         only test files whose path contains one of these
       --list          print the files and stop
-      --concurrency N test files at once (default 2)
+      --concurrency N test files at once (default 3: many wait)
   check           types, lint, format, and what is exported or installed for nobody
   setup [tests]   only set up: dependencies, DuckDB extensions, build; with tests also their clients and tools
   cli [args]      the command line, built when needed: ./run cli sql "SELECT 1"

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { extensionDir, root, setUp } from './setup.mjs';
-import { grouped } from './test-groups.mjs';
+import { grouped, longestFirst } from './test-groups.mjs';
 
 /** Bound of one test file, so that a hang ends the run. */
 const fileTimeoutMs = 900_000;
@@ -23,12 +23,12 @@ function testFiles(names) {
 function runTests(files, concurrency, env) {
   const folder = mkdtempSync(join(tmpdir(), 'canardstack-test-'));
   const totals = join(folder, 'totals.json');
-  const args = ['--enable-source-maps', '--test', `--test-concurrency=${concurrency}`];
-  args.push(`--test-timeout=${fileTimeoutMs}`);
-  args.push('--test-reporter=spec', '--test-reporter-destination=stdout');
-  args.push(`--test-reporter=${join(root, 'scripts/counts.mjs')}`, `--test-reporter-destination=${totals}`);
+  const order = join(folder, 'run.json');
+  const paths = longestFirst(grouped(files, folder)).map((file) => resolve(root, file));
+  writeFileSync(order, JSON.stringify({ files: paths, concurrency, timeout: fileTimeoutMs, totals }));
+  const args = ['--enable-source-maps', join(root, 'scripts/test-run.mjs'), order];
   return new Promise((done) => {
-    const child = spawn(process.execPath, [...args, ...grouped(files, folder)], {
+    const child = spawn(process.execPath, args, {
       cwd: root,
       env,
       stdio: ['ignore', 'inherit', 'inherit'],
@@ -51,7 +51,7 @@ export async function test(args) {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { list: { type: 'boolean' }, concurrency: { type: 'string', default: '2' } },
+    options: { list: { type: 'boolean' }, concurrency: { type: 'string', default: '3' } },
   });
   const tools = await setUp({ forTests: true, alwaysBuild: true });
   const files = testFiles(positionals);
@@ -70,7 +70,7 @@ export async function test(args) {
     }
   }
   if (files.length === 0) return fail(`no test file matches ${positionals.join(' ') || 'dist/**/*.test.js'}`);
-  const { code, counts } = await runTests(files, values.concurrency, env);
+  const { code, counts } = await runTests(files, Number(values.concurrency), env);
   const { pass = 0, fail: failures = 0, cancelled = 0, skipped = 0, todo = 0 } = counts;
   const failed = failures + cancelled;
   const left = skipped + todo > 0 ? `, ${skipped + todo} skipped` : '';
