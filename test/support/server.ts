@@ -159,7 +159,7 @@ export async function sql(server: Asked, text: string): Promise<Record<string, u
   return body.rows.map((row) => Object.fromEntries(body.columns.map((column, i) => [column.name, row[i]])));
 }
 
-/** Polls until `check` gives something else than undefined. */
+/** Polls until `check` gives something else than undefined; what a check takes is a third of the time at most. */
 export async function eventually<T>(
   check: () => Promise<T | undefined>,
   timeoutMs = longestWaitMs,
@@ -167,13 +167,14 @@ export async function eventually<T>(
   const deadline = Date.now() + timeoutMs;
   let last: unknown;
   while (Date.now() < deadline) {
+    const from = performance.now();
     try {
       const value = await check();
       if (value !== undefined) return value;
     } catch (error) {
       last = error;
     }
-    await sleep(50);
+    await sleep(Math.max(50, 2 * (performance.now() - from)));
   }
   throw new Error('it did not happen in time', { cause: last });
 }
