@@ -421,6 +421,59 @@ describe('remote write', () => {
     assert.deepEqual(rows, [{ count: 2, buckets: '[1, 1, 0]', floats: '[1.75, 0.5, 1.0, 0.25]' }]);
   });
 
+  it('takes native histograms beside the classic series of the same name', async () => {
+    const now = Date.now();
+    const doubles = (field: number, values: number[]) =>
+      bytes(field, new Uint8Array(Float64Array.from(values).buffer));
+    const custom = message(
+      3,
+      double(2, 3),
+      double(3, 9),
+      uint(4, 105),
+      message(11, uint(1, 0), uint(2, 2)),
+      doubles(13, [2, 1]),
+      uint(15, now),
+      doubles(16, [1]),
+    );
+    const native = message(3, uint(1, 3), double(3, 2), uint(6, 3), uint(15, now));
+    const at = (value: number) => message(2, double(1, value), uint(2, now));
+    const request = new Request2()
+      .add({ __name__: 'both_seconds', shop: 'a' }, custom)
+      .add({ __name__: 'both_seconds_bucket', shop: 'a', le: '1.0' }, at(2))
+      .add({ __name__: 'both_seconds_bucket', shop: 'a', le: '+Inf' }, at(3))
+      .add({ __name__: 'both_seconds_count', shop: 'a' }, at(3))
+      .add({ __name__: 'both_seconds_sum', shop: 'a' }, at(9))
+      .add({ __name__: 'both_native', shop: 'a' }, native);
+    const answer = await send(v2, request.body());
+    assert.equal(answer.status, 204, await answer.text());
+    await found('both_native');
+    const all = await query('{__name__=~"both_.+"}');
+    const names = all.map(({ metric }) => `${metric['__name__']} ${metric['le'] ?? ''}`.trim());
+    assert.deepEqual(names.sort(), [
+      'both_native',
+      'both_seconds',
+      'both_seconds_bucket +Inf',
+      'both_seconds_bucket 1.0',
+      'both_seconds_count',
+      'both_seconds_sum',
+    ]);
+    const number = async (promql: string) => (await query(promql)).map(({ value }) => value?.[1]);
+    assert.deepEqual(await number('sum(both_seconds_count)'), ['3']);
+    assert.deepEqual(await number('histogram_quantile(0.5, both_seconds_bucket)'), ['0.75']);
+    assert.deepEqual(await number('histogram_quantile(0.5, both_seconds)'), ['0.75']);
+    const get = async (path: string) => {
+      const response = await fetch(`${server.url}/api/v1/${path}`);
+      return ((await response.json()) as { data: unknown[] }).data;
+    };
+    const match = `match[]=${encodeURIComponent('{__name__=~"both_.+"}')}`;
+    assert.equal((await get(`series?${match}`)).length, 6);
+    const listed = (await get('label/__name__/values')) as string[];
+    assert.deepEqual(
+      listed.filter((name) => name.startsWith('both_')),
+      ['both_native', 'both_seconds', 'both_seconds_bucket', 'both_seconds_count', 'both_seconds_sum'],
+    );
+  });
+
   it('answers 400 for what must not be sent again, and keeps the rest', async () => {
     const now = Date.now();
     const body = concat([

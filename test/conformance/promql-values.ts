@@ -11,6 +11,8 @@ export interface HistogramValue {
   readonly buckets: readonly number[];
   readonly negativeOffset: number;
   readonly negativeBuckets: readonly number[];
+  /** Upper bounds of custom buckets; absent for exponential ones. */
+  readonly bounds?: readonly number[];
 }
 
 export type Value = number | HistogramValue | 'stale' | null;
@@ -77,10 +79,11 @@ function parseHistogram(text: string): HistogramValue {
     buckets: list('buckets'),
     negativeOffset: one('n_offset'),
     negativeBuckets: list('n_buckets'),
+    ...(members.has('custom_values') && { bounds: list('custom_values') }),
   };
 }
 
-/** Both have one schema. */
+/** Both have one schema, and neither custom buckets. */
 function added(a: HistogramValue, b: HistogramValue, sign: number): HistogramValue {
   const side = (aOffset: number, aCounts: readonly number[], bOffset: number, bCounts: readonly number[]) => {
     if (bCounts.length === 0) return { offset: aOffset, counts: [...aCounts] };
@@ -108,6 +111,20 @@ function added(a: HistogramValue, b: HistogramValue, sign: number): HistogramVal
   };
 }
 
+/** The first bucket reaches down to minus infinity. */
+function customAnswer({ count, sum, buckets }: HistogramValue, bounds: readonly number[]): AnsweredHistogram {
+  const edges = [-Infinity, ...bounds, Infinity];
+  const all = buckets.map(
+    (held, i) =>
+      [i === 0 ? 3 : 0, floatText(edges[i] ?? NaN), floatText(edges[i + 1] ?? NaN), floatText(held)] as const,
+  );
+  return {
+    count: floatText(count),
+    sum: floatText(sum),
+    buckets: all.filter(([, , , held]) => Number(held) !== 0),
+  };
+}
+
 /** As the API gives it: `[boundary rule, lower, upper, count]` of each bucket that holds something. */
 interface AnsweredHistogram {
   readonly count: string;
@@ -126,6 +143,7 @@ export function histogramText(histogram: HistogramValue | AnsweredHistogram): st
 }
 
 function answer(histogram: HistogramValue): AnsweredHistogram {
+  if (histogram.bounds) return customAnswer(histogram, histogram.bounds);
   const edge = (index: number) => 2 ** (index * 2 ** -histogram.schema);
   const bucket = (rule: number, low: number, high: number, count: number) =>
     [rule, floatText(low), floatText(high), floatText(count)] as const;

@@ -29,6 +29,11 @@ function load(args: string, lines: readonly string[], origin: number): Export[] 
 }
 
 function metric(name: string, kind: string | undefined, point: object, value: Value): object {
+  if (typeof value === 'object' && value?.bounds !== undefined)
+    return {
+      name,
+      histogram: { aggregationTemporality: 2, dataPoints: [{ ...point, ...explicit(value, value.bounds) }] },
+    };
   if (typeof value === 'object' && value !== null)
     return {
       name,
@@ -58,6 +63,11 @@ function exponential(value: HistogramValue): object {
     positive: side(value.offset, value.buckets),
     negative: side(value.negativeOffset, value.negativeBuckets),
   };
+}
+
+function explicit({ count, sum, buckets }: HistogramValue, bounds: readonly number[]): object {
+  const counts = [...bounds, Infinity].map((_, i) => String(buckets[i] ?? 0));
+  return { count: String(count), sum: jsonNumber(sum), explicitBounds: bounds, bucketCounts: counts };
 }
 
 function jsonNumber(value: number): number | string {
@@ -172,7 +182,7 @@ function expectedRow(line: string): string {
 export const promql: Language = {
   name: 'promql',
   title: 'PromQL',
-  tables: ['metric_gauge', 'metric_sum', 'metric_exponential_histogram'],
+  tables: ['metric_gauge', 'metric_sum', 'metric_histogram', 'metric_exponential_histogram'],
   load,
   ask,
   row: expectedRow,

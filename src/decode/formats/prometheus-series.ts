@@ -271,7 +271,7 @@ export class PrometheusSeries {
     const custom = isCustom(histogram.schema);
     this.#metric(series, name, custom ? Field.histogram : Field.exponentialHistogram, histogram.gauge);
     const start = out.begin(1);
-    this.#attributes(custom ? 9 : 1, series.labels);
+    this.#attributes(custom ? 9 : 1, series.labels, false);
     this.#times(histogram.ms, histogram.startMs);
     if (histogram.stale) {
       out.varint(10, ended);
@@ -311,9 +311,15 @@ export class PrometheusSeries {
     else this.#out.fixed64(3, 1n);
   }
 
-  /** With `__name__` where names would not stay as they are when they were attributes'; it tells that these are labels. */
-  #attributes(field: number, labels: readonly Label[]): void {
-    const plain = labels.every(({ name }) => staysAsItIs(name));
+  /**
+   * With `__name__` where names would not stay as they are when they were attributes', and with every native histogram; it tells
+   * that these are labels.
+   */
+  #attributes(
+    field: number,
+    labels: readonly Label[],
+    plain = labels.every(({ name }) => staysAsItIs(name)),
+  ): void {
     for (const { name, value } of labels) {
       // An empty label is none.
       if (value.length === 0 || (plain && isNameLabel(name))) continue;

@@ -129,18 +129,23 @@ export function mergeSeries(all: readonly SampleSeries[]): SampleSeries[] {
 
 /** Numbers and native histograms of one name are one series, as in Prometheus, unless they have samples at one time. */
 function mixed(all: readonly SampleSeries[]): readonly SampleSeries[] {
-  const native = all.filter(({ histograms }) => histograms);
-  if (native.length === 0 || native.length === all.length) return all;
-  const names = new Set(all.map(({ metric }) => metric?.name));
-  const times = new Set(native.flatMap((series) => [...series.times]));
-  const numbers = all.filter(({ histograms }) => !histograms);
+  if (all.length === 1 || !all.some(({ histograms }) => histograms)) return all;
   const apart =
-    names.size > 1 ||
+    new Set(all.map(({ metric }) => metric?.name)).size > 1 ||
     all.some(({ delta }) => delta) ||
-    numbers.some((series) => series.times.some((time) => times.has(time))) ||
-    overlap(native) ||
-    overlap(numbers);
+    overlap(all.filter(({ histograms }) => !histograms)) ||
+    meet(all);
   return apart ? all : [join(all)];
+}
+
+/** Whether some of them have samples at one time. */
+function meet(all: readonly SampleSeries[]): boolean {
+  const seen = new Set<number>();
+  return all.some(({ times }) => {
+    const met = times.some((time) => seen.has(time));
+    for (const time of times) seen.add(time);
+    return met;
+  });
 }
 
 function grouped<T>(all: readonly T[], key: (one: T) => string): Map<string, T[]> {
@@ -154,7 +159,7 @@ function grouped<T>(all: readonly T[], key: (one: T) => string): Map<string, T[]
 }
 
 function overlap(all: readonly SampleSeries[]): boolean {
-  if (all.length === 1) return false;
+  if (all.length < 2) return false;
   const spans = all
     .filter(({ times }) => times.length > 0)
     .map(({ times }) => [times[0] ?? 0, times.at(-1) ?? 0] as const)
@@ -187,8 +192,13 @@ function join(parts: readonly SampleSeries[]): SampleSeries {
 
 /** Of samples at one time the last part's is taken. */
 function joinNative(first: SampleSeries, parts: readonly SampleSeries[]): SampleSeries {
-  const samples = parts.flatMap(({ times, values, histograms }) =>
-    Array.from(times, (time, i) => ({ time, value: values[i] ?? NaN, histogram: histograms?.[i] })),
+  const samples = parts.flatMap((part) =>
+    Array.from(part.times, (time, i) => ({
+      part,
+      time,
+      value: part.values[i] ?? NaN,
+      histogram: part.histograms?.[i],
+    })),
   );
   const sorted = samples
     .sort((a, b) => a.time - b.time)
@@ -198,7 +208,10 @@ function joinNative(first: SampleSeries, parts: readonly SampleSeries[]): Sample
     labels: first.labels,
     times: Float64Array.from(sorted, ({ time }) => time),
     values: Float64Array.from(sorted, ({ value }) => value),
-    histograms: sorted.map(({ histogram }) => histogram),
+    histograms: sorted.map(({ part, histogram }, i) =>
+      // Behind a sample of another kind nothing tells whether a counter went on.
+      histogram && sorted[i - 1]?.part !== part ? { ...histogram, reset: undefined } : histogram,
+    ),
     staleTimes: stale.length > 0 ? Float64Array.from(stale).sort() : null,
     ...(first.metric ? { metric: first.metric } : {}),
   };

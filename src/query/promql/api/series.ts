@@ -12,15 +12,15 @@ import {
   presentIn,
   type KnownTables,
 } from '../load/known-series.js';
-import { partSeries } from '../load/streams.js';
+import { partSeries, type Stream } from '../load/streams.js';
 import {
+  holds,
+  isHistogram,
   metricTables,
-  partsOf,
   selects,
   sourcesFor,
   suffixes,
   wantsTargetInfo,
-  type Part,
   type Source,
 } from '../load/sources.js';
 import type { Present } from '../load/series-index.js';
@@ -86,7 +86,7 @@ async function findEach(
       for (const stream of streams) {
         if (yielder.due) await yielder.pause();
         for (const part of source.parts) {
-          if (!selects(source, part, stream.name, compiled)) continue;
+          if (!selects(source, part, stream, compiled)) continue;
           for (const labels of partSeries(part, stream)) if (matchesAll(labels, matchers)) add(labels);
         }
       }
@@ -107,7 +107,7 @@ function* seriesOf(
   for (const known of streams) {
     if (!isMeant(source, known.stream)) continue;
     for (const part of source.parts) {
-      if (!selects(source, part, known.stream.name, compiled)) continue;
+      if (!selects(source, part, known.stream, compiled)) continue;
       for (const labels of known.series(part)) if (matchesAll(labels, matchers)) yield labels;
     }
   }
@@ -265,25 +265,31 @@ export async function findSeries(
   return list;
 }
 
-/** Metric names in the window; of rows, the name column alone is read. The same list as long as it is the same. */
+/** Metric names in the window; of rows, the name alone is read where that tells. The same list as long as it is the same. */
 export async function metricNames(ctx: QueryContext, window: Window): Promise<readonly string[]> {
   const yielder = new Yielder(ctx.signal);
   const single = new Set<string>();
   const parts: (readonly string[])[] = [];
   const known = await knownTables(ctx, yielder, metricTables, window, null);
-  for (const table of metricTables) {
-    const namesOf = (name: string) => partsOf[table].map((part: Part) => name + suffixes[part]);
+  for (const whole of sourcesFor([])) {
+    const { table } = whole;
     const own = await known(table);
     const present = (own && presentIn(own, null, microsOf(window))?.present) ?? null;
     if (present)
       parts.push(
-        derived<string>(present, 'metrics') ?? keepDerived(present, 'metrics', metricsOf(present, namesOf)),
+        derived<string>(present, 'metrics') ?? keepDerived(present, 'metrics', metricsOf(present, whole)),
       );
     if (present && own?.rest === null) continue;
     const from = await targetRows(ctx, window, present && own?.rest ? { table, rest: own.rest } : { table });
-    const sql = `SELECT DISTINCT prometheus_name FROM ${from} WHERE prometheus_name IS NOT NULL`;
-    for await (const chunk of ctx.session.stream(sql)) {
-      for (const name of chunk.columns[0] ?? []) for (const one of namesOf(name as string)) single.add(one);
+    const ofPrometheus = isHistogram(table)
+      ? `coalesce(contains(metric_attributes, '"${metricName}":'), false)`
+      : 'false';
+    const sql = `SELECT DISTINCT prometheus_name, ${ofPrometheus} FROM ${from} WHERE prometheus_name IS NOT NULL`;
+    for await (const { columns, rowCount } of ctx.session.stream(sql)) {
+      for (let row = 0; row < rowCount; row++) {
+        const stream = { name: columns[0]?.[row] as string, ofPrometheus: columns[1]?.[row] === true };
+        for (const name of namesOf(whole, stream)) single.add(name);
+      }
     }
   }
   for (const labels of await targets(ctx, yielder, known, [], window)) single.add(labels.get(metricName));
@@ -292,8 +298,13 @@ export async function metricNames(ctx: QueryContext, window: Window): Promise<re
   return derivedOfAll(parts, JSON.stringify(['metrics', ...single]), all);
 }
 
-function metricsOf({ streams }: Present, namesOf: (name: string) => readonly string[]): string[] {
-  const names = new Set(streams.map(({ stream }) => stream.name));
-  names.delete('');
-  return [...names].flatMap(namesOf);
+function namesOf(source: Source, stream: Pick<Stream, 'name' | 'ofPrometheus'>): string[] {
+  return source.parts
+    .filter((part) => holds(source, part, stream))
+    .map((part) => stream.name + suffixes[part]);
+}
+
+function metricsOf({ streams }: Present, source: Source): string[] {
+  const named = streams.filter(({ stream }) => stream.name !== '');
+  return [...new Set(named.flatMap(({ stream }) => namesOf(source, stream)))];
 }

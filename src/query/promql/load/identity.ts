@@ -99,6 +99,14 @@ export function targetInfoLabels(column: (name: string) => string | null): Label
   return Labels.of([...attributes, ...target, [metricName, targetInfo]]);
 }
 
+/** Whether attributes are labels of Prometheus, as one that is `__name__` tells. */
+export function isOfPrometheus(json: string | null): boolean {
+  let found = false;
+  // Few have the word at all.
+  if (json?.includes(metricName)) eachAttribute(json, (key) => (found ||= key === metricName));
+  return found;
+}
+
 /**
  * Attribute keys as label names; values of keys that become one name are joined with `;` in key order. Where one is `__name__` they are
  * labels of Prometheus, and stay as they are.

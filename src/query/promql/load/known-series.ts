@@ -16,7 +16,7 @@ import {
   type Present,
   type SeriesIndex,
 } from './series-index.js';
-import type { MetricTable, Source } from './sources.js';
+import { holds, type MetricTable, type Source } from './sources.js';
 import type { Stream } from './streams.js';
 
 /** What is known of a table in the window of a query without reading its rows. */
@@ -99,7 +99,11 @@ export function matching(
   ]);
   return index.matched(name, key, (known) => {
     if (!isMeant(source, known.stream)) return false;
-    return source.parts.some((part) => known.series(part).some((labels) => matchesAll(labels, matchers)));
+    return source.parts.some(
+      (part) =>
+        holds(source, part, known.stream) &&
+        known.series(part).some((labels) => matchesAll(labels, matchers)),
+    );
   });
 }
 

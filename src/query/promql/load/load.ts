@@ -157,7 +157,7 @@ async function loadSelector(
     checkSeries(streams.length, maxSeries);
     for (const part of source.parts) {
       const rows = { ...request, id, ...(rest === undefined ? {} : { rest }) };
-      const selected = streams.filter(({ name }) => selects(source, part, name, compiled));
+      const selected = streams.filter((stream) => selects(source, part, stream, compiled));
       for (const series of await loadPart(rows, part, selected)) found.push(series);
       checkSeries(found.length, maxSeries);
     }

@@ -1,4 +1,4 @@
-import { combined, reduced, resetHint } from '../../series/histograms/arithmetic.js';
+import { combined, reduced, storedHint } from '../../series/histograms/arithmetic.js';
 import { fromDense } from '../../series/histograms/buckets.js';
 import {
   bucketCount,
@@ -151,7 +151,7 @@ function finished({ labels, stream, points }: Found, after: number): SampleSerie
       before = undefined;
       continue;
     }
-    const reset = before && !histogram.gauge ? resetHint(histogram, before) : undefined;
+    const reset = before && !histogram.gauge ? storedHint(histogram, before) : undefined;
     before = histogram;
     if (ms <= after) continue;
     if (stream.delta && last?.micros === point.micros && last.histogram?.sum === histogram.sum) continue;

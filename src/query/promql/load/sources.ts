@@ -40,16 +40,15 @@ export interface Source {
 export function sourcesFor(matchers: readonly CompiledMatcher[]): Source[] {
   const exact = matchers.find((m) => m.name === metricName && m.op === '=');
   return metricTables.flatMap((table): Source[] => {
-    if (!exact) return [{ table, parts: partsOf[table], baseNames: null, original: false }];
-    // By its plain name, which has no samples otherwise, a histogram with explicit bounds is a native one as well.
     const all: readonly Part[] =
       table === 'metric_histogram' ? ['native', ...partsOf[table]] : partsOf[table];
+    if (!exact) return [{ table, parts: all, baseNames: null, original: false }];
     const parts = all.filter((part) => exact.value.endsWith(suffixes[part]));
     const base = (part: Part) => exact.value.slice(0, exact.value.length - suffixes[part].length);
     if (isOriginalName(exact.value)) {
       // Labels do not hold this name, so it cannot be checked afterwards which part it belongs to. The metric's own
       // name stands for all its series, with a suffix for those of the one part.
-      const whole = { table, parts: wholeParts(table), baseNames: [exact.value], original: true };
+      const whole = { table, parts: wholeParts(table, all), baseNames: [exact.value], original: true };
       const single = parts
         .filter((part) => suffixes[part] !== '')
         .map((part) => ({ table, parts: [part], baseNames: [base(part)], original: true }));
@@ -61,8 +60,25 @@ export function sourcesFor(matchers: readonly CompiledMatcher[]): Source[] {
 }
 
 /** The series that a metric has in Prometheus by itself. */
-function wholeParts(table: MetricTable): readonly Part[] {
-  return table === 'metric_exponential_histogram' ? ['native'] : partsOf[table];
+function wholeParts(table: MetricTable, all: readonly Part[]): readonly Part[] {
+  return table === 'metric_exponential_histogram' ? ['native'] : all;
+}
+
+export function isHistogram(table: MetricTable): boolean {
+  return table === 'metric_histogram' || table === 'metric_exponential_histogram';
+}
+
+/** Whether a stream has a part at all, as a source asks for it. */
+export function holds(
+  source: Source,
+  part: Part,
+  { ofPrometheus }: { readonly ofPrometheus: boolean },
+): boolean {
+  const { table, baseNames, original } = source;
+  if (!isHistogram(table)) return true;
+  if (ofPrometheus) return part === 'native';
+  // By its plain name, which has no samples otherwise, a histogram with explicit bounds is a native one as well.
+  return part !== 'native' || table !== 'metric_histogram' || (baseNames !== null && !original);
 }
 
 /**
@@ -72,11 +88,12 @@ function wholeParts(table: MetricTable): readonly Part[] {
 export function selects(
   source: Source,
   part: Part,
-  name: string,
+  stream: { readonly name: string; readonly ofPrometheus: boolean },
   matchers: readonly CompiledMatcher[],
 ): boolean {
+  if (!holds(source, part, stream)) return false;
   if (source.table !== 'metric_exponential_histogram' || source.baseNames || part === 'native') return true;
-  return !matchers.every((matcher) => matcher.name !== metricName || matcher.matches(name));
+  return !matchers.every((matcher) => matcher.name !== metricName || matcher.matches(stream.name));
 }
 
 export function wantsTargetInfo(matchers: readonly CompiledMatcher[]): boolean {

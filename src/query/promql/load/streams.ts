@@ -2,7 +2,7 @@ import { Labels, metricName } from '../../series/labels.js';
 import type { MetricOrigin } from '../../series/samples.js';
 import { plainDecimal } from '../../text/numbers.js';
 import { bucketBounds } from './histogram.js';
-import { identityColumns, pointLabels } from './identity.js';
+import { identityColumns, isOfPrometheus, pointLabels } from './identity.js';
 import { hasTemporality, suffixes, type MetricTable, type Part } from './sources.js';
 
 /** A set of data points that share all identifying columns; a histogram's bounds are among them. */
@@ -14,6 +14,8 @@ export interface Stream {
   /** Labels without the name. */
   readonly labels: readonly (readonly [string, string])[];
   readonly delta: boolean;
+  /** Sent by Prometheus with its labels: of a native histogram there are no classic series then, but those that were sent. */
+  readonly ofPrometheus: boolean;
   /** A histogram that is neither delta nor cumulative, so not one of counters. */
   readonly gauge: boolean;
   /** Histogram bounds or summary quantiles. */
@@ -42,6 +44,7 @@ export function streamOf(table: MetricTable, id: number, cell: (column: string) 
     name: (cell('prometheus_name') as string | null) ?? '',
     metric: { name: (cell('metric_name') as string | null) ?? '', type: table.slice('metric_'.length) },
     labels: pointLabels((column) => cell(column) as string | null),
+    ofPrometheus: isOfPrometheus(cell('metric_attributes') as string | null),
     delta: cell('aggregation_temporality') === delta,
     gauge: cell('aggregation_temporality') === unspecified,
     bounds: (cell(boundsColumn(table) ?? '') as number[] | null) ?? [],

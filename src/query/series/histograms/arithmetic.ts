@@ -198,14 +198,16 @@ export function wasReset(now: Histogram, before: Histogram): boolean {
   return anyFell(now.positive, old.positive) || anyFell(now.negative, old.negative);
 }
 
-/** Whether the counter began anew, as Prometheus notes it when it stores samples: of another resolution it does not look at the buckets. */
-export function resetHint(now: Histogram, before: Histogram): boolean | undefined {
+/**
+ * Whether the counter began anew, as Prometheus tells it of stored samples: false where it went on, and undefined where it did
+ * not or that is not certain, as with another resolution.
+ */
+export function storedHint(now: Histogram, before: Histogram): false | undefined {
   const alike =
     now.schema === before.schema &&
     now.zeroThreshold === before.zeroThreshold &&
     sameBounds(now.bounds, before.bounds);
-  if (now.reset !== undefined || alike) return wasReset(now, before);
-  return now.count < before.count ? true : undefined;
+  return alike && !wasReset(now, before) ? false : undefined;
 }
 
 export function sameHistogram(a: Histogram, b: Histogram): boolean {
