@@ -20,7 +20,6 @@ const unitWords = new Map(
     GiBy: 'gibibytes',
     TiBy: 'tibibytes',
     KBy: 'kilobytes',
-    kBy: 'kilobytes',
     MBy: 'megabytes',
     GBy: 'gigabytes',
     TBy: 'terabytes',

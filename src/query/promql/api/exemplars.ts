@@ -1,6 +1,5 @@
 import { QueryError } from '../../../lake/query-error.js';
 import type { QueryContext } from '../../server/guard.js';
-import { labelName } from '../../attributes/label-name.js';
 import { Labels } from '../../series/labels.js';
 import { floatText } from '../../text/numbers.js';
 import { discover, sourcePredicate } from '../load/discover.js';
@@ -102,14 +101,12 @@ export async function findExemplars(
     }));
 }
 
-/** Where `__name__` is among the attributes they are labels, which keep their names. */
+/** Attributes keep their names, as in Prometheus; `__name__` only tells that they are labels. */
 function exemplarLabels(stored: StoredExemplar): Labels {
-  const entries = Object.entries(stored.filtered_attributes ?? {});
-  const plain = entries.some(([key]) => key === '__name__');
-  const attributes = entries
+  const attributes = Object.entries(stored.filtered_attributes ?? {})
     .filter(([key]) => key !== '__name__')
     .map(([key, value]): [string, string] => [
-      plain ? key : labelName(key),
+      key,
       typeof value === 'string' ? value : JSON.stringify(value),
     ]);
   return Labels.of([...attributes, ['trace_id', stored.trace_id ?? ''], ['span_id', stored.span_id ?? '']]);
