@@ -296,7 +296,9 @@ describe('the Prometheus HTTP API', () => {
     assert.deepEqual((await get(url)).data, [
       {
         seriesLabels: { __name__: 'latency_seconds_bucket', le: '1' },
-        exemplars: [{ labels: { 'user.id': '7', trace_id: 'ab'.repeat(16) }, value: '0.7', timestamp: start }],
+        exemplars: [
+          { labels: { 'user.id': '7', trace_id: 'ab'.repeat(16) }, value: '0.7', timestamp: start },
+        ],
       },
     ]);
   });
