@@ -4,7 +4,7 @@ import type { Span } from './span.js';
 import { eachOf, fromJson, nil, text, type Value } from './value.js';
 
 /** What an expression gives as far as the text tells; attributes may be anything. */
-export type Kind = 'any' | 'number' | 'string' | 'bool' | 'status' | 'kind' | 'parent';
+export type Kind = 'any' | 'nil' | 'number' | 'string' | 'bool' | 'status' | 'kind' | 'parent';
 
 /** All that is to be known of an intrinsic field. */
 interface Intrinsic {

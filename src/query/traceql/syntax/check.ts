@@ -8,7 +8,7 @@ import { invalidQuery, syntaxError } from './errors.js';
 import { exprText } from './print.js';
 
 const kindOfValue: Record<ValueType, Kind> = {
-  ...{ nil: 'any', array: 'any', each: 'any', map: 'any' },
+  ...{ nil: 'nil', array: 'any', each: 'any', map: 'any' },
   ...{ int: 'number', float: 'number', duration: 'number' },
   ...{ string: 'string', bool: 'bool', status: 'status', kind: 'kind' },
 };

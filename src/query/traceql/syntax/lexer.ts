@@ -104,7 +104,10 @@ class Lexer {
     if (float !== null) return { type: 'float', text: float, value: Number(float), at };
     const int = this.#match(intPattern) ?? '';
     const value = BigInt(int);
-    if (value > 9223372036854775807n) throw syntaxError(this.text, at, `${int} does not fit 64 bits`);
+    if (value > 9223372036854775807n) {
+      const why = `strconv.Atoi: parsing "${int}": value out of range`;
+      throw syntaxError(this.text, at, why);
+    }
     return { type: 'int', text: int, value, at };
   }
 

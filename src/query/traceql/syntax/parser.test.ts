@@ -79,7 +79,7 @@ describe('TraceQL parser', () => {
     ['{ .a == 4 }', /col 7: syntax error: unexpected =$/],
     ['{ .a = "x }', /col 8: literal not terminated/],
     ['{ .a = "\\q" }', /col 8: unknown escape sequence U\+0071 'q'/],
-    ['{ .a = 99999999999999999999 }', /does not fit 64 bits/],
+    ['{ .a = 99999999999999999999 }', /strconv.Atoi: parsing .* value out of range/],
     ['{\n  .a = §\n}', /line 2, col 8: syntax error: unexpected IDENTIFIER$/],
     [
       '{ trace:rootServiceName = "a" }',
