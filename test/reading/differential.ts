@@ -79,10 +79,10 @@ type State = readonly [name: string, change: () => Promise<unknown>, rowsStay?: 
 function history(lake: TestLake, random: Random, { hours, languages: filled }: Differential): State[] {
   const inlining = (rows: number) =>
     lake.connection.run(`CALL ducklake_set_option('lake', 'data_inlining_row_limit', '${rows}')`);
-  const fill = async (part: number) => {
+  const fill = async (part: number, length = 1) => {
     // Some files overlap in time, as late rows make them.
     const from = begin + part * hours * 3600 - (part > 0 ? random.pick([0, 0, 60, 600]) : 0);
-    const span: Span = { from, to: from + hours * 3600 };
+    const span: Span = { from, to: from + length * hours * 3600 };
     for (const language of filled) await language.fill(lake, random, span);
   };
   const each = async (work: (table: (typeof tables)[number]['name']) => Promise<unknown>) => {
@@ -98,7 +98,15 @@ function history(lake: TestLake, random: Random, { hours, languages: filled }: D
       },
     ],
     ['compacted files', () => each((table) => lake.compact(table)), true],
+    [
+      'a small file of a commit besides',
+      async () => {
+        await fill(2, 0.2);
+        await each((table) => lake.commit(table));
+      },
+    ],
     ['a file besides', () => fill(2)],
+    ['the same as of a commit', () => each((table) => lake.commit(table)), true],
     [
       'rows in the catalog',
       async () => {

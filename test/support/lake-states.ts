@@ -2,7 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { ident, inTransaction, literal } from '../../src/duckdb/index.js';
 import { attributeOrigins } from '../../src/lake/attribute-columns/index.js';
 import { fileLayout } from '../../src/lake/maintenance/compaction/file-layout.js';
-import { compactedPrefix } from '../../src/lake/maintenance/moved.js';
+import { compactedPrefix, hasPrefix, rewrittenPrefix } from '../../src/lake/maintenance/moved.js';
 import { Sorter } from '../../src/lake/maintenance/compaction/sorter.js';
 import { putBeforeFooter } from '../../src/lake/files/before-footer.js';
 import { IndexBuilder } from '../../src/lake/token-index/index.js';
@@ -47,12 +47,21 @@ export class LakeStates {
   }
 
   async #committed(table: TableName, rows: readonly string[]): Promise<void> {
-    for (const file of await this.#inserted(table, rows)) {
-      const target = `${folderOf(file)}canardstack-${this.#files++}.parquet`;
-      await this.connection.run(
-        `COPY (FROM read_parquet(${literal(file)}, hive_partitioning => false)) TO ${literal(target)} (FORMAT parquet)`,
-      );
-      await this.#swap(table, [file], target);
+    for (const file of await this.#inserted(table, rows)) await this.#commit(table, file);
+  }
+
+  async #commit(table: TableName, file: string): Promise<void> {
+    const target = `${folderOf(file)}canardstack-${this.#files++}.parquet`;
+    await this.connection.run(
+      `COPY (FROM read_parquet(${literal(file)}, hive_partitioning => false)) TO ${literal(target)} (FORMAT parquet)`,
+    );
+    await this.#swap(table, [file], target);
+  }
+
+  /** Files that DuckLake has written become as commits write theirs. */
+  async commit(table: TableName): Promise<void> {
+    for (const file of await this.#list(table)) {
+      if (hasPrefix(file, rewrittenPrefix)) await this.#commit(table, file);
     }
   }
 

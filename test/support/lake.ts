@@ -47,6 +47,8 @@ export interface TestLake {
   insert(table: TableName, rows: readonly Record<string, unknown>[]): Promise<void>;
   /** Rewrites the files of a table that have no deletions, a day's as one. */
   compact(table: TableName): Promise<void>;
+  /** Files of inserts become as commits write theirs. */
+  commit(table: TableName): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -144,6 +146,7 @@ export async function testLake(
       else await connection.run(`INSERT INTO lake.main.${table} VALUES ${values.join(', ')}`);
     },
     compact: (table) => states.compact(table),
+    commit: (table) => states.commit(table),
     async close() {
       await states.close();
       pool.close();

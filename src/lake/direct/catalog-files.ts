@@ -23,6 +23,8 @@ interface Known {
   readonly files: Map<string, CatalogFile>;
   /** Maps of column names, and whether each has all of the table's columns. */
   readonly maps: Map<bigint, boolean>;
+  /** The numbers of the table's columns, by name. */
+  ids: ReadonlyMap<string, bigint> | null;
 }
 
 /**
@@ -34,7 +36,7 @@ export class CatalogFiles {
 
   /** Whether files of a table are read by this alone, with no look into them. */
   knows(table: TableName): boolean {
-    return table === 'spans';
+    return times.has(table);
   }
 
   /** By path, those of `paths` that may. `id`: of the table in the catalog. */
@@ -47,7 +49,8 @@ export class CatalogFiles {
     const columns = times.get(table);
     if (columns === undefined) return new Map();
     let known = this.#tables.get(table);
-    if (!known) this.#tables.set(table, (known = { last: -1n, files: new Map(), maps: new Map() }));
+    if (!known)
+      this.#tables.set(table, (known = { last: -1n, files: new Map(), maps: new Map(), ids: null }));
     await load(known, table, id, columns, run);
     const found = new Map(
       paths.flatMap((path) => {
@@ -80,8 +83,11 @@ async function load(
   );
   if (rows.length === 0) return;
   const files = rows as [bigint, string, bigint, bigint, bigint][];
-  const ids = await columnIds(id, run);
-  await loadMaps(known, table, ids, [...new Set(files.map(([, , , map]) => map))], run);
+  const maps = [...new Set(files.map(([, , , map]) => map))];
+  // Files of other columns come with a map of their own.
+  if (known.ids === null || maps.some((map) => !known.maps.has(map))) known.ids = await columnIds(id, run);
+  const { ids } = known;
+  await loadMaps(known, table, ids, maps, run);
   const [startId, endId] = [ids.get(start), ids.get(end ?? start)];
   if (startId === undefined || endId === undefined) return;
   const stats = await run(

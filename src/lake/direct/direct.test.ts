@@ -109,3 +109,74 @@ describe('spans without DuckLake', () => {
     assert.equal((await asked(all)).found.length, 28);
   });
 });
+
+describe('lines without DuckLake', () => {
+  let lake: TestLake;
+  before(async () => {
+    lake = await testLake();
+    // Ten in a compacted file, ten in one of a commit, ten in the catalog.
+    await lake.insert(
+      'logs',
+      Array.from({ length: 30 }, (_, i) => {
+        const time = begin + BigInt(i) * 60n * second;
+        const timestamp = new Date(Number(time / 1_000_000n)).toISOString().replace('Z', '');
+        return { timestamp, time_unix_nano: time, body: `line ${i}`, log_attributes: `{"n":"${i}"}` };
+      }),
+    );
+  });
+  after(() => lake.close());
+
+  const all: RowsRequest = { table: 'logs', from: begin, until: begin + 86_400n * second, keys: ['n'] };
+
+  async function asked(request: RowsRequest): Promise<{ source: string; found: number[] }> {
+    return lake.cached.run('test', new AbortController().signal, async ({ session }) => {
+      const source = (await session.rowsOf?.(request)) ?? rowsOfTable(request);
+      const rows = await session.rows(
+        `SELECT body, attribute_0 AS n, rowid FROM ${source} ORDER BY time_unix_nano`,
+      );
+      assert.equal(new Set(rows.map(({ rowid }) => rowid)).size, rows.length);
+      for (const { body, n } of rows) assert.equal(body, `line ${String(n)}`);
+      return { source, found: rows.map(({ n }) => Number(n)) };
+    });
+  }
+
+  const files = (source: string) =>
+    Array.from(source.matchAll(/canardstack-(compacted-)?\d+\.parquet/g), ([, compacted]) =>
+      compacted ? 'compacted' : 'of a commit',
+    );
+
+  it('reads files of commits beside compacted ones by what the catalog tells of them', async () => {
+    const { source, found } = await asked(all);
+    assert.deepEqual(
+      found,
+      Array.from({ length: 30 }, (_, i) => i),
+    );
+    assert.doesNotMatch(source, /lake\.main/);
+    assert.deepEqual(files(source), ['compacted', 'of a commit']);
+    const late = await asked({ ...all, from: begin + 600n * second });
+    assert.deepEqual(files(late.source), ['of a commit']);
+  });
+
+  it('opens files of the newest rows first, alike or not', async () => {
+    const newest = { ...all, newestFirst: true };
+    assert.deepEqual(files((await asked(newest)).source), ['of a commit', 'compacted']);
+    // Now the compacted file is known to have a column of the attribute.
+    await lake.cache.settled();
+    const { source, found } = await asked(newest);
+    assert.equal(found.length, 30);
+    assert.deepEqual(files(source), ['of a commit', 'compacted']);
+    assert.equal(source.match(/read_parquet/g)?.length, 2);
+  });
+
+  it('sees that rows were deleted, in the catalog alone or by a file', async () => {
+    for (const [limit, gone] of [
+      [100, 3],
+      [0, 14],
+    ] as const) {
+      await lake.connection.run(`SET SESSION ducklake_default_data_inlining_row_limit = ${limit}`);
+      await lake.connection.run(`DELETE FROM lake.main.logs WHERE body = 'line ${gone}'`);
+      assert.ok(!(await asked(all)).found.includes(gone));
+    }
+    assert.equal((await asked(all)).found.length, 28);
+  });
+});

@@ -97,7 +97,8 @@ export function rowsSql(
   const { columns: tableColumns } = tableDef(table);
   const names = tableColumns.map(({ name }) => ident(name));
   const json = keys.map((key, i) => fromText(i, origin, key));
-  const branches = [...groups.values()].map(({ columns, files, ranges, numbers }) => {
+  const chosen = request.newestFirst ? newestFirst(groups.values()) : [...groups.values()];
+  const branches = chosen.map(({ columns, files, ranges, numbers }) => {
     const attributes = columns.map((column, i) => (column ? fromColumn(i, origin, column) : json[i]));
     const starts = `(${listLiteral(files.map(({ firstRow }) => firstRow))}::BIGINT[])`;
     const select = [
@@ -133,6 +134,15 @@ export function rowsSql(
     branches.push(`SELECT ${all} FROM (SELECT ${nothing.join(', ')}, NULL::BIGINT AS rowid) WHERE FALSE`);
   }
   return { sql: `(${branches.join(' UNION ALL ')})`, files };
+}
+
+function newestFirst(groups: Iterable<Group>): Group[] {
+  const newest = (files: readonly DirectFile[]) => files[0]?.last ?? 0n;
+  const sorted = [...groups].map((group) => ({
+    ...group,
+    files: group.files.toSorted((a, b) => Number(b.last - a.last)),
+  }));
+  return sorted.sort((a, b) => Number(newest(b.files) - newest(a.files)));
 }
 
 /** Of a row group of a file whose footer nobody has seen, as those of commits are. */

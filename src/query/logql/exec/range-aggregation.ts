@@ -165,7 +165,9 @@ async function rangeQuery(
   const window = metadataWindow(origin + 1n, end + 1n);
   const names = queryNames(expr.log, expr.unwrap, by ?? []);
   await ctx.keys.learn(ctx.session, names, window);
-  const keys = await ctx.keys.over(ctx.session, names, window, wordsOf(expr.log, ctx.keys));
+  const keys = await ctx.keys.over(ctx.session, names, window, {
+    words: wordsOf(expr.log, ctx.keys),
+  });
   const stages = usefulStages(expr, grouping);
   const gap = steps.count > 1 && steps.step > expr.range;
   const over = (known: AttributeKeys) => {

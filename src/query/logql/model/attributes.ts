@@ -102,14 +102,13 @@ export class AttributeKeys {
 
   /**
    * The same for rows of the window from wherever they are read fastest, of which attributes of these names may be columns.
-   * `words` and `located`: as `RowsRequest` has them. After `learn`, as only keys that are all known are asked for.
+   * `search`: as `RowsRequest` has it. After `learn`, as only keys that are all known are asked for.
    */
   async over(
     session: ReadSession,
     names: readonly string[],
     window: MetadataWindow,
-    words: RowsRequest['words'] = [],
-    located = false,
+    search: Pick<RowsRequest, 'words' | 'located' | 'newestFirst'> = {},
   ): Promise<AttributeKeys> {
     const keys = new Map<string, number>();
     for (const name of new Set(names)) {
@@ -121,8 +120,8 @@ export class AttributeKeys {
       from: window.from,
       until: window.until,
       keys: [...keys.keys()],
-      words,
-      located,
+      words: [],
+      ...search,
       orNothing: true,
     } as const;
     const from = (await session.rowsOf?.(request)) ?? null;

@@ -124,7 +124,7 @@ export class NotedSession implements ReadSession {
       if (source === '') return `rows of ${request.table}: none that may be wanted`;
       return source === null
         ? `rows of ${request.table}: through DuckLake`
-        : `rows of ${request.table}: compacted files straight${keys}${noted(source)}`;
+        : `rows of ${request.table}: data files straight${keys}${noted(source)}`;
     });
   }
 
@@ -133,7 +133,7 @@ export class NotedSession implements ReadSession {
       const groups = files?.reduce((sum, file) => sum + file.groups, 0);
       return files === null
         ? `files of ${request.table}: not known`
-        : `files of ${request.table} that may have such rows: ${files.length}, about ${groups} row groups of them`;
+        : `files of ${request.table} that may have such rows: ${files.length}, about ${groups === undefined ? 0 : Math.ceil(groups)} row groups of them`;
     });
   }
 
