@@ -161,7 +161,10 @@ export class ConnectionSession implements ReadSession {
 
   async valuesOf(request: ValuesRequest): Promise<string | null> {
     await this.#prepare(request.table);
-    return this.#kept((view) => view.valuesOf(request));
+    return this.#known(
+      (cache) => cache.valuesOf(request, (sql) => this.#values(sql), this.#look),
+      (view) => view.valuesOf(request),
+    );
   }
 
   async #kept<T>(ask: (view: MetadataView) => Promise<T | null>): Promise<T | null> {

@@ -159,6 +159,8 @@ export interface LineTimesView {
   readonly units: readonly SharedTimes[];
   /** What to select the rows from that are in none of these files, as `rowsOf` gives them with the attribute; null when there are none. */
   readonly rest: string | null;
+  /** Small files of these rows that may be read straight and never change, and what is left of `rest` without them; null when there are none. */
+  readonly small: { readonly paths: readonly string[]; readonly rest: string | null } | null;
 }
 
 /** Which series have rows in a window. */

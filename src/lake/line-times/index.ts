@@ -17,8 +17,24 @@ const mostBytes = 128 * 1024 * 1024;
 const restMs = 600_000;
 /** Files and attributes that are remembered, those that could not be kept included. */
 const mostUnits = 20_000;
-/** Where more than this part of the files' bytes is not kept, all of them are read. */
+/** Where more than this part of the bytes is in files that are neither kept nor small, all of them are read. */
 const mostBeside = 0.25;
+/** Lines of small files, which each thread keeps for itself: of one, and of all. */
+const mostSmallLines = 50_000;
+const mostOfSmall = 1_000_000;
+
+/** Of those that may be read straight and never change: what compaction has written is large, or soon in memory. */
+function smallOf(paths: readonly string[], { told }: LiveFiles): string[] {
+  let place = mostOfSmall;
+  return paths.filter((path) => {
+    const file = told.get(path);
+    if (file === undefined || file.first < 0n || hasPrefix(path, compactedPrefix)) return false;
+    const lines = Number(file.rows);
+    if (lines > mostSmallLines || lines > place) return false;
+    place -= lines;
+    return true;
+  });
+}
 
 interface Held {
   readonly id: string;
@@ -97,7 +113,7 @@ export class LineTimesCache {
     this.#renew();
     const [units, used]: [SharedTimes[], Held[]] = [[], []];
     const unread = new Map<string, number>();
-    let [kept, beside] = [0, 0];
+    let kept = 0;
     // The newest are read first.
     for (const [path, bytes] of [...live.sizes].reverse()) {
       const file = live.touched.has(path) ? undefined : known(path);
@@ -110,17 +126,25 @@ export class LineTimesCache {
         kept += bytes;
       } else {
         unread.set(path, bytes);
-        beside += bytes;
       }
     }
-    if (beside > mostBeside * (kept + beside) || units.length === 0) return null;
-    if (unread.size === 0 && live.inlined === 0) return this.#given(used, { units, rest: null });
+    const paths = smallOf([...unread.keys()], live);
+    if (units.length + paths.length === 0) return null;
+    const small = new Set(paths);
+    const beside = [...unread].reduce((sum, [path, bytes]) => (small.has(path) ? sum : sum + bytes), 0);
+    if (beside > mostBeside * (kept + beside)) return null;
     const keys = key === undefined ? [] : [key];
     const rows = { table: 'logs', from, until, keys } as const;
-    const rest = rowsSql(rows, { ...live, sizes: unread }, direct, {
-      skipped: [...live.sizes.keys()].filter((path) => !unread.has(path)),
-    });
-    return rest === null ? null : this.#given(used, { units, rest: rest.sql });
+    const without = (read: ReadonlySet<string>) => {
+      const sizes = new Map([...unread].filter(([path]) => !read.has(path)));
+      if (sizes.size === 0 && live.inlined === 0) return null;
+      const skipped = [...live.sizes.keys()].filter((path) => !sizes.has(path));
+      return rowsSql(rows, { ...live, sizes }, direct, { skipped })?.sql;
+    };
+    const rest = without(new Set());
+    if (rest === undefined) return null;
+    const left = paths.length === 0 ? undefined : without(small);
+    return this.#given(used, { units, rest, small: left === undefined ? null : { paths, rest: left } });
   }
 
   /** Only what an answer was made of stays for having been asked for. */

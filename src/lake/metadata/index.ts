@@ -233,13 +233,13 @@ export class MetadataCache {
     return wholeListing(files, numbersOf(kept, request.kind), kept.epoch, request);
   }
 
-  /** The times of the current snapshot's lines, without a transaction: null unless they are all in memory. */
+  /** The times of the current snapshot's lines, without a transaction: null unless they are all in memory, and in small files. */
   async lineTimes(request: LineTimesRequest, run: RunSql, look: Look): Promise<LineTimesView | null> {
     const newest = await this.#newest(run, look);
     const files = newest?.filesOf('logs');
     if (!newest || !files) return null;
     const times = this.#timesOf(newest.kept, request, files, numbersOf(newest.kept, 'log_streams'));
-    return times?.rest === null ? times : null;
+    return times?.rest === null || times?.small?.rest === null ? times : null;
   }
 
   #timesOf(
@@ -361,6 +361,18 @@ export class MetadataCache {
     this.options.asked?.note(request.table, [request.key]);
     const files = await liveFiles(kept, this.#place, request.table, snapshot, run);
     return this.#values.source(request, files, this.#directFile(request.table, files));
+  }
+
+  /** The same of the current snapshot, without a transaction: null unless all is in data files that are read straight. */
+  async valuesOf(request: ValuesRequest, run: RunSql, look: Look): Promise<string | null> {
+    const files = await this.#inFiles(request.table, run, look);
+    if (files === null) return null;
+    const direct = this.#directFile(request.table, files);
+    for (const path of files.sizes.keys()) {
+      if (files.touched.has(path) || direct(path) === null) return null;
+    }
+    this.options.asked?.note(request.table, [request.key]);
+    return this.#values.source(request, files, direct);
   }
 
   /** What is known of a file from a look into it, else from the catalog, which knows of no columns of attributes. */

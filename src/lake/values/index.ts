@@ -66,7 +66,7 @@ export class AttributeValues {
     const counted: CountedFile[] = [];
     for (const path of live.sizes.keys()) {
       const file = live.touched.has(path) ? null : directFile(path);
-      if (file === null) continue;
+      if (file === null || file.first < 0n) continue;
       const column = file.attributes.get(id);
       const counts = column && this.#get({ path, table, column });
       if (counts) counted.push({ file, counts });

@@ -17,8 +17,8 @@ const mostValues = 5000;
 const hourNs = 3_600_000_000_000n;
 
 /**
- * Values and how often they occur: of whole hours from what is counted, of the hours that the window cuts, and of all
- * other files and rows, from the rows. Null when nothing is counted.
+ * Values and how often they occur: of hours whose rows of a file are all in the window from what is counted, of the others that it cuts, and of
+ * all other files and rows, from the rows. Null when nothing is counted.
  */
 export function valuesSql(
   request: ValuesRequest,
@@ -28,14 +28,18 @@ export function valuesSql(
 ): string | null {
   const { table, from, until, key, where } = request;
   // Divisions of the past of the epoch round the other way.
-  if (from < 0n || counted.length === 0) return null;
-  const [first, end] = [(from + hourNs - 1n) / hourNs, until / hourNs];
-  if (first >= end) return null;
+  if (from < 0n || from >= until || counted.length === 0) return null;
   const total = new Map<string, number>();
-  for (const { counts } of counted) {
-    for (const [hour, values] of counts) {
-      if (hour < first || hour >= end) continue;
-      for (const [value, n] of values) total.set(value, (total.get(value) ?? 0) + n);
+  const cut = new Map<bigint, CountedFile[]>();
+  for (const one of counted) {
+    for (const [hour, values] of one.counts) {
+      const [begin, end] = [
+        max(hour * hourNs, one.file.first),
+        min((hour + 1n) * hourNs - 1n, one.file.last),
+      ];
+      if (end < from || begin >= until) continue;
+      if (begin < from || end >= until) cut.set(hour, [...(cut.get(hour) ?? []), one]);
+      else for (const [value, n] of values) total.set(value, (total.get(value) ?? 0) + n);
     }
   }
   if (total.size > mostValues) return null;
@@ -54,13 +58,9 @@ export function valuesSql(
     ];
   };
   const rest = new Map([...live.sizes].filter(([path]) => !paths.includes(path)));
-  const edges = [
-    { from, until: first * hourNs },
-    { from: end * hourNs, until },
-  ].flatMap((window) => {
-    const cut = counted.filter(({ file }) => file.last >= window.from && file.first < window.until);
-    if (window.from >= window.until || cut.length === 0) return [];
-    const sizes = new Map(cut.map(({ file }) => [file.path, live.sizes.get(file.path) ?? 0]));
+  const edges = [...cut].flatMap(([hour, files]) => {
+    const window = { from: max(from, hour * hourNs), until: min(until, (hour + 1n) * hourNs) };
+    const sizes = new Map(files.map(({ file }) => [file.path, live.sizes.get(file.path) ?? 0]));
     return read({ ...live, sizes, inlined: 0 }, window, []);
   });
   const parts = [...[...total].map(([value, n]) => `(${literal(value)}, ${n})`)];
@@ -73,4 +73,12 @@ export function valuesSql(
   ];
   if (branches.length === 0) return `(SELECT NULL::VARCHAR AS value, 0 AS records WHERE FALSE)`;
   return `(${branches.join(' UNION ALL ')})`;
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
+function min(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
 }

@@ -83,10 +83,17 @@ describe('attributes of spans as columns', () => {
       where: 'TRUE',
       key: 'User',
     } as const;
-    const source = await lake.cached.run('test', signal, async ({ session }) => [
-      await session.valuesOf?.(request),
-    ]);
-    assert.match(source[0] ?? '', /VALUES/, 'they are counted');
+    const source = (window: { readonly from?: bigint; readonly until?: bigint }) =>
+      lake.cached.run(
+        'test',
+        signal,
+        async ({ session }) => (await session.valuesOf?.({ ...request, ...window })) ?? '',
+      );
+    assert.match(await source({}), /VALUES/, 'they are counted');
+    // Rows of an hour that the window cuts are read only where some of them are outside.
+    const until = (last: bigint) => ({ from: begin - 7n * minute, until: begin + 5n * hour + last * minute });
+    assert.doesNotMatch(await source(until(55n)), /read_parquet/);
+    assert.match(await source(until(45n)), /read_parquet/);
   });
 
   it('give the same answers to searches and metrics', async () => {

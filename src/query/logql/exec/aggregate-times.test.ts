@@ -163,6 +163,25 @@ describe(`lines that are counted by the times of lines in memory, TEST_SEED=${se
     for (const { told, statements } of all) {
       if (told !== undefined) for (const sql of statements) assert.doesNotMatch(sql, /lake\.(main\.)?logs/);
     }
+    // Each question reads the files of commits once.
+    const filesRead = async () => {
+      const all: number[] = [];
+      for (const query of questions) {
+        const grid = grids[0] as (typeof grids)[number];
+        const { series, told, statements } = await asked(fast, query, grid);
+        assert.deepEqual(series, (await asked(plain, query, grid)).series, query);
+        const ofTimes = statements.filter((sql) => sql.includes('list(ms)'));
+        const read = ofTimes.flatMap((sql) => sql.match(/canardstack-\d+\.parquet/g) ?? []);
+        if (told !== undefined) all.push(read.length);
+      }
+      return all;
+    };
+    await filesRead();
+    assert.deepEqual(new Set(await filesRead()), new Set([0]));
+    await lake.insert('logs', Array.from({ length: 110 }, line));
+    await lake.commit('logs');
+    assert.deepEqual(new Set(await filesRead()), new Set([1]));
+    assert.deepEqual(new Set(await filesRead()), new Set([0]));
     // The most of all are not the most of those beside.
     const rare = Array.from({ length: 30 }, () => ({ ...line(), log_attributes: '{"http.route":"/rare"}' }));
     await lake.insert('logs', rare);

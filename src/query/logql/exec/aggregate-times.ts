@@ -10,6 +10,7 @@ import { rangeAggregation } from '../range/index.js';
 import type { Stage } from '../stages/index.js';
 import { aggregateInSql } from './aggregate-in-sql.js';
 import type { MetricContext } from './context.js';
+import { timesOfFiles } from './file-times.js';
 import { PartialSeries, valuesKey } from './partial-series.js';
 import type { RangeQuery } from './range-query.js';
 import type { Buckets } from './windows.js';
@@ -44,37 +45,44 @@ export async function aggregateTimes(
   const { from, until } = window;
   const view = await ctx.session.lineTimes?.({ from, until, ...(key !== undefined && { key }) });
   if (!view) return undefined;
-  const columns = ofStreams.map((name) => {
-    const value = isBesideItsAlias(name, names) ? ownSql(name, ctx.keys) : labelSql(name, ctx.keys);
-    return `coalesce(${value}, '')`;
-  });
-  const sets = await projected(view, columns, and(selectorSql(matchers, ctx.keys)), ctx);
+  const valueOf = (name: string) =>
+    isBesideItsAlias(name, names) ? ownSql(name, ctx.keys) : labelSql(name, ctx.keys);
+  const where = and(selectorSql(matchers, ctx.keys));
+  const columns = ofStreams.map((name) => `coalesce(${valueOf(name)}, '')`);
+  const sets = await projected(view, columns, where, ctx);
   if (!sets) return undefined;
+  const small =
+    view.small && (await timesOfFiles(ctx.session, { columns: names.map(valueOf), where }, view.small.paths));
+  const rest = small ? view.small.rest : view.rest;
   // Which series are the greatest, only all rows together tell.
   const found =
-    view.rest === null
+    rest === null
       ? new PartialSeries(query, ctx.maxValues)
-      : await aggregateInSql(
-          { ...query, ...query.over(ctx.keys.inRows(view.rest, key)), wanted: undefined },
-          ctx,
-        );
+      : await aggregateInSql({ ...query, ...query.over(ctx.keys.inRows(rest, key)), wanted: undefined }, ctx);
   if (!found) return undefined;
+  const add = (values: readonly string[], counts: Iterable<readonly [bucket: number, count: number]>) => {
+    let series: ReturnType<PartialSeries['series']> | undefined;
+    for (const [bucket, count] of counts) {
+      if (count === 0) continue;
+      series ??= found.series(valuesKey(values), () =>
+        Labels.of(names.map((name, k) => [name, values[k] ?? ''])),
+      );
+      ctx.stats.records += count;
+      ctx.stats.kept += count;
+      found.merge(series, bucket, aggregator.fromSql([count]));
+    }
+  };
+  for (const { values, times } of small ?? []) {
+    if (ctx.yielder.due) await ctx.yielder.pause();
+    add(values, countsOfTimes(times, windows));
+  }
   for (const unit of view.units) {
     const counts = await countsOf(unit, sets, windows, ctx);
     if (counts === null) return undefined;
     for (const { row, value, first, buckets } of counts) {
       const own = [...(sets.rows[row] as readonly string[])];
       const values = names.map((name) => (name === attribute ? value : (own.shift() ?? '')));
-      let series: ReturnType<PartialSeries['series']> | undefined;
-      for (const [i, count] of buckets.entries()) {
-        if (count === 0) continue;
-        series ??= found.series(valuesKey(values), () =>
-          Labels.of(names.map((name, k) => [name, values[k] ?? ''])),
-        );
-        ctx.stats.records += count;
-        ctx.stats.kept += count;
-        found.merge(series, first + i, aggregator.fromSql([count]));
-      }
+      add(values, numbered(buckets, first));
     }
   }
   return found;
@@ -149,6 +157,28 @@ async function countsOf(
     addLines(times, g, windows, counted);
   }
   return [...found.values()];
+}
+
+function* numbered(buckets: Float64Array, first: number): Iterable<readonly [number, number]> {
+  for (const [i, count] of buckets.entries()) yield [first + i, count];
+}
+
+/** How many of these are in each bucket that some window has. */
+function* countsOfTimes(
+  times: Float64Array,
+  { origin, width, step, range, count }: Windows,
+): Iterable<readonly [number, number]> {
+  let [bucket, lines] = [-1, 0];
+  for (const time of times) {
+    const b = Math.ceil((time - origin) / width) - 1;
+    if (b < 0 || b >= count || (b % step >= range && range < step)) continue;
+    if (b !== bucket) {
+      if (lines > 0) yield [bucket, lines];
+      [bucket, lines] = [b, 0];
+    }
+    lines++;
+  }
+  if (lines > 0) yield [bucket, lines];
 }
 
 /** Adds a group's lines to the buckets that some window has. */
