@@ -69,7 +69,7 @@ async function readFiles(
     `SELECT ${['file', ...columns, ...weights].join(', ')} FROM (${rows}) ` +
     `WHERE t IS NOT NULL AND (${where}) GROUP BY ALL LIMIT ${mostRows + 1}`;
   let count = 0;
-  for await (const chunk of session.stream(sql)) {
+  for await (const chunk of session.stream(sql, [], undefined, true)) {
     count += chunk.rowCount;
     for (let r = 0; r < chunk.rowCount; r++) {
       const [file, ...cells] = chunk.columns.map((column) => column[r] ?? null);

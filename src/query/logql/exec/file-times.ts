@@ -85,7 +85,7 @@ async function readFiles(
     `FROM read_parquet(${listLiteral(paths)}, hive_partitioning => false) WHERE ${where}) ` +
     `GROUP BY ${['file', ...names].join(', ')} LIMIT ${mostKinds + 1}`;
   let kinds = 0;
-  for await (const chunk of session.stream(sql)) {
+  for await (const chunk of session.stream(sql, [], undefined, true)) {
     kinds += chunk.rowCount;
     const [file, ...values] = chunk.columns;
     const times = values.pop();
