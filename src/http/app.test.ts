@@ -141,6 +141,9 @@ describe('HTTP application', () => {
       errorType: 'not_found',
       error: 'no such endpoint: GET /api/v1/nope',
     });
+    const unknownLoki = await fetch(`${url}/loki/api/v1/nope?token=abc`);
+    assert.equal(unknownLoki.status, 404);
+    assert.equal(await unknownLoki.text(), 'no such endpoint: GET /loki/api/v1/nope');
     const noPath = await fetch(`${url}/api/v1/label/%ff/values?token=abc`);
     assert.equal(noPath.status, 400);
     assert.deepEqual(await noPath.json(), {

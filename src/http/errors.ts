@@ -80,6 +80,11 @@ function refusePath(
     void reply.code(status).send({ status: 'error', errorType: code, error: message });
     return;
   }
+  // Loki's errors are text.
+  if (/^\/+loki\/+api\//.test(request.url)) {
+    void reply.code(status).type('text/plain; charset=utf-8').send(message);
+    return;
+  }
   const body: ErrorBody = { error: { code, message } };
   void reply.code(status).send(body);
 }

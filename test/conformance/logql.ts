@@ -53,7 +53,12 @@ async function ask(url: string, args: string, origin: number): Promise<Outcome> 
   const text = await answer.text();
   if (!answer.ok) return { status: answer.status, error: text, rows: [] };
   const { data } = JSON.parse(text) as { data: { resultType: string; result: unknown } };
-  return { status: answer.status, error: '', rows: rows(data, origin) };
+  const found = rows(data, origin);
+  if (data.resultType !== 'streams') return { status: answer.status, error: '', rows: found };
+  // Streams come in the order of their labels; a script has lines in the order of time.
+  const [forward, seconds] = [over?.[1] !== 'backward', (row: string) => parseFloat(row)];
+  found.sort((a, b) => (forward ? seconds(a) - seconds(b) : seconds(b) - seconds(a)));
+  return { status: answer.status, error: '', rows: found };
 }
 
 interface Found {

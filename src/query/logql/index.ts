@@ -4,13 +4,20 @@ import type { Endpoint } from '../server/endpoint.js';
 import type { QueryApiDeps } from '../server/http.js';
 import { errorForms } from '../server/errors.js';
 import { mountQueryApi, type Route } from '../server/mount.js';
-import { drilldownLimits, missingRules, noRuleGroups, rulerAnswers } from './api/status.js';
+import {
+  configText,
+  drilldownLimits,
+  missingRules,
+  noRuleGroups,
+  rulerAnswers,
+  servicesText,
+} from './api/status.js';
 import { tailStep } from './api/tail.js';
 import { logqlEndpoints } from './endpoints.js';
 import { mountTail, type TailDeps } from './tail/index.js';
 
 /** The Loki release whose API this is. */
-const version = '3.0.0';
+const version = '3.7.0';
 /** As many as Loki allows. */
 const defaultTails = 10;
 const root = '/loki/api/v1/';
@@ -45,6 +52,10 @@ export function lokiApi(deps: Partial<TailDeps> & QueryApiDeps): FastifyPluginAs
         );
       }
     }
+    app.get('/config', (_request, reply) =>
+      reply.type('text/yaml; charset=utf-8').send(configText(deps.guard.limits)),
+    );
+    app.get('/services', (_request, reply) => reply.type('text/plain; charset=utf-8').send(servicesText));
     for (const [path, answer] of rulerAnswers) app.get(path, () => answer);
   };
 }

@@ -17,8 +17,8 @@ function bounded(value: string, where: string): string {
   throw new QueryError('limit', `${where} gives a label of more than ${longestLabel} characters`);
 }
 
-/** label_replace: target, replacement, source, pattern; `dot` is the language's. Throws QueryError. */
-export function labelReplace(
+/** label_replace: target, replacement, source, pattern; `dot` is the language's. Series may become equal. Throws QueryError. */
+export function replacedLabels(
   series: readonly StepSeries[],
   [target = '', template = '', source = '', pattern = '']: readonly string[],
   dot: Dot = 'any',
@@ -26,17 +26,20 @@ export function labelReplace(
   checkLabel(target, 'label_replace()');
   const regex = compileRegex(pattern, dot);
   const names = new Map(Object.entries(regex.namedGroups()));
-  return mergeEqual(
-    series.map((one) => {
-      const matcher = regex.matcher(one.labels.get(source));
-      if (!matcher.matches()) return one;
-      const group = (name: string): string => {
-        const index = /^\d+$/.test(name) ? Number(name) : names.get(name);
-        return index === undefined || index > matcher.groupCount() ? '' : (matcher.group(index) ?? '');
-      };
-      return { ...one, labels: one.labels.with(target, bounded(expand(template, group), 'label_replace()')) };
-    }),
-  );
+  return series.map((one) => {
+    const matcher = regex.matcher(one.labels.get(source));
+    if (!matcher.matches()) return one;
+    const group = (name: string): string => {
+      const index = /^\d+$/.test(name) ? Number(name) : names.get(name);
+      return index === undefined || index > matcher.groupCount() ? '' : (matcher.group(index) ?? '');
+    };
+    return { ...one, labels: one.labels.with(target, bounded(expand(template, group), 'label_replace()')) };
+  });
+}
+
+/** As `replacedLabels`, where series that became equal are one. Throws QueryError. */
+export function labelReplace(series: readonly StepSeries[], args: readonly string[]): StepSeries[] {
+  return mergeEqual(replacedLabels(series, args));
 }
 
 /** `$1`, `${1}`, `$name` and `${name}` stand for groups, `$$` for a dollar sign. */

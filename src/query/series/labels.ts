@@ -1,7 +1,7 @@
 import { isLabelName, labelName } from '../attributes/label-name.js';
 
 /**
- * A label set: sorted by name, no empty values, immutable. Names come from outside, so they are items of lists and
+ * A label set: sorted by name, no empty values but where a language has them, immutable. Names come from outside, so they are items of lists and
  * never properties of objects.
  */
 export class Labels {
@@ -40,6 +40,16 @@ export class Labels {
       values.push(value);
     }
     return names.length === 0 ? Labels.empty : new Labels(names, values);
+  }
+
+  /** As `ofDistinct`, but empty values stay: labels of their own in LogQL. */
+  static withEmpty(entries: (readonly [name: string, value: string])[]): Labels {
+    if (entries.length === 0) return Labels.empty;
+    entries.sort(byName);
+    return new Labels(
+      entries.map(([name]) => name),
+      entries.map(([, value]) => value),
+    );
   }
 
   /** Identifies the set: equal keys mean equal labels. Lengths are part of it, so no name or value can forge a boundary. */

@@ -151,6 +151,22 @@ describe('the Loki API', () => {
     const steps = (await loki.get('index/volume_range', { query, step: '20s', ...range })).json();
     const total = steps.data.result[0]?.values.reduce((sum, [, value]) => sum + Number(value), 0);
     assert.deepEqual([steps.data.result[0]?.values.length, total], [3, bytes]);
+    // What is left behind the last whole step stands at the end of the range.
+    const odd = { query, start: String(start), end: String(start + 50_000_000_000n) };
+    const rest = (await loki.get('index/volume_range', { ...odd, step: '40s' })).json().data.result[0];
+    const sized = (from: number, to: number) =>
+      rows
+        .filter((row) => row['service_name'] === 'cart')
+        .filter((row) => {
+          const at = Number((row['time_unix_nano'] as bigint) - start) / 1e9;
+          return at >= from && at < to;
+        })
+        .reduce((sum, row) => sum + String(row['body']).length, 0);
+    const first = Number(start / 1_000_000_000n);
+    assert.deepEqual(rest?.values, [
+      [first + 40, String(sized(0, 40))],
+      [first + 50, String(sized(40, 50))],
+    ]);
   });
 
   it('finds fields, labels and patterns', async () => {
@@ -262,6 +278,8 @@ describe('the Loki API', () => {
       (await loki.get('status/buildinfo')).json<{ version: string }>().version.split('.').length,
       3,
     );
+    assert.match((await loki.app.inject('/config')).body, /^limits_config:\n( {2}\w+: \S+\n)+$/m);
+    assert.match((await loki.app.inject('/services')).body, /^querier => Running$/m);
   });
 
   const errors: readonly (readonly [

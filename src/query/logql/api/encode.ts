@@ -32,28 +32,94 @@ export function encodeStats(stats: ExecStats, seconds: number, returned: number)
       totalPostFilterLines: stats.kept,
       totalStructuredMetadataBytesProcessed: 0,
     },
-    querier: {
-      store: {
-        totalChunksRef: 0,
-        totalChunksDownloaded: 0,
-        chunksDownloadTime: 0,
-        chunk: {
-          headChunkBytes: 0,
-          headChunkLines: 0,
-          decompressedBytes: stats.bytes,
-          decompressedLines: stats.records,
-          compressedBytes: 0,
-          totalDuplicates: 0,
-          postFilterLines: stats.kept,
-        },
-      },
+    querier: { store: storeStats(stats) },
+    ingester: {
+      totalReached: 1,
+      totalChunksMatched: 0,
+      totalBatches: 0,
+      totalLinesSent: 0,
+      store: storeStats(),
+    },
+    cache: {
+      chunk: cacheStats,
+      index: cacheStats,
+      result: cacheStats,
+      statsResult: cacheStats,
+      volumeResult: cacheStats,
+      seriesResult: cacheStats,
+      labelResult: cacheStats,
+      instantMetricResult: cacheStats,
+    },
+    index: {
+      totalChunks: stats.groups,
+      postFilterChunks: stats.groups,
+      shardsDuration: 0,
+      usedBloomFilters: false,
     },
   };
 }
 
-/** The series of a range query in the order of their labels; their points are made when they are written. */
+/** Chunks are the row groups of data files that may have wanted lines, where a query looks for them before it reads. */
+function storeStats({ bytes, records, kept, groups, fileBytes }: Partial<ExecStats> = {}) {
+  return {
+    totalChunksRef: groups ?? 0,
+    totalChunksDownloaded: groups ?? 0,
+    chunkRefsFetchTime: 0,
+    queryReferencedStructuredMetadata: false,
+    chunk: {
+      headChunkBytes: 0,
+      headChunkLines: 0,
+      headChunkStructuredMetadataBytes: 0,
+      decompressedBytes: bytes ?? 0,
+      decompressedStructuredMetadataBytes: 0,
+      decompressedLines: records ?? 0,
+      compressedBytes: fileBytes ?? 0,
+      totalDuplicates: 0,
+      postFilterLines: kept ?? 0,
+    },
+    chunksDownloadTime: 0,
+    congestionControlLatency: 0,
+    pipelineWrapperFilteredLines: 0,
+  };
+}
+
+const cacheStats = {
+  entriesFound: 0,
+  entriesRequested: 0,
+  entriesStored: 0,
+  bytesReceived: 0,
+  bytesSent: 0,
+  requests: 0,
+  downloadTime: 0,
+  queryLengthServed: 0,
+};
+
+/** The series of a range query in the order of their labels, equal ones as one; their points are made when they are written. */
 export function matrixSeries(value: Value, grid: Grid): ResultSeries[] {
-  return byLabels(seriesOf(value, grid.count)).map((series) => atSteps(series, grid));
+  return behindOneAnother(byLabels(seriesOf(value, grid.count)).map((series) => atSteps(series, grid)));
+}
+
+/** Series of the same labels as one, its points in the order of time. */
+export function behindOneAnother(all: readonly ResultSeries[]): ResultSeries[] {
+  const bySeries = new Map<string, ResultSeries[]>();
+  for (const one of all) {
+    const equal = bySeries.get(one.labels.key);
+    if (equal) equal.push(one);
+    else bySeries.set(one.labels.key, [one]);
+  }
+  return [...bySeries.values()].flatMap(([first, ...others]) => {
+    if (first === undefined) return [];
+    if (others.length === 0) return [first];
+    const points = () => {
+      const samples = [first, ...others].flatMap((one) => {
+        const { times, values } = one.points();
+        return Array.from(times, (time, i) => [time, values[i] ?? NaN] as const);
+      });
+      samples.sort(([a], [b]) => a - b);
+      return { times: samples.map(([time]) => time), values: samples.map(([, value]) => value) };
+    };
+    return [{ ...first, points }];
+  });
 }
 
 /** The series of an instant query; `ordered`: in the order that they have (sort, topk), not in that of their labels. */

@@ -16,15 +16,18 @@ export function writeStats(writer: ProtobufWriter, field: number, { summary, que
       writer.uint(8, summary.totalEntriesReturned);
       writer.uint(11, summary.totalPostFilterLines);
     });
-    const { chunk } = querier.store;
+    const { chunk, totalChunksRef, totalChunksDownloaded } = querier.store;
     writer.message(2, () =>
-      writer.message(1, () =>
+      writer.message(1, () => {
+        writer.uint(1, totalChunksRef);
+        writer.uint(2, totalChunksDownloaded);
         writer.message(4, () => {
           writer.uint(6, chunk.decompressedBytes);
           writer.uint(7, chunk.decompressedLines);
+          writer.uint(8, chunk.compressedBytes);
           writer.uint(10, chunk.postFilterLines);
-        }),
-      ),
+        });
+      }),
     );
   });
 }

@@ -6,7 +6,7 @@ import type { ExecContext } from '../exec/context.js';
 import { runLogs, type LogEntry } from '../exec/logs.js';
 import { evaluate } from '../exec/evaluate.js';
 import { compilePipeline } from '../stages/index.js';
-import { gridOf, type Steps } from '../plan/steps.js';
+import { gridOf, stepsOf, type Steps } from '../plan/steps.js';
 import type { Expr, LogExpr, MetricExpr } from '../syntax/ast.js';
 import { format } from '../syntax/format.js';
 import { parse } from '../syntax/parse.js';
@@ -94,6 +94,20 @@ function lookback(expr: MetricExpr): number {
   }
 }
 
+function longestRange(expr: MetricExpr): number {
+  switch (expr.kind) {
+    case 'range':
+      return expr.range;
+    case 'vector':
+    case 'label_replace':
+      return longestRange(expr.expr);
+    case 'binary':
+      return Math.max(longestRange(expr.left), longestRange(expr.right));
+    default:
+      return 0;
+  }
+}
+
 function checkLookback(expr: MetricExpr, maxRangeMs: number): void {
   if (lookback(expr) > maxRangeMs * 1e6) {
     throw new QueryError('limit', `a range with its offset is longer than ${maxRangeMs / 3_600_000} h`);
@@ -140,10 +154,9 @@ export function queryRange(request: QueryRequest, limits: QueryLimits): Plan {
         : streamed(streamsAnswer(answer.entries, categorize, answer.stats));
     };
   }
-  const { start, end, step } = range;
   checkLength(range, limits.maxRangeMs);
   checkLookback(expr, limits.maxRangeMs);
-  const steps: Steps = { start, step, count: Number((end - start) / BigInt(step)) + 1 };
+  const steps = stepsOf(range, longestRange(expr));
   return async (ctx) => {
     const begun = performance.now();
     const series = matrixSeries(await evaluate(expr, steps, ctx), gridOf(steps));

@@ -12,7 +12,7 @@ interface Stream {
 }
 
 /**
- * Entries as streams, in the order of their first entry. `categorize`: a stream is its stream labels, and each
+ * Entries as streams, in the order of their labels. `categorize`: a stream is its stream labels, and each
  * entry shows its structured metadata and parsed labels apart; otherwise all labels make the stream.
  */
 export function streamsOf(entries: readonly LogEntry[], categorize: boolean): Stream[] {
@@ -22,12 +22,12 @@ export function streamsOf(entries: readonly LogEntry[], categorize: boolean): St
       !categorize || category === 'stream' ? [[name, value]] : [],
     );
     shown.sort(byName);
-    const key = JSON.stringify(shown);
+    const key = labelsText(Object.fromEntries(shown));
     let stream = streams.get(key);
     if (!stream) streams.set(key, (stream = { stream: Object.fromEntries(shown), entries: [] }));
     stream.entries.push(entry);
   }
-  return [...streams.values()];
+  return [...streams].sort(byName).map(([, stream]) => stream);
 }
 
 /** An entry as JSON shows it. */
@@ -66,7 +66,7 @@ export function streamsAnswer(
   return inPieces(texts(streamsOf(entries, categorize), categorize, stats));
 }
 
-const byName = ([a]: readonly [string, string], [b]: readonly [string, string]) =>
+const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]) =>
   a < b ? -1 : a > b ? 1 : 0;
 
 function* texts(streams: readonly Stream[], categorize: boolean, stats: object): Generator<string> {

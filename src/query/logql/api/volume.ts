@@ -13,7 +13,7 @@ import { listed, unlessTooMany } from '../../sql/listing.js';
 import { metadataSource } from '../../sql/metadata.js';
 import { parse } from '../syntax/parse.js';
 import type { LogExpr, MetricExpr } from '../syntax/ast.js';
-import { encodeStats, matrixSeries, seriesAnswer } from './encode.js';
+import { behindOneAnother, encodeStats, matrixSeries, seriesAnswer } from './encode.js';
 import { parseBytes } from '../grammar/units.js';
 import { ofStreams, selection, sixHours, whereSql } from './metadata.js';
 import { LokiParams } from './params.js';
@@ -152,24 +152,6 @@ async function volumeAnswer(
   return wantsProtobuf(request)
     ? seriesProtobuf(resultType, largest)
     : streamed(seriesAnswer(resultType, largest));
-}
-
-/** Series of the same labels as one. */
-function behindOneAnother(parts: readonly ResultSeries[]): ResultSeries[] {
-  const bySeries = new Map<string, ResultSeries[]>();
-  for (const one of parts) {
-    const { key } = one.labels;
-    bySeries.set(key, [...(bySeries.get(key) ?? []), one]);
-  }
-  return [...bySeries.values()].flatMap(([first, ...others]) => {
-    if (first === undefined) return [];
-    const points = () => {
-      const all = [first, ...others].map((one) => one.points());
-      const times = all.flatMap((one) => Array.from(one.times));
-      return { times, values: all.flatMap((one) => Array.from(one.values)) };
-    };
-    return [{ ...first, points }];
-  });
 }
 
 /** For each label the volume of what has it, whatever its value, which is empty in the answer. */

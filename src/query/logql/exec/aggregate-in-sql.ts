@@ -1,5 +1,4 @@
 import type { ResultChunk } from '../../../lake/session.js';
-import { Labels } from '../../series/labels.js';
 import { and, or } from '../../sql/fragment.js';
 import { isBesideItsAlias } from '../model/labels.js';
 import { RecordDecoder, recordColumns } from '../model/record.js';
@@ -8,7 +7,7 @@ import { rangeAggregation } from '../range/index.js';
 import { sampleSql } from '../stages/unwrap.js';
 import type { MetricContext } from './context.js';
 import { eachOnce, notSingle, seriesOfRecord } from './singles.js';
-import { PartialSeries, valuesKey } from './partial-series.js';
+import { PartialSeries } from './partial-series.js';
 import type { RangeQuery } from './range-query.js';
 import { bucketSql, type Partials } from './windows.js';
 
@@ -31,13 +30,16 @@ function groupsOf(query: RangeQuery): Groups | undefined {
       pipeline.meaning(name, isBesideItsAlias(name, names) ? 'itself' : 'any'),
     );
     if (!columns.every((sql) => sql !== undefined)) return undefined;
+    // Only what parsers find is a label even when it is empty.
+    const parses = pipeline.unresolved !== undefined;
     return {
       columns,
       find: (found, chunk, r) => {
-        const values = names.map((_, i) => (chunk.columns[i]?.[r] as string | null) ?? '');
-        return found.series(valuesKey(values), () =>
-          Labels.of(names.map((name, i) => [name, values[i] ?? ''])),
-        );
+        const values = names.map((_, i) => {
+          const value = chunk.columns[i]?.[r] as string | null;
+          return value === null || (value === '' && !parses) ? undefined : value;
+        });
+        return found.grouped(names, values);
       },
     };
   }
@@ -105,8 +107,10 @@ export async function aggregateInSql(
     rangeAggregation(expr.op).sumOf === 'bytes' ||
     stages.some((stage) => definitionOf(stage).line !== 'unused');
   const inner = [
-    // Where groups are compared, those of NULL and of nothing have to be one.
-    ...groups.columns.map((sql, i) => `${chosen === '' ? sql : `coalesce(${sql}, '')`} AS g${i}`),
+    // Where groups are compared, those of NULL and of nothing have to be one, but for what parsers find.
+    ...groups.columns.map(
+      (sql, i) => `${chosen === '' || unresolved !== undefined ? sql : `coalesce(${sql}, '')`} AS g${i}`,
+    ),
     `${bucketSql(origin, buckets, ctx.steps.count)} AS bucket`,
     `(time_unix_nano - ${origin})::DOUBLE AS t`,
     `${sample.value} AS v`,

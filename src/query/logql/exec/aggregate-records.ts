@@ -1,4 +1,3 @@
-import { Labels } from '../../series/labels.js';
 import { and } from '../../sql/fragment.js';
 import { ownSql } from '../model/names.js';
 import { namedLabels, RecordDecoder, recordColumns } from '../model/record.js';
@@ -10,7 +9,7 @@ import { errorLabel, isBesideItsAlias, type RowLabels } from '../model/labels.js
 import type { Row } from '../pipeline/stage.js';
 import { neededLabels, readLabels } from '../plan/labels-read.js';
 import type { MetricContext } from './context.js';
-import { PartialSeries, valuesKey } from './partial-series.js';
+import { PartialSeries } from './partial-series.js';
 import { pipelineFailed, type RangeQuery } from './range-query.js';
 import { bucketSql } from './windows.js';
 
@@ -21,8 +20,15 @@ function remaining(stages: readonly Stage[]): Stage[] {
   return stages.filter((stage, i) => i >= until || stage.kind !== 'line' || !bodyCondition(stage).exact);
 }
 
-/** Aggregates record by record, for pipelines that SQL can't run. SQL still leaves out all the records it can. */
-export async function aggregateRecords(query: RangeQuery, ctx: MetricContext): Promise<PartialSeries> {
+/**
+ * Aggregates record by record, for pipelines that SQL can't run. SQL still leaves out all the records it can. `whole`: with all
+ * labels of the records.
+ */
+export async function aggregateRecords(
+  query: RangeQuery,
+  ctx: MetricContext,
+  whole = false,
+): Promise<PartialSeries> {
   const { expr, grouping, buckets, origin } = query;
   const { unwrap } = expr;
   const { sumOf, ordered = false } = rangeAggregation(expr.op);
@@ -30,10 +36,13 @@ export async function aggregateRecords(query: RangeQuery, ctx: MetricContext): P
   const stages = remaining(query.stages);
   const by = grouping && !grouping.without ? grouping.labels : undefined;
   const read = by && readLabels({ ...expr.log, stages }, unwrap, by);
-  const run = compilePipeline(stages, read);
+  const run = compilePipeline(stages, {
+    needed: whole && !query.early ? undefined : read,
+    early: query.early,
+  });
   // A query that asks for the errors of parsers counts the records that have one.
   const asked = read?.includes(errorLabel) ?? false;
-  const names = by && neededLabels({ ...expr.log, stages }, unwrap, by);
+  const names = by && !whole ? neededLabels({ ...expr.log, stages }, unwrap, by) : undefined;
   const needsLine = ofBytes || stages.some((stage) => definitionOf(stage).line !== 'unused');
   const needsTime = stages.some((stage) => definitionOf(stage).readsTime);
   const columns = [
@@ -54,10 +63,11 @@ export async function aggregateRecords(query: RangeQuery, ctx: MetricContext): P
   const removed = new Set([...(grouping?.without ? grouping.labels : []), ...(unwrap ? [unwrap.name] : [])]);
   const apart = new Set(by?.filter((name) => isBesideItsAlias(name, by)));
   const seriesOf = (labels: RowLabels) => {
-    if (by) {
-      const values = by.map((name) => (apart.has(name) ? labels.own(name) : labels.get(name)) ?? '');
-      return found.series(valuesKey(values), () => Labels.of(by.map((name, i) => [name, values[i] ?? ''])));
-    }
+    if (by)
+      return found.grouped(
+        by,
+        by.map((name) => (apart.has(name) ? labels.own(name) : labels.get(name))),
+      );
     const own = labels.toLabels(removed);
     return found.series(own.key, () => own);
   };
@@ -80,8 +90,11 @@ export async function aggregateRecords(query: RangeQuery, ctx: MetricContext): P
       ctx.stats.kept++;
       const value = valueOf ? valueOf(row) : ofBytes ? Buffer.byteLength(row.line) : 1;
       if (value === undefined) continue;
-      if (labels.error && !(asked && labels.error.endsWith('ParserErr')))
+      if (labels.error && !(asked && labels.error.endsWith('ParserErr'))) {
+        // The error tells all labels of the record, which are read for it.
+        if (names) return aggregateRecords(query, ctx, true);
         throw pipelineFailed(labels.error, seriesText(labels));
+      }
       found.add(seriesOf(labels), bucket[r] as number, value, time[r] as number);
     }
   }

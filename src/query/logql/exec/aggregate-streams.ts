@@ -1,5 +1,4 @@
 import { checkSeries } from '../../series/context.js';
-import { Labels } from '../../series/labels.js';
 import { and } from '../../sql/fragment.js';
 import { inOrder, listed, unlessTooMany } from '../../sql/listing.js';
 import { isBesideItsAlias } from '../model/labels.js';
@@ -7,7 +6,7 @@ import { isOfStreams, labelSql, ownSql } from '../model/names.js';
 import { selectorSql } from '../plan/pipeline.js';
 import { rangeAggregation } from '../range/index.js';
 import type { MetricContext } from './context.js';
-import { PartialSeries, valuesKey } from './partial-series.js';
+import { PartialSeries } from './partial-series.js';
 import type { RangeQuery } from './range-query.js';
 
 /**
@@ -36,12 +35,10 @@ export async function aggregateStreams(
   const rows = await unlessTooMany(listed(ctx.session, { ...streams, maxRows: maxSeries }));
   if (rows === null) checkSeries(maxSeries + 1, maxSeries);
   for (const row of inOrder(rows ?? [])) {
-    const values = row.values as readonly string[];
+    const values = (row.values as readonly string[]).map((value) => (value === '' ? undefined : value));
     ctx.stats.records += row.records;
     ctx.stats.kept += row.records;
-    const series = found.series(valuesKey(values), () =>
-      Labels.of(names.map((name, i) => [name, values[i] ?? ''])),
-    );
+    const series = found.grouped(names, values);
     found.merge(series, 0, aggregator.fromSql([row[what]]));
   }
   return found;

@@ -52,7 +52,8 @@ const grids = [
   { step: 300, range: 60, from: 7n * second },
   { step: 60, range: 300, from: 123_000_000n },
   { step: 90, range: 60, from: -600n * second },
-  { step: 300, range: 300, from: 1n },
+  // Steps of an hour stay where they are.
+  { step: 3600, range: 300, from: 1n },
   { step: 1500, range: 900, from: 2000n * second },
 ];
 

@@ -1,6 +1,5 @@
 import { linesUntil, timesOf, type LineTimes, type SharedTimes } from '../../../lake/line-times/unit.js';
 import type { LineTimesView } from '../../../lake/session.js';
-import { Labels } from '../../series/labels.js';
 import { and } from '../../sql/fragment.js';
 import { projectionOf, type Projection } from '../../sql/projections.js';
 import { isBesideItsAlias, pipelineLabels } from '../model/labels.js';
@@ -11,7 +10,7 @@ import type { Stage } from '../stages/index.js';
 import { aggregateInSql } from './aggregate-in-sql.js';
 import type { MetricContext } from './context.js';
 import { timesOfFiles } from './file-times.js';
-import { PartialSeries, valuesKey } from './partial-series.js';
+import { PartialSeries } from './partial-series.js';
 import type { RangeQuery } from './range-query.js';
 import type { Buckets } from './windows.js';
 
@@ -64,8 +63,9 @@ export async function aggregateTimes(
     let series: ReturnType<PartialSeries['series']> | undefined;
     for (const [bucket, count] of counts) {
       if (count === 0) continue;
-      series ??= found.series(valuesKey(values), () =>
-        Labels.of(names.map((name, k) => [name, values[k] ?? ''])),
+      series ??= found.grouped(
+        names,
+        values.map((value) => (value === '' ? undefined : value)),
       );
       ctx.stats.records += count;
       ctx.stats.kept += count;

@@ -9,6 +9,14 @@ export interface Ask {
   readonly step: number;
 }
 
+/** Multiples of the step since the epoch, from the one before `from` to the one after `to`; seconds after `start`. */
+export function stepsOf({ from, to, step }: Ask): number[] {
+  if (from === to) return [from];
+  const origin = Number(start / second);
+  const first = Math.floor((origin + from) / step) * step - origin;
+  return Array.from({ length: Math.ceil((to - first) / step) + 1 }, (_, i) => first + i * step);
+}
+
 /** Series as `{labels} time=value …`, sorted; times in seconds after `start`. */
 export async function ask(loki: TestLoki, query: string, { from, to, step }: Ask): Promise<string[]> {
   const answer = await loki.get('query_range', {

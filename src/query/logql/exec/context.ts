@@ -22,10 +22,13 @@ export interface ExecStats {
   returned: number;
   /** SQL statements run. */
   statements: number;
+  /** Row groups of data files that may have wanted records, and the bytes of these files; where that is looked for. */
+  groups: number;
+  fileBytes: number;
 }
 
 export function newStats(): ExecStats {
-  return { records: 0, bytes: 0, kept: 0, returned: 0, statements: 0 };
+  return { records: 0, bytes: 0, kept: 0, returned: 0, statements: 0, groups: 0, fileBytes: 0 };
 }
 
 /** What the evaluation of a metric query needs besides. */

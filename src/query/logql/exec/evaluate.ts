@@ -3,7 +3,7 @@ import type { Ranked } from './range-query.js';
 import { reductions, type Grouping } from '../../series/aggregate.js';
 import { binary } from '../../series/binary.js';
 import { checkSeries, checkSize } from '../../series/context.js';
-import { labelReplace } from '../../series/label-replace.js';
+import { replacedLabels } from '../../series/label-replace.js';
 import { Labels } from '../../series/labels.js';
 import { setOperators, type Arithmetic, arithmetic } from '../../series/operators.js';
 import { emptySeries, vector, type StepSeries, type Value } from '../../series/series.js';
@@ -69,7 +69,7 @@ async function node(
     case 'label_replace': {
       const input = seriesOf(await inner(expr.expr), 'label_replace');
       const { destination, replacement, source, pattern } = expr;
-      return vector(labelReplace(input, [destination, replacement, source, pattern], 'not newline'));
+      return vector(replacedLabels(input, [destination, replacement, source, pattern], 'not newline'));
     }
     case 'binary': {
       const left = await inner(expr.left);

@@ -175,11 +175,15 @@ async function slicesOf(
   query: LogQuery,
   words: NonNullable<RowsRequest['words']>,
   located: boolean,
-  { session }: ExecContext,
+  { session, stats }: ExecContext,
 ): Promise<(found: number) => Part | null> {
   const { from, to, log, limit } = query;
   const request = { table: 'logs', from, until: to, keys: [], words, located } as const;
   const files = (to - from <= firstSlice ? null : await session.spread?.(request)) ?? [];
+  for (const { groups, bytes } of files) {
+    stats.groups += groups;
+    stats.fileBytes += bytes;
+  }
   const inFiles = mayBeRare(log) ? new FileSlices(query, files, limit) : null;
   const slices = inFiles ? [] : timeSlices(query);
   return (found) => {

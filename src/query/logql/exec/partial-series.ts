@@ -1,13 +1,13 @@
 import { QueryError } from '../../../lake/query-error.js';
 import { checkSeries } from '../../series/context.js';
-import type { Labels } from '../../series/labels.js';
+import { Labels } from '../../series/labels.js';
 import type { RangeQuery } from './range-query.js';
 import type { Partials } from './windows.js';
 
 /** A key of label values in a fixed order of names. Lengths are part of it, so no value can forge a boundary. */
-export function valuesKey(values: readonly string[]): string {
+function valuesKey(values: readonly (string | undefined)[]): string {
   let key = '';
-  for (const value of values) key += `${value.length}:${value}`;
+  for (const value of values) key += value === undefined ? ':' : `${value.length}:${value}`;
   return key;
 }
 
@@ -30,6 +30,17 @@ export class PartialSeries {
       this.#series.set(key, (found = { labels: labels(), partials: new Map() }));
     }
     return found.partials;
+  }
+
+  /** The series of these values of labels, undefined where there is no such label. */
+  grouped(names: readonly string[], values: readonly (string | undefined)[]): Partials<unknown> {
+    return this.series(valuesKey(values), () => {
+      const entries = names.flatMap((name, i): [string, string][] => {
+        const value = values[i];
+        return value === undefined ? [] : [[name, value]];
+      });
+      return Labels.withEmpty([...new Map(entries)]);
+    });
   }
 
   merge(partials: Partials<unknown>, bucket: number, partial: unknown): void {

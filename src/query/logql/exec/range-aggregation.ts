@@ -4,7 +4,7 @@ import { checkSize, checkValues } from '../../series/context.js';
 import { Points } from '../../series/points.js';
 import { anyPresent, emptySeries, type StepSeries } from '../../series/series.js';
 import type { AttributeKeys } from '../model/attributes.js';
-import { always } from '../model/names.js';
+import { always, isStreamLabel } from '../model/names.js';
 import { aliases, pipelineLabels } from '../model/labels.js';
 import { afterUntil, metadataWindow } from '../plan/range.js';
 import { queryNames } from '../plan/labels-read.js';
@@ -45,19 +45,20 @@ function keptLabels({ log, unwrap }: RangeExpr, without: readonly string[]): Gro
 }
 
 /** Parsers whose fields nothing reads are left out, so that the rest can be SQL. */
-function usefulStages(expr: RangeExpr, grouping: Grouping | undefined): readonly Stage[] {
+function usefulStages(expr: RangeExpr, grouping: Grouping | undefined, early: boolean): readonly Stage[] {
   if (!grouping || grouping.without) return expr.log.stages;
   const fixed = (names: readonly string[] | undefined) => names?.every((name) => always.has(name)) ?? false;
   const unwrapped = expr.unwrap && !always.has(expr.unwrap.name);
   if (unwrapped || !fixed(grouping.labels) || expr.unwrap?.filters.length) return expr.log.stages;
   const stages = expr.log.stages;
+  // Unless it has found all that it looks for, Loki has each line parsed, and tells the faults of them.
+  const streams = (names: readonly string[] | undefined) => names?.some(isStreamLabel) ?? false;
   const useless = (stage: Stage, i: number) => {
     const { work, line } = definitionOf(stage);
-    return (
-      work === 'parses' &&
-      line !== 'changed' &&
-      stages.slice(i + 1).every((later) => fixed(stageNames(later)))
-    );
+    const later = stages.slice(i + 1).map(stageNames);
+    const faults = stage.kind === 'json' || (stage.kind === 'logfmt' && stage.strict);
+    if (faults && (!early || streams(grouping.labels) || later.some(streams))) return false;
+    return work === 'parses' && line !== 'changed' && later.every(fixed);
   };
   return stages.filter((stage, i) => !useless(stage, i));
 }
@@ -158,6 +159,9 @@ async function rangeQuery(
     expr.grouping ?? pushed ?? (expr.op === 'absent_over_time' ? { without: false, labels: [] } : undefined);
   const grouping = asked && !asked.without ? asked : (keptLabels(expr, asked?.labels ?? []) ?? asked);
   const by = grouping?.without === false ? grouping.labels : undefined;
+  // What Loki tells its parsers of: the grouping of a sum, or of the range aggregation itself.
+  const told = expr.grouping ?? (rangeAggregation(expr.op).within === 'sum' ? pushed : undefined);
+  const early = told?.without === false;
   const offset = BigInt(expr.offset);
   const origin = steps.start - offset - BigInt(expr.range);
   const end = steps.start - offset + BigInt(steps.step) * BigInt(steps.count - 1);
@@ -168,7 +172,7 @@ async function rangeQuery(
   const keys = await ctx.keys.over(ctx.session, names, window, {
     words: wordsOf(expr.log, ctx.keys),
   });
-  const stages = usefulStages(expr, grouping);
+  const stages = usefulStages(expr, grouping, early);
   const gap = steps.count > 1 && steps.step > expr.range;
   const over = (known: AttributeKeys) => {
     const pipeline = pipelineSql(stages, known);
@@ -186,6 +190,7 @@ async function rangeQuery(
     ...over(keys),
     over,
     grouping,
+    early,
     aggregator: rangeAggregation(expr.op).aggregator(expr.unwrap !== undefined, expr.parameter ?? 0),
     window,
     // Windows of no length hold nothing, whatever they are made of.

@@ -28,6 +28,8 @@ export interface RangeQuery {
   /** All of the time that is read. */
   readonly window: MetadataWindow;
   readonly grouping: Grouping | undefined;
+  /** As in Loki, lines are read no further than to the labels of the grouping and of filters. */
+  readonly early: boolean;
   /** Of the groups, only these are of use, and those that are equal to the last of them. */
   readonly wanted: Ranked | undefined;
   readonly aggregator: Aggregator<unknown>;

@@ -75,7 +75,7 @@ const instants: readonly (readonly [query: string, ...series: string[]])[] = [
   ],
   [
     'label_replace(C, "k8s_pod_name", "", "k8s_pod_name", ".*") + label_replace(C, "k8s_pod_name", "", "k8s_pod_name", ".*")',
-    '400 vector cannot contain metrics with the same labelset',
+    '400 found duplicate series for the match group {service_name="cart"} on the right hand-side of the operation: [{service_name="cart"}, {service_name="cart"}];many-to-many matching not allowed: matching labels must be unique on one side',
   ],
   ['1 ^ (0 / 0)', '{} 0=1'],
   [

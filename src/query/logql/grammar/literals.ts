@@ -1,10 +1,10 @@
 import { QueryError } from '../../../lake/query-error.js';
 import { goQuote } from '../../text/go-quote.js';
-import { parseDuration } from './units.js';
+import { parseWrittenDuration } from './units.js';
 
 /** Nanoseconds of a duration in a query. Throws QueryError. */
 export function durationLiteral(text: string): number {
-  const value = parseDuration(text);
+  const value = parseWrittenDuration(text);
   if (value === undefined) throw new QueryError('bad_data', `parse error: ${text} is not a duration`);
   return value;
 }

@@ -3,10 +3,15 @@
 import { goQuote } from '../../text/go-quote.js';
 import { goDuration, parseDuration as parseGoDuration } from '../../text/durations.js';
 
-/** Nanoseconds of `1h30m`, `-1.5s`, `0`; undefined when it is no duration. Days, weeks and years count too. */
-export function parseDuration(text: string): number | undefined {
+/** Nanoseconds of `1h30m`, `-1.5s`, `0`, as a query writes it; undefined when it is no duration. Days, weeks and years count too. */
+export function parseWrittenDuration(text: string): number | undefined {
   const nanoseconds = parseGoDuration(text, goDuration);
   return nanoseconds === undefined ? undefined : Number(nanoseconds);
+}
+
+/** The same of a value, in Go's units alone. */
+export function parseDuration(text: string): number | undefined {
+  return /[dwy]/.test(text) ? undefined : parseWrittenDuration(text);
 }
 
 const kilo = { k: 1, m: 2, g: 3, t: 4, p: 5, e: 6 } as const;

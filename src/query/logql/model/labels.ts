@@ -30,7 +30,8 @@ export const pipelineLabels: ReadonlySet<string> = new Set([errorLabel, errorDet
 export class RowLabels {
   readonly #parsed = new Map<string, string>();
   readonly #removed = new Set<string>();
-  readonly #shown = new Set<string>();
+  /** Of labels that were renamed: what they were before. */
+  readonly #renamed = new Map<string, Category>();
   /** What stages have set, `_extracted` names among them. */
   readonly #set = new Set<string>();
 
@@ -60,22 +61,28 @@ export class RowLabels {
   }
 
   /**
-   * Sets a label that a parser found, unless a stage before has set one of its name; gives the name that it got. A stream label of its name,
-   * and structured metadata that was not dropped, stay, and the new one is `_extracted`. `shown`: it is a label even when it is empty.
+   * Sets a label that a parser found, unless a stage before has set one of its name. A stream label of its name,
+   * and structured metadata that was not dropped, stay, and the new one is `_extracted`. It is a label even when it is empty.
    */
-  extract(name: string, value: string, shown = false): string {
-    const key = this.isTaken(name) ? `${name}${extractedSuffix}` : name;
-    return this.#set.has(key) ? key : this.name(name, value, shown);
+  extract(name: string, value: string): void {
+    const key = this.keyOf(name);
+    if (!this.#set.has(key)) this.#found(name, key, value);
+  }
+
+  /** The name that a label of a parser gets. */
+  keyOf(name: string): string {
+    return this.isTaken(name) ? `${name}${extractedSuffix}` : name;
   }
 
   /** Sets a label that the query names for a parser. */
-  name(name: string, value: string, shown = false): string {
-    const key = this.isTaken(name) ? `${name}${extractedSuffix}` : name;
-    if (key !== name && this.#inMetadata(key)) return key;
+  name(name: string, value: string): void {
+    this.#found(name, this.keyOf(name), value);
+  }
+
+  #found(name: string, key: string, value: string): void {
+    if (key !== name && this.#inMetadata(key)) return;
     this.#parsed.set(key, value);
     this.#set.add(key);
-    if (shown) this.#shown.add(key);
-    return key;
   }
 
   /** Whether a stage has set it, be it gone since. */
@@ -83,8 +90,13 @@ export class RowLabels {
     return this.#set.has(name);
   }
 
+  /** Whether it is structured metadata that was not dropped, or what a stage has set. */
+  isFound(name: string): boolean {
+    return this.#set.has(name) || this.#inMetadata(name);
+  }
+
   #inMetadata(name: string): boolean {
-    return this.metadata.has(name) && !this.#removed.has(name);
+    return this.#renamed.get(name) === 'metadata' || (this.metadata.has(name) && !this.#removed.has(name));
   }
 
   /** Whether what a parser finds under this name is `_extracted`. */
@@ -96,11 +108,37 @@ export class RowLabels {
     this.#removed.add(name);
     this.#set.add(name);
     this.#parsed.set(name, value);
+    this.#renamed.delete(name);
+  }
+
+  /** The label stays what it is: one of the stream, structured metadata or parsed. Nothing where there is none. */
+  rename(from: string, to: string): void {
+    const value = this.get(from);
+    if (value === undefined) return;
+    const category = this.#category(from);
+    this.set(to, value);
+    if (category !== 'parsed') this.#renamed.set(to, category);
+    this.delete(from);
+  }
+
+  #category(name: string): Category {
+    const of = this.has(name) ? name : (aliases.get(name) ?? name);
+    if (this.#parsed.has(of)) return this.#renamed.get(of) ?? 'parsed';
+    return this.metadata.has(of) ? 'metadata' : 'stream';
   }
 
   delete(name: string): void {
     this.#parsed.delete(name);
     this.#removed.add(name);
+    this.#renamed.delete(name);
+  }
+
+  /** As they are now, whatever becomes of these. */
+  copy(): RowLabels {
+    const copy = new RowLabels(this.stream, this.metadata);
+    this.#parsed.forEach((value, name) => copy.#parsed.set(name, value));
+    this.#removed.forEach((name) => copy.#removed.add(name));
+    return copy;
   }
 
   get error(): string | undefined {
@@ -118,7 +156,7 @@ export class RowLabels {
     if (details !== '') this.#parsed.set(errorDetailsLabel, details);
   }
 
-  /** Every label with a value but those of these names. */
+  /** Every label but those of these names. */
   toLabels(except: ReadonlySet<string>): Labels {
     const entries: [string, string][] = [];
     const add = (value: string, name: string) => {
@@ -130,19 +168,15 @@ export class RowLabels {
     this.stream.forEach(addOwn);
     this.metadata.forEach(addOwn);
     this.#parsed.forEach(add);
-    return Labels.ofDistinct(entries);
+    return Labels.withEmpty(entries);
   }
 
-  /** Every label with a value, and those that are shown without one, in no particular order. */
+  /** Every label, in no particular order. */
   *entries(): Iterable<[name: string, value: string, category: Category]> {
-    for (const [name, value] of this.stream) {
-      if (value !== '' && !this.#removed.has(name)) yield [name, value, 'stream'];
-    }
+    for (const [name, value] of this.stream) if (!this.#removed.has(name)) yield [name, value, 'stream'];
     for (const [name, value] of this.metadata) {
-      if (value !== '' && !this.#removed.has(name)) yield [name, value, 'metadata'];
+      if (!this.#removed.has(name)) yield [name, value, 'metadata'];
     }
-    for (const [name, value] of this.#parsed) {
-      if (value !== '' || this.#shown.has(name)) yield [name, value, 'parsed'];
-    }
+    for (const [name, value] of this.#parsed) yield [name, value, this.#renamed.get(name) ?? 'parsed'];
   }
 }

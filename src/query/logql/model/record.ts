@@ -41,19 +41,20 @@ export class RecordDecoder {
     const stream = new Map<string, string>();
     streamColumns.forEach((name, i) => {
       const found = value(i);
-      if (typeof found === 'string') stream.set(name, found);
+      if (typeof found === 'string' && found !== '') stream.set(name, found);
     });
     const metadata = new Map<string, string>();
     metadataColumns.forEach(({ name }, i) => {
       const found = value(firstMetadata + i);
-      if (typeof found === 'string') metadata.set(name, found);
-      else if (name === levelColumn) metadata.set(name, levelOf(text(numberAt), text(textAt)));
+      if (typeof found === 'string') {
+        if (found !== '') metadata.set(name, found);
+      } else if (name === levelColumn) metadata.set(name, levelOf(text(numberAt), text(textAt)));
     });
     attributeColumns.forEach((column, i) => {
       const json = value(firstAttribute + i);
       if (typeof json !== 'string') return;
       for (const [name, found] of this.#entries(json, column)) {
-        if (!metadata.has(name)) metadata.set(name, found);
+        if (found !== '' && !metadata.has(name)) metadata.set(name, found);
       }
     });
     return new RowLabels(stream, metadata);
@@ -89,7 +90,7 @@ export function namedLabels(
   const metadata = new Map<string, string>();
   names.forEach((name, i) => {
     const found = chunk.columns[offset + i]?.[r];
-    if (typeof found === 'string') (isStreamLabel(name) ? stream : metadata).set(name, found);
+    if (typeof found === 'string' && found !== '') (isStreamLabel(name) ? stream : metadata).set(name, found);
   });
   return new RowLabels(stream, metadata);
 }

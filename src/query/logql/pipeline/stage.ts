@@ -25,6 +25,21 @@ export type StageFn = (row: Row) => boolean;
 /** The line, or a column. */
 export type ValuePlace = Omit<Needle, 'text'>;
 
+/** What a metric query tells its parsers, so that a line is read no further than it takes. */
+export interface Hints {
+  /** The only labels that this and later stages read, and what comes after them; undefined: all of them. */
+  readonly needed: ReadonlySet<string> | undefined;
+  /** A line is read until all of these are found, so that a fault behind them does not count. */
+  readonly early: boolean;
+  /** By the only label that it reads, the first filter behind; a line that it refuses is dropped before its faults are seen. */
+  readonly filters: ReadonlyMap<string, (labels: RowLabels) => boolean>;
+}
+
+/** Whether a parser sets what it finds under this name. */
+export function isWanted(name: string, labels: RowLabels, hints: Hints | undefined): boolean {
+  return hints?.needed === undefined || hints.needed.has(labels.keyOf(name));
+}
+
 /** One kind of stage: its syntax, its SQL, its run. */
 export interface StageDefinition<S extends { readonly kind: string }> {
   readonly kind: S['kind'];
@@ -45,8 +60,8 @@ export interface StageDefinition<S extends { readonly kind: string }> {
   words?(stage: S, place: (name: string) => ValuePlace | null): readonly (readonly Needle[])[];
   /** What it does as SQL. */
   sql(stage: S, scope: Scope): void;
-  /** `needed`: the only labels that this and later stages read, and what comes after them. Throws QueryError. */
-  compile(stage: S, needed: readonly string[] | undefined): StageFn;
+  /** Throws QueryError. */
+  compile(stage: S, hints: Hints | undefined): StageFn;
 }
 
 export function noLabels(): readonly string[] {

@@ -1,12 +1,13 @@
 import { QueryError } from '../../../lake/query-error.js';
 import { regexFault } from '../grammar/matcher.js';
 import type { Node } from '../grammar/tree.js';
-import { StageError, type StageDefinition, type StageFn } from '../pipeline/stage.js';
+import type { RowLabels } from '../model/labels.js';
+import { StageError, type Hints, type StageDefinition, type StageFn } from '../pipeline/stage.js';
 import { decolorize, type DecolorizeStage } from './decolorize.js';
 import { drop, type DropStage } from './drop.js';
 import { json, type JsonStage } from './json.js';
 import { keep, type KeepStage } from './keep.js';
-import { labelFilter, type LabelFilterStage } from './label-filter.js';
+import { compileLabelFilter, filterNames, labelFilter, type LabelFilterStage } from './label-filter.js';
 import { labelFormat, type LabelFormatStage } from './label-format.js';
 import { lineFilter, type LineFilter } from './line-filter.js';
 import { lineFormat, type LineFormatStage } from './line-format.js';
@@ -76,13 +77,18 @@ export function stageNames(stage: Stage): readonly string[] | undefined {
 }
 
 /**
- * Compiles a pipeline to a function that changes a row in place and tells whether it is kept. `needed`: the only labels
- * that the stages and what comes after them read. Throws QueryError.
+ * Compiles a pipeline to a function that changes a row in place and tells whether it is kept. `metric`: of a metric query,
+ * the only labels that its stages and what comes after them read, and whether lines are read no further than to these. Throws QueryError.
  */
-export function compilePipeline(stages: readonly Stage[], needed?: readonly string[]): StageFn {
-  const compiled = stages.map((stage) => {
+export function compilePipeline(
+  stages: readonly Stage[],
+  metric?: { readonly needed: readonly string[] | undefined; readonly early: boolean },
+): StageFn {
+  const needed = metric?.needed && new Set(metric.needed);
+  const compiled = stages.map((stage, i) => {
     try {
-      return definitionOf(stage).compile(stage, needed);
+      const hints = metric && { needed, early: metric.early, filters: filtersBehind(stages.slice(i + 1)) };
+      return definitionOf(stage).compile(stage, hints);
     } catch (error) {
       throw located(error, stage, stages);
     }
@@ -91,6 +97,19 @@ export function compilePipeline(stages: readonly Stage[], needed?: readonly stri
     for (const stage of compiled) if (!stage(row)) return false;
     return true;
   };
+}
+
+/** The filters of one label each, before labels become others. */
+function filtersBehind(stages: readonly Stage[]): Hints['filters'] {
+  const filters = new Map<string, (labels: RowLabels) => boolean>();
+  for (const stage of stages) {
+    if (stage.kind === 'label_format' || definitionOf(stage).work === 'parses') break;
+    const [name, another] = stage.kind === 'label' ? filterNames(stage.filter) : [];
+    if (stage.kind !== 'label' || 'left' in stage.filter || name === undefined || another !== undefined)
+      continue;
+    if (!filters.has(name)) filters.set(name, compileLabelFilter(stage.filter));
+  }
+  return filters;
 }
 
 /** In Loki's words: line filters one after the other are one stage. */

@@ -2,7 +2,7 @@ import { BlockList, isIP } from 'node:net';
 import { StageError } from '../pipeline/stage.js';
 
 /** Tests addresses against `1.2.3.4`, `1.2.3.0/24` or `1.2.3.4-1.2.3.9`, IPv4 or IPv6. Throws QueryError. */
-export function ipMatcher(pattern: string): (address: string) => boolean {
+function ipMatcher(pattern: string): (address: string) => boolean {
   const list = new BlockList();
   const type = (address: string) => (isIP(address) === 6 ? 'ipv6' : 'ipv4');
   const invalid = () => new StageError(`ip: invalid pattern: ${JSON.stringify(pattern.slice(0, 100))}`);

@@ -2,7 +2,7 @@ import { JsonSyntaxError } from '../../attributes/json-scanner.js';
 import { literal } from '../../sql/literal.js';
 import { extractedSuffix } from '../model/labels.js';
 import type { BodyFields, Rows } from '../pipeline/scope.js';
-import { noLabels, type StageDefinition, type StageFn } from '../pipeline/stage.js';
+import { isWanted, noLabels, type Hints, type StageDefinition, type StageFn } from '../pipeline/stage.js';
 import { formatExtractions, parseExtractions, type Extraction } from './extraction.js';
 import { flattenJson, jsonError, notAnObject, startsWith } from './json-line.js';
 import { duckdbPath, parseJsonPath, valueAt } from './json-path.js';
@@ -22,7 +22,7 @@ export const json: StageDefinition<JsonStage> = {
   format: ({ fields }) => ['| json', formatExtractions(fields)].filter(Boolean).join(' '),
   reads: noLabels,
   sql: ({ fields }, scope) => scope.parse(new JsonFields(fields)),
-  compile: ({ fields }, needed) => (fields.length > 0 ? namedFields(fields) : allFields(needed)),
+  compile: ({ fields }, hints) => (fields.length > 0 ? namedFields(fields) : allFields(hints)),
 };
 
 /**
@@ -86,13 +86,14 @@ class JsonFields implements BodyFields {
 /** Thrown to stop reading a line that has given all that is wanted of it. */
 class Enough extends Error {}
 
-/**
- * `needed`: the only labels that matter later. A line is read until they are found, so that a fault behind them does
- * not count. Undefined: all labels.
- */
-function allFields(needed?: readonly string[]): StageFn {
+/** Thrown by a line that a filter behind refuses. */
+class Refused extends Error {}
+
+/** As in Loki, a label of the stream is never found. */
+function allFields(hints?: Hints): StageFn {
   return ({ line, labels }) => {
-    const missing = needed && new Set(needed.filter((name) => !labels.has(name)));
+    const needed = hints?.early ? hints.needed : undefined;
+    const missing = needed && new Set([...needed].filter((name) => !labels.isFound(name)));
     if (missing?.size === 0) return true;
     if (!startsWith(line, '{')) {
       labels.failAgain(jsonError, notAnObject);
@@ -100,11 +101,16 @@ function allFields(needed?: readonly string[]): StageFn {
     }
     try {
       flattenJson(line, (name, value) => {
-        const key = labels.extract(name, value, true);
+        if (!isWanted(name, labels, hints)) return;
+        labels.extract(name, value);
+        if (hints === undefined) return;
+        const key = labels.keyOf(name);
+        if (hints.filters.get(key)?.(labels) === false) throw new Refused();
         if (missing?.delete(key) && missing.size === 0) throw new Enough();
       });
     } catch (error) {
       if (error instanceof Enough) return true;
+      if (error instanceof Refused) return false;
       if (!(error instanceof JsonSyntaxError)) throw error;
       labels.failAgain(jsonError, error.message);
     }
@@ -129,7 +135,7 @@ function namedFields(fields: readonly Extraction[]): StageFn {
         if (!(error instanceof JsonSyntaxError)) throw error;
         row.labels.failAgain(jsonError, error.message);
       }
-      row.labels.name(name, value, true);
+      row.labels.name(name, value);
     }
     return true;
   };

@@ -28,8 +28,8 @@ import {
   type Condition,
 } from '../pipeline/condition.js';
 import type { Meaning } from '../pipeline/scope.js';
-import type { StageDefinition, ValuePlace } from '../pipeline/stage.js';
-import { ipMatcher } from './ip.js';
+import { StageError, type StageDefinition, type ValuePlace } from '../pipeline/stage.js';
+import { ipLineMatcher } from './ip.js';
 
 type CompareOp = '==' | '!=' | '>' | '>=' | '<' | '<=';
 
@@ -273,12 +273,22 @@ function sameInSql({ op, value }: Matcher): boolean {
 const labelFilterError = 'LabelFilterErr';
 const parsers = { number: parseNumber, duration: parseDuration, bytes: parseBytes } as const;
 
+/** As in Loki, a pattern that is none refuses a query where it stands alone, and marks records beside other filters. */
+function ipOrFault(pattern: string, nested: boolean): ((text: string) => boolean) | StageError {
+  try {
+    return ipLineMatcher(pattern);
+  } catch (error) {
+    if (!nested || !(error instanceof StageError)) throw error;
+    return error;
+  }
+}
+
 /** Tests the labels of a row, which may get an error by it. Throws QueryError. */
-export function compileLabelFilter(filter: LabelFilter): (labels: RowLabels) => boolean {
+export function compileLabelFilter(filter: LabelFilter, nested = false): (labels: RowLabels) => boolean {
   switch (filter.kind) {
     case 'and':
     case 'or': {
-      const [left, right] = [compileLabelFilter(filter.left), compileLabelFilter(filter.right)];
+      const [left, right] = [compileLabelFilter(filter.left, true), compileLabelFilter(filter.right, true)];
       return filter.kind === 'and'
         ? (labels) => left(labels) && right(labels)
         : (labels) => left(labels) || right(labels);
@@ -289,11 +299,14 @@ export function compileLabelFilter(filter: LabelFilter): (labels: RowLabels) => 
       return (labels) => matches(labels.get(name) ?? '');
     }
     case 'ip': {
-      const matches = ipMatcher(filter.value);
+      const matches = ipOrFault(filter.value, nested);
       return (labels) => {
         if (labels.get(errorLabel)) return true;
         const value = labels.get(filter.name);
-        return value !== undefined && matches(value) === (filter.op === '=');
+        if (value === undefined) return false;
+        if (typeof matches === 'function') return matches(value) === (filter.op === '=');
+        labels.fail(labelFilterError, matches.message);
+        return true;
       };
     }
     default: {

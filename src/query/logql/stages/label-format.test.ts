@@ -4,9 +4,9 @@ import { itGives, itRefuses } from './cases.test.support.js';
 describe('LogQL label_format', () => {
   itGives([
     ['| label_format x=app, y="{{.env}}-{{.app}}"', 'x', { labels: { x: 'a', y: 'prod-', app: null } }],
-    ['| label_format app=""', 'x', { labels: { app: null } }],
+    ['| label_format app=""', 'x', { labels: { app: '' } }],
     ['| label_format new=nope', 'x', {}],
-    ['| label_format new=`{{.nope}}`', 'x', {}],
+    ['| label_format new=`{{.nope}}`', 'x', { labels: { new: '' } }],
     ['| label_format trace_id="x" | trace_id="x"', 'x', { labels: { trace_id: 'x' } }],
   ]);
   itRefuses([

@@ -1,7 +1,7 @@
 import { quote } from '../../text/unquote.js';
 import type { Node } from '../grammar/tree.js';
 import { unquote } from '../grammar/unquote.js';
-import { errorLabel } from '../model/labels.js';
+import { errorLabel, type RowLabels } from '../model/labels.js';
 import type { Scope } from '../pipeline/scope.js';
 import { StageError, type Row, type StageDefinition } from '../pipeline/stage.js';
 import { compileTemplate, orFail, templateLabels, templateMayFail, TemplateText } from '../template/index.js';
@@ -49,8 +49,12 @@ export const labelFormat: StageDefinition<LabelFormatStage> = {
       seen.add(name);
     }
     const steps = assignments.map(compileAssignment);
+    const several = assignments.filter((one) => 'template' in one).length > 1;
     return (row) => {
-      for (const step of steps) step(row);
+      // Templates see the labels as they are when the first of them runs.
+      let seen: RowLabels | undefined;
+      const labels = () => (seen ??= several ? row.labels.copy() : row.labels);
+      for (const step of steps) step(row, labels);
       return true;
     };
   },
@@ -82,16 +86,11 @@ function assign(one: Assignment, scope: Scope): void {
   }
 }
 
-function compileAssignment(one: Assignment): (row: Row) => unknown {
+function compileAssignment(one: Assignment): (row: Row, seen: () => RowLabels) => unknown {
   const { name } = one;
   if ('template' in one) {
     const template = compileTemplate(one.template, `template for label '${name}'`, 'label');
-    return orFail((row) => row.labels.set(name, template(row)));
+    return (row, seen) => orFail(() => row.labels.set(name, template({ ...row, labels: seen() })))(row);
   }
-  return ({ labels }) => {
-    const value = labels.get(one.from);
-    if (value === undefined) return;
-    labels.set(name, value);
-    labels.delete(one.from);
-  };
+  return ({ labels }) => labels.rename(one.from, name);
 }

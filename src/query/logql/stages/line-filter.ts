@@ -8,7 +8,7 @@ import { unquote } from '../grammar/unquote.js';
 import { bodyContains, everything, exactly, regexLiteral, type Condition } from '../pipeline/condition.js';
 import { noLabels, StageError, type StageDefinition, type StageFn } from '../pipeline/stage.js';
 import { ipLineMatcher } from './ip.js';
-import { parsePattern, patternMatcher } from './pattern.js';
+import { parseLinePattern, patternMatcher } from './pattern.js';
 
 type LineFilterOp = '|=' | '!=' | '|~' | '!~' | '|>' | '!>';
 
@@ -59,7 +59,7 @@ function lineWords({ op, any }: LineFilter): readonly (readonly Needle[])[] {
   const texts = any.map(({ value }) => {
     if (op === '|~') return requiredTexts(value);
     if (op === '|=') return value === '' ? [] : [[value]];
-    return parsePattern(value).flatMap((part) => ('literal' in part ? [[part.literal]] : []));
+    return parseLinePattern(value).flatMap((part) => ('literal' in part ? [[part.literal]] : []));
   });
   return eitherOf(texts).map((some) => some.map((text) => ({ text })));
 }
@@ -71,7 +71,7 @@ export function bodyCondition({ op, any }: LineFilter): Condition {
   if (op === '|>' || op === '!>') {
     if (!positive) return everything;
     const parts = any.map(({ value }) =>
-      and(parsePattern(value).flatMap((part) => ('literal' in part ? [bodyContains(part.literal)] : []))),
+      and(parseLinePattern(value).flatMap((part) => ('literal' in part ? [bodyContains(part.literal)] : []))),
     );
     return { ...everything, sql: or(parts) };
   }

@@ -1,6 +1,6 @@
 import { lokiLabelName } from '../../attributes/label-name.js';
 import { extractedSuffix } from '../model/labels.js';
-import { noLabels, type StageDefinition, type StageFn } from '../pipeline/stage.js';
+import { isWanted, noLabels, type Hints, type StageDefinition, type StageFn } from '../pipeline/stage.js';
 import { formatExtractions, parseExtractions, type Extraction } from './extraction.js';
 
 export interface LogfmtStage {
@@ -114,7 +114,7 @@ function unescape(quoted: string): string {
   return valid ? text : '';
 }
 
-function runLogfmt(stage: LogfmtStage): StageFn {
+function runLogfmt(stage: LogfmtStage, hints: Hints | undefined): StageFn {
   // One key may be wanted under several names.
   const wanted = new Map<string, string[]>();
   for (const { name, path } of stage.fields) {
@@ -124,7 +124,7 @@ function runLogfmt(stage: LogfmtStage): StageFn {
   const named = new Set([...wanted.values()].flat());
   return (row) => {
     const { labels } = row;
-    for (const name of named) if (!labels.isTaken(name)) labels.name(name, '', true);
+    for (const name of named) if (!labels.isTaken(name)) labels.name(name, '');
     const take = (key: string, value: string) => {
       // As in Loki, what was found under its own name before is not found again under another.
       if (!named.has(key) && labels.isSet(key)) return;
@@ -136,7 +136,10 @@ function runLogfmt(stage: LogfmtStage): StageFn {
     try {
       scanLogfmt(row.line, stage.strict, (key, value) => {
         if (wanted.size > 0) take(key, value);
-        else if (value !== '' || stage.keepEmpty) labels.extract(lokiLabelName(key), value, stage.keepEmpty);
+        else if (value !== '' || stage.keepEmpty) {
+          const name = lokiLabelName(key);
+          if (isWanted(name, labels, hints)) labels.extract(name, value);
+        }
       });
     } catch (error) {
       if (error instanceof Enough) return true;

@@ -1,7 +1,14 @@
 import { QueryError } from '../../../lake/query-error.js';
 import { quote } from '../../text/unquote.js';
 import { unquote } from '../grammar/unquote.js';
-import { noLabels, StageError, type StageDefinition, type StageFn } from '../pipeline/stage.js';
+import {
+  isWanted,
+  noLabels,
+  StageError,
+  type Hints,
+  type StageDefinition,
+  type StageFn,
+} from '../pipeline/stage.js';
 
 export interface PatternStage {
   readonly kind: 'pattern';
@@ -18,14 +25,18 @@ export const pattern: StageDefinition<PatternStage> = {
   format: (stage) => `| pattern ${quote(stage.pattern)}`,
   reads: noLabels,
   sql: (_, scope) => scope.parse(),
-  compile: (stage) => runPattern(stage.pattern),
+  compile: (stage, hints) => runPattern(stage.pattern, hints),
 };
 
 /** Literals and captures in turn; `_` captures are matched but not kept. */
 export type Pattern = readonly ({ readonly literal: string } | { readonly capture: string })[];
 
 /** Parses `<ip> - <_> "<method> <path>"`. Throws QueryError. */
-export function parsePattern(text: string): Pattern {
+function parsePattern(text: string): Pattern {
+  return patternOf(text, refused);
+}
+
+function patternOf(text: string, refusal: (why: string) => QueryError): Pattern {
   const parts: ({ literal: string } | { capture: string })[] = [];
   let last = 0;
   for (const match of text.matchAll(/<([a-zA-Z_]\w*)>/g)) {
@@ -33,7 +44,7 @@ export function parsePattern(text: string): Pattern {
     else if (parts.length > 0) {
       const before = parts.at(-1);
       const both = `<${before && 'capture' in before ? before.capture : ''}>${match[0]}`;
-      throw refused(`found consecutive capture '${both}': invalid expression`);
+      throw refusal(`found consecutive capture '${both}': invalid expression`);
     }
     parts.push({ capture: match[1] ?? '_' });
     last = match.index + match[0].length;
@@ -46,7 +57,12 @@ function refused(why: string): QueryError {
   return new QueryError('bad_data', `parse error : invalid pattern parser: ${why}`);
 }
 
-function runPattern(text: string): StageFn {
+/** Of the line filter, which is told as the stage that it is. */
+export function parseLinePattern(text: string): Pattern {
+  return patternOf(text, (why) => new StageError(why));
+}
+
+function runPattern(text: string, hints: Hints | undefined): StageFn {
   const parts = parsePattern(text);
   const names = parts.flatMap((part) => ('capture' in part && part.capture !== '_' ? [part.capture] : []));
   if (names.length === 0) throw refused('at least one capture is required');
@@ -65,7 +81,10 @@ function runPattern(text: string): StageFn {
       const next = parts[i + 1];
       const stop = next && 'literal' in next ? line.indexOf(next.literal, at) : -1;
       const until = stop < 0 ? line.length : stop;
-      if (part.capture !== '_') row.labels.extract(part.capture, line.slice(at, until), true);
+      const { capture } = part;
+      if (capture !== '_' && isWanted(capture, row.labels, hints)) {
+        row.labels.extract(capture, line.slice(at, until));
+      }
       if (stop < 0) break;
       at = until;
     }
@@ -75,7 +94,7 @@ function runPattern(text: string): StageFn {
 
 /** The line filter `|>`: the whole line, each `<_>` at least one character up to the next literal's first place. */
 export function patternMatcher(text: string): (line: string) => boolean {
-  const parts = parsePattern(text);
+  const parts = parseLinePattern(text);
   const named = parts.find((part) => 'capture' in part && part.capture !== '_');
   if (named && 'capture' in named) {
     throw new StageError(`named captures are not allowed: found '<${named.capture}>'`);

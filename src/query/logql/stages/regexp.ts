@@ -3,7 +3,7 @@ import { compileRegex, groupNames } from '../../text/re2.js';
 import { quote } from '../../text/unquote.js';
 import { checkPattern } from '../grammar/matcher.js';
 import { unquote } from '../grammar/unquote.js';
-import { noLabels, type StageDefinition, type StageFn } from '../pipeline/stage.js';
+import { isWanted, noLabels, type Hints, type StageDefinition, type StageFn } from '../pipeline/stage.js';
 
 export interface RegexpStage {
   readonly kind: 'regexp';
@@ -25,7 +25,7 @@ export const regexp: StageDefinition<RegexpStage> = {
   format: ({ pattern }) => `| regexp ${quote(pattern)}`,
   reads: noLabels,
   sql: (_, scope) => scope.parse(),
-  compile: ({ pattern }) => runRegexp(pattern),
+  compile: ({ pattern }, hints) => runRegexp(pattern, hints),
 };
 
 function unnamed(): QueryError {
@@ -35,13 +35,15 @@ function unnamed(): QueryError {
   );
 }
 
-function runRegexp(pattern: string): StageFn {
+function runRegexp(pattern: string, hints: Hints | undefined): StageFn {
   const regex = compileRegex(pattern);
   const names = groupNames(regex);
   return (row) => {
     const matcher = regex.matcher(row.line);
     if (!matcher.find()) return true;
-    for (const name of names) row.labels.extract(name, matcher.group(name) ?? '', true);
+    for (const name of names) {
+      if (isWanted(name, row.labels, hints)) row.labels.extract(name, matcher.group(name) ?? '');
+    }
     return true;
   };
 }

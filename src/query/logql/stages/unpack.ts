@@ -33,14 +33,14 @@ function unpackLine(): StageFn {
       row.labels.failAgain(jsonError, notUnpacked);
       return true;
     }
-    const found: [string, string][] = [];
+    const found = new Map<string, string>();
     let entry: string | undefined;
     try {
       const scanner = new JsonScanner(row.line);
       scanner.object((key) => {
         if (scanner.peek() !== '"') scanner.skip();
         else if (key === '_entry') entry = scanner.string();
-        else found.push([lokiLabelName(key), scanner.string()]);
+        else found.set(lokiLabelName(key), scanner.string());
       });
     } catch (error) {
       if (!(error instanceof JsonSyntaxError)) throw error;

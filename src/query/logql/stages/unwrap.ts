@@ -92,7 +92,7 @@ const conversions = {
 export function compileUnwrap({ name, conversion, filters }: Unwrap): (row: Row) => number | undefined {
   const convert = conversions[conversion ?? 'number'];
   const kind = conversion === 'duration_seconds' ? 'duration' : (conversion ?? 'number');
-  const tests = filters.map(compileLabelFilter);
+  const tests = filters.map((filter) => compileLabelFilter(filter));
   return ({ labels }) => {
     const text = labels.get(name);
     if (text === undefined || text === '') return undefined;

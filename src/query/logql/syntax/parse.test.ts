@@ -4,7 +4,7 @@ import { QueryError } from '../../../lake/query-error.js';
 import { randomNumbers } from '../../../../test/support/random.js';
 import { format } from './format.js';
 import { parse } from './parse.js';
-import { parseBytes, parseDuration, parseNumber } from '../grammar/units.js';
+import { parseBytes, parseDuration, parseWrittenDuration, parseNumber } from '../grammar/units.js';
 
 /** A query and how it is written with its precedence shown; one text alone is written as it is. */
 const accepted: readonly (readonly [query: string, formatted?: string])[] = [
@@ -187,7 +187,8 @@ describe('LogQL units', () => {
     assert.equal(parseDuration('1h30m'), 5400e9);
     assert.equal(parseDuration('-1.5s'), -1.5e9);
     assert.equal(parseDuration('100µs'), 100e3);
-    assert.equal(parseDuration('1d'), 86_400e9);
+    assert.equal(parseDuration('1d'), undefined);
+    assert.equal(parseWrittenDuration('1d'), 86_400e9);
     for (const text of ['', '5', 's', '1x', '1h 2m']) assert.equal(parseDuration(text), undefined, text);
   });
   it('reads sizes', () => {

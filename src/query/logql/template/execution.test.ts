@@ -628,6 +628,19 @@ const made: readonly (readonly [template: string, line: string])[] = [
     '{{ if (unixToTime .ts).Before (toDate "2006" "2024") }}{{ (unixToTime .ts).UnixMilli }}{{ end }}',
     '1679577215000',
   ],
+  [
+    '{{ ((unixToTime .ts).AddDate 0 1 9).Format "2006-01-02 15:04:05" }} {{ (unixToTime .ts).Month.String | lower }}',
+    '2023-05-02 13:13:35 march',
+  ],
+  [
+    '{{ ((unixToTime .ts).Truncate 3600000000000).Format "15:04:05" }} {{ ((unixToTime .ts).Round 3600000000000).Hour }}',
+    '13:00:00 13',
+  ],
+  [
+    '{{ with ((unixToTime .ts).Add 5430000000000).Sub (unixToTime .ts) }}{{ . }} {{ .Minutes }} {{ .Milliseconds }} {{ .Round 3600000000000 }}{{ end }}',
+    '1h30m30s 90.5 5430000 2h0m0s',
+  ],
+  ['{{ (unixToTime .ts).Compare __timestamp__ }} {{ (__timestamp__).Compare __timestamp__ }}', '-1 0'],
   [`{{ title "o'neill-x a_b" }}`, "O'Neill-X A_b"],
   ['{{ le 1 2 }}{{ ge 2 2 }}{{ gt 3 2 }}{{ ne 1 2 }}', 'truetruetruetrue'],
   ['{{ if and .n .e }}a{{ else if or .e .a }}b{{ end }}', 'b'],

@@ -6,18 +6,16 @@ import { byteLength } from './bytes.js';
 import { formatValue } from './format.js';
 import { functions, type Context, type Parameter, type TemplateFunction } from './functions.js';
 import type { Command, Operand, Pipeline, Placed, Template, TemplateNode } from './parse.js';
-import { timeMethods, type TimeMethod } from './time-methods.js';
+import { methodOf, type Method } from './time-methods.js';
 import {
   Integer,
   isList,
   isMap,
-  isTime,
   LabelMap,
   TemplateError,
   truth,
   typeName,
   wholeOf,
-  type GoTime,
   type Value,
 } from './value.js';
 
@@ -307,7 +305,8 @@ export class Execution implements Context {
   }
 
   /** What is written as a literal has the type that is wanted. */
-  #literal({ value, text }: Extract<Operand, { kind: 'literal' }>, type: Parameter): Value {
+  #literal(literal: Extract<Operand, { kind: 'literal' }>, type: Parameter): Value {
+    const { value, text } = literal;
     if (value === null && type !== 'any') throw this.#fault(`cannot assign nil to ${type}`);
     switch (type) {
       case 'any':
@@ -323,6 +322,8 @@ export class Execution implements Context {
       case 'float64':
         if (typeof value === 'bigint' || typeof value === 'number') return Number(value);
         throw this.#fault(`expected float; found ${text}`);
+      case 'time.Duration':
+        return new Integer(type, this.#literal(literal, 'int') as bigint);
       case 'time.Time':
         throw this.#fault(`can't handle ${text} for arg of type ${type}`);
     }
@@ -367,16 +368,15 @@ export class Execution implements Context {
   }
 
   #method(
-    time: GoTime,
     name: string,
-    { parameters, call }: TimeMethod,
+    { parameters, call }: Method<undefined>,
     { operands, piped }: Pick<Given, 'operands' | 'piped'> = { operands: [], piped: [] },
   ): Value {
     const [count, got] = [parameters.length, operands.length + piped.length];
     if (count !== got) throw this.#fault(`wrong number of args for ${name}: want ${count} got ${got}`);
     const args = this.#arguments({ operands, piped }, (i) => parameters[i] ?? 'any');
     try {
-      return this.#made(args, () => call(time, args));
+      return this.#made(args, () => call(undefined, args));
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;
       throw this.#fault(`error calling ${name}: ${error.message}`);
@@ -397,9 +397,9 @@ export class Execution implements Context {
         throw this.#fault(`nil pointer evaluating interface {}.${field}`);
       }
       const own = given && i === path.length - 1 ? given : undefined;
-      const method = !isLabels(at) && isTime(at) ? timeMethods.get(field) : undefined;
-      if (method !== undefined && isTime(at as Value)) {
-        at = this.#method(at as GoTime, field, method, own);
+      const method = isLabels(at) ? undefined : methodOf(at, field);
+      if (method !== undefined) {
+        at = this.#method(field, method, own);
         continue;
       }
       if (!isLabels(at) && !isMap(at)) {

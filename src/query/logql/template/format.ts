@@ -1,11 +1,13 @@
+import { formatGoDuration } from '../../text/durations.js';
 import { shortest } from './floats.js';
 import { months, weekdays } from './layout.js';
 import { formatGoTime } from './time.js';
 import { Integer, isList, isMap, isTime, type Value } from './value.js';
 
-/** Of a month or a weekday. */
+/** Of a month, a weekday or a duration. */
 export function nameOf({ type, value }: Integer): string | undefined {
   if (type === 'time.Month') return months[Number(value) - 1];
+  if (type === 'time.Duration') return formatGoDuration(Number(value));
   return type === 'time.Weekday' ? weekdays[Number(value)] : undefined;
 }
 

@@ -9,7 +9,7 @@ export interface Context {
 }
 
 /** Go's types, as functions of templates take them. */
-export type Parameter = 'string' | 'int' | 'float64' | 'time.Time' | 'any';
+export type Parameter = 'string' | 'int' | 'float64' | 'time.Time' | 'time.Duration' | 'any';
 
 export interface TemplateFunction {
   readonly parameters: readonly Parameter[];

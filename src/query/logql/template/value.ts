@@ -24,7 +24,7 @@ export interface GoTime {
 /** A whole number of another of Go's types than int. */
 export class Integer {
   constructor(
-    readonly type: 'int64' | 'uint8' | 'time.Month' | 'time.Weekday',
+    readonly type: 'int64' | 'uint8' | 'time.Month' | 'time.Weekday' | 'time.Duration',
     readonly value: bigint,
   ) {}
 }
