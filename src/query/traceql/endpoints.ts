@@ -198,7 +198,14 @@ export const traceqlEndpoints = {
 
 /** Ids shorter than 128 bits are padded on the left, as Tempo does. */
 function traceId(text: string): string {
-  if (!/^[0-9a-fA-F]{1,32}$/.test(text)) throw invalid('trace id', 'must be up to 32 hexadecimal digits');
+  if (text === '') throw new QueryError('bad_data', 'please provide a traceID');
+  const characters = [...text];
+  const wrong = characters.findIndex((character) => !/^[0-9a-fA-F]$/.test(character));
+  if (wrong >= 0) {
+    const why = `invalid character '${characters[wrong] ?? ''}' at position ${wrong + 1}`;
+    throw new QueryError('bad_data', `trace IDs can only contain hex characters: ${why}`);
+  }
+  if (text.length > 32) throw new QueryError('bad_data', "trace IDs can't be larger than 128 bits");
   return text.toLowerCase().padStart(32, '0');
 }
 

@@ -1,5 +1,6 @@
 /** Durations and byte sizes that LogQL compares with and unwraps. */
 
+import { durationFault } from '../../text/go-faults.js';
 import { goQuote } from '../../text/go-quote.js';
 import { goDuration, parseDuration as parseGoDuration } from '../../text/durations.js';
 
@@ -43,35 +44,9 @@ export function formatBytes(bytes: number): string {
   return `${amount.toFixed(amount < 10 ? 1 : 0)}${['', 'k', 'M', 'G', 'T', 'P', 'E'][power]}B`;
 }
 
-const goUnits: ReadonlySet<string> = new Set(['ns', 'us', 'µs', 'μs', 'ms', 's', 'm', 'h']);
-
-/** As Go's package of times quotes: bytes of what is not printable ASCII in hexadecimal. */
-function timeQuote(text: string): string {
-  const quoted = text.replaceAll(/["\\]|[^ -\x7f]/gu, (char) =>
-    /["\\]/.test(char)
-      ? `\\${char}`
-      : [...Buffer.from(char)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join(''),
-  );
-  return `"${quoted}"`;
-}
-
-function durationFault(text: string, shown: string): string {
-  const part = /(?:\d+(?:\.\d*)?|\.\d+)([^\d.]*)/y;
-  part.lastIndex = /^[+-]/.test(text) ? 1 : 0;
-  do {
-    const unit = part.exec(text)?.[1];
-    if (unit === undefined) break;
-    if (unit === '') return `time: missing unit in duration ${shown}`;
-    if (!goUnits.has(unit)) {
-      return `time: unknown unit ${timeQuote(unit.slice(0, 100))} in duration ${shown}`;
-    }
-  } while (part.lastIndex < text.length);
-  return `time: invalid duration ${shown}`;
-}
-
 /** Why a value is none of its kind, as Go says it. */
 export function valueFault(kind: 'number' | 'duration' | 'bytes', text: string): string {
-  if (kind === 'duration') return durationFault(text, timeQuote(text.slice(0, 100)));
+  if (kind === 'duration') return durationFault(text);
   if (kind === 'bytes') {
     const [, digits = '', unit = ''] = /^([\d.,]*)\s*(.*)$/s.exec(text) ?? [];
     if (digits !== '') return `unhandled size name: ${unit.toLowerCase().slice(0, 100)}`;

@@ -1,4 +1,5 @@
 import { QueryError } from '../../../lake/query-error.js';
+import { goQuoteRune } from '../../text/go-quote.js';
 import { compileRegex } from '../../text/re2.js';
 import type { IntrinsicName } from '../model/intrinsics.js';
 import type { Value } from '../model/value.js';
@@ -6,17 +7,27 @@ import type { FieldExpr, Pipeline, SpansetExpr } from '../syntax/ast.js';
 
 /** The pairs of a logfmt text: `key=value other="two words" bare`, of which the last has an empty value. */
 export function parseLogfmt(text: string): Map<string, string> {
-  const pattern = /\s*([^\s="]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*)))?(?=\s|$)/y;
+  const pattern = /\s*([^\s="]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([^\s"=]*)))?(?=\s|$)/y;
   const pairs = new Map<string, string>();
   while (/\S/.test(text.slice(pattern.lastIndex))) {
     const at = pattern.lastIndex;
     const match = pattern.exec(text);
-    if (!match) throw new QueryError('bad_data', `invalid tags: not logfmt at column ${at + 1}`);
+    if (!match) throw new QueryError('bad_data', `invalid tags: ${logfmtFault(text, at)}`);
     const [, key = '', quoted, plain = ''] = match;
     if (pairs.has(key)) throw new QueryError('bad_data', `invalid tags: tag ${key} has been set twice`);
     pairs.set(key, quoted === undefined ? plain : quoted.replace(/\\(.)/g, '$1'));
   }
   return pairs;
+}
+
+/** What is wrong with the pair that begins at `at`, at the position of the character. */
+function logfmtFault(text: string, at: number): string {
+  const [pair = '', before = '', quoted = ''] =
+    /^(\s*(?:[^\s="]+(?:=[^\s"=]*)?)?)("(?:[^"\\]|\\.)*)?/s.exec(text.slice(at)) ?? [];
+  const open = quoted !== '' && before.endsWith('=') && at + pair.length >= text.length;
+  if (open) return `unterminated quoted value at pos ${text.length + 1}`;
+  const place = at + before.length;
+  return `unexpected ${goQuoteRune(text[place] ?? '')} at pos ${place + 1}`;
 }
 
 export interface LegacySearch {

@@ -5,6 +5,7 @@ import { Params } from '../../server/params.js';
 import { readFrom } from '../../server/range.js';
 import type { MetricsRange } from '../exec/metrics-options.js';
 import { goDuration, parseDuration } from '../../text/durations.js';
+import { durationFault, integerFault } from '../../text/go-faults.js';
 import { second, type TimeRange } from '../model/time.js';
 
 /** Searches without a time look this far back. */
@@ -21,10 +22,6 @@ export function nowNs(): bigint {
 
 /** Of Go's durations. */
 const longest = 2n ** 63n - 1n;
-
-function shown(text: string): string {
-  return JSON.stringify(text.slice(0, 100));
-}
 
 /** What Tempo says of a parameter that can't be read. */
 export function invalid(name: string, reason: string): QueryError {
@@ -51,14 +48,22 @@ export class TempoParams extends Params {
     if (text === undefined) return undefined;
     const duration = /[a-zµμ]$/.test(text) ? parseDuration(text, goDuration) : undefined;
     if (duration !== undefined && duration <= longest) return duration;
-    const why = /\d$/.test(text) ? 'missing unit in' : 'invalid';
-    throw invalid(name, `time: ${why} duration ${shown(text)}; such are 100ms or 1m30s`);
+    throw invalid(name, durationFault(text));
   }
 
   /** A count of at least 1. */
   positive(name: string, fallback: number): number {
     if (/^-?0*$|^-\d+$/.test(this.text(name) ?? '1')) throw invalid(name, 'must be a positive number');
     return this.integer(name, fallback, 1);
+  }
+
+  override integer(name: string, fallback: number, min = 0, max = Number.MAX_SAFE_INTEGER): number {
+    const text = this.text(name);
+    if (text === undefined) return fallback;
+    if (!/^[+-]?\d{1,15}$/.test(text)) throw invalid(name, integerFault('Atoi', text));
+    if (Number(text) < min) throw invalid(name, 'must not be a negative number');
+    if (Number(text) > max) throw invalid(name, `must be at most ${max}`);
+    return Number(text);
   }
 }
 
@@ -115,8 +120,9 @@ function checkRange(range: TimeRange, { maxRangeMs }: Range): TimeRange {
 function wholeSeconds(params: TempoParams, name: string): bigint | undefined {
   const text = params.text(name);
   if (text === undefined) return undefined;
-  if (!/^\d{1,10}$/.test(text)) throw invalid(name, `must be unix seconds: ${shown(text)}`);
-  return BigInt(text) * second;
+  if (/^-\d+$/.test(text)) throw invalid(name, 'must be unix seconds');
+  if (!/^\+?\d{1,10}$/.test(text)) throw invalid(name, integerFault('ParseInt', text));
+  return BigInt(text.replace('+', '')) * second;
 }
 
 /**
