@@ -108,9 +108,9 @@ export class ConnectionSession implements ReadSession {
   }
 
   async rowsOf(request: RowsRequest): Promise<string | null> {
-    // Lines without attributes are as fast from the table, which opens the newest files alone, and the list of files is saved.
-    const plain = request.table === 'logs' && request.keys.length === 0 && request.rowids === undefined;
-    if (plain && !this.cache?.searchOf(request)) return this.#pin();
+    // All lines without attributes are as fast from the table, and the list of files is saved.
+    const some = request.rowids !== undefined || request.first !== undefined || this.cache?.searchOf(request);
+    if (request.table === 'logs' && request.keys.length === 0 && !some) return this.#pin();
     // Rows are the same rows within one snapshot.
     if (request.rowids !== undefined && this.#view === null) return null;
     await this.#prepare(request.table);

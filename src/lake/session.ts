@@ -104,8 +104,8 @@ export interface RowsRequest {
    * snapshot, and none of their rows is asked for by its `rowid`.
    */
   readonly located?: boolean;
-  /** Files of the newest rows come first, of which a few are asked for in this order: the others are then opened, but not read. */
-  readonly newestFirst?: boolean;
+  /** A few rows are asked for, from this end: files come in this order, so that the last of them are opened, but not read. */
+  readonly first?: 'newest' | 'oldest';
   /** The answer is empty where there are no rows to read at all. */
   readonly orNothing?: boolean;
   /** Keys of attributes, as the records have them. */

@@ -131,8 +131,9 @@ describe('lines without DuckLake', () => {
   async function asked(request: RowsRequest): Promise<{ source: string; found: number[] }> {
     return lake.cached.run('test', new AbortController().signal, async ({ session }) => {
       const source = (await session.rowsOf?.(request)) ?? rowsOfTable(request);
+      const attribute = request.keys.length === 0 ? `log_attributes->>'n'` : 'attribute_0';
       const rows = await session.rows(
-        `SELECT body, attribute_0 AS n, rowid FROM ${source} ORDER BY time_unix_nano`,
+        `SELECT body, ${attribute} AS n, rowid FROM ${source} ORDER BY time_unix_nano`,
       );
       assert.equal(new Set(rows.map(({ rowid }) => rowid)).size, rows.length);
       for (const { body, n } of rows) assert.equal(body, `line ${String(n)}`);
@@ -158,7 +159,7 @@ describe('lines without DuckLake', () => {
   });
 
   it('opens files of the newest rows first, alike or not', async () => {
-    const newest = { ...all, newestFirst: true };
+    const newest = { ...all, first: 'newest' } as const;
     assert.deepEqual(files((await asked(newest)).source), ['of a commit', 'compacted']);
     // Now the compacted file is known to have a column of the attribute.
     await lake.cache.settled();
@@ -166,6 +167,11 @@ describe('lines without DuckLake', () => {
     assert.equal(found.length, 30);
     assert.deepEqual(files(source), ['of a commit', 'compacted']);
     assert.equal(source.match(/read_parquet/g)?.length, 2);
+    const oldest = await asked({ ...all, first: 'oldest' });
+    assert.deepEqual(files(oldest.source), ['compacted', 'of a commit']);
+    // Lines without attributes too, which are read from the table where all are.
+    const plain = await asked({ ...all, keys: [], first: 'newest' });
+    assert.deepEqual(files(plain.source), ['of a commit', 'compacted']);
   });
 
   it('sees that rows were deleted, in the catalog alone or by a file', async () => {

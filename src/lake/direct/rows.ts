@@ -97,7 +97,7 @@ export function rowsSql(
   const { columns: tableColumns } = tableDef(table);
   const names = tableColumns.map(({ name }) => ident(name));
   const json = keys.map((key, i) => fromText(i, origin, key));
-  const chosen = request.newestFirst ? newestFirst(groups.values()) : [...groups.values()];
+  const chosen = request.first ? inOrder(groups.values(), request.first) : [...groups.values()];
   const branches = chosen.map(({ columns, files, ranges, numbers }) => {
     const attributes = columns.map((column, i) => (column ? fromColumn(i, origin, column) : json[i]));
     const starts = `(${listLiteral(files.map(({ firstRow }) => firstRow))}::BIGINT[])`;
@@ -136,13 +136,12 @@ export function rowsSql(
   return { sql: `(${branches.join(' UNION ALL ')})`, files };
 }
 
-function newestFirst(groups: Iterable<Group>): Group[] {
-  const newest = (files: readonly DirectFile[]) => files[0]?.last ?? 0n;
-  const sorted = [...groups].map((group) => ({
-    ...group,
-    files: group.files.toSorted((a, b) => Number(b.last - a.last)),
-  }));
-  return sorted.sort((a, b) => Number(newest(b.files) - newest(a.files)));
+function inOrder(groups: Iterable<Group>, first: 'newest' | 'oldest'): Group[] {
+  const order = (a: DirectFile, b: DirectFile) =>
+    Number(first === 'newest' ? b.last - a.last : a.first - b.first);
+  const sorted = [...groups].map((group) => ({ ...group, files: group.files.toSorted(order) }));
+  // Each has a file.
+  return sorted.sort((a, b) => order(a.files[0] as DirectFile, b.files[0] as DirectFile));
 }
 
 /** Of a row group of a file whose footer nobody has seen, as those of commits are. */

@@ -275,7 +275,8 @@ export class MetadataCache {
     const found = await this.#found(request, files, direct, search);
     if (found !== null && !alone) this.options.tokens?.note(found);
     // Rows without columns of attributes are as fast from the table when all of them are read, as it tells that none lacks a level.
-    const all = request.rowids === undefined && !found?.skipped && !found?.lacking.size;
+    const every = request.rowids === undefined && request.first === undefined;
+    const all = every && !found?.skipped && !found?.lacking.size;
     if (request.keys.length === 0 && request.table === 'logs' && all) return null;
     const rows = rowsSql(
       request,

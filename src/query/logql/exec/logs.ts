@@ -157,7 +157,8 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
   const next = await slicesOf(query, words, !scattered, ctx);
   for (let slice = next(0); slice !== null && entries.length < query.limit; slice = next(entries.length)) {
     const { from, to } = slice;
-    const search = { words, located: !scattered, newestFirst: !query.forward };
+    const first = query.forward ? 'oldest' : 'newest';
+    const search = { words, located: !scattered, first } as const;
     const keys = await ctx.keys.over(ctx.session, names, metadataWindow(from, to), search);
     if (keys.from === '') continue;
     const found = conditions(query.log, keys);

@@ -108,7 +108,7 @@ export class AttributeKeys {
     session: ReadSession,
     names: readonly string[],
     window: MetadataWindow,
-    search: Pick<RowsRequest, 'words' | 'located' | 'newestFirst'> = {},
+    search: Pick<RowsRequest, 'words' | 'located' | 'first'> = {},
   ): Promise<AttributeKeys> {
     const keys = new Map<string, number>();
     for (const name of new Set(names)) {
