@@ -10,6 +10,7 @@ import {
   tornTail,
 } from '../drill/kill/disasters.js';
 import { runEpoch } from '../drill/kill/epoch.js';
+import { paced } from '../drill/kill/workload.js';
 import { temporaryFolder } from './support/server.js';
 
 describe('exactly once through SIGKILL', () => {
@@ -21,12 +22,12 @@ describe('exactly once through SIGKILL', () => {
 
   for (const point of faultPoints) {
     it(`killed at ${point}`, async () => {
-      await runEpoch(dataDir, `p-${point.replace('.', '-')}`, point);
+      await runEpoch(dataDir, `p-${point.replace('.', '-')}`, point, paced);
     });
   }
   for (let i = 1; i <= 3; i++) {
     it(`killed at a random moment, ${i} of 3`, async () => {
-      await runEpoch(dataDir, `r${i}`, 'random');
+      await runEpoch(dataDir, `r${i}`, 'random', paced);
     });
   }
 });

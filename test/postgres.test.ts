@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { settled } from '../drill/kill/epoch.js';
 import { assertExact, verify } from '../drill/kill/verify.js';
-import { Workload } from '../drill/kill/workload.js';
+import { paced, Workload } from '../drill/kill/workload.js';
 import { assertPagesApi } from './support/pages-api.js';
 import { skipWithoutPostgres, startPostgres, type TestPostgres } from './support/postgres.js';
 import { eventually, sql, startServer, temporaryFolder, type TestServer } from './support/server.js';
@@ -61,7 +61,7 @@ describe('several nodes on a PostgreSQL catalog', { skip: skipWithoutPostgres() 
       start('second', 'ingest'),
       start('query', 'query'),
     ]);
-    const loads = [new Workload('a'), new Workload('b')] as const;
+    const loads = [new Workload('a', paced), new Workload('b', paced)] as const;
     const [first, killed, query] = nodes;
     loads[0].start(first.url, 3);
     loads[1].start(killed.url, 3);
@@ -76,7 +76,7 @@ describe('several nodes on a PostgreSQL catalog', { skip: skipWithoutPostgres() 
     running.delete(killed);
     await loads[1].stop();
     const second = await start('second', 'ingest');
-    const more = new Workload('c');
+    const more = new Workload('c', paced);
     more.start(second.url, 3);
     await sleep(500);
 
@@ -169,7 +169,7 @@ describe('several nodes on a PostgreSQL catalog', { skip: skipWithoutPostgres() 
 
   it('take data and answer in time while PostgreSQL hangs', async () => {
     const server = await start('hang', 'all', { CANARDSTACK_QUERY_TIMEOUT_MS: '1000' });
-    const load = new Workload('h');
+    const load = new Workload('h', paced);
     load.start(server.url, 2);
     await eventually(() => Promise.resolve(load.acked > 5 ? true : undefined));
     await postgres.signalAll('SIGSTOP');
@@ -191,7 +191,7 @@ describe('several nodes on a PostgreSQL catalog', { skip: skipWithoutPostgres() 
 
   it('refuse the second of two servers on copies of one data folder', async () => {
     const original = await start('one', 'ingest');
-    const load = new Workload('d');
+    const load = new Workload('d', paced);
     load.start(original.url, 2);
     await sleep(700);
     await load.stop();
@@ -202,13 +202,13 @@ describe('several nodes on a PostgreSQL catalog', { skip: skipWithoutPostgres() 
 
     const again = await start('one', 'ingest');
     const copy = await start('copy', 'ingest');
-    const more = new Workload('e');
+    const more = new Workload('e', paced);
     more.start(again.url, 2);
     await sleep(700);
     await more.stop();
     await settled(again);
     // What it would take now could never be committed: the first commit finds that out, and then it refuses.
-    const other = new Workload('f');
+    const other = new Workload('f', paced);
     other.start(copy.url, 1);
     await eventually(async () =>
       (await copy.logs()).includes('copies of one data folder') ? true : undefined,

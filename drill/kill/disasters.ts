@@ -7,7 +7,7 @@ import { metricSum } from '../../test/support/metrics.js';
 import { eventually, startServer, temporaryFolder } from '../../test/support/server.js';
 import { settled, startSettled } from './epoch.js';
 import { assertExact, verify } from './verify.js';
-import { Workload } from './workload.js';
+import { paced, Workload } from './workload.js';
 
 /** Nothing is committed, so all acknowledged bytes are in the spool alone. */
 const noSealing = { CANARDSTACK_SEAL_INTERVAL_MS: '3600000', CANARDSTACK_FRESHNESS_BUDGET_SLA_SECS: '7200' };
@@ -137,7 +137,7 @@ export async function clockJump(): Promise<string> {
     nodeArgs: ['--import', preload],
     env: { CANARDSTACK_ACCEPT_FUTURE_SECS: '100000' },
   });
-  const workload = new Workload('clock');
+  const workload = new Workload('clock', paced);
   workload.start(server.url);
   for (let i = 0; i < 2; i++) {
     await acknowledged(workload, 100);

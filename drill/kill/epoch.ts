@@ -70,12 +70,12 @@ async function provoke(server: TestServer, workload: Workload, cause: Cause): Pr
     throw new Error(`${cause}: the server ended by itself: ${JSON.stringify(end)}\n${await server.logs()}`);
 }
 
-/** Load, a kill, a restart, and the count. Throws when a record is missing or there twice. */
-export async function runEpoch(dataDir: string, name: string, cause: Cause): Promise<Epoch> {
+/** Load, a kill, a restart, and the count. Throws when a record is missing or there twice. `pauseMs`: of the load's clients. */
+export async function runEpoch(dataDir: string, name: string, cause: Cause, pauseMs = 0): Promise<Epoch> {
   const env: Record<string, string> =
     cause === 'random' ? {} : { CANARDSTACK_FAULT: `${cause}:${nth(cause)}` };
   const server = await startServer({ dataDir, env });
-  const workload = new Workload(name);
+  const workload = new Workload(name, pauseMs);
   workload.start(server.url);
   try {
     await provoke(server, workload, cause);

@@ -57,7 +57,16 @@ function requestFor(sent: Sent): DoorRequest {
   return requestOf(sent.door, resource, records);
 }
 
-/** Clients that send by every protocol as fast as they are answered, each request once, and note what was acknowledged. */
+/**
+ * Pause of each client between requests in a test: hundreds of requests a second come all the same, and what is counted after
+ * them is not many times that.
+ */
+export const paced = 20;
+
+/**
+ * Clients that send by every protocol, each request once, and note what was acknowledged; as fast as they are answered, or
+ * with a pause of `pauseMs`.
+ */
 export class Workload {
   readonly sent: Sent[] = [];
   refused = 0;
@@ -67,7 +76,10 @@ export class Workload {
   #done: Promise<unknown> = Promise.resolve();
   #sequence = 0;
 
-  constructor(private readonly prefix: string) {}
+  constructor(
+    private readonly prefix: string,
+    private readonly pauseMs = 0,
+  ) {}
 
   get acked(): number {
     return this.sent.filter((sent) => sent.acked).length;
@@ -110,6 +122,7 @@ export class Workload {
         if (!sent.acked) this.refused++;
         await response.arrayBuffer();
         if (!sent.acked) await sleep(100);
+        else if (this.pauseMs > 0) await sleep(this.pauseMs);
       } catch {
         await sleep(50);
       }
