@@ -102,7 +102,7 @@ function SignalCards({
   const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
   return (
     <Shown query={signals} what="Counting what came in">
-      {({ logs, spans, spansOver, metricNames, logServices }) => (
+      {({ logs, logsOver, spans, spansOver, metricNames, logServices }) => (
         <div class="signals">
           <div class="card signal">
             <h2>
@@ -112,7 +112,7 @@ function SignalCards({
             <span class="faint">
               {formatRate(total(logs) / seconds)} from {counted(logServices.length, 'service')}
             </span>
-            <Sparkline values={logs} label="Log lines over time" />
+            <Sparkline values={logsOver} label="Log lines over time" />
           </div>
           <div class="card signal">
             <h2>

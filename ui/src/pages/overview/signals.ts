@@ -7,7 +7,8 @@ export interface Signals {
   /** Log lines and spans of each step of the range. */
   readonly logs: readonly number[];
   readonly spans: readonly number[];
-  /** The same of spans without a step that is not over, which would look like a fall. */
+  /** The same without a step that is not over, which would look like a fall. */
+  readonly logsOver: readonly number[];
   readonly spansOver: readonly number[];
   /** Names of metrics with samples in the range. */
   readonly metricNames: number;
@@ -27,11 +28,15 @@ export async function loadSignals(range: Window, signal: AbortSignal): Promise<S
     getJson<{ data: string[] }>('/api/v1/label/__name__/values', seconds(range), signal),
     labelValues('service_name', range, signal),
   ]);
+  const all = ([first]: typeof logs) => (first?.points ?? []).map(([, value]) => value);
+  const over = ([first]: typeof logs) =>
+    (first?.points ?? []).filter(([at]) => at <= range.endMs).map(([, value]) => value);
   return {
-    logs: (logs[0]?.points ?? []).map(([, value]) => value),
-    // The total has to have the step that is not over, too.
-    spans: (spans[0]?.points ?? []).map(([, value]) => value),
-    spansOver: (spans[0]?.points ?? []).filter(([at]) => at <= range.endMs).map(([, value]) => value),
+    // The totals have to have the step that is not over, too.
+    logs: all(logs),
+    spans: all(spans),
+    logsOver: over(logs),
+    spansOver: over(spans),
     metricNames: names.data.length,
     logServices,
   };
