@@ -89,7 +89,8 @@ function filterWords(
   }
   const at = filter.kind === 'match' ? place(filter.matcher.name) : null;
   if (filter.kind !== 'match' || at === null) return [];
-  const texts = literalValues(filter.matcher);
+  const matcher = simplified(filter.matcher);
+  const texts = typeof matcher === 'boolean' ? [] : literalValues(matcher);
   // In a line, an object or an array may be written in another way than a label shows it.
   if (texts.length === 0 || (at.escaped && texts.some((text) => /^[[{]/.test(text)))) return [];
   return [texts.map((text) => ({ text, ...at }))];
@@ -195,6 +196,14 @@ function formatFilterMatcher(matcher: Matcher): string {
   return plain ? formatMatcher(matcher) : `${matcher.name}${matcher.op}\`${matcher.value}\``;
 }
 
+/** As Loki simplifies patterns: one of nothing and one of anything match every value, so that what does not match them is nothing. */
+function simplified(matcher: Matcher): Matcher | boolean {
+  const { op, value } = matcher;
+  if (op !== '=~' && op !== '!~') return matcher;
+  if (value === '' || value === '.*') return op === '=~';
+  return value === '.+' ? { ...matcher, op: op === '=~' ? '!=' : '=', value: '' } : matcher;
+}
+
 /** The filter as SQL; `meaning` gives undefined for names that only the pipeline itself can tell. */
 function labelCondition(filter: LabelFilter, meaning: (name: string) => Meaning | undefined): Condition {
   switch (filter.kind) {
@@ -209,14 +218,16 @@ function labelCondition(filter: LabelFilter, meaning: (name: string) => Meaning 
       };
     }
     case 'match': {
-      const known = meaning(filter.matcher.name);
+      const matcher = simplified(filter.matcher);
+      if (typeof matcher === 'boolean') return exactly(matcher ? 'TRUE' : 'FALSE');
+      const known = meaning(matcher.name);
       if (!known) return everything;
-      const own = withTexts(matcherSql(known.sql, filter.matcher), filter.matcher, known.texts);
-      if (known.rewritten && !sameInSql(filter.matcher)) return everything;
+      const own = withTexts(matcherSql(known.sql, matcher), matcher, known.texts);
+      if (known.rewritten && !sameInSql(matcher)) return everything;
       if (known.unlessLineHasIt === undefined) return exactly(own);
       return {
         ...everything,
-        sql: or([own, `${known.unlessLineHasIt} IS NULL AND (${lineMay(filter.matcher)})`]),
+        sql: or([own, `${known.unlessLineHasIt} IS NULL AND (${lineMay(matcher)})`]),
       };
     }
     case 'number': {
@@ -294,9 +305,10 @@ export function compileLabelFilter(filter: LabelFilter, nested = false): (labels
         : (labels) => left(labels) || right(labels);
     }
     case 'match': {
-      const matches = compileMatcher(filter.matcher, 'not newline').matches;
-      const { name } = filter.matcher;
-      return (labels) => matches(labels.get(name) ?? '');
+      const matcher = simplified(filter.matcher);
+      if (typeof matcher === 'boolean') return () => matcher;
+      const { matches } = compileMatcher(matcher, 'not newline');
+      return (labels) => matches(labels.get(matcher.name) ?? '');
     }
     case 'ip': {
       const matches = ipOrFault(filter.value, nested);
