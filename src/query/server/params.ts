@@ -11,8 +11,8 @@ export type TimeForm = 'seconds' | 'seconds or nanoseconds';
 const second = 1_000_000_000n;
 
 /**
- * Parameters of the URL and of a form-encoded body together, in that order; a name may come several times, the first
- * one counts where one is asked for. Names come from outside: this is a list, never an object. An empty value is a
+ * Parameters of a form-encoded body and of the URL together, in that order, as Go's forms have it; a name may come several
+ * times, the first one counts where one is asked for. Names come from outside: this is a list, never an object. An empty value is a
  * missing one. Methods throw QueryError `bad_data` that names the parameter.
  */
 export class Params {
@@ -23,8 +23,9 @@ export class Params {
     protected readonly times: TimeForm,
   ) {
     const at = url.indexOf('?');
-    this.#values = new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
-    for (const [name, value] of new URLSearchParams(body)) this.#values.append(name, value);
+    this.#values = new URLSearchParams(body);
+    const ofUrl = new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
+    for (const [name, value] of ofUrl) this.#values.append(name, value);
   }
 
   /** In the words of the API. */
