@@ -7,7 +7,9 @@ import type { Look, MetadataCache, MetadataView } from './metadata/index.js';
 import { layoutOf } from './metadata/layout.js';
 import { QueryError } from './query-error.js';
 import type { TableName } from '../schema/index.js';
-import { rawChunk } from './raw-chunk.js';
+import { chunkValues, rawChunk } from './raw-chunk.js';
+import { GivenRecents } from './recent/given.js';
+import type { RecentTable } from './recent/table.js';
 import type { SharedUnit } from './samples/unit.js';
 import {
   mostHeldRows,
@@ -21,6 +23,8 @@ import {
   type RawChunk,
   type RawResult,
   type ReadSession,
+  type RecentSets,
+  type RecentSetsRequest,
   type ResultChunk,
   type RowsRequest,
   type SamplesRequest,
@@ -60,6 +64,7 @@ export class ConnectionSession implements ReadSession {
   /** Of what was given out to select from: files of what names nothing else. */
   readonly #straight = new Map<string, readonly FootedFile[]>();
   #ended = false;
+  readonly #recents = new GivenRecents();
   /** Connections of another instance on which something runs. */
   readonly #others = new Set<DuckDBConnection>();
   /** Its statement was interrupted for its memory. */
@@ -201,11 +206,26 @@ export class ConnectionSession implements ReadSession {
 
   async series(request: SeriesRequest): Promise<SeriesView | null> {
     await this.#prepare(...new Set(request.kinds.map((kind) => layoutOf(kind).table)));
+    const given = (recent: RecentTable) => this.#recents.note(recent);
+    const reads = {
+      run: (sql: string) => this.#values(sql),
+      chunks: (sql: string) => this.#held(sql),
+      stopped: () => this.signal.aborted || this.#ended,
+    };
     const found = await this.#known(
-      (cache) => cache.series(request, (sql) => this.#values(sql), this.#look),
+      async (cache) => {
+        if (this.#pinned) await this.end();
+        return cache.series(request, reads, this.#look, given);
+      },
       async (view) => ({ epoch: view.epoch, tables: await view.series(request) }),
     );
-    return found && (this.cache?.withUnits(request, found) ?? found);
+    if (found === null || !this.cache) return found;
+    const { units = [], ...view } = this.cache.withUnits(request, found);
+    return { ...view, units: [...units, ...(await this.#recents.units(request, found))] };
+  }
+
+  recentSets(request: RecentSetsRequest): Promise<RecentSets | null> {
+    return Promise.resolve(this.cache?.recentSets(request) ?? null);
   }
 
   async lineTimes(request: LineTimesRequest): Promise<LineTimesView | null> {
@@ -231,7 +251,9 @@ export class ConnectionSession implements ReadSession {
   }
 
   async samples(request: SamplesRequest): Promise<readonly SharedUnit[] | null> {
-    return (await this.cache?.samples(request)) ?? null;
+    const { cache } = this;
+    if (cache === null) return null;
+    return this.#recents.samples(request, (ofFiles) => cache.samples(ofFiles));
   }
 
   /** Ends the transaction, if there is one. False when that failed. */
@@ -250,7 +272,21 @@ export class ConnectionSession implements ReadSession {
     this.signal.throwIfAborted();
     this.#pinned ||= sql.startsWith('BEGIN');
     const reader = await this.#track(this.connection.runAndReadAll(sql));
+    if (sql === 'ROLLBACK') this.#pinned = false;
     return reader.getRows().map((row) => row.map(plain));
+  }
+
+  /** All rows of a statement of few columns. */
+  async #held(sql: string): Promise<ResultChunk[]> {
+    this.signal.throwIfAborted();
+    const result = await this.#track(this.connection.run(sql));
+    const types = result.columnTypes();
+    const chunks: ResultChunk[] = [];
+    for (;;) {
+      const chunk = await this.#track(result.fetchChunk());
+      if (!chunk || chunk.rowCount === 0) return chunks;
+      chunks.push(chunkValues(rawChunk(chunk, types)));
+    }
   }
 
   async rows(

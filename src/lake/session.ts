@@ -5,6 +5,7 @@ import type { TableName } from '../schema/index.js';
 import type { Needle } from './token-index/index.js';
 import { QueryError } from './query-error.js';
 import type { SharedTimes } from './line-times/unit.js';
+import type { SharedSpans } from './recent/metric.js';
 import type { SamplePart, SharedUnit } from './samples/unit.js';
 
 export type { Needle } from './token-index/index.js';
@@ -173,6 +174,33 @@ export interface SeriesRequest {
   readonly samples: boolean;
   /** Metrics of which what is in memory comes with the answer. */
   readonly names?: readonly string[];
+  /** No others are of interest; null for all. */
+  readonly only?: readonly string[] | null;
+}
+
+/** Rows that came last: those of small commits, and of files not yet known to the metadata cache (`lake/recent`). */
+export interface RecentSeries {
+  /** In the place of a file, below zero. */
+  readonly file: number;
+  /** So many numbers were given to label sets of such rows, each below the one before. */
+  readonly sets: number;
+  /** Of the metrics that are of interest. */
+  readonly spans: readonly SharedSpans[];
+}
+
+/** Label sets of recent rows of a table. */
+export interface RecentSetsRequest {
+  readonly epoch: string;
+  readonly kind: MetadataKind;
+  /** Those of which the numbers were given after so many. */
+  readonly after: number;
+}
+
+export interface RecentSets {
+  /** So many numbers were given, though not all of them are of use any more. */
+  readonly given: number;
+  /** Of each its number, and its cells in the order of the kind's columns. */
+  readonly sets: readonly (readonly [number: number, cells: readonly unknown[]])[];
 }
 
 export interface SeriesFiles {
@@ -181,6 +209,8 @@ export interface SeriesFiles {
   readonly files: readonly number[];
   /** A condition on the table's rows that are in no file whose series are kept; null when there are none. */
   readonly rest: string | null;
+  /** Their rows are not among the rest. */
+  readonly recent?: RecentSeries;
 }
 
 export interface SeriesView {
@@ -191,7 +221,7 @@ export interface SeriesView {
 }
 
 /** The samples of a metric in a file. */
-interface KeptUnit {
+export interface KeptUnit {
   readonly file: number;
   readonly name: string;
   readonly unit: SharedUnit;
@@ -202,6 +232,7 @@ export interface SamplesRequest {
   readonly kind: MetadataKind;
   readonly name: string;
   readonly part: SamplePart;
+  /** Those below zero are recent rows of a view that this session was given. */
   readonly files: readonly number[];
   /** At most so many are in them. */
   readonly samples: number;
@@ -246,6 +277,8 @@ export interface ReadSession {
   series?(request: SeriesRequest): Promise<SeriesView | null>;
   /** The samples of a metric in files of that view, in their order; null when they are to be read from the table. */
   samples?(request: SamplesRequest): Promise<readonly SharedUnit[] | null>;
+  /** Label sets of recent rows; null when they are not known. */
+  recentSets?(request: RecentSetsRequest): Promise<RecentSets | null>;
   /**
    * What to select rows from in place of the table: its columns, `rowid`, and for the attribute of number i `attribute_i`
    * (VARCHAR: its value), `number_i` (DOUBLE: the same as a number), `faulty_i` (it has a value that is no number),

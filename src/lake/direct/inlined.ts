@@ -9,7 +9,7 @@ export class InlinedRows {
   readonly #alike = new Map<string, boolean>();
 
   /**
-   * What to select the rows of a table from, with `rowid`, that these tables of the catalog held at a snapshot; null where one of them
+   * What to select the rows of a table from, with `rowid`, that these tables of the catalog held at a snapshot, and not yet at `since`; null where one of them
    * has other columns or types, as in a catalog that is no DuckDB.
    */
   async sources(
@@ -17,6 +17,7 @@ export class InlinedRows {
     tables: readonly string[],
     snapshot: bigint,
     run: RunSql,
+    since: bigint | null = null,
   ): Promise<readonly string[] | null> {
     const names = tableDef(table)
       .columns.map(({ name }) => ident(name))
@@ -29,7 +30,7 @@ export class InlinedRows {
       if (!alike) return null;
       sources.push(
         `(SELECT ${names}, row_id AS rowid FROM ${source} ` +
-          `WHERE begin_snapshot <= ${snapshot} AND (end_snapshot IS NULL OR end_snapshot > ${snapshot}))`,
+          `WHERE ${since === null ? '' : `begin_snapshot > ${since} AND `}begin_snapshot <= ${snapshot} AND (end_snapshot IS NULL OR end_snapshot > ${snapshot}))`,
       );
     }
     return sources;

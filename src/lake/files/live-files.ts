@@ -19,6 +19,8 @@ export interface LiveFiles {
   readonly touched: ReadonlySet<string>;
   /** Rows that are in the catalog. */
   readonly inlined: number;
+  /** The catalog's tables that they are in. */
+  readonly inlinedTables: readonly string[];
   /** What to select these from, `rowid` beside the table's columns, without DuckLake; null when only DuckLake can read them. */
   readonly inlinedSources: readonly string[] | null;
   /** By path, files that may be read without DuckLake, as no row of them is deleted. */

@@ -63,6 +63,14 @@ export async function changesSince(since: bigint | null, place: CatalogPlace, ru
   );
 }
 
+/** What changed up to the newest snapshot of a transaction that it begins on the catalog's tables alone, which DuckLake does not take part in. */
+export async function beginCatalog(since: bigint | null, run: RunSql): Promise<Changes> {
+  const [row = []] = await run(
+    `BEGIN TRANSACTION READ ONLY; SELECT max(snapshot_id) FROM ${lakeMetadata}.ducklake_snapshot`,
+  );
+  return upTo(since, row[0] as bigint | null, run);
+}
+
 /** Of a catalog of this process: it is asked for what changed only where something did. */
 async function upTo(since: bigint | null, newest: bigint | null, run: RunSql): Promise<Changes> {
   const snapshot = BigInt(newest ?? since ?? 0n);

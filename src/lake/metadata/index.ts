@@ -14,6 +14,7 @@ import type { FileDigests } from '../file-digest/index.js';
 import { LineTimesCache } from '../line-times/index.js';
 import { compactedPrefix, hasPrefix } from '../maintenance/moved.js';
 import type { RunSql } from '../run-sql.js';
+import type { RecentTable } from '../recent/table.js';
 import { SampleCache } from '../samples/index.js';
 import { MadeIndexes, searchOf, type Found, type Search, type TokenIndexes } from '../token-index/index.js';
 import { AttributeValues } from '../values/index.js';
@@ -24,6 +25,8 @@ import type {
   LineTimesView,
   ListingView,
   MetadataRequest,
+  RecentSets,
+  RecentSetsRequest,
   RowsRequest,
   SamplesRequest,
   SeriesFiles,
@@ -38,6 +41,7 @@ import { toldKeys } from './told.js';
 import { newKept, total, type Kept, type KeptFile } from './kept.js';
 import { layoutOf, metadataKinds, type MetadataKind } from './layout.js';
 import { NewFiles } from './new-files.js';
+import { Recents, type QuestionReads } from './recents.js';
 import { follow, liveFiles } from './snapshots.js';
 import { createTables } from './store.js';
 import { MetadataView, seriesFiles, wholeListing, type KeptNumbers } from './view.js';
@@ -77,6 +81,9 @@ interface Sifted extends Found {
   readonly lacking: ReadonlySet<string>;
 }
 
+/** Is told which recent rows a question is given. */
+type Given = (recent: RecentTable) => void;
+
 /** Of which instance a query has looked for the newest snapshot. */
 export interface Look {
   generation: number | null;
@@ -84,6 +91,9 @@ export interface Look {
 
 const defaultWaitMs = 60_000;
 const defaultSearchedWaitMs = 360_000;
+/** Of the memory for samples, recent rows may take this part besides, all tables of metrics together. */
+const recentShare = 2;
+const recentKinds = 5;
 const noAttributes: DirectFile['attributes'] = new Map();
 
 /**
@@ -96,6 +106,8 @@ export class MetadataCache {
   readonly #filling: Filling;
   readonly #failures: Counter;
   readonly #samples: SampleCache;
+  /** Null where the catalog is elsewhere, or no samples are kept. */
+  readonly #recents: Recents | null;
   readonly #direct: DirectFiles;
   readonly #values: AttributeValues;
   readonly #traceIds: TraceIds;
@@ -114,7 +126,25 @@ export class MetadataCache {
     this.#searched = new NewFiles(options.searchedWaitMs ?? defaultSearchedWaitMs);
     this.#made = options.tokens ? new MadeIndexes(host, telemetry, options.tokens) : null;
     this.#samples = new SampleCache({ host, maxBytes: maxSampleBytes, telemetry });
+    const { smallestSampleFile } = options;
+    this.#recents =
+      maxSampleBytes > 0 && this.#place === 'here'
+        ? new Recents({
+            maxBytes: maxSampleBytes / recentShare / recentKinds,
+            smallestSampleFile,
+            seen: (kept, kind, live) => this.#want(kept, kind, live),
+          })
+        : null;
+    const recentBytes = () => this.#recents?.bytes(this.#kept) ?? 0;
     const registers = [options.telemetry.registry];
+    new Gauge({
+      name: 'canardstack_recent_samples_bytes',
+      help: 'Rows of metrics of the last commits that are kept in memory.',
+      registers,
+      collect() {
+        this.set(recentBytes());
+      },
+    });
     const entries = () => (this.#kept ? total(this.#kept) : 0);
     const files = () => [...(this.#kept?.files.values() ?? [])].reduce((sum, { size }) => sum + size, 0);
     new Gauge({
@@ -179,7 +209,7 @@ export class MetadataCache {
    * The metadata of the snapshot that `run` reads from now on: begins a transaction, which the caller has to end. Null
    * when nothing is kept at all.
    */
-  async view(run: RunSql): Promise<MetadataView | null> {
+  async view(run: RunSql, given: Given = () => undefined): Promise<MetadataView | null> {
     if (this.options.maxEntries === 0 || this.#filling.closed) return null;
     const kept = this.#current();
     await kept.ready;
@@ -214,7 +244,14 @@ export class MetadataCache {
       told,
       numbers,
       smallestSampleFile,
+      (kind, live) => this.#recent(kept, kind, live, given),
     );
+  }
+
+  #recent(kept: Kept, kind: MetadataKind, live: LiveFiles, given: Given): RecentTable | null {
+    const recent = this.#recents?.of(kept, kind, live) ?? null;
+    if (recent) given(recent);
+    return recent;
   }
 
   /** What a file tells of itself need not be read from its rows. */
@@ -391,20 +428,45 @@ export class MetadataCache {
    * Which series the current snapshot has, without a transaction: null unless all of them are kept, so that no rows are
    * read beside.
    */
-  async series(request: SeriesRequest, run: RunSql, look: Look): Promise<SeriesView | null> {
-    const newest = await this.#newest(run, look);
+  async series(
+    request: SeriesRequest,
+    reads: QuestionReads,
+    look: Look,
+    given: Given,
+  ): Promise<SeriesView | null> {
+    const newest = await this.#newest(reads.run, look);
     if (newest === null) return null;
     const { kept, filesOf } = newest;
+    const known = this.#wholeSeries(kept, request, (kind) => filesOf(layoutOf(kind).table), given);
+    if (known !== null || this.#recents === null) return known;
+    const learnt = await this.#recents.learn(kept, request.kinds, reads);
+    return learnt && this.#wholeSeries(kept, request, (kind) => learnt.get(kind) ?? null, given);
+  }
+
+  #wholeSeries(
+    kept: Kept,
+    request: SeriesRequest,
+    filesOf: (kind: MetadataKind) => LiveFiles | null,
+    given: Given,
+  ): SeriesView | null {
     const tables: SeriesFiles[] = [];
     for (const kind of request.kinds) {
-      const live = filesOf(layoutOf(kind).table);
+      const live = filesOf(kind);
       if (live === null) return null;
       const files = kept.files.get(kind) ?? new Map<string, KeptFile>();
-      const table = seriesFiles(kind, live, files, request, this.options.smallestSampleFile);
+      const recent = this.#recent(kept, kind, live, given);
+      const table = seriesFiles(kind, live, files, request, this.options.smallestSampleFile, recent);
       if (table.rest !== null) return null;
       tables.push(table);
     }
     return { epoch: kept.epoch, tables };
+  }
+
+  /** Null when they are not known any more. */
+  recentSets({ epoch, kind, after }: RecentSetsRequest): RecentSets | null {
+    const sets = this.#kept?.epoch === epoch ? this.#kept.recent.get(kind)?.sets : undefined;
+    if (!sets) return null;
+    return { given: sets.given, sets: sets.after(after).map(({ number, cells }) => [number, cells]) };
   }
 
   /** What is known of the newest snapshot without a transaction; `filesOf`: null where a table's files are not. Null when nothing is kept at all. */

@@ -8,6 +8,7 @@ import type { CatalogPlace } from './changes.js';
 import { metadataKinds, type MetadataKind } from './layout.js';
 import { FileLists } from './live.js';
 import { NewFiles } from './new-files.js';
+import type { RecentLearner } from '../recent/table.js';
 import type { FileTimes } from './view.js';
 
 export interface KeptFile extends FileTimes {
@@ -33,6 +34,8 @@ export interface Kept {
   readonly files: Map<MetadataKind, Map<string, KeptFile>>;
   readonly refused: Map<MetadataKind, Set<string>>;
   readonly fresh: Map<MetadataKind, NewFiles>;
+  /** Of tables whose last rows were learnt. */
+  readonly recent: Map<MetadataKind, RecentLearner>;
   readonly catalogFiles: CatalogFiles;
   readonly inlinedRows: InlinedRows;
   readonly lists: FileLists;
@@ -66,6 +69,7 @@ export function newKept(
     quietSince: null,
     validFrom: new Map(),
     deletions: new Map(),
+    recent: new Map(),
     catalogFiles: new CatalogFiles(),
     inlinedRows: new InlinedRows(),
     lists: new FileLists(place),

@@ -5,10 +5,7 @@ import type { LiveFiles } from '../files/live-files.js';
 import type { RunSql } from '../run-sql.js';
 import type { CatalogPlace } from './changes.js';
 
-type ListedFiles = Pick<LiveFiles, 'sizes' | 'touched' | 'inlined'> & {
-  /** The catalog's tables that hold inlined rows. */
-  readonly inlinedTables: readonly string[];
-};
+export type ListedFiles = Pick<LiveFiles, 'sizes' | 'touched' | 'inlined' | 'inlinedTables'>;
 
 /** Path, whether rows of it are deleted, bytes; and tables of inlined rows, which have only the first. */
 type Row = readonly [path: string, deleted: boolean | null, bytes: bigint | null];
@@ -29,15 +26,21 @@ export class FileLists {
    */
   async of(table: TableName, id: string | undefined, snapshot: bigint, run: RunSql): Promise<ListedFiles> {
     if (id === undefined) throw new Error(`the table ${table} has no number`);
-    const sizes = new Map<string, number>();
-    const touched = new Set<string>();
-    const tables: string[] = [];
-    for (const [path, deleted, bytes] of await this.#rows(table, id, snapshot, run)) {
-      if (deleted === null) tables.push(path);
-      else sizes.set(path, Number(bytes));
-      if (deleted === true) touched.add(path);
-    }
-    return { sizes, touched, ...(await inlinedRows(tables, snapshot, run)) };
+    return filesOf(await this.#rows(table, id, snapshot, run), snapshot, run);
+  }
+
+  /** The same without DuckLake; null where it is not known in which folder they are. */
+  async inCatalog(
+    table: TableName,
+    id: string | undefined,
+    snapshot: bigint,
+    run: RunSql,
+  ): Promise<ListedFiles | null> {
+    const folder = this.#folders.get(table);
+    if (id === undefined || folder === null) return null;
+    const named = (await run(filesSql(id, snapshot))) as unknown as NamedRow[];
+    if (folder === undefined && named.some(([, deleted]) => deleted !== null)) return null;
+    return filesOf(inFolder(folder ?? '', named), snapshot, run);
   }
 
   async #rows(table: TableName, id: string, snapshot: bigint, run: RunSql): Promise<readonly Row[]> {
@@ -54,6 +57,18 @@ export class FileLists {
     }
     return listed;
   }
+}
+
+async function filesOf(rows: readonly Row[], snapshot: bigint, run: RunSql): Promise<ListedFiles> {
+  const sizes = new Map<string, number>();
+  const touched = new Set<string>();
+  const tables: string[] = [];
+  for (const [path, deleted, bytes] of rows) {
+    if (deleted === null) tables.push(path);
+    else sizes.set(path, Number(bytes));
+    if (deleted === true) touched.add(path);
+  }
+  return { sizes, touched, ...(await inlinedRows(tables, snapshot, run)) };
 }
 
 /** As the catalog has them: with whether the path is within the table's folder, which is not known of tables of inlined rows. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import type { RunSql } from '../run-sql.js';
 import { testLake } from '../../../test/support/lake.js';
 
 it('looks again when the first looks end in another order than commits came', async () => {
@@ -12,6 +13,11 @@ it('looks again when the first looks end in another order than commits came', as
   };
   const request = { kinds: [], from: 0n, until: 1n, samples: false };
   /** A question whose look at the newest snapshot has its answer, which comes when it is let go. */
+  const reads = (run: RunSql) => ({
+    run,
+    chunks: () => Promise.reject(new Error('no rows are to be read')),
+    stopped: () => false,
+  });
   const asked = async () => {
     let hasRead = (): void => undefined;
     let letGo = (): void => undefined;
@@ -23,7 +29,7 @@ it('looks again when the first looks end in another order than commits came', as
       await gate;
       return rows;
     };
-    const answer = lake.cache.series(request, held, { generation: null });
+    const answer = lake.cache.series(request, reads(held), { generation: null }, () => undefined);
     await Promise.race([read, answer]);
     return () => {
       letGo();
@@ -32,7 +38,7 @@ it('looks again when the first looks end in another order than commits came', as
   };
   const looks = async () => {
     const before = statements;
-    await lake.cache.series(request, run, { generation: null });
+    await lake.cache.series(request, reads(run), { generation: null }, () => undefined);
     return statements > before;
   };
   try {

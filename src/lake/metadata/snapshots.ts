@@ -6,6 +6,7 @@ import type { RunSql } from '../run-sql.js';
 import type { CatalogPlace, Changes } from './changes.js';
 import { idOf, type Kept } from './kept.js';
 import { layoutOf, metadataKinds } from './layout.js';
+import type { ListedFiles } from './live.js';
 
 /**
  * The lists of files of tables without a change stay as they are. Single deletions from a data file may be noted in the catalog
@@ -53,13 +54,43 @@ export async function liveFiles(
   const known = kept.live.get(table);
   if (known?.snapshot === snapshot) return known.files;
   const id = idOf(kept, table);
-  const { inlinedTables, ...files } = await kept.lists.of(table, id, snapshot, run);
+  const files = await kept.lists.of(table, id, snapshot, run);
+  return listed(kept, place, { table, id, snapshot, files }, run);
+}
+
+/** The same of what the catalog's own tables tell; null where only DuckLake does. */
+export async function liveInCatalog(
+  kept: Kept,
+  table: TableName,
+  snapshot: bigint,
+  run: RunSql,
+): Promise<LiveFiles | null> {
+  const known = kept.live.get(table);
+  if (known?.snapshot === snapshot) return known.files;
+  const id = idOf(kept, table);
+  const files = await kept.lists.inCatalog(table, id, snapshot, run);
+  return files && listed(kept, 'here', { table, id, snapshot, files }, run);
+}
+
+interface Listed {
+  readonly table: TableName;
+  readonly id: string | undefined;
+  readonly snapshot: bigint;
+  readonly files: ListedFiles;
+}
+
+async function listed(
+  kept: Kept,
+  place: CatalogPlace,
+  { table, id, snapshot, files }: Listed,
+  run: RunSql,
+): Promise<LiveFiles> {
   const paths = [...files.sizes.keys()].filter((path) => !files.touched.has(path));
   const live: LiveFiles = {
     ...files,
     inlinedSources:
       timeColumns.has(table) && place === 'here'
-        ? await kept.inlinedRows.sources(table, inlinedTables, snapshot, run)
+        ? await kept.inlinedRows.sources(table, files.inlinedTables, snapshot, run)
         : null,
     told:
       id === undefined ||

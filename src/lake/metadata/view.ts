@@ -3,6 +3,7 @@ import type { RowsSource } from '../direct/rows.js';
 import type { AttributeKeys } from '../files/keys-note.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { isInlined } from '../inlining.js';
+import type { RecentTable } from '../recent/table.js';
 import type { RunSql } from '../run-sql.js';
 import type {
   FileSpan,
@@ -51,34 +52,43 @@ function isCheap({ sizes, inlined }: LiveFiles, unread: readonly string[]): bool
 }
 
 /** Samples of smaller files, where there are many of them, are read with those of files that are not kept. */
-const smallBytes = 64 * 1024;
-const fewSmall = 16;
+export const smallBytes = 64 * 1024;
+export const fewSmallFiles = 16;
 
 /** What a view of series says of one table. */
 export function seriesFiles(
   kind: MetadataKind,
   live: LiveFiles,
   kept: ReadonlyMap<string, FileTimes>,
-  { from, until, samples }: SeriesRequest,
+  { from, until, samples, only = null }: SeriesRequest,
   smallest = smallBytes,
+  recent: RecentTable | null = null,
 ): SeriesFiles {
   const files: number[] = [];
   const small: { readonly path: string; readonly file: number }[] = [];
   const unread: string[] = [];
   for (const [path, bytes] of live.sizes) {
+    if (recent?.covers.has(path)) continue;
     const file = live.touched.has(path) ? undefined : kept.get(path);
     if (file === undefined) unread.push(path);
     else if (file.last < from || file.first >= until) continue;
     else if (samples && bytes < smallest) small.push({ path, file: file.file });
     else files.push(file.file);
   }
-  if (small.length <= fewSmall) files.push(...small.map(({ file }) => file));
+  if (small.length <= fewSmallFiles) files.push(...small.map(({ file }) => file));
   else unread.push(...small.map(({ path }) => path));
   const rest = [
     ...(unread.length > 0 ? [`filename IN ${textList(unread)}`] : []),
-    ...(live.inlined > 0 ? [isInlined] : []),
+    ...(live.inlined > 0 && !recent?.inlined ? [isInlined] : []),
   ];
-  return { kind, files, rest: rest.length === 0 ? null : rest.join(' OR ') };
+  const of = recent !== null && !recent.empty ? recent : null;
+  if (of !== null) files.push(of.file);
+  return {
+    kind,
+    files,
+    rest: rest.length === 0 ? null : rest.join(' OR '),
+    ...(of && { recent: { file: of.file, sets: of.sets, spans: of.spans(only) } }),
+  };
 }
 
 /** Files of a window by what is kept of them; those whose rows are all outside of it are left out. */
@@ -150,6 +160,8 @@ export class MetadataView {
     /** As of when its snapshot was taken. */
     private readonly numbers: (kind: MetadataKind) => KeptNumbers,
     private readonly smallest?: number,
+    /** The recent rows of these files, where they are known. */
+    private readonly recent: (kind: MetadataKind, live: LiveFiles) => RecentTable | null = () => null,
   ) {}
 
   /** As `ReadSession.listing` tells. */
@@ -222,7 +234,7 @@ export class MetadataView {
     for (const kind of request.kinds) {
       const live = await this.live(kind);
       const kept = await this.#keptFiles(kind, live.validFrom);
-      tables.push(seriesFiles(kind, live, kept, request, this.smallest));
+      tables.push(seriesFiles(kind, live, kept, request, this.smallest, this.recent(kind, live)));
     }
     return tables;
   }

@@ -5,6 +5,7 @@ import type {
   MetadataRequest,
   RawChunk,
   ReadSession,
+  RecentSetsRequest,
   RowsRequest,
   SamplesRequest,
   SeriesRequest,
@@ -26,7 +27,8 @@ export type Question =
   | { readonly of: 'valuesOf'; readonly request: ValuesRequest }
   | { readonly of: 'lineTimes'; readonly request: LineTimesRequest }
   | { readonly of: 'series'; readonly request: SeriesRequest }
-  | { readonly of: 'samples'; readonly request: SamplesRequest };
+  | { readonly of: 'samples'; readonly request: SamplesRequest }
+  | { readonly of: 'recentSets'; readonly request: RecentSetsRequest };
 
 export type Told = Awaited<ReturnType<NonNullable<ReadSession[Question['of']]>>>;
 

@@ -95,6 +95,8 @@ export class RunningQuery {
         return session.series?.(question.request);
       case 'samples':
         return session.samples?.(question.request);
+      case 'recentSets':
+        return session.recentSets?.(question.request);
     }
   }
 

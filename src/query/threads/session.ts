@@ -9,6 +9,8 @@ import {
   type ListingView,
   type MetadataRequest,
   type ReadSession,
+  type RecentSets,
+  type RecentSetsRequest,
   type ResultChunk,
   type RowsRequest,
   type SamplesRequest,
@@ -139,6 +141,10 @@ export class ThreadSession implements ReadSession {
 
   samples(request: SamplesRequest): Promise<readonly SharedUnit[] | null> {
     return this.#ask({ of: 'samples', request });
+  }
+
+  recentSets(request: RecentSetsRequest): Promise<RecentSets | null> {
+    return this.#ask({ of: 'recentSets', request });
   }
 
   /** The answer is of the kind that was asked for. */

@@ -7,7 +7,7 @@ import { lowerBound } from './lower-bound.js';
 import { matching, mayHave, metricNamesOf, microsOf, type KnownTable } from './known-series.js';
 import { inOrder, numbersIn, placesOf, type Places } from './places.js';
 import type { SampleRequest } from './request.js';
-import type { KnownStream } from './series-index.js';
+import type { KnownStream } from './known-stream.js';
 import type { Part } from './sources.js';
 
 /** Samples `from` to `until - 1` of a unit, and the ends of the series in the same window. */
@@ -54,14 +54,14 @@ async function keptPart(
   part: Part,
 ): Promise<KeptSeries | null> {
   const { ctx, yielder, account, matchers, window } = request;
-  const { epoch, index, files } = table;
+  const { epoch, index, files, series } = table;
   const micros = microsOf(window);
   const streams = matching(table, { ...request.source, parts: [part] }, name, matchers);
   if (streams.length === 0) return noSeries;
   const wanted = numbersIn(streams);
   let samples = 0;
   const holding = files.filter((file) => {
-    const metric = index.file(file).metrics.get(name);
+    const metric = series.get(file)?.metrics.get(name);
     if (!metric || !mayHave(metric, wanted, micros)) return false;
     samples += metric.records;
     return true;

@@ -1,5 +1,5 @@
 import type { SharedUnit } from '../../../lake/samples/unit.js';
-import type { ReadSession } from '../../../lake/session.js';
+import type { SeriesFiles } from '../../../lake/session.js';
 import type { QueryContext } from '../../server/guard.js';
 import type { Labels } from '../../series/labels.js';
 import { matchesAll, type CompiledMatcher } from '../../series/matchers.js';
@@ -7,15 +7,10 @@ import type { Yielder } from '../../series/yielder.js';
 import { toldBy } from '../../sql/extent.js';
 import { NumberSet } from '../../sql/number-set.js';
 import type { Window } from '../plan/times.js';
+import type { FileMetric, KnownSet, SeriesOfFiles } from './file-series.js';
+import type { KnownStream } from './known-stream.js';
 import { metadataWindow } from './predicates.js';
-import {
-  indexOf,
-  type FileMetric,
-  type KnownSet,
-  type KnownStream,
-  type Present,
-  type SeriesIndex,
-} from './series-index.js';
+import { indexOf, type Present, type SeriesIndex } from './series-index.js';
 import { holds, type MetricTable, type Source } from './sources.js';
 import type { Stream } from './streams.js';
 
@@ -23,6 +18,8 @@ import type { Stream } from './streams.js';
 export interface KnownTable {
   readonly epoch: string;
   readonly index: SeriesIndex;
+  /** What each of the files has. */
+  readonly series: SeriesOfFiles;
   /** Numbers of files. */
   readonly files: readonly number[];
   /** A condition on rows that are in none of them; null when there are none. */
@@ -38,7 +35,7 @@ const none: KnownTables = () => Promise.resolve(null);
 
 /**
  * Asks for all tables at once, so that they are of one snapshot, and learns the series of those that are used. `samples`: those of
- * these metrics are asked for next; null for none.
+ * these metrics are asked for next; null for none. `only`: no other metrics are asked for.
  */
 export async function knownTables(
   ctx: QueryContext,
@@ -46,10 +43,12 @@ export async function knownTables(
   tables: readonly MetricTable[],
   window: Window,
   samples: readonly string[] | null,
+  only: readonly string[] | null = null,
 ): Promise<KnownTables> {
   const { from, until } = metadataWindow(window);
   const names = samples ?? [];
-  const view = await ctx.session.series?.({ kinds: tables, from, until, samples: samples !== null, names });
+  const wanted = { kinds: tables, from, until, samples: samples !== null, names, only };
+  const view = await ctx.session.series?.(wanted);
   if (!view) return none;
   const { epoch } = view;
   const units = new Map(names.map((name) => [name, new Map<number, SharedUnit>()]));
@@ -58,23 +57,31 @@ export async function knownTables(
     const found = view.tables.find(({ kind }) => kind === table);
     if (!found) return null;
     const { files, rest } = found;
-    const index = indexOf(epoch, table, ctx.limits.scopeLabels);
-    return (await learned(index, ctx.session, yielder, files)) ? { epoch, index, files, rest, units } : null;
+    const known = await learned(ctx, yielder, epoch, table, found);
+    return known && { ...known, epoch, files, rest, units };
   };
 }
 
 /** An error of it is no reason to fail: the table itself tells. */
 async function learned(
-  index: SeriesIndex,
-  session: ReadSession,
+  { session, limits }: QueryContext,
   yielder: Yielder,
-  files: readonly number[],
-): Promise<boolean> {
+  epoch: string,
+  table: MetricTable,
+  view: SeriesFiles,
+): Promise<Pick<KnownTable, 'index' | 'series'> | null> {
   try {
-    return await index.update(session, yielder, files);
+    let index = indexOf(epoch, table, limits.scopeLabels);
+    let series = await index.update(session, yielder, epoch, view);
+    if (series === 'full') {
+      // Questions that use the other one go on with it.
+      index = indexOf(epoch, table, limits.scopeLabels, index);
+      series = await index.update(session, yielder, epoch, view);
+    }
+    return series === null || series === 'full' ? null : { index, series };
   } catch {
     await yielder.pause();
-    return false;
+    return null;
   }
 }
 
@@ -135,7 +142,7 @@ export function mayHave(
 
 /** Streams and resources with a row in the window, of all metrics without `names`; null where hours alone don't tell. */
 export function presentIn(
-  { index, files }: KnownTable,
+  { index, series }: KnownTable,
   names: readonly string[] | null,
   { from, until }: Micros,
 ): { readonly present: Present; readonly targets: ReadonlySet<Labels> } | null {
@@ -145,8 +152,7 @@ export function presentIn(
     streams.add(known.number);
     if (targetInfo) targets.add(targetInfo);
   };
-  for (const file of files) {
-    const all = index.file(file);
+  for (const all of series.values()) {
     if (names === null && toldBy(all, from, until) === 'all') {
       streams.addNumbers(all.streams);
       for (const target of all.targets) targets.add(target);

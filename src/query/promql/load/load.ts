@@ -98,10 +98,13 @@ function joinedWindow(first: Window, second: Window): Window {
 async function knownOf(ctx: QueryContext, yielder: Yielder, loads: readonly Load[]): Promise<KnownTables> {
   const tables = new Set<MetricTable>();
   const names = new Set<string>();
+  let only: Set<string> | null = new Set<string>();
   for (const { selectors } of loads) {
     const matchers = (selectors[0]?.matchers ?? []).map((matcher) => compileMatcher(matcher));
     for (const { table, baseNames, original } of sourcesFor(matchers)) {
       tables.add(table);
+      if (!baseNames || original) only = null;
+      else for (const name of baseNames) only?.add(name);
       if (baseNames && !original && hasValues(table)) for (const name of baseNames) names.add(name);
     }
   }
@@ -110,7 +113,7 @@ async function knownOf(ctx: QueryContext, yielder: Yielder, loads: readonly Load
     to: loads.reduce((to, load) => Math.max(to, load.window.to), -Infinity),
   };
   if (tables.size === 0 || !(window.from < window.to)) return () => Promise.resolve(null);
-  return knownTables(ctx, yielder, [...tables], window, [...names]);
+  return knownTables(ctx, yielder, [...tables], window, [...names], only && [...only]);
 }
 
 /** Matchers as they apply to labels: an OpenTelemetry name is looked up by its column instead. */

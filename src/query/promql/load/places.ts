@@ -1,5 +1,6 @@
 import type { SampleUnit } from '../../../lake/samples/unit.js';
-import type { KnownStream, SeriesIndex } from './series-index.js';
+import type { KnownStream } from './known-stream.js';
+import type { SeriesIndex } from './series-index.js';
 
 /** Numbers of all places together, in each thread: 4 bytes each. */
 const mostNumbers = 8_000_000;

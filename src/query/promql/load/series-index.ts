@@ -1,11 +1,22 @@
+import { layoutOf } from '../../../lake/metadata/layout.js';
 import { seenTable, setsTable } from '../../../lake/metadata/store.js';
-import type { ReadSession } from '../../../lake/session.js';
+import { spanWidth, type SharedSpans } from '../../../lake/recent/metric.js';
+import type { ReadSession, SeriesFiles } from '../../../lake/session.js';
 import type { Labels } from '../../series/labels.js';
 import type { Yielder } from '../../series/yielder.js';
-import type { Extent } from '../../sql/extent.js';
-import { BySet, packed, type NumberSet, type PackedNumbers } from '../../sql/number-set.js';
-import type { MetricTable, Part } from './sources.js';
-import { partSeries, streamColumns, streamOf, type Stream } from './streams.js';
+import { BySet, type NumberSet } from '../../sql/number-set.js';
+import {
+  always,
+  MetricRows,
+  seriesOf,
+  type FileMetric,
+  type FileSeries,
+  type KnownSet,
+  type SeriesOfFiles,
+} from './file-series.js';
+import { KnownStream } from './known-stream.js';
+import type { MetricTable } from './sources.js';
+import { streamColumns, streamOf } from './streams.js';
 import { targetColumns } from './target-columns.js';
 import { targetInfoLabels } from './identity.js';
 
@@ -16,105 +27,12 @@ const mostFiles = 4000;
 const mostMatched = 200;
 /** Of the windows asked for last, what they have in them. */
 const mostPresent = 8;
-
-/** A stream that some file has, with what was made of it once. */
-export class KnownStream {
-  readonly #parts = new Map<Part, readonly Labels[]>();
-
-  constructor(
-    readonly stream: Stream,
-    /** Of all that this thread knows of the table. */
-    readonly number: number,
-  ) {}
-
-  series(part: Part): readonly Labels[] {
-    let labels = this.#parts.get(part);
-    if (labels === undefined) {
-      labels = partSeries(part, this.stream);
-      this.#parts.set(part, labels);
-    }
-    return labels;
-  }
-}
-
-/** A label set as the metadata cache numbers it: that of a stream, with its resource. */
-export interface KnownSet {
-  readonly known: KnownStream;
-  /** Of its resource; null for none. */
-  readonly targetInfo: Labels | null;
-}
-
-/** Which label sets of one metric a file has, hour by hour. Times are microseconds since the epoch. */
-export interface FileMetric extends Extent<number> {
-  /** Each once, with its first and last row. */
-  readonly spans: ReadonlyMap<KnownSet, Span>;
-  readonly records: number;
-  readonly sets: KnownSet[];
-  /** The first and last row of that hour. */
-  readonly first: number[];
-  readonly last: number[];
-}
-
-interface Span {
-  first: number;
-  last: number;
-}
+/** Metrics of recent rows. */
+const mostRecent = 10_000;
 
 /** What the files of a window have. The same object as long as it is the same. */
 export interface Present {
   readonly streams: readonly KnownStream[];
-}
-
-interface FileSeries extends Extent<number> {
-  /** By Prometheus name. */
-  readonly metrics: ReadonlyMap<string, FileMetric>;
-  /** Numbers of all its streams, and its resources. */
-  readonly streams: PackedNumbers;
-  readonly targets: ReadonlySet<Labels>;
-}
-
-const never: Extent<number> = { begin: Infinity, end: -Infinity, begunBy: -Infinity, goesOnTo: Infinity };
-const nothing: FileSeries = { metrics: new Map(), streams: new Uint32Array(), targets: new Set(), ...never };
-
-/** Both together. */
-function joined(a: Extent<number>, b: Extent<number>): Extent<number> {
-  return {
-    begin: Math.min(a.begin, b.begin),
-    end: Math.max(a.end, b.end),
-    begunBy: Math.max(a.begunBy, b.begunBy),
-    goesOnTo: Math.min(a.goesOnTo, b.goesOnTo),
-  };
-}
-
-/** Collects what the rows tell of one metric. */
-class MetricRows {
-  readonly #spans = new Map<KnownSet, Span>();
-  readonly #sets: KnownSet[] = [];
-  readonly #first: number[] = [];
-  readonly #last: number[] = [];
-  #records = 0;
-
-  add(set: KnownSet, first: number, last: number, records: number): void {
-    this.#sets.push(set);
-    this.#first.push(first);
-    this.#last.push(last);
-    this.#records += records;
-    const span = this.#spans.get(set);
-    if (span === undefined) {
-      this.#spans.set(set, { first, last });
-      return;
-    }
-    span.first = Math.min(span.first, first);
-    span.last = Math.max(span.last, last);
-  }
-
-  all(): FileMetric {
-    let extent = never;
-    for (const { first, last } of this.#spans.values())
-      extent = joined(extent, { begin: first, end: last, begunBy: first, goesOnTo: last });
-    const [spans, sets, first, last] = [this.#spans, this.#sets, this.#first, this.#last];
-    return { ...extent, spans, sets, first, last, records: this.#records };
-  }
 }
 
 /**
@@ -131,23 +49,57 @@ export class SeriesIndex {
   readonly #matched = new Map<string, readonly KnownStream[]>();
   readonly #numbered: KnownStream[] = [];
   readonly #present = new BySet<Present>(mostPresent);
+  /** Of recent rows, those that were asked for last, by metric. */
+  readonly #recent = new Map<string, { readonly id: number; readonly metric: FileMetric }>();
   #matchedStreams = 0;
   #lastId = 0;
-  #updating: Promise<boolean> = Promise.resolve(true);
+  #lastRecent = 0;
+  #updating: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly table: MetricTable,
     private readonly scope: boolean,
+    private readonly most = mostSets,
   ) {}
 
-  /** Learns what the files have. False when that is too much to keep. */
-  update(session: ReadSession, yielder: Yielder, files: readonly number[]): Promise<boolean> {
-    const missing = () => files.filter((file) => !this.#files.has(file));
+  /**
+   * What the files of a view have, whatever is learnt or let go of later; `epoch` is that of the view. Null where it is not known, 'full'
+   * when it is too much to keep beside what is kept.
+   */
+  update(
+    session: ReadSession,
+    yielder: Yielder,
+    epoch: string,
+    view: Pick<SeriesFiles, 'files' | 'recent'>,
+  ): Promise<SeriesOfFiles | null | 'full'> {
     const updating = this.#updating
-      .catch(() => false)
-      .then(async () => missing().length === 0 || (await this.#learn(session, yielder, missing(), files)));
+      .catch(() => undefined)
+      .then(() => this.#updated(session, yielder, epoch, view));
     this.#updating = updating;
     return updating;
+  }
+
+  async #updated(
+    session: ReadSession,
+    yielder: Yielder,
+    epoch: string,
+    { files, recent }: Pick<SeriesFiles, 'files' | 'recent'>,
+  ): Promise<SeriesOfFiles | null | 'full'> {
+    const kept = files.filter((file) => file !== recent?.file);
+    const missing = kept.filter((file) => !this.#files.has(file));
+    if (missing.length > 0 && !(await this.#learn(session, yielder, missing, kept))) return 'full';
+    const all = new Map<number, FileSeries>();
+    for (const file of kept) {
+      const own = this.#files.get(file);
+      if (own === undefined) return null;
+      all.set(file, own);
+    }
+    if (recent === undefined) return all;
+    if (recent.sets > this.#lastRecent && !(await this.#learnRecent(session, yielder, epoch))) return null;
+    if (this.#sets.size > this.most) return 'full';
+    const own = await this.#recentSeries(yielder, recent.spans);
+    if (own === null) return null;
+    return all.set(recent.file, own);
   }
 
   get names(): readonly string[] {
@@ -174,10 +126,6 @@ export class SeriesIndex {
     return found;
   }
 
-  file(file: number): FileSeries {
-    return this.#files.get(file) ?? nothing;
-  }
-
   present(numbers: NumberSet): Present {
     return this.#present.get(numbers, () => ({
       streams: numbers.numbers().flatMap((number) => this.#numbered[number] ?? []),
@@ -195,13 +143,7 @@ export class SeriesIndex {
     wanted: readonly number[],
   ): Promise<boolean> {
     await this.#learnSets(session, yielder);
-    if (this.#sets.size > mostSets) {
-      // Most of them may be of files that are gone.
-      this.#forget();
-      await this.#learnSets(session, yielder);
-      if (this.#sets.size > mostSets) return false;
-      missing = wanted;
-    }
+    if (this.#sets.size > this.most) return false;
     if (this.#files.size + missing.length > mostFiles) {
       const keep = new Set(wanted);
       for (const file of this.#files.keys()) if (!keep.has(file)) this.#files.delete(file);
@@ -240,35 +182,86 @@ export class SeriesIndex {
     const columns = [...new Set([...identity, ...targetColumns])];
     const sql =
       `SELECT id, ${columns.join(', ')} FROM ${setsTable(this.table)} WHERE id > ${this.#lastId} ` +
-      `LIMIT ${mostSets + 1}`;
+      `LIMIT ${this.most + 1}`;
     const at = new Map(columns.map((column, i) => [column, i + 1]));
     let last = this.#lastId;
-    let fresh = false;
+    const before = this.#numbered.length;
     for await (const chunk of session.stream(sql)) {
       for (let row = 0; row < chunk.rowCount; row++) {
         const cell = (column: string) => chunk.columns[at.get(column) ?? -1]?.[row] ?? null;
         const id = chunk.columns[0]?.[row] as number;
-        const key = JSON.stringify(identity.map(cell));
-        let known = this.#streams.get(key);
-        if (!known) {
-          known = new KnownStream(streamOf(this.table, id, cell), this.#numbered.length);
-          this.#numbered.push(known);
-          this.#streams.set(key, known);
-          fresh = true;
-          const { name } = known.stream;
-          const same = this.#byName.get(name);
-          if (same) same.push(known);
-          else this.#byName.set(name, [known]);
-        }
-        this.#sets.set(id, { known, targetInfo: this.#target(cell) });
+        this.#addSet(id, identity, cell);
         last = Math.max(last, id);
         if (yielder.due) await yielder.pause();
       }
     }
     this.#lastId = last;
-    if (!fresh) return;
+    this.#notice(before);
+  }
+
+  #addSet(id: number, identity: readonly string[], cell: (column: string) => unknown): void {
+    const key = JSON.stringify(identity.map(cell));
+    let known = this.#streams.get(key);
+    if (!known) {
+      known = new KnownStream(streamOf(this.table, id, cell), this.#numbered.length);
+      this.#numbered.push(known);
+      this.#streams.set(key, known);
+      const { name } = known.stream;
+      const same = this.#byName.get(name);
+      if (same) same.push(known);
+      else this.#byName.set(name, [known]);
+    }
+    this.#sets.set(id, { known, targetInfo: this.#target(cell) });
+  }
+
+  /** Whether streams are new since there were so many. */
+  #notice(before: number): void {
+    if (this.#numbered.length === before) return;
     this.#ordered.clear();
     this.#forgetMatched();
+  }
+
+  async #learnRecent(session: ReadSession, yielder: Yielder, epoch: string): Promise<boolean> {
+    const { table } = this;
+    const found = await session.recentSets?.({ epoch, kind: table, after: this.#lastRecent });
+    if (!found) return false;
+    const identity = streamColumns(table, this.scope);
+    const at = new Map(layoutOf(table).columns.map(({ name }, i) => [name, i]));
+    const before = this.#numbered.length;
+    for (const [number, cells] of found.sets) {
+      if (this.#sets.size > this.most) break;
+      this.#addSet(number, identity, (column) => cells[at.get(column) ?? -1] ?? null);
+      if (yielder.due) await yielder.pause();
+    }
+    this.#lastRecent = found.given;
+    this.#notice(before);
+    return true;
+  }
+
+  /** Null where a label set is not known. */
+  async #recentSeries(yielder: Yielder, spans: readonly SharedSpans[]): Promise<FileSeries | null> {
+    const metrics = new Map<string, FileMetric>();
+    for (const { id, name, numbers } of spans) {
+      if (yielder.due) await yielder.pause();
+      const kept = this.#recent.get(name);
+      if (kept?.id === id) {
+        metrics.set(name, kept.metric);
+        continue;
+      }
+      const rows = new MetricRows();
+      const view = new Float64Array(numbers);
+      for (let i = 0; i < view.length; i += spanWidth) {
+        const [number = 0, first = 0, last = 0, records = 0] = view.subarray(i, i + spanWidth);
+        const set = this.#sets.get(number);
+        if (!set) return null;
+        rows.add(set, first, last, records);
+      }
+      const metric = rows.all();
+      metrics.set(name, metric);
+      if (this.#recent.size >= mostRecent) this.#recent.clear();
+      this.#recent.set(name, { id, metric });
+    }
+    return { ...always, metrics, streams: new Uint32Array(), targets: new Set() };
   }
 
   #forgetMatched(): void {
@@ -285,30 +278,6 @@ export class SeriesIndex {
     }
     return labels;
   }
-
-  #forget(): void {
-    for (const kept of [this.#sets, this.#streams, this.#targets, this.#byName, this.#files, this.#ordered])
-      kept.clear();
-    this.#numbered.length = 0;
-    this.#present.clear();
-    this.#forgetMatched();
-    this.#lastId = 0;
-  }
-}
-
-function seriesOf(rows: ReadonlyMap<string, MetricRows>): FileSeries {
-  const metrics = new Map([...rows].map(([name, own]) => [name, own.all()]));
-  const streams = new Set<number>();
-  const targets = new Set<Labels>();
-  let extent = never;
-  for (const metric of metrics.values()) {
-    extent = joined(extent, metric);
-    for (const { known, targetInfo } of metric.spans.keys()) {
-      streams.add(known.number);
-      if (targetInfo) targets.add(targetInfo);
-    }
-  }
-  return { ...extent, metrics, streams: packed(streams), targets };
 }
 
 function byLabels(a: KnownStream, b: KnownStream): number {
@@ -321,8 +290,8 @@ function byLabels(a: KnownStream, b: KnownStream): number {
 const indexes = new Map<string, Map<MetricTable, SeriesIndex>>();
 const mostEpochs = 2;
 
-/** This thread's index of a table. */
-export function indexOf(epoch: string, table: MetricTable, scope: boolean): SeriesIndex {
+/** This thread's index of a table. In place of `full`, another one that knows nothing yet, as most of what is kept there may be of files that are gone. */
+export function indexOf(epoch: string, table: MetricTable, scope: boolean, full?: SeriesIndex): SeriesIndex {
   const key = `${epoch} ${scope}`;
   let tables = indexes.get(key);
   if (!tables) {
@@ -331,7 +300,7 @@ export function indexOf(epoch: string, table: MetricTable, scope: boolean): Seri
     if (indexes.size > mostEpochs) indexes.delete([...indexes.keys()][0] ?? '');
   }
   let index = tables.get(table);
-  if (!index) {
+  if (!index || index === full) {
     index = new SeriesIndex(table, scope);
     tables.set(table, index);
   }

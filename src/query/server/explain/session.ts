@@ -7,6 +7,8 @@ import type {
   ListingView,
   MetadataRequest,
   ReadSession,
+  RecentSets,
+  RecentSetsRequest,
   ResultChunk,
   RowsRequest,
   SamplesRequest,
@@ -168,6 +170,10 @@ export class NotedSession implements ReadSession {
       const samples = units.reduce((sum, unit) => sum + unit.samples, 0);
       return `samples of ${request.name} from memory: ${units.length} files, ${samples} samples`;
     });
+  }
+
+  async recentSets(request: RecentSetsRequest): Promise<RecentSets | null> {
+    return (await this.inner.recentSets?.(request)) ?? null;
   }
 
   #told(step: StatementStep, figures: StatementFigures | null): void {
