@@ -91,9 +91,8 @@ export interface Look {
 
 const defaultWaitMs = 60_000;
 const defaultSearchedWaitMs = 360_000;
-/** Of the memory for samples, recent rows may take this part besides, all tables of metrics together. */
+/** Recent rows of all tables of metrics may take this part of the memory for samples, besides it. */
 const recentShare = 2;
-const recentKinds = 5;
 const noAttributes: DirectFile['attributes'] = new Map();
 
 /**
@@ -130,7 +129,7 @@ export class MetadataCache {
     this.#recents =
       maxSampleBytes > 0 && this.#place === 'here'
         ? new Recents({
-            maxBytes: maxSampleBytes / recentShare / recentKinds,
+            maxBytes: maxSampleBytes / recentShare,
             smallestSampleFile,
             seen: (kept, kind, live) => this.#want(kept, kind, live),
           })

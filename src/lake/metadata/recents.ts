@@ -11,7 +11,7 @@ import { follow, liveInCatalog, someDeleted } from './snapshots.js';
 import { fewSmallFiles, smallBytes } from './view.js';
 
 export interface RecentsOptions {
-  /** Of each table. */
+  /** Of all tables. */
   readonly maxBytes: number;
   readonly smallestSampleFile?: number | undefined;
   /** Is told the files that a table has now. */
@@ -94,7 +94,8 @@ export class Recents {
       const inlined = (since: bigint | null) =>
         kept.inlinedRows.sources(table, live.inlinedTables, snapshot, reads.run, since);
       const straight = await this.#straight(kept, kind, live, snapshot, learner, reads.run);
-      const { maxBytes } = this.options;
+      // What is left by the others.
+      const maxBytes = this.options.maxBytes - this.bytes(kept) + learner.bytes;
       await learner.learn({ live, straight, inlined, snapshot, maxBytes, reads });
     }
     return all;

@@ -9,10 +9,10 @@ import { Place, readFiles, readRows, type Reads } from './read.js';
 /** Larger files are left to the metadata cache. */
 const largestFile = 2 * 1024 * 1024;
 /** Of files that one question reads. */
-const mostBytesAtOnce = 4 * 1024 * 1024;
+const mostBytesAtOnce = 2 * 1024 * 1024;
 const mostFilesAtOnce = 64;
 /** Rows in the catalog that one question reads. */
-const mostRowsAtOnce = 200_000;
+const mostRowsAtOnce = 400_000;
 /** Label sets that no row has any more are not worth a look before they are this many. */
 const fewSets = 10_000;
 const restMs = 60_000;
