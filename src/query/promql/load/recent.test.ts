@@ -14,9 +14,9 @@ const times = { start: scriptStart, end: scriptStart + 5 * minute, step: 15 * se
 const window = { from: times.start - 1, to: times.end };
 
 const expressions = [
-  '{__name__=~"g|c", route!="/9"}',
+  '{__name__=~"g|c|h_sum|h_count", route!="/9"}',
   'sum by (route) (rate(c[2m]))',
-  'histogram_quantile(0.9, sum by (le) (rate(h_bucket[2m]))) + on () group_left h_sum / h_count',
+  'histogram_quantile(0.9, sum by (le) (rate(h_bucket[2m])))',
   's{quantile="0.5"}',
   'rate({__name__=~"d|e_count"}[2m])',
 ];
