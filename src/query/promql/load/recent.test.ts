@@ -18,7 +18,8 @@ const expressions = [
   'sum by (route) (rate(c[2m]))',
   'histogram_quantile(0.9, sum by (le) (rate(h_bucket[2m])))',
   's{quantile="0.5"}',
-  'rate({__name__=~"d|e_count"}[2m])',
+  'rate(d[2m])',
+  'rate(e_count[2m])',
 ];
 
 type Row = Record<string, unknown>;
