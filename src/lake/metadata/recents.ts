@@ -91,9 +91,11 @@ export class Recents {
       let learner = kept.recent.get(kind);
       if (learner === undefined) kept.recent.set(kind, (learner = new RecentLearner(kind)));
       if (learner.table?.live === live) continue;
-      const inlined = (since: bigint | null) =>
-        kept.inlinedRows.sources(table, live.inlinedTables, snapshot, reads.run, since);
-      const straight = await this.#straight(kept, kind, live, snapshot, learner, reads.run);
+      const id = idOf(kept, table);
+      const renamed = id === undefined || (await columnsEnded(id, reads.run));
+      const inlined = async (since: bigint | null) =>
+        renamed ? null : kept.inlinedRows.sources(table, live.inlinedTables, snapshot, reads.run, since);
+      const straight = renamed ? [] : await this.#straight(kept, kind, live, snapshot, learner, reads.run);
       // What is left by the others.
       const maxBytes = this.options.maxBytes - this.bytes(kept) + learner.bytes;
       await learner.learn({ live, straight, inlined, snapshot, maxBytes, reads });
@@ -123,11 +125,11 @@ export class Recents {
     const id = idOf(kept, layoutOf(kind).table);
     if (paths.length === 0 || id === undefined) return [];
     if (await someDeleted(kept, layoutOf(kind).table, id, snapshot, run)) return [];
-    return (await columnsEnded(id, run)) ? [] : paths;
+    return paths;
   }
 }
 
-/** Whether its table ever had a column that it has no longer, or with another name or type: then names in files may mean others. */
+/** Whether its table ever had a column that it has no longer, or with another name or type: then names in files and in the catalog may mean others. */
 async function columnsEnded(id: string, run: RunSql): Promise<boolean> {
   const [[count] = []] = await run(
     `SELECT count(*) FROM ${lakeMetadata}.ducklake_column WHERE table_id = ${id} AND end_snapshot IS NOT NULL`,
