@@ -46,8 +46,8 @@ export async function nodesApart(
     ...catalog,
     CANARDSTACK_DUCKLAKE_DATA_PATH: join(folder, 'data'),
     CANARDSTACK_CATALOG_BACKUP_PATH: join(folder, 'backups'),
-    CANARDSTACK_CATALOG_BACKUP_INTERVAL_SECS: '2',
-    CANARDSTACK_CHECKPOINT_INTERVAL_SECS: '2',
+    CANARDSTACK_CATALOG_BACKUP_INTERVAL_SECS: '5',
+    CANARDSTACK_CHECKPOINT_INTERVAL_SECS: '4',
     CANARDSTACK_SEAL_INTERVAL_MS: '200',
   };
   const clocks = await Promise.all(
