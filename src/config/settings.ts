@@ -456,7 +456,7 @@ const queries = {
     'QUERY_PROMQL_EXPERIMENTAL',
     flag(),
     true,
-    'PromQL: what is experimental in Prometheus (its `--enable-feature` for functions, `fill`, and names without quotes). Without it such queries are refused, as Prometheus does by default.',
+    'PromQL: what is experimental in Prometheus (its `--enable-feature` for functions, `fill`, `anchored` and `smoothed`). Without it such queries are refused, as Prometheus does by default.',
   ),
   spanMetrics: setting(
     'SPAN_METRICS',

@@ -71,16 +71,10 @@ function noRelabelSteps(request: Pick<QueryRequest, 'url' | 'body'>): never {
 
 const duration = (ms: number) => (Number.isFinite(ms) ? `${Math.round(ms / 1000)}s` : '0s');
 
-const experiments = [
-  'promql-experimental-functions',
-  'promql-binop-fill-modifiers',
-  'promql-unquoted-utf8-names',
-];
-
 /** Those flags of Prometheus that a setting of this server stands for. */
 function flags(limits: QueryLimits): object {
   return {
-    'enable-feature': limits.promqlExperimental ? experiments.join(',') : '',
+    'enable-feature': limits.promqlExperimental ? 'promql-experimental-functions' : '',
     'query.lookback-delta': '5m',
     'query.max-concurrency': String(limits.concurrency),
     'query.max-samples': String(limits.maxSamples),
@@ -123,7 +117,7 @@ const keywords = [
   ],
   ...['offset', 'on', 'per_query_lookback_delta', 'subqueries', 'without', 'anchored', 'smoothed'],
 ];
-const experimentalKeywords = ['fill', 'fill_left', 'fill_right', 'unquoted_utf8_names'];
+const experimentalKeywords = ['fill', 'fill_left', 'fill_right'];
 const api = [
   ...['label_values_match', 'query_exemplars', 'query_stats', 'query_warnings', 'remote_read'],
   ...['time_range_labels', 'time_range_series'],

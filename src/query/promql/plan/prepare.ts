@@ -11,23 +11,19 @@ import { experimentalFunctions } from './experimental.js';
  * Throws QueryError `bad_data` with `line:column`, `limit` or `unsupported`.
  */
 export function parse(source: string, experimental = true): Expr {
-  const expr = parseExpr(source, {
-    returns,
-    unquotedNames: experimental,
-    ...(!experimental && { refused: experimentalFunctions }),
-  });
+  const expr = parseExpr(source, { returns, ...(!experimental && { refused: experimentalFunctions }) });
   check(expr, source);
   return expr;
 }
 
 /** Parses a series selector, which may fit every series. Throws QueryError. */
-export function parseAnySelector(source: string, experimental = true): VectorSelector {
-  return parseVectorSelector(source, { returns, unquotedNames: experimental });
+export function parseAnySelector(source: string): VectorSelector {
+  return parseVectorSelector(source, { returns });
 }
 
 /** Parses a series selector, as in `match[]`. Throws QueryError. */
-export function parseSelector(source: string, experimental = true): VectorSelector {
-  const selector = parseAnySelector(source, experimental);
+export function parseSelector(source: string): VectorSelector {
+  const selector = parseAnySelector(source);
   if (selector.matchers.every((matcher) => compileMatcher(matcher).matches('')))
     throw new QueryError('bad_data', 'match[] must contain at least one non-empty matcher');
   return selector;

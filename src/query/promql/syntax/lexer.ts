@@ -38,11 +38,7 @@ export class Lexer {
   #duration = false;
   #quote = '';
 
-  /** With `unquotedNames` letters of any alphabet, and dots behind the first character, need no quotes in names. */
-  constructor(
-    private readonly source: string,
-    private readonly unquotedNames = false,
-  ) {
+  constructor(private readonly source: string) {
     this.#state = () => this.#statement();
   }
 
@@ -116,7 +112,7 @@ export class Lexer {
       this.#back();
       return this.#number;
     } else if (/["'`]/.test(char)) return this.#quoted(char);
-    else if (this.#startsName(char) || char === ':') return this.#word(char);
+    else if (isAlpha(char) || char === ':') return this.#word(char);
     else if (char === '(') {
       this.#emit('LEFT_PAREN');
       this.#parentheses++;
@@ -183,32 +179,23 @@ export class Lexer {
   }
 
   readonly #keywordOrIdentifier: State = () => {
-    for (let char = this.#read(); this.#continuesName(char) || char === ':'; char = this.#read());
+    while (isNameCharacter(this.#read(), ':'));
     this.#back();
     const word = this.source.slice(this.start, this.#at);
-    // A letter like the Kelvin sign has a lower case in ASCII, and remains a name.
-    const kind = isAscii(word) ? keywords.get(word.toLowerCase()) : undefined;
+    const kind = keywords.get(word.toLowerCase());
     const isFill = kind === 'FILL' || kind === 'FILL_LEFT' || kind === 'FILL_RIGHT';
     if (kind && !(isFill && !/^[ \t\n\r]*\(/.test(this.source.slice(this.#at)))) this.#emit(kind);
     else this.#emit(word.includes(':') ? 'METRIC_IDENTIFIER' : 'IDENTIFIER');
     return this.#statement;
   };
 
-  #startsName(char: string): boolean {
-    return isAlpha(char) || (this.unquotedNames && isOtherLetter(char));
-  }
-
-  #continuesName(char: string): boolean {
-    return this.#startsName(char) || isDigit(char) || (this.unquotedNames && char === '.');
-  }
-
   readonly #braces: State = () => {
     if (this.source.startsWith('#', this.#at)) return this.#comment;
     const char = this.#read();
     if (char === end) return this.#fail('unexpected end of input inside braces');
     if (isSpace(char)) return this.#spaces;
-    if (this.#startsName(char)) {
-      while (this.#continuesName(this.#read()));
+    if (isAlpha(char)) {
+      while (isNameCharacter(this.#read()));
       this.#back();
       this.#emit('IDENTIFIER');
       return this.#statement;
@@ -390,12 +377,8 @@ function isAlpha(char: string): boolean {
   return char === '_' || (char >= 'a' && char <= 'z') || (char >= 'A' && char <= 'Z');
 }
 
-function isAscii(text: string): boolean {
-  return !/[^ -~]/.test(text);
-}
-
-function isOtherLetter(char: string): boolean {
-  return char > '\x7f' && /^\p{L}$/u.test(char);
+function isNameCharacter(char: string, also?: string): boolean {
+  return isAlpha(char) || isDigit(char) || char === also;
 }
 
 function startsDurationKeyword(char: string): boolean {

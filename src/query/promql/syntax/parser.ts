@@ -55,7 +55,7 @@ class Reading implements Context, Reader<ActingRule, Slot> {
     beginning: TokenKind,
     readonly options: ParseOptions,
   ) {
-    this.#lexer = new Lexer(source, options.unquotedNames);
+    this.#lexer = new Lexer(source);
     this.#token = { kind: beginning, at: 0, text: '' };
   }
 

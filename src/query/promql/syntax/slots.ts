@@ -31,8 +31,6 @@ export interface ParseOptions {
   readonly returns: (name: string) => ValueType | undefined;
   /** Functions that are refused as experimental, and with them all other experiments. */
   readonly refused?: ReadonlySet<string>;
-  /** Whether letters of any alphabet and dots need no quotes in names, which is an experiment too. */
-  readonly unquotedNames?: boolean;
 }
 
 /** What an action may ask of the parser. */
