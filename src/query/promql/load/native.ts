@@ -141,18 +141,21 @@ function finished({ labels, stream, points }: Found, after: number): SampleSerie
   const staleTimes: number[] = [];
   let total: Histogram | null = null;
   let last: Point | null = null;
-  let before: Histogram | undefined;
+  let before: { readonly ms: number; readonly histogram: Histogram } | undefined;
+  /** The last of an earlier millisecond: a sample that comes twice is not compared with itself. */
+  let earlier: Histogram | undefined;
   for (const point of points.sort((a, b) => a.micros - b.micros)) {
     const ms = Math.floor(point.micros / 1000);
     if (stream.delta && ms <= after) continue;
     const { histogram } = point;
     if (!histogram) {
       if (ms > after) staleTimes.push(ms);
-      before = undefined;
+      before = earlier = undefined;
       continue;
     }
-    const reset = before && !histogram.gauge ? storedHint(histogram, before) : undefined;
-    before = histogram;
+    if (before?.ms !== ms) earlier = before?.histogram;
+    before = { ms, histogram };
+    const reset = earlier && !histogram.gauge ? storedHint(histogram, earlier) : undefined;
     if (ms <= after) continue;
     if (stream.delta && last?.micros === point.micros && last.histogram?.sum === histogram.sum) continue;
     last = point;
