@@ -6,7 +6,7 @@ import { discover, sourcePredicate } from '../load/discover.js';
 import { labelMatchers } from '../load/load.js';
 import { compileMatcher, matchesAll } from '../../series/matchers.js';
 import { partSeries } from '../load/streams.js';
-import { sourcesFor, suffixes } from '../load/sources.js';
+import { selects, sourcesFor, suffixes } from '../load/sources.js';
 import { spanMetricExemplars } from '../load/span-metrics/index.js';
 import { Yielder } from '../../series/yielder.js';
 import { selectors, type Expr } from '../syntax/ast.js';
@@ -59,14 +59,18 @@ export async function findExemplars(
     const taken = new Set<string>();
     for (const source of sourcesFor(compiled)) {
       // By the plain name of a histogram its exemplars belong to the native one.
-      const part = (['value', 'bucket', 'native'] as const).find((one) => source.parts.includes(one));
-      if (!part) continue;
+      const parts = (['value', 'bucket', 'native'] as const).filter((one) => source.parts.includes(one));
+      if (parts.length === 0) continue;
       const { streams, id } = await discover(ctx, yielder, source, matchers, window, ctx.limits.maxSeries);
       if (streams.length === 0) continue;
-      for (const { name } of streams) taken.add(name + suffixes[part]);
-      const series = new Map(
-        streams.map((stream) => [stream.id, { bounds: stream.bounds, labels: partSeries(part, stream) }]),
-      );
+      const series = new Map<number, { bounds: readonly number[]; labels: readonly Labels[] }>();
+      for (const stream of streams) {
+        const part = parts.find((one) => selects(source, one, stream, compiled));
+        if (!part) continue;
+        taken.add(stream.name + suffixes[part]);
+        const bounds = part === 'bucket' ? stream.bounds : [];
+        series.set(stream.id, { bounds, labels: partSeries(part, stream) });
+      }
       const where = sourcePredicate(source, matchers, window);
       const sql =
         `SELECT ${id}, exemplars_json FROM lake.main.${source.table} ` +
@@ -109,5 +113,11 @@ function exemplarLabels(stored: StoredExemplar): Labels {
       key,
       typeof value === 'string' ? value : JSON.stringify(value),
     ]);
-  return Labels.of([...attributes, ['trace_id', stored.trace_id ?? ''], ['span_id', stored.span_id ?? '']]);
+  // Ids of another length than those of OpenTelemetry are attributes.
+  const { trace_id, span_id } = stored;
+  return Labels.of([
+    ...attributes,
+    ...(trace_id ? [['trace_id', trace_id] as const] : []),
+    ...(span_id ? [['span_id', span_id] as const] : []),
+  ]);
 }
