@@ -1,11 +1,12 @@
 import { listLiteral } from '../../duckdb/index.js';
 import { layoutOf, type MetadataKind } from '../../lake/metadata/layout.js';
 import type { ReadSession } from '../../lake/session.js';
+import { KeptByFile } from './kept-by-file.js';
 import type { ListedRow } from './projections.js';
 
 /** Questions, and rows of all of them together, in each thread; one of more rows is not asked of files. */
-const mostQuestions = 32;
 const mostRows = 100_000;
+const most = { questions: 32, weight: mostRows };
 
 interface Asked {
   readonly kind: MetadataKind;
@@ -14,11 +15,8 @@ interface Asked {
   readonly weighed?: boolean;
 }
 
-/** By path; null: it was among files that have too many. */
-type FileRows = ReadonlyMap<string, readonly ListedRow[] | null>;
-
-/** By what is asked, what each file has of it. The question asked last is at the end. */
-const questions = new Map<string, FileRows>();
+/** Null: it was among files that have too many. An empty file takes place too. */
+const kept = new KeptByFile<readonly ListedRow[] | null>(most, (rows) => 1 + (rows?.length ?? 0));
 
 /**
  * What whole files have that the metadata cache does not keep, as those of the last commits: each is read once for a question that is
@@ -32,27 +30,13 @@ export async function unreadRows(
   if (paths.length === 0) return [];
   const { kind, columns, where, weighed = false } = asked;
   const key = JSON.stringify([kind, columns, where, weighed]);
-  const known: FileRows = questions.get(key) ?? new Map();
-  const tooMany = paths.some((path) => known.get(path) === null);
-  const missing = tooMany ? [] : paths.filter((path) => !known.has(path));
+  const files = kept.of(key, paths);
+  const tooMany = paths.some((path) => files.get(path) === null);
+  const missing = tooMany ? [] : paths.filter((path) => !files.has(path));
   const read = missing.length > 0 ? await readFiles(session, asked, missing) : [];
-  const rowsOf = (path: string) => known.get(path) ?? read?.[missing.indexOf(path)] ?? [];
-  const found = tooMany || read === null ? null : paths.map(rowsOf);
-  // What is not among them now is likely to be kept by now, or compacted.
-  questions.delete(key);
-  questions.set(key, new Map(paths.map((path, i) => [path, found === null ? null : (found[i] ?? [])])));
-  bound();
-  return found?.flat() ?? null;
-}
-
-function bound(): void {
-  const rowsOf = (files: FileRows) => [...files.values()].reduce((sum, rows) => sum + (rows?.length ?? 0), 0);
-  let rows = [...questions.values()].reduce((sum, files) => sum + rowsOf(files), 0);
-  for (const [oldest, files] of questions) {
-    if (questions.size <= mostQuestions && rows <= mostRows) break;
-    questions.delete(oldest);
-    rows -= rowsOf(files);
-  }
+  for (const [i, path] of missing.entries()) files.set(path, read?.[i] ?? null);
+  kept.keep(key, files);
+  return tooMany || read === null ? null : paths.flatMap((path) => files.get(path) ?? []);
 }
 
 /** In the order of the paths; null for more than `mostRows`. */
