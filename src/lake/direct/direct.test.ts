@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { testLake, type TestLake } from '../../../test/support/lake.js';
+import { rewriteSql } from '../maintenance/deletions.js';
 import type { RowsRequest } from '../session.js';
 import { rowsOfTable } from './rows.js';
 
@@ -184,5 +185,15 @@ describe('lines without DuckLake', () => {
       assert.ok(!(await asked(all)).found.includes(gone));
     }
     assert.equal((await asked(all)).found.length, 28);
+  });
+
+  it('reads files straight again when those with deletions are rewritten', async () => {
+    assert.match((await asked(all)).source, /lake\.main/);
+    await lake.connection.run(`CALL ducklake_flush_inlined_data('lake', table_name => 'logs')`);
+    await lake.connection.run(rewriteSql('logs'));
+    await lake.commit('logs');
+    const { source, found } = await asked(all);
+    assert.equal(found.length, 28);
+    assert.doesNotMatch(source, /lake\.main/);
   });
 });

@@ -24,6 +24,8 @@ export function follow(kept: Kept, { since, snapshot, unknown, changed, deleted 
     for (const [table, live] of kept.live) {
       if (live.snapshot === since && !touched.has(table)) kept.live.set(table, { ...live, snapshot });
     }
+    // A rewrite may have left none.
+    for (const table of touched) if (kept.deletions.get(table)?.some) kept.deletions.delete(table);
     const lost = named(deleted);
     for (const table of lost) kept.deletions.delete(table);
     for (const table of lost) kept.validFrom.set(table, later(kept.validFrom.get(table), snapshot));
