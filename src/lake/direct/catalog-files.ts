@@ -16,11 +16,16 @@ const times: ReadonlyMap<TableName, Times> = new Map<TableName, Times>([
   ['spans', { start: 'start_time_unix_nano', end: 'end_time_unix_nano' }],
 ]);
 
+interface NumberedFile extends CatalogFile {
+  /** `data_file_id`. */
+  readonly number: bigint;
+}
+
 interface Known {
   /** Files of a number up to this one have been asked for. */
   last: bigint;
   /** By the name of the file, without its folder. */
-  readonly files: Map<string, CatalogFile>;
+  readonly files: Map<string, NumberedFile>;
   /** Maps of column names, and whether each has all of the table's columns. */
   readonly maps: Map<bigint, boolean>;
   /** The numbers of the table's columns, by name. */
@@ -60,7 +65,11 @@ export class CatalogFiles {
     );
     if (known.files.size > 2 * paths.length + 100) {
       const live = new Set(paths.map((path) => basename(path)));
-      for (const name of known.files.keys()) if (!live.has(name)) known.files.delete(name);
+      let newest = -1n;
+      for (const { number } of found.values()) if (number > newest) newest = number;
+      // Others beside this one may know of newer files, which are not asked for again.
+      for (const [name, { number }] of known.files)
+        if (number < newest && !live.has(name)) known.files.delete(name);
     }
     return found;
   }
@@ -104,7 +113,7 @@ async function load(
     if (range === undefined || known.maps.get(map) !== true) continue;
     const [first, last] = range;
     known.files.set(basename(path), {
-      ...{ firstRow, rows: count, first, last },
+      ...{ number: file, firstRow, rows: count, first, last },
       latestEnd: ends.get(file)?.[1] ?? null,
     });
   }
