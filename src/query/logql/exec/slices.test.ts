@@ -81,6 +81,25 @@ it('reads files of the same time together', () => {
   assert.equal(searched(together, { from: 0n, to: 2400n, forward: false }, 100).parts.length, 1);
 });
 
+it('looks at each of many files that overlap a few times', () => {
+  let looks = 0;
+  const files = Array.from({ length: 2000 }, (_, i) => ({
+    groups: 1,
+    bytes: 0,
+    get first() {
+      looks++;
+      return BigInt(i);
+    },
+    last: BigInt(i + 1500),
+  }));
+  for (const forward of [false, true]) {
+    const slices = new FileSlices({ from: 0n, to: 3500n, forward }, files, 100);
+    looks = 0;
+    for (let slice = slices.next(0); slice !== null; slice = slices.next(0));
+    assert.ok(looks < 20 * files.length, `${looks}`);
+  }
+});
+
 const seed = Number(process.env['TEST_SEED'] ?? randomInt(2 ** 31));
 
 it(`covers the range without gaps, whatever the files, TEST_SEED=${seed}`, () => {

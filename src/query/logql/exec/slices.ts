@@ -1,3 +1,4 @@
+import { firstAtLeast } from '../../../lake/direct/first-at-least.js';
 import type { FileSpan } from '../../../lake/session.js';
 import { definitionOf } from '../stages/index.js';
 import type { LogExpr } from '../syntax/ast.js';
@@ -51,6 +52,7 @@ const growth = 4;
  */
 export class FileSlices {
   readonly #files: readonly FileSpan[];
+  readonly #across: (time: bigint) => number;
   readonly #forward: boolean;
   #low: bigint;
   #high: bigint;
@@ -66,6 +68,7 @@ export class FileSlices {
     [this.#low, this.#high, this.#forward] = [from, to, forward];
     const distance = (a: FileSpan, b: FileSpan) => (forward ? a.last - b.last : b.first - a.first);
     this.#files = files.toSorted((a, b) => Number(distance(a, b)));
+    this.#across = across(files);
   }
 
   /** `found`: entries so far. Null: there is no more. */
@@ -74,17 +77,16 @@ export class FileSlices {
     if (from >= to) return null;
     const files = this.#files.filter(({ first, last }) => last >= from && first < to);
     const wanted = this.#wanted(found);
+    const all = groupsOf(files);
     let groups = 0;
-    for (const [i, file] of files.entries()) {
+    for (const file of files) {
       groups += file.groups;
       if (groups < wanted) continue;
       const edge = this.#forward ? file.last + 1n : file.first;
       if (this.#forward ? edge >= to : edge <= from) break;
-      const others = files.slice(i + 1);
-      const cut = others.filter(({ first, last }) => first < edge && last >= edge);
       // A small rest is not worth a statement, nor are files that both parts would read.
-      if (groupsOf(others) * 2 < groups) break;
-      if (groupsOf(cut) * growth > groups) continue;
+      if ((all - groups) * 2 < groups) break;
+      if (this.#across(edge) * growth > groups) continue;
       this.#read += groups;
       if (this.#forward) this.#low = edge;
       else this.#high = edge;
@@ -102,6 +104,21 @@ export class FileSlices {
     const missing = ((this.limit - found) * this.#read) / found;
     return Math.max(firstGroups, Math.min(most, Math.ceil(missing * 1.2)));
   }
+}
+
+/** Row groups of the files that begin before a time and end at it or later. */
+function across(files: readonly FileSpan[]): (time: bigint) => number {
+  const [begun, over] = [groupsBefore(files, 'first'), groupsBefore(files, 'last')];
+  return (time) => begun(time) - over(time);
+}
+
+/** Row groups of the files whose first or last row is before a time. */
+function groupsBefore(files: readonly FileSpan[], end: 'first' | 'last'): (time: bigint) => number {
+  const sorted = files.toSorted((a, b) => Number(a[end] - b[end]));
+  const times = BigInt64Array.from(sorted, (file) => file[end]);
+  const sums = new Float64Array(sorted.length + 1);
+  for (const [i, { groups }] of sorted.entries()) sums[i + 1] = (sums[i] ?? 0) + groups;
+  return (time) => sums[firstAtLeast(times, time)] ?? 0;
 }
 
 /** Of the files that have rows of a slice. */
