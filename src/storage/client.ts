@@ -24,6 +24,7 @@ type Sdk = typeof sdkModule;
 /** The SDK's client for a target, and the SDK, which the first request loads: most processes keep their data in a folder. */
 export class S3ClientOf {
   #opened: Promise<Sdk & { readonly client: S3Client }> | null = null;
+  #closed = false;
 
   constructor(
     private readonly target: S3Target,
@@ -31,14 +32,22 @@ export class S3ClientOf {
   ) {}
 
   opened(): Promise<Sdk & { readonly client: S3Client }> {
-    this.#opened ??= import('./sdk.js').then((sdk) => ({
-      ...sdk,
-      client: clientOf(sdk, this.target, this.settings),
-    }));
+    // Nobody would destroy it.
+    if (this.#closed) return Promise.reject(new Error('the storage is closed'));
+    this.#opened ??= this.#open().catch((error: unknown) => {
+      this.#opened = null;
+      throw error;
+    });
     return this.#opened;
   }
 
+  async #open(): Promise<Sdk & { readonly client: S3Client }> {
+    const sdk = await import('./sdk.js');
+    return { ...sdk, client: clientOf(sdk, this.target, this.settings) };
+  }
+
   close(): void {
+    this.#closed = true;
     this.#opened?.then(({ client }) => client.destroy()).catch(() => undefined);
   }
 }
