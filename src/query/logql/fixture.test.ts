@@ -31,7 +31,9 @@ export interface Body {
     readonly resultType: string;
     readonly encodingFlags?: readonly string[];
     readonly result: readonly Item[];
-    readonly stats: { readonly summary: { readonly totalEntriesReturned: number } };
+    readonly stats: {
+      readonly summary: { readonly totalEntriesReturned: number; readonly totalLinesProcessed: number };
+    };
   };
 }
 

@@ -89,7 +89,7 @@ describe(`lines that are counted by the times of lines in memory, TEST_SEED=${se
 
   async function asked(app: FastifyInstance, query: string, { step, range, from }: (typeof grids)[number]) {
     const parameters = {
-      query: query.replaceAll('[R]', `[${range}s]`),
+      query: query.replaceAll('[R]', `[${range * 1000}ms]`),
       start: String(start + from),
       end: String(start + from + BigInt(span) * second),
       step: String(step),
@@ -100,9 +100,10 @@ describe(`lines that are counted by the times of lines in memory, TEST_SEED=${se
     });
     assert.equal(answer.statusCode, 200, answer.body);
     const { data, explain } = answer.json<Explained>();
+    const { totalLinesProcessed } = data.stats.summary;
     const series = data.result.map(({ metric, values }) => JSON.stringify([metric, values])).sort();
     const told = explain.steps.find(({ text }) => text?.startsWith('times of lines from memory'))?.text;
-    return { series, told, statements: explain.steps.flatMap(({ sql }) => sql ?? []) };
+    return { series, told, totalLinesProcessed, statements: explain.steps.flatMap(({ sql }) => sql ?? []) };
   }
 
   interface Same {
@@ -183,6 +184,11 @@ describe(`lines that are counted by the times of lines in memory, TEST_SEED=${se
     await lake.commit('logs');
     assert.deepEqual(new Set(await filesRead()), new Set([1]));
     assert.deepEqual(new Set(await filesRead()), new Set([0]));
+    // Too many windows to count by time are counted by rows, each once.
+    const fine = { step: 60, range: 60.005, from: 0n };
+    const { told, totalLinesProcessed, statements } = await asked(fast, questions[0] as string, fine);
+    assert.ok(told !== undefined && statements.length > 1);
+    assert.equal(totalLinesProcessed, (await asked(plain, questions[0] as string, fine)).totalLinesProcessed);
     // The most of all are not the most of those beside.
     const rare = Array.from({ length: 30 }, () => ({ ...line(), log_attributes: '{"http.route":"/rare"}' }));
     await lake.insert('logs', rare);

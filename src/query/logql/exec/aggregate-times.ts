@@ -53,6 +53,7 @@ export async function aggregateTimes(
   const small =
     view.small && (await timesOfFiles(ctx.session, { columns: names.map(valueOf), where }, view.small.paths));
   const rest = small ? view.small.rest : view.rest;
+  const { records, kept, bytes } = ctx.stats;
   // Which series are the greatest, only all rows together tell.
   const found =
     rest === null
@@ -78,7 +79,11 @@ export async function aggregateTimes(
   }
   for (const unit of view.units) {
     const counts = await countsOf(unit, sets, windows, ctx);
-    if (counts === null) return undefined;
+    if (counts === null) {
+      // They are all counted once more.
+      Object.assign(ctx.stats, { records, kept, bytes });
+      return undefined;
+    }
     for (const { row, value, first, buckets } of counts) {
       const own = [...(sets.rows[row] as readonly string[])];
       const values = names.map((name) => (name === attribute ? value : (own.shift() ?? '')));
