@@ -123,12 +123,17 @@ describe('what a file told before rows of it were deleted', () => {
         await lake.connection.run('SET SESSION ducklake_default_data_inlining_row_limit = 0');
         await lake.insert('logs', [0, 1, 2].map(logLine));
         await lake.compact('logs');
+        const all = { table: 'logs', from: begin, until, keys: ['n'] } as const;
+        await lake.cache.prepare(['logs']);
+        await lake.cache.settled();
+        await lake.cached.run('test', new AbortController().signal, async ({ session }) => {
+          assert.match((await session.rowsOf?.(all)) ?? '', /read_parquet/);
+        });
         await lake.connection.run(`SET SESSION ducklake_default_data_inlining_row_limit = ${inlined}`);
         await lake.connection.run(
           `DELETE FROM lake.main.logs WHERE time_unix_nano = ${logLine(1).time_unix_nano}`,
         );
         await lake.cached.run('test', new AbortController().signal, async ({ session }) => {
-          const all = { table: 'logs', from: begin, until, keys: ['n'] } as const;
           const keys = { kind: 'log_keys', from: begin, until, where: 'TRUE', weighed: true } as const;
           const rows = await session.rowsOf?.(all);
           assert.deepEqual(
