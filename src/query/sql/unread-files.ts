@@ -7,6 +7,8 @@ import type { ListedRow } from './projections.js';
 /** Questions, and rows of all of them together, in each thread; one of more rows is not asked of files. */
 const mostRows = 100_000;
 const most = { questions: 32, weight: mostRows };
+/** As many characters of values weigh as much as a row. */
+const rowChars = 256;
 
 interface Asked {
   readonly kind: MetadataKind;
@@ -16,7 +18,13 @@ interface Asked {
 }
 
 /** Null: it was among files that have too many. An empty file takes place too. */
-const kept = new KeptByFile<readonly ListedRow[] | null>(most, (rows) => 1 + (rows?.length ?? 0));
+const kept = new KeptByFile<readonly ListedRow[] | null>(most, (rows) =>
+  (rows ?? []).reduce((sum, { values }) => sum + 1 + charsOf(values) / rowChars, 1),
+);
+
+function charsOf(values: readonly unknown[]): number {
+  return values.reduce<number>((sum, value) => sum + (typeof value === 'string' ? value.length : 0), 0);
+}
 
 /**
  * What whole files have that the metadata cache does not keep, as those of the last commits: each is read once for a question that is

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, it } from 'node:test';
+import { testLake, type TestLake } from '../../../test/support/lake.js';
+import type { ReadSession } from '../../lake/session.js';
+import { unreadRows } from './unread-files.js';
+
+let lake: TestLake;
+let folder: string;
+before(async () => {
+  lake = await testLake();
+  folder = await mkdtemp(join(tmpdir(), 'canardstack-unread-files-'));
+  await lake.insert('logs', [
+    { timestamp: '2026-01-01 00:00:00', time_unix_nano: 1_767_225_600_000_000_000n },
+  ]);
+});
+after(async () => {
+  await lake.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** A file of a line of each of so many services, of names of `chars` characters. */
+async function file(name: string, services: number, chars: number): Promise<string> {
+  const path = join(folder, `${name}.parquet`);
+  await lake.connection.run(
+    `COPY (SELECT * REPLACE (lpad(i::VARCHAR, ${chars}, '0') AS service_name) FROM ` +
+      `(FROM lake.main.logs WHERE time_unix_nano IS NOT NULL LIMIT 1), (SELECT i FROM range(${services}) r(i))) TO '${path}' (FORMAT parquet)`,
+  );
+  return path;
+}
+
+async function asked(where: string, paths: readonly string[]): Promise<[rows: number, statements: number]> {
+  let [rows, statements] = [-1, 0];
+  await lake.guard.run('test', new AbortController().signal, async ({ session }) => {
+    const stream: ReadSession['stream'] = (...args) => {
+      statements++;
+      return session.stream(...args);
+    };
+    const question = { kind: 'log_streams', columns: ['service_name'], where } as const;
+    rows = (await unreadRows({ stream } as ReadSession, question, paths))?.length ?? -1;
+  });
+  return [rows, statements];
+}
+
+it('reads no file again where a window is wide and narrow in turn', async () => {
+  const paths = await Promise.all(['a', 'b', 'c'].map((name) => file(name, 10, 5)));
+  assert.deepEqual(await asked('TRUE', paths), [30, 1]);
+  assert.deepEqual(await asked('TRUE', paths.slice(2)), [10, 0]);
+  assert.deepEqual(await asked('TRUE', paths), [30, 0]);
+});
+
+it('keeps no more characters than it should', async () => {
+  for (let i = 0; i < 8; i++) {
+    const path = await file(`wide-${i}`, 1000, 4000);
+    assert.deepEqual(await asked(`service_name <> 'wide'`, [path]), [1000, 1]);
+    assert.deepEqual(await asked(`service_name <> 'wide'`, [path]), [1000, 0]);
+  }
+  assert.deepEqual(await asked(`service_name <> 'wide'`, [join(folder, 'wide-0.parquet')]), [1000, 1]);
+});
