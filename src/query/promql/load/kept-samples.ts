@@ -1,6 +1,6 @@
 import type { SampleUnit } from '../../../lake/samples/unit.js';
 import { unitOf } from '../../../lake/samples/unit.js';
-import type { Labels } from '../../series/labels.js';
+import { metricName, type Labels } from '../../series/labels.js';
 import { matchesAll } from '../../series/matchers.js';
 import { SeriesBuilder, type SampleSeries } from '../../series/samples.js';
 import { lowerBound } from './lower-bound.js';
@@ -57,6 +57,9 @@ async function keptPart(
   const { epoch, index, files, series } = table;
   const micros = microsOf(window);
   const streams = matching(table, { ...request.source, parts: [part] }, name, matchers);
+  const isListed = part === 'bucket' || part === 'quantile';
+  if (isListed && (streams.length > 0 || table.rest !== null) && mayEndOthers(request, table, name))
+    return null;
   if (streams.length === 0) return noSeries;
   const wanted = numbersIn(streams);
   let samples = 0;
@@ -67,12 +70,9 @@ async function keptPart(
     return true;
   });
   if (holding.length === 0) return noSeries;
-  const isListed = part === 'bucket' || part === 'quantile';
   if (name === '' || part === 'native') return null;
   // Increments are summed over all of a window, so they are not taken from two places.
   if (streams.some(({ stream }) => stream.delta)) return null;
-  // Where such a stream ends, so do others.
-  if (isListed && streams.some(({ stream }) => stream.bounds.length === 0)) return null;
   const width = isListed ? streams.reduce((most, known) => Math.max(most, known.series(part).length), 1) : 1;
   const present = part === 'value' ? table.units.get(name) : undefined;
   const units = holding.every((file) => present?.has(file))
@@ -114,6 +114,25 @@ async function keptPart(
   }
   return { series: out, inOrder: !isListed && inOrder(streams) };
 }
+
+/** Whether there are points without bounds in the window: where such a stream ends, so do others, whichever of their series are asked for. */
+function mayEndOthers(
+  { source, matchers, window }: Omit<SampleRequest, 'id'>,
+  table: KnownTable,
+  name: string,
+): boolean {
+  const ofAll = matchers.filter((matcher) => !ofOneSeries.has(matcher.name));
+  const all = matching(table, { ...source, parts: ['count'] }, name, ofAll);
+  const bare = new Set(all.filter(({ stream }) => stream.bounds.length === 0));
+  if (bare.size === 0) return false;
+  const micros = microsOf(window);
+  return table.files.some((file) => {
+    const metric = table.series.get(file)?.metrics.get(name);
+    return metric !== undefined && mayHave(metric, bare, micros);
+  });
+}
+
+const ofOneSeries: ReadonlySet<string> = new Set([metricName, 'le', 'quantile']);
 
 const noEnds = new Uint32Array();
 
