@@ -64,6 +64,8 @@ export class ConnectionSession implements ReadSession {
   /** Of what was given out to select from: files of what names nothing else. */
   readonly #straight = new Map<string, readonly FootedFile[]>();
   #ended = false;
+  /** A statement did. */
+  #failed = false;
   readonly #recents = new GivenRecents();
   /** Connections of another instance on which something runs. */
   readonly #others = new Set<DuckDBConnection>();
@@ -80,6 +82,11 @@ export class ConnectionSession implements ReadSession {
 
   get running(): number {
     return this.#running.size;
+  }
+
+  /** No statement failed or was interrupted: whatever its query ended with, the connection is as good as before. */
+  get sound(): boolean {
+    return !this.#failed && !this.#ended;
   }
 
   /** Stops what runs; nothing is begun any more. */
@@ -422,6 +429,7 @@ export class ConnectionSession implements ReadSession {
 
   /** DuckDB tells why only when the statement is run as a whole. */
   async #failure({ sql, params }: Statement): Promise<QueryError> {
+    this.#failed = true;
     const failed = new QueryError('unavailable', 'the query failed while its rows were read', 1);
     if (!this.stopped) {
       const whole = this.#track(this.connection.run(sql, [...params]));
@@ -431,7 +439,7 @@ export class ConnectionSession implements ReadSession {
   }
 
   #track<T>(work: Promise<T>): Promise<T> {
-    const settled = work.catch(() => undefined).finally(() => this.#running.delete(settled));
+    const settled = work.catch(() => (this.#failed = true)).finally(() => this.#running.delete(settled));
     this.#running.add(settled);
     return work;
   }

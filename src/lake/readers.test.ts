@@ -56,6 +56,45 @@ describe('a read session', () => {
   });
 });
 
+describe('a connection', () => {
+  it('is used again after a question that was refused, and not after a statement that failed', async () => {
+    const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
+    let connected = 0;
+    const connect = () => {
+      connected++;
+      return instance.connect();
+    };
+    const pool = new ConnectionPool({ connect }, 1000);
+    const never = new AbortController().signal;
+    const after = async (work: (session: ReadSession) => Promise<unknown>) => {
+      await pool.withSession(never, work).catch(() => undefined);
+      const [row] = await pool.withSession(never, (session) => session.rows('SELECT 42 AS n'));
+      assert.deepEqual(row, { n: 42 });
+      return connected;
+    };
+    const refuse = () => Promise.reject(new QueryError('not_found', 'there is none'));
+    try {
+      assert.equal(await after(refuse), 1);
+      assert.equal(await after((session) => session.rows('SELECT 1').then(refuse)), 1);
+      const partly = async (session: ReadSession) => {
+        for await (const chunk of session.stream('SELECT i FROM range(100000) t(i)'))
+          if (chunk.rowCount > 0) await refuse();
+      };
+      assert.equal(await after(partly), 1);
+      assert.equal(await after((session) => session.rows('SELECT nothing')), 2);
+      assert.equal(await after((session) => session.rows('SELECT nothing').catch(refuse)), 3);
+      const left = (session: ReadSession) => {
+        void session.rows('SELECT count(*) FROM range(100000000000)').catch(() => undefined);
+        return refuse();
+      };
+      assert.equal(await after(left), 4);
+    } finally {
+      pool.close();
+      instance.closeSync();
+    }
+  });
+});
+
 describe('the memory of queries', () => {
   it('is held under the limit: the query that has run longest is stopped, and says why', async () => {
     const instance = await DuckDBInstance.create(':memory:', { threads: '2', memory_limit: '2GB' });

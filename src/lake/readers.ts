@@ -25,7 +25,7 @@ const abortGraceMs = 2000;
 /** Each query left behind holds a thread. With so many of them the server is taken for away. */
 const maxLeftBehind = 8;
 
-/** Read connections, reused between queries; an interrupted one is thrown away. */
+/** Read connections, reused between queries; one on which a statement failed or was interrupted is thrown away. */
 export class ConnectionPool implements ReadPool {
   readonly #idle: DuckDBConnection[] = [];
   #epoch = 0;
@@ -66,6 +66,8 @@ export class ConnectionPool implements ReadPool {
     const interrupt = () => session.interrupt();
     signal.addEventListener('abort', interrupt, { once: true });
     let failed = true;
+    // What a question is refused for says nothing against its connection.
+    let refused = false;
     let stopped: QueryError | null = null;
     const unwatch = this.memory?.watch({
       stop(error) {
@@ -80,6 +82,7 @@ export class ConnectionPool implements ReadPool {
       failed = false;
       return value;
     } catch (error) {
+      refused = error instanceof QueryError && error.cause === undefined;
       if (stopped !== null && !signal.aborted) throw stopped as QueryError;
       const noticed = this.source.notice?.(error);
       if (noticed) throw mapped(noticed);
@@ -91,8 +94,9 @@ export class ConnectionPool implements ReadPool {
       if (session.running > 0) session.interrupt();
       await this.#counted(session.idle(), late);
       signal.removeEventListener('abort', interrupt);
-      const ended = failed || signal.aborted || (await this.#counted(session.end(), late));
-      const reusable = ended && !failed && !signal.aborted && !this.#closed && epoch === this.#epoch;
+      const usable = !signal.aborted && (!failed || (refused && session.sound));
+      const ended = usable && (await this.#counted(session.end(), late));
+      const reusable = ended && !signal.aborted && !this.#closed && epoch === this.#epoch;
       if (reusable && this.#idle.length < maxIdle) this.#idle.push(connection);
       else this.#release(connection);
     }
