@@ -75,11 +75,12 @@ async function giveStatistics(connection: DuckDBConnection): Promise<void> {
 
 /**
  * A real DuckLake in a temporary folder with canardstack's tables (attached as `lake`), for query tests without a server.
- * `rowsIn`: rows of an insert are spread over the states that rows have in a lake, or come in one commit.
+ * `rowsIn`: rows of an insert are spread over the states that rows have in a lake, or come in one commit. `waitMs`: how long the cache leaves new files alone.
  */
 export async function testLake(
   limits: Partial<QueryLimits> = {},
   rowsIn: 'every state' | 'one commit' = 'every state',
+  waitMs = 0,
 ): Promise<TestLake> {
   const folder = await mkdtemp(join(tmpdir(), 'canardstack-lake-'));
   const instance = await DuckDBInstance.create(':memory:', {
@@ -113,7 +114,7 @@ export async function testLake(
     maxEntries: 100_000,
     maxSampleBytes: 64 * 1024 * 1024,
     smallestSampleFile: 0,
-    waitMs: 0,
+    waitMs,
     searchedWaitMs: 0,
     telemetry,
     digests: {

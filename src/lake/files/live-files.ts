@@ -15,6 +15,8 @@ export interface CatalogFile {
 export interface LiveFiles {
   /** By path, bytes. */
   readonly sizes: ReadonlyMap<string, number>;
+  /** The same: how many rows each was written with, where the catalog was asked. */
+  readonly rows: ReadonlyMap<string, number>;
   /** Those that have a file of deletions beside them, which is not looked into. */
   readonly touched: ReadonlySet<string>;
   /** Rows that are in the catalog. */

@@ -5,10 +5,10 @@ import type { LiveFiles } from '../files/live-files.js';
 import type { RunSql } from '../run-sql.js';
 import type { CatalogPlace } from './changes.js';
 
-export type ListedFiles = Pick<LiveFiles, 'sizes' | 'touched' | 'inlined' | 'inlinedTables'>;
+export type ListedFiles = Pick<LiveFiles, 'sizes' | 'rows' | 'touched' | 'inlined' | 'inlinedTables'>;
 
-/** Path, whether rows of it are deleted, bytes; and tables of inlined rows, which have only the first. */
-type Row = readonly [path: string, deleted: boolean | null, bytes: bigint | null];
+/** Path, whether rows of it are deleted, bytes, how many rows; and tables of inlined rows, which have only the first. */
+type Row = readonly [path: string, deleted: boolean | null, bytes: bigint | null, rows: bigint | null];
 
 /**
  * Lists the files of tables. DuckLake's own list takes four times as long as the catalog's tables, so it is asked once for each table of a
@@ -48,12 +48,15 @@ export class FileLists {
     const folder = this.place === 'here' ? this.#folders.get(table) : null;
     if (typeof folder === 'string') return inFolder(folder, await named());
     const listed = (await run(
-      `SELECT data_file, delete_file IS NOT NULL, data_file_size_bytes FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')
+      `SELECT data_file, delete_file IS NOT NULL, data_file_size_bytes, NULL FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')
        UNION ALL ${inlinedTables(id)}`,
     )) as unknown as Row[];
     const first = listed.find(([, deleted]) => deleted !== null)?.[0];
     if (folder === undefined && first !== undefined) {
-      this.#folders.set(table, folderOf(first, listed, await named()));
+      const rows = await named();
+      const folder = folderOf(first, listed, rows);
+      this.#folders.set(table, folder);
+      if (folder !== null) return inFolder(folder, rows);
     }
     return listed;
   }
@@ -61,45 +64,49 @@ export class FileLists {
 
 async function filesOf(rows: readonly Row[], snapshot: bigint, run: RunSql): Promise<ListedFiles> {
   const sizes = new Map<string, number>();
+  const rowsOf = new Map<string, number>();
   const touched = new Set<string>();
   const tables: string[] = [];
-  for (const [path, deleted, bytes] of rows) {
+  for (const [path, deleted, bytes, count] of rows) {
     if (deleted === null) tables.push(path);
     else sizes.set(path, Number(bytes));
+    if (count !== null) rowsOf.set(path, Number(count));
     if (deleted === true) touched.add(path);
   }
-  return { sizes, touched, ...(await inlinedRows(tables, snapshot, run)) };
+  return { sizes, rows: rowsOf, touched, ...(await inlinedRows(tables, snapshot, run)) };
 }
 
 /** As the catalog has them: with whether the path is within the table's folder, which is not known of tables of inlined rows. */
 type NamedRow = readonly [...Row, relative: boolean | null];
 
 function inFolder(folder: string, rows: readonly NamedRow[]): Row[] {
-  return rows.map(([path, deleted, bytes, relative]) => [relative ? folder + path : path, deleted, bytes]);
+  return rows.map(([path, deleted, bytes, count, relative]) => [
+    ...([relative ? folder + path : path, deleted, bytes, count] as const),
+  ]);
 }
 
 /** Of one of the files; null unless all are found there. */
 function folderOf(first: string, listed: readonly Row[], named: readonly NamedRow[]): string | null {
-  const [path] = named.find(([path, , , relative]) => relative === true && first.endsWith(path)) ?? [];
+  const [path] = named.find(([path, , , , relative]) => relative === true && first.endsWith(path)) ?? [];
   if (path === undefined) return null;
   const folder = first.slice(0, -path.length);
   const texts = (all: readonly Row[]) =>
     all
-      .map((row) => row.join(' '))
+      .map(([path, deleted, bytes]) => `${path} ${deleted} ${bytes}`)
       .sort()
       .join('\n');
   return texts(inFolder(folder, named)) === texts(listed) ? folder : null;
 }
 
 function inlinedTables(id: string): string {
-  return `SELECT table_name, NULL, NULL FROM ${lakeMetadata}.ducklake_inlined_data_tables WHERE table_id = ${id}`;
+  return `SELECT table_name, NULL, NULL, NULL FROM ${lakeMetadata}.ducklake_inlined_data_tables WHERE table_id = ${id}`;
 }
 
 function filesSql(id: string, snapshot: bigint): string {
   const current = `table_id = ${id} AND begin_snapshot <= ${snapshot} AND (end_snapshot IS NULL OR end_snapshot > ${snapshot})`;
   const deleted = `SELECT data_file_id FROM ${lakeMetadata}.ducklake_delete_file WHERE ${current}`;
   return (
-    `(SELECT path, coalesce(data_file_id IN (${deleted}), FALSE), file_size_bytes, path_is_relative FROM ${lakeMetadata}.ducklake_data_file ` +
+    `(SELECT path, coalesce(data_file_id IN (${deleted}), FALSE), file_size_bytes, record_count, path_is_relative FROM ${lakeMetadata}.ducklake_data_file ` +
     `WHERE ${current} ORDER BY data_file_id) UNION ALL SELECT *, NULL FROM (${inlinedTables(id)})`
   );
 }

@@ -2,7 +2,7 @@ import { lakeMetadata } from '../files/known-files.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { compactedPrefix, hasPrefix } from '../maintenance/moved.js';
 import type { Reads } from '../recent/read.js';
-import { RecentLearner, type RecentTable } from '../recent/table.js';
+import { mostRowsAtOnce, RecentLearner, type RecentTable } from '../recent/table.js';
 import type { RunSql } from '../run-sql.js';
 import { beginCatalog } from './changes.js';
 import { idOf, type Kept } from './kept.js';
@@ -82,6 +82,7 @@ export class Recents {
     reads: QuestionReads,
   ): Promise<ReadonlyMap<MetadataKind, LiveFiles> | null> {
     const all = new Map<MetadataKind, LiveFiles>();
+    const budget = { rows: mostRowsAtOnce };
     for (const kind of kinds) {
       const { table } = layoutOf(kind);
       const live = await liveInCatalog(kept, table, snapshot, reads.run);
@@ -98,7 +99,7 @@ export class Recents {
       const straight = renamed ? [] : await this.#straight(kept, kind, live, snapshot, learner, reads.run);
       // What is left by the others.
       const maxBytes = this.options.maxBytes - this.bytes(kept) + learner.bytes;
-      await learner.learn({ live, straight, inlined, snapshot, maxBytes, reads });
+      await learner.learn({ live, straight, inlined, snapshot, maxBytes, budget, reads });
     }
     return all;
   }

@@ -13,7 +13,14 @@ function ofSmall(count: number, samples: boolean) {
   ]);
   const kept = new Map([...sizes.keys()].map((path, file) => [path, { file, first: 0n, last: 9n }]));
   const live = {
-    ...{ sizes, touched: new Set<string>(), inlined: 0, inlinedTables: [], inlinedSources: [] },
+    ...{
+      sizes,
+      rows: new Map<string, number>(),
+      touched: new Set<string>(),
+      inlined: 0,
+      inlinedTables: [],
+      inlinedSources: [],
+    },
     ...{ told: new Map<string, never>(), validFrom: 0n },
   };
   return seriesFiles('metric_gauge', live, kept, { kinds: ['metric_gauge'], from: 0n, until: 10n, samples });

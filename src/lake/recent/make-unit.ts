@@ -15,6 +15,7 @@ interface Selected {
   readonly rows: Uint32Array;
   readonly runs: Int32Array;
   readonly sets: readonly number[];
+  /** Milliseconds since the epoch. */
   readonly first: number;
   readonly last: number;
 }
@@ -86,8 +87,8 @@ function select(segments: readonly Segment[], column: number | null): Selected {
     rows: ofRows as Uint32Array,
     runs: ofRuns as Int32Array,
     sets: [...numbers.keys()],
-    first,
-    last,
+    first: Math.floor(first / 1000),
+    last: Math.floor(last / 1000),
   };
 }
 
@@ -133,7 +134,7 @@ function chunkOf(selected: Selected, order: Uint32Array, base: number, column: n
     const { rows } = selected.segments[selected.places[i] ?? 0] as Segment;
     const row = selected.rows[i] ?? 0;
     runs[at] = selected.runs[i] ?? 0;
-    times[at] = (rows.times[row] ?? 0) - base;
+    times[at] = Math.floor((rows.times[row] ?? 0) / 1000) - base;
     const has = column < 0 || ((rows.present[row] ?? 0) & (1 << column)) !== 0;
     if (column >= 0) values[at] = rows.numbers[row * rows.width + column] ?? NaN;
     if (has && rows.ended[row] === 0) valid[at >> 3] = (valid[at >> 3] ?? 0) | (1 << (at & 7));

@@ -1,4 +1,4 @@
-/** First and last time of a label set's rows, milliseconds since the epoch, and how many there are. */
+/** First and last time of a label set's rows, microseconds since the epoch, and how many there are. */
 export interface Span {
   first: number;
   last: number;
@@ -7,7 +7,7 @@ export interface Span {
 
 export interface Row {
   readonly set: number;
-  /** Milliseconds since the epoch. */
+  /** Microseconds since the epoch: of rows at one millisecond, the last one counts. */
   readonly time: number;
   /** It is no sample: its series ends here. */
   readonly ended: boolean;

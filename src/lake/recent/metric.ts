@@ -18,6 +18,8 @@ export interface SharedSpans {
 export const spanWidth = 4;
 let spans = 0;
 
+const toMillisecond = (micros: number) => Math.floor(micros / 1000) * 1000;
+
 /** The recent rows of a metric at some moment. */
 export class RecentMetric {
   readonly #units = new Map<SamplePart, Promise<SharedUnit | null>>();
@@ -48,8 +50,8 @@ export class RecentMetric {
     let at = 0;
     for (const [set, { first, last, records }] of all) {
       view[at++] = set;
-      view[at++] = first * 1000;
-      view[at++] = last * 1000;
+      view[at++] = toMillisecond(first);
+      view[at++] = toMillisecond(last);
       view[at++] = records;
     }
     return (this.#spans = { id: ++spans, name: this.name, numbers });

@@ -112,7 +112,7 @@ async function add(
       if (rows === undefined) place.metrics.set(set.name, (rows = new MetricRows(single.length)));
       rows.add({
         set: set.number,
-        time: Math.floor(time / 1000),
+        time,
         ended: ended?.[row] === true,
         numbers: single.map((_, i) => (columns[3 + i]?.[row] ?? null) as number | null),
         list: (lists?.[row] ?? null) as ArrayLike<number | null> | null,

@@ -11,11 +11,13 @@ const largestFile = 2 * 1024 * 1024;
 /** Of files that one question reads. */
 const mostBytesAtOnce = 2 * 1024 * 1024;
 const mostFilesAtOnce = 64;
-/** Rows in the catalog that one question reads. */
-const mostRowsAtOnce = 400_000;
+/** Of files and the catalog, that one question reads: files that compress well have many, and each takes microseconds. */
+export const mostRowsAtOnce = 100_000;
 /** Label sets that no row has any more are not worth a look before they are this many. */
 const fewSets = 10_000;
 const restMs = 60_000;
+/** After a question that ended before its lesson did. */
+const shortRestMs = 10_000;
 
 let tables = 0;
 
@@ -63,6 +65,8 @@ export interface Lesson {
   readonly inlined: (since: bigint | null) => Promise<readonly string[] | null>;
   readonly snapshot: bigint;
   readonly maxBytes: number;
+  /** What is left for the question to read. */
+  readonly budget: { rows: number };
   readonly reads: Reads;
 }
 
@@ -71,6 +75,8 @@ export class RecentLearner {
   readonly sets: LabelSets;
   #files = new Map<string, Place>();
   readonly #refused = new Set<string>();
+  /** Some of these can't be read: each is read by itself. */
+  readonly #suspects = new Set<string>();
   #catalog: { place: Place; upTo: bigint | null } = { place: new Place(), upTo: null };
   #bytes = 0;
   /** Milliseconds on the monotonic clock. */
@@ -90,30 +96,50 @@ export class RecentLearner {
   }
 
   async learn(lesson: Lesson): Promise<void> {
-    const { live, straight, maxBytes } = lesson;
-    if (performance.now() < this.#restsUntil) return;
+    const { live, straight, maxBytes, reads } = lesson;
+    if (this.#resting) return;
     const wanted = new Set(straight);
     const files = new Map([...this.#files].filter(([path]) => wanted.has(path)));
-    for (const path of this.#refused) if (!live.sizes.has(path)) this.#refused.delete(path);
-    await this.#readFiles(files, lesson);
-    const catalog = await this.#readCatalog(lesson);
-    this.#files = files;
-    const places = [...files.values(), ...(catalog ? [this.#catalog.place] : [])];
-    this.#bytes = places.reduce((sum, { bytes }) => sum + bytes, this.sets.bytes);
-    if (this.#bytes > maxBytes) {
-      this.#forget();
-      return;
+    for (const paths of [this.#refused, this.#suspects])
+      for (const path of paths) if (!live.sizes.has(path)) paths.delete(path);
+    let catalog: boolean;
+    try {
+      await this.#readFiles(files, lesson);
+      catalog = await this.#readCatalog(lesson);
+    } catch (error) {
+      // Else each of the next questions would do the same in vain.
+      this.#rest(reads.stopped() ? shortRestMs : restMs);
+      throw error;
+    } finally {
+      // Of rows at one time, those count that came last.
+      this.#files = new Map([...live.sizes.keys()].flatMap((path) => placeOf(path, files)));
+      this.#dropSets();
+      this.#bytes = this.#places.reduce((sum, { bytes }) => sum + bytes, this.sets.bytes);
+      if (this.#bytes > maxBytes) this.#forget();
     }
+    if (this.#resting) return;
     const covers = new Set(files.keys());
     const { kind, sets } = this;
     const widthOf = (set: number) => sets.widthOf(set);
+    const places = catalog ? this.#places : [...this.#files.values()];
     this.table = new RecentTable(kind, live, covers, catalog, this.#metrics(places), sets.given, widthOf);
-    this.#dropSets(places);
+  }
+
+  get #places(): Place[] {
+    return [...this.#files.values(), this.#catalog.place];
+  }
+
+  get #resting(): boolean {
+    return performance.now() < this.#restsUntil;
+  }
+
+  #rest(ms: number): void {
+    this.#restsUntil = performance.now() + ms;
   }
 
   /** All of it is too much: for a while, what the table has now is read by each question. */
   #forget(): void {
-    this.#restsUntil = performance.now() + restMs;
+    this.#rest(restMs);
     this.#files = new Map();
     this.#catalog = { place: new Place(), upTo: null };
     this.#bytes = 0;
@@ -121,47 +147,89 @@ export class RecentLearner {
     this.table = null;
   }
 
-  async #readFiles(files: Map<string, Place>, { live, straight, reads }: Lesson): Promise<void> {
+  async #readFiles(files: Map<string, Place>, lesson: Lesson): Promise<void> {
+    const missing = this.#missing(files, lesson);
+    const together = missing.filter((path) => !this.#suspects.has(path));
+    const alone = missing.filter((path) => this.#suspects.has(path));
+    if (together.length === 1) alone.push(...together);
+    else if (together.length > 1) {
+      try {
+        await this.#add(together, files, lesson);
+      } catch (error) {
+        if (lesson.reads.stopped()) throw error;
+        for (const path of together) this.#suspects.add(path);
+        alone.push(...together);
+      }
+    }
+    for (const path of alone) {
+      try {
+        await this.#add([path], files, lesson);
+        this.#suspects.delete(path);
+      } catch (error) {
+        // Of one that lacks a column, only DuckLake knows what is in its place. Others may be had the next time.
+        if (lesson.reads.stopped() || !isOfFile(error)) throw error;
+        this.#refused.add(path);
+        this.#suspects.delete(path);
+      }
+    }
+  }
+
+  /** The newest files that are not known, as far as one question reads them. */
+  #missing(files: ReadonlyMap<string, Place>, { live, straight, budget }: Lesson): string[] {
     const missing: string[] = [];
-    let bytes = 0;
+    let [bytes, rows] = [0, 0];
     for (const path of straight.toReversed()) {
       const size = live.sizes.get(path) ?? Infinity;
-      if (files.has(path) || this.#refused.has(path) || size > largestFile) continue;
+      const count = live.rows.get(path) ?? Infinity;
+      if (files.has(path) || this.#refused.has(path)) continue;
+      if (size > largestFile || count > mostRowsAtOnce) continue;
       bytes += size;
-      if (bytes > mostBytesAtOnce || missing.length === mostFilesAtOnce) break;
+      rows += count;
+      if (bytes > mostBytesAtOnce || rows > budget.rows || missing.length === mostFilesAtOnce) break;
       missing.push(path);
     }
-    if (missing.length === 0) return;
-    try {
-      const places = await readFiles(this.kind, missing, this.sets, reads);
-      for (const [i, path] of missing.entries()) files.set(path, places[i] ?? new Place());
-    } catch (error) {
-      // Of one that lacks a column, only DuckLake knows what is in its place.
-      if (!reads.stopped()) for (const path of missing) this.#refused.add(path);
-      throw error;
+    return missing.toReversed();
+  }
+
+  async #add(paths: readonly string[], files: Map<string, Place>, { reads, budget }: Lesson): Promise<void> {
+    const places = await readFiles(this.kind, paths, this.sets, reads);
+    for (const [i, path] of paths.entries()) {
+      const place = places[i] ?? new Place();
+      files.set(path, place);
+      budget.rows -= place.rows;
     }
   }
 
   /** Whether all rows in the catalog are known. */
-  async #readCatalog({ live, inlined, snapshot, reads }: Lesson): Promise<boolean> {
+  async #readCatalog({ live, inlined, snapshot, budget, reads }: Lesson): Promise<boolean> {
     const { upTo, place } = this.#catalog;
     if (live.inlined === 0) {
       this.#catalog = { place: new Place(), upTo: snapshot };
       return true;
     }
-    if (live.inlined - place.rows > mostRowsAtOnce) return false;
+    const before = place.rows;
+    if (live.inlined - before > budget.rows) return false;
     const since = upTo === null ? null : await inlined(upTo);
     // Rows only ever come with a new snapshot: where as many are left as were known, these are the same.
-    const isMore = (rows: number) => place.rows + rows === live.inlined;
-    if (since !== null && (await readRows(this.kind, since, this.sets, reads, place, isMore))) {
-      this.#catalog = { place, upTo: snapshot };
-      return true;
+    const isMore = (rows: number) => before + rows === live.inlined;
+    try {
+      if (since !== null && (await readRows(this.kind, since, this.sets, reads, place, isMore))) {
+        this.#catalog = { place, upTo: snapshot };
+        budget.rows -= place.rows - before;
+        return true;
+      }
+    } catch (error) {
+      // Some of them may have been added.
+      if (place.rows !== before) this.#catalog = { place: new Place(), upTo: null };
+      throw error;
     }
+    if (live.inlined > budget.rows) return false;
     const all = await inlined(null);
     const fresh = new Place();
     const isAll = (rows: number) => rows === live.inlined;
     if (all === null || !(await readRows(this.kind, all, this.sets, reads, fresh, isAll))) return false;
     this.#catalog = { place: fresh, upTo: snapshot };
+    budget.rows -= fresh.rows;
     return true;
   }
 
@@ -191,11 +259,23 @@ export class RecentLearner {
     return all;
   }
 
-  #dropSets(places: readonly Place[]): void {
+  #dropSets(): void {
     if (this.sets.size < fewSets) return;
     const used = new Set<number>();
-    for (const { metrics } of places)
+    for (const { metrics } of this.#places)
       for (const { spans } of metrics.values()) for (const set of spans.keys()) used.add(set);
     if (this.sets.size > 2 * used.size) this.sets.keepOnly(used);
   }
+}
+
+function placeOf(path: string, files: ReadonlyMap<string, Place>): [string, Place][] {
+  const place = files.get(path);
+  return place ? [[path, place]] : [];
+}
+
+/** Not of the way to it, nor of the transaction. */
+function isOfFile(error: unknown): boolean {
+  return (
+    error instanceof Error && /^(Binder|Invalid Input|Conversion|Out of Range) Error/.test(error.message)
+  );
 }
