@@ -179,7 +179,7 @@ export interface SeriesRequest {
 }
 
 /** Rows that came last: those of small commits, and of files not yet known to the metadata cache (`lake/recent`). */
-export interface RecentSeries {
+interface RecentSeries {
   /** In the place of a file, below zero. */
   readonly file: number;
   /** So many numbers were given to label sets of such rows, each below the one before. */

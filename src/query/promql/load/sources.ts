@@ -14,7 +14,7 @@ export const suffixes: Readonly<Record<Part, string>> = {
   count: '_count',
 };
 
-export const partsOf = {
+const partsOf = {
   metric_gauge: ['value'],
   metric_sum: ['value'],
   metric_histogram: ['bucket', 'sum', 'count'],
