@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { lakeMetadata } from '../files/known-files.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { compactedPrefix, hasPrefix } from '../maintenance/moved.js';
@@ -25,13 +26,16 @@ export interface QuestionReads extends Reads {
 
 /** Commits may come beside a look, hardly so often in turn. */
 const looks = 5;
+/** A question that can't begin to learn by then reads the table. */
+const longestWaitMs = 1000;
 
 /**
  * Learns what the last commits brought, each once: from the catalog's own tables and the data files, as whatever names a table of the
  * lake has DuckLake read all about it of the new snapshot.
  */
 export class Recents {
-  #learning: Promise<unknown> = Promise.resolve();
+  /** Of each kind, resolves when those before have learnt. */
+  readonly #turns = new Map<MetadataKind, Promise<unknown>>();
 
   constructor(private readonly options: RecentsOptions) {}
 
@@ -45,15 +49,25 @@ export class Recents {
     return [...(kept?.recent.values() ?? [])].reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  /** The files of the newest snapshot, whose recent rows are known then as far as they can be; null where that can't be had so. One after the other. */
+  /** The files of the newest snapshot, whose recent rows are known then as far as they can be; null where that can't be had so. Of a kind, one after the other. */
   learn(
     kept: Kept,
     kinds: readonly MetadataKind[],
     reads: QuestionReads,
   ): Promise<ReadonlyMap<MetadataKind, LiveFiles> | null> {
-    const learning = this.#learning.then(() => this.#learn(kept, kinds, reads));
-    this.#learning = learning.catch(() => undefined);
+    const before = Promise.all(kinds.map((kind) => this.#turns.get(kind) ?? Promise.resolve()));
+    const learning = this.#inTurn(before, () => this.#learn(kept, kinds, reads));
+    const done = Promise.allSettled([before, learning]);
+    for (const kind of kinds) this.#turns.set(kind, done);
     return learning;
+  }
+
+  async #inTurn<T>(before: Promise<unknown>, learn: () => Promise<T>): Promise<T | null> {
+    const ended = new AbortController();
+    const late = setTimeout(longestWaitMs, 'late', { signal: ended.signal }).catch(() => null);
+    const came = await Promise.race([before, late]);
+    ended.abort();
+    return came === 'late' ? null : learn();
   }
 
   async #learn(

@@ -34,10 +34,13 @@ export class RecentTable {
     /** Whether all rows in the catalog are. */
     readonly inlined: boolean,
     readonly metrics: ReadonlyMap<string, RecentMetric>,
-    /** So many numbers of label sets were given. */
-    readonly sets: number,
-    private readonly widthOf: (set: number) => number | null,
+    private readonly known: LabelSets,
   ) {}
+
+  /** So many numbers of label sets were given: with those of rows that came later, which spans may have too. */
+  get sets(): number {
+    return this.known.given;
+  }
 
   get empty(): boolean {
     return this.metrics.size === 0;
@@ -52,7 +55,9 @@ export class RecentTable {
   async unit(name: string, part: SamplePart): Promise<SharedUnit | null> {
     const metric = this.metrics.get(name);
     if (!metric) return null;
-    return metric.unit(part, () => makeUnit(this.kind, part, metric.segments, this.widthOf));
+    return metric.unit(part, () =>
+      makeUnit(this.kind, part, metric.segments, (set) => this.known.widthOf(set)),
+    );
   }
 }
 
@@ -120,9 +125,8 @@ export class RecentLearner {
     if (this.#resting) return;
     const covers = new Set(files.keys());
     const { kind, sets } = this;
-    const widthOf = (set: number) => sets.widthOf(set);
     const places = catalog ? this.#places : [...this.#files.values()];
-    this.table = new RecentTable(kind, live, covers, catalog, this.#metrics(places), sets.given, widthOf);
+    this.table = new RecentTable(kind, live, covers, catalog, this.#metrics(places), sets);
   }
 
   get #places(): Place[] {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { testLake, type TestLake } from '../../../../test/support/lake.js';
 import { metricPoint, scriptStart } from '../../../../test/support/promql.js';
@@ -139,8 +140,9 @@ describe('a lesson on the last commits', () => {
 
   it('leaves many rows in the catalog to the table, also when some of those known are gone', async () => {
     const read: string[] = [];
+    let extra = 'g.*';
     const learner = new RecentLearner('metric_gauge');
-    const source = (rows: number) => `(SELECT g.* FROM lake.main.metric_gauge g, range(${rows}))`;
+    const source = (rows: number) => `(SELECT ${extra} FROM lake.main.metric_gauge g, range(${rows}))`;
     const learn = (inlined: number, since: number) =>
       learner.learn({
         live: {
@@ -164,8 +166,13 @@ describe('a lesson on the last commits', () => {
     assert.deepEqual([learner.table?.inlined, read], [false, []]);
     await learn(4, 4);
     assert.equal(learner.table?.inlined, true);
+    const known = learner.table;
+    extra = `g.* REPLACE ('another' AS service_name)`;
     await learn(7, 3);
-    assert.equal(learner.table?.inlined, true);
+    assert.equal(learner.table.inlined, true);
+    // Spans of before may have a label set that came later.
+    const sets = known?.spans(null).flatMap(({ numbers }) => -(new Float64Array(numbers).at(-4) ?? 0)) ?? [];
+    assert.deepEqual([sets, known?.sets], [[2], 2]);
     read.length = 0;
     // Three are new, of those before two are gone.
     await learn(8, 3);
@@ -203,5 +210,25 @@ describe('a lesson on the last commits', () => {
     await commit(4);
     const { rows } = await ask();
     assert.equal(rows, 1, 'it is not tried again');
+  });
+
+  it('is not waited for by questions on other tables, and not for long by those on the same', async () => {
+    await commit(1);
+    await lake.insert('metric_sum', [{ ...metricPoint(scriptStart, 'g'), value: 2 }]);
+    const steps = new EventEmitter();
+    const [begun, released] = [once(steps, 'begun'), once(steps, 'released')];
+    const meanwhile: Meanwhile = async (_, read) => {
+      steps.emit('begun');
+      await released;
+      return read();
+    };
+    const slow = ask({ meanwhile });
+    await begun;
+    const other = await ask({ kinds: ['metric_sum'] });
+    assert.equal(other.tables?.[0]?.rest, null);
+    assert.equal((await ask()).tables, null);
+    steps.emit('released');
+    assert.deepEqual(await values((await slow).recent), [[0, 1]]);
+    assert.equal((await ask()).tables?.[0]?.rest, null);
   });
 });
