@@ -1,4 +1,4 @@
-import type { SamplePart, SharedUnit } from '../samples/unit.js';
+import { unitBytes, type SamplePart, type SharedUnit } from '../samples/unit.js';
 import type { MetricRows, Span } from './metric-rows.js';
 
 /** The first rows of a metric that are in one place. */
@@ -24,11 +24,24 @@ const toMillisecond = (micros: number) => Math.floor(micros / 1000) * 1000;
 export class RecentMetric {
   readonly #units = new Map<SamplePart, Promise<SharedUnit | null>>();
   #spans: SharedSpans | null = null;
+  #unitBytes = 0;
 
   constructor(
     readonly name: string,
     readonly segments: readonly Segment[],
   ) {}
+
+  /** Of what was made of its rows. */
+  get bytes(): number {
+    return this.#unitBytes + (this.#spans?.numbers.byteLength ?? 0);
+  }
+
+  /** At most about what a unit takes that is still to make; 0 for one that is made. */
+  bytesFor(part: SamplePart): number {
+    if (this.#units.has(part)) return 0;
+    const samples = (rows: MetricRows, length: number) => Math.max(length, rows.lists[length] ?? 0);
+    return this.segments.reduce((sum, { rows, length }) => sum + 28 * samples(rows, length), 0);
+  }
 
   /** Of these rows, and of later ones at most. */
   spans(): SharedSpans {
@@ -61,9 +74,17 @@ export class RecentMetric {
   unit(part: SamplePart, make: () => Promise<SharedUnit | null>): Promise<SharedUnit | null> {
     let unit = this.#units.get(part);
     if (unit === undefined) {
+      const about = this.bytesFor(part);
       unit = make();
       this.#units.set(part, unit);
-      unit.catch(() => this.#units.delete(part));
+      this.#unitBytes += about;
+      unit.then(
+        (made) => (this.#unitBytes += (made ? unitBytes(made) : 0) - about),
+        () => {
+          this.#units.delete(part);
+          this.#unitBytes -= about;
+        },
+      );
     }
     return unit;
   }

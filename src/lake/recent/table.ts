@@ -15,6 +15,8 @@ const mostFilesAtOnce = 64;
 export const mostRowsAtOnce = 100_000;
 /** Label sets that no row has any more are not worth a look before they are this many. */
 const fewSets = 10_000;
+/** No unit may take more than this part of the memory. */
+const unitShare = 4;
 const restMs = 60_000;
 /** After a question that ended before its lesson did. */
 const shortRestMs = 10_000;
@@ -35,6 +37,9 @@ export class RecentTable {
     readonly inlined: boolean,
     readonly metrics: ReadonlyMap<string, RecentMetric>,
     private readonly known: LabelSets,
+    private readonly maxBytes: number,
+    /** Of all rows and what was made of them. */
+    private readonly bytes: () => number,
   ) {}
 
   /** So many numbers of label sets were given: with those of rows that came later, which spans may have too. */
@@ -55,6 +60,8 @@ export class RecentTable {
   async unit(name: string, part: SamplePart): Promise<SharedUnit | null> {
     const metric = this.metrics.get(name);
     if (!metric) return null;
+    const bytes = metric.bytesFor(part);
+    if (bytes > 0 && (bytes > this.maxBytes / unitShare || this.bytes() + bytes > this.maxBytes)) return null;
     return metric.unit(part, () =>
       makeUnit(this.kind, part, metric.segments, (set) => this.known.widthOf(set)),
     );
@@ -93,7 +100,9 @@ export class RecentLearner {
   }
 
   get bytes(): number {
-    return this.#bytes;
+    let bytes = this.#bytes;
+    for (const metric of this.table?.metrics.values() ?? []) bytes += metric.bytes;
+    return bytes;
   }
 
   has(path: string): boolean {
@@ -125,8 +134,18 @@ export class RecentLearner {
     if (this.#resting) return;
     const covers = new Set(files.keys());
     const { kind, sets } = this;
+    const bytes = () => this.bytes;
     const places = catalog ? this.#places : [...this.#files.values()];
-    this.table = new RecentTable(kind, live, covers, catalog, this.#metrics(places), sets);
+    this.table = new RecentTable(
+      kind,
+      live,
+      covers,
+      catalog,
+      this.#metrics(places, maxBytes),
+      sets,
+      maxBytes,
+      bytes,
+    );
   }
 
   get #places(): Place[] {
@@ -238,7 +257,7 @@ export class RecentLearner {
   }
 
   /** Those of which nothing is new stay what they are. */
-  #metrics(places: readonly Place[]): Map<string, RecentMetric> {
+  #metrics(places: readonly Place[], maxBytes: number): Map<string, RecentMetric> {
     const segments = new Map<string, Segment[]>();
     for (const { metrics } of places) {
       for (const [name, rows] of metrics) {
@@ -248,7 +267,8 @@ export class RecentLearner {
         else segments.set(name, [segment]);
       }
     }
-    const before = this.table?.metrics;
+    // Where that is too much, what was made of them is let go.
+    const before = this.bytes > maxBytes ? undefined : this.table?.metrics;
     const all = new Map<string, RecentMetric>();
     for (const [name, own] of segments) {
       const known = before?.get(name);

@@ -5,7 +5,9 @@ import { testLake, type TestLake } from '../../../../test/support/lake.js';
 import { metricPoint, scriptStart } from '../../../../test/support/promql.js';
 import { chunkValues, rawChunk } from '../../../lake/raw-chunk.js';
 import type { MetadataKind } from '../../../lake/metadata/layout.js';
-import { RecentLearner, type RecentTable } from '../../../lake/recent/table.js';
+import { LabelSets } from '../../../lake/recent/label-sets.js';
+import { RecentMetric } from '../../../lake/recent/metric.js';
+import { RecentLearner, RecentTable } from '../../../lake/recent/table.js';
 import { unitOf } from '../../../lake/samples/unit.js';
 import type { ResultChunk, SeriesFiles } from '../../../lake/session.js';
 import { execute } from '../exec/engine.js';
@@ -230,5 +232,29 @@ describe('a lesson on the last commits', () => {
     steps.emit('released');
     assert.deepEqual(await values((await slow).recent), [[0, 1]]);
     assert.equal((await ask()).tables?.[0]?.rest, null);
+  });
+
+  it('counts what is made of rows, and makes nothing too large of them', async () => {
+    const told = async () =>
+      Number(/^canardstack_recent_samples_bytes (\d+)/m.exec(await lake.registry.metrics())?.[1]);
+    await many(90_000);
+    const { recent } = await ask();
+    const before = await told();
+    assert.ok(await recent?.unit('before', 'value'));
+    assert.ok((await told()) >= before + 90_000 * 12);
+    assert.ok(recent);
+    const { kind, live, covers, inlined, metrics } = recent;
+    const sets = new LabelSets(kind);
+    // Of a metric of which no unit is made: its rows are 2.5 MB at most.
+    const unit = (maxBytes: number, bytes: number) => {
+      const own = [...metrics].map(
+        ([name, { segments }]) => [name, new RecentMetric(name, segments)] as const,
+      );
+      const table = new RecentTable(kind, live, covers, inlined, new Map(own), sets, maxBytes, () => bytes);
+      return table.unit('before', 'value');
+    };
+    assert.ok(await unit(16e6, 0));
+    assert.equal(await unit(16e6, 15e6), null);
+    assert.equal(await unit(8e6, 0), null);
   });
 });
