@@ -66,6 +66,8 @@ export class ConnectionSession implements ReadSession {
   #ended = false;
   /** A statement did. */
   #failed = false;
+  /** Results that were not read to their end. */
+  #unread = 0;
   readonly #recents = new GivenRecents();
   /** Connections of another instance on which something runs. */
   readonly #others = new Set<DuckDBConnection>();
@@ -84,9 +86,9 @@ export class ConnectionSession implements ReadSession {
     return this.#running.size;
   }
 
-  /** No statement failed or was interrupted: whatever its query ended with, the connection is as good as before. */
+  /** No statement failed, was interrupted, or stopped within its rows: the connection is as good as before. */
   get sound(): boolean {
-    return !this.#failed && !this.#ended;
+    return !this.#failed && !this.#ended && this.#unread === 0;
   }
 
   /** Stops what runs; nothing is begun any more. */
@@ -343,12 +345,16 @@ export class ConnectionSession implements ReadSession {
     // What groups many rows may need more memory than there is.
     const files = params.length === 0 && isShort(sql) ? this.#filesOf(sql) : null;
     const found = files && (await this.#track(this.#fromFiles(sql, files, figures)));
-    if (found) return found;
+    if (found) {
+      this.#unread++;
+      return found;
+    }
     if (figures) await this.#profileNext(sql);
     // What is streamed is prepared first, and planned again when it runs if it reads files.
     const result = await this.#track(
       whole && params.length === 0 ? this.connection.run(sql) : this.connection.stream(sql, [...params]),
     );
+    this.#unread++;
     return { sql, params, result, ...(figures && { ended: async () => figures(await this.#profiled()) }) };
   }
 
@@ -420,6 +426,7 @@ export class ConnectionSession implements ReadSession {
         yield chunk;
         continue;
       }
+      this.#unread--;
       // A failure while rows are streamed looks like their end; only the result's type tells it from one.
       this.signal.throwIfAborted();
       if (result.returnType !== ResultReturnType.INVALID) return await statement.ended?.();

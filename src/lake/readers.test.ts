@@ -80,14 +80,16 @@ describe('a connection', () => {
         for await (const chunk of session.stream('SELECT i FROM range(100000) t(i)'))
           if (chunk.rowCount > 0) await refuse();
       };
-      assert.equal(await after(partly), 1);
-      assert.equal(await after((session) => session.rows('SELECT nothing')), 2);
-      assert.equal(await after((session) => session.rows('SELECT nothing').catch(refuse)), 3);
+      assert.equal(await after(partly), 2);
+      const lost = () => Promise.reject(new QueryError('unavailable', 'the query thread ended'));
+      assert.equal(await after(lost), 3);
+      assert.equal(await after((session) => session.rows('SELECT nothing')), 4);
+      assert.equal(await after((session) => session.rows('SELECT nothing').catch(refuse)), 5);
       const left = (session: ReadSession) => {
         void session.rows('SELECT count(*) FROM range(100000000000)').catch(() => undefined);
         return refuse();
       };
-      assert.equal(await after(left), 4);
+      assert.equal(await after(left), 6);
     } finally {
       pool.close();
       instance.closeSync();

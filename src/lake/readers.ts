@@ -20,6 +20,8 @@ export interface ConnectionSource {
 }
 
 const maxIdle = 16;
+/** Kinds of errors that say what is wrong with a question, by who has read to the end what it wanted. */
+const refusals: ReadonlySet<QueryError['kind']> = new Set(['bad_data', 'not_found']);
 /** An interrupted query that waits for a catalog server which hangs does not end; it is left behind after this. */
 const abortGraceMs = 2000;
 /** Each query left behind holds a thread. With so many of them the server is taken for away. */
@@ -82,7 +84,7 @@ export class ConnectionPool implements ReadPool {
       failed = false;
       return value;
     } catch (error) {
-      refused = error instanceof QueryError && error.cause === undefined;
+      refused = error instanceof QueryError && refusals.has(error.kind);
       if (stopped !== null && !signal.aborted) throw stopped as QueryError;
       const noticed = this.source.notice?.(error);
       if (noticed) throw mapped(noticed);

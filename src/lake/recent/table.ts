@@ -246,7 +246,11 @@ export class RecentLearner {
       if (place.rows !== before) this.#catalog = { place: new Place(), upTo: null };
       throw error;
     }
-    if (live.inlined > budget.rows) return false;
+    if (live.inlined > budget.rows) {
+      // Those that are known went, at least in part.
+      this.#catalog = { place: new Place(), upTo: null };
+      return false;
+    }
     const all = await inlined(null);
     const fresh = new Place();
     const isAll = (rows: number) => rows === live.inlined;
