@@ -182,7 +182,7 @@ async function slicesOf(
   const request = { table: 'logs', from, until: to, keys: [], words, located } as const;
   const files = (to - from <= firstSlice ? null : await session.spread?.(request)) ?? [];
   for (const { groups, bytes } of files) {
-    stats.groups += groups;
+    stats.groups += Math.ceil(groups);
     stats.fileBytes += bytes;
   }
   const inFiles = mayBeRare(log) ? new FileSlices(query, files, limit) : null;
