@@ -157,8 +157,9 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
   const next = await slicesOf(query, words, !scattered, ctx);
   for (let slice = next(0); slice !== null && entries.length < query.limit; slice = next(entries.length)) {
     const { from, to } = slice;
-    const first = query.forward ? 'oldest' : 'newest';
-    const search = { words, located: !scattered, first } as const;
+    const first: 'oldest' | 'newest' = query.forward ? 'oldest' : 'newest';
+    // A filter that few lines pass reads most of them whatever their order is.
+    const search = { words, located: !scattered, ...(words.length === 0 && { first }) };
     const keys = await ctx.keys.over(ctx.session, names, metadataWindow(from, to), search);
     if (keys.from === '') continue;
     const found = conditions(query.log, keys);
