@@ -74,8 +74,7 @@ export class ConnectionPool implements ReadPool {
     const unwatch = this.memory?.watch({
       stop(error) {
         stopped = error;
-        session.stopped = true;
-        interrupt();
+        session.interrupt(true);
       },
     });
     try {
