@@ -39,6 +39,7 @@ export class ConnectionSession implements ReadSession {
   readonly #prepared = new Set<TableName>();
   readonly #look: Look = { generation: null };
   readonly #recents = new GivenRecents();
+  readonly #noteRecent = (recent: RecentTable) => this.#recents.note(recent);
 
   constructor(
     connection: DuckDBConnection,
@@ -150,7 +151,7 @@ export class ConnectionSession implements ReadSession {
   async #viewed<T>(cache: MetadataCache, ask: (view: MetadataView) => Promise<T | null>): Promise<T | null> {
     if (this.#view === null) {
       await this.end();
-      this.#view = await cache.view(this.#run);
+      this.#view = await cache.view(this.#run, this.#noteRecent);
     }
     return this.#view === null ? null : ask(this.#view);
   }
@@ -172,7 +173,6 @@ export class ConnectionSession implements ReadSession {
 
   async series(request: SeriesRequest): Promise<SeriesView | null> {
     await this.#prepare(...new Set(request.kinds.map((kind) => layoutOf(kind).table)));
-    const given = (recent: RecentTable) => this.#recents.note(recent);
     const reads = {
       run: this.#run,
       chunks: (sql: string) => this.#statements.held(sql),
@@ -181,7 +181,7 @@ export class ConnectionSession implements ReadSession {
     const found = await this.#known(
       async (cache) => {
         if (this.#statements.pinned) await this.end();
-        return cache.series(request, reads, this.#look, given);
+        return cache.series(request, reads, this.#look, this.#noteRecent);
       },
       async (view) => ({ epoch: view.epoch, tables: await view.series(request) }),
     );

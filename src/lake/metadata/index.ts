@@ -208,7 +208,7 @@ export class MetadataCache {
    * The metadata of the snapshot that `run` reads from now on: begins a transaction, which the caller has to end. Null
    * when nothing is kept at all.
    */
-  async view(run: RunSql, given: Given = () => undefined): Promise<MetadataView | null> {
+  async view(run: RunSql, given: Given): Promise<MetadataView | null> {
     if (this.options.maxEntries === 0 || this.#filling.closed) return null;
     const kept = this.#current();
     await kept.ready;

@@ -166,6 +166,24 @@ describe('rows of the last commits', () => {
     }
   });
 
+  it('are given to a question that reads in a transaction too', async () => {
+    await commit([1, 2]);
+    await view();
+    const window = { from: 0n, until: 2n ** 62n };
+    await lake.cached.run('test', new AbortController().signal, async ({ session }) => {
+      await session.metadata?.({ kind: 'metric_gauge', ...window, where: 'TRUE', weighed: false });
+      const request = { kinds: ['metric_gauge'], ...window, samples: true, names: ['g'] } as const;
+      const found = await session.series?.(request);
+      const [{ recent, rest } = {}] = found?.tables ?? [];
+      assert.equal(rest, null);
+      assert.ok(found && recent);
+      assert.ok(found.units?.some(({ file }) => file === recent.file));
+      const asked = { epoch: found.epoch, kind: 'metric_gauge', name: 'g', part: 'value' } as const;
+      const units = await session.samples?.({ ...asked, files: [recent.file], samples: 1000 });
+      assert.equal(units?.length, 1);
+    });
+  });
+
   it('stay right when they are deleted, flushed, merged and compacted, and when files come', async () => {
     await lake.connection.run(`DELETE FROM lake.main.metric_sum WHERE service_instance_id = 'i-2'`);
     await same();
