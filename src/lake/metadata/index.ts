@@ -4,20 +4,12 @@ import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
 import type { AskedKeys } from '../attribute-columns/index.js';
 import type { BackgroundHost } from '../background.js';
 import type { CommitWatch } from '../commit-watch.js';
-import { DirectFiles, type DirectFile } from '../direct/files.js';
 import type { KeptFooters } from '../direct/kept-footers.js';
-import { rowsSql, type RowsSource } from '../direct/rows.js';
-import { spreadOf } from '../direct/spread.js';
+import type { RowsSource } from '../direct/rows.js';
 import type { LiveFiles } from '../files/live-files.js';
-import { TraceIds } from '../direct/trace-ids.js';
 import type { FileDigests } from '../file-digest/index.js';
-import { LineTimesCache } from '../line-times/index.js';
-import { compactedPrefix, hasPrefix } from '../maintenance/moved.js';
 import type { RunSql } from '../run-sql.js';
-import type { RecentTable } from '../recent/table.js';
-import { SampleCache } from '../samples/index.js';
-import { MadeIndexes, searchOf, type Found, type Search, type TokenIndexes } from '../token-index/index.js';
-import { AttributeValues } from '../values/index.js';
+import type { Search, TokenIndexes } from '../token-index/index.js';
 import type { SharedUnit } from '../samples/unit.js';
 import type {
   FileSpan,
@@ -29,23 +21,25 @@ import type {
   RecentSetsRequest,
   RowsRequest,
   SamplesRequest,
-  SeriesFiles,
   SeriesRequest,
   SeriesView,
   ValuesRequest,
 } from '../session.js';
-import { beginAt, changesSince, type CatalogPlace } from './changes.js';
+import { beginAt, type CatalogPlace } from './changes.js';
 import { Filling } from './filling.js';
 import { Learning } from './learning.js';
 import { toldKeys } from './told.js';
 import { newKept, total, type Kept, type KeptFile } from './kept.js';
+import { KeptSeries, type Given, type Newest } from './kept-series.js';
 import { layoutOf, metadataKinds, type MetadataKind } from './layout.js';
-import { NewFiles } from './new-files.js';
-import { Recents, type QuestionReads } from './recents.js';
+import type { QuestionReads } from './recents.js';
+import { RowFiles } from './row-files.js';
+import { newestSnapshot, type Look } from './look.js';
 import { follow, liveFiles } from './snapshots.js';
 import { createTables } from './store.js';
-import { MetadataView, seriesFiles, wholeListing, type KeptNumbers } from './view.js';
+import { MetadataView, wholeListing, type KeptNumbers } from './view.js';
 
+export type { Look } from './look.js';
 export type { MetadataView } from './view.js';
 
 export interface MetadataCacheOptions {
@@ -75,25 +69,8 @@ export interface MetadataCacheOptions {
   readonly digests?: { readonly files: FileDigests; readonly scratch: () => string };
 }
 
-/** Where a search may find something. */
-interface Sifted extends Found {
-  /** Of files without an index of their own, those that have nothing of it. */
-  readonly lacking: ReadonlySet<string>;
-}
-
-/** Is told which recent rows a question is given. */
-type Given = (recent: RecentTable) => void;
-
-/** Of which instance a query has looked for the newest snapshot. */
-export interface Look {
-  generation: number | null;
-}
-
 const defaultWaitMs = 60_000;
 const defaultSearchedWaitMs = 360_000;
-/** Recent rows of all tables of metrics may take this part of the memory for samples, besides it. */
-const recentShare = 2;
-const noAttributes: DirectFile['attributes'] = new Map();
 
 /**
  * Keeps in memory which label sets and attribute keys each data file has. Data files never change, so that is read once a
@@ -104,46 +81,20 @@ export class MetadataCache {
   #kept: Kept | null = null;
   readonly #filling: Filling;
   readonly #failures: Counter;
-  readonly #samples: SampleCache;
-  /** Null where the catalog is elsewhere, or no samples are kept. */
-  readonly #recents: Recents | null;
-  readonly #direct: DirectFiles;
-  readonly #values: AttributeValues;
-  readonly #traceIds: TraceIds;
-  readonly #lineTimes: LineTimesCache;
+  readonly #series: KeptSeries;
+  readonly #rows: RowFiles;
   readonly #learning: Learning | null;
-  readonly #made: MadeIndexes | null;
-  /** Files of logs that searches have met. */
-  readonly #searched: NewFiles;
 
   constructor(private readonly options: MetadataCacheOptions) {
-    const { host, maxSampleBytes = 0, telemetry } = options;
-    this.#direct = new DirectFiles(host, telemetry);
-    this.#values = new AttributeValues(host, telemetry);
-    this.#traceIds = new TraceIds(host, telemetry);
-    this.#lineTimes = new LineTimesCache(host, telemetry);
-    this.#searched = new NewFiles(options.searchedWaitMs ?? defaultSearchedWaitMs);
-    this.#made = options.tokens ? new MadeIndexes(host, telemetry, options.tokens) : null;
-    this.#samples = new SampleCache({ host, maxBytes: maxSampleBytes, telemetry });
-    const { smallestSampleFile } = options;
-    this.#recents =
-      maxSampleBytes > 0 && this.#place === 'here'
-        ? new Recents({
-            maxBytes: maxSampleBytes / recentShare,
-            smallestSampleFile,
-            seen: (kept, kind, live) => this.#want(kept, kind, live),
-          })
-        : null;
-    const recentBytes = () => this.#recents?.bytes(this.#kept) ?? 0;
-    const registers = [options.telemetry.registry];
-    new Gauge({
-      name: 'canardstack_recent_samples_bytes',
-      help: 'Rows of metrics of the last commits that are kept in memory.',
-      registers,
-      collect() {
-        this.set(recentBytes());
-      },
+    const { host, maxSampleBytes = 0, smallestSampleFile, telemetry } = options;
+    const { asked, tokens, searchedWaitMs = defaultSearchedWaitMs } = options;
+    this.#rows = new RowFiles({ host, telemetry, asked, tokens, searchedWaitMs });
+    this.#series = new KeptSeries({
+      ...{ host, place: this.#place, maxSampleBytes, smallestSampleFile, telemetry },
+      kept: () => this.#kept,
+      seen: (kept, kind, live) => this.#want(kept, kind, live),
     });
+    const registers = [options.telemetry.registry];
     const entries = () => (this.#kept ? total(this.#kept) : 0);
     const files = () => [...(this.#kept?.files.values() ?? [])].reduce((sum, { size }) => sum + size, 0);
     new Gauge({
@@ -176,7 +127,7 @@ export class MetadataCache {
     this.#learning = digests
       ? new Learning({
           ...{ host, place: this.#place, digests: digests.files, scratch: digests.scratch },
-          ...{ filling: this.#filling, direct: this.#direct, traceIds: this.#traceIds },
+          ...{ filling: this.#filling, direct: this.#rows.direct, traceIds: this.#rows.traceIds },
           failed: (error) => this.failed(error),
         })
       : null;
@@ -216,14 +167,17 @@ export class MetadataCache {
     const { lastFile } = kept;
     const lastIds = new Map(kept.lastIds);
     const snapshot = follow(kept, await beginAt(kept.checked, this.#place, run));
+    const filesOf = (table: TableName) => liveFiles(kept, this.#place, table, snapshot, run);
     const live = async (kind: MetadataKind) => {
-      const files = await liveFiles(kept, this.#place, layoutOf(kind).table, snapshot, run);
+      const files = await filesOf(layoutOf(kind).table);
       this.#want(kept, kind, files);
       return files;
     };
-    const rowsOf = (request: RowsRequest) => this.#rowsOf(kept, request, snapshot, run);
-    const spread = (request: RowsRequest) => this.#spread(kept, request, snapshot, run);
-    const valuesOf = (request: ValuesRequest) => this.#valuesOf(kept, request, snapshot, run);
+    const rowsOf = async (request: RowsRequest) =>
+      this.#rows.rowsOf(request, await filesOf(request.table), false);
+    const spread = async (request: RowsRequest) => this.#rows.spread(request, await filesOf(request.table));
+    const valuesOf = async (request: ValuesRequest) =>
+      this.#rows.valuesOf(request, await filesOf(request.table), false);
     const lineTimes = async (request: LineTimesRequest) =>
       this.#timesOf(kept, request, await live('log_streams'), numbers('log_streams'));
     const told = (kind: MetadataKind, paths: readonly string[]) => toldKeys(kept, kind, paths, run);
@@ -243,14 +197,8 @@ export class MetadataCache {
       told,
       numbers,
       smallestSampleFile,
-      (kind, live) => this.#recent(kept, kind, live, given),
+      (kind, live) => this.#series.recent(kept, kind, live, given),
     );
-  }
-
-  #recent(kept: Kept, kind: MetadataKind, live: LiveFiles, given: Given): RecentTable | null {
-    const recent = this.#recents?.of(kept, kind, live) ?? null;
-    if (recent) given(recent);
-    return recent;
   }
 
   /** What a file tells of itself need not be read from its rows. */
@@ -288,54 +236,8 @@ export class MetadataCache {
       const file = files.get(path);
       return file !== undefined && file.file <= lastFile ? file : undefined;
     };
-    const times = this.#lineTimes.of(request, { live, known, direct: this.#directFile('logs', live) });
+    const times = this.#rows.lineTimes(request, live, known);
     return times && { ...times, epoch: kept.epoch, lastId };
-  }
-
-  async #rowsOf(kept: Kept, request: RowsRequest, snapshot: bigint, run: RunSql): Promise<RowsSource | null> {
-    this.options.asked?.note(request.table, request.keys);
-    return this.#rowsIn(request, await liveFiles(kept, this.#place, request.table, snapshot, run), false);
-  }
-
-  /** `alone`: null where data files that are read straight do not have all of them. */
-  async #rowsIn(request: RowsRequest, files: LiveFiles, alone: boolean): Promise<RowsSource | null> {
-    this.#direct.keep(request.table, files.sizes);
-    const direct = this.#directFile(request.table, files);
-    if (request.traceId !== undefined && request.table === 'spans') {
-      const { known, mayHold } = this.#traceIds.finder(request.traceId, files.sizes);
-      if (request.located && !known) return null;
-      const rows = rowsSql(request, files, direct, { mayHold });
-      return alone && !rows?.files ? null : rows;
-    }
-    const search = this.searchOf(request);
-    const found = await this.#found(request, files, direct, search);
-    if (found !== null && !alone) this.options.tokens?.note(found);
-    // Rows without columns of attributes are as fast from the table when all of them are read, as it tells that none lacks a level.
-    const every = request.rowids === undefined && request.first === undefined;
-    const all = every && !found?.skipped && !found?.lacking.size;
-    if (request.keys.length === 0 && request.table === 'logs' && all) return null;
-    const rows = rowsSql(
-      request,
-      files,
-      direct,
-      found ? { found: found.rows, mayHold: (path) => !found.lacking.has(path) } : {},
-    );
-    if (alone && !rows?.files) return null;
-    if (found !== null && alone) this.options.tokens?.note(found);
-    if (rows === null || rows.sql === '' || found === null) return rows;
-    return { ...rows, sql: `/* ${told(found)} */ ${rows.sql}` };
-  }
-
-  async #spread(kept: Kept, request: RowsRequest, snapshot: bigint, run: RunSql): Promise<FileSpan[]> {
-    return this.#spreadIn(request, await liveFiles(kept, this.#place, request.table, snapshot, run));
-  }
-
-  async #spreadIn(request: RowsRequest, files: LiveFiles): Promise<FileSpan[]> {
-    const direct = this.#directFile(request.table, files);
-    const found = await this.#found(request, files, direct, this.searchOf(request));
-    const rows = new Map(found?.rows ?? []);
-    for (const path of found?.lacking ?? []) rows.set(path, []);
-    return spreadOf(request, files, direct, rows);
   }
 
   /**
@@ -344,15 +246,13 @@ export class MetadataCache {
    */
   async located(request: RowsRequest, run: RunSql, look: Look): Promise<RowsSource | null> {
     const files = await this.#inFiles(request.table, run, look);
-    const rows = files && (await this.#rowsIn(request, files, true));
-    if (rows !== null) this.options.asked?.note(request.table, request.keys);
-    return rows;
+    return files && this.#rows.rowsOf(request, files, true);
   }
 
   /** The same of `spread`. */
   async locatedSpread(request: RowsRequest, run: RunSql, look: Look): Promise<FileSpan[] | null> {
     const files = await this.#inFiles(request.table, run, look);
-    return files && this.#spreadIn(request, files);
+    return files && this.#rows.spread(request, files);
   }
 
   /** Of the current snapshot; null where the catalog has rows of the table, or that is not known. */
@@ -361,66 +261,15 @@ export class MetadataCache {
     return files?.inlined === 0 ? files : null;
   }
 
-  /** What the token index can be asked for; null: nothing. */
-  searchOf({ table, words }: RowsRequest): Search | null {
-    return table !== 'logs' || words === undefined || !this.options.tokens ? null : searchOf(words);
-  }
-
-  async #found(
-    { from, until }: RowsRequest,
-    { sizes, touched }: LiveFiles,
-    direct: (path: string) => DirectFile | null,
-    search: Search | null,
-  ): Promise<Sifted | null> {
-    const { tokens } = this.options;
-    if (search === null || !tokens || this.#made === null) return null;
-    const others: string[] = [];
-    const commits: string[] = [];
-    const files = [...sizes.keys()].flatMap((path) => {
-      const file = touched.has(path) ? null : direct(path);
-      if (file !== null && (file.last < from || file.first >= until)) return [];
-      if (file !== null && file.footerAt !== null) return [{ ...file, footerAt: file.footerAt }];
-      others.push(path);
-      // Compaction's have their own, which may not be known of yet.
-      if (!hasPrefix(path, compactedPrefix)) commits.push(path);
-      return [];
-    });
-    const found = await tokens.rows(files, search);
-    // What compaction has not taken may stay for a while.
-    this.#searched.note([...sizes.keys()]);
-    const settled = commits.filter((path) => this.#searched.waits(path) === 0);
-    this.#made.want([...found.without, ...settled], { from, until }, sizes);
-    const lacking = others.filter((path) => tokens.lacks(path, search));
-    return { ...found, lacking: new Set(lacking) };
-  }
-
-  async #valuesOf(kept: Kept, request: ValuesRequest, snapshot: bigint, run: RunSql): Promise<string | null> {
-    this.options.asked?.note(request.table, [request.key]);
-    const files = await liveFiles(kept, this.#place, request.table, snapshot, run);
-    return this.#values.source(request, files, this.#directFile(request.table, files));
-  }
-
-  /** The same of the current snapshot, without a transaction: null unless all is in data files that are read straight. */
+  /** An attribute's values in the current snapshot, without a transaction: null unless all is in data files that are read straight. */
   async valuesOf(request: ValuesRequest, run: RunSql, look: Look): Promise<string | null> {
     const files = await this.#inFiles(request.table, run, look);
-    if (files === null) return null;
-    const direct = this.#directFile(request.table, files);
-    for (const path of files.sizes.keys()) {
-      if (files.touched.has(path) || direct(path) === null) return null;
-    }
-    this.options.asked?.note(request.table, [request.key]);
-    return this.#values.source(request, files, direct);
+    return files && this.#rows.valuesOf(request, files, true);
   }
 
-  /** What is known of a file from a look into it, else from the catalog, which knows of no columns of attributes. */
-  #directFile(table: TableName, { told, validFrom }: LiveFiles): (path: string) => DirectFile | null {
-    return (path) => {
-      const looked = this.#direct.get(table, path, validFrom);
-      const known = told.get(path);
-      if (known === undefined) return looked;
-      if (looked) return { ...looked, latestEnd: known.latestEnd };
-      return { ...known, path, footerAt: null, attributes: noAttributes };
-    };
+  /** What the token index can be asked for; null: nothing. */
+  searchOf(request: RowsRequest): Search | null {
+    return this.#rows.searchOf(request);
   }
 
   /**
@@ -435,48 +284,25 @@ export class MetadataCache {
   ): Promise<SeriesView | null> {
     const newest = await this.#newest(reads.run, look);
     if (newest === null) return null;
-    const { kept, filesOf } = newest;
-    const known = this.#wholeSeries(kept, request, (kind) => filesOf(layoutOf(kind).table), given);
-    if (known !== null || this.#recents === null) return known;
-    const learnt = await this.#recents.learn(kept, request.kinds, reads);
-    return learnt && this.#wholeSeries(kept, request, (kind) => learnt.get(kind) ?? null, given);
-  }
-
-  #wholeSeries(
-    kept: Kept,
-    request: SeriesRequest,
-    filesOf: (kind: MetadataKind) => LiveFiles | null,
-    given: Given,
-  ): SeriesView | null {
-    const tables: SeriesFiles[] = [];
-    for (const kind of request.kinds) {
-      const live = filesOf(kind);
-      if (live === null) return null;
-      const files = kept.files.get(kind) ?? new Map<string, KeptFile>();
-      const recent = this.#recent(kept, kind, live, given);
-      const table = seriesFiles(kind, live, files, request, this.options.smallestSampleFile, recent);
-      if (table.rest !== null) return null;
-      tables.push(table);
-    }
-    return { epoch: kept.epoch, tables };
+    return this.#series.of(newest, request, reads, given);
   }
 
   /** Null when they are not known any more. */
-  recentSets({ epoch, kind, after }: RecentSetsRequest): RecentSets | null {
-    const sets = this.#kept?.epoch === epoch ? this.#kept.recent.get(kind)?.sets : undefined;
-    if (!sets) return null;
-    return { given: sets.given, sets: sets.after(after).map(({ number, cells }) => [number, cells]) };
+  recentSets(request: RecentSetsRequest): RecentSets | null {
+    return this.#series.recentSets(request);
   }
 
-  /** What is known of the newest snapshot without a transaction; `filesOf`: null where a table's files are not. Null when nothing is kept at all. */
-  async #newest(
-    run: RunSql,
-    look: Look,
-  ): Promise<{ kept: Kept; filesOf: (table: TableName) => LiveFiles | null } | null> {
+  /** What is known of the newest snapshot without a transaction. Null when nothing is kept at all. */
+  async #newest(run: RunSql, look: Look): Promise<Newest | null> {
     if (this.options.maxEntries === 0 || this.#filling.closed) return null;
     const kept = this.#current();
     await kept.ready;
-    const snapshot = await this.#look(kept, run, look);
+    const snapshot = await newestSnapshot(
+      kept,
+      { place: this.#place, commits: this.options.commits },
+      run,
+      look,
+    );
     const filesOf = (table: TableName) => {
       const live = kept.live.get(table);
       return live?.snapshot === snapshot ? live.files : null;
@@ -484,54 +310,14 @@ export class MetadataCache {
     return { kept, filesOf };
   }
 
-  /** The newest snapshot. A query that has looked for it takes what was seen last, which is no older. */
-  async #look(kept: Kept, run: RunSql, look: Look): Promise<bigint> {
-    if (look.generation === kept.generation && kept.checked !== null) return kept.checked;
-    const { commits } = this.options;
-    const mark = commits?.mark ?? null;
-    let snapshot = kept.checked;
-    if (snapshot === null || mark === null || kept.quietSince !== mark) {
-      snapshot = follow(kept, await changesSince(kept.checked, this.#place, run));
-      // What begins by an older one has to look again: this look knew none, and another that began earlier ended first.
-      if (kept.checked === null || kept.checked < snapshot) return snapshot;
-      // Otherwise something may have been committed beside the look.
-      if (mark !== null && commits?.mark === mark) kept.quietSince = mark;
-    }
-    look.generation = kept.generation;
-    return snapshot;
-  }
-
   /** What is in memory of the metrics that the request names, in the files of its answer. */
-  withUnits({ names = [] }: SeriesRequest, view: SeriesView): SeriesView {
-    if (names.length === 0) return view;
-    const units = view.tables.flatMap(({ files }) =>
-      files.flatMap((file) =>
-        names.flatMap((name) => {
-          const unit = this.#samples.kept(file, { name, part: 'value' });
-          return unit ? [{ file, name, unit }] : [];
-        }),
-      ),
-    );
-    return { ...view, units };
+  withUnits(request: SeriesRequest, view: SeriesView): SeriesView {
+    return this.#series.withUnits(request, view);
   }
 
   /** Null when some of the files' samples are not to be had so. */
-  async samples({ epoch, kind, name, part, files, samples }: SamplesRequest): Promise<SharedUnit[] | null> {
-    const kept = this.#kept;
-    if (kept?.epoch !== epoch) return null;
-    const byNumber = new Map(
-      [...(kept.files.get(kind) ?? [])].map(([path, file]) => [file.file, { path, ...file }]),
-    );
-    if (!files.every((file) => this.#samples.has(file, { name, part })) && !this.#samples.takes(samples))
-      return null;
-    const units: SharedUnit[] = [];
-    for (const number of files) {
-      const file = byNumber.get(number);
-      const unit = file ? await this.#samples.unit({ kind, ...file }, { name, part }) : null;
-      if (unit === null) return null;
-      units.push(unit);
-    }
-    return units;
+  samples(request: SamplesRequest): Promise<SharedUnit[] | null> {
+    return this.#series.samples(request);
   }
 
   /** An error of a query's own statements, after which it reads the lake itself. */
@@ -544,22 +330,14 @@ export class MetadataCache {
   async settled(): Promise<void> {
     await this.#learning?.settled();
     await this.#filling.settled();
-    await this.#direct.settled();
-    await this.#values.settled();
-    await this.#traceIds.settled();
-    await this.#lineTimes.settled();
-    await this.#made?.settled();
+    await this.#rows.settled();
   }
 
   async close(): Promise<void> {
     await this.#learning?.close();
     await this.#filling.close();
-    await this.#samples.close();
-    await this.#direct.close();
-    await this.#values.close();
-    await this.#traceIds.close();
-    await this.#lineTimes.close();
-    await this.#made?.close();
+    await this.#series.close();
+    await this.#rows.close();
     await this.footers?.close();
   }
 
@@ -591,10 +369,4 @@ export class MetadataCache {
 function numbersOf(kept: Kept, kind: MetadataKind): KeptNumbers {
   const files = kept.files.get(kind) ?? new Map<string, KeptFile>();
   return { files, lastFile: kept.lastFile, lastId: kept.lastIds.get(kind) ?? 0 };
-}
-
-/** For people, in the statement itself. */
-function told({ read, skipped, lacking }: Sifted): string {
-  const others = lacking.size === 0 ? '' : `, and ${lacking.size} files`;
-  return `token index: ${skipped} of ${read + skipped} row groups are left out${others}`;
 }
