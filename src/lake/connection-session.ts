@@ -133,10 +133,11 @@ export class ConnectionSession implements ReadSession {
 
   async valuesOf(request: ValuesRequest): Promise<string | null> {
     await this.#prepare(request.table);
-    return this.#known(
+    const source = await this.#known(
       (cache) => cache.valuesOf(request, this.#run, this.#look),
       (view) => view.valuesOf(request),
     );
+    return this.#given(source);
   }
 
   async #kept<T>(ask: (view: MetadataView) => Promise<T | null>): Promise<T | null> {

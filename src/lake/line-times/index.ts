@@ -8,13 +8,12 @@ import { rowsSql } from '../direct/rows.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { compactedPrefix, hasPrefix } from '../maintenance/moved.js';
 import type { LineTimesRequest, LineTimesView } from '../session.js';
+import { HeldTimes, type Held } from './held.js';
 import { loadTimes, type FileToTime } from './load.js';
-import { heldBytes, type SharedTimes } from './unit.js';
+import type { SharedTimes } from './unit.js';
 
 /** Of all files and attributes together. */
 const mostBytes = 128 * 1024 * 1024;
-/** What was used within this time gives no room: more files than fit would be read again by each question. */
-const restMs = 600_000;
 /** Files and attributes that are remembered, those that could not be kept included. */
 const mostUnits = 20_000;
 /** Where more than this part of the bytes is in files that are neither kept nor small, all of them are read. */
@@ -36,13 +35,6 @@ function smallOf(paths: readonly string[], { told }: LiveFiles): string[] {
   });
 }
 
-interface Held {
-  readonly id: string;
-  readonly unit: SharedTimes | null;
-  readonly bytes: number;
-  usedAt: number;
-}
-
 /** A file of the metadata cache, as of one snapshot. */
 interface NumberedFile {
   readonly file: number;
@@ -62,9 +54,7 @@ interface Files {
  */
 export class LineTimesCache {
   #generation = -1;
-  /** The one used last is at the end. */
-  readonly #held = new Map<string, Held>();
-  #bytes = 0;
+  readonly #held = new HeldTimes({ bytes: mostBytes, units: mostUnits });
   readonly #queue: BackgroundQueue<FileToTime, SharedTimes | null>;
 
   constructor(
@@ -72,7 +62,7 @@ export class LineTimesCache {
     telemetry: Telemetry,
   ) {
     const registers = [telemetry.registry];
-    const bytes = () => this.#bytes;
+    const bytes = () => this.#held.bytes;
     new Gauge({
       name: 'canardstack_line_times_bytes',
       help: 'Times of log lines by label set that are kept in memory.',
@@ -95,12 +85,7 @@ export class LineTimesCache {
         return null;
       },
       keep: (id, unit) => {
-        const size = unit === null ? 0 : heldBytes(unit);
-        const fits = this.#makeRoom(size);
-        loads.inc({ result: unit !== null && fits ? 'kept' : 'refused' });
-        this.#held.delete(id);
-        this.#held.set(id, { id, unit: fits ? unit : null, bytes: fits ? size : 0, usedAt: Date.now() });
-        if (fits) this.#bytes += size;
+        loads.inc({ result: this.#held.put(id, unit) ? 'kept' : 'refused' });
       },
     });
   }
@@ -144,17 +129,8 @@ export class LineTimesCache {
     const rest = without(new Set());
     if (rest === undefined) return null;
     const left = paths.length === 0 ? undefined : without(small);
-    return this.#given(used, { units, rest, small: left === undefined ? null : { paths, rest: left } });
-  }
-
-  /** Only what an answer was made of stays for having been asked for. */
-  #given<T>(used: readonly Held[], answer: T): T {
-    for (const held of used) {
-      held.usedAt = Date.now();
-      this.#held.delete(held.id);
-      this.#held.set(held.id, held);
-    }
-    return answer;
+    for (const held of used) this.#held.used(held);
+    return { units, rest, small: left === undefined ? null : { paths, rest: left } };
   }
 
   /** Resolves when every file that was asked for is read. */
@@ -181,28 +157,16 @@ export class LineTimesCache {
     const name = column === null ? null : columnName(column);
     const id = `${file} ${name ?? ''}`;
     const held = this.#held.get(id);
-    // What could not be read, or had no room, is tried again after a while.
-    if (held === undefined || (held.unit === null && Date.now() - held.usedAt > restMs)) {
-      if (this.#makeRoom(1)) this.#queue.add(id, { path, file, first, last, column: name });
+    if (held === undefined) {
+      if (this.#held.makeRoom(1)) this.#queue.add(id, { path, file, first, last, column: name });
       return null;
     }
     return held;
   }
 
-  #makeRoom(bytes: number): boolean {
-    const fits = () => this.#bytes + bytes <= mostBytes && this.#held.size < mostUnits;
-    for (const [oldest, held] of this.#held) {
-      if (fits() || Date.now() - held.usedAt < restMs) break;
-      this.#held.delete(oldest);
-      this.#bytes -= held.bytes;
-    }
-    return fits();
-  }
-
   #renew(): void {
     if (this.#generation === this.host.generation) return;
     this.#held.clear();
-    this.#bytes = 0;
     this.#generation = this.host.generation;
   }
 }

@@ -54,18 +54,30 @@ export async function loadTimes(
       ? { number: '-1', join: '' }
       : {
           number: 'coalesce(v.number, -1)',
-          join: `LEFT JOIN (SELECT unnest(${listLiteral(values)}::VARCHAR[]) AS value, unnest(range(${values.length})) AS number) v ON r.${ident(column)} = v.value`,
+          join: `LEFT JOIN ${numbered(values)} v ON r.${ident(column)} = v.value`,
         };
   const builder = new TimesBuilder(Number(base), lines);
-  const result = await connection.stream(
+  await fillTimes(
+    connection,
+    builder,
     `SELECT s.id, ${valued.number}::INTEGER AS value, ((r.time_unix_nano + 999999) // 1000000 - ${base})::UINTEGER AS time
      FROM ${fileSql(path)} r JOIN ${sets} s ON ${same.length === 0 ? 'TRUE' : same.join(' AND ')} ${valued.join}
      WHERE r.time_unix_nano IS NOT NULL ORDER BY ALL`,
   );
+  return builder.built(values);
+}
+
+/** `sql` gives the number of a set (INTEGER), of a value (INTEGER) and the time (UINTEGER), in this order of rows too. */
+export async function fillTimes(
+  connection: DuckDBConnection,
+  builder: TimesBuilder,
+  sql: string,
+): Promise<void> {
+  const result = await connection.stream(sql);
   const types = result.columnTypes();
   for (;;) {
     const chunk = await result.fetchChunk();
-    if (!chunk || chunk.rowCount === 0) return builder.built(values);
+    if (!chunk || chunk.rowCount === 0) return;
     const { columns, buffer, rowCount } = rawChunk(chunk, types);
     const [set, value, time] = columns;
     if (!set || !value || !time) throw new Error('three columns were asked for');
@@ -75,6 +87,11 @@ export async function loadTimes(
       new Uint32Array(buffer, time.data, rowCount),
     );
   }
+}
+
+/** `value` and its `number` in the list. */
+export function numbered(values: readonly string[]): string {
+  return `(SELECT unnest(${listLiteral(values)}::VARCHAR[]) AS value, unnest(range(${values.length})) AS number)`;
 }
 
 /** Null where they are too many. */

@@ -12,7 +12,10 @@ export interface SharedTimes {
   readonly last: number;
 }
 
-/** Milliseconds after `base`, rounded up: a time is at or before a whole millisecond if and only if it is so rounded. */
+/**
+ * Milliseconds after `base`; of lines rounded up: a time is at or before a whole millisecond if and only if it is so rounded. Rounded down it
+ * is before one if and only if it is so rounded.
+ */
 export interface LineTimes {
   readonly base: number;
   readonly last: number;

@@ -262,7 +262,7 @@ export class MetadataCache {
   }
 
   /** An attribute's values in the current snapshot, without a transaction: null unless all is in data files that are read straight. */
-  async valuesOf(request: ValuesRequest, run: RunSql, look: Look): Promise<string | null> {
+  async valuesOf(request: ValuesRequest, run: RunSql, look: Look): Promise<RowsSource | null> {
     const files = await this.#inFiles(request.table, run, look);
     return files && this.#rows.valuesOf(request, files, true);
   }

@@ -132,7 +132,7 @@ export class RowFiles {
   }
 
   /** What to select an attribute's values from, as `ReadSession.valuesOf` tells. `alone`: null unless all is in data files that are read straight. */
-  async valuesOf(request: ValuesRequest, files: LiveFiles, alone: boolean): Promise<string | null> {
+  async valuesOf(request: ValuesRequest, files: LiveFiles, alone: boolean): Promise<RowsSource | null> {
     const direct = this.#directFile(request.table, files);
     const isStraight = (path: string) => !files.touched.has(path) && direct(path) !== null;
     if (alone && ![...files.sizes.keys()].every(isStraight)) return null;

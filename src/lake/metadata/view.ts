@@ -148,7 +148,7 @@ export class MetadataView {
     /** As `ReadSession.spread` tells. */
     readonly spread: (request: RowsRequest) => Promise<readonly FileSpan[]>,
     /** As `ReadSession.valuesOf` tells. */
-    readonly valuesOf: (request: ValuesRequest) => Promise<string | null>,
+    readonly valuesOf: (request: ValuesRequest) => Promise<RowsSource | null>,
     /** As `ReadSession.lineTimes` tells. */
     readonly lineTimes: (request: LineTimesRequest) => Promise<LineTimesView | null>,
     readonly epoch: string,

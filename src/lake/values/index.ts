@@ -1,14 +1,16 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { firstLine, ident, literal } from '../../duckdb/index.js';
+import { firstLine, ident } from '../../duckdb/index.js';
 import type { TableName } from '../../schema/index.js';
 import type { Telemetry } from '../../telemetry/index.js';
 import { attributeOrigins, columnName, type AttributeColumn } from '../attribute-columns/index.js';
 import { BackgroundQueue, type BackgroundHost } from '../background.js';
-import { attributeId, timeColumns } from '../direct/contents.js';
+import { attributeId, fileSql, timeColumns } from '../direct/contents.js';
 import type { DirectFile } from '../direct/files.js';
-import { valuesSql, type CountedFile } from './source.js';
+import type { RowsSource } from '../direct/rows.js';
 import type { LiveFiles } from '../files/live-files.js';
 import type { ValuesRequest } from '../session.js';
+import { valuesSql, type Counts, type ValuedFile } from './source.js';
+import { ValueTimes, type ValuesOfFile } from './times.js';
 
 /** Of one file and key; with more the rows are read. */
 const mostOfFile = 20_000;
@@ -16,13 +18,12 @@ const mostOfFile = 20_000;
 const mostEntries = 300_000;
 const hourNs = 3_600_000_000_000n;
 
-/** Records by hour since the epoch and value. */
-type Counts = ReadonlyMap<bigint, ReadonlyMap<string, number>>;
-
 interface Wanted {
-  readonly path: string;
   readonly table: TableName;
+  readonly file: DirectFile;
   readonly column: AttributeColumn;
+  /** By a window that has a part of it. */
+  readonly cut: boolean;
 }
 
 /**
@@ -35,11 +36,13 @@ export class AttributeValues {
   readonly #known = new Map<TableName, Map<string, Counts | null>>();
   #entries = 0;
   readonly #queue: BackgroundQueue<Wanted, Counts | null>;
+  readonly #times: ValueTimes;
 
   constructor(
     private readonly host: BackgroundHost,
     telemetry: Telemetry,
   ) {
+    this.#times = new ValueTimes(host, telemetry);
     this.#queue = new BackgroundQueue({
       host,
       read: count,
@@ -47,9 +50,11 @@ export class AttributeValues {
         telemetry.log.debug({ err: firstLine(error) }, 'the values of an attribute could not be counted');
         return null;
       },
-      keep: (id, counts, { table }) => {
-        this.#of(table).set(id, counts);
+      keep: (id, counts, wanted) => {
+        this.#of(wanted.table).set(id, counts);
         this.#entries += sizeOf(counts);
+        // The next question may cut it too.
+        if (wanted.cut && counts) this.#times.want(valuesOfFile(wanted, counts));
       },
     });
   }
@@ -59,28 +64,34 @@ export class AttributeValues {
     request: ValuesRequest,
     live: LiveFiles,
     directFile: (path: string) => DirectFile | null,
-  ): string | null {
-    const { table, key } = request;
+  ): RowsSource | null {
+    const { table, key, from, until } = request;
     const id = attributeId(attributeOrigins.get(table) ?? '', key);
     this.#keep(table, live.sizes);
-    const counted: CountedFile[] = [];
+    const files: ValuedFile[] = [];
     for (const path of live.sizes.keys()) {
       const file = live.touched.has(path) ? null : directFile(path);
-      if (file === null || file.first < 0n) continue;
+      if (file === null || file.first < 0n || file.last < from || file.first >= until) continue;
       const column = file.attributes.get(id);
-      const counts = column && this.#get({ path, table, column });
-      if (counts) counted.push({ file, counts });
+      if (column === undefined) continue;
+      const cut = file.first < from || file.last >= until;
+      const wanted = { table, file, column, cut };
+      const counts = this.#get(wanted);
+      const within = cut && counts ? this.#times.counts(valuesOfFile(wanted, counts), from, until) : null;
+      files.push({ file, column, cut, counts, within });
     }
-    return valuesSql(request, counted, live, directFile);
+    return valuesSql(request, files, live, directFile);
   }
 
   /** Resolves when every file that was asked for is known. */
   async settled(): Promise<void> {
     await this.#queue.settled();
+    await this.#times.settled();
   }
 
   async close(): Promise<void> {
     await this.#queue.close();
+    await this.#times.close();
   }
 
   #get(wanted: Wanted): Counts | null {
@@ -115,8 +126,8 @@ export class AttributeValues {
   }
 }
 
-function idOf({ path, column }: Wanted): string {
-  return `${path}\0${columnName(column)}`;
+function idOf({ file, column }: Wanted): string {
+  return `${file.path}\0${columnName(column)}`;
 }
 
 function pathOf(id: string): string {
@@ -127,11 +138,23 @@ function sizeOf(counts: Counts | null): number {
   return [...(counts?.values() ?? [])].reduce((sum, { size }) => sum + size, 1);
 }
 
-async function count(connection: DuckDBConnection, { path, table, column }: Wanted): Promise<Counts | null> {
+function valuesOfFile({ table, file, column }: Wanted, counts: Counts): ValuesOfFile {
+  const values = new Set<string>();
+  let rows = 0;
+  for (const hour of counts.values()) {
+    for (const [value, n] of hour) {
+      values.add(value);
+      rows += n;
+    }
+  }
+  return { table, file, column, values: [...values], rows };
+}
+
+async function count(connection: DuckDBConnection, { table, file, column }: Wanted): Promise<Counts | null> {
   const value = ident(columnName(column));
   const time = ident(timeColumns.get(table) ?? '');
   const found = await connection.runAndReadAll(
-    `SELECT ${time} // ${hourNs}, ${value}, count(*)::DOUBLE FROM read_parquet(${literal(path)}, hive_partitioning => false)
+    `SELECT ${time} // ${hourNs}, ${value}, count(*)::DOUBLE FROM ${fileSql(file.path)}
      WHERE ${value} IS NOT NULL GROUP BY ALL LIMIT ${mostOfFile + 1}`,
   );
   const rows = found.getRows() as [bigint, string, number][];
