@@ -83,7 +83,7 @@ export function metadataCacheOf(
       precedence,
     },
     // A statement can't scan two tables of a catalog server, and what DuckLake scans is another.
-    catalog: catalog.kind === 'local' ? 'here' : 'elsewhere',
+    catalog: catalog.kind === 'local' ? 'here' : catalog.kind,
     ...(catalog.kind === 'local' && { commits: host.commits }),
     maxEntries: config.metadataCacheEntries,
     maxSampleBytes: config.sampleCacheBytes ?? 0,

@@ -15,6 +15,7 @@ import { openStorage } from '../../src/storage/index.js';
 import { tableDef, tables, type TableName } from '../../src/schema/index.js';
 import { createTelemetry, type Registry } from '../../src/telemetry/index.js';
 import { LakeStates } from './lake-states.js';
+import type { SharedCatalog } from './shared-catalog.js';
 import { lakeConfig } from './open-lake.js';
 import { extensionDir } from './server.js';
 
@@ -76,28 +77,39 @@ async function giveStatistics(connection: DuckDBConnection): Promise<void> {
 /**
  * A real DuckLake in a temporary folder with canardstack's tables (attached as `lake`), for query tests without a server.
  * `rowsIn`: rows of an insert are spread over the states that rows have in a lake, or come in one commit. `waitMs`: how long the cache leaves new files alone.
+ * With a `catalog` that is no file of this process, `connection` is one of a DuckDB of its own, as of another node.
  */
 export async function testLake(
   limits: Partial<QueryLimits> = {},
   rowsIn: 'every state' | 'one commit' = 'every state',
   waitMs = 0,
+  catalog: SharedCatalog | null = null,
 ): Promise<TestLake> {
   const folder = await mkdtemp(join(tmpdir(), 'canardstack-lake-'));
-  const instance = await DuckDBInstance.create(':memory:', {
-    extension_directory: extensionDir(),
-    autoinstall_known_extensions: 'false',
-    temp_directory: join(folder, 'tmp'),
-  });
+  const open = (temporary: string) =>
+    DuckDBInstance.create(':memory:', {
+      extension_directory: extensionDir(),
+      autoinstall_known_extensions: 'false',
+      temp_directory: join(folder, temporary),
+    });
+  const instance = await open('tmp');
   const commits = new CommitWatch();
   const connect = async (reads = false) => commits.watched(await instance.connect(), reads);
-  const connection = await connect();
-  await connection.run('LOAD ducklake');
-  await connection.run(
-    `ATTACH 'ducklake:${folder}/canardstack.ducklake' AS lake (DATA_PATH '${folder}/data')`,
-  );
-  await inTransaction(connection, async () => {
-    for (const table of tables) await createTable(connection, table);
-  });
+  const writer = catalog === null ? instance : await open('tmp-writer');
+  const connection = catalog === null ? await connect() : await writer.connect();
+  const data = catalog?.dataPath ?? join(folder, 'data');
+  const others = catalog === null ? [] : [await connect()];
+  const attached: (() => Promise<void>)[] = [];
+  for (const each of [connection, ...others]) {
+    await each.run('LOAD ducklake');
+    if (catalog === null)
+      await each.run(`ATTACH 'ducklake:${folder}/canardstack.ducklake' AS lake (DATA_PATH '${data}')`);
+    else attached.push(await catalog.attach(each, data));
+    if (each !== connection || catalog?.dataPath) continue;
+    await inTransaction(connection, async () => {
+      for (const table of tables) await createTable(connection, table);
+    });
+  }
   await giveStatistics(connection);
   const states = new LakeStates(connection, join(folder, 'sort'));
   const source = { connect: () => connect(true) };
@@ -110,7 +122,7 @@ export async function testLake(
   const telemetry = createTelemetry('silent');
   const cache = new MetadataCache({
     host,
-    commits,
+    ...(catalog === null ? { commits } : { catalog: catalog.place }),
     maxEntries: 100_000,
     maxSampleBytes: 64 * 1024 * 1024,
     smallestSampleFile: 0,
@@ -118,12 +130,12 @@ export async function testLake(
     searchedWaitMs: 0,
     telemetry,
     digests: {
-      files: new FileDigests(openStorage(join(folder, 'data'), lakeConfig(folder)), telemetry),
+      files: new FileDigests(openStorage(data, lakeConfig(folder)), telemetry),
       scratch: () => join(folder, 'tmp'),
     },
-    tokens: new TokenIndexes(openStorage(join(folder, 'data'), lakeConfig(folder)), telemetry),
+    tokens: new TokenIndexes(openStorage(data, lakeConfig(folder)), telemetry),
     footers: new KeptFooters({
-      ...{ folder: join(folder, 'data/'), temporary: () => join(folder, 'tmp'), threads: 2, telemetry },
+      ...{ folder: `${data}/`, temporary: () => join(folder, 'tmp'), threads: 2, telemetry },
     }),
   });
   const cachedPool = new ConnectionPool(source, 100_000, null, cache);
@@ -153,8 +165,9 @@ export async function testLake(
       pool.close();
       cachedPool.close();
       await cache.close();
-      connection.closeSync();
-      instance.closeSync();
+      for (const each of [connection, ...others]) each.closeSync();
+      for (const each of new Set([writer, instance])) each.closeSync();
+      for (const close of attached) await close();
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -1,16 +1,16 @@
 import { ident } from '../../duckdb/index.js';
-import { tableDef, type TableName } from '../../schema/index.js';
+import { tableDef, type ColumnType, type TableName } from '../../schema/index.js';
 import { lakeMetadata } from '../files/known-files.js';
 import type { RunSql } from '../run-sql.js';
 
 /** Rows that DuckLake keeps in tables of its catalog. */
 export class InlinedRows {
-  /** By such a table, whether it has the columns of the lake's table as they are there. */
-  readonly #alike = new Map<string, boolean>();
+  /** By such a table, what its columns are in the lake's table; null where that is not known of one. */
+  readonly #columns = new Map<string, string | null>();
 
   /**
    * What to select the rows of a table from, with `rowid`, that these tables of the catalog held at a snapshot, and not yet at `since`; null where one of them
-   * has other columns or types, as in a catalog that is no DuckDB.
+   * has other columns, or such of types that DuckLake does not put there.
    */
   async sources(
     table: TableName,
@@ -19,17 +19,14 @@ export class InlinedRows {
     run: RunSql,
     since: bigint | null = null,
   ): Promise<readonly string[] | null> {
-    const names = tableDef(table)
-      .columns.map(({ name }) => ident(name))
-      .join(', ');
     const sources: string[] = [];
     for (const inlined of tables) {
       const source = `${lakeMetadata}.${ident(inlined)}`;
-      let alike = this.#alike.get(inlined);
-      if (alike === undefined) this.#alike.set(inlined, (alike = await isAlike(table, source, run)));
-      if (!alike) return null;
+      let columns = this.#columns.get(inlined);
+      if (columns === undefined) this.#columns.set(inlined, (columns = await columnsOf(table, source, run)));
+      if (columns === null) return null;
       sources.push(
-        `(SELECT ${names}, row_id AS rowid FROM ${source} ` +
+        `(SELECT ${columns}, row_id AS rowid FROM ${source} ` +
           `WHERE ${since === null ? '' : `begin_snapshot > ${since} AND `}begin_snapshot <= ${snapshot} AND (end_snapshot IS NULL OR end_snapshot > ${snapshot}))`,
       );
     }
@@ -37,10 +34,20 @@ export class InlinedRows {
   }
 }
 
-async function isAlike(table: TableName, source: string, run: RunSql): Promise<boolean> {
+async function columnsOf(table: TableName, source: string, run: RunSql): Promise<string | null> {
   const described = (await run(`DESCRIBE SELECT * FROM ${source}`)) as [string, string][];
-  const types = new Map(described.map(([name, type]) => [name, type]));
-  return tableDef(table).columns.every(({ name, type }) => types.get(name) === type);
+  const types = new Map(described);
+  const columns = tableDef(table).columns.map(({ name, type }) => columnSql(name, type, types.get(name)));
+  return columns.includes(null) ? null : columns.join(', ');
+}
+
+/** PostgreSQL has no such texts and times as DuckDB, and no lists: DuckLake puts bytes and texts there. */
+function columnSql(name: string, type: ColumnType, there: string | undefined): string | null {
+  const column = ident(name);
+  if (there === type) return column;
+  if (type === 'VARCHAR' && there === 'BLOB') return `decode(${column}) AS ${column}`;
+  const isText = there === 'VARCHAR' && (type === 'TIMESTAMP' || type.endsWith('[]'));
+  return isText ? `${column}::${type} AS ${column}` : null;
 }
 
 /** Whether the catalog notes, by itself, that single rows of this table's data files are deleted. */

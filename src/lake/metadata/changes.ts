@@ -13,8 +13,11 @@ export interface Changes {
   readonly deleted: readonly string[];
 }
 
-/** Where looks for changes cost little but DuckLake's planning, and where each statement is a request. */
-export type CatalogPlace = 'here' | 'elsewhere';
+/**
+ * `here`: in a file of this process, where looks for changes cost little but DuckLake's planning. Of the others each statement is a request: in
+ * `postgres` those of a transaction see one state of the catalog's tables, and in `quack` each sees what is the newest then.
+ */
+export type CatalogPlace = 'here' | 'postgres' | 'quack';
 
 const record = `${lakeMetadata}.ducklake_snapshot_changes`;
 const figures = `count(snapshot_id), string_agg(DISTINCT changes_made, ',')`;
@@ -57,14 +60,18 @@ export async function changesSince(since: bigint | null, place: CatalogPlace, ru
     const [row = []] = await run(`SELECT max(snapshot_id) FROM ${lakeMetadata}.ducklake_snapshot`);
     return upTo(since, row[0] as bigint | null, run);
   }
-  return changesOf(
-    since,
-    await run(`SELECT max(snapshot_id), ${figures} FROM ${record} WHERE snapshot_id > ${since ?? -1n}`),
-  );
+  return changesOf(since, await run(changesSql(since)));
+}
+
+function changesSql(since: bigint | null): string {
+  return `SELECT max(snapshot_id), ${figures} FROM ${record} WHERE snapshot_id > ${since ?? -1n}`;
 }
 
 /** What changed up to the newest snapshot of a transaction that it begins on the catalog's tables alone, which DuckLake does not take part in. */
-export async function beginCatalog(since: bigint | null, run: RunSql): Promise<Changes> {
+export async function beginCatalog(since: bigint | null, place: CatalogPlace, run: RunSql): Promise<Changes> {
+  if (place !== 'here') {
+    return changesOf(since, await run(`BEGIN TRANSACTION READ ONLY; ${changesSql(since)}`));
+  }
   const [row = []] = await run(
     `BEGIN TRANSACTION READ ONLY; SELECT max(snapshot_id) FROM ${lakeMetadata}.ducklake_snapshot`,
   );

@@ -49,15 +49,15 @@ const recentShare = 2;
 /** Series and samples of metrics that are in memory: of data files by their numbers, and of what the last commits brought. */
 export class KeptSeries {
   readonly #samples: SampleCache;
-  /** Null where the catalog is elsewhere, or no samples are kept. */
+  /** Null where no samples are kept, and on a catalog server. */
   readonly #recents: Recents | null;
 
   constructor(private readonly options: KeptSeriesOptions) {
     const { host, place, maxSampleBytes, smallestSampleFile, telemetry, kept, seen } = options;
     this.#samples = new SampleCache({ host, maxBytes: maxSampleBytes, telemetry });
     this.#recents =
-      maxSampleBytes > 0 && place === 'here'
-        ? new Recents({ maxBytes: maxSampleBytes / recentShare, smallestSampleFile, seen })
+      maxSampleBytes > 0 && place !== 'quack'
+        ? new Recents({ place, maxBytes: maxSampleBytes / recentShare, smallestSampleFile, seen })
         : null;
     const recentBytes = () => this.#recents?.bytes(kept()) ?? 0;
     new Gauge({

@@ -45,8 +45,9 @@ export class FileLists {
 
   async #rows(table: TableName, id: string, snapshot: bigint, run: RunSql): Promise<readonly Row[]> {
     const named = async () => (await run(filesSql(id, snapshot))) as unknown as NamedRow[];
-    const folder = this.place === 'here' ? this.#folders.get(table) : null;
-    if (typeof folder === 'string') return inFolder(folder, await named());
+    const folder = this.place === 'quack' ? null : this.#folders.get(table);
+    // Elsewhere DuckLake may see a newer snapshot than is to be seen in the catalog's tables.
+    if (typeof folder === 'string' && this.place === 'here') return inFolder(folder, await named());
     const listed = (await run(
       `SELECT data_file, delete_file IS NOT NULL, data_file_size_bytes, NULL FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')
        UNION ALL ${inlinedTables(id)}`,
@@ -55,7 +56,7 @@ export class FileLists {
     if (folder === undefined && first !== undefined) {
       const rows = await named();
       const folder = folderOf(first, listed, rows);
-      this.#folders.set(table, folder);
+      if (folder !== null || this.place === 'here') this.#folders.set(table, folder);
       if (folder !== null) return inFolder(folder, rows);
     }
     return listed;

@@ -5,13 +5,14 @@ import { compactedPrefix, hasPrefix } from '../maintenance/moved.js';
 import type { Reads } from '../recent/read.js';
 import { mostRowsAtOnce, RecentLearner, type RecentTable } from '../recent/table.js';
 import type { RunSql } from '../run-sql.js';
-import { beginCatalog } from './changes.js';
+import { beginCatalog, type CatalogPlace } from './changes.js';
 import { idOf, type Kept } from './kept.js';
 import { layoutOf, type MetadataKind } from './layout.js';
 import { follow, liveInCatalog, someDeleted } from './snapshots.js';
 import { fewSmallFiles, smallBytes } from './view.js';
 
 export interface RecentsOptions {
+  readonly place: CatalogPlace;
   /** Of all tables. */
   readonly maxBytes: number;
   readonly smallestSampleFile?: number | undefined;
@@ -77,7 +78,7 @@ export class Recents {
   ): Promise<ReadonlyMap<MetadataKind, LiveFiles> | null> {
     for (let look = 0; look < looks; look++) {
       try {
-        const snapshot = follow(kept, await beginCatalog(kept.checked, reads.run));
+        const snapshot = follow(kept, await beginCatalog(kept.checked, this.options.place, reads.run));
         // Another question has seen a newer one meanwhile.
         if (kept.checked !== null && snapshot < kept.checked) continue;
         return await this.#tables(kept, kinds, snapshot, reads);
@@ -99,7 +100,7 @@ export class Recents {
     const budget = { rows: mostRowsAtOnce };
     for (const kind of kinds) {
       const { table } = layoutOf(kind);
-      const live = await liveInCatalog(kept, table, snapshot, reads.run);
+      const live = await liveInCatalog(kept, this.options.place, table, snapshot, reads.run);
       if (live === null) return null;
       all.set(kind, live);
       this.options.seen(kept, kind, live);

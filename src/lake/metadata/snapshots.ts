@@ -63,6 +63,7 @@ export async function liveFiles(
 /** The same of what the catalog's own tables tell; null where only DuckLake does. */
 export async function liveInCatalog(
   kept: Kept,
+  place: CatalogPlace,
   table: TableName,
   snapshot: bigint,
   run: RunSql,
@@ -71,7 +72,7 @@ export async function liveInCatalog(
   if (known?.snapshot === snapshot) return known.files;
   const id = idOf(kept, table);
   const files = await kept.lists.inCatalog(table, id, snapshot, run);
-  return files && listed(kept, 'here', { table, id, snapshot, files }, run);
+  return files && listed(kept, place, { table, id, snapshot, files }, run);
 }
 
 interface Listed {

@@ -4,6 +4,8 @@ import { after, before, describe, it } from 'node:test';
 import fastify, { type FastifyInstance } from 'fastify';
 import { randomOf } from '../../../../test/reading/language.js';
 import { testLake, type TestLake } from '../../../../test/support/lake.js';
+import { skipWithoutPostgres } from '../../../../test/support/postgres.js';
+import { postgresCatalog, type SharedCatalog } from '../../../../test/support/shared-catalog.js';
 import { metricPoint, scriptStart } from '../../../../test/support/promql.js';
 import { randomNumbers } from '../../../../test/support/random.js';
 import { createTelemetry } from '../../../telemetry/index.js';
@@ -121,116 +123,136 @@ function question(now: number): string {
   ])();
 }
 
-describe(`rows of the last commits give what their tables give, TEST_SEED=${seed}`, () => {
-  let lake: TestLake;
-  let plain: FastifyInstance;
-  let fast: FastifyInstance;
-  let now = scriptStart;
-  let totals = 0;
-  const taken = new Set<string>();
-  const sent = new Map<MetricTable, Row[]>();
+/** Null: in a file of this process. */
+const catalogs: Readonly<Record<string, (() => Promise<SharedCatalog>) | null>> = {
+  file: null,
+  postgres: postgresCatalog,
+};
 
-  async function app(guard: TestLake['guard']): Promise<FastifyInstance> {
-    const server = fastify();
-    await server.register(prometheusApi({ guard, telemetry: createTelemetry('silent') }));
-    return server;
-  }
+for (const [place, start] of Object.entries(catalogs)) {
+  describe(
+    `rows of the last commits give what their tables give, catalog: ${place}, TEST_SEED=${seed}`,
+    { skip: place === 'postgres' && skipWithoutPostgres() },
+    () => {
+      let catalog: SharedCatalog | null = null;
+      let lake: TestLake;
+      let plain: FastifyInstance;
+      let fast: FastifyInstance;
+      let now = scriptStart;
+      let totals = 0;
+      const taken = new Set<string>();
+      const sent = new Map<MetricTable, Row[]>();
 
-  before(async () => {
-    lake = await testLake({}, 'one commit');
-    [plain, fast] = [await app(lake.guard), await app(lake.cached)];
-  });
-  after(async () => {
-    await plain.close();
-    await fast.close();
-    await lake.close();
-  });
-
-  /** Some late, some as they have come already, and none else at the millisecond of another. */
-  function rows(table: MetricTable): Row[] {
-    const again = (sent.get(table) ?? []).filter(() => often(0.02));
-    const fresh = names[table].flatMap((name) =>
-      [0, 1, 2, 3, 4].flatMap((route): Row[] => {
-        const time = now - (often(0.15) ? random.below(200_000) : random.below(900));
-        const key = `${name} ${route} ${time}`;
-        if (often(0.3) || taken.has(key)) return [];
-        taken.add(key);
-        const labels = { ...(name.startsWith('prom') ? { __name__: name } : {}), route: `/${route}` };
-        const resource = route === 0 ? {} : { service_name: 'cart', service_instance_id: `i-${route}` };
-        return [
-          {
-            ...metricPoint(time, name, labels),
-            ...resource,
-            ...made[table](route, totals + random.below(5)),
-          },
-        ];
-      }),
-    );
-    sent.set(table, [...(sent.get(table) ?? []), ...fresh]);
-    const all = [...fresh, ...again, ...fresh.filter(() => often(0.1))];
-    return all.sort(() => (often(0.5) ? 1 : -1));
-  }
-
-  const everywhere = async (work: (table: MetricTable) => Promise<unknown>) => {
-    for (const table of metricTables) if (often(0.7)) await work(table);
-  };
-  const inlining = (limit: number) =>
-    lake.connection.run(`CALL ducklake_set_option('lake', 'data_inlining_row_limit', '${limit}')`);
-
-  /** What happens to a lake between commits. */
-  const changes: Record<string, () => Promise<unknown>> = {
-    'rows into files': () => inlining(0),
-    'rows into the catalog': () => inlining(1_000_000),
-    'files of commits': () => everywhere((table) => lake.commit(table)),
-    flush: () => lake.connection.run(`CALL ducklake_flush_inlined_data('lake')`),
-    merge: () => lake.connection.run(`CALL ducklake_merge_adjacent_files('lake')`),
-    compaction: () => everywhere((table) => lake.compact(table)),
-    settled: () => lake.cache.settled(),
-    retention: () => {
-      const before = new Date(now - random.pick([60_000, 240_000])).toISOString().replace('Z', '');
-      return everywhere((table) =>
-        lake.connection.run(`DELETE FROM lake.main.${table} WHERE timestamp < TIMESTAMP '${before}'`),
-      );
-    },
-    deletion: () =>
-      everywhere((table) =>
-        lake.connection.run(
-          `DELETE FROM lake.main.${table} WHERE service_instance_id = 'i-${random.below(5)}'`,
-        ),
-      ),
-    'expired snapshots': async () => {
-      await lake.connection.run(
-        `CALL ducklake_expire_snapshots('lake', older_than => now() + INTERVAL 1 DAY)`,
-      );
-      await lake.connection.run(`CALL ducklake_cleanup_old_files('lake', cleanup_all => true)`);
-    },
-  };
-
-  it('through commits and all that happens to them', async () => {
-    await inlining(1_000_000);
-    let [found, bytes] = [0, 0];
-    const done: string[] = [];
-    for (let commit = 0; commit < commits; commit++) {
-      now += step;
-      totals += random.below(10);
-      for (const table of metricTables) await lake.insert(table, rows(table));
-      done.push('commit');
-      for (const change of [null, ...(often(0.5) ? [random.pick(Object.keys(changes))] : [])]) {
-        if (change !== null) {
-          await changes[change]?.();
-          done.push(change);
-        }
-        for (let i = 0; i < 5; i++) {
-          const url = question(now);
-          const [one, other] = [await plain.inject({ url }), await fast.inject({ url })];
-          const context = `${decodeURIComponent(url)} after ${done.join(', ')}`;
-          assert.equal(other.body, one.body, context);
-          if (one.statusCode === 200 && !/"(result|data)":\[\]/.test(one.body)) found++;
-        }
+      async function app(guard: TestLake['guard']): Promise<FastifyInstance> {
+        const server = fastify();
+        await server.register(prometheusApi({ guard, telemetry: createTelemetry('silent') }));
+        return server;
       }
-      const told = await lake.registry.metrics();
-      bytes = Math.max(bytes, Number(/^canardstack_recent_samples_bytes (\d+)/m.exec(told)?.[1]));
-    }
-    assert.ok(found > commits && bytes > 0, `${found} answers had something in them`);
-  });
-});
+
+      before(async () => {
+        catalog = (await start?.()) ?? null;
+        lake = await testLake({}, 'one commit', 0, catalog);
+        [plain, fast] = [await app(lake.guard), await app(lake.cached)];
+      });
+      after(async () => {
+        await plain.close();
+        await fast.close();
+        await lake.close();
+        await catalog?.stop();
+      });
+
+      /** Some late, some as they have come already, and none else at the millisecond of another. */
+      function rows(table: MetricTable): Row[] {
+        const again = (sent.get(table) ?? []).filter(() => often(0.02));
+        const fresh = names[table].flatMap((name) =>
+          [0, 1, 2, 3, 4].flatMap((route): Row[] => {
+            const time = now - (often(0.15) ? random.below(200_000) : random.below(900));
+            const key = `${name} ${route} ${time}`;
+            if (often(0.3) || taken.has(key)) return [];
+            taken.add(key);
+            const odd = route === 3 ? { note: 'é\'"\\\n' } : {};
+            const labels = {
+              ...(name.startsWith('prom') ? { __name__: name } : {}),
+              route: `/${route}`,
+              ...odd,
+            };
+            const resource = route === 0 ? {} : { service_name: 'cart', service_instance_id: `i-${route}` };
+            return [
+              {
+                ...metricPoint(time, name, labels),
+                ...resource,
+                ...made[table](route, totals + random.below(5)),
+              },
+            ];
+          }),
+        );
+        sent.set(table, [...(sent.get(table) ?? []), ...fresh]);
+        const all = [...fresh, ...again, ...fresh.filter(() => often(0.1))];
+        return all.sort(() => (often(0.5) ? 1 : -1));
+      }
+
+      const everywhere = async (work: (table: MetricTable) => Promise<unknown>) => {
+        for (const table of metricTables) if (often(0.7)) await work(table);
+      };
+      const inlining = (limit: number) =>
+        lake.connection.run(`CALL ducklake_set_option('lake', 'data_inlining_row_limit', '${limit}')`);
+
+      /** What happens to a lake between commits. */
+      const changes: Record<string, () => Promise<unknown>> = {
+        'rows into files': () => inlining(0),
+        'rows into the catalog': () => inlining(1_000_000),
+        'files of commits': () => everywhere((table) => lake.commit(table)),
+        flush: () => lake.connection.run(`CALL ducklake_flush_inlined_data('lake')`),
+        merge: () => lake.connection.run(`CALL ducklake_merge_adjacent_files('lake')`),
+        compaction: () => everywhere((table) => lake.compact(table)),
+        settled: () => lake.cache.settled(),
+        retention: () => {
+          const before = new Date(now - random.pick([60_000, 240_000])).toISOString().replace('Z', '');
+          return everywhere((table) =>
+            lake.connection.run(`DELETE FROM lake.main.${table} WHERE timestamp < TIMESTAMP '${before}'`),
+          );
+        },
+        deletion: () =>
+          everywhere((table) =>
+            lake.connection.run(
+              `DELETE FROM lake.main.${table} WHERE service_instance_id = 'i-${random.below(5)}'`,
+            ),
+          ),
+        'expired snapshots': async () => {
+          await lake.connection.run(
+            `CALL ducklake_expire_snapshots('lake', older_than => now() + INTERVAL 1 DAY)`,
+          );
+          await lake.connection.run(`CALL ducklake_cleanup_old_files('lake', cleanup_all => true)`);
+        },
+      };
+
+      it('through commits and all that happens to them', async () => {
+        await inlining(1_000_000);
+        let [found, bytes] = [0, 0];
+        const done: string[] = [];
+        for (let commit = 0; commit < commits; commit++) {
+          now += step;
+          totals += random.below(10);
+          for (const table of metricTables) await lake.insert(table, rows(table));
+          done.push('commit');
+          for (const change of [null, ...(often(0.5) ? [random.pick(Object.keys(changes))] : [])]) {
+            if (change !== null) {
+              await changes[change]?.();
+              done.push(change);
+            }
+            for (let i = 0; i < 5; i++) {
+              const url = question(now);
+              const [one, other] = [await plain.inject({ url }), await fast.inject({ url })];
+              const context = `${decodeURIComponent(url)} after ${done.join(', ')}`;
+              assert.equal(other.body, one.body, context);
+              if (one.statusCode === 200 && !/"(result|data)":\[\]/.test(one.body)) found++;
+            }
+          }
+          const told = await lake.registry.metrics();
+          bytes = Math.max(bytes, Number(/^canardstack_recent_samples_bytes (\d+)/m.exec(told)?.[1]));
+        }
+        assert.ok(found > commits && bytes > 0, `${found} answers had something in them`);
+      });
+    },
+  );
+}
