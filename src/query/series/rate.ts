@@ -1,5 +1,6 @@
 import type { SampleSeries } from './samples.js';
-import type { RangeFunction, RangeKernel, WindowView } from './windows.js';
+import type { StepSeries } from './series.js';
+import type { RangeFunction, RangeKernel, Windows, WindowView } from './windows.js';
 
 /** Indexes of samples smaller than the one before: counter resets. */
 function resetIndexes({ values }: SampleSeries): number[] {
@@ -19,20 +20,56 @@ export function extrapolated(counter: boolean, perSecond: boolean): RangeKernel 
     if (series.delta) return increments(values, perSecond);
     const resets = counter ? resetIndexes(series) : [];
     let firstReset = 0;
-    return (low, high, view) => {
-      const last = high - 1;
-      if (last <= low) return none(view);
-      const firstValue = values[low] ?? 0;
-      let change = (values[last] ?? 0) - firstValue;
+    const changeOf = (low: number, last: number): number => {
+      let change = (values[last] ?? 0) - (values[low] ?? 0);
       while (firstReset < resets.length && (resets[firstReset] ?? 0) <= low) firstReset++;
       for (let r = firstReset; r < resets.length && (resets[r] ?? 0) <= last; r++) {
         change += values[(resets[r] ?? 0) - 1] ?? 0;
       }
+      return change;
+    };
+    const one = (low: number, high: number, view: WindowView): number => {
+      const last = high - 1;
+      if (last <= low) return none(view);
+      const change = changeOf(low, last);
+      const firstValue = values[low] ?? 0;
       const share = counter && change > 0 && firstValue >= 0 ? firstValue / change : Infinity;
       const factor = extrapolation(times, low, last, view, share);
       // In this order, so that the last digits are those of Prometheus.
       return change * (perSecond ? factor / ((view.end - view.start) / 1000) : factor);
     };
+    const steps = (windows: Windows, { values: out, present }: StepSeries) => {
+      const { from, until, low, high, grid, rangeMs } = windows;
+      const known = extrapolationsOf(windows);
+      if (known === null) {
+        const view: WindowView = { step: 0, start: 0, end: 0, now: 0, absent: false };
+        for (let k = from; k < until; k++) {
+          const [first, past] = [low[k - from] ?? 0, high[k - from] ?? 0];
+          if (past - first < 2) continue;
+          view.end = grid.start + k * grid.step;
+          view.start = view.end - rangeMs;
+          out[k] = one(first, past, view);
+          present[k] = 1;
+        }
+        return;
+      }
+      const { sampled, toStart, toEnd, seconds, factors } = known;
+      for (let k = 0; k < until - from; k++) {
+        const [first, last] = [low[k] ?? 0, (high[k] ?? 0) - 1];
+        if (last <= first) continue;
+        const change = changeOf(first, last);
+        const firstValue = values[first] ?? 0;
+        let factor = factors[k] ?? NaN;
+        if (counter && change > 0 && firstValue >= 0) {
+          const [span, before] = [sampled[k] ?? NaN, toStart[k] ?? NaN];
+          const toZero = span * (firstValue / change);
+          if (!(toZero >= before)) factor = (span + Math.min(before, toZero) + (toEnd[k] ?? NaN)) / span;
+        }
+        out[from + k] = change * (perSecond ? factor / (seconds[k] ?? NaN) : factor);
+        present[from + k] = 1;
+      }
+    };
+    return Object.assign(one, { steps });
   };
 }
 
@@ -56,6 +93,69 @@ export function extrapolation(
   toStart = Math.min(toStart, sampled * zeroShare);
   if (toEnd >= near) toEnd = distance / 2;
   return (sampled + toStart + toEnd) / sampled;
+}
+
+/** What times alone tell of `extrapolation`, of many windows. */
+class Extrapolations {
+  readonly sampled: Float64Array;
+  readonly toStart: Float64Array;
+  readonly toEnd: Float64Array;
+  /** The windows' lengths. */
+  readonly seconds: Float64Array;
+  /** Where nothing was 0 before. */
+  readonly factors: Float64Array;
+  #of: Windows | null = null;
+  #filled = false;
+
+  constructor(most: number) {
+    this.sampled = new Float64Array(most);
+    this.toStart = new Float64Array(most);
+    this.toEnd = new Float64Array(most);
+    this.seconds = new Float64Array(most);
+    this.factors = new Float64Array(most);
+  }
+
+  /** False for windows that are asked for once so far, as they may be of one series alone. */
+  tells(windows: Windows): boolean {
+    if (this.#of !== windows) {
+      this.#of = windows;
+      this.#filled = false;
+      return false;
+    }
+    if (!this.#filled) this.#fill(windows);
+    return (this.#filled = true);
+  }
+
+  #fill(windows: Windows): void {
+    const { from, until, low, high, grid, rangeMs, times } = windows;
+    for (let k = 0; k < until - from; k++) {
+      const [first, last] = [low[k] ?? 0, (high[k] ?? 0) - 1];
+      if (last <= first) continue;
+      const end = grid.start + (from + k) * grid.step;
+      const start = end - rangeMs;
+      const sampled = ((times[last] ?? 0) - (times[first] ?? 0)) / 1000;
+      const distance = sampled / (last - first);
+      const near = distance * 1.1;
+      let toStart = ((times[first] ?? 0) - start) / 1000;
+      let toEnd = (end - (times[last] ?? 0)) / 1000;
+      if (toStart >= near) toStart = distance / 2;
+      if (toEnd >= near) toEnd = distance / 2;
+      this.sampled[k] = sampled;
+      this.toStart[k] = toStart;
+      this.toEnd[k] = toEnd;
+      this.seconds[k] = (end - start) / 1000;
+      this.factors[k] = (sampled + toStart + toEnd) / sampled;
+    }
+  }
+}
+
+/** By the array of bounds, which windows of one range vector share. */
+const extrapolations = new WeakMap<Int32Array, Extrapolations>();
+
+function extrapolationsOf(windows: Windows): Extrapolations | null {
+  let own = extrapolations.get(windows.low);
+  if (own === undefined) extrapolations.set(windows.low, (own = new Extrapolations(windows.low.length)));
+  return own.tells(windows) ? own : null;
 }
 
 /**

@@ -50,7 +50,10 @@ export interface SeriesForm<S extends Pick<ResultSeries, 'points'>> {
   readonly head: (series: S) => string;
   /** The name of the list of samples. */
   readonly list: string;
-  readonly sample: (ms: number, value: number) => string;
+  /** A sample is what stands before its value, which its time alone tells, the value, and what stands behind it. */
+  readonly before: (ms: number) => string;
+  readonly value: (value: number) => string;
+  readonly behind: string;
   /** The name of the only sample of an instant answer; absent: all samples as a list. */
   readonly single?: string;
   /** Members behind the samples, each with a comma in front. */
@@ -69,6 +72,7 @@ export async function* renderSeries<S extends Pick<ResultSeries, 'points'>>(
 ): AsyncGenerator<string> {
   let text = '[';
   let first = true;
+  const between = new BetweenValues(form);
   for (const series of all) {
     text += `${first ? '' : ','}{${form.head(series)},`;
     first = false;
@@ -77,18 +81,23 @@ export async function* renderSeries<S extends Pick<ResultSeries, 'points'>>(
     if (form.single !== undefined) {
       text += histogram
         ? `"histogram":${histogramPair(histogram)}`
-        : `"${form.single}":${form.sample(times[0] ?? 0, values[0] ?? NaN)}`;
+        : `"${form.single}":${form.before(times[0] ?? 0)}${form.value(values[0] ?? NaN)}${form.behind}`;
     } else if (times.length > 0 || histograms.length === 0) {
       text += `"${form.list}":[`;
+      between.begin();
+      let [before, shown] = [NaN, ''];
       for (let i = 0; i < times.length; i++) {
-        if (i > 0) text += ',';
-        text += form.sample(times[i] ?? 0, values[i] ?? NaN);
+        text += i === 0 ? form.before(times[i] ?? 0) : between.upTo(times[i] ?? 0);
+        const value = values[i] ?? NaN;
+        if (i === 0 || !Object.is(value, before)) [before, shown] = [value, form.value(value)];
+        text += shown;
         if (text.length < pieceLength) continue;
         yield text;
         text = '';
         await setImmediate();
       }
-      text += ']';
+      between.end(times);
+      text += times.length > 0 ? `${form.behind}]` : ']';
     }
     if (form.single === undefined && histograms.length > 0) {
       text += `${times.length > 0 ? ',' : ''}"histograms":[`;
@@ -119,18 +128,49 @@ export function samplePair(ms: number, text: string): string {
   return `[${ms / 1000},${JSON.stringify(text)}]`;
 }
 
-/** The series of an answer have their samples at the same times, so their texts are worth keeping. */
-const secondsTexts = new Map<number, string>();
 const mostTexts = 20_000;
 
-function secondsText(ms: number): string {
-  let text = secondsTexts.get(ms);
-  if (text === undefined) {
-    if (secondsTexts.size === mostTexts) secondsTexts.clear();
-    text = `${ms / 1000}`;
-    secondsTexts.set(ms, text);
+/** What stands between a value and the next one: the series of an answer mostly have their samples at the same times, so it is kept. */
+class BetweenValues {
+  #times: ArrayLike<number> = [];
+  #texts: string[] = [];
+  /** Of a series with more of them, of which the next one gets the texts. */
+  #better: ArrayLike<number> | null = null;
+  #at = 0;
+  #missed = false;
+
+  constructor(private readonly form: Pick<SeriesForm<never>, 'before' | 'behind'>) {}
+
+  /** Of another series. */
+  begin(): void {
+    if (this.#better !== null) {
+      this.#times = this.#better;
+      this.#texts = Array.from(this.#times, (ms) => this.#made(ms));
+      this.#better = null;
+    }
+    this.#at = 0;
+    this.#missed = false;
   }
-  return text;
+
+  /** Of each sample but the first, in the order of time. */
+  upTo(ms: number): string {
+    const times = this.#times;
+    let at = this.#at;
+    while (at < times.length && (times[at] ?? 0) < ms) at++;
+    this.#at = at;
+    if (at < times.length && times[at] === ms) return this.#texts[at] ?? '';
+    this.#missed = true;
+    return this.#made(ms);
+  }
+
+  /** The series had all of these, which stay as they are. */
+  end(times: ArrayLike<number>): void {
+    if (this.#missed && times.length >= this.#times.length && times.length <= mostTexts) this.#better = times;
+  }
+
+  #made(ms: number): string {
+    return `${this.form.behind},${this.form.before(ms)}`;
+  }
 }
 
 /** A series as Prometheus and Loki write it; `labels` is what becomes its JSON. */
@@ -141,7 +181,9 @@ export interface MetricSeries extends Pick<ResultSeries, 'points'> {
 const labelled = {
   head: (series: MetricSeries) => `"metric":${JSON.stringify(series.labels)}`,
   list: 'values',
-  sample: (ms: number, value: number) => `[${secondsText(ms)},"${floatText(value)}"]`,
+  before: (ms: number) => `[${ms / 1000},"`,
+  value: floatText,
+  behind: '"]',
 } satisfies SeriesForm<MetricSeries>;
 
 /** The matrix and vector of Prometheus and Loki. */

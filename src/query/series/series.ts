@@ -26,6 +26,35 @@ export function emptySeries(labels: Labels, steps: number): StepSeries {
   return { labels, values: new Float64Array(steps), present: new Uint8Array(steps) };
 }
 
+/** Values of many series: one array for some of them costs less than one for each, unless it is so small that V8 has it on its heap. */
+const valuesTogether = 65_536;
+const fewSteps = 8;
+
+/** Makes empty series of so many steps. */
+export class SeriesRoom {
+  #values = new Float64Array();
+  #present = new Uint8Array();
+  #at = 0;
+
+  constructor(private readonly steps: number) {}
+
+  series(labels: Labels): StepSeries {
+    const { steps } = this;
+    if (steps <= fewSteps) return emptySeries(labels, steps);
+    if (this.#at + steps > this.#values.length) {
+      const size = Math.max(1, Math.floor(valuesTogether / steps)) * steps;
+      [this.#values, this.#present, this.#at] = [new Float64Array(size), new Uint8Array(size), 0];
+    }
+    const from = this.#at;
+    this.#at += steps;
+    return {
+      labels,
+      values: this.#values.subarray(from, this.#at),
+      present: this.#present.subarray(from, this.#at),
+    };
+  }
+}
+
 export function anyPresent(series: StepSeries): boolean {
   return series.present.includes(1);
 }
@@ -74,8 +103,8 @@ export class MixedSeries {
   readonly #series: StepSeries;
   #histograms: (Histogram | undefined)[] | undefined;
 
-  constructor(labels: Labels, steps: number) {
-    this.#series = emptySeries(labels, steps);
+  constructor(labels: Labels, steps: number, room?: SeriesRoom) {
+    this.#series = room?.series(labels) ?? emptySeries(labels, steps);
   }
 
   set(step: number, value: number | Histogram): void {

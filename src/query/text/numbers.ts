@@ -15,6 +15,9 @@ export function plainDecimal(value: number): string {
 
 /** A sample value: NaN, +Inf, -Inf, shortest decimals, exponents of two digits or more. */
 export function floatText(value: number): string {
+  const size = Math.abs(value);
+  // No exponent.
+  if (size >= 1e-6 && size < 1e21) return String(value);
   if (Number.isNaN(value)) return 'NaN';
   if (value === Infinity) return '+Inf';
   if (value === -Infinity) return '-Inf';

@@ -4,7 +4,6 @@ import {
   atSteps,
   matrixForm,
   renderSeries,
-  samplePair,
   vectorForm,
   type MetricSeries,
   type ResultSeries,
@@ -144,11 +143,11 @@ function byLabels(series: readonly StepSeries[]): StepSeries[] {
 }
 
 /** As Loki writes samples: whole milliseconds, never an exponent. */
-const sample = (ms: number, value: number) => samplePair(Math.trunc(ms), plainDecimal(value));
+const sample = { before: (ms: number) => matrixForm.before(Math.trunc(ms)), value: plainDecimal };
 
 const forms = {
-  matrix: { ...matrixForm, sample },
-  vector: { ...vectorForm, sample },
+  matrix: { ...matrixForm, ...sample },
+  vector: { ...vectorForm, ...sample },
 } satisfies Record<string, SeriesForm<MetricSeries>>;
 
 /** The body of the answer to a metric query, in pieces. */

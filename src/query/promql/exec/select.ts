@@ -6,7 +6,7 @@ import { timeAt, type Grid } from '../../series/grid.js';
 import type { EvalContext } from './context.js';
 import { Remarks } from '../functions/remarks.js';
 import { interpolated } from './interpolated.js';
-import { anyPresent, MixedSeries, type StepSeries } from '../../series/series.js';
+import { anyPresent, MixedSeries, SeriesRoom, type StepSeries } from '../../series/series.js';
 
 /** An instant vector: at each step the last sample within the lookback, unless the series ended since. */
 export async function select(
@@ -19,12 +19,13 @@ export async function select(
   if (ctx.counts) ctx.counts.series += loaded.length;
   const grid = shifted(selector, ctx.grid, ctx.times);
   const out: StepSeries[] = [];
+  const room = new SeriesRoom(grid.count);
   for (const series of loaded) {
     if (ctx.yielder.due) await ctx.yielder.pause();
     const steps =
       selector.extension === 'smoothed' && give === 'value'
         ? interpolated(series, grid, ctx.times.lookback, new Remarks(ctx.notes, selector.from))
-        : lastSamples(series, grid, ctx.times.lookback, give);
+        : lastSamples(series, grid, ctx.times.lookback, give, room);
     if (!steps) continue;
     ctx.counts?.present(steps);
     out.push(steps);
@@ -37,9 +38,10 @@ function lastSamples(
   grid: Grid,
   lookback: number,
   give: 'value' | 'time',
+  room: SeriesRoom,
 ): StepSeries | undefined {
   const { times, values, histograms, staleTimes } = series;
-  const result = new MixedSeries(series.labels, grid.count);
+  const result = new MixedSeries(series.labels, grid.count, room);
   let next = 0;
   let nextStale = 0;
   for (let k = 0; k < grid.count; k++) {

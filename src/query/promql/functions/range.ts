@@ -4,9 +4,9 @@ import { extremum } from '../../series/extremum.js';
 import { metricName } from '../../series/labels.js';
 import { extrapolated, instant, none, transitions } from '../../series/rate.js';
 import type { SampleSeries } from '../../series/samples.js';
-import { vector } from '../../series/series.js';
+import { anyPresent, vector } from '../../series/series.js';
 import { compensatedVariance, mean, quantile, regression, Sum } from '../../series/statistics.js';
-import { overWindows, type RangeKernel } from '../../series/windows.js';
+import { overWindows, type RangeFunction, type RangeKernel } from '../../series/windows.js';
 import { floatText } from '../../text/numbers.js';
 import { define, type Entry, type PromFunction } from './function.js';
 import {
@@ -99,11 +99,18 @@ function toldOfGauges(kernel: RangeKernel, remarks: Remarks): RangeKernel {
     const of = kernel(series);
     const name = series.labels.get(metricName);
     if (name === '' || counterName.test(name)) return of;
-    return (low, high, view) => {
+    const told: RangeFunction = (low, high, view) => {
       const value = of(low, high, view);
       if (!view.absent && typeof value === 'number') remarks.maybeNoCounter(series.labels);
       return value;
     };
+    const { steps } = of;
+    if (!steps) return told;
+    const toldSteps: typeof steps = (windows, into) => {
+      steps(windows, into);
+      if (anyPresent(into)) remarks.maybeNoCounter(series.labels);
+    };
+    return Object.assign(told, { steps: toldSteps });
   };
 }
 

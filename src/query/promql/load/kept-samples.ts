@@ -92,6 +92,7 @@ async function keptPart(
   // One moment asks for the last sample, and what else has samples at the time is known by the first.
   const ends = window.edges?.every === 0;
   const out: SampleSeries[] = [];
+  const shared = new SharedTimes();
   for (const [i, known] of streams.entries()) {
     if (yielder.due) await yielder.pause();
     const all = known.series(part);
@@ -109,7 +110,7 @@ async function keptPart(
       }
       if (segments.length === 0) continue;
       account(segments.reduce((sum, { from, until, ends }) => sum + until - from + ends.length, 0));
-      out.push(seriesOf(known, labels, segments, ends));
+      out.push(seriesOf(known, labels, segments, ends, shared));
     }
   }
   return { series: out, inOrder: !isListed && inOrder(streams) };
@@ -165,15 +166,15 @@ function seriesOf(
   labels: Labels,
   parts: readonly Segment[],
   ends: boolean,
+  shared: SharedTimes,
 ): SampleSeries {
   const { metric } = known.stream;
   const [only] = parts;
   if (only && parts.length === 1 && only.ends.length === 0) {
     const { unit, from, until } = only;
     if (ends && until - from > 2) return { labels, ...firstAndLast(only, only), staleTimes: null, metric };
-    const times = new Float64Array(until - from);
-    for (let i = from; i < until; i++) times[i - from] = unit.base + (unit.times[i] ?? 0);
-    return { labels, times, values: unit.values.subarray(from, until), staleTimes: null, metric };
+    const values = unit.values.subarray(from, until);
+    return { labels, times: shared.of(parts), values, staleTimes: null, metric };
   }
   const first = ({ unit, from }: Segment) => unit.base + (unit.times[from] ?? 0);
   const last = ({ unit, until }: Segment) => unit.base + (unit.times[until - 1] ?? 0);
@@ -192,14 +193,51 @@ function seriesOf(
   const [earliest, latest] = [full[0], full.at(-1)];
   if (ends && length > 2 && earliest && latest)
     return { labels, ...firstAndLast(earliest, latest), staleTimes, metric };
-  const times = new Float64Array(length);
   const values = new Float64Array(length);
   let at = 0;
   for (const { unit, from, until } of full) {
     values.set(unit.values.subarray(from, until), at);
-    for (let i = from; i < until; i++) times[at++] = unit.base + (unit.times[i] ?? 0);
+    at += until - from;
   }
-  return { labels, times, values, staleTimes, metric };
+  return { labels, times: shared.of(full), values, staleTimes, metric };
+}
+
+/** The times of one series after another: mostly they are those of the one before, and then the same array. */
+class SharedTimes {
+  #parts: readonly Segment[] = [];
+  #bytes: readonly Buffer[] = [];
+  #times = new Float64Array();
+
+  /** Of parts in the order of time, which do not overlap. */
+  of(parts: readonly Segment[]): Float64Array {
+    if (this.#same(parts)) return this.#times;
+    const times = new Float64Array(parts.reduce((sum, { from, until }) => sum + until - from, 0));
+    let at = 0;
+    for (const { unit, from, until } of parts)
+      for (let i = from; i < until; i++) times[at++] = unit.base + (unit.times[i] ?? 0);
+    this.#parts = parts;
+    this.#bytes = parts.map(bytesOf);
+    return (this.#times = times);
+  }
+
+  #same(parts: readonly Segment[]): boolean {
+    const before = this.#parts;
+    return (
+      parts.length === before.length &&
+      parts.every((part, i) => sameEnds(part, before[i])) &&
+      parts.every((part, i) => this.#bytes[i]?.equals(bytesOf(part)))
+    );
+  }
+}
+
+function sameEnds(one: Segment, other: Segment | undefined): boolean {
+  if (other?.unit !== one.unit || other.until - other.from !== one.until - one.from) return false;
+  const { times } = one.unit;
+  return times[one.from] === times[other.from] && times[one.until - 1] === times[other.until - 1];
+}
+
+function bytesOf({ unit: { times }, from, until }: Segment): Buffer {
+  return Buffer.from(times.buffer, times.byteOffset + from * 4, (until - from) * 4);
 }
 
 function firstAndLast(first: Segment, last: Segment): Pick<SampleSeries, 'times' | 'values'> {

@@ -74,10 +74,9 @@ function form(options: MetricsOptions): SeriesForm<TempoSeries> {
   return {
     head: ({ shown }) => `"labels":${JSON.stringify(shown.map(attribute))}`,
     list: 'samples',
-    sample: (ms, value) =>
-      instant
-        ? JSON.stringify(Number.isNaN(value) ? 0 : value)
-        : `{"timestampMs":"${Math.floor(ms)}","value":${JSON.stringify(value)}}`,
+    before: (ms) => (instant ? '' : `{"timestampMs":"${Math.floor(ms)}","value":`),
+    value: (value) => JSON.stringify(instant && Number.isNaN(value) ? 0 : value),
+    behind: instant ? '' : '}',
     ...(instant && { single: 'value' }),
     tail: (series) => {
       const shown = instant ? [] : exemplars(series, options);
