@@ -3,7 +3,7 @@ import type { QueryContext } from '../../server/guard.js';
 import { and } from '../../sql/fragment.js';
 import { literal } from '../../sql/literal.js';
 import { entriesOf, fieldName, fieldSource, type Field } from '../model/field.js';
-import { startsWithin } from '../model/time.js';
+import { startsWithin, type TimeRange } from '../model/time.js';
 import { fromJson, nil, type Value } from '../model/value.js';
 import { entryScopes } from '../plan/entries.js';
 import { spanRows } from '../load/rows.js';
@@ -45,11 +45,14 @@ export async function sqlMetrics(
   const bucket = histogram && operand ? bucketSql(operand.whole, operand.scale) : null;
   if (bucket) keys.push(bucket);
   const wanted = options.exemplars > 0 && !options.instant;
+  const valued = operand !== null && !histogram;
+  // Spans of a trace that start at once differ in nothing but their values.
+  const first = earliest(range, valued ? 'span_id' : 'trace_id');
   const results = [
     aggregateSql(aggregate, operand?.sql ?? ''),
-    wanted ? `arg_min(trace_id, ${earliest})` : 'NULL',
+    wanted ? `arg_min(trace_id, ${first})` : 'NULL',
     wanted ? 'min(start_time_unix_nano)' : 'NULL',
-    wanted && operand && !histogram ? `arg_min(${operand.sql}, ${earliest})` : 'NULL',
+    wanted && valued ? `arg_min(${operand.sql}, ${first})` : 'NULL',
     'count(*)',
   ];
   const where = [startsWithin(range).sql, ...conditions.map((condition) => condition.sql)];
@@ -103,8 +106,18 @@ export async function sqlMetrics(
   return spans;
 }
 
-/** Which span comes first, whatever order spans are read in. */
-const earliest = `(start_time_unix_nano::HUGEINT * 4294967296 + (hash(span_id) >> 32)::BIGINT)`;
+/**
+ * Which span of the range comes first, whatever order spans are read in: of those that start at once, by as much of the hash of `id` as fits
+ * beside a start in the range.
+ */
+function earliest({ start, end }: TimeRange, id: 'trace_id' | 'span_id'): string {
+  const left = 63 - (end - start).toString(2).length;
+  if (left < fewestBits) return `(start_time_unix_nano::HUGEINT * 4294967296 + (hash(${id}) >> 32)::BIGINT)`;
+  return `((start_time_unix_nano - ${start}) << ${left} | (hash(${id}) >> ${64 - left})::BIGINT)`;
+}
+
+/** With 8 of them a range has 417 days. */
+const fewestBits = 8;
 
 function aggregateSql({ fn, quantiles }: MetricsAggregate, operand: string): string {
   switch (fn) {

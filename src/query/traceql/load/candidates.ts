@@ -1,11 +1,11 @@
 import type { QueryContext } from '../../server/guard.js';
 import { and, or, type Fragment } from '../../sql/fragment.js';
-import { literal, literalList } from '../../sql/literal.js';
+import { literal } from '../../sql/literal.js';
 import { hour, second, startsWithin, type TimeRange } from '../model/time.js';
 import type { Field } from '../model/field.js';
 import type { TraceCondition } from '../plan/trace-condition.js';
 import { spanRows } from './rows.js';
-import { tracePadding } from './traces.js';
+import { isOneOf, tracePadding } from './traces.js';
 
 export interface Candidate {
   readonly traceId: string;
@@ -172,7 +172,7 @@ async function candidatePage(
      HAVING ${having} AND ${next}`;
   const around = paddedRange(range);
   const inRange = async () => `WITH found AS MATERIALIZED (${found})
-     SELECT * FROM found WHERE trace_id IN (${await overlappingSql(ctx, around, range, '(SELECT trace_id FROM found)')})`;
+     SELECT * FROM found WHERE trace_id IN (${await overlappingSql(ctx, around, range, 'trace_id IN (SELECT trace_id FROM found)')})`;
   const rows = await ctx.session.rows(
     `${mayBeOutside === 'each' ? await inRange() : found} ORDER BY last DESC, trace_id LIMIT ${pageSize}`,
     [],
@@ -194,7 +194,8 @@ async function overlapping(
 ): Promise<readonly FoundTrace[]> {
   const unsure = found.filter(({ reaches }) => !reaches).map(({ traceId }) => traceId);
   if (unsure.length === 0) return found;
-  const sql = await overlappingSql(ctx, paddedRange(range), range, literalList(unsure));
+  // Few rows, of which the statement tells, are read where footers of files are kept.
+  const sql = `${await overlappingSql(ctx, paddedRange(range), range, isOneOf(unsure))} LIMIT ${unsure.length}`;
   const inside = new Set((await ctx.session.rows(sql, [], unsure.length)).map((row) => row['trace_id']));
   return found.filter(({ reaches, traceId }) => reaches || inside.has(traceId));
 }
@@ -203,10 +204,10 @@ async function overlappingSql(
   ctx: QueryContext,
   around: TimeRange,
   range: TimeRange,
-  ids: string,
+  isFound: string,
 ): Promise<string> {
   return `SELECT trace_id FROM ${await spanRows(ctx, around)}
-     WHERE ${startsWithin(around).sql} AND trace_id IN ${ids}
+     WHERE ${startsWithin(around).sql} AND ${isFound}
      GROUP BY trace_id
      HAVING min(start_time_unix_nano) < ${range.end} AND greatest(max(start_time_unix_nano), max(end_time_unix_nano)) >= ${range.start}`;
 }

@@ -97,8 +97,8 @@ export async function* streamSpans(
 /** Above this a scan that compares each id with each span takes longer than a join. */
 const mostCompared = 64;
 
-/** The scan applies the one before it reads other columns of a span; an IN list is a join, for which it reads all of them. */
-function isOneOf(ids: readonly string[]): string {
+/** A condition on spans. The scan applies the one before it reads other columns of a span; an IN list is a join, for which it reads all of them. */
+export function isOneOf(ids: readonly string[]): string {
   if (ids.length > mostCompared) return `trace_id IN ${literalList(ids)}`;
   return `list_contains([${ids.map(literal).join(', ')}], trace_id)`;
 }

@@ -97,7 +97,7 @@ export async function loadSpanMetrics(
   const out: SampleSeries[] = [];
   for (const wanted of wantedOf(request)) {
     const { ctx, yielder } = request;
-    const builders = new Builders(request, wanted);
+    const builders = await Builders.of(request, wanted);
     const sql = builders.statement(stepOf(request.window));
     for await (const chunk of ctx.session.stream(sql, [], undefined, true)) {
       for (let row = 0; row < chunk.rowCount; row++) {
@@ -118,7 +118,7 @@ export async function eachSpanMetricSeries(
   each: (labels: Labels) => void,
 ): Promise<void> {
   for (const wanted of wantedOf(request)) {
-    const builders = new Builders(request, wanted);
+    const builders = await Builders.of(request, wanted);
     for await (const chunk of request.ctx.session.stream(builders.statement('0'), [], undefined, true)) {
       for (let row = 0; row < chunk.rowCount; row++) {
         if (request.yielder.due) await request.yielder.pause();
@@ -240,7 +240,7 @@ export async function* spanMetricExemplars(request: SpanMetricsRequest): AsyncGe
     for (const metric of metrics.filter(({ part }) => part === 'bucket')) {
       const column = columnOf(metric);
       const keys = family.labels.map((_, i) => `l${i}`);
-      const rows = countedRows(family, ctx.limits.spanMetrics?.dimensions ?? [], matchers, window);
+      const rows = await countedRows(ctx, family, matchers, window);
       const sql =
         `SELECT ${keys.join(', ')}, arg_max(trace_id, ${column}), max(${column})::DOUBLE, ` +
         `(arg_max(t, ${column}) // 1000000)::DOUBLE FROM (${rows}) ` +
@@ -285,25 +285,26 @@ type OfLabels = readonly (readonly (SeriesBuilder | null)[])[];
 /** Makes the series of one family of the rows that its statement gives. */
 class Builders {
   readonly #known = new Map<string, OfLabels>();
-  readonly #rows: string;
   readonly #histograms: readonly Seconds[];
   /** Most samples that a row becomes. */
   readonly perRow: number;
 
-  constructor(
-    { ctx, matchers, window }: SpanMetricsRequest,
+  private constructor(
     private readonly wanted: Wanted,
+    private readonly matchers: readonly CompiledMatcher[],
+    /** What is counted, in SQL. */
+    private readonly rows: string,
   ) {
     const { family, metrics } = wanted;
-    this.#matchers = matchers;
-    this.#rows = countedRows(family, ctx.limits.spanMetrics?.dimensions ?? [], matchers, window);
     this.#histograms = columns.filter((column) =>
       metrics.some((metric) => metric.part === 'bucket' && columnOf(metric) === column),
     );
     this.perRow = metrics.reduce((sum, { part }) => sum + (part === 'bucket' ? family.le.length : 1), 0);
   }
 
-  readonly #matchers: readonly CompiledMatcher[];
+  static async of({ ctx, matchers, window }: SpanMetricsRequest, wanted: Wanted): Promise<Builders> {
+    return new Builders(wanted, matchers, await countedRows(ctx, wanted.family, matchers, window));
+  }
 
   /**
    * One row for each label set and value of `step`: labels, last time (us), spans, failed ones, seconds, bytes, last time of a failed one, buckets; zeros for
@@ -323,8 +324,9 @@ class Builders {
     const counted = [
       'max(t) AS last',
       'count(*) AS spans',
-      'count(*) FILTER (WHERE failed) AS failures',
-      'max(t) FILTER (WHERE failed) AS failed_last',
+      ...(needs(({ measure }) => measure === 'failed')
+        ? ['count(*) FILTER (WHERE failed) AS failures', 'max(t) FILTER (WHERE failed) AS failed_last']
+        : ['0 AS failures', 'NULL::BIGINT AS failed_last']),
       ...seconds.map((sum, i) => `${sum} AS s${i}`),
       `${needs(({ measure }) => measure === 'bytes') ? 'sum(size)::DOUBLE' : '0'} AS bytes`,
     ];
@@ -341,7 +343,7 @@ class Builders {
     ];
     return (
       `SELECT ${[...keys, ...results].join(', ')} FROM (` +
-      `SELECT ${[...keys, `${step} AS step`, ...own, ...counted].join(', ')} FROM (${this.#rows}) GROUP BY ALL) ` +
+      `SELECT ${[...keys, `${step} AS step`, ...own, ...counted].join(', ')} FROM (${this.rows}) GROUP BY ALL) ` +
       `GROUP BY ${[...keys, 'step'].join(', ')}`
     );
   }
@@ -391,7 +393,7 @@ class Builders {
       const bounds = part === 'bucket' ? family.le : [''];
       return bounds.map((bound) => {
         const labels = Labels.of([...shared, [metricName, name], ['le', bound]]);
-        if (!matchesAll(labels, this.#matchers)) return null;
+        if (!matchesAll(labels, this.matchers)) return null;
         return new SeriesBuilder(labels, true, { name, type: part === 'total' ? 'sum' : 'histogram' });
       });
     });

@@ -1,10 +1,12 @@
 import type { CompiledMatcher } from '../../../series/matchers.js';
+import type { QueryContext } from '../../../server/guard.js';
 import { and } from '../../../sql/fragment.js';
 import { literal, literalList } from '../../../sql/literal.js';
 import { timeWindow } from '../../../sql/time-window.js';
 import type { Window } from '../../plan/times.js';
-import { inWindow, wantedValues } from '../predicates.js';
+import { inWindow, metadataWindow, wantedValues } from '../predicates.js';
 import { spanLabels, edgeLabels, messaging, type Family } from './families.js';
+import { peerKeys, spanSource } from './spans.js';
 
 export const kinds = ['UNSPECIFIED', 'INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER'].map(
   (kind) => `SPAN_KIND_${kind}`,
@@ -16,10 +18,6 @@ const pairingNs = 300_000_000_000n;
 
 const serverSide = '(2, 5)';
 const clientSide = '(3, 4)';
-
-function nanoseconds(ms: number): bigint {
-  return BigInt(Math.floor(ms)) * 1_000_000n;
-}
 
 function asLabel(column: string, names: readonly string[], other: string): string {
   const known = names.map((name, i) => `WHEN ${i} THEN ${literal(name)}`).join(' ');
@@ -34,19 +32,7 @@ function attribute(key: string): string {
   return `coalesce(${from('resource_attributes')}, ${from('span_attributes')})`;
 }
 
-/** Attributes of a client's span that say whom it calls. */
-const peerKeys = [
-  ...['peer.service', 'service.peer.name', 'db.namespace', 'db.name', 'db.system.name', 'db.system'],
-  ...['server.address', 'network.peer.address', 'network.peer.port'],
-];
-
-/**
- * All of them at once: a path by itself would parse the span's attributes once more. As something random, which it is not: else
- * conditions on what is made of it move below it, and it is computed anew for each mention.
- */
-const peerAttributes = `CASE WHEN random() < 2 THEN json_extract_string(span_attributes, [${peerKeys.map((key) => literal(`$.${JSON.stringify(key)}`)).join(', ')}]) END`;
-
-/** One of `peerKeys`, of what `peerAttributes` gave as `a`; NULL where the span has none, or an empty one. */
+/** One of `peerKeys`, of the list of them in `a`; NULL where the span has none, or an empty one. */
 function ofSpan(key: string): string {
   return `nullif(a[${peerKeys.indexOf(key) + 1}], '')`;
 }
@@ -69,12 +55,12 @@ function listed(matchers: readonly CompiledMatcher[], columns: ReadonlyMap<strin
  * `messaging_ns` (of what connections by messages are) and `size` (bytes). Those whose start is in the window.
  */
 export function countedRows(
+  ctx: QueryContext,
   family: Family,
-  dimensions: readonly string[],
   matchers: readonly CompiledMatcher[],
   window: Window,
-): string {
-  return family.source === 'spans' ? spanRows(dimensions, matchers, window) : edgeRows(matchers, window);
+): Promise<string> {
+  return family.source === 'spans' ? spanRows(ctx, matchers, window) : edgeRows(ctx, matchers, window);
 }
 
 /** About the bytes of a span in protobuf, its resource apart: text, two identifiers and its parent's, times, kind and status. */
@@ -82,11 +68,13 @@ const size = `60 + ${['span_name', 'span_attributes', 'events_json', 'links_json
   .map((column) => `coalesce(strlen(${column}), 0)`)
   .join(' + ')}`;
 
-function spanRows(
-  dimensions: readonly string[],
+async function spanRows(
+  ctx: QueryContext,
   matchers: readonly CompiledMatcher[],
   window: Window,
-): string {
+): Promise<string> {
+  const { from } = await spanSource(ctx, metadataWindow(window), false);
+  const dimensions = ctx.limits.spanMetrics?.dimensions ?? [];
   const columns = new Map<string, string>([
     ['service', 'service_name'],
     ['span_name', 'span_name'],
@@ -98,7 +86,7 @@ function spanRows(
   const more = dimensions.map((key, i) => `coalesce(${attribute(key)}, '') AS l${spanLabels.length + i}`);
   return (
     `SELECT ${[...shown, ...more].join(', ')}, trace_id, start_time_unix_nano AS t, status_code = 2 AS failed, ` +
-    `duration_nano AS server_ns, duration_nano AS client_ns, 0 AS messaging_ns, ${size} AS size FROM lake.main.spans WHERE ${where}`
+    `duration_nano AS server_ns, duration_nano AS client_ns, 0 AS messaging_ns, ${size} AS size FROM ${from} WHERE ${where}`
   );
 }
 
@@ -107,10 +95,16 @@ function spanRows(
  * server's (or consumer's) below it; calls of databases, by the client's span alone; requests from outside ("user") and
  * to what sends no spans but is named by the client. A request begins with its server's span, where there is one.
  */
-function edgeRows(matchers: readonly CompiledMatcher[], window: Window): string {
-  const [from, until] = [nanoseconds(window.from + 1), nanoseconds(window.to + 1)];
-  const near = timeWindow(from - pairingNs, until + pairingNs).sql;
+async function edgeRows(
+  ctx: QueryContext,
+  matchers: readonly CompiledMatcher[],
+  window: Window,
+): Promise<string> {
+  const { from, until } = metadataWindow(window);
   const within = `t >= ${from} AND t < ${until}`;
+  const around = { from: from - pairingNs, until: until + pairingNs };
+  const near = timeWindow(around.from, around.until).sql;
+  const spans = await spanSource(ctx, { ...around, where: near }, true);
   const shared =
     "trace_id, coalesce(service_name, '') AS service, span_kind, start_time_unix_nano AS t, " +
     'coalesce(status_code = 2, false) AS failed, duration_nano AS ns';
@@ -120,11 +114,11 @@ function edgeRows(matchers: readonly CompiledMatcher[], window: Window): string 
   const wanted = listed(matchers, new Map(edgeLabels.map((label, i) => [label, `l${i}`])));
   return (
     `SELECT * FROM (WITH c AS (SELECT * EXCLUDE (a), ${peer} AS peer, ${database} AS db, ${address} AS address ` +
-    `FROM (SELECT ${shared}, span_id, ${peerAttributes} AS a ` +
-    `FROM lake.main.spans WHERE ${near} AND span_kind IN ${clientSide})), ` +
+    `FROM (SELECT ${shared}, span_id, ${spans.peers} AS a ` +
+    `FROM ${spans.from} WHERE ${near} AND span_kind IN ${clientSide})), ` +
     `s AS (SELECT * EXCLUDE (a), ${peer} AS peer FROM (SELECT ${shared}, nullif(parent_span_id, '') AS parent, ` +
-    `CASE WHEN coalesce(parent_span_id, '') = '' THEN ${peerAttributes} END AS a ` +
-    `FROM lake.main.spans WHERE ${near} AND span_kind IN ${serverSide})) ` +
+    `CASE WHEN coalesce(parent_span_id, '') = '' THEN ${spans.peers} END AS a ` +
+    `FROM ${spans.from} WHERE ${near} AND span_kind IN ${serverSide})) ` +
     `SELECT c.service AS l0, coalesce(peer, address, db) AS l1, 'database' AS l2, trace_id, t, failed, ns AS server_ns, ns AS client_ns, 0 AS messaging_ns, 0 AS size ` +
     `FROM c WHERE db IS NOT NULL AND ${within} ` +
     `UNION ALL SELECT c.service, s.service, CASE WHEN c.span_kind = 4 OR s.span_kind = 5 THEN ${literal(messaging)} ELSE '' END, ` +
