@@ -146,7 +146,7 @@ async function slide(
     view.absent = false;
     while (high < times.length && (times[high] ?? 0) <= view.end) high++;
     while (low < high && (times[low] ?? 0) <= view.start) low++;
-    if (low === high && beyond?.how !== 'smoothed') continue;
+    if (low === high && !beyond) continue;
     const value = apply(low, high, view);
     if (!view.absent) result.set(k, value);
   }

@@ -62,6 +62,24 @@ export function withAnchor(beyond: Beyond, kernel: RangeKernel): RangeKernel {
   };
 }
 
+/** What kinds of samples a window has as far as its bounds may look, whether or not they are needed. */
+function kindsAround(
+  { times, histograms }: SampleSeries,
+  low: number,
+  high: number,
+  { start, end }: WindowView,
+  { ms, how }: Beyond,
+): 'numbers' | 'histograms' | 'both' {
+  if (!histograms) return 'numbers';
+  let [first, until] = [low, high];
+  while (first > 0 && (times[first - 1] ?? 0) > start - ms) first--;
+  if (how === 'smoothed') while (until < times.length && (times[until] ?? 0) <= end + ms) until++;
+  let native = 0;
+  for (let i = first; i < until; i++) if (histograms[i]) native++;
+  if (native === 0) return 'numbers';
+  return native === until - first ? 'histograms' : 'both';
+}
+
 /** rate, increase and delta between the values at the bounds themselves: nothing is extrapolated. */
 export function extendedRate(
   beyond: Beyond,
@@ -72,22 +90,18 @@ export function extendedRate(
   return (series) => {
     const ofHistograms = histogramChange(series, beyond, counter, remarks);
     return (low, high, view) => {
+      const kinds = kindsAround(series, low, high, view, beyond);
+      if (kinds === 'both') {
+        remarks.mixed(series.labels);
+        return none(view);
+      }
       const found = reach(series.times, low, high, view, beyond);
       if (!found) return none(view);
       const seconds = (view.end - view.start) / 1000;
-      const { histograms } = series;
-      if (histograms) {
-        let native = 0;
-        for (let i = found.first; i <= found.last; i++) if (histograms[i]) native++;
-        if (native > 0 && native <= found.last - found.first) {
-          remarks.mixed(series.labels);
-          return none(view);
-        }
-        if (native > 0) {
-          const change = ofHistograms(found.first, found.last, view);
-          if (typeof change === 'number' || view.absent) return none(view);
-          return { ...(perSecond ? divided(change, seconds) : change), gauge: true };
-        }
+      if (kinds === 'histograms') {
+        const change = ofHistograms(found.first, found.last, view);
+        if (typeof change === 'number' || view.absent) return none(view);
+        return { ...(perSecond ? divided(change, seconds) : change), gauge: true };
       }
       const change = changeOf(series, found, view, beyond.how, counter);
       return perSecond ? change / seconds : change;

@@ -1,3 +1,4 @@
+import { checkSize } from '../../series/context.js';
 import type { Histogram } from '../../series/histograms/histogram.js';
 import { fractionOf, quantileOf, varianceOf, type Judged } from '../../series/histograms/statistics.js';
 import type { Labels } from '../../series/labels.js';
@@ -123,8 +124,32 @@ function quantiles(
 
 /** A number as OpenMetrics has it in labels: with a point, so that 1 is `1.0`. */
 function openMetricsNumber(value: number): string {
-  const text = shortG(value);
+  const text = shortG(value === 0 ? 0 : value);
   return Number.isFinite(value) && !/[.e]/.test(text) ? `${text}.0` : text;
+}
+
+/** Quantiles of one series, told apart by the label with the quantile that was asked for at each step. */
+function byQuantile(
+  series: StepSeries,
+  label: string,
+  asked: Float64Array,
+  names: ReadonlyMap<number, string>,
+): StepSeries[] {
+  const steps = new Map<string, number[]>();
+  asked.forEach((q, k) => {
+    if (!series.present[k]) return;
+    const name = names.get(q) ?? '';
+    const known = steps.get(name);
+    if (known) known.push(k);
+    else steps.set(name, [k]);
+  });
+  return [...steps].map(([name, at]) => {
+    const part = { ...series, labels: series.labels.with(label, name) };
+    if (steps.size === 1) return part;
+    const present = new Uint8Array(asked.length);
+    for (const k of at) present[k] = 1;
+    return { ...part, present };
+  });
 }
 
 /** A figure of each native histogram; numbers are left out. */
@@ -154,8 +179,9 @@ export const histogramFunctions: readonly Entry[] = [
   }),
   define('histogram_quantile', ['scalar', 'vector'], async (ctx, args) => {
     const values = await args.scalar(0);
-    new Remarks(ctx.notes, args.position(0)).quantiles(values);
     const series = await args.vector(1);
+    // After what the argument tells: of equal remarks the last one's position is shown.
+    new Remarks(ctx.notes, args.position(0)).quantiles(values);
     const falls = new Falls();
     const found = await quantiles(ctx, series, values, args.position(1), falls);
     falls.tell(ctx, args.position(1));
@@ -172,8 +198,11 @@ export const histogramFunctions: readonly Entry[] = [
         const values = await args.scalar(i);
         new Remarks(ctx.notes, args.position(i)).quantiles(values);
         const found = await quantiles(ctx, series, values, args.position(0), falls);
-        const name = openMetricsNumber(values[0] ?? NaN);
-        out.push(...found.map((one) => ({ ...one, labels: one.labels.with(label, name) })));
+        const names = new Map(Array.from(new Set(values), (q) => [q, openMetricsNumber(q)]));
+        for (const one of found) {
+          out.push(...byQuantile(one, label, values, names));
+          checkSize(ctx, out.length);
+        }
       }
       falls.tell(ctx, args.position(0));
       return vector(mergeEqual(out));

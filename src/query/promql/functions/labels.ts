@@ -4,10 +4,9 @@ import { labelJoin, labelReplace } from '../../series/label-replace.js';
 import { rank } from '../../series/rank.js';
 import { anyPresent, floatsOnly, vector, type StepSeries } from '../../series/series.js';
 import { hasNoLooseBytes, withoutLooseBytes } from '../../text/loose-bytes.js';
+import { naturalOrder } from '../../text/natural-order.js';
 import { compileRegex } from '../../text/re2.js';
 import { define, type Arguments, type Entry, type FunctionContext } from './function.js';
-
-const natural = new Intl.Collator('en', { numeric: true, sensitivity: 'variant', caseFirst: 'upper' });
 
 async function texts(args: Arguments, from: number): Promise<string[]> {
   const out: string[] = [];
@@ -19,7 +18,7 @@ async function texts(args: Arguments, from: number): Promise<string[]> {
 function byLabels(names: readonly string[], direction: 1 | -1): (a: StepSeries, b: StepSeries) => number {
   return (a, b) => {
     for (const name of names) {
-      const order = natural.compare(a.labels.get(name), b.labels.get(name));
+      const order = naturalOrder(a.labels.get(name), b.labels.get(name));
       if (order !== 0) return order * direction;
     }
     return a.labels.compare(b.labels) * direction;

@@ -1,4 +1,5 @@
 import { mapValues, vector } from '../../series/series.js';
+import { larger, smaller } from '../../text/go-numbers.js';
 import { define, type Entry } from './function.js';
 
 /** A function of one value. */
@@ -28,7 +29,7 @@ function clamped(name: string, least: number | null, most: number | null): Entry
     }));
     return vector(
       await mapValues(ctx.yielder, inBounds, (value, k) =>
-        Math.max(low[k] ?? NaN, Math.min(high[k] ?? NaN, value)),
+        larger(low[k] ?? NaN, smaller(high[k] ?? NaN, value)),
       ),
     );
   });

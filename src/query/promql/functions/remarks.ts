@@ -1,5 +1,6 @@
 import type { Notes } from '../../series/context.js';
 import { metricName, type Labels } from '../../series/labels.js';
+import { larger, smaller } from '../../text/go-numbers.js';
 import { shortG } from '../../text/numbers.js';
 
 /** What may have to be said about an argument, in Prometheus' words; `at` is the argument's character offset. */
@@ -57,10 +58,9 @@ export class Remarks {
   /** Values of an aggregation's quantile parameter, a step each: the largest and the smallest of those that are none. */
   extremes(values: Float64Array): void {
     if (values.some(Number.isNaN)) this.quantile(NaN);
-    const known = values.filter((q) => !Number.isNaN(q));
-    const most = known.reduce((a, b) => Math.max(a, b), -Infinity);
+    const most = values.reduce(larger, -Infinity);
     if (most > 1) this.quantile(most);
-    const least = known.reduce((a, b) => Math.min(a, b), Infinity);
+    const least = values.reduce(smaller, Infinity);
     if (least < 0) this.quantile(least);
   }
 

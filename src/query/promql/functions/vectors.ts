@@ -1,6 +1,7 @@
 import { absent } from '../../series/absent.js';
 import { Labels } from '../../series/labels.js';
 import { emptySeries, vector } from '../../series/series.js';
+import { larger, smaller } from '../../text/go-numbers.js';
 import { define, type Entry } from './function.js';
 import { info } from './info.js';
 
@@ -44,8 +45,8 @@ export const vectorFunctions: readonly Entry[] = [
     return vector([series]);
   }),
   info,
-  extreme('min_of', Math.min),
-  extreme('max_of', Math.max),
+  extreme('min_of', smaller),
+  extreme('max_of', larger),
   // Prometheus answers nothing either, unless it stores start times.
   define('start_timestamp', ['vector'], () => Promise.resolve(vector([]))),
 ];

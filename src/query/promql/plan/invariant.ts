@@ -11,6 +11,9 @@ function stepInvariant(expr: Expr): boolean {
     case 'subquery':
       // A pinned subquery looks at one fixed range, whatever is inside.
       return expr.at !== undefined;
+    case 'aggregation':
+      // Prometheus doesn't look at the parameter: with a pinned operand the one of the first step counts.
+      return stepInvariant(expr.expr);
     case 'call':
       return !functions.get(expr.name)?.timeDependent && expr.args.every(stepInvariant);
     default:

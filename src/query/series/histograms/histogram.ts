@@ -87,8 +87,11 @@ export function upperBound(index: number, { schema, bounds }: Pick<Histogram, 's
   return bound === Infinity && index === 1024 * per ? Number.MAX_VALUE : bound;
 }
 
-/** The buckets in rising order, the zero bucket among them; parts inside the zero bucket are cut off. */
-export function bucketsOf(histogram: Histogram): Bucket[] {
+/**
+ * The buckets in rising order, the zero bucket among them; parts inside the zero bucket are cut off. `negativeZero`: with
+ * a zero bucket whose count is below 0.
+ */
+export function bucketsOf(histogram: Histogram, negativeZero = false): Bucket[] {
   const { positive, negative, zeroThreshold, zeroCount } = histogram;
   const custom = isCustom(histogram);
   const out: Bucket[] = [];
@@ -103,7 +106,7 @@ export function bucketsOf(histogram: Histogram): Bucket[] {
       count: negative.counts[i] ?? 0,
     });
   }
-  if (zeroCount > 0) {
+  if (zeroCount > 0 || (negativeZero && zeroCount !== 0)) {
     out.push({
       lower: -zeroThreshold,
       upper: zeroThreshold,

@@ -17,9 +17,12 @@ export function histogramJson(histogram: Histogram): string {
   return `{"count":${quoted(histogram.count)},"sum":${quoted(histogram.sum)}${listed}}`;
 }
 
-/** In one line, as Prometheus prints it: `{count:4, sum:5, (0.5,1]:1, (1,2]:3}`. */
+/**
+ * In one line, as Prometheus prints it: `{count:4, sum:5, (0.5,1]:1, (1,2]:3}`. Other than in JSON, a zero bucket with a
+ * negative count is there.
+ */
 export function histogramText(histogram: Histogram): string {
-  const buckets = bucketsOf(histogram)
+  const buckets = bucketsOf(histogram, true)
     .filter(({ count }) => count !== 0)
     .map(({ lower, upper, lowerInclusive, upperInclusive, count }) => {
       const [open, close] = [lowerInclusive ? '[' : '(', upperInclusive ? ']' : ')'];
