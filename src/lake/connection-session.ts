@@ -188,7 +188,8 @@ export class ConnectionSession implements ReadSession {
     );
     if (found === null || !this.cache) return found;
     const { units = [], ...view } = this.cache.withUnits(request, found);
-    return { ...view, units: [...units, ...(await this.#recents.units(request, found))] };
+    const all = { ...view, units: [...units, ...(await this.#recents.units(request, found))] };
+    return request.listing ? { ...all, listing: await this.listing(request.listing) } : all;
   }
 
   recentSets(request: RecentSetsRequest): Promise<RecentSets | null> {

@@ -176,6 +176,8 @@ export interface SeriesRequest {
   readonly names?: readonly string[];
   /** No others are of interest; null for all. */
   readonly only?: readonly string[] | null;
+  /** It is asked for next: what `listing` tells comes with the answer. */
+  readonly listing?: MetadataRequest;
 }
 
 /** Rows that came last: those of small commits, and of files not yet known to the metadata cache (`lake/recent`). */
@@ -218,6 +220,8 @@ export interface SeriesView {
   readonly epoch: string;
   readonly tables: readonly SeriesFiles[];
   readonly units?: readonly KeptUnit[];
+  /** Of the listing that was asked for beside it. */
+  readonly listing?: ListingView | null;
 }
 
 /** The samples of a metric in a file. */

@@ -40,7 +40,7 @@ export interface Kept {
   readonly inlinedRows: InlinedRows;
   readonly lists: FileLists;
   /** By table: resolves when the files that it had at first were asked what they tell of themselves. */
-  readonly learned: Map<TableName, Promise<void>>;
+  readonly learned: Map<TableName, Promise<void> | 'done'>;
   /** Files that were asked so. */
   readonly looked: Set<string>;
   /** What files that are not kept tell of their keys, by path; null: nothing. */

@@ -52,8 +52,12 @@ export class Learning {
 
   /** Resolves when the files that tables have now are looked at, or after a bounded time for all of them. */
   async first(kept: Kept, tables: readonly TableName[]): Promise<void> {
-    const begun = tables.map((table) => {
-      const first = kept.learned.get(table) ?? this.#first(kept, table);
+    const open = tables.filter((table) => kept.learned.get(table) !== 'done');
+    if (open.length === 0) return;
+    const begun = open.map((table) => {
+      const learned = kept.learned.get(table);
+      if (learned instanceof Promise) return learned;
+      const first = this.#first(kept, table).then(() => void kept.learned.set(table, 'done'));
       kept.learned.set(table, first);
       return first;
     });

@@ -169,7 +169,7 @@ class KeptSets {
       const file = this.#files.get(number);
       if (file === undefined) return null;
       if (weighed) file.ids.forEach((id, i) => found.add(id, file.records[i] ?? 0, file.bytes[i] ?? 0));
-      else for (const id of file.distinct) found.add(id, 0, 0);
+      else found.addAll(file);
     }
     const hours: CutHour[] = [];
     for (const number of cut) {
@@ -204,8 +204,12 @@ class KeptSets {
 function addByEnds(file: FileSets, from: bigint, until: bigint, found: Found): boolean {
   const by = toldBy(file, from, until);
   if (by === 'all times') return false;
+  if (by === 'all') {
+    found.addAll(file);
+    return true;
+  }
   for (const [i, id] of file.distinct.entries()) {
-    if (by === 'all' || (by === 'first' ? (file.firstOf[i] ?? 0n) < until : (file.lastOf[i] ?? 0n) >= from))
+    if (by === 'first' ? (file.firstOf[i] ?? 0n) < until : (file.lastOf[i] ?? 0n) >= from)
       found.add(id, 0, 0);
   }
   return true;
@@ -241,6 +245,23 @@ class Found {
     }
     sums.records += records;
     sums.bytes += bytes;
+  }
+
+  /** All sets of a file, without weights: which rows they are never changes. */
+  addAll(file: FileSets): void {
+    const known = this.projection.rowsOf(file);
+    if (known !== undefined) {
+      this.#numbers.addAll(known);
+      return;
+    }
+    const own = new NumberSet();
+    for (const id of file.distinct) {
+      const row = this.projection.byId.get(id);
+      if (row === undefined) this.complete = false;
+      else if (row >= 0) own.add(row);
+    }
+    if (this.complete) this.projection.keepRowsOf(file, own);
+    this.#numbers.addAll(own);
   }
 
   rows(): readonly ListedRow[] | null {

@@ -1,6 +1,6 @@
 import { unkept, type MetadataKind } from '../../lake/metadata/layout.js';
 import { QueryError } from '../../lake/query-error.js';
-import type { ReadSession } from '../../lake/session.js';
+import type { ListingView, ReadSession } from '../../lake/session.js';
 import { setsOf } from './kept-sets.js';
 import type { MetadataWindow } from './metadata.js';
 import type { ListedRow } from './projections.js';
@@ -26,10 +26,17 @@ class TooManyRows extends QueryError {
 
 /**
  * The distinct rows of a window, in no order, and the same list as long as they are the same and no weights are asked for; with none of their own statements where all of it is kept and was asked for before.
- * Throws QueryError `limit` beyond `maxRows`.
+ * Throws QueryError `limit` beyond `maxRows`. `view`: what the session has told of it already.
  */
-export async function listed(session: ReadSession, query: ListingQuery): Promise<readonly ListedRow[]> {
-  return (await keptRows(session, query)) ?? readRows(session, query, unkept(query.kind, query.window.where));
+export async function listed(
+  session: ReadSession,
+  query: ListingQuery,
+  view?: ListingView | null,
+): Promise<readonly ListedRow[]> {
+  return (
+    (await keptRows(session, query, false, view)) ??
+    readRows(session, query, unkept(query.kind, query.window.where))
+  );
 }
 
 /** What `work` lists; null beyond its `maxRows`, for what SQL can answer in fewer rows. */
@@ -44,16 +51,17 @@ export async function unlessTooMany(
   }
 }
 
-/** The same; null when nothing is kept of it, or (`cheaply`) when something would have to be read. */
+/** The same; null when nothing is kept of it, or (`cheaply`) when something would have to be read. `told`: what the session has told of it already. */
 export async function keptRows(
   session: ReadSession,
   query: ListingQuery,
   cheaply = false,
+  told?: ListingView | null,
 ): Promise<readonly ListedRow[] | null> {
   const { kind, window, weighed = false } = query;
   const { from, until, where } = window;
   const request = { kind, from, until, where, weighed, ...(cheaply && { cheaply }) };
-  const view = (await session.listing?.(request)) ?? null;
+  const view = told === undefined ? ((await session.listing?.(request)) ?? null) : told;
   if (view !== null) {
     const known = await setsOf(view.epoch, kind).rows(session, view, query);
     const unread = known && (await unreadRows(session, query, view.unread));

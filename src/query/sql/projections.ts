@@ -1,7 +1,7 @@
 import type { MetadataKind } from '../../lake/metadata/layout.js';
 import { setsTable } from '../../lake/metadata/store.js';
 import type { ReadSession } from '../../lake/session.js';
-import { BySet } from './number-set.js';
+import { BySet, type NumberSet } from './number-set.js';
 
 export interface ListedRow {
   readonly values: readonly unknown[];
@@ -27,18 +27,33 @@ export interface Projection {
   readonly rows: readonly (readonly unknown[])[];
   /** Of some rows by their numbers, how they are listed. */
   readonly lists: BySet<readonly ListedRow[]>;
+  /** Which rows the sets of a file are, as long as they are kept. */
+  rowsOf(file: object): NumberSet | undefined;
+  keepRowsOf(file: object, rows: NumberSet): void;
 }
 
 /** What was asked for last, of how many windows. */
 const mostLists = 4;
 
-interface Held {
-  upTo: number;
-  bytes: number;
-  readonly byId: Map<number, number>;
-  readonly rows: (readonly unknown[])[];
-  readonly numbers: Map<string, number>;
-  readonly lists: BySet<readonly ListedRow[]>;
+class Held implements Projection {
+  upTo = 0;
+  readonly byId = new Map<number, number>();
+  readonly rows: (readonly unknown[])[] = [];
+  readonly numbers = new Map<string, number>();
+  readonly lists = new BySet<readonly ListedRow[]>(mostLists);
+  readonly #ofFiles = new WeakMap<object, NumberSet>();
+
+  constructor(public bytes: number) {}
+
+  rowsOf(file: object): NumberSet | undefined {
+    return this.#ofFiles.get(file);
+  }
+
+  /** Those of files that are forgotten stay counted: the projection goes a little earlier. */
+  keepRowsOf(file: object, rows: NumberSet): void {
+    this.#ofFiles.set(file, rows);
+    this.bytes += this.rows.length / 4 + setBytes;
+  }
 }
 
 /** When it was, in Unix milliseconds. */
@@ -68,14 +83,7 @@ export async function projectionOf(
     if (Date.now() - held.refusedAt < retryMs) return null;
     held = undefined;
   }
-  held ??= {
-    upTo: 0,
-    bytes: key.length,
-    byId: new Map(),
-    rows: [],
-    numbers: new Map(),
-    lists: new BySet(mostLists),
-  };
+  held ??= new Held(key.length);
   const complete = held.upTo >= lastId || (await read(session, kind, columns, where, held, lastId));
   all.delete(key);
   all.set(key, complete ? held : { refusedAt: Date.now() });

@@ -24,7 +24,12 @@ import {
   type Source,
 } from '../load/sources.js';
 import type { Present } from '../load/series-index.js';
-import { eachSpanMetricSeries, possibleSeries, spanMetricNamesIn } from '../load/span-metrics/index.js';
+import {
+  eachSpanMetricSeries,
+  possibleSeries,
+  spanListing,
+  spanMetricNamesIn,
+} from '../load/span-metrics/index.js';
 import { targetInfoSeries, targetRows, type Rows } from '../load/target.js';
 import { Yielder } from '../../series/yielder.js';
 import { derived, derivedOfAll, keepDerived } from '../../sql/derived.js';
@@ -50,10 +55,11 @@ async function findEach(
   { known: take, each }: Finds,
 ): Promise<boolean> {
   const { maxSeries } = ctx.limits;
-  const known = await knownTables(ctx, yielder, metricTables, window, null);
+  const beside = selectors.length === 0 ? spanListing(ctx, window) : undefined;
+  const known = await knownTables(ctx, yielder, metricTables, window, null, null, beside);
   let complete = true;
   if (selectors.length === 0) {
-    const possible = await possibleSeries(ctx, window, each);
+    const possible = await possibleSeries(ctx, window, each, known.listing);
     if (possible !== null) await take(possible, '', () => possible);
   }
   for (const selector of selectors.length > 0 ? selectors : [undefined]) {
@@ -270,7 +276,7 @@ export async function metricNames(ctx: QueryContext, window: Window): Promise<re
   const yielder = new Yielder(ctx.signal);
   const single = new Set<string>();
   const parts: (readonly string[])[] = [];
-  const known = await knownTables(ctx, yielder, metricTables, window, null);
+  const known = await knownTables(ctx, yielder, metricTables, window, null, null, spanListing(ctx, window));
   for (const whole of sourcesFor([])) {
     const { table } = whole;
     const own = await known(table);
@@ -293,7 +299,7 @@ export async function metricNames(ctx: QueryContext, window: Window): Promise<re
     }
   }
   for (const labels of await targets(ctx, yielder, known, [], window)) single.add(labels.get(metricName));
-  parts.push(await spanMetricNamesIn(ctx, window));
+  parts.push(await spanMetricNamesIn(ctx, window, known.listing));
   const all = () => [...new Set([...parts.flat(), ...single])].sort();
   return derivedOfAll(parts, JSON.stringify(['metrics', ...single]), all);
 }

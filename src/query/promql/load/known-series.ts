@@ -1,5 +1,5 @@
 import type { SharedUnit } from '../../../lake/samples/unit.js';
-import type { SeriesFiles } from '../../../lake/session.js';
+import type { ListingView, MetadataRequest, SeriesFiles } from '../../../lake/session.js';
 import type { QueryContext } from '../../server/guard.js';
 import type { Labels } from '../../series/labels.js';
 import { matchesAll, type CompiledMatcher } from '../../series/matchers.js';
@@ -28,14 +28,18 @@ export interface KnownTable {
   readonly units: ReadonlyMap<string, ReadonlyMap<number, SharedUnit>>;
 }
 
-/** Null for a table whose rows have to be asked. */
-export type KnownTables = (table: MetricTable) => Promise<KnownTable | null>;
+export interface KnownTables {
+  /** Null for a table whose rows have to be asked. */
+  (table: MetricTable): Promise<KnownTable | null>;
+  /** Of what was asked for beside them; undefined where it has to be asked for by itself. */
+  readonly listing?: ListingView | null;
+}
 
 const none: KnownTables = () => Promise.resolve(null);
 
 /**
  * Asks for all tables at once, so that they are of one snapshot, and learns the series of those that are used. `samples`: those of
- * these metrics are asked for next; null for none. `only`: no other metrics are asked for.
+ * these metrics are asked for next; null for none. `only`: no other metrics are asked for. `listing`: it is asked for next.
  */
 export async function knownTables(
   ctx: QueryContext,
@@ -44,22 +48,32 @@ export async function knownTables(
   window: Window,
   samples: readonly string[] | null,
   only: readonly string[] | null = null,
+  listing?: MetadataRequest,
 ): Promise<KnownTables> {
   const { from, until } = metadataWindow(window);
   const names = samples ?? [];
-  const wanted = { kinds: tables, from, until, samples: samples !== null, names, only };
+  const wanted = {
+    kinds: tables,
+    from,
+    until,
+    samples: samples !== null,
+    names,
+    only,
+    ...(listing && { listing }),
+  };
   const view = await ctx.session.series?.(wanted);
   if (!view) return none;
   const { epoch } = view;
   const units = new Map(names.map((name) => [name, new Map<number, SharedUnit>()]));
   for (const { name, file, unit } of view.units ?? []) units.get(name)?.set(file, unit);
-  return async (table) => {
+  const of = async (table: MetricTable): Promise<KnownTable | null> => {
     const found = view.tables.find(({ kind }) => kind === table);
     if (!found) return null;
     const { files, rest } = found;
     const known = await learned(ctx, yielder, epoch, table, found);
     return known && { ...known, epoch, files, rest, units };
   };
+  return view.listing === undefined ? of : Object.assign(of, { listing: view.listing });
 }
 
 /** An error of it is no reason to fail: the table itself tells. */

@@ -149,8 +149,9 @@ export class NotedSession implements ReadSession {
   }
 
   series(request: SeriesRequest): Promise<SeriesView | null> {
-    // What is read of them is told where it is asked for by itself.
-    return this.#asked(this.inner.series?.({ ...request, names: [] }), (view) => {
+    const { kinds, from, until, samples, only = null } = request;
+    // What else would come with it is told where it is asked for by itself.
+    return this.#asked(this.inner.series?.({ kinds, from, until, samples, only }), (view) => {
       if (view === null) return `series of ${request.kinds.join(', ')}: none in memory, the tables are read`;
       const told = view.tables
         .filter(({ files, rest }) => files.length > 0 || rest !== null)

@@ -1,4 +1,5 @@
 import { unkept } from '../../../../lake/metadata/layout.js';
+import type { ListingView, MetadataRequest } from '../../../../lake/session.js';
 import { labelName } from '../../../attributes/label-name.js';
 import type { Grouping } from '../../../series/aggregate.js';
 import { checkSeries } from '../../../series/context.js';
@@ -129,21 +130,28 @@ export async function eachSpanMetricSeries(
   }
 }
 
+/** What these metrics are listed by; undefined where there are none. */
+export function spanListing(ctx: QueryContext, window: Window): MetadataRequest | undefined {
+  if (ctx.limits.spanMetrics === null) return undefined;
+  return { kind: 'span_resources', ...metadataWindow(window), weighed: false };
+}
+
 /**
  * The same for all of them without a look at each span: services, names, kinds and statuses of spans as the metadata cache has them.
- * Gives a list that is the same as long as they are, or calls `each` where they are too many for that.
+ * Gives a list that is the same as long as they are, or calls `each` where they are too many for that. `listing`: what was told of `spanListing`.
  */
 export async function possibleSeries(
   ctx: QueryContext,
   window: Window,
   each: (labels: Labels) => void,
+  listing?: ListingView | null,
 ): Promise<readonly Labels[] | null> {
   const { spanMetrics } = ctx.limits;
   if (spanMetrics === null) return noLabels;
   const columns = ['service_name', 'span_name', 'coalesce(span_kind, 0)', 'coalesce(status_code, 0)'];
   const query = { kind: 'span_resources', window: metadataWindow(window), columns, where: 'TRUE' } as const;
   const { maxRows } = ctx.limits;
-  const found = await unlessTooMany(listed(ctx.session, { ...query, maxRows }));
+  const found = await unlessTooMany(listed(ctx.session, { ...query, maxRows }, listing));
   if (found !== null) {
     const asked = JSON.stringify(['span metrics', spanMetrics.dimensions]);
     const known = derived<Labels>(found, asked);
@@ -268,12 +276,16 @@ export async function* spanMetricExemplars(request: SpanMetricsRequest): AsyncGe
 
 const noNames: readonly string[] = [];
 
-/** Names of these metrics, where there are spans in the window. */
-export async function spanMetricNamesIn(ctx: QueryContext, window: Window): Promise<readonly string[]> {
+/** Names of these metrics, where there are spans in the window. `listing`: what was told of `spanListing`. */
+export async function spanMetricNamesIn(
+  ctx: QueryContext,
+  window: Window,
+  listing?: ListingView | null,
+): Promise<readonly string[]> {
   if (ctx.limits.spanMetrics === null) return noNames;
   const within = metadataWindow(window);
   const query = { kind: 'span_resources', window: within, columns: ['1'], where: 'TRUE' } as const;
-  const kept = await keptRows(ctx.session, { ...query, maxRows: 1 });
+  const kept = await keptRows(ctx.session, { ...query, maxRows: 1 }, false, listing);
   const rows =
     kept ?? (await ctx.session.rows(`SELECT 1 FROM ${unkept('span_resources', within.where)} LIMIT 1`));
   return rows.length > 0 ? spanMetricNames : noNames;
