@@ -5,6 +5,7 @@ import { acceptProtobuf, type QueryApiDeps } from '../server/http.js';
 import { mountQueryApi, type Route } from '../server/mount.js';
 import { Params } from '../server/params.js';
 import { success } from '../server/reply.js';
+import { listFirst } from './api/answers.js';
 import { timeoutOf } from './api/parameters.js';
 import { disabledPaths, statusAnswers } from './api/status.js';
 import { promqlEndpoints } from './endpoints.js';
@@ -39,6 +40,9 @@ const routes: readonly Route<Name>[] = [
 /** Endpoints that read `timeout`, as in Prometheus. */
 const timed: ReadonlySet<string> = new Set<Name>(['query', 'query_range']);
 
+/** Endpoints that list series, labels or values. */
+const lists: ReadonlySet<string> = new Set<Name>(['series', 'labels', 'label_values']);
+
 /** Paths whose errors are text, not JSON. */
 const textPaths: ReadonlySet<string | undefined> = new Set(['/federate', '/api/v1/read']);
 
@@ -58,6 +62,8 @@ export function prometheusApi(deps: QueryApiDeps): FastifyPluginAsync {
       },
       timeoutMs: (request, endpoint) =>
         timed.has(endpoint) ? timeoutOf(new Params(request, 'seconds')) : undefined,
+      first: (request, endpoint, limits) =>
+        lists.has(endpoint) ? listFirst(new Params(request, 'seconds'), limits) : undefined,
     });
     // `/api/status/buildinfo`, without the version, is Tempo's, in another form.
     const build = () => buildInfo(version);

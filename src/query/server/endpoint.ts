@@ -1,3 +1,4 @@
+import type { SeriesRequest } from '../../lake/session.js';
 import type { QueryContext, QueryLimits } from './guard.js';
 
 /** What an endpoint reads of its HTTP request; plain data, so that it can go to another thread. */
@@ -37,4 +38,6 @@ export interface Job {
   readonly language: Language;
   readonly endpoint: string;
   readonly request: QueryRequest;
+  /** What it will ask of the lake first, where that is known before its evaluation: asked then, it is told with the job. */
+  readonly first?: SeriesRequest;
 }

@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { QueryError } from '../../lake/query-error.js';
 import type { Endpoints, Job, Language, QueryAnswer, QueryRequest } from './endpoint.js';
+import type { SeriesRequest } from '../../lake/session.js';
+import type { QueryLimits } from './guard.js';
 import { explainOf } from './explain/index.js';
 import {
   acceptForms,
@@ -36,6 +38,12 @@ export interface QueryApi {
   readonly errorAnswer: (error: QueryError, request: FastifyRequest) => ErrorAnswer;
   /** A shorter time than the server's that the client gives the query. Throws QueryError. */
   readonly timeoutMs?: (request: QueryRequest, endpoint: string) => number | undefined;
+  /** As `Job` has it; undefined where it is not known, and for a request that is refused. */
+  readonly first?: (
+    request: QueryRequest,
+    endpoint: string,
+    limits: QueryLimits,
+  ) => SeriesRequest | undefined;
 }
 
 /** Serves an API's routes: every request is a job under the guard, and every error is told in the API's own form. */
@@ -57,9 +65,11 @@ export function mountQueryApi(app: FastifyInstance, deps: QueryApiDeps, api: Que
       handler: async (request, reply) => {
         const asked = queryRequest(request);
         const explain = explainOf(asked, request.headers['x-canardstack-explain']);
+        const first = explain ? undefined : api.first?.(asked, name, deps.guard.limits);
         const job: Job = {
           ...{ language: api.language, endpoint: name },
           request: explain ? { ...asked, explain } : asked,
+          ...(first && { first }),
         };
         const wanted = api.timeoutMs?.(job.request, name);
         const answer = await within(deps, wanted, clientSignal(request, reply), (signal) =>

@@ -9,6 +9,7 @@ import type {
   RowsRequest,
   SamplesRequest,
   SeriesRequest,
+  SeriesView,
   SqlValue,
   ValuesRequest,
 } from '../../lake/session.js';
@@ -33,7 +34,14 @@ export type Question =
 export type Told = Awaited<ReturnType<NonNullable<ReadSession[Question['of']]>>>;
 
 export type ToThread =
-  | { readonly type: 'run'; readonly query: number; readonly job: Job; readonly limits: QueryLimits }
+  | {
+      readonly type: 'run';
+      readonly query: number;
+      readonly job: Job;
+      readonly limits: QueryLimits;
+      /** The answer to what the job asks first; absent where it was not asked. */
+      readonly told?: SeriesView | null;
+    }
   /** The statement runs; its columns. */
   | {
       readonly type: 'started';

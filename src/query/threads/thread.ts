@@ -80,6 +80,8 @@ export class QueryThread {
    */
   async run(ctx: QueryContext, job: Job): Promise<QueryAnswer> {
     if (!this.#closed) await this.start();
+    // What goes wrong here, the thread asks again.
+    const told = job.first && (await ctx.session.series?.(job.first).catch(() => undefined));
     ctx.signal.throwIfAborted();
     const worker = this.#worker;
     if (!worker || this.#closed) throw new QueryError('unavailable', 'the server is shutting down');
@@ -99,7 +101,7 @@ export class QueryThread {
     worker.ref();
     ctx.signal.addEventListener('abort', abort, { once: true });
     try {
-      post({ type: 'run', query: id, job, limits: ctx.limits });
+      post({ type: 'run', query: id, job, limits: ctx.limits, ...(told !== undefined && { told }) });
       return await query.answered;
     } finally {
       ctx.signal.removeEventListener('abort', abort);

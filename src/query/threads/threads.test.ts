@@ -7,6 +7,8 @@ import { metricPoint, scriptStart } from '../../../test/support/promql.js';
 import type { ReadSession } from '../../lake/session.js';
 import { createTelemetry } from '../../telemetry/index.js';
 import type { Job, QueryAnswer } from '../server/endpoint.js';
+import { listFirst } from '../promql/api/answers.js';
+import { Params } from '../server/params.js';
 import type { QueryContext } from '../server/guard.js';
 import { lokiApi } from '../logql/index.js';
 import { prometheusApi } from '../promql/index.js';
@@ -172,6 +174,45 @@ describe('queries in threads', () => {
     assert.match(await text(answer), /"value":/);
     assert.ok(calls.length >= 2);
     assert.deepEqual([...new Set(calls)], ['raw']);
+  });
+
+  it('are told with the job what they ask first', async () => {
+    const window = `start=${start - 3600}&end=${start + 3600}`;
+    const { limits } = lake.cached;
+    for (const [endpoint, params, path, more] of [
+      ['labels', {}, 'labels', ''],
+      ['label_values', { name: 'room' }, 'label/room/values', ''],
+      ['label_values', { name: '__name__' }, 'label/__name__/values', ''],
+      ['series', {}, 'series', '&match[]=temperature'],
+    ] as const) {
+      const url = `/api/v1/${path}?${window}${more}`;
+      const request = { url, params, accept: '', encodingFlags: '', body: '' };
+      const job: Job = { language: 'promql', endpoint, request };
+      const first = listFirst(new Params(request, 'seconds'), limits);
+      assert.ok(first);
+      let asked: string[] = [];
+      const answered = (of: Job) =>
+        lake.cached.run('test', new AbortController().signal, async (ctx) => {
+          const session = new Proxy(ctx.session, {
+            get(target, name: keyof ReadSession) {
+              const value: unknown = Reflect.get(target, name);
+              if (typeof value !== 'function') return value;
+              asked.push(name);
+              return value.bind(target) as unknown;
+            },
+          });
+          return text(await threads.run({ ...ctx, session }, of));
+        });
+      const known = await answered(job);
+      await lake.cache.settled();
+      asked = [];
+      assert.equal(await answered({ ...job, first }), known, url);
+      assert.deepEqual(
+        asked.filter((name) => ['series', 'listing'].includes(name)),
+        ['series'],
+        url,
+      );
+    }
   });
 
   it('keeps the limits', async () => {

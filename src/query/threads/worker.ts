@@ -30,10 +30,11 @@ function post(message: FromThread, transfer: readonly ArrayBuffer[] = []): void 
   parentPort?.postMessage(message, transfer);
 }
 
-async function run({ query, job, limits }: Extract<ToThread, { readonly type: 'run' }>): Promise<void> {
+async function run({ query, job, limits, told }: Extract<ToThread, { readonly type: 'run' }>): Promise<void> {
   const abort = new AbortController();
   const { signal } = abort;
-  const session = new ThreadSession(query, limits.maxRows, signal, post);
+  const first = job.first && told !== undefined ? { request: job.first, told } : null;
+  const session = new ThreadSession(query, limits.maxRows, signal, post, first);
   const own: Running = { session, abort, credit: piecesAhead, wake: null };
   running.set(query, own);
   try {

@@ -1,4 +1,5 @@
-import type { QueryContext } from '../../server/guard.js';
+import type { SeriesRequest } from '../../../lake/session.js';
+import type { QueryContext, QueryLimits } from '../../server/guard.js';
 import { metricName, type Labels } from '../../series/labels.js';
 import { discover } from '../load/discover.js';
 import { checkSeries } from '../../series/context.js';
@@ -10,6 +11,7 @@ import {
   metricNamesOf,
   microsOf,
   presentIn,
+  seriesRequest,
   type KnownTables,
 } from '../load/known-series.js';
 import { partSeries, type Stream } from '../load/streams.js';
@@ -36,6 +38,15 @@ import { derived, derivedOfAll, keepDerived } from '../../sql/derived.js';
 import type { VectorSelector } from '../syntax/ast.js';
 import type { Window } from '../plan/times.js';
 
+/** What is asked of the lake first for any of these lists; `selected`: with selectors. */
+export function firstRequest(
+  limits: Pick<QueryLimits, 'spanMetrics'>,
+  window: Window,
+  selected: boolean,
+): SeriesRequest {
+  return seriesRequest(metricTables, window, null, null, selected ? undefined : spanListing(limits, window));
+}
+
 /** What becomes of the series that are found. */
 interface Finds {
   /** Those of a thing that never changes; `asked` tells which of them. */
@@ -55,7 +66,7 @@ async function findEach(
   { known: take, each }: Finds,
 ): Promise<boolean> {
   const { maxSeries } = ctx.limits;
-  const beside = selectors.length === 0 ? spanListing(ctx, window) : undefined;
+  const beside = selectors.length === 0 ? spanListing(ctx.limits, window) : undefined;
   const known = await knownTables(ctx, yielder, metricTables, window, null, null, beside);
   let complete = true;
   if (selectors.length === 0) {
@@ -276,7 +287,15 @@ export async function metricNames(ctx: QueryContext, window: Window): Promise<re
   const yielder = new Yielder(ctx.signal);
   const single = new Set<string>();
   const parts: (readonly string[])[] = [];
-  const known = await knownTables(ctx, yielder, metricTables, window, null, null, spanListing(ctx, window));
+  const known = await knownTables(
+    ctx,
+    yielder,
+    metricTables,
+    window,
+    null,
+    null,
+    spanListing(ctx.limits, window),
+  );
   for (const whole of sourcesFor([])) {
     const { table } = whole;
     const own = await known(table);

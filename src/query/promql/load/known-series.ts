@@ -1,5 +1,5 @@
 import type { SharedUnit } from '../../../lake/samples/unit.js';
-import type { ListingView, MetadataRequest, SeriesFiles } from '../../../lake/session.js';
+import type { ListingView, MetadataRequest, SeriesFiles, SeriesRequest } from '../../../lake/session.js';
 import type { QueryContext } from '../../server/guard.js';
 import type { Labels } from '../../series/labels.js';
 import { matchesAll, type CompiledMatcher } from '../../series/matchers.js';
@@ -50,17 +50,8 @@ export async function knownTables(
   only: readonly string[] | null = null,
   listing?: MetadataRequest,
 ): Promise<KnownTables> {
-  const { from, until } = metadataWindow(window);
+  const wanted = seriesRequest(tables, window, samples, only, listing);
   const names = samples ?? [];
-  const wanted = {
-    kinds: tables,
-    from,
-    until,
-    samples: samples !== null,
-    names,
-    only,
-    ...(listing && { listing }),
-  };
   const view = await ctx.session.series?.(wanted);
   if (!view) return none;
   const { epoch } = view;
@@ -74,6 +65,19 @@ export async function knownTables(
     return known && { ...known, epoch, files, rest, units };
   };
   return view.listing === undefined ? of : Object.assign(of, { listing: view.listing });
+}
+
+/** What `knownTables` asks. */
+export function seriesRequest(
+  tables: readonly MetricTable[],
+  window: Window,
+  samples: readonly string[] | null,
+  only: readonly string[] | null = null,
+  listing?: MetadataRequest,
+): SeriesRequest {
+  const { from, until } = metadataWindow(window);
+  const wanted = { kinds: tables, from, until, samples: samples !== null, names: samples ?? [], only };
+  return listing ? { ...wanted, listing } : wanted;
 }
 
 /** An error of it is no reason to fail: the table itself tells. */

@@ -7,7 +7,7 @@ import { Labels, metricName } from '../../../series/labels.js';
 import { matchesAll, type CompiledMatcher } from '../../../series/matchers.js';
 import { SeriesBuilder, type SampleSeries } from '../../../series/samples.js';
 import type { Yielder } from '../../../series/yielder.js';
-import type { QueryContext } from '../../../server/guard.js';
+import type { QueryContext, QueryLimits } from '../../../server/guard.js';
 import { derived, keepDerived } from '../../../sql/derived.js';
 import { keptRows, listed, unlessTooMany } from '../../../sql/listing.js';
 import { metadataSource } from '../../../sql/metadata.js';
@@ -131,8 +131,11 @@ export async function eachSpanMetricSeries(
 }
 
 /** What these metrics are listed by; undefined where there are none. */
-export function spanListing(ctx: QueryContext, window: Window): MetadataRequest | undefined {
-  if (ctx.limits.spanMetrics === null) return undefined;
+export function spanListing(
+  { spanMetrics }: Pick<QueryLimits, 'spanMetrics'>,
+  window: Window,
+): MetadataRequest | undefined {
+  if (spanMetrics === null) return undefined;
   return { kind: 'span_resources', ...metadataWindow(window), weighed: false };
 }
 
