@@ -97,6 +97,45 @@ describe('a connection', () => {
   });
 });
 
+describe('an idle connection', () => {
+  it('holds nothing of rows of which enough was known', async () => {
+    const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
+    const pool = new ConnectionPool({ connect: () => instance.connect() }, 10_000_000);
+    const never = new AbortController().signal;
+    const look = await instance.connect();
+    const held = async () => {
+      const rows = await look.runAndReadAll('SELECT sum(memory_usage_bytes)::DOUBLE FROM duckdb_memory()');
+      return rows.getRows()[0]?.[0] as number;
+    };
+    const sorted = 'SELECT md5(i::VARCHAR) AS x FROM range(300000) t(i) ORDER BY x';
+    /** What was held once `chunks` of it were read, and after the question. */
+    const stopped = async (chunks: number): Promise<[during: number, after: number]> => {
+      const during = await pool.withSession(never, async (session) => {
+        let [left, most] = [chunks, 0];
+        for await (const chunk of session.stream(sorted)) {
+          most = Math.max(most, await held());
+          if (chunk.rowCount > 0 && --left === 0) break;
+        }
+        return most;
+      });
+      return [during, await held()];
+    };
+    try {
+      for (const chunks of [1, 20, Infinity]) {
+        const [during, after] = await stopped(chunks);
+        assert.ok(during > 8_000_000, `${during} bytes while ${chunks} chunks were read`);
+        assert.ok(after < 2_000_000, `${after} bytes after ${chunks} chunks`);
+      }
+      const one = await pool.withSession(never, (session) => session.rows('SELECT 1 AS n'));
+      assert.deepEqual(one, [{ n: 1 }]);
+    } finally {
+      look.closeSync();
+      pool.close();
+      instance.closeSync();
+    }
+  });
+});
+
 describe('the memory of queries', () => {
   it('is held under the limit: the query that has run longest is stopped, and says why', async () => {
     const instance = await DuckDBInstance.create(':memory:', { threads: '2', memory_limit: '2GB' });

@@ -28,6 +28,9 @@ function isShort(sql: string): boolean {
   return limit !== undefined && Number(limit) <= mostHeldRows;
 }
 
+/** Until nothing runs any more. */
+const interruptAgainMs = 50;
+
 /** What only the lake's instance has. */
 const elsewhere = /\b(?:lake|memory|temp)\./;
 
@@ -40,10 +43,13 @@ export class Statements {
   /** Of what was given out to select from: files of what names nothing else. */
   readonly #straight = new Map<string, readonly FootedFile[]>();
   #ended = false;
+  #interrupting: NodeJS.Timeout | undefined;
   /** A statement did. */
   #failed = false;
   /** Results that were not read to their end. */
   #unread = 0;
+  /** The last of the connection, where rows of it are yet to be made: until then, or until the next statement, DuckDB holds what makes them. */
+  #open: DuckDBResult | null = null;
   /** Connections of another instance on which something runs. */
   readonly #others = new Set<DuckDBConnection>();
   /** Its statement was interrupted for its memory. */
@@ -71,20 +77,31 @@ export class Statements {
   /** Stops what runs; nothing is begun any more. */
   interrupt(): void {
     this.#ended = true;
-    for (const connection of [this.options.connection, ...this.#others]) connection.interrupt();
+    const interrupt = () => {
+      for (const connection of [this.options.connection, ...this.#others]) connection.interrupt();
+    };
+    interrupt();
+    // It is lost on a statement that waits for a thread to begin it.
+    this.#interrupting ??= setInterval(() => {
+      if (this.#running.size > 0) interrupt();
+    }, interruptAgainMs);
+    this.#interrupting.unref();
   }
 
   /** Resolves when nothing runs on the connection any more. */
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.allSettled([...this.#running]);
+    clearInterval(this.#interrupting);
   }
 
-  /** Ends the transaction, if there is one. False when that failed. */
+  /** Ends the transaction, if there is one, and lets go of rows that nobody reads. False when that failed. */
   async end(): Promise<boolean> {
     await this.#profiled();
-    if (!this.#pinned) return true;
+    if (!this.#pinned && this.#open === null) return true;
+    const last = this.#pinned ? 'ROLLBACK' : 'SELECT 1';
     this.#pinned = false;
-    return this.#track(this.options.connection.run('ROLLBACK')).then(
+    this.#open = null;
+    return this.#track(this.options.connection.run(last)).then(
       () => true,
       () => false,
     );
@@ -111,6 +128,7 @@ export class Statements {
   async values(sql: string): Promise<unknown[][]> {
     this.options.signal.throwIfAborted();
     this.#pinned ||= sql.startsWith('BEGIN');
+    this.#open = null;
     const reader = await this.#track(this.options.connection.runAndReadAll(sql));
     if (sql === 'ROLLBACK') this.#pinned = false;
     return reader.getRows().map((row) => row.map(plain));
@@ -165,9 +183,11 @@ export class Statements {
     const { connection } = this.options;
     if (figures) await this.#profileNext(sql);
     // What is streamed is prepared first, and planned again when it runs if it reads files.
+    this.#open = null;
     const result = await this.#track(
       whole && params.length === 0 ? connection.run(sql) : connection.stream(sql, [...params]),
     );
+    if (result.isStreaming) this.#open = result;
     return { sql, params, result, ...(figures && { ended: async () => figures(await this.#profiled()) }) };
   }
 
@@ -230,6 +250,7 @@ export class Statements {
         continue;
       }
       this.#unread--;
+      if (this.#open === result) this.#open = null;
       // A failure while rows are streamed looks like their end; only the result's type tells it from one.
       this.options.signal.throwIfAborted();
       if (result.returnType !== ResultReturnType.INVALID) return await statement.ended?.();

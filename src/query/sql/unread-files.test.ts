@@ -59,3 +59,16 @@ it('keeps no more characters than it should', async () => {
   }
   assert.deepEqual(await asked(`service_name <> 'wide'`, [join(folder, 'wide-0.parquet')]), [1000, 1]);
 });
+
+it('reads files that have too many rows together once for as many, and each of them for fewer', async () => {
+  const [a, b, c] = await Promise.all(['x', 'y', 'z'].map((name) => file(name, 60_000, 6)));
+  assert.ok(a && b && c);
+  const together = `service_name <> 'together'`;
+  assert.deepEqual(await asked(together, [a, b]), [-1, 1]);
+  assert.deepEqual(await asked(together, [a, b]), [-1, 0]);
+  assert.deepEqual(await asked(together, [c, b, a]), [-1, 0]);
+  assert.deepEqual(await asked(together, [a]), [60_000, 1]);
+  assert.deepEqual(await asked(together, [a]), [60_000, 0]);
+  assert.deepEqual(await asked(together, [b]), [60_000, 1]);
+  assert.deepEqual(await asked(together, [b, a]), [-1, 0]);
+});

@@ -17,10 +17,27 @@ interface Asked {
   readonly weighed?: boolean;
 }
 
-/** Null: it was among files that have too many. An empty file takes place too. */
-const kept = new KeptByFile<readonly ListedRow[] | null>(most, (rows) =>
-  (rows ?? []).reduce((sum, { values }) => sum + 1 + charsOf(values) / rowChars, 1),
+/** An empty file takes place too. */
+const kept = new KeptByFile<readonly ListedRow[]>(most, (rows) =>
+  rows.reduce((sum, { values }) => sum + 1 + charsOf(values) / rowChars, 1),
 );
+
+/** Of a question, files that have too many rows together, so that they are not read again for as many. */
+const tooMany = new Map<string, ReadonlySet<string>[]>();
+/** Of a question; what was found last is kept. */
+const mostSets = 4;
+
+function areTooMany(question: string, paths: readonly string[]): boolean {
+  const asked = new Set(paths);
+  return (tooMany.get(question) ?? []).some((files) => [...files].every((path) => asked.has(path)));
+}
+
+function noteTooMany(question: string, paths: readonly string[]): void {
+  const sets = [...(tooMany.get(question) ?? []), new Set(paths)].slice(-mostSets);
+  tooMany.delete(question);
+  tooMany.set(question, sets);
+  for (const oldest of tooMany.keys()) if (tooMany.size > most.questions) tooMany.delete(oldest);
+}
 
 function charsOf(values: readonly unknown[]): number {
   return values.reduce<number>((sum, value) => sum + (typeof value === 'string' ? value.length : 0), 0);
@@ -38,13 +55,17 @@ export async function unreadRows(
   if (paths.length === 0) return [];
   const { kind, columns, where, weighed = false } = asked;
   const key = JSON.stringify([kind, columns, where, weighed]);
+  if (areTooMany(key, paths)) return null;
   const files = kept.of(key, paths);
-  const tooMany = paths.some((path) => files.get(path) === null);
-  const missing = tooMany ? [] : paths.filter((path) => !files.has(path));
+  const missing = paths.filter((path) => !files.has(path));
   const read = missing.length > 0 ? await readFiles(session, asked, missing) : [];
-  for (const [i, path] of missing.entries()) files.set(path, read?.[i] ?? null);
+  if (read === null) {
+    noteTooMany(key, missing);
+    return null;
+  }
+  for (const [i, path] of missing.entries()) files.set(path, read[i] ?? []);
   kept.keep(key, files);
-  return tooMany || read === null ? null : paths.flatMap((path) => files.get(path) ?? []);
+  return paths.flatMap((path) => files.get(path) ?? []);
 }
 
 /** In the order of the paths; null for more than `mostRows`. */
