@@ -1,9 +1,8 @@
 import { tableDef, type TableName } from '../../../schema/index.js';
-import { ident } from '../../../duckdb/index.js';
 
 /** How the rows of a compacted file lie. */
 export interface FileLayout {
-  /** SQL expressions over the table's columns; `source` is what has all rows of the file. */
+  /** Columns of the table, by their names, and SQL expressions over them; `source` is what has all rows of the file. */
   readonly orderBy: (source: string) => readonly string[];
   /** Few enough that a lookup by a Bloom filter reads little, enough for dictionaries and statistics to pay. */
   readonly rowGroupRows: number;
@@ -54,7 +53,7 @@ const idBytes = 40;
 
 /** What is rewritten soon, or can't be looked up in an index. */
 const logs: FileLayout = {
-  orderBy: () => tableDef('logs').sortedBy.map(ident),
+  orderBy: () => tableDef('logs').sortedBy,
   rowGroupRows: wideRowGroupRows,
   dictionaryLimit: wideRowGroupRows + 1,
   dictionaryBytes: wideRowGroupRows * idBytes,

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
+import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { temporaryFolder } from '../../../../test/support/server.js';
-import { literal, openDatabase } from '../../../duckdb/index.js';
+import { listLiteral, literal, openDatabase } from '../../../duckdb/index.js';
+import { carriedRows } from './carried.js';
 import { Sorter } from './sorter.js';
 
 const MiB = 1024 * 1024;
@@ -33,6 +35,95 @@ describe('memory of a sort', () => {
       assert.deepEqual((await connection.runAndReadAll(same)).getRows(), [[0n]]);
     } finally {
       for (const sorter of [short, spared]) sorter.close();
+      connection.closeSync();
+      database.instance.closeSync();
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('columns of sorted rows', () => {
+  it('come back as they were, with and without values, few or many, in all inputs or not', async () => {
+    const folder = await temporaryFolder();
+    const database = await openDatabase({ threads: '1' });
+    const { connection } = await database.connect();
+    const seed = randomInt(2 ** 31);
+    console.log(`seed ${seed}`);
+    const types = [
+      ['key', 'VARCHAR', `'k' || (i % 5)`],
+      ['stamp', 'TIMESTAMP', 'make_timestamp(1700000000000000 + r % 1000)'],
+      ['none', 'VARCHAR', 'NULL'],
+      ['no_number', 'BIGINT', 'NULL'],
+      ['one_number', 'BIGINT', '-9223372036854775807'],
+      ['one_or_none', 'BIGINT', 'CASE WHEN i % 7 > 0 THEN 3 END'],
+      ['one_text', 'VARCHAR', `'it''s ' || chr(0) || 'one'`],
+      [
+        'few',
+        'VARCHAR',
+        `CASE WHEN i % 11 > 0 THEN ['', 'Z', 'a', 'ä', chr(0), 'a' || chr(0)][1 + r % 6] END`,
+      ],
+      ['many', 'VARCHAR', 'hash(r)::VARCHAR'],
+      ['number', 'DOUBLE', 'CASE WHEN i % 3 > 0 THEN r / 7 END'],
+      ['list', 'DOUBLE[]', 'CASE WHEN i % 4 = 1 THEN [r, NULL] WHEN i % 4 = 2 THEN [] END'],
+      ['no_list', 'BIGINT[]', 'NULL'],
+      ['truth', 'BOOLEAN', 'r % 2 = 0'],
+      ['later', 'VARCHAR', `'v' || (r % 3)`],
+      ['later_number', 'BIGINT', '8'],
+    ] as const;
+    const columns = [
+      ...types.map(([name, type]) => ({ name, type })),
+      { name: 'new', type: 'VARCHAR' as const },
+    ];
+    const select = (some: readonly (typeof types)[number][], from: number) =>
+      `SELECT ${some.map(([name, type, value]) => `(${value})::${type} AS ${name}`).join(', ')}
+       FROM (SELECT i, (hash(i + ${seed}) >> 12)::BIGINT AS r FROM range(${from}, ${from + 4000}) t(i))`;
+    const inputs = ['before', 'after'].map((name) => join(folder, `${name}.parquet`));
+    const write = (sql: string, path: string) =>
+      connection.run(
+        `COPY (${sql}) TO ${literal(path)} (FORMAT parquet, ROW_GROUP_SIZE 2048, DICTIONARY_SIZE_LIMIT 1000)`,
+      );
+    const early = types.filter(([name]) => !name.startsWith('later'));
+    await write(select(early, 0), inputs[0] ?? '');
+    await write(select(types, 4000), inputs[1] ?? '');
+    const sorter = await Sorter.open({
+      memoryLimitBytes: 256 * MiB,
+      mostMemoryBytes: 256 * MiB,
+      temporary: join(folder, 'sort'),
+    });
+    try {
+      const output = join(folder, 'output.parquet');
+      const orderBy = ['key', 'few', 'new', 'later', 'hash(few)', 'stamp', 'many'];
+      const all = { orderBy: () => orderBy, rowGroupRows: 2048, dictionaryLimit: 1000, level: 1 };
+      assert.equal(await sorter.sort(inputs, output, columns, all), 8000);
+      const run = async (sql: string) => (await connection.runAndReadAll(sql)).getRows();
+      const read = `read_parquet(${listLiteral(inputs)}, union_by_name => true)`;
+      const present = new Set<string>(types.map(([name]) => name));
+      const { columns: found } = await carriedRows(run, { source: read, inputs, present }, columns);
+      const those = (test: (column: (typeof found)[number]) => boolean) =>
+        columns.flatMap(({ name }, i) => (found[i] && test(found[i]) ? [name] : []));
+      assert.deepEqual(
+        those(({ carried }) => carried === null),
+        ['none', 'no_number', 'one_number'],
+      );
+      assert.deepEqual(
+        those(({ key }) => key.startsWith('enum_code')),
+        ['key', 'one_text', 'few', 'later'],
+      );
+      const rows = async (sql: string) => (await connection.runAndReadAll(sql)).getRowsJson();
+      const source = `(SELECT *, NULL::VARCHAR AS new FROM ${read})`;
+      const described = await rows(`SELECT column_name, column_type FROM (DESCRIBE FROM ${literal(output)})`);
+      assert.deepEqual(
+        described,
+        columns.map(({ name, type }) => [name, type]),
+      );
+      const names = columns.map(({ name }) => name).join(', ');
+      const sorted = orderBy.filter((key) => key !== 'hash(few)').join(', ');
+      assert.deepEqual(
+        await rows(`SELECT ${names} FROM ${literal(output)}`),
+        await rows(`SELECT ${names} FROM ${source} ORDER BY ${sorted}`),
+      );
+    } finally {
+      sorter.close();
       connection.closeSync();
       database.instance.closeSync();
       await rm(folder, { recursive: true, force: true });

@@ -15,6 +15,7 @@ import { streamsKey } from '../../day-file.js';
 import { buildDigest } from '../../file-digest/index.js';
 import { joinedKeys, keysNote, readKeysNotes } from '../../files/keys-note.js';
 import { idColumns, indexParts, type IndexPart } from '../../token-index/index.js';
+import { carriedRows } from './carried.js';
 import type { FileLayout } from './file-layout.js';
 
 export interface SorterOptions {
@@ -38,6 +39,11 @@ const manyValues = 256;
 function isLookedUp(column: string): boolean {
   return idColumns.some((id) => id === column) || parseColumnName(column)?.kind === 'text';
 }
+
+/** Below it the writer alone has too little. */
+const leastMemoryBytes = 160 * 1024 * 1024;
+/** How many times what a sort has in memory its rows may be: with three times as many each of them is written to disk several times. */
+const inMemoryPart = 2.5;
 
 /** No table has a column of this name. */
 const attributeValues = 'canardstack_attribute_values';
@@ -86,16 +92,18 @@ export class Sorter {
   ): Promise<number> {
     const source = `read_parquet(${listLiteral(inputs)}, union_by_name => true, hive_partitioning => false)`;
     const present = new Set((await this.#rows(`DESCRIBE FROM ${source}`)).map(([name]) => String(name)));
-    const select = columns.map(({ name, type }) =>
-      present.has(name) ? ident(name) : `NULL::${type} AS ${ident(name)}`,
-    );
+    const rows = await carriedRows((sql) => this.#rows(sql), { source, inputs, present }, columns);
+    const carried = rows.columns.flatMap((column) => column.carried ?? []);
+    const order = layout.orderBy(source).map((key) => rows.keys.get(key) ?? key);
+    const sorted = `SELECT ${carried.join(', ')} FROM ${source} ORDER BY ${order.join(', ')}`;
+    const restored = `SELECT ${rows.columns.map((column) => column.restored).join(', ')} FROM (${sorted})`;
     const chosen =
       attributes !== null && present.has(attributes.origin) ? await this.#chosen(inputs, attributes) : [];
-    const from =
+    const select =
       attributes === null || chosen.length === 0
-        ? source
-        : `(SELECT *, ${valuesSql(attributes.origin, chosen)} AS ${attributeValues} FROM ${source})`;
-    select.push(...columnsSql(chosen, attributeValues));
+        ? restored
+        : `SELECT ${[...columns.map(({ name }) => ident(name)), ...columnsSql(chosen, attributeValues)].join(', ')}
+           FROM (SELECT *, ${valuesSql(attributes.origin, chosen)} AS ${attributeValues} FROM (${restored}))`;
     const streams = await this.#streams(inputs);
     const notes = Object.entries({
       ...(streams === null ? {} : { [streamsKey]: streams }),
@@ -114,10 +122,7 @@ export class Sorter {
       ...(layout.filterErrs === undefined ? [] : [`BLOOM_FILTER_FALSE_POSITIVE_RATIO ${layout.filterErrs}`]),
       ...(notes.length === 0 ? [] : [`KV_METADATA {${notes.join(', ')}}`]),
     ];
-    await this.#sparing(
-      `COPY (SELECT ${select.join(', ')} FROM ${from} ORDER BY ${layout.orderBy(source).join(', ')})
-       TO ${literal(output)} (${options.join(', ')})`,
-    );
+    await this.#sparing(`COPY (${select}) TO ${literal(output)} (${options.join(', ')})`, rows.bytes);
     const [read, written] = [await this.#count(inputs), await this.#count([output])];
     if (read !== written) throw new Error(`${read} rows were to be sorted, ${written} were written`);
     return written;
@@ -143,18 +148,22 @@ export class Sorter {
     yield* indexParts(this.connection, path, { texts: [column], values });
   }
 
-  async #sparing(sql: string): Promise<void> {
+  async #sparing(sql: string, rowBytes: number): Promise<void> {
+    const { memoryLimitBytes: usual, mostMemoryBytes } = this.options;
+    await this.#limit(Math.min(usual, Math.max(leastMemoryBytes, rowBytes / inMemoryPart)));
     try {
       await this.connection.run(sql);
     } catch (error) {
       if (!isOutOfMemory(error)) throw error;
-      await this.#limit(this.options.mostMemoryBytes);
-      await this.connection.run(sql).finally(() => this.#limit(this.options.memoryLimitBytes));
+      await this.#limit(mostMemoryBytes);
+      await this.connection.run(sql);
+    } finally {
+      await this.#limit(usual);
     }
   }
 
   async #limit(bytes: number): Promise<void> {
-    await this.connection.run(`SET memory_limit = '${bytes}B'`);
+    await this.connection.run(`SET memory_limit = '${Math.round(bytes)}B'`);
   }
 
   interrupt(): void {
