@@ -5,3 +5,4 @@ export * from './batch.js';
 export * from './payload.js';
 export * from './buffer-pool.js';
 export * from './histogram-counts.js';
+export { freeBuffers } from './free.js';

@@ -67,6 +67,28 @@ function placesOf(hash: number, { seed, segment, segments }: FuseShape): typeof 
   return at;
 }
 
+/**
+ * Used again by each filter: what is left to the collector piles up, as it sees little reason to run for buffers, and a row group's take a
+ * hundred times what becomes of them.
+ */
+class Scratch {
+  #words = new Uint32Array(0);
+  #taken = 0;
+
+  /** Forgets what was taken, and has room for as many words. */
+  reset(words: number): void {
+    if (this.#words.length < words) this.#words = new Uint32Array(words);
+    this.#taken = 0;
+  }
+
+  /** Not zeroed. */
+  take(words: number): Uint32Array {
+    return this.#words.subarray(this.#taken, (this.#taken += words));
+  }
+}
+
+const scratch = new Scratch();
+
 interface Peeled {
   /** Each has a place that none of those before it has. */
   readonly hashes: Uint32Array;
@@ -75,7 +97,10 @@ interface Peeled {
 
 /** Takes away one hash after the other that is alone in a place; null when some are left. */
 function peeled(hashes: HashSet, shape: FuseShape, count: number): Peeled | null {
-  const [held, together] = [new Uint32Array(count), new Uint32Array(count)];
+  scratch.reset(4 * count + 2 * hashes.size);
+  const [held, together, alone] = [scratch.take(count), scratch.take(count), scratch.take(count)];
+  held.fill(0);
+  together.fill(0);
   const change = (place: number, by: 1 | -1, hash: number) => {
     held[place] = (held[place] as number) + by;
     together[place] = (together[place] as number) ^ hash;
@@ -86,11 +111,16 @@ function peeled(hashes: HashSet, shape: FuseShape, count: number): Peeled | null
     change(b, 1, hash);
     change(c, 1, hash);
   });
-  const alone: number[] = [];
-  for (let place = 0; place < count; place++) if (held[place] === 1) alone.push(place);
-  const order = { hashes: new Uint32Array(hashes.size), places: new Uint32Array(hashes.size) };
+  // A place is alone once.
+  let waiting = 0;
+  const wait = (place: number) => {
+    if (held[place] === 1) alone[waiting++] = place;
+  };
+  for (let place = 0; place < count; place++) wait(place);
+  const order = { hashes: scratch.take(hashes.size), places: scratch.take(hashes.size) };
   let taken = 0;
-  for (let place = alone.pop(); place !== undefined; place = alone.pop()) {
+  while (waiting > 0) {
+    const place = alone[--waiting] as number;
     if (held[place] !== 1) continue;
     const hash = together[place] as number;
     order.hashes[taken] = hash;
@@ -100,15 +130,15 @@ function peeled(hashes: HashSet, shape: FuseShape, count: number): Peeled | null
     change(a, -1, hash);
     change(b, -1, hash);
     change(c, -1, hash);
-    if (held[a] === 1) alone.push(a);
-    if (held[b] === 1) alone.push(b);
-    if (held[c] === 1) alone.push(c);
+    wait(a);
+    wait(b);
+    wait(c);
   }
   return taken === hashes.size ? order : null;
 }
 
 function filled(order: Peeled, shape: FuseShape, count: number): Uint8Array {
-  const prints = new Uint16Array(count);
+  const prints = scratch.take(count).fill(0);
   for (let i = order.hashes.length - 1; i >= 0; i--) {
     const { a, b, c, print } = placesOf(order.hashes[i] as number, shape);
     // The place of its own is empty still.

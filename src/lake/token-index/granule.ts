@@ -32,7 +32,7 @@ const unread = new Uint8Array(2 ** gramBits);
 /** Takes the lines of a row group in. */
 export class GranuleBuilder {
   readonly grams = new Uint8Array(2 ** gramBits);
-  #hashes = new HashSet();
+  readonly #hashes = new HashSet();
   #longest = 0;
   #longestWithDigit = 0;
   #escapes = false;
@@ -75,7 +75,7 @@ export class GranuleBuilder {
       escapes: this.#escapes,
     };
     this.grams.fill(0);
-    this.#hashes = new HashSet();
+    this.#hashes.clear();
     [this.#longest, this.#longestWithDigit, this.#escapes] = [0, 0, false];
     return granule;
   }

@@ -1,6 +1,10 @@
+const leastSlots = 2 ** 15;
+/** Of what is kept for the next numbers: more is rarely needed. */
+const mostKeptSlots = 2 ** 19;
+
 /** Numbers of 32 bits. */
 export class HashSet {
-  #slots = new Uint32Array(2 ** 15);
+  #slots = new Uint32Array(leastSlots);
   size = 0;
   /** Which no slot can hold. */
   #zero = false;
@@ -25,6 +29,14 @@ export class HashSet {
   each(take: (hash: number) => void): void {
     if (this.#zero) take(0);
     for (const hash of this.#slots) if (hash !== 0) take(hash);
+  }
+
+  /** Begins anew, in the same memory unless that is large. */
+  clear(): void {
+    if (this.#slots.length > mostKeptSlots) this.#slots = new Uint32Array(leastSlots);
+    else this.#slots.fill(0);
+    this.size = 0;
+    this.#zero = false;
   }
 
   #grow(): void {

@@ -1,5 +1,6 @@
 /** Entry point of the thread that makes an index of the lines of a file. */
 import { parentPort } from 'node:worker_threads';
+import { freeBuffers } from '../../schema/index.js';
 import { encodeIndex, type IndexedGranule } from './file.js';
 import { GranuleBuilder } from './granule.js';
 import type { BuildRequest } from './protocol.js';
@@ -15,9 +16,11 @@ parentPort?.on('message', (request: BuildRequest) => {
       columns.add(request.column);
       builder.addTexts(request.bytes);
     }
+    freeBuffers([request.bytes.buffer]);
   } else if (request.type === 'values') {
     columns.add(request.column);
     builder.addValues(request.column, request.bytes);
+    freeBuffers([request.bytes.buffer]);
   } else if (request.type === 'granule') granules.push({ rows: request.rows, ...builder.finish() });
   else {
     const index = request.type === 'end' ? encodeIndex({ columns: [...columns], granules }) : null;
