@@ -14,13 +14,15 @@ import { nextGroup, type DataFile } from './groups.js';
 
 const MiB = 1024 * 1024;
 const folder = (day: number) => `/lake/main/logs/year=2026/month=11/day=${day}/`;
-const file = (day: number, name: string, bytes: number): DataFile => ({
+const file = (day: number, name: string, bytes: number, rows = 0): DataFile => ({
   path: `${folder(day)}${name}.parquet`,
   bytes,
+  rows,
 });
-const several = (day: number, count: number, bytes: number) =>
-  Array.from({ length: count }, (_, i) => file(day, `f${i}-${bytes}`, bytes));
-const compacted = (day: number, bytes: number) => file(day, `${compactedPrefix}${bytes}`, bytes);
+const several = (day: number, count: number, bytes: number, rows = 0) =>
+  Array.from({ length: count }, (_, i) => file(day, `f${i}-${bytes}`, bytes, rows));
+const compacted = (day: number, bytes: number, rows = 0) =>
+  file(day, `${compactedPrefix}${bytes}`, bytes, rows);
 
 describe('choice of files to compact', () => {
   it('waits for four files of one size class and day', () => {
@@ -35,6 +37,21 @@ describe('choice of files to compact', () => {
     assert.equal(nextGroup('logs', several(20, 1000, 1000))?.length, 200);
     assert.equal(nextGroup('logs', several(20, 50, 12 * MiB))?.length, 5);
     assert.equal(nextGroup('spans', several(20, 50, 2 * MiB))?.length, 14);
+  });
+
+  it('counts a file of many rows for full, and takes no more of them at once than sorts well', () => {
+    const lines = (count: number, rows: number) => several(20, count, 8 * MiB, rows);
+    assert.equal(nextGroup('logs', lines(50, 200_000))?.length, 7);
+    assert.equal(nextGroup('logs', lines(50, 100_000))?.length, 8);
+    const full = Array.from({ length: 8 }, (_, i) => compacted(20, 10 * MiB + i, 1_000_000));
+    assert.equal(nextGroup('logs', full), null);
+    assert.equal(nextGroup('metric_sum', full)?.length, 6);
+  });
+
+  it('waits with large files until they are a full one', () => {
+    assert.equal(nextGroup('logs', several(20, 5, 4.5 * MiB)), null);
+    assert.equal(nextGroup('logs', several(20, 6, 4.5 * MiB))?.length, 6);
+    assert.equal(nextGroup('logs', several(20, 5, 4.5 * MiB, 150_000))?.length, 5);
   });
 
   it('leaves full files that it made alone, and rewrites those that others made', () => {

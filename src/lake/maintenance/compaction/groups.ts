@@ -6,23 +6,42 @@ export interface DataFile {
   /** As the catalog names it. */
   readonly path: string;
   readonly bytes: number;
+  readonly rows: number;
 }
 
 const MiB = 1024 * 1024;
 
-interface Sizes {
-  /** A file of at least this size is not merged with others any more. */
-  readonly full: number;
-  /** Bytes that are rewritten at once: memory, disk for the sort, and how long commits wait for the swap. */
-  readonly group: number;
+/** Of a file, or of several together. */
+interface Size {
+  readonly bytes: number;
+  readonly rows: number;
 }
 
-const usual: Sizes = { full: 24 * MiB, group: 64 * MiB };
+interface Sizes {
+  /** A file that has as many bytes or rows is not merged with others any more. */
+  readonly full: Size;
+  /** What is rewritten at once: memory, disk for the sort, and how long commits wait for the swap. */
+  readonly group: Size;
+}
+
+/** Lines that repeat take a quarter of the usual: a file of the usual size would be of millions, each rewritten twice. */
+const ofLogs: Sizes = {
+  full: { bytes: 24 * MiB, rows: 750_000 },
+  group: { bytes: 64 * MiB, rows: 1_500_000 },
+};
 /**
  * A span takes so little that files of the usual size have 70 row groups: of a question about one trace or a few minutes, half would be to read
  * their footer, and to pass over the others for each column.
  */
-const ofSpans: Sizes = { full: 12 * MiB, group: 28 * MiB };
+const ofSpans: Sizes = {
+  full: { bytes: 12 * MiB, rows: 400_000 },
+  group: { bytes: 28 * MiB, rows: 800_000 },
+};
+/** Some take a byte. */
+const ofPoints: Sizes = {
+  full: { bytes: 24 * MiB, rows: 8_000_000 },
+  group: { bytes: 64 * MiB, rows: 16_000_000 },
+};
 const groupFiles = 200;
 
 /**
@@ -44,7 +63,7 @@ export function nextGroup(
   files: readonly DataFile[],
   skip: ReadonlySet<string> = new Set(),
 ): readonly DataFile[] | null {
-  const sizes = table === 'spans' ? ofSpans : usual;
+  const sizes = sizesOf(table);
   const days = new Map<string, DataFile[]>();
   for (const file of files) {
     const day = folderOf(file.path);
@@ -53,24 +72,39 @@ export function nextGroup(
   const newest = [...days.keys()].reduce((a, b) => (dayNumber(b) > dayNumber(a) ? b : a), '');
   for (const [day, all] of days) {
     const candidates = all.filter(({ path }) => !skip.has(path));
+    const small = candidates.filter((file) => !reaches(file, sizes.full));
     for (const [i, min] of classBounds.entries()) {
-      const below = classBounds[i + 1] ?? sizes.full;
+      const below = classBounds[i + 1] ?? Infinity;
       const some = bounded(
-        candidates.filter(({ bytes }) => bytes >= min && bytes < below),
+        small.filter(({ bytes }) => bytes >= min && bytes < below),
         sizes,
       );
-      if (some.length >= enough) return some;
+      // What becomes of the last class is not to be rewritten again.
+      if (some.length >= enough && (below < Infinity || reaches(sizeOf(some), sizes.full))) return some;
     }
     const closed = day !== newest;
-    const small = bounded(
-      candidates.filter(({ bytes }) => bytes < sizes.full),
-      sizes,
-    );
-    if (closed && worthMerging(small)) return small;
-    const old = candidates.find((file) => !isCompacted(file) && (closed || file.bytes >= sizes.full));
+    const rest = bounded(small, sizes);
+    if (closed && worthMerging(rest)) return rest;
+    const old = candidates.find((file) => !isCompacted(file) && (closed || reaches(file, sizes.full)));
     if (old) return [old];
   }
   return null;
+}
+
+function sizesOf(table: TableName): Sizes {
+  if (table === 'logs') return ofLogs;
+  return table === 'spans' ? ofSpans : ofPoints;
+}
+
+function reaches({ bytes, rows }: Size, size: Size): boolean {
+  return bytes >= size.bytes || rows >= size.rows;
+}
+
+function sizeOf(files: readonly DataFile[]): Size {
+  return files.reduce((sum, { bytes, rows }) => ({ bytes: sum.bytes + bytes, rows: sum.rows + rows }), {
+    bytes: 0,
+    rows: 0,
+  });
 }
 
 const leastIndexed = 4 * MiB;
@@ -79,7 +113,7 @@ const dayMs = 86_400_000;
 /** Whether what becomes of a group is worth an index: what is rewritten soon is little, and read as it is. */
 export function isIndexed(group: readonly DataFile[], nowMs: number): boolean {
   const day = dayNumber(folderOf(group[0]?.path ?? ''));
-  return day + dayMs <= nowMs || group.reduce((sum, { bytes }) => sum + bytes, 0) >= leastIndexed;
+  return day + dayMs <= nowMs || sizeOf(group).bytes >= leastIndexed;
 }
 
 function isCompacted({ path }: DataFile): boolean {
@@ -89,18 +123,17 @@ function isCompacted({ path }: DataFile): boolean {
 /** Not for the sake of a few late rows: the largest file is rewritten for others of a quarter of its size at least. */
 function worthMerging(files: readonly DataFile[]): boolean {
   if (files.length < 2) return false;
-  const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
+  const total = sizeOf(files).bytes;
   const largest = Math.max(...files.map(({ bytes }) => bytes));
   return files.length >= enough || total - largest >= largest / 4;
 }
 
 function bounded(files: readonly DataFile[], { group }: Sizes): DataFile[] {
   const taken: DataFile[] = [];
-  let total = 0;
   for (const file of files) {
-    if (taken.length === groupFiles || total + file.bytes > group) break;
+    const { bytes, rows } = sizeOf([...taken, file]);
+    if (taken.length === groupFiles || bytes > group.bytes || rows > group.rows) break;
     taken.push(file);
-    total += file.bytes;
   }
   return taken;
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
+import { basename } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { firstLine, ident, inTransaction, literal, timestampLiteral } from '../../../duckdb/index.js';
 import type { Faults } from '../../../faults/index.js';
@@ -11,6 +12,7 @@ import { putBeforeFooter } from '../../files/before-footer.js';
 import { finishFile } from '../../files/finish.js';
 import { IndexBuilder } from '../../token-index/index.js';
 import { attributeOrigins, type ColumnChoice } from '../../attribute-columns/index.js';
+import { lakeMetadata } from '../../files/known-files.js';
 import { notedChecksums } from '../../files/checksums.js';
 import { assertWhole, damagedAmong, keyOf } from '../damage.js';
 import type { LakeFiles } from '../inventory.js';
@@ -103,11 +105,20 @@ export async function compact(
 }
 
 async function liveFiles(task: TaskRun, table: TableName): Promise<DataFile[]> {
-  const rows = await task.rows(
+  const files = await task.rows(
     `SELECT data_file, data_file_size_bytes FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')
      WHERE delete_file IS NULL`,
   );
-  return rows.map(([path, bytes]) => ({ path: String(path), bytes: Number(bytes) }));
+  if (files.length === 0) return [];
+  // A catalog server can't read two tables in one statement, and names of files are random.
+  const counts = await task.rows(
+    `SELECT path, record_count FROM ${lakeMetadata}.ducklake_data_file WHERE end_snapshot IS NULL`,
+  );
+  const rows = new Map(counts.map(([path, count]) => [basename(String(path)), Number(count)]));
+  return files.map(([file, bytes]) => {
+    const path = String(file);
+    return { path, bytes: Number(bytes), rows: rows.get(basename(path)) ?? 0 };
+  });
 }
 
 async function countedFiles(
