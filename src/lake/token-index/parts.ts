@@ -1,5 +1,5 @@
 import { DuckDBBlobValue, type DuckDBConnection } from '@duckdb/node-api';
-import { ident, literal } from '../../duckdb/index.js';
+import { ident, listLiteral, literal } from '../../duckdb/index.js';
 import type { IndexPart } from './builder.js';
 
 /** Texts that are joined in memory at once: bytes as the file has them, and rows where it has a dictionary, which takes less than they. */
@@ -25,15 +25,15 @@ export async function* indexParts(
   { texts, values }: Indexed,
 ): AsyncIterable<IndexPart> {
   const [lines] = texts;
+  const columns = [...texts, ...values];
+  const partOf = (column: string, bytes: Uint8Array<ArrayBuffer>): IndexPart =>
+    values.includes(column) ? { column, bytes } : { text: column === lines ? null : column, bytes };
   let first = 0;
-  for (const { rows, steps } of await rowGroups(connection, path)) {
-    const parts = (column: string) =>
-      joinedBySteps(connection, path, column, { first, rows }, steps.get(column) ?? mostJoined);
-    for (const column of texts) {
-      for await (const part of parts(column)) yield { text: column === lines ? null : column, bytes: part };
-    }
-    for (const column of values) {
-      for await (const part of parts(column)) yield { column, bytes: part };
+  for (const { rows, step } of await rowGroups(connection, path, columns)) {
+    for (let from = 0; from < rows; from += step) {
+      const range = { from: first + from, until: first + Math.min(from + step, rows) };
+      for await (const [column, bytes] of joined(connection, path, columns, range))
+        yield partOf(column, bytes);
     }
     yield { rows };
     first += rows;
@@ -42,55 +42,45 @@ export async function* indexParts(
 
 interface RowGroup {
   readonly rows: number;
-  /** By column, how many rows of it are joined at once. */
-  readonly steps: ReadonlyMap<string, number>;
+  /** How many of them are joined at once. */
+  readonly step: number;
 }
 
-async function rowGroups(connection: DuckDBConnection, path: string): Promise<RowGroup[]> {
+async function rowGroups(
+  connection: DuckDBConnection,
+  path: string,
+  columns: readonly string[],
+): Promise<RowGroup[]> {
   const reader = await connection.runAndReadAll(
-    `SELECT any_value(row_group_num_rows), list(path_in_schema), list(total_uncompressed_size::DOUBLE),
-       list(dictionary_page_offset IS NOT NULL)
-     FROM parquet_metadata(${literal(path)}) GROUP BY row_group_id ORDER BY row_group_id`,
+    `SELECT any_value(row_group_num_rows), sum(total_uncompressed_size)::DOUBLE, bool_or(dictionary_page_offset IS NOT NULL)
+     FROM parquet_metadata(${literal(path)}) WHERE list_contains(${listLiteral(columns)}, path_in_schema)
+     GROUP BY row_group_id ORDER BY row_group_id`,
   );
-  return reader.getRowsJS().map(([count, columns, sizes, dictionaries]) => {
+  return reader.getRowsJS().map(([count, bytes, dictionary]) => {
     const rows = Number(count);
-    const stepOf = (i: number) => {
-      const step = Math.ceil(rows / Math.ceil(((sizes as number[])[i] ?? 0) / joinedBytes || 1));
-      return (dictionaries as boolean[])[i] === false ? step : Math.min(mostJoined, step);
-    };
-    return { rows, steps: new Map((columns as string[]).map((column, i) => [column, stepOf(i)])) };
+    const step = Math.ceil(rows / Math.ceil(Number(bytes) / joinedBytes || 1));
+    return { rows, step: dictionary === false ? step : Math.min(mostJoined, step) };
   });
 }
 
-async function* joinedBySteps(
-  connection: DuckDBConnection,
-  path: string,
-  column: string,
-  { first, rows }: { readonly first: number; readonly rows: number },
-  step: number,
-): AsyncIterable<Uint8Array<ArrayBuffer>> {
-  for (let from = 0; from < rows; from += step) {
-    yield* joined(connection, path, column, first + from, first + Math.min(from + step, rows));
-  }
-}
-
-/** The texts of these rows, with line breaks between. */
+/** The texts of these rows, by column, with line breaks between. One statement for all columns: to plan it takes as long as to read a column. */
 async function* joined(
   connection: DuckDBConnection,
   path: string,
-  column: string,
-  from: number,
-  until: number,
-): AsyncIterable<Uint8Array<ArrayBuffer>> {
+  columns: readonly string[],
+  { from, until }: { readonly from: number; readonly until: number },
+): AsyncIterable<[column: string, Uint8Array<ArrayBuffer>]> {
   const texts = await connection.stream(
-    `SELECT encode(string_agg(${ident(column)}, chr(10)))
+    `SELECT ${columns.map((column) => `encode(string_agg(${ident(column)}, chr(10)))`).join(', ')}
      FROM read_parquet(${literal(path)}, hive_partitioning => false)
      WHERE file_row_number >= ${from} AND file_row_number < ${until} GROUP BY file_row_number // ${joinedRows}`,
   );
   for (let chunk = await texts.fetchChunk(); chunk && chunk.rowCount > 0;) {
-    for (const value of chunk.getColumnValues(0)) {
-      // The bytes are DuckDB's.
-      if (value instanceof DuckDBBlobValue) yield new Uint8Array(value.bytes);
+    for (const [i, column] of columns.entries()) {
+      for (const value of chunk.getColumnValues(i)) {
+        // The bytes are DuckDB's.
+        if (value instanceof DuckDBBlobValue) yield [column, new Uint8Array(value.bytes)];
+      }
     }
     // Its texts would stay until a collection, which knows nothing of their size.
     chunk.reset();
