@@ -27,6 +27,7 @@ import {
   type SeriesView,
   type SqlValue,
   type ValuesRequest,
+  type ValuesSource,
 } from './session.js';
 import { Statements } from './statements.js';
 
@@ -131,13 +132,15 @@ export class ConnectionSession implements ReadSession {
     return null;
   }
 
-  async valuesOf(request: ValuesRequest): Promise<string | null> {
+  async valuesOf(request: ValuesRequest): Promise<ValuesSource | null> {
     await this.#prepare(request.table);
     const source = await this.#known(
       (cache) => cache.valuesOf(request, this.#run, this.#look),
       (view) => view.valuesOf(request),
     );
-    return this.#given(source);
+    if (source === null) return null;
+    this.#statements.note(source);
+    return { sql: source.sql, reads: source.reads };
   }
 
   async #kept<T>(ask: (view: MetadataView) => Promise<T | null>): Promise<T | null> {

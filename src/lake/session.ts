@@ -142,6 +142,13 @@ export interface ValuesRequest {
   readonly key: string;
 }
 
+export interface ValuesSource {
+  /** To select `value` (VARCHAR, JSON text) and `records` (how many rows have it) from; a value may come more than once. */
+  readonly sql: string;
+  /** Files are read for it of which nothing is counted yet. */
+  readonly reads: boolean;
+}
+
 /** When lines of logs were written, by label set. */
 export interface LineTimesRequest {
   /** Nanoseconds since the epoch: from (included) and until (not included). No other lines are counted. */
@@ -297,11 +304,8 @@ export interface ReadSession {
   spread?(request: RowsRequest): Promise<readonly FileSpan[] | null>;
   /** The times of a window's lines; null when too little of them is in memory. Every statement after it reads the same snapshot. */
   lineTimes?(request: LineTimesRequest): Promise<LineTimesView | null>;
-  /**
-   * What to select `value` (VARCHAR, JSON text) and `records` (how many rows have it) from; a value may come more than once.
-   * Null: they are to be found in the rows. Every statement after it reads the same snapshot.
-   */
-  valuesOf?(request: ValuesRequest): Promise<string | null>;
+  /** Null: they are to be found in the rows. Every statement after it reads the same snapshot. */
+  valuesOf?(request: ValuesRequest): Promise<ValuesSource | null>;
 }
 
 export interface RawResult {

@@ -6,6 +6,7 @@ import type { BackgroundHost } from '../background.js';
 import type { CommitWatch } from '../commit-watch.js';
 import type { KeptFooters } from '../direct/kept-footers.js';
 import type { RowsSource } from '../direct/rows.js';
+import type { CountedSource } from '../values/source.js';
 import type { LiveFiles } from '../files/live-files.js';
 import type { FileDigests } from '../file-digest/index.js';
 import type { RunSql } from '../run-sql.js';
@@ -262,7 +263,7 @@ export class MetadataCache {
   }
 
   /** An attribute's values in the current snapshot, without a transaction: null unless all is in data files that are read straight. */
-  async valuesOf(request: ValuesRequest, run: RunSql, look: Look): Promise<RowsSource | null> {
+  async valuesOf(request: ValuesRequest, run: RunSql, look: Look): Promise<CountedSource | null> {
     const files = await this.#inFiles(request.table, run, look);
     return files && this.#rows.valuesOf(request, files, true);
   }

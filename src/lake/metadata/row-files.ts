@@ -4,6 +4,7 @@ import type { AskedKeys } from '../attribute-columns/index.js';
 import type { BackgroundHost } from '../background.js';
 import { DirectFiles, type DirectFile } from '../direct/files.js';
 import { rowsSql, type RowsSource } from '../direct/rows.js';
+import type { CountedSource } from '../values/source.js';
 import { spreadOf } from '../direct/spread.js';
 import { TraceIds } from '../direct/trace-ids.js';
 import type { LiveFiles } from '../files/live-files.js';
@@ -132,7 +133,7 @@ export class RowFiles {
   }
 
   /** What to select an attribute's values from, as `ReadSession.valuesOf` tells. `alone`: null unless all is in data files that are read straight. */
-  async valuesOf(request: ValuesRequest, files: LiveFiles, alone: boolean): Promise<RowsSource | null> {
+  async valuesOf(request: ValuesRequest, files: LiveFiles, alone: boolean): Promise<CountedSource | null> {
     const direct = this.#directFile(request.table, files);
     const isStraight = (path: string) => !files.touched.has(path) && direct(path) !== null;
     if (alone && ![...files.sizes.keys()].every(isStraight)) return null;

@@ -1,5 +1,6 @@
 import { listLiteral, literal } from '../../duckdb/index.js';
 import type { RowsSource } from '../direct/rows.js';
+import type { CountedSource } from '../values/source.js';
 import type { AttributeKeys } from '../files/keys-note.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { isInlined } from '../inlining.js';
@@ -148,7 +149,7 @@ export class MetadataView {
     /** As `ReadSession.spread` tells. */
     readonly spread: (request: RowsRequest) => Promise<readonly FileSpan[]>,
     /** As `ReadSession.valuesOf` tells. */
-    readonly valuesOf: (request: ValuesRequest) => Promise<RowsSource | null>,
+    readonly valuesOf: (request: ValuesRequest) => Promise<CountedSource | null>,
     /** As `ReadSession.lineTimes` tells. */
     readonly lineTimes: (request: LineTimesRequest) => Promise<LineTimesView | null>,
     readonly epoch: string,

@@ -6,10 +6,9 @@ import { attributeOrigins, columnName, type AttributeColumn } from '../attribute
 import { BackgroundQueue, type BackgroundHost } from '../background.js';
 import { attributeId, fileSql, timeColumns } from '../direct/contents.js';
 import type { DirectFile } from '../direct/files.js';
-import type { RowsSource } from '../direct/rows.js';
 import type { LiveFiles } from '../files/live-files.js';
 import type { ValuesRequest } from '../session.js';
-import { valuesSql, type Counts, type ValuedFile } from './source.js';
+import { valuesSource, type CountedSource, type Counts, type ValuedFile } from './source.js';
 import { ValueTimes, type ValuesOfFile } from './times.js';
 
 /** Of one file and key; with more the rows are read. */
@@ -64,7 +63,7 @@ export class AttributeValues {
     request: ValuesRequest,
     live: LiveFiles,
     directFile: (path: string) => DirectFile | null,
-  ): RowsSource | null {
+  ): CountedSource | null {
     const { table, key, from, until } = request;
     const id = attributeId(attributeOrigins.get(table) ?? '', key);
     this.#keep(table, live.sizes);
@@ -80,7 +79,7 @@ export class AttributeValues {
       const within = cut && counts ? this.#times.counts(valuesOfFile(wanted, counts), from, until) : null;
       files.push({ file, column, cut, counts, within });
     }
-    return valuesSql(request, files, live, directFile);
+    return valuesSource(request, files, live, directFile);
   }
 
   /** Resolves when every file that was asked for is known. */

@@ -5,7 +5,7 @@ import type { DirectFile } from '../direct/files.js';
 import type { FootedFile } from '../direct/kept-footers.js';
 import { rowsSql, type RowsSource } from '../direct/rows.js';
 import type { LiveFiles } from '../files/live-files.js';
-import type { ValuesRequest } from '../session.js';
+import type { ValuesRequest, ValuesSource } from '../session.js';
 
 /** Records by hour since the epoch and value. */
 export type Counts = ReadonlyMap<bigint, ReadonlyMap<string, number>>;
@@ -22,6 +22,8 @@ export interface ValuedFile {
   readonly within: ReadonlyMap<string, number> | null;
 }
 
+export type CountedSource = RowsSource & ValuesSource;
+
 /** They stand in the statement. */
 const mostValues = 5000;
 const hourNs = 3_600_000_000_000n;
@@ -30,12 +32,12 @@ const hourNs = 3_600_000_000_000n;
  * Values and how often they occur: what is counted of a file's rows in the window, or of hours whose rows of a file are all in the window; of the
  * others that it cuts, and of all other files and rows, from the rows. Null when that is no better than to read all rows.
  */
-export function valuesSql(
+export function valuesSource(
   request: ValuesRequest,
   files: readonly ValuedFile[],
   live: LiveFiles,
   directFile: (path: string) => DirectFile | null,
-): RowsSource | null {
+): CountedSource | null {
   const { table, from, until, key, where } = request;
   // Divisions of the past of the epoch round the other way.
   if (from < 0n || from >= until) return null;
@@ -97,7 +99,8 @@ export function valuesSql(
     branches.length === 0
       ? 'SELECT NULL::VARCHAR AS value, 0 AS records WHERE FALSE'
       : branches.join(' UNION ALL ');
-  return { sql: `(${sql})`, files: whole.length > 0 ? null : filesOf([...edges, ...others]) };
+  const reads = whole.length > 0;
+  return { sql: `(${sql})`, reads, files: reads ? null : filesOf([...edges, ...others]) };
 }
 
 /** Every row of theirs: the column alone is read. */

@@ -44,7 +44,8 @@ it(`values occur as often as the rows of any window tell, TEST_SEED=${seed}`, as
         `SELECT value, sum(records)::INTEGER AS n FROM ${from} GROUP BY value ORDER BY value LIMIT 100`;
       const plain = `(SELECT json_extract(span_attributes, '$."a"')::VARCHAR AS value, 1 AS records FROM lake.main.spans WHERE value IS NOT NULL AND ${request.where})`;
       const [source, found, rows] = await lake.cached.run('test', signal, async ({ session }) => {
-        const source = await session.valuesOf?.(request);
+        const { sql: source, reads } = (await session.valuesOf?.(request)) ?? {};
+        assert.equal(reads ?? false, / AS value, count\(\*\) AS records/.test(source ?? ''));
         return [source, await session.rows(counted(source ?? plain)), await session.rows(counted(plain))];
       });
       assert.deepEqual(found, rows, `from ${from} until ${until}: ${source}`);

@@ -19,6 +19,7 @@ import {
   type SeriesView,
   type SqlValue,
   type ValuesRequest,
+  type ValuesSource,
 } from '../../lake/session.js';
 import type { SharedUnit } from '../../lake/samples/unit.js';
 import type { FromThread, Question, SentChunk, Told, ToThread } from './protocol.js';
@@ -130,7 +131,7 @@ export class ThreadSession implements ReadSession {
     return this.#ask({ of: 'spread', request });
   }
 
-  valuesOf(request: ValuesRequest): Promise<string | null> {
+  valuesOf(request: ValuesRequest): Promise<ValuesSource | null> {
     return this.#ask({ of: 'valuesOf', request });
   }
 

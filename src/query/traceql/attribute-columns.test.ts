@@ -87,7 +87,7 @@ describe('attributes of spans as columns', () => {
       lake.cached.run(
         'test',
         signal,
-        async ({ session }) => (await session.valuesOf?.({ ...request, ...window })) ?? '',
+        async ({ session }) => (await session.valuesOf?.({ ...request, ...window }))?.sql ?? '',
       );
     assert.match(await source({}), /VALUES/, 'they are counted');
     // Rows of an hour that the window cuts are read only where some of them are outside, within a millisecond.

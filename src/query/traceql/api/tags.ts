@@ -1,5 +1,6 @@
 import { mayHaveColumn } from '../../../lake/attribute-columns/index.js';
 import { metadataColumns, type MetadataKind } from '../../../lake/metadata/layout.js';
+import type { ValuesSource } from '../../../lake/session.js';
 import { parseTypedJson } from '../../attributes/typed-json.js';
 import type { QueryContext } from '../../server/guard.js';
 import { and } from '../../sql/fragment.js';
@@ -133,7 +134,11 @@ function windowOf(range: TimeRange): MetadataWindow {
 }
 
 /** Of spans' own attributes, where it is known how often each of their values occurs. */
-async function countedValues(ctx: QueryContext, field: Field, range: TimeRange): Promise<string | null> {
+async function countedValues(
+  ctx: QueryContext,
+  field: Field,
+  range: TimeRange,
+): Promise<ValuesSource | null> {
   if (field.kind !== 'attribute' || field.scope !== 'span' || field.parent || !mayHaveColumn(field.name))
     return null;
   const { start: from, end: until } = range;
@@ -203,7 +208,7 @@ async function readValues(
   const kept = ofResource ? await metadata(ctx, 'span_resources', options) : null;
   const counted = options.filter === null ? await countedValues(ctx, field, options.range) : null;
   const spans = counted
-    ? `SELECT value AS v, records FROM ${counted}`
+    ? `SELECT value AS v, records FROM ${counted.sql}`
     : kept
       ? `SELECT ${value} AS v, records FROM ${kept} WHERE ${condition}`
       : `SELECT ${value} AS v, 1 AS records FROM ${await from(ctx, options, field)} WHERE ${where(options)} AND ${condition}`;
@@ -213,7 +218,7 @@ async function readValues(
     [],
     options.limit,
   );
-  return { found: rows.map((row) => row['v'] as string), rows: counted === null && kept === null };
+  return { found: rows.map((row) => row['v'] as string), rows: counted?.reads ?? kept === null };
 }
 
 function fixedValues(field: Field): Value[] | null {

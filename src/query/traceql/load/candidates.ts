@@ -171,8 +171,9 @@ async function candidatePage(
      GROUP BY trace_id
      HAVING ${having} AND ${next}`;
   const around = paddedRange(range);
+  const others = 'trace_id IN (SELECT trace_id FROM found WHERE NOT reaches)';
   const inRange = async () => `WITH found AS MATERIALIZED (${found})
-     SELECT * FROM found WHERE trace_id IN (${await overlappingSql(ctx, around, range, 'trace_id IN (SELECT trace_id FROM found)')})`;
+     SELECT * FROM found WHERE reaches OR trace_id IN (${await overlappingSql(ctx, around, range, others)})`;
   const rows = await ctx.session.rows(
     `${mayBeOutside === 'each' ? await inRange() : found} ORDER BY last DESC, trace_id LIMIT ${pageSize}`,
     [],
