@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { qualified } from '../../duckdb/index.js';
+import { literal, qualified } from '../../duckdb/index.js';
 
 export interface KnownFile {
   /** Relative to the data path; absolute when the file lies elsewhere. */
@@ -20,6 +20,11 @@ export interface KnownFile {
 
 /** The metadata database of the lake that a connection has attached as `lake`. */
 export const lakeMetadata = '__ducklake_metadata_lake';
+
+/** A query that a catalog server runs as one statement, so that it sees one state of the catalog. */
+export function atServer(sql: string): string {
+  return `FROM quack_query_by_name(${literal(lakeMetadata)}, ${literal(sql)})`;
+}
 
 interface Folder {
   readonly name: string;

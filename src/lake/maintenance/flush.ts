@@ -9,7 +9,7 @@ import { isInlined } from '../inlining.js';
 import type { PendingFiles } from '../pending-files.js';
 import { deletionsOf, rewriteSql } from './deletions.js';
 import type { LakeFiles } from './inventory.js';
-import { atServer } from './metadata.js';
+import { atServer } from '../files/known-files.js';
 import { flushedPrefix } from './moved.js';
 import type { TaskRun } from './task.js';
 

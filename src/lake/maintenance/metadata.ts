@@ -1,19 +1,16 @@
 import { literal, qualified } from '../../duckdb/index.js';
-import { lakeMetadata } from '../files/known-files.js';
+import { atServer, lakeMetadata } from '../files/known-files.js';
 import type { LakeFiles } from './inventory.js';
-import type { TaskRun } from './task.js';
-
-/** A query that a catalog server runs as one statement, so that it sees one state of the catalog. */
-export function atServer(sql: string): string {
-  return `FROM quack_query_by_name(${literal(lakeMetadata)}, ${literal(sql)})`;
-}
 
 /**
  * Deletes what DuckLake 1.0 leaves in the catalog though no snapshot shows it any more: inlined rows that were deleted,
  * unless it flushes their table itself, and, on a catalog server, inlined deletions from files that are gone. Each is one
  * statement.
  */
-export async function removeDead(task: TaskRun, { catalogKind }: LakeFiles): Promise<void> {
+export async function removeDead(
+  task: { run: (sql: string) => Promise<unknown>; rows: (sql: string) => Promise<unknown[][]> },
+  { catalogKind }: Pick<LakeFiles, 'catalogKind'>,
+): Promise<void> {
   const [oldest] = await task.rows(
     `SELECT min(snapshot_id) FROM ${qualified(lakeMetadata, 'ducklake_snapshot')}`,
   );

@@ -105,7 +105,7 @@ async function fold(task: TaskRun, to: number): Promise<void> {
 /** The tables of which a commit since tells: on a catalog server each statement on the others takes as long as one on these. */
 async function changedTables(task: TaskRun, from: number): Promise<(table: TableName) => boolean> {
   const run = (sql: string) => task.rows(sql);
-  const { unknown, changed } = await changesSince(BigInt(from), 'quack', run);
+  const { unknown, changed } = await changesSince(BigInt(from), 'postgres', run);
   if (unknown) return () => true;
   const numbers = changed.length === 0 ? '-1' : [...new Set(changed)].join(', ');
   const names = await run(

@@ -1,4 +1,4 @@
-import { lakeMetadata } from '../files/known-files.js';
+import { atServer, lakeMetadata } from '../files/known-files.js';
 import type { RunSql } from '../run-sql.js';
 
 /** The newest snapshot, and which tables changed since another one. */
@@ -19,7 +19,8 @@ export interface Changes {
  */
 export type CatalogPlace = 'here' | 'postgres' | 'quack';
 
-const record = `${lakeMetadata}.ducklake_snapshot_changes`;
+const changes = 'ducklake_snapshot_changes';
+const record = `${lakeMetadata}.${changes}`;
 const figures = `count(snapshot_id), string_agg(DISTINCT changes_made, ',')`;
 const newest = `ducklake_current_snapshot('lake')`;
 
@@ -60,11 +61,12 @@ export async function changesSince(since: bigint | null, place: CatalogPlace, ru
     const [row = []] = await run(`SELECT max(snapshot_id) FROM ${lakeMetadata}.ducklake_snapshot`);
     return upTo(since, row[0] as bigint | null, run);
   }
-  return changesOf(since, await run(changesSql(since)));
+  const sql = place === 'quack' ? atServer(changesSql(since, changes)) : changesSql(since);
+  return changesOf(since, await run(sql));
 }
 
-function changesSql(since: bigint | null): string {
-  return `SELECT max(snapshot_id), ${figures} FROM ${record} WHERE snapshot_id > ${since ?? -1n}`;
+function changesSql(since: bigint | null, from = record): string {
+  return `SELECT max(snapshot_id), ${figures} FROM ${from} WHERE snapshot_id > ${since ?? -1n}`;
 }
 
 /** What changed up to the newest snapshot of a transaction that it begins on the catalog's tables alone, which DuckLake does not take part in. */

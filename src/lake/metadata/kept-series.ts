@@ -13,10 +13,12 @@ import type {
   SeriesRequest,
   SeriesView,
 } from '../session.js';
+import { TransactionSight, type CatalogSight } from './catalog-sight.js';
 import type { CatalogPlace } from './changes.js';
 import type { Kept, KeptFile } from './kept.js';
 import { layoutOf, type MetadataKind } from './layout.js';
 import { Recents, type QuestionReads } from './recents.js';
+import { ServerSight } from './server-sight.js';
 import { seriesFiles } from './view.js';
 
 export interface KeptSeriesOptions {
@@ -46,18 +48,27 @@ export interface Newest {
 /** Recent rows of all tables of metrics may take this part of the memory for samples, besides it. */
 const recentShare = 2;
 
+function sightOf(place: CatalogPlace): CatalogSight {
+  return place === 'quack' ? new ServerSight() : new TransactionSight(place);
+}
+
 /** Series and samples of metrics that are in memory: of data files by their numbers, and of what the last commits brought. */
 export class KeptSeries {
   readonly #samples: SampleCache;
-  /** Null where no samples are kept, and on a catalog server. */
+  /** Null where no samples are kept. */
   readonly #recents: Recents | null;
 
   constructor(private readonly options: KeptSeriesOptions) {
     const { host, place, maxSampleBytes, smallestSampleFile, telemetry, kept, seen } = options;
     this.#samples = new SampleCache({ host, maxBytes: maxSampleBytes, telemetry });
     this.#recents =
-      maxSampleBytes > 0 && place !== 'quack'
-        ? new Recents({ place, maxBytes: maxSampleBytes / recentShare, smallestSampleFile, seen })
+      maxSampleBytes > 0
+        ? new Recents({
+            sight: sightOf(place),
+            maxBytes: maxSampleBytes / recentShare,
+            smallestSampleFile,
+            seen,
+          })
         : null;
     const recentBytes = () => this.#recents?.bytes(kept()) ?? 0;
     new Gauge({

@@ -71,7 +71,7 @@ export function newKept(
     deletions: new Map(),
     recent: new Map(),
     catalogFiles: new CatalogFiles(),
-    inlinedRows: new InlinedRows(),
+    inlinedRows: new InlinedRows(place === 'quack' ? 'atServer' : 'attached'),
     lists: new FileLists(place),
     learned: new Map(),
     looked: new Set(),

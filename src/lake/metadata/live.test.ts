@@ -15,7 +15,7 @@ describe('lists of files', () => {
     const [[id] = []] = await run(
       `SELECT table_id::VARCHAR FROM ducklake_table_info('lake') WHERE table_name = 'logs'`,
     );
-    const [own, ducklake] = [new FileLists('here'), new FileLists('quack')];
+    const [own, ducklake] = [new FileLists('here'), new FileLists('postgres')];
     const states: (() => Promise<unknown>)[] = [
       ...[1, 2].map(() => () => insert(lake)),
       () => run(`DELETE FROM lake.main.logs WHERE service_name = 's1'`),

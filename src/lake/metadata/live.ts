@@ -1,11 +1,13 @@
 import { ident, literal } from '../../duckdb/index.js';
 import type { TableName } from '../../schema/index.js';
-import { lakeMetadata } from '../files/known-files.js';
+import { atServer, lakeMetadata } from '../files/known-files.js';
 import type { LiveFiles } from '../files/live-files.js';
 import type { RunSql } from '../run-sql.js';
 import type { CatalogPlace } from './changes.js';
 
 export type ListedFiles = Pick<LiveFiles, 'sizes' | 'rows' | 'touched' | 'inlined' | 'inlinedTables'>;
+
+type DataFiles = Pick<LiveFiles, 'sizes' | 'rows' | 'touched'>;
 
 /** Path, whether rows of it are deleted, bytes, how many rows; and tables of inlined rows, which have only the first. */
 type Row = readonly [path: string, deleted: boolean | null, bytes: bigint | null, rows: bigint | null];
@@ -43,9 +45,16 @@ export class FileLists {
     return filesOf(inFolder(folder ?? '', named), snapshot, run);
   }
 
+  /** Data files as the catalog has them; null where it is not known in which folder they are. */
+  within(table: TableName, named: readonly NamedRow[]): DataFiles | null {
+    const folder = this.#folders.get(table) ?? null;
+    return folder === null && named.length > 0 ? null : dataFiles(inFolder(folder ?? '', named));
+  }
+
   async #rows(table: TableName, id: string, snapshot: bigint, run: RunSql): Promise<readonly Row[]> {
-    const named = async () => (await run(filesSql(id, snapshot))) as unknown as NamedRow[];
-    const folder = this.place === 'quack' ? null : this.#folders.get(table);
+    const sql = this.place === 'quack' ? atServer(filesSql(id, snapshot, '')) : filesSql(id, snapshot);
+    const named = async () => (await run(sql)) as unknown as NamedRow[];
+    const folder = this.#folders.get(table);
     // Elsewhere DuckLake may see a newer snapshot than is to be seen in the catalog's tables.
     if (typeof folder === 'string' && this.place === 'here') return inFolder(folder, await named());
     const listed = (await run(
@@ -64,21 +73,25 @@ export class FileLists {
 }
 
 async function filesOf(rows: readonly Row[], snapshot: bigint, run: RunSql): Promise<ListedFiles> {
+  const tables = rows.filter(([, deleted]) => deleted === null).map(([path]) => path);
+  const files = dataFiles(rows.filter(([, deleted]) => deleted !== null));
+  return { ...files, ...(await inlinedRows(tables, snapshot, run)) };
+}
+
+function dataFiles(rows: readonly Row[]): DataFiles {
   const sizes = new Map<string, number>();
   const rowsOf = new Map<string, number>();
   const touched = new Set<string>();
-  const tables: string[] = [];
   for (const [path, deleted, bytes, count] of rows) {
-    if (deleted === null) tables.push(path);
-    else sizes.set(path, Number(bytes));
+    sizes.set(path, Number(bytes));
     if (count !== null) rowsOf.set(path, Number(count));
     if (deleted === true) touched.add(path);
   }
-  return { sizes, rows: rowsOf, touched, ...(await inlinedRows(tables, snapshot, run)) };
+  return { sizes, rows: rowsOf, touched };
 }
 
 /** As the catalog has them: with whether the path is within the table's folder, which is not known of tables of inlined rows. */
-type NamedRow = readonly [...Row, relative: boolean | null];
+export type NamedRow = readonly [...Row, relative: boolean | null];
 
 function inFolder(folder: string, rows: readonly NamedRow[]): Row[] {
   return rows.map(([path, deleted, bytes, count, relative]) => [
@@ -99,16 +112,18 @@ function folderOf(first: string, listed: readonly Row[], named: readonly NamedRo
   return texts(inFolder(folder, named)) === texts(listed) ? folder : null;
 }
 
-function inlinedTables(id: string): string {
-  return `SELECT table_name, NULL, NULL, NULL FROM ${lakeMetadata}.ducklake_inlined_data_tables WHERE table_id = ${id}`;
+const attached = `${lakeMetadata}.`;
+
+function inlinedTables(id: string, prefix = attached): string {
+  return `SELECT table_name, NULL, NULL, NULL FROM ${prefix}ducklake_inlined_data_tables WHERE table_id = ${id}`;
 }
 
-function filesSql(id: string, snapshot: bigint): string {
+function filesSql(id: string, snapshot: bigint, prefix = attached): string {
   const current = `table_id = ${id} AND begin_snapshot <= ${snapshot} AND (end_snapshot IS NULL OR end_snapshot > ${snapshot})`;
-  const deleted = `SELECT data_file_id FROM ${lakeMetadata}.ducklake_delete_file WHERE ${current}`;
+  const deleted = `SELECT data_file_id FROM ${prefix}ducklake_delete_file WHERE ${current}`;
   return (
-    `(SELECT path, coalesce(data_file_id IN (${deleted}), FALSE), file_size_bytes, record_count, path_is_relative FROM ${lakeMetadata}.ducklake_data_file ` +
-    `WHERE ${current} ORDER BY data_file_id) UNION ALL SELECT *, NULL FROM (${inlinedTables(id)})`
+    `(SELECT path, coalesce(data_file_id IN (${deleted}), FALSE), file_size_bytes, record_count, path_is_relative FROM ${prefix}ducklake_data_file ` +
+    `WHERE ${current} ORDER BY data_file_id) UNION ALL SELECT *, NULL FROM (${inlinedTables(id, prefix)})`
   );
 }
 

@@ -1,18 +1,16 @@
 import { setTimeout } from 'node:timers/promises';
-import { lakeMetadata } from '../files/known-files.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { compactedPrefix, hasPrefix } from '../maintenance/moved.js';
 import type { Reads } from '../recent/read.js';
 import { mostRowsAtOnce, RecentLearner, type RecentTable } from '../recent/table.js';
 import type { RunSql } from '../run-sql.js';
-import { beginCatalog, type CatalogPlace } from './changes.js';
-import { idOf, type Kept } from './kept.js';
+import type { CatalogSight } from './catalog-sight.js';
+import type { Kept } from './kept.js';
 import { layoutOf, type MetadataKind } from './layout.js';
-import { follow, liveInCatalog, someDeleted } from './snapshots.js';
 import { fewSmallFiles, smallBytes } from './view.js';
 
 export interface RecentsOptions {
-  readonly place: CatalogPlace;
+  readonly sight: CatalogSight;
   /** Of all tables. */
   readonly maxBytes: number;
   readonly smallestSampleFile?: number | undefined;
@@ -78,13 +76,14 @@ export class Recents {
   ): Promise<ReadonlyMap<MetadataKind, LiveFiles> | null> {
     for (let look = 0; look < looks; look++) {
       try {
-        const snapshot = follow(kept, await beginCatalog(kept.checked, this.options.place, reads.run));
+        const snapshot = await this.options.sight.begin(kept, look === 0, reads.run);
         // Another question has seen a newer one meanwhile.
         if (kept.checked !== null && snapshot < kept.checked) continue;
-        return await this.#tables(kept, kinds, snapshot, reads);
+        const tables = await this.#tables(kept, kinds, snapshot, reads);
+        if (tables !== 'newer') return tables;
       } finally {
         // What has ended does so with its session.
-        await reads.run('ROLLBACK').catch(() => undefined);
+        await this.options.sight.end(reads.run).catch(() => undefined);
       }
     }
     return null;
@@ -95,60 +94,47 @@ export class Recents {
     kinds: readonly MetadataKind[],
     snapshot: bigint,
     reads: QuestionReads,
-  ): Promise<ReadonlyMap<MetadataKind, LiveFiles> | null> {
+  ): Promise<ReadonlyMap<MetadataKind, LiveFiles> | 'newer' | null> {
     const all = new Map<MetadataKind, LiveFiles>();
     const budget = { rows: mostRowsAtOnce };
     for (const kind of kinds) {
       const { table } = layoutOf(kind);
-      const live = await liveInCatalog(kept, this.options.place, table, snapshot, reads.run);
+      let learner = kept.recent.get(kind);
+      if (learner === undefined) kept.recent.set(kind, (learner = new RecentLearner(kind)));
+      const known = kept.live.get(table);
+      const isLearnt = known?.snapshot === snapshot && learner.table?.live === known.files;
+      const seen = isLearnt
+        ? null
+        : await this.options.sight.table(kept, table, snapshot, learner.upTo, reads.run);
+      if (seen === 'newer') return seen;
+      const live = seen?.live ?? (isLearnt ? known.files : null);
       if (live === null) return null;
       all.set(kind, live);
       this.options.seen(kept, kind, live);
-      let learner = kept.recent.get(kind);
-      if (learner === undefined) kept.recent.set(kind, (learner = new RecentLearner(kind)));
-      if (learner.table?.live === live) continue;
-      const id = idOf(kept, table);
-      const renamed = id === undefined || (await columnsEnded(id, reads.run));
+      if (seen === null || learner.table?.live === live) continue;
+      const renamed = await seen.hasRenamed();
       const inlined = async (since: bigint | null) =>
         renamed ? null : kept.inlinedRows.sources(table, live.inlinedTables, snapshot, reads.run, since);
-      const straight = renamed ? [] : await this.#straight(kept, kind, live, snapshot, learner, reads.run);
+      const paths = renamed ? [] : this.#straight(kept, kind, live, learner);
+      const straight = paths.length > 0 && (await seen.hasDeletions()) ? [] : paths;
       // What is left by the others.
       const maxBytes = this.options.maxBytes - this.bytes(kept) + learner.bytes;
-      await learner.learn({ live, straight, inlined, snapshot, maxBytes, budget, reads });
+      await learner.learn({ live, straight, fresh: seen.fresh, inlined, snapshot, maxBytes, budget, reads });
     }
     return all;
   }
 
-  /** Data files that the metadata cache does not know yet, or that are too many small ones, if they may be read by themselves. */
-  async #straight(
-    kept: Kept,
-    kind: MetadataKind,
-    live: LiveFiles,
-    snapshot: bigint,
-    learner: RecentLearner,
-    run: RunSql,
-  ): Promise<string[]> {
+  /** Data files that the metadata cache does not know yet, or that are too many small ones: those to read by themselves, where no row of them is deleted. */
+  #straight(kept: Kept, kind: MetadataKind, live: LiveFiles, learner: RecentLearner): string[] {
     const known = kept.files.get(kind);
     const smallest = this.options.smallestSampleFile ?? smallBytes;
     const small = [...live.sizes].filter(([path, bytes]) => bytes < smallest && known?.has(path));
-    const paths = [...live.sizes].flatMap(([path, bytes]) => {
+    return [...live.sizes].flatMap(([path, bytes]) => {
       if (live.touched.has(path)) return [];
       // What compaction wrote tells of itself.
       if (!known?.has(path)) return hasPrefix(path, compactedPrefix) ? [] : [path];
       const apart = bytes < smallest && (small.length > fewSmallFiles || learner.has(path));
       return apart ? [path] : [];
     });
-    const id = idOf(kept, layoutOf(kind).table);
-    if (paths.length === 0 || id === undefined) return [];
-    if (await someDeleted(kept, layoutOf(kind).table, id, snapshot, run)) return [];
-    return paths;
   }
-}
-
-/** Whether its table ever had a column that it has no longer, or with another name or type: then names in files and in the catalog may mean others. */
-async function columnsEnded(id: string, run: RunSql): Promise<boolean> {
-  const [[count] = []] = await run(
-    `SELECT count(*) FROM ${lakeMetadata}.ducklake_column WHERE table_id = ${id} AND end_snapshot IS NOT NULL`,
-  );
-  return Number(count) > 0;
 }

@@ -57,7 +57,7 @@ export async function liveFiles(
   if (known?.snapshot === snapshot) return known.files;
   const id = idOf(kept, table);
   const files = await kept.lists.of(table, id, snapshot, run);
-  return listed(kept, place, { table, id, snapshot, files }, run);
+  return keepListed(kept, place, { table, id, snapshot, files }, run);
 }
 
 /** The same of what the catalog's own tables tell; null where only DuckLake does. */
@@ -72,7 +72,7 @@ export async function liveInCatalog(
   if (known?.snapshot === snapshot) return known.files;
   const id = idOf(kept, table);
   const files = await kept.lists.inCatalog(table, id, snapshot, run);
-  return files && listed(kept, place, { table, id, snapshot, files }, run);
+  return files && keepListed(kept, place, { table, id, snapshot, files }, run);
 }
 
 interface Listed {
@@ -82,7 +82,8 @@ interface Listed {
   readonly files: ListedFiles;
 }
 
-async function listed(
+/** What the catalog tells of these files beside, and is known from then on. */
+export async function keepListed(
   kept: Kept,
   place: CatalogPlace,
   { table, id, snapshot, files }: Listed,

@@ -73,6 +73,8 @@ export interface Lesson {
   readonly live: LiveFiles;
   /** Data files that may be read by themselves; none of their rows is deleted. */
   readonly straight: readonly string[];
+  /** How many of the rows in the catalog came after those that are known; null: that is not told. */
+  readonly fresh: number | null;
   /** What to select the rows in the catalog from that came after a snapshot, null for all; null where only DuckLake reads them. */
   readonly inlined: (since: bigint | null) => Promise<readonly string[] | null>;
   readonly snapshot: bigint;
@@ -103,6 +105,11 @@ export class RecentLearner {
     let bytes = this.#bytes;
     for (const metric of this.table?.metrics.values() ?? []) bytes += metric.bytes;
     return bytes;
+  }
+
+  /** Rows in the catalog are known up to this snapshot; null: none. */
+  get upTo(): bigint | null {
+    return this.#catalog.upTo;
   }
 
   has(path: string): boolean {
@@ -224,7 +231,7 @@ export class RecentLearner {
   }
 
   /** Whether all rows in the catalog are known. */
-  async #readCatalog({ live, inlined, snapshot, budget, reads }: Lesson): Promise<boolean> {
+  async #readCatalog({ live, fresh, inlined, snapshot, budget, reads }: Lesson): Promise<boolean> {
     const { upTo, place } = this.#catalog;
     if (live.inlined === 0) {
       this.#catalog = { place: new Place(), upTo: snapshot };
@@ -234,7 +241,7 @@ export class RecentLearner {
     if (live.inlined - before > budget.rows) return false;
     const since = upTo === null ? null : await inlined(upTo);
     // Rows only ever come with a new snapshot: where as many are left as were known, these are the same.
-    const isMore = (rows: number) => before + rows === live.inlined;
+    const isMore = (rows: number) => before + rows === live.inlined && (fresh === null || rows === fresh);
     try {
       if (since !== null && (await readRows(this.kind, since, this.sets, reads, place, isMore))) {
         this.#catalog = { place, upTo: snapshot };
@@ -252,11 +259,11 @@ export class RecentLearner {
       return false;
     }
     const all = await inlined(null);
-    const fresh = new Place();
+    const anew = new Place();
     const isAll = (rows: number) => rows === live.inlined;
-    if (all === null || !(await readRows(this.kind, all, this.sets, reads, fresh, isAll))) return false;
-    this.#catalog = { place: fresh, upTo: snapshot };
-    budget.rows -= fresh.rows;
+    if (all === null || !(await readRows(this.kind, all, this.sets, reads, anew, isAll))) return false;
+    this.#catalog = { place: anew, upTo: snapshot };
+    budget.rows -= anew.rows;
     return true;
   }
 

@@ -145,13 +145,13 @@ describe('a lesson on the last commits', () => {
     let extra = 'g.*';
     const learner = new RecentLearner('metric_gauge');
     const source = (rows: number) => `(SELECT ${extra} FROM lake.main.metric_gauge g, range(${rows}))`;
-    const learn = (inlined: number, since: number) =>
+    const learn = (inlined: number, since: number, fresh: number | null = null) =>
       learner.learn({
         live: {
           ...{ sizes: new Map(), rows: new Map(), touched: new Set(), told: new Map(), validFrom: 0n },
           ...{ inlined, inlinedTables: [], inlinedSources: null },
         },
-        straight: [],
+        ...{ straight: [], fresh },
         inlined: (upTo) => Promise.resolve([source(upTo === null ? inlined : since)]),
         ...{ snapshot: 1n, maxBytes: 1e9, budget: { rows: 5 } },
         reads: {
@@ -180,6 +180,12 @@ describe('a lesson on the last commits', () => {
     await learn(8, 3);
     assert.equal(learner.table?.inlined, false);
     assert.ok(read.every((sql) => sql.includes(source(3))));
+    await learn(4, 4);
+    read.length = 0;
+    // One of those known is gone, and the new one too before it is read.
+    await learn(4, 0, 1);
+    assert.equal(learner.table?.inlined, true);
+    assert.ok(read.some((sql) => sql.includes(source(4))));
   });
 
   it('rests after one that failed or was stopped', async () => {

@@ -5,9 +5,16 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { randomOf } from '../../../../test/reading/language.js';
 import { testLake, type TestLake } from '../../../../test/support/lake.js';
 import { skipWithoutPostgres } from '../../../../test/support/postgres.js';
-import { postgresCatalog, type SharedCatalog } from '../../../../test/support/shared-catalog.js';
+import {
+  postgresCatalog,
+  quackCatalog,
+  type SharedCatalog,
+} from '../../../../test/support/shared-catalog.js';
 import { metricPoint, scriptStart } from '../../../../test/support/promql.js';
 import { randomNumbers } from '../../../../test/support/random.js';
+import { inTransaction } from '../../../duckdb/index.js';
+import { isInlined, withInliningLimit } from '../../../lake/inlining.js';
+import { removeDead } from '../../../lake/maintenance/metadata.js';
 import { createTelemetry } from '../../../telemetry/index.js';
 import { prometheusApi } from '../index.js';
 
@@ -124,12 +131,13 @@ function question(now: number): string {
 }
 
 /** Null: in a file of this process. */
-const catalogs: Readonly<Record<string, (() => Promise<SharedCatalog>) | null>> = {
-  file: null,
-  postgres: postgresCatalog,
-};
+const catalogs = [
+  ['file', null],
+  ['postgres', postgresCatalog],
+  ['quack', quackCatalog],
+] as const;
 
-for (const [place, start] of Object.entries(catalogs)) {
+for (const [place, start] of catalogs) {
   describe(
     `rows of the last commits give what their tables give, catalog: ${place}, TEST_SEED=${seed}`,
     { skip: place === 'postgres' && skipWithoutPostgres() },
@@ -195,34 +203,43 @@ for (const [place, start] of Object.entries(catalogs)) {
         for (const table of metricTables) if (often(0.7)) await work(table);
       };
       const inlining = (limit: number) =>
-        lake.connection.run(`CALL ducklake_set_option('lake', 'data_inlining_row_limit', '${limit}')`);
+        lake.connection.run(`SET SESSION ducklake_default_data_inlining_row_limit = ${limit}`);
+      const run = (sql: string) => lake.connection.run(sql);
+
+      /** As maintenance flushes a catalog server. */
+      async function moved(table: MetricTable): Promise<void> {
+        await run(`CREATE OR REPLACE TEMP TABLE moved AS FROM lake.main.${table} WHERE ${isInlined}`);
+        await inTransaction(lake.connection, async () => {
+          await run(`DELETE FROM lake.main.${table} WHERE ${isInlined}`);
+          await withInliningLimit(lake.connection, 0, () => run(`INSERT INTO lake.main.${table} FROM moved`));
+        });
+      }
 
       /** What happens to a lake between commits. */
       const changes: Record<string, () => Promise<unknown>> = {
         'rows into files': () => inlining(0),
         'rows into the catalog': () => inlining(1_000_000),
         'files of commits': () => everywhere((table) => lake.commit(table)),
-        flush: () => lake.connection.run(`CALL ducklake_flush_inlined_data('lake')`),
-        merge: () => lake.connection.run(`CALL ducklake_merge_adjacent_files('lake')`),
+        flush: () =>
+          place === 'quack' ? everywhere(moved) : run(`CALL ducklake_flush_inlined_data('lake')`),
+        merge: () => run(`CALL ducklake_merge_adjacent_files('lake')`),
         compaction: () => everywhere((table) => lake.compact(table)),
         settled: () => lake.cache.settled(),
         retention: () => {
           const before = new Date(now - random.pick([60_000, 240_000])).toISOString().replace('Z', '');
           return everywhere((table) =>
-            lake.connection.run(`DELETE FROM lake.main.${table} WHERE timestamp < TIMESTAMP '${before}'`),
+            run(`DELETE FROM lake.main.${table} WHERE timestamp < TIMESTAMP '${before}'`),
           );
         },
         deletion: () =>
           everywhere((table) =>
-            lake.connection.run(
-              `DELETE FROM lake.main.${table} WHERE service_instance_id = 'i-${random.below(5)}'`,
-            ),
+            run(`DELETE FROM lake.main.${table} WHERE service_instance_id = 'i-${random.below(5)}'`),
           ),
         'expired snapshots': async () => {
-          await lake.connection.run(
-            `CALL ducklake_expire_snapshots('lake', older_than => now() + INTERVAL 1 DAY)`,
-          );
-          await lake.connection.run(`CALL ducklake_cleanup_old_files('lake', cleanup_all => true)`);
+          await run(`CALL ducklake_expire_snapshots('lake', older_than => now() + INTERVAL 1 DAY)`);
+          await run(`CALL ducklake_cleanup_old_files('lake', cleanup_all => true)`);
+          const rows = async (sql: string) => (await lake.connection.runAndReadAll(sql)).getRows();
+          await removeDead({ run, rows }, { catalogKind: place === 'file' ? 'local' : place });
         },
       };
 
