@@ -179,6 +179,8 @@ describe('explain', () => {
     const texts = steps.flatMap((step) => (step.step === 'memory' ? [step.text] : []));
     assert.match(texts.join('\n'), /series of metric_gauge from memory: 1 files/);
     assert.match(texts.join('\n'), /samples of temperature from memory: 1 files, 200 samples/);
+    const values = await explained(`/api/v2/search/tag/span.a/values?${second}`);
+    assert.match(JSON.stringify(values.steps), /values of a in spans/);
   });
 
   it('tells no statement of what is kept and was asked for before, wherever a window ends', async () => {

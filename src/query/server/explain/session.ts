@@ -15,6 +15,8 @@ import type {
   SeriesRequest,
   SeriesView,
   SqlValue,
+  ValuesRequest,
+  ValuesSource,
 } from '../../../lake/session.js';
 import type { SharedUnit } from '../../../lake/samples/unit.js';
 
@@ -136,6 +138,14 @@ export class NotedSession implements ReadSession {
       return files === null
         ? `files of ${request.table}: not known`
         : `files of ${request.table} that may have such rows: ${files.length}, about ${groups === undefined ? 0 : Math.ceil(groups)} row groups of them`;
+    });
+  }
+
+  valuesOf(request: ValuesRequest): Promise<ValuesSource | null> {
+    return this.#asked(this.inner.valuesOf?.(request), (source) => {
+      const what = `values of ${request.key} in ${request.table}`;
+      if (source === null) return `${what}: not counted, the rows are read`;
+      return `${what} as they were counted by file${source.reads ? ', of other files by their column' : ''}`;
     });
   }
 
