@@ -51,7 +51,7 @@ export async function checkpoint(task: TaskRun, options: CheckpointOptions): Pro
   const watermarks = lakeFiles.catalogKind === 'quack' ? await flushWatermarks(task, flushing) : null;
   let counted: number | null = null;
   await part('summary', async () => {
-    counted = await refreshSummary(task);
+    counted = await refreshSummary(task, lakeFiles);
   }).catch(failed);
   await part('flush', () =>
     watermarks === null ? flush(task, flushing) : flushRows(task, flushing, watermarks),

@@ -10,6 +10,7 @@ import type { PendingFiles } from '../pending-files.js';
 import { deletionsOf, rewriteSql } from './deletions.js';
 import type { LakeFiles } from './inventory.js';
 import { atServer } from '../files/known-files.js';
+import { usedTables } from './metadata.js';
 import { flushedPrefix } from './moved.js';
 import type { TaskRun } from './task.js';
 
@@ -31,7 +32,7 @@ const dayMs = 86_400_000;
 /** Inlined rows to Parquet, table by table, on a catalog that DuckLake itself flushes in one transaction. */
 export async function flush(task: TaskRun, options: FlushOptions): Promise<void> {
   const beforeCommit = () => options.faults?.('maintenance.flushed');
-  const used = await usedTables(task);
+  const used = await usedTables(task, options.lakeFiles);
   for (const { name } of tables) {
     if (used.has(name)) await task.rewriting(name, [flushSql(name)], beforeCommit);
   }
@@ -40,15 +41,6 @@ export async function flush(task: TaskRun, options: FlushOptions): Promise<void>
   // Not beside commits either: when one comes between, DuckLake 1.0 tries the rewrite's COMMIT again and miscounts
   // the deleted rows, which is a fatal error.
   await flushOfOwn(task, options, summary);
-}
-
-/** Those that ever had a row. For each column of another one DuckLake would ask the catalog for statistics that are not there. */
-async function usedTables(task: TaskRun): Promise<Set<string>> {
-  const rows = await task.rows(
-    `SELECT table_name FROM __ducklake_metadata_lake.ducklake_table
-     WHERE table_id IN (SELECT table_id FROM __ducklake_metadata_lake.ducklake_table_stats)`,
-  );
-  return new Set(rows.map(([name]) => String(name)));
 }
 
 function flushSql(table: string): string {

@@ -1,6 +1,24 @@
-import { literal, qualified } from '../../duckdb/index.js';
+import { ident, literal, qualified } from '../../duckdb/index.js';
 import { atServer, lakeMetadata } from '../files/known-files.js';
 import type { LakeFiles } from './inventory.js';
+
+/** Reads the catalog. */
+interface Reads {
+  readonly rows: (sql: string) => Promise<unknown[][]>;
+}
+
+/** The tables of the lake that ever had a row. For each column of another one DuckLake would ask the catalog for statistics that are not there. */
+export async function usedTables(
+  task: Reads,
+  { catalogKind }: Pick<LakeFiles, 'catalogKind'>,
+): Promise<ReadonlySet<string>> {
+  const sql = (of: (table: string) => string) =>
+    `SELECT table_name FROM ${of('ducklake_table')} WHERE table_id IN (SELECT table_id FROM ${of('ducklake_table_stats')})`;
+  const rows = await task.rows(
+    catalogKind === 'quack' ? atServer(sql(ident)) : sql((table) => qualified(lakeMetadata, table)),
+  );
+  return new Set(rows.map(([name]) => String(name)));
+}
 
 /**
  * Deletes what DuckLake 1.0 leaves in the catalog though no snapshot shows it any more: inlined rows that were deleted,
@@ -8,7 +26,7 @@ import type { LakeFiles } from './inventory.js';
  * statement.
  */
 export async function removeDead(
-  task: { run: (sql: string) => Promise<unknown>; rows: (sql: string) => Promise<unknown[][]> },
+  task: Reads & { readonly run: (sql: string) => Promise<unknown> },
   { catalogKind }: Pick<LakeFiles, 'catalogKind'>,
 ): Promise<void> {
   const [oldest] = await task.rows(

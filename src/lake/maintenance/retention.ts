@@ -8,6 +8,7 @@ import { damagedAmong, keyOf } from './damage.js';
 import { dropFiles } from './forget.js';
 import { liveFiles, type LakeFiles } from './inventory.js';
 import type { TaskRun } from './task.js';
+import { usedTables } from './metadata.js';
 import { droppingFiles } from './whole-files.js';
 
 export const dayMs = 86_400_000;
@@ -44,7 +45,9 @@ export interface RetentionDone {
 
 export async function dueBefore(task: TaskRun, lakeFiles: LakeFiles, cutoff: Date): Promise<Due> {
   const days: RetentionDay[] = [];
-  for (const { name } of tables) {
+  const ever = await usedTables(task, lakeFiles);
+  const used = tables.filter(({ name }) => ever.has(name));
+  for (const { name } of used) {
     const files = await filesBefore(task, name, cutoff);
     const counts = await countsBefore(task, lakeFiles, name, cutoff, files);
     for (const [day, rows] of [...counts].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -55,7 +58,7 @@ export async function dueBefore(task: TaskRun, lakeFiles: LakeFiles, cutoff: Dat
   }
   if (days.length === 0) return { days, totalRows: 0, totalBytes: 0 };
   let totalRows = 0;
-  for (const { name } of tables) totalRows += await rowsOf(task, lakeFiles, name);
+  for (const { name } of used) totalRows += await rowsOf(task, lakeFiles, name);
   const sizes = await task.retried(() => tableSizes(task.connection));
   return { days, totalRows, totalBytes: sizes.tables.reduce((sum, { bytes }) => sum + bytes, 0) };
 }

@@ -3,6 +3,8 @@ import { tableDef, type Signal, type TableName } from '../../schema/index.js';
 import { lakeMetadata } from '../files/known-files.js';
 import { changesSince } from '../metadata/changes.js';
 import { readMeta, setMeta } from '../schema.js';
+import type { LakeFiles } from './inventory.js';
+import { usedTables } from './metadata.js';
 import { compactedPrefix, flushedPrefix } from './moved.js';
 import type { TaskRun } from './task.js';
 
@@ -56,7 +58,7 @@ const moved = `regexp_matches(filename, '/(${[compactedPrefix, flushedPrefix].jo
  * refresh and folds them into the rows of the days they touch. Off the commit path; commits don't touch it.
  * Gives the snapshot: rows of later ones must not be moved before they are counted.
  */
-export async function refreshSummary(task: TaskRun): Promise<number> {
+export async function refreshSummary(task: TaskRun, lakeFiles: LakeFiles): Promise<number> {
   const meta = await task.retried(() => readMeta(task.connection));
   const from = Number(meta.get(snapshotKey) ?? 0);
   const [current] = await task.rows(`SELECT id FROM ducklake_current_snapshot('lake')`);
@@ -64,7 +66,7 @@ export async function refreshSummary(task: TaskRun): Promise<number> {
   if (to <= from) return to;
   await task.run(`CREATE OR REPLACE TEMP TABLE summary_delta AS FROM lake.main.metadata_summary WHERE false`);
   try {
-    const changed = await changedTables(task, from);
+    const changed = await changedTables(task, lakeFiles, from);
     for (const each of sources.filter(({ table }) => changed(table))) {
       for (const select of aggregates(each, from, to)) {
         await task.run(`INSERT INTO temp.main.summary_delta BY NAME ${select}`);
@@ -103,10 +105,17 @@ async function fold(task: TaskRun, to: number): Promise<void> {
 }
 
 /** The tables of which a commit since tells: on a catalog server each statement on the others takes as long as one on these. */
-async function changedTables(task: TaskRun, from: number): Promise<(table: TableName) => boolean> {
+async function changedTables(
+  task: TaskRun,
+  lakeFiles: LakeFiles,
+  from: number,
+): Promise<(table: TableName) => boolean> {
   const run = (sql: string) => task.rows(sql);
   const { unknown, changed } = await changesSince(BigInt(from), 'postgres', run);
-  if (unknown) return () => true;
+  if (unknown) {
+    const used = await usedTables(task, lakeFiles);
+    return (table) => used.has(table);
+  }
   const numbers = changed.length === 0 ? '-1' : [...new Set(changed)].join(', ');
   const names = await run(
     `SELECT table_name FROM ${qualified(lakeMetadata, 'ducklake_table')} WHERE table_id IN (${numbers})`,
