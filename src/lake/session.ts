@@ -156,6 +156,8 @@ export interface LineTimesRequest {
   readonly until: bigint;
   /** An attribute of log records by which they are told apart too. */
   readonly key?: string;
+  /** Small files are not read by themselves, but with the rest. */
+  readonly noSmall?: boolean;
 }
 
 export interface LineTimesView {
@@ -165,10 +167,10 @@ export interface LineTimesView {
   readonly lastId: number;
   /** Of each file a part of which is in the window, all of its lines. */
   readonly units: readonly SharedTimes[];
-  /** What to select the rows from that are in none of these files, as `rowsOf` gives them with the attribute; null when there are none. */
+  /** Paths of small files whose rows are in none of them, which may be read straight and never change. */
+  readonly small: readonly string[];
+  /** What to select the rows from that are in neither, as `rowsOf` gives them with the attribute; null when there are none. */
   readonly rest: string | null;
-  /** Small files of these rows that may be read straight and never change, and what is left of `rest` without them; null when there are none. */
-  readonly small: { readonly paths: readonly string[]; readonly rest: string | null } | null;
 }
 
 /** Which series have rows in a window. */

@@ -92,7 +92,7 @@ export class LineTimesCache {
 
   /** As `ReadSession.lineTimes` tells, but for what numbers mean. */
   of(
-    { from, until, key }: LineTimesRequest,
+    { from, until, key, noSmall = false }: LineTimesRequest,
     { live, known, direct }: Files,
   ): Omit<LineTimesView, 'epoch' | 'lastId'> | null {
     this.#renew();
@@ -118,19 +118,15 @@ export class LineTimesCache {
     const small = new Set(paths);
     const beside = [...unread].reduce((sum, [path, bytes]) => (small.has(path) ? sum : sum + bytes), 0);
     if (beside > mostBeside * (kept + beside)) return null;
-    const keys = key === undefined ? [] : [key];
-    const rows = { table: 'logs', from, until, keys } as const;
-    const without = (read: ReadonlySet<string>) => {
-      const sizes = new Map([...unread].filter(([path]) => !read.has(path)));
-      if (sizes.size === 0 && live.inlined === 0) return null;
-      const skipped = [...live.sizes.keys()].filter((path) => !sizes.has(path));
-      return rowsSql(rows, { ...live, sizes }, direct, { skipped })?.sql;
-    };
-    const rest = without(new Set());
+    const taken = noSmall ? new Set<string>() : small;
+    const sizes = new Map([...unread].filter(([path]) => !taken.has(path)));
+    const skipped = [...live.sizes.keys()].filter((path) => !sizes.has(path));
+    const rows = { table: 'logs', from, until, keys: key === undefined ? [] : [key] } as const;
+    const isAll = sizes.size === 0 && live.inlined === 0;
+    const rest = isAll ? null : rowsSql(rows, { ...live, sizes }, direct, { skipped })?.sql;
     if (rest === undefined) return null;
-    const left = paths.length === 0 ? undefined : without(small);
     for (const held of used) this.#held.used(held);
-    return { units, rest, small: left === undefined ? null : { paths, rest: left } };
+    return { units, small: [...taken], rest };
   }
 
   /** Resolves when every file that was asked for is read. */

@@ -224,7 +224,7 @@ export class MetadataCache {
     const files = newest?.filesOf('logs');
     if (!newest || !files) return null;
     const times = this.#timesOf(newest.kept, request, files, numbersOf(newest.kept, 'log_streams'));
-    return times?.rest === null || times?.small?.rest === null ? times : null;
+    return times?.rest === null ? times : null;
   }
 
   #timesOf(

@@ -42,17 +42,20 @@ export async function aggregateTimes(
   if (attribute !== undefined && key === undefined) return undefined;
 
   const { from, until } = window;
-  const view = await ctx.session.lineTimes?.({ from, until, ...(key !== undefined && { key }) });
+  const request = { from, until, ...(key !== undefined && { key }) };
+  let view = await ctx.session.lineTimes?.(request);
   if (!view) return undefined;
   const valueOf = (name: string) =>
     isBesideItsAlias(name, names) ? ownSql(name, ctx.keys) : labelSql(name, ctx.keys);
   const where = and(selectorSql(matchers, ctx.keys));
   const columns = ofStreams.map((name) => `coalesce(${valueOf(name)}, '')`);
+  const asked = { columns: names.map(valueOf), where };
+  const small = view.small.length === 0 ? [] : await timesOfFiles(ctx.session, asked, view.small);
+  if (small === null) view = await ctx.session.lineTimes?.({ ...request, noSmall: true });
+  if (!view) return undefined;
   const sets = await projected(view, columns, where, ctx);
   if (!sets) return undefined;
-  const small =
-    view.small && (await timesOfFiles(ctx.session, { columns: names.map(valueOf), where }, view.small.paths));
-  const rest = small ? view.small.rest : view.rest;
+  const { rest } = view;
   const { records, kept, bytes } = ctx.stats;
   // Which series are the greatest, only all rows together tell.
   const found =
