@@ -33,6 +33,10 @@ describe('BufferPool', () => {
     pool.give(pool.bytes(20_000).buffer);
     assert.equal(pool.trim(), 60 * 1024);
     assert.equal(pool.idleBytes, 20 * 1024);
+    // Until it is collected it counts, however little is given up at once.
+    assert.equal(pool.trim(), 80 * 1024);
+    pool.collected();
+    assert.equal(pool.trim(), 0);
   });
 
   it('keeps no more than its bound, and detaches memory that is no buffer', () => {

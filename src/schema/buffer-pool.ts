@@ -67,7 +67,7 @@ export class BufferPool {
 
   /**
    * Leaves to the collector as many bytes as stayed idle since the last call, of the largest buffers first. Gives the
-   * bytes left to it since the last call, also by `give`.
+   * bytes left to it since `collected`, also by `give`.
    */
   trim(): number {
     const sizes = [...this.#idle.keys()].sort((a, b) => b - a);
@@ -79,8 +79,11 @@ export class BufferPool {
       }
     }
     this.#unusedBytes = this.#idleBytes;
-    const dropped = this.#droppedBytes;
+    return this.#droppedBytes;
+  }
+
+  /** What was left to the collector is no more. */
+  collected(): void {
     this.#droppedBytes = 0;
-    return dropped;
   }
 }

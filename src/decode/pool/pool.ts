@@ -53,7 +53,8 @@ export interface JobSource {
 /** How long a group may wait for memory that others take; in this time a client's patience does not end. */
 const waitMs = 2000;
 const trimMs = 10_000;
-const worthCollecting = 64 * 1024 * 1024;
+/** Of memory that was dropped, which V8 does not count: under a load that changes some is each time. */
+const worthCollecting = 32 * 1024 * 1024;
 
 /** Decode worker threads, shared by ingest (GroupingDecoder) and replay (`decode`). */
 export class DecodePool implements Decoder {
@@ -234,6 +235,7 @@ export class DecodePool implements Decoder {
 
   #trim(): void {
     if (this.buffers.trim() < worthCollecting) return;
+    this.buffers.collected();
     collect();
     for (const thread of this.#threads) thread.collect();
   }
