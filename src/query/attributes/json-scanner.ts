@@ -36,6 +36,12 @@ export class JsonScanner {
     return this.text[this.#at];
   }
 
+  /** Where the next value begins, or the end. */
+  get offset(): number {
+    this.#space();
+    return this.#at;
+  }
+
   end(): boolean {
     this.#space();
     return this.#at >= this.text.length;

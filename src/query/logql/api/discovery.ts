@@ -3,8 +3,8 @@ import type { QueryLimits } from '../../server/guard.js';
 import type { ExecContext } from '../exec/context.js';
 import { runLogs, type LogEntry } from '../exec/logs.js';
 import { extractedSuffix, pipelineLabels } from '../model/labels.js';
-import { JsonSyntaxError } from '../../attributes/json-scanner.js';
 import { flattenJson, startsWith } from '../stages/json-line.js';
+import { JsonLineError } from '../stages/json-members.js';
 import { lokiLabelName } from '../../attributes/label-name.js';
 import { scanLogfmt } from '../stages/logfmt.js';
 import { parseBytes, parseDuration, parseNumber } from '../grammar/units.js';
@@ -51,7 +51,7 @@ function parsed(line: string): Map<string, Found> {
       );
       return found;
     } catch (error) {
-      if (!(error instanceof JsonSyntaxError)) throw error;
+      if (!(error instanceof JsonLineError)) throw error;
       found.clear();
     }
   }

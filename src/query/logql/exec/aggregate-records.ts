@@ -39,6 +39,7 @@ export async function aggregateRecords(
   const run = compilePipeline(stages, {
     needed: whole && !query.early ? undefined : read,
     early: query.early,
+    grouped: query.early && by !== undefined && by.length > 0,
   });
   // A query that asks for the errors of parsers counts the records that have one.
   const asked = read?.includes(errorLabel) ?? false;

@@ -4,7 +4,7 @@ import { checkSize, checkValues } from '../../series/context.js';
 import { Points } from '../../series/points.js';
 import { anyPresent, emptySeries, type StepSeries } from '../../series/series.js';
 import type { AttributeKeys } from '../model/attributes.js';
-import { always, isStreamLabel } from '../model/names.js';
+import { always } from '../model/names.js';
 import { aliases, pipelineLabels } from '../model/labels.js';
 import { afterUntil, metadataWindow } from '../plan/range.js';
 import { queryNames } from '../plan/labels-read.js';
@@ -51,13 +51,13 @@ function usefulStages(expr: RangeExpr, grouping: Grouping | undefined, early: bo
   const unwrapped = expr.unwrap && !always.has(expr.unwrap.name);
   if (unwrapped || !fixed(grouping.labels) || expr.unwrap?.filters.length) return expr.log.stages;
   const stages = expr.log.stages;
-  // Unless it has found all that it looks for, Loki has each line parsed, and tells the faults of them.
-  const streams = (names: readonly string[] | undefined) => names?.some(isStreamLabel) ?? false;
+  // Unless nothing is looked for, Loki has each line parsed, and tells the faults of them: what a record has is not found in its line.
+  const some = (names: readonly string[] | undefined) => names === undefined || names.length > 0;
   const useless = (stage: Stage, i: number) => {
     const { work, line } = definitionOf(stage);
     const later = stages.slice(i + 1).map(stageNames);
     const faults = stage.kind === 'json' || (stage.kind === 'logfmt' && stage.strict);
-    if (faults && (!early || streams(grouping.labels) || later.some(streams))) return false;
+    if (faults && (!early || some(grouping.labels) || later.some(some))) return false;
     return work === 'parses' && line !== 'changed' && later.every(fixed);
   };
   return stages.filter((stage, i) => !useless(stage, i));

@@ -25,7 +25,7 @@ export type StageFn = (row: Row) => boolean;
 /** The line, or a column. */
 export type ValuePlace = Omit<Needle, 'text'>;
 
-/** What a metric query tells its parsers, so that a line is read no further than it takes. */
+/** What a query tells its parsers, so that a line is read no further than it takes. */
 export interface Hints {
   /** The only labels that this and later stages read, and what comes after them; undefined: all of them. */
   readonly needed: ReadonlySet<string> | undefined;

@@ -82,12 +82,18 @@ export function stageNames(stage: Stage): readonly string[] | undefined {
  */
 export function compilePipeline(
   stages: readonly Stage[],
-  metric?: { readonly needed: readonly string[] | undefined; readonly early: boolean },
+  metric?: {
+    readonly needed: readonly string[] | undefined;
+    readonly early: boolean;
+    /** Its samples are grouped by labels: then Loki's parsers are told of these, but of no filters. */
+    readonly grouped: boolean;
+  },
 ): StageFn {
   const needed = metric?.needed && new Set(metric.needed);
   const compiled = stages.map((stage, i) => {
     try {
-      const hints = metric && { needed, early: metric.early, filters: filtersBehind(stages.slice(i + 1)) };
+      const filters = filtersBehind(metric?.grouped ? [] : stages.slice(i + 1));
+      const hints = { needed, early: metric?.early ?? false, filters };
       return definitionOf(stage).compile(stage, hints);
     } catch (error) {
       throw located(error, stage, stages);

@@ -1,5 +1,6 @@
 import { StageError } from '../pipeline/stage.js';
 import { JsonScanner, JsonSyntaxError } from '../../attributes/json-scanner.js';
+import { scalarText, unescapeJson, valueOf, type JsonMember } from './json-members.js';
 
 export type JsonPath = readonly (string | number)[];
 
@@ -48,21 +49,21 @@ function jsonToken(text: string): string {
   return jsonTokens.get(text.charAt(0)) ?? (/^\d/.test(text) ? 'INDEX' : text === '' ? '$end' : 'FIELD');
 }
 
+/** Thrown where the value was found: of members of one name the first counts. */
+class Found extends Error {}
+
 /**
  * The value at a path, empty when it is not there. Only a fault in the value itself counts: what is around it is not
- * looked at closely. Throws JsonSyntaxError.
+ * looked at closely. Throws JsonLineError.
  */
 export function valueAt(text: string, path: JsonPath): string {
   const scanner = new JsonScanner(text);
-  let at = 'before' as 'before' | 'in' | 'behind';
   let found = '';
   const walk = (depth: number) => {
     const step = path[depth];
     if (step === undefined) {
-      at = 'in';
-      found = scanner.value() ?? '';
-      at = 'behind';
-      return;
+      found = pathText(text, valueOf(text, scanner.offset, text.length));
+      throw new Found();
     }
     const first = scanner.peek();
     if (first === '{' && typeof step === 'string') {
@@ -74,9 +75,16 @@ export function valueAt(text: string, path: JsonPath): string {
   try {
     walk(0);
   } catch (error) {
-    if (!(error instanceof JsonSyntaxError) || at === 'in') throw error;
+    if (!(error instanceof JsonSyntaxError) && !(error instanceof Found)) throw error;
   }
   return found;
+}
+
+/** Objects as they are written, what else has escapes decoded. */
+function pathText(text: string, value: JsonMember): string {
+  if (value.kind === 'null') return '';
+  const shown = scalarText(text, value);
+  return value.kind === 'array' ? (unescapeJson(shown) ?? '') : shown;
 }
 
 /** The path as DuckDB takes it; undefined for keys that its paths can't quote. */

@@ -1,10 +1,10 @@
-import { JsonSyntaxError } from '../../attributes/json-scanner.js';
 import { literal } from '../../sql/literal.js';
 import { extractedSuffix } from '../model/labels.js';
 import type { BodyFields, Rows } from '../pipeline/scope.js';
 import { isWanted, noLabels, type Hints, type StageDefinition, type StageFn } from '../pipeline/stage.js';
 import { formatExtractions, parseExtractions, type Extraction } from './extraction.js';
-import { flattenJson, jsonError, notAnObject, startsWith } from './json-line.js';
+import { flattenJson, jsonError, startsWith } from './json-line.js';
+import { JsonLineError, openObject } from './json-members.js';
 import { duckdbPath, parseJsonPath, valueAt } from './json-path.js';
 
 export interface JsonStage {
@@ -74,7 +74,10 @@ class JsonFields implements BodyFields {
 
   /** What to select from in place of `rows`, for all fields asked for so far. */
   source({ from, all }: Rows): string {
-    const like = `coalesce(left(ltrim(body, E' \\t\\r\\n'), 1) IN (${this.#fields ? "'{', '['" : "'{'"}), FALSE)`;
+    // Paths are looked for in what begins with a bracket or a quote, an object may have blanks before it.
+    const like = this.#fields
+      ? `coalesce(left(body, 1) IN ('{', '[', '"'), FALSE)`
+      : `coalesce(left(ltrim(body, E' \\t\\r\\n'), 1) = '{', FALSE)`;
     const paths = this.#paths.length > 0 ? this.#paths : ['$'];
     return (
       `(SELECT ${all}, ${like} AS json_like, CASE WHEN json_like AND json_valid(body) THEN body END AS json_body, ` +
@@ -93,17 +96,17 @@ class Refused extends Error {}
 function allFields(hints?: Hints): StageFn {
   return ({ line, labels }) => {
     const needed = hints?.early ? hints.needed : undefined;
-    const missing = needed && new Set([...needed].filter((name) => !labels.isFound(name)));
+    const missing = needed && new Set([...needed].filter((name) => !labels.isSet(name)));
     if (missing?.size === 0) return true;
     if (!startsWith(line, '{')) {
-      labels.failAgain(jsonError, notAnObject);
+      labels.failAgain(jsonError, openObject);
       return true;
     }
     try {
       flattenJson(line, (name, value) => {
         if (!isWanted(name, labels, hints)) return;
         labels.extract(name, value);
-        if (hints === undefined) return;
+        if (!hints || (!missing && hints.filters.size === 0)) return;
         const key = labels.keyOf(name);
         if (hints.filters.get(key)?.(labels) === false) throw new Refused();
         if (missing?.delete(key) && missing.size === 0) throw new Enough();
@@ -111,28 +114,32 @@ function allFields(hints?: Hints): StageFn {
     } catch (error) {
       if (error instanceof Enough) return true;
       if (error instanceof Refused) return false;
-      if (!(error instanceof JsonSyntaxError)) throw error;
+      if (!(error instanceof JsonLineError)) throw error;
       labels.failAgain(jsonError, error.message);
     }
     return true;
   };
 }
 
+/** A member that is in no object. */
+const memberAlone = /^"(?:[^"\\]|\\.)*"[ \t\r\n]*:/;
+
 function namedFields(fields: readonly Extraction[]): StageFn {
   const wanted = fields.map(({ name, path }) => ({ name, path: parseJsonPath(path) }));
   return (row) => {
     // As Loki: of an empty line nothing is asked, and what is no JSON has no details.
     if (row.line === '') return true;
-    if (!startsWith(row.line, '{', '[')) {
+    if (!/^[{["]/.test(row.line)) {
       row.labels.failAgain(jsonError, '');
       return true;
     }
+    if (memberAlone.test(row.line)) row.labels.failAgain(jsonError, 'Malformed JSON error');
     for (const { name, path } of wanted) {
       let value = '';
       try {
         value = valueAt(row.line, path);
       } catch (error) {
-        if (!(error instanceof JsonSyntaxError)) throw error;
+        if (!(error instanceof JsonLineError)) throw error;
         row.labels.failAgain(jsonError, error.message);
       }
       row.labels.name(name, value);

@@ -31,13 +31,14 @@ export const lineFilter: StageDefinition<LineFilter> = {
     const collect = (part: Node) => {
       for (const child of part.children()) {
         if (child.name === 'String') {
-          // In a chain Loki takes the address for a text or a pattern; it is one where it can be.
-          const ip = !!part.child('FilterOp') || (child.isAddress && (op === '|=' || op === '!='));
+          const ip = !!part.child('FilterOp') || (child.isAddress && op === '!=');
           any.push({ value: unquote(child.text), ip });
         } else if (child.name === 'OrFilter') collect(child);
       }
     };
     collect(node);
+    // Of alternatives Loki takes an address for a text.
+    if (op === '|=' && any.length > 1) any.forEach((one) => (one.ip = false));
     return { kind: 'line', op, any };
   },
   format({ op, any }) {

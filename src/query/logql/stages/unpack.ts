@@ -1,7 +1,7 @@
-import { JsonScanner, JsonSyntaxError } from '../../attributes/json-scanner.js';
 import { lokiLabelName } from '../../attributes/label-name.js';
-import { noLabels, type StageDefinition, type StageFn } from '../pipeline/stage.js';
+import { noLabels, type Hints, type StageDefinition, type StageFn } from '../pipeline/stage.js';
 import { jsonError } from './json-line.js';
+import { eachJsonMember, JsonLineError, scalarText } from './json-members.js';
 
 /** In Loki's words, with the number that its JSON library has for an object. */
 const notUnpacked = 'expecting json object(6), but it is not';
@@ -26,30 +26,38 @@ export const unpack: StageDefinition<UnpackStage> = {
   compile: unpackLine,
 };
 
-function unpackLine(): StageFn {
+function unpackLine(_: UnpackStage, hints: Hints | undefined): StageFn {
   return (row) => {
-    if (row.line === '') return true;
-    if (!row.line.startsWith('{')) {
-      row.labels.failAgain(jsonError, notUnpacked);
+    const { line, labels } = row;
+    if (line === '') return true;
+    if (!line.startsWith('{')) {
+      labels.failAgain(jsonError, notUnpacked);
       return true;
     }
-    const found = new Map<string, string>();
+    const found: [name: string, value: string][] = [];
     let entry: string | undefined;
     try {
-      const scanner = new JsonScanner(row.line);
-      scanner.object((key) => {
-        if (scanner.peek() !== '"') scanner.skip();
-        else if (key === '_entry') entry = scanner.string();
-        else found.set(lokiLabelName(key), scanner.string());
+      eachJsonMember(line, 0, line.length, (key, value) => {
+        if (value.kind !== 'string') return;
+        if (key === '_entry') entry = scalarText(line, value);
+        else found.push([lokiLabelName(key), scalarText(line, value)]);
       });
     } catch (error) {
-      if (!(error instanceof JsonSyntaxError)) throw error;
-      row.labels.failAgain(jsonError, error.message);
+      if (!(error instanceof JsonLineError)) throw error;
+      labels.failAgain(jsonError, error.message);
       return true;
     }
     // An object without `_entry` was not packed, so it is left alone.
     if (entry === undefined) return true;
-    for (const [name, value] of found) row.labels.extract(name, value);
+    const set = new Set<string>();
+    for (const [name, value] of found) {
+      const key = labels.keyOf(name);
+      // Of members of one name the last counts, but each has to pass a filter behind.
+      if (!set.has(key) && labels.isSet(key)) continue;
+      set.add(key);
+      labels.name(name, value);
+      if (hints?.filters.get(key)?.(labels) === false) return false;
+    }
     row.line = entry;
     return true;
   };
