@@ -1,6 +1,7 @@
 import type { RowLabels } from '../model/labels.js';
 import type { Row } from '../pipeline/stage.js';
 import { goQuote } from '../../text/go-quote.js';
+import { literalAs, valueAs } from './arguments.js';
 import { bounded, charactersOfStep, maxLength, told } from './bounds.js';
 import { byteLength } from './bytes.js';
 import { formatValue } from './format.js';
@@ -52,6 +53,7 @@ export class Execution implements Context {
   #root: Value | RowLabels;
   #part: Placed = { at: 0, text: '' };
   #name: string;
+  readonly #toFault = (why: string) => this.#fault(why);
 
   constructor(
     readonly row: Row,
@@ -285,7 +287,7 @@ export class Execution implements Context {
     type: (i: number) => Parameter,
   ): Value[] {
     const args = operands.map((operand, i) => this.#argument(operand, type(i)));
-    for (const value of piped) args.push(this.#ofType(value, type(args.length), true));
+    for (const value of piped) args.push(valueAs(value, type(args.length), true, this.#toFault));
     return args;
   }
 
@@ -300,46 +302,9 @@ export class Execution implements Context {
 
   #argument(operand: Operand, type: Parameter): Value {
     this.#part = operand;
-    if (operand.kind === 'literal') return this.#literal(operand, type);
-    return this.#ofType(this.#value(operand), type, !('path' in operand && operand.path.length > 0));
-  }
-
-  /** What is written as a literal has the type that is wanted. */
-  #literal(literal: Extract<Operand, { kind: 'literal' }>, type: Parameter): Value {
-    const { value, text } = literal;
-    if (value === null && type !== 'any') throw this.#fault(`cannot assign nil to ${type}`);
-    switch (type) {
-      case 'any':
-        return value;
-      case 'string':
-        if (typeof value === 'string') return value;
-        throw this.#fault(`expected string; found ${text}`);
-      case 'int':
-        if (typeof value === 'bigint') return value;
-        if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 2 ** 63)
-          return BigInt(value);
-        throw this.#fault(`expected integer; found ${text}`);
-      case 'float64':
-        if (typeof value === 'bigint' || typeof value === 'number') return Number(value);
-        throw this.#fault(`expected float; found ${text}`);
-      case 'time.Duration':
-        return new Integer(type, this.#literal(literal, 'int') as bigint);
-      case 'time.Time':
-        throw this.#fault(`can't handle ${text} for arg of type ${type}`);
-    }
-  }
-
-  /** `bare`: not taken out of a map, in which Go has nil of some type. */
-  #ofType(value: Value, type: Parameter, bare: boolean): Value {
-    if (type === 'any') return value;
-    if (value === null || value === undefined) {
-      throw this.#fault(
-        bare ? `invalid value; expected ${type}` : `wrong type for value; expected ${type}; got interface {}`,
-      );
-    }
-    const own = typeName(value);
-    if (own !== type) throw this.#fault(`wrong type for value; expected ${type}; got ${own}`);
-    return value;
+    if (operand.kind === 'literal') return literalAs(operand, type, this.#toFault);
+    const bare = !('path' in operand && operand.path.length > 0);
+    return valueAs(this.#value(operand), type, bare, this.#toFault);
   }
 
   /** `given`: its arguments, which only methods take. */
