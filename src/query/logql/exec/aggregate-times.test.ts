@@ -201,6 +201,18 @@ describe(`lines that are counted by the times of lines in memory, TEST_SEED=${se
     }
   });
 
+  it('are those of the rows where a small file has a value that is too long', async () => {
+    const attributes = { 'http.route': 'x'.repeat(5000) };
+    const long = logRow({ at: 1, service: 'cart', severity: 17, body: 'a line', attributes });
+    await lake.insert('logs', [long, ...Array.from({ length: 110 }, line)]);
+    await lake.commit('logs');
+    const [query, grid] = [questions[5] as string, grids[0] as (typeof grids)[number]];
+    const { series, told, statements } = await asked(fast, query, grid);
+    assert.ok(told !== undefined && statements.filter((sql) => sql.includes('list(ms)')).length === 1);
+    assert.deepEqual(series, (await asked(plain, query, grid)).series);
+    assert.ok(series.some((one) => one.includes('xxx')));
+  });
+
   it('are those that are left when rows are deleted', async () => {
     await lake.connection.run(`DELETE FROM lake.main.logs WHERE body = 'a line' AND severity_number = 13`);
     for (const { told, asked } of await same()) assert.equal(told, undefined, asked);
