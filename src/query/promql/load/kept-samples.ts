@@ -92,7 +92,7 @@ async function keptPart(
   // One moment asks for the last sample, and what else has samples at the time is known by the first.
   const ends = window.edges?.every === 0;
   const out: SampleSeries[] = [];
-  const shared = new SharedTimes();
+  const shared = new Together();
   for (const [i, known] of streams.entries()) {
     if (yielder.due) await yielder.pause();
     const all = known.series(part);
@@ -166,7 +166,7 @@ function seriesOf(
   labels: Labels,
   parts: readonly Segment[],
   ends: boolean,
-  shared: SharedTimes,
+  shared: Together,
 ): SampleSeries {
   const { metric } = known.stream;
   const [only] = parts;
@@ -174,7 +174,7 @@ function seriesOf(
     const { unit, from, until } = only;
     if (ends && until - from > 2) return { labels, ...firstAndLast(only, only), staleTimes: null, metric };
     const values = unit.values.subarray(from, until);
-    return { labels, times: shared.of(parts), values, staleTimes: null, metric };
+    return { labels, times: shared.times(parts), values, staleTimes: null, metric };
   }
   const first = ({ unit, from }: Segment) => unit.base + (unit.times[from] ?? 0);
   const last = ({ unit, until }: Segment) => unit.base + (unit.times[until - 1] ?? 0);
@@ -193,23 +193,39 @@ function seriesOf(
   const [earliest, latest] = [full[0], full.at(-1)];
   if (ends && length > 2 && earliest && latest)
     return { labels, ...firstAndLast(earliest, latest), staleTimes, metric };
-  const values = new Float64Array(length);
+  const values = shared.room(length);
   let at = 0;
   for (const { unit, from, until } of full) {
     values.set(unit.values.subarray(from, until), at);
     at += until - from;
   }
-  return { labels, times: shared.of(full), values, staleTimes, metric };
+  return { labels, times: shared.times(full), values, staleTimes, metric };
 }
 
-/** The times of one series after another: mostly they are those of the one before, and then the same array. */
-class SharedTimes {
+/** At most: a MiB. */
+const roomLength = 131_072;
+
+/** Arrays of one series after another. Its times are mostly those of the one before, and then the same array. */
+class Together {
   #parts: readonly Segment[] = [];
   #bytes: readonly Buffer[] = [];
   #times = new Float64Array();
+  #room = new Float64Array();
+  #used = 0;
+
+  /** For so many values: one array for those of many series costs less than one for each. */
+  room(length: number): Float64Array {
+    if (length > roomLength / 4) return new Float64Array(length);
+    if (this.#used + length > this.#room.length) {
+      // The first has room for one series alone, as many questions are for no other.
+      this.#room = new Float64Array(Math.max(length, Math.min(this.#room.length * 4, roomLength)));
+      this.#used = 0;
+    }
+    return this.#room.subarray(this.#used, (this.#used += length));
+  }
 
   /** Of parts in the order of time, which do not overlap. */
-  of(parts: readonly Segment[]): Float64Array {
+  times(parts: readonly Segment[]): Float64Array {
     if (this.#same(parts)) return this.#times;
     const times = new Float64Array(parts.reduce((sum, { from, until }) => sum + until - from, 0));
     let at = 0;
