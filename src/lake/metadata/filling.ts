@@ -3,7 +3,7 @@ import { inBackground, type BackgroundHost } from '../background.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { total, type Kept } from './kept.js';
 import { layoutOf, type MetadataKind } from './layout.js';
-import { addFile, addStaged, keepOnly, TooMany } from './store.js';
+import { addFile, addStaged, Gone, keepOnly, TooMany } from './store.js';
 
 /** Dead entries are not worth new tables before they are this many. */
 const fewEntries = 20_000;
@@ -51,6 +51,8 @@ export class Filling {
       paths.filter((path) => !touched.has(path)),
     );
     kept.fresh.get(kind)?.note(paths);
+    const refused = kept.refused.get(kind);
+    for (const path of refused ?? []) if (!sizes.has(path)) refused?.delete(path);
     this.#current = kept;
     this.#start(kept);
   }
@@ -164,6 +166,7 @@ export class Filling {
       kept.entries.set(kind, (kept.entries.get(kind) ?? 0) + added.entries);
     } catch (error) {
       refused?.add(path);
+      if (error instanceof Gone) return;
       if (error instanceof TooMany) this.refused('too_many', error);
       else this.refused('error', error);
     }

@@ -39,6 +39,9 @@ export interface AddedFile {
 /** The file has more than there is place for: queries go on reading it. */
 export class TooMany extends Error {}
 
+/** The table does not have the file any more: questions of an older snapshot must not take it for one of no rows. */
+export class Gone extends Error {}
+
 export async function createTables(connection: DuckDBConnection): Promise<void> {
   await connection.run(
     `CREATE TABLE IF NOT EXISTS ${filesTable}
@@ -56,7 +59,7 @@ export async function createTables(connection: DuckDBConnection): Promise<void> 
   }
 }
 
-/** Reads a file and keeps its metadata; throws TooMany for more than `maxEntries` of them. */
+/** Reads a file and keeps its metadata; throws TooMany for more than `maxEntries` of them, and Gone. */
 export async function addFile(
   connection: DuckDBConnection,
   { kind, path, file, lastId }: FileToKeep,
@@ -71,6 +74,8 @@ export async function addFile(
     );
     const entries = await only(connection, 'SELECT count(*) FROM metadata_stage');
     if (entries > maxEntries) throw new TooMany(`${entries} entries`);
+    // Looked for after the read: what is gone never comes back.
+    if (entries === 0 && !(await isLive(connection, kind, path))) throw new Gone(`${path} is gone`);
     const { first, last } = (await edges(connection)).get(file) ?? noRows;
     await addStage(connection, kind, lastId, [{ file, path, snapshot: BigInt(snapshot) }]);
     return { entries, snapshot: BigInt(snapshot), first, last };
@@ -181,6 +186,12 @@ async function edges(connection: DuckDBConnection): Promise<ReadonlyMap<number, 
   );
   const rows = reader.getRows() as [number, bigint, bigint][];
   return new Map(rows.map(([file, first, last]) => [file, { first, last }]));
+}
+
+async function isLive(connection: DuckDBConnection, kind: MetadataKind, path: string): Promise<boolean> {
+  const { table } = layoutOf(kind);
+  const files = `ducklake_list_files('lake', ${literal(table)}, schema => 'main')`;
+  return (await only(connection, `SELECT count(*) FROM ${files} WHERE data_file = ${literal(path)}`)) > 0;
 }
 
 async function only(connection: DuckDBConnection, sql: string): Promise<number> {

@@ -28,7 +28,8 @@ const stale = '(coalesce(flags, 0) & 1) = 1';
 
 /**
  * Reads the samples of one metric from one file. Null for what is not kept so: increments (delta temporality), whose
- * microseconds count, more than `maxSamples`, and label sets that can't be told apart by their hash.
+ * microseconds count, more than `maxSamples`, label sets that can't be told apart by their hash, and files that the table does not have
+ * any more.
  */
 export async function loadUnit(
   connection: DuckDBConnection,
@@ -87,15 +88,24 @@ export async function loadUnit(
                AND timestamp IS NOT NULL AND (${present}))
        JOIN temp.sample_runs USING (h) ORDER BY run, timestamp`,
     );
-    if (!list) return await sortedRuns(await chunksOf(result, maxSamples), numbers, base);
+    if (!list) {
+      const chunks = await chunksOf(result, maxSamples);
+      return isMissed(chunks, samples) ? null : await sortedRuns(chunks, numbers, base);
+    }
     // Behind the last bound of a histogram's buckets is one more.
     const widths = runs.map(([, width]) => (part === 'bucket' ? width + 1 : width));
     const cells = runs.reduce((most, _, i) => Math.max(most, widths[i] ?? 0), 1);
     const chunks = await listChunksOf(result, maxSamples / cells);
+    if (isMissed(chunks, samples)) return null;
     return await listRuns(chunks, { numbers, widths }, part === 'bucket' ? 'cumulative' : 'plain', base);
   } finally {
     await connection.run('DROP TABLE IF EXISTS temp.sample_runs').catch(() => undefined);
   }
+}
+
+/** No rows where the metadata tell of some: the table may not have the file any more. */
+function isMissed(chunks: readonly unknown[], samples: number | null): boolean {
+  return chunks.length === 0 && samples !== null && samples > 0;
 }
 
 async function chunksOf(result: DuckDBResult, maxSamples: number): Promise<RowChunk[]> {
