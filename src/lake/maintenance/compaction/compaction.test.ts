@@ -54,6 +54,17 @@ describe('choice of files to compact', () => {
     assert.equal(nextGroup('logs', several(20, 5, 4.5 * MiB, 150_000))?.length, 5);
   });
 
+  it('takes fewer than four where they are a full one', () => {
+    const heavy = several(20, 4, 3.2 * MiB, 400_000);
+    assert.equal(nextGroup('logs', heavy.slice(0, 1)), null);
+    assert.equal(nextGroup('logs', heavy)?.length, 3);
+    const light = several(20, 500, 2 * MiB, 5000);
+    assert.deepEqual(nextGroup('logs', [...heavy, ...light]), heavy.slice(0, 3));
+    assert.equal(nextGroup('spans', several(20, 500, 3.5 * MiB, 250_000))?.length, 3);
+    assert.equal(nextGroup('metric_sum', several(20, 3, 0.5 * MiB, 3_000_000))?.length, 3);
+    assert.equal(nextGroup('logs', several(20, 3, 9 * MiB))?.length, 3);
+  });
+
   it('leaves full files that it made alone, and rewrites those that others made', () => {
     assert.equal(nextGroup('logs', [compacted(20, 30 * MiB), compacted(20, 31 * MiB)]), null);
     assert.deepEqual(nextGroup('logs', [compacted(20, 30 * MiB), file(20, 'merged', 40 * MiB)]), [

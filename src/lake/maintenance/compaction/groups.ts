@@ -20,7 +20,7 @@ interface Size {
 interface Sizes {
   /** A file that has as many bytes or rows is not merged with others any more. */
   readonly full: Size;
-  /** What is rewritten at once: memory, disk for the sort, and how long commits wait for the swap. */
+  /** What is rewritten at once: memory, disk for the sort, and how long commits wait for the swap. Twice as much as `full` at least: what this cuts off is full. */
   readonly group: Size;
 }
 
@@ -79,8 +79,8 @@ export function nextGroup(
         small.filter(({ bytes }) => bytes >= min && bytes < below),
         sizes,
       );
-      // What becomes of the last class is not to be rewritten again.
-      if (some.length >= enough && (below < Infinity || reaches(sizeOf(some), sizes.full))) return some;
+      // What is full is not rewritten again, nor is what becomes of the last class to be.
+      if (reaches(sizeOf(some), sizes.full) || (some.length >= enough && below < Infinity)) return some;
     }
     const closed = day !== newest;
     const rest = bounded(small, sizes);
