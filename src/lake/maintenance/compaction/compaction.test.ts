@@ -84,6 +84,8 @@ describe('choice of files to compact', () => {
     assert.deepEqual(nextGroup('logs', [file(20, 'only', 1000), today]), [file(20, 'only', 1000)]);
     assert.equal(nextGroup('logs', [compacted(20, 8 * MiB), compacted(20, 3 * MiB), today])?.length, 2);
     assert.equal(nextGroup('logs', [compacted(20, 8 * MiB), compacted(20, 1000), today]), null);
+    const heavy = [compacted(20, MiB, 740_000), compacted(20, 1000, 740_000)];
+    assert.equal(nextGroup('logs', [compacted(20, 10 * MiB, 100_000), ...heavy, today])?.length, 2);
     // Two days of the month are told by number, not by name.
     assert.deepEqual(nextGroup('logs', [file(9, 'old', 1000), file(10, 'new', 1000)]), [
       file(9, 'old', 1000),

@@ -84,7 +84,8 @@ export function nextGroup(
     }
     const closed = day !== newest;
     const rest = bounded(small, sizes);
-    if (closed && worthMerging(rest)) return rest;
+    // What leaves files out is a full one, and would keep them from being merged.
+    if (closed && (rest.length < small.length || worthMerging(rest))) return rest;
     const old = candidates.find((file) => !isCompacted(file) && (closed || reaches(file, sizes.full)));
     if (old) return [old];
   }
