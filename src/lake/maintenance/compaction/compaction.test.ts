@@ -10,7 +10,7 @@ import { digestLength } from '../../file-digest/index.js';
 import { decodeIndex, indexLength } from '../../token-index/file.js';
 import { joinedKeys, readKeysNotes } from '../../files/keys-note.js';
 import { compactedPrefix } from '../moved.js';
-import { nextGroup, type DataFile } from './groups.js';
+import { isIndexed, nextGroup, type DataFile } from './groups.js';
 
 const MiB = 1024 * 1024;
 const folder = (day: number) => `/lake/main/logs/year=2026/month=11/day=${day}/`;
@@ -90,6 +90,16 @@ describe('choice of files to compact', () => {
     assert.deepEqual(nextGroup('logs', [file(9, 'old', 1000), file(10, 'new', 1000)]), [
       file(9, 'old', 1000),
     ]);
+  });
+
+  it('gives an index to what is not rewritten soon', () => {
+    const noon = Date.UTC(2026, 10, 20, 12);
+    const indexed = (rows: number, bytes: number, nowMs = noon) =>
+      isIndexed('logs', several(20, 8, bytes, rows), nowMs);
+    assert.equal(indexed(90_000, MiB / 4), false);
+    assert.equal(indexed(90_000, MiB / 2), true);
+    assert.equal(indexed(100_000, MiB / 4), true, 'full by its rows');
+    assert.equal(indexed(1, 1, noon + 86_400_000), true, 'of a day that is over');
   });
 
   it('passes over files that failed', () => {

@@ -112,9 +112,10 @@ const leastIndexed = 4 * MiB;
 const dayMs = 86_400_000;
 
 /** Whether what becomes of a group is worth an index: what is rewritten soon is little, and read as it is. */
-export function isIndexed(group: readonly DataFile[], nowMs: number): boolean {
+export function isIndexed(table: TableName, group: readonly DataFile[], nowMs: number): boolean {
   const day = dayNumber(folderOf(group[0]?.path ?? ''));
-  return day + dayMs <= nowMs || sizeOf(group).bytes >= leastIndexed;
+  const size = sizeOf(group);
+  return day + dayMs <= nowMs || size.bytes >= leastIndexed || reaches(size, sizesOf(table).full);
 }
 
 function isCompacted({ path }: DataFile): boolean {

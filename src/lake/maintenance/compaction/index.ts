@@ -149,7 +149,7 @@ async function rewrite(
   const paths = group.map(({ path }) => path);
   const columns = await columnsOf(task, table);
   const origin = attributeOrigins.get(table);
-  const indexed = isIndexed(group, Date.now()) ? options.tokens(table) : null;
+  const indexed = isIndexed(table, group, Date.now()) ? options.tokens(table) : null;
   const targets = new Set([target]);
   await pending.add(target, []);
   const state = { commitSent: false };
