@@ -21,7 +21,7 @@ export class RunningQuery {
     private readonly ctx: QueryContext,
     private readonly post: (message: ToThread, transfer?: readonly ArrayBuffer[]) => void,
     /** Stops the evaluation, if need be with the thread. */
-    private readonly abort: () => void,
+    readonly abort: () => void,
   ) {
     this.answered = new Promise((resolve, reject) => {
       this.#resolve = resolve;

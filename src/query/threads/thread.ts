@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { QueryError } from '../../lake/query-error.js';
+import type { SeriesView } from '../../lake/session.js';
 import type { Job, QueryAnswer } from '../server/endpoint.js';
 import { ThreadLostError, type QueryContext } from '../server/guard.js';
 import type { FromThread, ThreadOptions, ToThread } from './protocol.js';
@@ -23,14 +24,17 @@ export class QueryThread {
   #worker: Worker | null = null;
   #ready: Promise<void> | null = null;
   readonly #running = new Map<number, RunningQuery>();
+  /** Queries that the thread was chosen for and that are not in it yet. */
+  #coming = 0;
   readonly #idle: (() => void)[] = [];
   #nextId = 1;
   #closed = false;
 
   constructor(private readonly options: QueryThreadOptions) {}
 
+  /** Queries from when the thread was chosen for them. */
   get running(): number {
-    return this.#running.size;
+    return this.#coming + this.#running.size;
   }
 
   /** Of the worker thread (node:worker_threads), or null when there is none. */
@@ -79,10 +83,27 @@ export class QueryThread {
    * DuckDB's memory until then.
    */
   async run(ctx: QueryContext, job: Job): Promise<QueryAnswer> {
-    if (!this.#closed) await this.start();
-    // What goes wrong here, the thread asks again.
-    const told = job.first && (await ctx.session.series?.(job.first).catch(() => undefined));
-    ctx.signal.throwIfAborted();
+    this.#coming++;
+    let query: RunningQuery;
+    try {
+      // What goes wrong here, the thread asks again. Before the start, as the thread may end meanwhile.
+      const told = job.first && (await ctx.session.series?.(job.first).catch(() => undefined));
+      ctx.signal.throwIfAborted();
+      if (!this.#closed) await this.start();
+      ctx.signal.throwIfAborted();
+      query = this.#begin(ctx, job, told);
+    } finally {
+      this.#coming--;
+      this.#wakeIdle();
+    }
+    try {
+      return await query.answered;
+    } finally {
+      ctx.signal.removeEventListener('abort', query.abort);
+    }
+  }
+
+  #begin(ctx: QueryContext, job: Job, told: SeriesView | null | undefined): RunningQuery {
     const worker = this.#worker;
     if (!worker || this.#closed) throw new QueryError('unavailable', 'the server is shutting down');
     const id = this.#nextId++;
@@ -100,12 +121,8 @@ export class QueryThread {
     this.#running.set(id, query);
     worker.ref();
     ctx.signal.addEventListener('abort', abort, { once: true });
-    try {
-      post({ type: 'run', query: id, job, limits: ctx.limits, ...(told !== undefined && { told }) });
-      return await query.answered;
-    } finally {
-      ctx.signal.removeEventListener('abort', abort);
-    }
+    post({ type: 'run', query: id, job, limits: ctx.limits, ...(told !== undefined && { told }) });
+    return query;
   }
 
   #done(id: number): void {
@@ -134,7 +151,7 @@ export class QueryThread {
 
   /** Resolves when the thread has no query. */
   async idle(): Promise<void> {
-    while (this.#running.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    while (this.running > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
   #wakeIdle(): void {

@@ -15,6 +15,7 @@ import { prometheusApi } from '../promql/index.js';
 import { tempoApi } from '../traceql/index.js';
 import { jaegerApi } from '../traceql/jaeger.js';
 import { QueryThreads } from './index.js';
+import { QueryThread } from './thread.js';
 
 /** Each set of threads has metrics of its own. */
 const telemetryOf = () => createTelemetry('silent');
@@ -25,6 +26,12 @@ function promql(query: string, range = ''): Job {
   const url = `/api/v1/query${range ? '_range' : ''}?query=${encodeURIComponent(query)}&time=${start}${range}`;
   const request = { url, params: {}, accept: '', encodingFlags: '', body: '' };
   return { language: 'promql', endpoint: range ? 'query_range' : 'query', request };
+}
+
+/** So many parameters are parsed in one go. */
+function longToParse(): Job {
+  const { request, ...job } = promql('vector(6)');
+  return { ...job, request: { ...request, body: 'aaa=bbb&'.repeat(2_000_000) } };
 }
 
 /** Counts the ways in which a session is read. */
@@ -215,6 +222,58 @@ describe('queries in threads', () => {
     }
   });
 
+  it('are counted from when a thread is chosen, and asked first even if it ends meanwhile', async () => {
+    const replaced: string[] = [];
+    const thread = new QueryThread({
+      heapMiB: 2048,
+      graceMs: 0,
+      onRestart: (reason) => replaced.push(reason),
+    });
+    await thread.start();
+    const url = `/api/v1/labels?start=${start - 3600}&end=${start + 3600}`;
+    const request = { url, params: {}, accept: '', encodingFlags: '', body: '' };
+    const first = listFirst(new Params(request, 'seconds'), lake.cached.limits);
+    assert.ok(first);
+    const job: Job = { language: 'promql', endpoint: 'labels', request, first };
+    let [allow, isAsked]: (() => void)[] = [() => undefined, () => undefined];
+    const allowed = new Promise<void>((resolve) => (allow = resolve));
+    const asked = new Promise<void>((resolve) => (isAsked = resolve));
+    const answered = lake.cached.run('test', new AbortController().signal, async (ctx) => {
+      const session = new Proxy(ctx.session, {
+        get(target, name: keyof ReadSession) {
+          const value: unknown = Reflect.get(target, name);
+          if (typeof value !== 'function') return value;
+          const call = value.bind(target) as (...args: unknown[]) => unknown;
+          if (name !== 'series') return call;
+          return async (...args: unknown[]) => {
+            isAsked?.();
+            await allowed;
+            return call(...args);
+          };
+        },
+      });
+      return text(await thread.run({ ...ctx, session }, job));
+    });
+    await asked;
+    assert.equal(thread.running, 1);
+    let isIdle = false;
+    const idle = thread.idle().then(() => (isIdle = true));
+    const client = new AbortController();
+    const stopped = lake.guard.run('test', client.signal, (ctx) => {
+      const ended = thread.run(ctx, longToParse());
+      setImmediate(() => client.abort());
+      return ended;
+    });
+    await assert.rejects(stopped, { kind: 'canceled' });
+    assert.equal(replaced.length, 1);
+    assert.deepEqual([thread.running, isIdle], [1, false]);
+    allow?.();
+    assert.match(await answered, /"room"/);
+    await idle;
+    assert.equal(thread.running, 0);
+    await thread.close();
+  });
+
   it('keeps the limits', async () => {
     const small = await testLake({ maxSamples: 100 });
     await fill(small);
@@ -322,12 +381,7 @@ describe('queries in threads', () => {
     const [before] = strict.threadIds;
     const client = new AbortController();
     const rejected = lake.guard.run('test', client.signal, async (ctx) => {
-      // So many parameters are parsed in one go.
-      const { request, ...job } = promql('vector(6)');
-      const answered = strict.run(ctx, {
-        ...job,
-        request: { ...request, body: 'aaa=bbb&'.repeat(2_000_000) },
-      });
+      const answered = strict.run(ctx, longToParse());
       setImmediate(() => client.abort());
       return answered;
     });
