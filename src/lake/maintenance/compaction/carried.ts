@@ -26,7 +26,7 @@ interface ColumnFacts {
   readonly none: boolean;
   /** The only value, where it is a whole number. */
   readonly only: string | null;
-  /** Bytes of the column when it is no dictionary. */
+  /** All of its values together, at most: of texts in dictionaries what would be were each as long as the dictionary's are on average. */
   readonly bytes: number;
   /** Of all row groups together, at most; null where it is not told. */
   readonly distinct: number | null;
@@ -60,8 +60,11 @@ export async function carriedRows(
     if (known?.none === true && !type.endsWith('[]')) return without(`NULL::${type}`, name);
     if (type === 'BIGINT' && known?.only != null) return without(`${literal(known.only)}::BIGINT`, name);
     const few = type === 'VARCHAR' && known ? await listed(run, source, known, types) : null;
-    bytes += rows.all * columnBytes + (few === null ? (known?.bytes ?? 0) : 0);
-    if (few === null) return { carried: restored, restored, key };
+    bytes += rows.all * columnBytes;
+    if (few === null || typeof few === 'number') {
+      bytes += few === null ? (known?.bytes ?? 0) : few * rows.all;
+      return { carried: restored, restored, key };
+    }
     types++;
     const number = `${restored}::${ident(few)}`;
     return {
@@ -101,7 +104,12 @@ async function columnFacts(
     `SELECT split_part(path_in_schema, ', ', 1) AS name, bool_and(coalesce(stats_null_count = num_values, FALSE)),
        CASE WHEN count(*) = ${rowGroups} AND bool_and(coalesce(stats_null_count = 0 AND stats_min_value = stats_max_value, FALSE)) AND count(DISTINCT stats_min_value) = 1
          THEN min(stats_min_value) END,
-       sum(CASE WHEN dictionary_page_offset IS NULL THEN total_uncompressed_size ELSE 0 END)::DOUBLE,
+       sum(CASE
+         WHEN dictionary_page_offset IS NULL THEN total_uncompressed_size
+         WHEN type = 'BYTE_ARRAY' THEN total_uncompressed_size::DOUBLE * num_values / greatest(coalesce(stats_distinct_count, 1), 1)
+         WHEN contains(path_in_schema, ', ') THEN 8 * num_values
+         ELSE 0
+       END)::DOUBLE,
        CASE WHEN bool_and(stats_distinct_count IS NOT NULL OR stats_null_count = num_values) THEN sum(stats_distinct_count)::DOUBLE END
      FROM parquet_metadata(${listLiteral(inputs)}) GROUP BY name`,
   );
@@ -119,19 +127,19 @@ async function columnFacts(
   );
 }
 
-/** The name of a type that numbers the column's texts; null where they are too many. */
+/** The name of a type that numbers the column's texts; where they are too many, how long one is on average, or null when it was not looked. */
 async function listed(
   run: RunSql,
   source: string,
   { name, distinct }: ColumnFacts,
   number: number,
-): Promise<string | null> {
+): Promise<string | number | null> {
   if (distinct === null || distinct > mostOfRowGroups) return null;
   const values = `SELECT DISTINCT ${ident(name)} AS value FROM ${source} WHERE ${ident(name)} IS NOT NULL`;
   const [[count, bytes] = []] = await run(
     `SELECT count(*)::DOUBLE, coalesce(sum(strlen(value)), 0)::DOUBLE FROM (${values})`,
   );
-  if (Number(count) > mostValues || Number(bytes) > mostValueBytes) return null;
+  if (Number(count) > mostValues || Number(bytes) > mostValueBytes) return Number(bytes) / Number(count);
   const type = `canardstack_values_${number}`;
   await run(`CREATE OR REPLACE TYPE ${ident(type)} AS ENUM (${values} ORDER BY value)`);
   return type;

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { temporaryFolder } from '../../../../test/support/server.js';
 import { listLiteral, literal, openDatabase } from '../../../duckdb/index.js';
 import { carriedRows } from './carried.js';
-import { Sorter } from './sorter.js';
+import { memoryLimits, Sorter } from './sorter.js';
 
 const MiB = 1024 * 1024;
 const columns = [{ name: 'text', type: 'VARCHAR' }] as const;
@@ -35,6 +35,52 @@ describe('memory of a sort', () => {
       assert.deepEqual((await connection.runAndReadAll(same)).getRows(), [[0n]]);
     } finally {
       for (const sorter of [short, spared]) sorter.close();
+      connection.closeSync();
+      database.instance.closeSync();
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('is little for small rows, then the usual, then all there is', () => {
+    const limits = { memoryLimitBytes: 400 * MiB, mostMemoryBytes: 1000 * MiB };
+    assert.deepEqual(memoryLimits(limits, MiB), [160 * MiB, 400 * MiB, 1000 * MiB]);
+    assert.deepEqual(memoryLimits(limits, 500 * MiB), [200 * MiB, 400 * MiB, 1000 * MiB]);
+    assert.deepEqual(memoryLimits(limits, 5000 * MiB), [400 * MiB, 1000 * MiB]);
+    assert.deepEqual(memoryLimits({ ...limits, memoryLimitBytes: 8 * MiB }, MiB), [8 * MiB, 1000 * MiB]);
+    assert.deepEqual(memoryLimits({ ...limits, mostMemoryBytes: 400 * MiB }, MiB), [160 * MiB, 400 * MiB]);
+  });
+});
+
+describe('bytes of rows to be sorted', () => {
+  it('are those of whole texts where dictionaries have too many to be numbered', async () => {
+    const folder = await temporaryFolder();
+    const database = await openDatabase({ threads: '1' });
+    const { connection } = await database.connect();
+    const run = async (sql: string) => (await connection.runAndReadAll(sql)).getRows();
+    try {
+      for (const [rows, values, most] of [
+        // So few texts are sorted by their numbers.
+        [80_000, 1000, 30],
+        [80_000, 40_000, 200],
+        // So many are not counted.
+        [240_000, 40_000, 500],
+      ] as const) {
+        const input = join(folder, `${rows}-${values}.parquet`);
+        const texts = `SELECT repeat('x', 100) || (hash(i) % ${values}) AS text FROM range(${rows}) r(i)`;
+        await run(
+          `COPY (${texts}) TO ${literal(input)} (FORMAT parquet, ROW_GROUP_SIZE 20480, DICTIONARY_SIZE_LIMIT 20480)`,
+        );
+        const source = `read_parquet(${listLiteral([input])})`;
+        const [[dictionaries] = []] = await run(
+          `SELECT count(dictionary_page_offset) = count(*) FROM parquet_metadata(${literal(input)})`,
+        );
+        assert.equal(dictionaries, true);
+        const given = { source, inputs: [input], present: new Set(['text']) };
+        const { bytes } = await carriedRows(run, given, columns);
+        const least = values > 30_000 ? 100 : 0;
+        assert.ok(bytes > least * rows && bytes < most * rows, `${bytes / rows} of ${rows}, ${values}`);
+      }
+    } finally {
       connection.closeSync();
       database.instance.closeSync();
       await rm(folder, { recursive: true, force: true });

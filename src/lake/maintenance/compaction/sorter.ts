@@ -45,6 +45,15 @@ const leastMemoryBytes = 160 * 1024 * 1024;
 /** How many times what a sort has in memory its rows may be: with three times as many each of them is written to disk several times. */
 const inMemoryPart = 2.5;
 
+/** Bytes, to be tried one after the other: what rows of so many bytes are likely to need, the usual limit and the highest one. */
+export function memoryLimits(
+  { memoryLimitBytes: usual, mostMemoryBytes }: Omit<SorterOptions, 'temporary'>,
+  rowBytes: number,
+): readonly number[] {
+  const small = Math.max(leastMemoryBytes, rowBytes / inMemoryPart);
+  return [...(small < usual ? [small] : []), usual, ...(mostMemoryBytes > usual ? [mostMemoryBytes] : [])];
+}
+
 /** No table has a column of this name. */
 const attributeValues = 'canardstack_attribute_values';
 
@@ -149,16 +158,19 @@ export class Sorter {
   }
 
   async #sparing(sql: string, rowBytes: number): Promise<void> {
-    const { memoryLimitBytes: usual, mostMemoryBytes } = this.options;
-    await this.#limit(Math.min(usual, Math.max(leastMemoryBytes, rowBytes / inMemoryPart)));
+    const limits = memoryLimits(this.options, rowBytes);
     try {
-      await this.connection.run(sql);
-    } catch (error) {
-      if (!isOutOfMemory(error)) throw error;
-      await this.#limit(mostMemoryBytes);
-      await this.connection.run(sql);
+      for (const [i, limit] of limits.entries()) {
+        try {
+          await this.#limit(limit);
+          await this.connection.run(sql);
+          return;
+        } catch (error) {
+          if (i === limits.length - 1 || !isOutOfMemory(error)) throw error;
+        }
+      }
     } finally {
-      await this.#limit(usual);
+      await this.#limit(this.options.memoryLimitBytes);
     }
   }
 
