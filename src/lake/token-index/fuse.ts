@@ -29,12 +29,16 @@ export function fuseOf(hashes: HashSet, mostBytes: number): Fuse | null {
   const { segment, segments } = sizesFor(hashes.size);
   const count = (segments + places - 1) * segment;
   if (bytesFor(count) > mostBytes) return null;
-  for (let seed = 1; seed <= tries; seed++) {
-    const shape = { seed, segment, segments };
-    const order = peeled(hashes, shape, count);
-    if (order !== null) return { bytes: filled(order, shape, count), shape };
+  try {
+    for (let seed = 1; seed <= tries; seed++) {
+      const shape = { seed, segment, segments };
+      const order = peeled(hashes, shape, count);
+      if (order !== null) return { bytes: filled(order, shape, count), shape };
+    }
+    return null;
+  } finally {
+    scratch.spare();
   }
-  return null;
 }
 
 export function fuseMayHave({ bytes, shape }: Fuse, hash: number): boolean {
@@ -67,6 +71,9 @@ function placesOf(hash: number, { seed, segment, segments }: FuseShape): typeof 
   return at;
 }
 
+/** 8 MiB: enough for a quarter of a million hashes. */
+const mostKeptWords = 2 ** 21;
+
 /**
  * Used again by each filter: what is left to the collector piles up, as it sees little reason to run for buffers, and a row group's take a
  * hundred times what becomes of them.
@@ -79,6 +86,11 @@ class Scratch {
   reset(words: number): void {
     if (this.#words.length < words) this.#words = new Uint32Array(words);
     this.#taken = 0;
+  }
+
+  /** What was taken is of no use any more; more than most filters need is given back. */
+  spare(): void {
+    if (this.#words.length > mostKeptWords) this.#words = new Uint32Array(0);
   }
 
   /** Not zeroed. */
