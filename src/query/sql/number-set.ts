@@ -2,6 +2,10 @@
 export class NumberSet {
   #words = new Uint32Array(8);
 
+  get bytes(): number {
+    return this.#words.byteLength;
+  }
+
   add(number: number): void {
     const word = number >>> 5;
     if (word >= this.#words.length) this.#grow(word + 1);

@@ -18,6 +18,9 @@ const mostSets = 400_000;
 /** One that was too large is not read again before. */
 const retryMs = 600_000;
 
+/** Of one of them, what it keeps of files; those of files that are forgotten go with the others beyond it. */
+const mostFileBytes = 16 * 1024 * 1024;
+
 const setBytes = 40;
 const rowBytes = 300;
 
@@ -41,18 +44,30 @@ class Held implements Projection {
   readonly rows: (readonly unknown[])[] = [];
   readonly numbers = new Map<string, number>();
   readonly lists = new BySet<readonly ListedRow[]>(mostLists);
-  readonly #ofFiles = new WeakMap<object, NumberSet>();
+  #ofFiles = new WeakMap<object, NumberSet>();
+  /** Of files, those that are forgotten counted. */
+  #fileBytes = 0;
 
-  constructor(public bytes: number) {}
+  /** `ownBytes`: without what is kept of files. */
+  constructor(public ownBytes: number) {}
+
+  get bytes(): number {
+    return this.ownBytes + this.#fileBytes;
+  }
 
   rowsOf(file: object): NumberSet | undefined {
     return this.#ofFiles.get(file);
   }
 
-  /** Those of files that are forgotten stay counted: the projection goes a little earlier. */
   keepRowsOf(file: object, rows: NumberSet): void {
+    if (this.#ofFiles.has(file)) return;
+    const bytes = rows.bytes + setBytes;
+    if (this.#fileBytes + bytes > mostFileBytes) {
+      this.#ofFiles = new WeakMap();
+      this.#fileBytes = 0;
+    }
+    this.#fileBytes += bytes;
     this.#ofFiles.set(file, rows);
-    this.bytes += this.rows.length / 4 + setBytes;
   }
 }
 
@@ -119,7 +134,7 @@ async function read(
             )
           : -1;
       const id = ids?.[r] as number;
-      if (!held.byId.has(id)) held.bytes += setBytes;
+      if (!held.byId.has(id)) held.ownBytes += setBytes;
       held.byId.set(id, row);
     }
     if (held.bytes > mostBytes) return false;
@@ -136,7 +151,7 @@ function rowOf(held: Held, values: readonly unknown[]): number {
     held.numbers.set(key, number);
     held.rows.push(values);
     // The texts are in both.
-    held.bytes += rowBytes + 2 * key.length;
+    held.ownBytes += rowBytes + 2 * key.length;
   }
   return number;
 }
