@@ -95,25 +95,19 @@ export function extrapolation(
   return (sampled + toStart + toEnd) / sampled;
 }
 
+const none64 = new Float64Array(0);
+
 /** What times alone tell of `extrapolation`, of many windows. */
 class Extrapolations {
-  readonly sampled: Float64Array;
-  readonly toStart: Float64Array;
-  readonly toEnd: Float64Array;
+  sampled = none64;
+  toStart = none64;
+  toEnd = none64;
   /** The windows' lengths. */
-  readonly seconds: Float64Array;
+  seconds = none64;
   /** Where nothing was 0 before. */
-  readonly factors: Float64Array;
+  factors = none64;
   #of: Windows | null = null;
   #filled = false;
-
-  constructor(most: number) {
-    this.sampled = new Float64Array(most);
-    this.toStart = new Float64Array(most);
-    this.toEnd = new Float64Array(most);
-    this.seconds = new Float64Array(most);
-    this.factors = new Float64Array(most);
-  }
 
   /** False for windows that are asked for once so far, as they may be of one series alone. */
   tells(windows: Windows): boolean {
@@ -128,6 +122,11 @@ class Extrapolations {
 
   #fill(windows: Windows): void {
     const { from, until, low, high, grid, rangeMs, times } = windows;
+    if (this.sampled.length < low.length) {
+      const made = () => new Float64Array(low.length);
+      [this.sampled, this.toStart, this.toEnd] = [made(), made(), made()];
+      [this.seconds, this.factors] = [made(), made()];
+    }
     for (let k = 0; k < until - from; k++) {
       const [first, last] = [low[k] ?? 0, (high[k] ?? 0) - 1];
       if (last <= first) continue;
@@ -154,7 +153,7 @@ const extrapolations = new WeakMap<Int32Array, Extrapolations>();
 
 function extrapolationsOf(windows: Windows): Extrapolations | null {
   let own = extrapolations.get(windows.low);
-  if (own === undefined) extrapolations.set(windows.low, (own = new Extrapolations(windows.low.length)));
+  if (own === undefined) extrapolations.set(windows.low, (own = new Extrapolations()));
   return own.tells(windows) ? own : null;
 }
 

@@ -84,7 +84,7 @@ export async function* renderSeries<S extends Pick<ResultSeries, 'points'>>(
         : `"${form.single}":${form.before(times[0] ?? 0)}${form.value(values[0] ?? NaN)}${form.behind}`;
     } else if (times.length > 0 || histograms.length === 0) {
       text += `"${form.list}":[`;
-      between.begin();
+      between.begin(times);
       let [before, shown] = [NaN, ''];
       for (let i = 0; i < times.length; i++) {
         text += i === 0 ? form.before(times[i] ?? 0) : between.upTo(times[i] ?? 0);
@@ -134,22 +134,26 @@ const mostTexts = 20_000;
 class BetweenValues {
   #times: ArrayLike<number> = [];
   #texts: string[] = [];
-  /** Of a series with more of them, of which the next one gets the texts. */
+  /** Of a series with more of them; their texts are made when another one has them too. */
   #better: ArrayLike<number> | null = null;
   #at = 0;
   #missed = false;
 
   constructor(private readonly form: Pick<SeriesForm<never>, 'before' | 'behind'>) {}
 
-  /** Of another series. */
-  begin(): void {
+  /** Of another series, which has these times. */
+  begin(times: ArrayLike<number>): void {
     if (this.#better !== null) {
-      this.#times = this.#better;
-      this.#texts = Array.from(this.#times, (ms) => this.#made(ms));
+      if (this.#better === times || mostAreIn(times, this.#better)) this.#keep(this.#better);
       this.#better = null;
     }
     this.#at = 0;
     this.#missed = false;
+  }
+
+  #keep(times: ArrayLike<number>): void {
+    this.#times = times;
+    this.#texts = Array.from(times, (ms) => this.#made(ms));
   }
 
   /** Of each sample but the first, in the order of time. */
@@ -171,6 +175,17 @@ class BetweenValues {
   #made(ms: number): string {
     return `${this.form.behind},${this.form.before(ms)}`;
   }
+}
+
+/** Of times in their order. */
+function mostAreIn(times: ArrayLike<number>, others: ArrayLike<number>): boolean {
+  let [at, found] = [0, 0];
+  for (let i = 0; i < times.length; i++) {
+    const time = times[i] ?? 0;
+    while (at < others.length && (others[at] ?? 0) < time) at++;
+    if (others[at] === time) found++;
+  }
+  return found * 2 > times.length;
 }
 
 /** A series as Prometheus and Loki write it; `labels` is what becomes its JSON. */

@@ -26,7 +26,11 @@ export function emptySeries(labels: Labels, steps: number): StepSeries {
   return { labels, values: new Float64Array(steps), present: new Uint8Array(steps) };
 }
 
-/** Values of many series: one array for some of them costs less than one for each, unless it is so small that V8 has it on its heap. */
+/**
+ * One array for some series costs less than one for each, unless it is so small that V8 has it on its heap. It stays as long as one of them does,
+ * so there are few.
+ */
+const seriesTogether = 16;
 const valuesTogether = 65_536;
 const fewSteps = 8;
 
@@ -42,7 +46,7 @@ export class SeriesRoom {
     const { steps } = this;
     if (steps <= fewSteps) return emptySeries(labels, steps);
     if (this.#at + steps > this.#values.length) {
-      const size = Math.max(1, Math.floor(valuesTogether / steps)) * steps;
+      const size = Math.max(1, Math.min(seriesTogether, Math.floor(valuesTogether / steps))) * steps;
       [this.#values, this.#present, this.#at] = [new Float64Array(size), new Uint8Array(size), 0];
     }
     const from = this.#at;

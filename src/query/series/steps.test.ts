@@ -9,13 +9,15 @@ import { Labels } from './labels.js';
 import { extrapolated } from './rate.js';
 import { matrixForm, renderSeries } from './render.js';
 import type { SampleSeries } from './samples.js';
-import { emptySeries, type StepSeries } from './series.js';
+import { emptySeries, SeriesRoom, type StepSeries } from './series.js';
 import { overWindows, type RangeKernel } from './windows.js';
 import { Yielder } from './yielder.js';
 
 const seed = Number(process.env['TEST_SEED'] ?? randomInt(2 ** 31));
 const random = randomNumbers(seed);
 const below = (most: number) => Math.floor(random() * most);
+
+const odd = [NaN, Infinity, -Infinity, -0, 1e300, 1e308, -1e308];
 
 function contextOf(grid: Grid): SeriesContext {
   const yielder = new Yielder(new AbortController().signal);
@@ -29,7 +31,7 @@ function named(i: number): Labels {
   ]);
 }
 
-/** Some have the times of those before them, as an array of their own or the very same. */
+/** Some have the times of those before them, as an array of their own or the very same; some end now and then, and some have odd values. */
 function counters(count: number, samples: number, every: number): SampleSeries[] {
   const all: SampleSeries[] = [];
   for (let i = 0; i < count; i++) {
@@ -37,11 +39,14 @@ function counters(count: number, samples: number, every: number): SampleSeries[]
     const before = all.at(-1)?.times;
     const own = () => Float64Array.from({ length: samples }, () => (time += 1 + below(2 * every)));
     const times = before === undefined || below(3) === 0 ? own() : below(2) === 0 ? before.slice() : before;
+    const isOdd = below(2) === 0;
     const values = Float64Array.from(times, () => {
       if (below(15) === 0) value = below(5);
-      return (value += below(4) === 0 ? 0 : random() * 100);
+      value += below(4) === 0 ? 0 : random() * 100;
+      return isOdd && below(20) === 0 ? (odd[below(odd.length)] ?? 0) : value;
     });
-    all.push({ labels: named(i), times, values, staleTimes: null });
+    const staleTimes = below(2) === 0 ? null : times.filter(() => below(10) === 0).map((ms) => ms + below(2));
+    all.push({ labels: named(i), times, values, staleTimes });
   }
   return all;
 }
@@ -66,21 +71,22 @@ describe(`many steps at once, TEST_SEED=${seed}`, () => {
     for (const count of [1, 2, 300, 40_000]) {
       const grid = { start: below(5000), step: [0, 1, 250, 999.5][below(4)] ?? 1, count };
       const range = { series: counters(count > 1000 ? 4 : 20, 700, 200), grid, rangeMs: 1 + below(3000) };
+      // With an offset the samples are looked for at other times than those of the steps.
+      const ctx = contextOf({ ...grid, start: grid.start + below(2) * below(3000) });
       for (const [counter, perSecond] of [
         [true, true],
         [true, false],
         [false, false],
       ] as const) {
         const kernel = extrapolated(counter, perSecond);
-        const together = await overWindows(contextOf(grid), range, kernel);
-        assert.deepEqual(shown(together), shown(await overWindows(contextOf(grid), range, oneByOne(kernel))));
+        const together = await overWindows(ctx, range, kernel);
+        assert.deepEqual(shown(together), shown(await overWindows(ctx, range, oneByOne(kernel))));
       }
     }
   });
 
   it('have the sums that each step has', async () => {
     const sum = reductions.get('sum') as Reduce;
-    const odd = [NaN, Infinity, -Infinity, -0, 1e300, 1e308, -1e308];
     for (const count of [1, 3, 500, 20_000]) {
       const ctx = contextOf({ start: 0, step: 1, count });
       const members = Array.from({ length: count > 1000 ? 3 : 40 }, (_, i) => {
@@ -98,9 +104,29 @@ describe(`many steps at once, TEST_SEED=${seed}`, () => {
     }
   });
 
+  it('are in memory of their own, or that of few others', () => {
+    for (const count of [1, 8, 9, 1000, 5000, 100_000]) {
+      const room = new SeriesRoom(count);
+      const all = Array.from({ length: 40 }, (_, i) => room.series(named(i)));
+      for (const [i, { values, present }] of all.entries()) {
+        assert.deepEqual([values.length, present.length], [count, count]);
+        assert.ok(
+          values.buffer.byteLength <= 16 * values.byteLength,
+          `${values.buffer.byteLength}, ${count}`,
+        );
+        values.fill(i + 1);
+        present.fill(1);
+      }
+      for (const [i, { values, present }] of all.entries()) {
+        assert.ok(values.every((value) => value === i + 1) && present.every((set) => set === 1));
+      }
+    }
+  });
+
   it('are written as each sample is', async () => {
     const all = Array.from({ length: 30 }, (_, i) => {
-      const times = Array.from({ length: 200 }, (_, k) => 1_700_000_000_000 + k * 1500).filter(
+      const of = below(4) === 0 ? i : 0;
+      const times = Array.from({ length: 200 }, (_, k) => 1_700_000_000_000 + k * 1500 + of).filter(
         () => below(i % 3 === 0 ? 1000 : 3) > 0,
       );
       const values = times.map(() => [0, -0, NaN, 1e21, 1e-7, 123.25, Infinity, 1 / 3][below(8)] ?? 0);
