@@ -38,13 +38,19 @@ import { derived, derivedOfAll, keepDerived } from '../../sql/derived.js';
 import type { VectorSelector } from '../syntax/ast.js';
 import type { Window } from '../plan/times.js';
 
-/** What is asked of the lake first for any of these lists; `selected`: with selectors. */
+/** What is asked of the lake first for any of these lists, as `seriesRequest` and `knownTables` take it; `selected`: with selectors. */
+function firstAsked(limits: Pick<QueryLimits, 'spanMetrics'>, window: Window, selected: boolean) {
+  const listing = selected ? undefined : spanListing(limits, window);
+  return [metricTables, window, null, null, listing] as const;
+}
+
+/** The same as it is asked before the list is made, which asks for it again: what it was told has to be of this very request. */
 export function firstRequest(
   limits: Pick<QueryLimits, 'spanMetrics'>,
   window: Window,
   selected: boolean,
 ): SeriesRequest {
-  return seriesRequest(metricTables, window, null, null, selected ? undefined : spanListing(limits, window));
+  return seriesRequest(...firstAsked(limits, window, selected));
 }
 
 /** What becomes of the series that are found. */
@@ -66,8 +72,7 @@ async function findEach(
   { known: take, each }: Finds,
 ): Promise<boolean> {
   const { maxSeries } = ctx.limits;
-  const beside = selectors.length === 0 ? spanListing(ctx.limits, window) : undefined;
-  const known = await knownTables(ctx, yielder, metricTables, window, null, null, beside);
+  const known = await knownTables(ctx, yielder, ...firstAsked(ctx.limits, window, selectors.length > 0));
   let complete = true;
   if (selectors.length === 0) {
     const possible = await possibleSeries(ctx, window, each, known.listing);
@@ -287,15 +292,7 @@ export async function metricNames(ctx: QueryContext, window: Window): Promise<re
   const yielder = new Yielder(ctx.signal);
   const single = new Set<string>();
   const parts: (readonly string[])[] = [];
-  const known = await knownTables(
-    ctx,
-    yielder,
-    metricTables,
-    window,
-    null,
-    null,
-    spanListing(ctx.limits, window),
-  );
+  const known = await knownTables(ctx, yielder, ...firstAsked(ctx.limits, window, false));
   for (const whole of sourcesFor([])) {
     const { table } = whole;
     const own = await known(table);
