@@ -74,24 +74,23 @@ export class Statements {
     return !this.#failed && !this.#ended && this.#unread === 0;
   }
 
-  /** Stops what runs; nothing is begun any more. */
+  /** Stops what runs, and what waits to begin. */
   interrupt(): void {
     this.#ended = true;
     const interrupt = () => {
       for (const connection of [this.options.connection, ...this.#others]) connection.interrupt();
     };
     interrupt();
+    if (this.#running.size === 0) return;
     // It is lost on a statement that waits for a thread to begin it.
-    this.#interrupting ??= setInterval(() => {
-      if (this.#running.size > 0) interrupt();
-    }, interruptAgainMs);
-    this.#interrupting.unref();
+    this.#interrupting ??= setInterval(interrupt, interruptAgainMs).unref();
   }
 
   /** Resolves when nothing runs on the connection any more. */
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.allSettled([...this.#running]);
     clearInterval(this.#interrupting);
+    this.#interrupting = undefined;
   }
 
   /** Ends the transaction, if there is one, and lets go of rows that nobody reads. False when that failed. */
