@@ -1,9 +1,8 @@
 import { literal } from '../../duckdb/index.js';
 import { tables } from '../../schema/index.js';
-import { knownFiles } from '../files/known-files.js';
+import { atServer, knownFiles } from '../files/known-files.js';
 import { damagedAmong } from './damage.js';
 import type { LakeFiles } from './inventory.js';
-import { atServer } from '../files/known-files.js';
 import type { TaskRun } from './task.js';
 
 /** Files without the rows that a person deleted: compaction leaves files with deletions alone. */

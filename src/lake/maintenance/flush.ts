@@ -3,13 +3,13 @@ import { ident, inTransaction, literal, timestampLiteral } from '../../duckdb/in
 import type { Faults } from '../../faults/index.js';
 import { tableDef, tables, type TableName } from '../../schema/index.js';
 import { tableFile, type DayFile } from '../day-file.js';
+import { atServer } from '../files/known-files.js';
 import { writeDayFiles } from '../files/write.js';
 import type { FileStore } from '../file-store.js';
 import { isInlined } from '../inlining.js';
 import type { PendingFiles } from '../pending-files.js';
 import { deletionsOf, rewriteSql } from './deletions.js';
 import type { LakeFiles } from './inventory.js';
-import { atServer } from '../files/known-files.js';
 import { usedTables } from './metadata.js';
 import { flushedPrefix } from './moved.js';
 import type { TaskRun } from './task.js';
