@@ -2,15 +2,9 @@ import { malformed } from '../errors.js';
 import { Source, truncated } from '../wire/source.js';
 import type { Format, Given } from './format.js';
 import { NativeHistogram, signed64 } from './native-histogram.js';
-import {
-  PrometheusSeries,
-  writtenPoints,
-  type Exemplar,
-  type FamilyMetadata,
-  type Label,
-  type Sample,
-} from './prometheus-series.js';
+import { PrometheusSeries, writtenPoints } from './prometheus-series.js';
 import { isStale } from './prometheus-stale.js';
+import type { Exemplar, FamilyMetadata, Label, Sample } from './prometheus-types.js';
 
 const none: Buffer = Buffer.alloc(0);
 const scratch = new Source();

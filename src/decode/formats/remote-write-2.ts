@@ -3,14 +3,8 @@ import { Slices } from '../wire/slices.js';
 import { Source, truncated } from '../wire/source.js';
 import type { Format, Given } from './format.js';
 import { NativeHistogram, signed64 } from './native-histogram.js';
-import {
-  PrometheusSeries,
-  writtenPoints,
-  type Exemplar,
-  type Label,
-  type MetricType,
-  type Sample,
-} from './prometheus-series.js';
+import { PrometheusSeries, writtenPoints } from './prometheus-series.js';
+import type { Exemplar, Label, MetricType, Sample } from './prometheus-types.js';
 import { readSample } from './remote-write-1.js';
 
 const scratch = new Source();
