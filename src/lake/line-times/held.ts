@@ -1,3 +1,4 @@
+import { Gauge, type Telemetry } from '../../telemetry/index.js';
 import { heldBytes, type SharedTimes } from './unit.js';
 
 /** What was used within this time gives no room: more than fits would be read again by each question. */
@@ -20,10 +21,17 @@ export class HeldTimes {
   constructor(
     /** Units are counted with those that could not be kept. */
     private readonly most: { readonly bytes: number; readonly units: number },
-  ) {}
-
-  get bytes(): number {
-    return this.#bytes;
+    telemetry: Telemetry,
+    gauge: { readonly name: string; readonly help: string },
+  ) {
+    const bytes = () => this.#bytes;
+    new Gauge({
+      ...gauge,
+      registers: [telemetry.registry],
+      collect() {
+        this.set(bytes());
+      },
+    });
   }
 
   /** Undefined for what is to be read: what could not be kept is tried again after a while. */

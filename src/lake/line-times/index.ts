@@ -1,5 +1,5 @@
 import { firstLine } from '../../duckdb/index.js';
-import { Counter, Gauge, type Telemetry } from '../../telemetry/index.js';
+import { Counter, type Telemetry } from '../../telemetry/index.js';
 import { columnName } from '../attribute-columns/index.js';
 import { BackgroundQueue, type BackgroundHost } from '../background.js';
 import { attributeId } from '../direct/contents.js';
@@ -54,28 +54,22 @@ interface Files {
  */
 export class LineTimesCache {
   #generation = -1;
-  readonly #held = new HeldTimes({ bytes: mostBytes, units: mostUnits });
+  readonly #held: HeldTimes;
   readonly #queue: BackgroundQueue<FileToTime, SharedTimes | null>;
 
   constructor(
     private readonly host: BackgroundHost,
     telemetry: Telemetry,
   ) {
-    const registers = [telemetry.registry];
-    const bytes = () => this.#held.bytes;
-    new Gauge({
+    this.#held = new HeldTimes({ bytes: mostBytes, units: mostUnits }, telemetry, {
       name: 'canardstack_line_times_bytes',
       help: 'Times of log lines by label set that are kept in memory.',
-      registers,
-      collect() {
-        this.set(bytes());
-      },
     });
     const loads = new Counter({
       name: 'canardstack_line_times_loads_total',
       help: 'Files of logs that were read for the times of their lines; refused: too much, or an error.',
       labelNames: ['result'],
-      registers,
+      registers: [telemetry.registry],
     });
     this.#queue = new BackgroundQueue<FileToTime, SharedTimes | null>({
       host,

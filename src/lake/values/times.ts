@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { firstLine, ident } from '../../duckdb/index.js';
 import type { TableName } from '../../schema/index.js';
-import { Gauge, type Telemetry } from '../../telemetry/index.js';
+import type { Telemetry } from '../../telemetry/index.js';
 import { columnName, type AttributeColumn } from '../attribute-columns/index.js';
 import { BackgroundQueue, type BackgroundHost } from '../background.js';
 import { fileSql, timeColumns } from '../direct/contents.js';
@@ -35,21 +35,16 @@ export interface ValuesOfFile {
  */
 export class ValueTimes {
   #generation = -1;
-  readonly #held = new HeldTimes({ bytes: mostBytes, units: mostUnits });
+  readonly #held: HeldTimes;
   readonly #queue: BackgroundQueue<ValuesOfFile, SharedTimes | null>;
 
   constructor(
     private readonly host: BackgroundHost,
     telemetry: Telemetry,
   ) {
-    const bytes = () => this.#held.bytes;
-    new Gauge({
+    this.#held = new HeldTimes({ bytes: mostBytes, units: mostUnits }, telemetry, {
       name: 'canardstack_value_times_bytes',
       help: 'Times of spans by the value of an attribute that are kept in memory.',
-      registers: [telemetry.registry],
-      collect() {
-        this.set(bytes());
-      },
     });
     this.#queue = new BackgroundQueue({
       host,
