@@ -130,19 +130,11 @@ async function readFile(connection: DuckDBConnection, { table, path }: Wanted): 
     `SELECT (rowid - file_row_number)::BIGINT, count(*)::BIGINT, min(${time}), max(${time}), count(${time})::BIGINT
      FROM lake.main.${ident(table)} WHERE filename = ${literal(path)} GROUP BY 1`,
   );
-  const [[firstRow, count, first, last, timed] = []] = starts as bigint[][];
-  const whole = starts.length === 1 && count === stored && timed === count;
+  const [start] = starts as [firstRow: bigint, count: bigint, first: bigint, last: bigint, timed: bigint][];
   const complete = tableDef(table).columns.every(({ name }) => present.has(name));
-  if (
-    !whole ||
-    !complete ||
-    firstRow === undefined ||
-    count === undefined ||
-    first === undefined ||
-    last === undefined
-  ) {
-    return { snapshot, file: null };
-  }
+  if (start === undefined || starts.length > 1 || !complete) return { snapshot, file: null };
+  const [firstRow, count, first, last, timed] = start;
+  if (count !== stored || timed !== count) return { snapshot, file: null };
   const attributes = attributesOf(names, await mixedColumns(rows, path, names));
   return {
     snapshot,
