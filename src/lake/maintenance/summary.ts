@@ -1,7 +1,7 @@
 import { ident, inTransaction, literal, qualified } from '../../duckdb/index.js';
 import { tableDef, type Signal, type TableName } from '../../schema/index.js';
 import { lakeMetadata } from '../files/known-files.js';
-import { changesSince } from '../metadata/changes.js';
+import { attachedChangesSince } from '../metadata/changes.js';
 import { readMeta, setMeta } from '../schema.js';
 import type { LakeFiles } from './inventory.js';
 import { usedTables } from './metadata.js';
@@ -111,7 +111,7 @@ async function changedTables(
   from: number,
 ): Promise<(table: TableName) => boolean> {
   const run = (sql: string) => task.rows(sql);
-  const { unknown, changed } = await changesSince(BigInt(from), 'postgres', run);
+  const { unknown, changed } = await attachedChangesSince(BigInt(from), run);
   if (unknown) {
     const used = await usedTables(task, lakeFiles);
     return (table) => used.has(table);

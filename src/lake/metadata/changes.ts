@@ -61,8 +61,13 @@ export async function changesSince(since: bigint | null, place: CatalogPlace, ru
     const [row = []] = await run(`SELECT max(snapshot_id) FROM ${lakeMetadata}.ducklake_snapshot`);
     return upTo(since, row[0] as bigint | null, run);
   }
-  const sql = place === 'quack' ? atServer(changesSql(since, changes)) : changesSql(since);
-  return changesOf(since, await run(sql));
+  if (place === 'postgres') return attachedChangesSince(since, run);
+  return changesOf(since, await run(atServer(changesSql(since, changes))));
+}
+
+/** The same by one statement on the catalog as it is attached, wherever it is. */
+export async function attachedChangesSince(since: bigint | null, run: RunSql): Promise<Changes> {
+  return changesOf(since, await run(changesSql(since)));
 }
 
 function changesSql(since: bigint | null, from = record): string {
