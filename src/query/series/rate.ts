@@ -86,13 +86,14 @@ export function extrapolation(
 ): number {
   const sampled = ((times[last] ?? 0) - (times[first] ?? 0)) / 1000;
   const distance = sampled / (last - first);
-  const near = distance * 1.1;
-  let toStart = ((times[first] ?? 0) - view.start) / 1000;
-  let toEnd = (view.end - (times[last] ?? 0)) / 1000;
-  if (toStart >= near) toStart = distance / 2;
-  toStart = Math.min(toStart, sampled * zeroShare);
-  if (toEnd >= near) toEnd = distance / 2;
+  const toStart = Math.min(reached(((times[first] ?? 0) - view.start) / 1000, distance), sampled * zeroShare);
+  const toEnd = reached((view.end - (times[last] ?? 0)) / 1000, distance);
   return (sampled + toStart + toEnd) / sampled;
+}
+
+/** How far a sample stands for what is between it and its window's bound, where samples are as far from each other. */
+function reached(toBound: number, distance: number): number {
+  return toBound >= distance * 1.1 ? distance / 2 : toBound;
 }
 
 const none64 = new Float64Array(0);
@@ -134,11 +135,8 @@ class Extrapolations {
       const start = end - rangeMs;
       const sampled = ((times[last] ?? 0) - (times[first] ?? 0)) / 1000;
       const distance = sampled / (last - first);
-      const near = distance * 1.1;
-      let toStart = ((times[first] ?? 0) - start) / 1000;
-      let toEnd = (end - (times[last] ?? 0)) / 1000;
-      if (toStart >= near) toStart = distance / 2;
-      if (toEnd >= near) toEnd = distance / 2;
+      const toStart = reached(((times[first] ?? 0) - start) / 1000, distance);
+      const toEnd = reached((end - (times[last] ?? 0)) / 1000, distance);
       this.sampled[k] = sampled;
       this.toStart[k] = toStart;
       this.toEnd[k] = toEnd;
