@@ -35,6 +35,8 @@ export const testLimits: QueryLimits = {
 };
 
 export interface TestLake {
+  /** Where a test may put files of its own; it goes with the lake. */
+  readonly folder: string;
   readonly connection: DuckDBConnection;
   /** Another one, which the caller closes; `reads`: as questions have it. */
   connect(reads?: boolean): Promise<DuckDBConnection>;
@@ -140,6 +142,7 @@ export async function testLake(
   });
   const cachedPool = new ConnectionPool(source, 100_000, null, cache);
   return {
+    folder,
     connection,
     connect,
     guard: new QueryGuard(pool, { ...testLimits, ...limits }),

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
-import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { testDuckDb, type TestDuckDb } from '../../../test/support/duckdb.js';
 import type { Storage } from '../../storage/index.js';
 import { createTelemetry } from '../../telemetry/index.js';
 import { MadeIndexes } from './made.js';
@@ -11,25 +10,17 @@ import { searchOf } from './needle.js';
 import { indexParts } from './parts.js';
 import { TokenIndexes } from './read.js';
 
-let folder: string;
-let instance: DuckDBInstance;
-let connection: DuckDBConnection;
+let db: TestDuckDb;
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'canardstack-made-'));
-  instance = await DuckDBInstance.create(':memory:');
-  connection = await instance.connect();
+  db = await testDuckDb();
 });
 
-after(async () => {
-  connection.closeSync();
-  instance.closeSync();
-  await rm(folder, { recursive: true, force: true });
-});
+after(() => db.close());
 
 async function file(name: string, rows: number, attributes: string): Promise<string> {
-  const path = join(folder, name);
-  await connection.run(
+  const path = join(db.folder, name);
+  await db.connection.run(
     `COPY (SELECT i AS time_unix_nano, 'ok' AS body, ${attributes} AS log_attributes, 't' AS trace_id, 's' AS span_id
        FROM range(${rows}) t(i)) TO '${path}' (FORMAT parquet)`,
   );
@@ -41,7 +32,7 @@ it('indexes a file as soon as there is room', async () => {
   const tokens = new TokenIndexes({ url: '/' } as unknown as Storage, telemetry);
   const host = {
     generation: 0,
-    acquire: () => instance.connect(),
+    acquire: () => db.instance.connect(),
     release: (used: DuckDBConnection) => used.closeSync(),
   };
   const made = new MadeIndexes(host, telemetry, tokens, { bytes: 1 });
@@ -66,10 +57,10 @@ it('tries a file again whose index could not be made, until it gives it up', asy
   const telemetry = createTelemetry('silent');
   const tokens = new TokenIndexes({ url: '/' } as unknown as Storage, telemetry);
   let asked = 0;
-  let path = join(folder, 'late');
+  let path = join(db.folder, 'late');
   const host = {
     generation: 0,
-    acquire: () => (asked++, instance.connect()),
+    acquire: () => (asked++, db.instance.connect()),
     release: (used: DuckDBConnection) => used.closeSync(),
   };
   const made = new MadeIndexes(host, telemetry, tokens, { pauseMs: 0 });
@@ -90,7 +81,7 @@ it('tries a file again whose index could not be made, until it gives it up', asy
     assert.deepEqual([await want(), await failures()], [false, { retried: 1 }], 'it is not there yet');
     await file('late', 10, `'{}'`);
     assert.deepEqual([await want(), await failures()], [true, { retried: 1 }]);
-    path = join(folder, 'never');
+    path = join(db.folder, 'never');
     for (let i = 0; i < 6; i++) assert.equal(await want(), false);
     assert.deepEqual([await failures(), asked], [{ retried: 4, left: 1 }, 6]);
     const patient = new MadeIndexes(host, createTelemetry('silent'), tokens, { pauseMs: 3_600_000 });
@@ -109,11 +100,11 @@ it('joins few texts at once, whichever column they are of', async () => {
   const path = await file('wide', 40_000, `repeat(chr(97 + (i % 3)::INTEGER), 1000)`);
   const joined: number[] = [];
   let rows = 0;
-  const watched = Object.assign(Object.create(connection) as DuckDBConnection, {
+  const watched = Object.assign(Object.create(db.connection) as DuckDBConnection, {
     stream(sql: string) {
       const [, from, until] = />= (\d+) AND file_row_number < (\d+)/.exec(sql) ?? [];
       if (sql.includes('log_attributes')) joined.push(Number(until) - Number(from));
-      return connection.stream(sql);
+      return db.connection.stream(sql);
     },
   });
   const parts = indexParts(watched, path, { texts: ['body', 'log_attributes'], values: [] });

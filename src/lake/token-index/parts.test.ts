@@ -1,27 +1,18 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { testDuckDb, type TestDuckDb } from '../../../test/support/duckdb.js';
 import { literal } from '../../duckdb/index.js';
 import { indexParts } from './parts.js';
 
-let folder: string;
-let instance: DuckDBInstance;
-let connection: DuckDBConnection;
+let db: TestDuckDb;
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'canardstack-parts-'));
-  instance = await DuckDBInstance.create(':memory:');
-  connection = await instance.connect();
+  db = await testDuckDb();
 });
 
-after(async () => {
-  connection.closeSync();
-  instance.closeSync();
-  await rm(folder, { recursive: true, force: true });
-});
+after(() => db.close());
 
 interface Asked {
   readonly columns: number;
@@ -33,21 +24,21 @@ async function partsOf(
   { columns, bytes, rows }: { columns: number; bytes: number; rows: number },
   fails: (asked: Asked) => boolean = () => false,
 ) {
-  const path = join(folder, 'file.parquet');
+  const path = join(db.folder, 'file.parquet');
   const values = Array.from({ length: columns }, (_, i) => `v${i}`);
   const selected = values.map((name, i) => `rpad((i % 300)::VARCHAR || '.${i}', ${bytes}, '-') AS ${name}`);
-  await connection.run(
+  await db.connection.run(
     `COPY (SELECT 'line ' || i AS body, ${selected.join(', ')} FROM range(${rows}) t(i)) TO ${literal(path)}
      (FORMAT parquet, ROW_GROUP_SIZE ${rows})`,
   );
   const asked: Asked[] = [];
-  const watched = Object.assign(Object.create(connection) as DuckDBConnection, {
+  const watched = Object.assign(Object.create(db.connection) as DuckDBConnection, {
     stream(sql: string) {
       const [, from, until] = />= (\d+) AND file_row_number < (\d+)/.exec(sql) ?? [];
       const one = { columns: sql.split('string_agg').length - 1, rows: Number(until) - Number(from) };
       if (fails(one)) return Promise.reject(new Error('Out of Memory Error: failed to allocate data'));
       asked.push(one);
-      return connection.stream(sql);
+      return db.connection.stream(sql);
     },
   });
   const texts = new Map<string, number>();

@@ -1,29 +1,22 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
+import { countedStreams } from '../../../test/support/counted-streams.js';
 import { testLake, type TestLake } from '../../../test/support/lake.js';
-import type { ReadSession } from '../../lake/session.js';
 import { unreadRows } from './unread-files.js';
 
 let lake: TestLake;
-let folder: string;
 before(async () => {
   lake = await testLake();
-  folder = await mkdtemp(join(tmpdir(), 'canardstack-unread-files-'));
   await lake.insert('logs', [
     { timestamp: '2026-01-01 00:00:00', time_unix_nano: 1_767_225_600_000_000_000n },
   ]);
 });
-after(async () => {
-  await lake.close();
-  await rm(folder, { recursive: true, force: true });
-});
+after(() => lake.close());
 
 /** A file of a line of each of so many services, of names of `chars` characters. */
 async function file(name: string, services: number, chars: number): Promise<string> {
-  const path = join(folder, `${name}.parquet`);
+  const path = join(lake.folder, `${name}.parquet`);
   await lake.connection.run(
     `COPY (SELECT * REPLACE (lpad(i::VARCHAR, ${chars}, '0') AS service_name) FROM ` +
       `(FROM lake.main.logs WHERE time_unix_nano IS NOT NULL LIMIT 1), (SELECT i FROM range(${services}) r(i))) TO '${path}' (FORMAT parquet)`,
@@ -32,16 +25,9 @@ async function file(name: string, services: number, chars: number): Promise<stri
 }
 
 async function asked(where: string, paths: readonly string[]): Promise<[rows: number, statements: number]> {
-  let [rows, statements] = [-1, 0];
-  await lake.guard.run('test', new AbortController().signal, async ({ session }) => {
-    const stream: ReadSession['stream'] = (...args) => {
-      statements++;
-      return session.stream(...args);
-    };
-    const question = { kind: 'log_streams', columns: ['service_name'], where } as const;
-    rows = (await unreadRows({ stream } as ReadSession, question, paths))?.length ?? -1;
-  });
-  return [rows, statements];
+  const question = { kind: 'log_streams', columns: ['service_name'], where } as const;
+  const [rows, statements] = await countedStreams(lake, (session) => unreadRows(session, question, paths));
+  return [rows?.length ?? -1, statements];
 }
 
 it('reads no file again where a window is wide and narrow in turn', async () => {
@@ -57,7 +43,7 @@ it('keeps no more characters than it should', async () => {
     assert.deepEqual(await asked(`service_name <> 'wide'`, [path]), [1000, 1]);
     assert.deepEqual(await asked(`service_name <> 'wide'`, [path]), [1000, 0]);
   }
-  assert.deepEqual(await asked(`service_name <> 'wide'`, [join(folder, 'wide-0.parquet')]), [1000, 1]);
+  assert.deepEqual(await asked(`service_name <> 'wide'`, [join(lake.folder, 'wide-0.parquet')]), [1000, 1]);
 });
 
 it('reads files that have too many rows together once for as many, and each of them for fewer', async () => {

@@ -1,26 +1,19 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
+import { countedStreams } from '../../../../test/support/counted-streams.js';
 import { testLake, type TestLake } from '../../../../test/support/lake.js';
-import type { ReadSession } from '../../../lake/session.js';
 import { timesOfFiles } from './file-times.js';
 
 let lake: TestLake;
-let folder: string;
 before(async () => {
   lake = await testLake();
-  folder = await mkdtemp(join(tmpdir(), 'canardstack-file-times-'));
 });
-after(async () => {
-  await lake.close();
-  await rm(folder, { recursive: true, force: true });
-});
+after(() => lake.close());
 
 /** A file of lines whose bodies differ, each of `chars` characters. */
 async function file(name: string, lines: number, chars: number): Promise<string> {
-  const path = join(folder, `${name}.parquet`);
+  const path = join(lake.folder, `${name}.parquet`);
   await lake.connection.run(
     `COPY (SELECT lpad(i::VARCHAR, ${chars}, '0') AS body, i * 1000000 AS time_unix_nano FROM range(${lines}) r(i)) TO '${path}' (FORMAT parquet)`,
   );
@@ -34,16 +27,10 @@ interface Answer {
 }
 
 async function asked(where: string, paths: readonly string[]): Promise<Answer> {
-  let [lines, statements]: [number | null, number] = [null, 0];
-  await lake.guard.run('test', new AbortController().signal, async ({ session }) => {
-    const stream: ReadSession['stream'] = (...args) => {
-      statements++;
-      return session.stream(...args);
-    };
-    const found = await timesOfFiles({ stream } as ReadSession, { columns: ['body'], where }, paths);
-    lines = found && found.reduce((sum, { times }) => sum + times.length, 0);
-  });
-  return { lines, statements };
+  const [found, statements] = await countedStreams(lake, (session) =>
+    timesOfFiles(session, { columns: ['body'], where }, paths),
+  );
+  return { lines: found && found.reduce((sum, { times }) => sum + times.length, 0), statements };
 }
 
 it('reads no file again where a window is wide and narrow in turn', async () => {
@@ -68,7 +55,7 @@ it('keeps no more characters than it should', async () => {
     assert.deepEqual(await asked(`body <> 'wide'`, [path]), { lines: 1900, statements: 1 });
     assert.deepEqual(await asked(`body <> 'wide'`, [path]), { lines: 1900, statements: 0 });
   }
-  assert.deepEqual(await asked(`body <> 'wide'`, [join(folder, 'wide-0.parquet')]), {
+  assert.deepEqual(await asked(`body <> 'wide'`, [join(lake.folder, 'wide-0.parquet')]), {
     lines: 1900,
     statements: 1,
   });
