@@ -548,6 +548,34 @@ describe('the Prometheus HTTP API', () => {
   });
 });
 
+it('orders texts by their bytes', async () => {
+  const lake = await testLake();
+  const app = await serve(lake);
+  const order = ['z', '\ud7ff', '\ufffd', '🦆'];
+  const texts = async (path: string, of: (data: never) => readonly unknown[]) => {
+    const { data } = (await app.inject({ method: 'GET', url: `/api/v1/${path}` })).json<Body>();
+    return of(data as never);
+  };
+  const own = ({ metric }: { metric: Record<string, string> }) => metric['text'];
+  const results = ({ result }: { result: Parameters<typeof own>[0][] }) => result.map(own);
+  try {
+    await lake.insert(
+      'metric_gauge',
+      [...order].reverse().map((text) => ({ ...metricPoint(scriptStart, 'duck', { text }), value: 1 })),
+    );
+    const around = `start=${start - 60}&end=${start + 60}`;
+    assert.deepEqual(await texts(`label/text/values?${around}`, (data) => data), order);
+    const series = (data: Record<string, string>[]) => data.map(({ text }) => text);
+    assert.deepEqual(await texts(`series?match[]=duck&${around}`, series), order);
+    assert.deepEqual(await texts(`query_range?query=duck&${around}&step=60`, results), order);
+    const sorted = encodeURIComponent('sort_by_label(duck, "text")');
+    assert.deepEqual(await texts(`query?query=${sorted}&time=${start}`, results), order);
+  } finally {
+    await app.close();
+    await lake.close();
+  }
+});
+
 describe('a Prometheus query that cannot be finished', () => {
   const heavy = 'sum(quantile_over_time(0.5, m[1h:10ms]))';
 

@@ -1,7 +1,8 @@
 import { isLabelName, labelName } from '../attributes/label-name.js';
+import { byteOrder } from '../text/byte-order.js';
 
 /**
- * A label set: sorted by name, no empty values but where a language has them, immutable. Names come from outside, so they are items of lists and
+ * A label set: sorted by name (`byteOrder`), no empty values but where a language has them, immutable. Names come from outside, so they are items of lists and
  * never properties of objects.
  */
 export class Labels {
@@ -20,7 +21,7 @@ export class Labels {
   /** Later entries win over earlier ones of the same name; empty values are left out. */
   static of(entries: Iterable<readonly [string, string]>): Labels {
     const map = new Map(entries);
-    const names = [...map.keys()].filter((name) => map.get(name) !== '').sort();
+    const names = [...map.keys()].filter((name) => map.get(name) !== '').sort(byteOrder);
     return names.length === 0
       ? Labels.empty
       : new Labels(
@@ -116,9 +117,9 @@ export class Labels {
   compare(other: Labels): number {
     const n = Math.min(this.names.length, other.names.length);
     for (let i = 0; i < n; i++) {
-      const byName = order(this.names[i] ?? '', other.names[i] ?? '');
+      const byName = byteOrder(this.names[i] ?? '', other.names[i] ?? '');
       if (byName !== 0) return byName;
-      const byValue = order(this.values[i] ?? '', other.values[i] ?? '');
+      const byValue = byteOrder(this.values[i] ?? '', other.values[i] ?? '');
       if (byValue !== 0) return byValue;
     }
     return this.names.length - other.names.length;
@@ -151,9 +152,5 @@ export const metricName = '__name__';
 export const metadataLabels: ReadonlySet<string> = new Set([metricName, '__type__', '__unit__']);
 
 function byName(a: readonly [string, string], b: readonly [string, string]): number {
-  return order(a[0], b[0]);
-}
-
-function order(a: string, b: string): number {
-  return a === b ? 0 : a < b ? -1 : 1;
+  return byteOrder(a[0], b[0]);
 }

@@ -5,6 +5,7 @@ import { setsOf } from './kept-sets.js';
 import type { MetadataWindow } from './metadata.js';
 import type { ListedRow } from './projections.js';
 import { unreadRows } from './unread-files.js';
+import { byteOrder } from '../text/byte-order.js';
 
 /** What is asked of label sets or attribute keys, in SQL over the columns of their kind. */
 export interface ListingQuery {
@@ -143,22 +144,7 @@ export function byTexts(a: readonly unknown[], b: readonly unknown[]): number {
   for (const [i, x] of a.entries()) {
     const y = b[i] ?? null;
     if (x === y) continue;
-    return x === null ? 1 : y === null ? -1 : byText(x as string, y as string);
+    return x === null ? 1 : y === null ? -1 : byteOrder(x as string, y as string);
   }
   return 0;
-}
-
-/** As DuckDB orders text: by its bytes, which is by code points. */
-export function byText(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
-    if (x !== y) return rank(x) - rank(y);
-  }
-  return a.length - b.length;
-}
-
-/** Halves of pairs stand for what comes after all else. */
-function rank(unit: number): number {
-  return unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit;
 }

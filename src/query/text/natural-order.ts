@@ -1,3 +1,5 @@
+import { unitOrder } from './byte-order.js';
+
 /**
  * `pod-2` before `pod-10`, as natsort of Go, which Prometheus orders labels by: stretches of digits by their number where 64 bits hold
  * it, all others by their bytes; of two that are equal so far the shorter one is the first. What differs is looked for
@@ -17,7 +19,8 @@ export function naturalOrder(a: string, b: string): number {
     const m = wholeNumber(a, i + stretch);
     const n = wholeNumber(b, j + stretch);
     if (m === null || n === null) {
-      if (same === stretch || (goesOn && otherGoesOn)) return unitOrder(a.charCodeAt(p), b.charCodeAt(q));
+      if (same === stretch || (goesOn && otherGoesOn))
+        return unitOrder(a.charCodeAt(p), b.charCodeAt(q)) < 0 ? -1 : 1;
       return goesOn ? 1 : -1;
     }
     if (m.digits !== n.digits) {
@@ -70,10 +73,4 @@ function wholeNumber(text: string, from: number): { digits: string; end: number 
   const digits = text.slice(first, end);
   if (digits.length > largest.length || (digits.length === largest.length && digits > largest)) return null;
   return { digits, end };
-}
-
-/** Of UTF-16 units that differ: as their bytes in UTF-8, where surrogates are behind all others. */
-function unitOrder(one: number, other: number): number {
-  const place = (unit: number) => (unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit);
-  return place(one) < place(other) ? -1 : 1;
 }

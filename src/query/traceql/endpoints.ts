@@ -2,6 +2,7 @@ import { QueryError } from '../../lake/query-error.js';
 import type { Endpoint, Endpoints, QueryAnswer, QueryRequest } from '../server/endpoint.js';
 import type { QueryContext, QueryLimits } from '../server/guard.js';
 import { json, streamed } from '../server/reply.js';
+import { byteOrder } from '../text/byte-order.js';
 import { legacyPipeline, parseLogfmt } from './api/legacy-tags.js';
 import { scopesProtobuf, searchProtobuf, textsProtobuf, valuesProtobuf } from './api/answers-protobuf.js';
 import { metricsAnswer, metricsMessage } from './api/metrics.js';
@@ -113,7 +114,7 @@ function tags(answer: ScopesAnswer): Endpoint {
 const tagsV1 = tags((scopes, metrics, request) => {
   const given = new TempoParams(request).text('scope') !== undefined;
   const shown = given ? scopes : scopes.filter(({ name }) => name === 'resource' || name === 'span');
-  const tagNames = [...new Set(shown.flatMap(({ tags }) => tags))].sort();
+  const tagNames = [...new Set(shown.flatMap(({ tags }) => tags))].sort(byteOrder);
   return wantsProtobuf(request) ? binary(textsProtobuf(tagNames, metrics)) : json({ tagNames, metrics });
 });
 

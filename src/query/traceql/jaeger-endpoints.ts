@@ -4,6 +4,7 @@ import type { QueryContext, QueryLimits } from '../server/guard.js';
 import { invalid } from '../server/params.js';
 import { json } from '../server/reply.js';
 import { literal } from '../sql/literal.js';
+import { byteOrder } from '../text/byte-order.js';
 import { jaegerTrace } from './api/jaeger-json.js';
 import { nowNs, TempoParams } from './api/params.js';
 import { search } from './api/search.js';
@@ -25,7 +26,7 @@ function answer(data: readonly unknown[]) {
 const services: Endpoint = (_request, limits) => async (ctx) => {
   const field = { kind: 'attribute', scope: 'resource', name: 'service.name', parent: false, at: 0 } as const;
   const { found } = await tagValues(ctx, field, { range: longest(limits), limit: maxNames, filter: null });
-  return answer(found.flatMap((value) => (value.type === 'string' ? [value.value] : [])).sort());
+  return answer(found.flatMap((value) => (value.type === 'string' ? [value.value] : [])).sort(byteOrder));
 };
 
 const operationsOfService: Endpoint = (request, limits) => async (ctx) => {

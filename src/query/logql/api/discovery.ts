@@ -6,6 +6,7 @@ import { extractedSuffix, pipelineLabels } from '../model/labels.js';
 import { flattenJson, startsWith } from '../stages/json-line.js';
 import { JsonLineError } from '../stages/json-members.js';
 import { lokiLabelName } from '../../attributes/label-name.js';
+import { byteOrder } from '../../text/byte-order.js';
 import { scanLogfmt } from '../stages/logfmt.js';
 import { parseBytes, parseDuration, parseNumber } from '../grammar/units.js';
 import { selection, sixHours } from './metadata.js';
@@ -123,7 +124,7 @@ export function detectedFields(request: QueryRequest, limits: QueryLimits): Plan
       parsers: parsers.size > 0 ? [...parsers] : null,
       ...(jsonPath && { jsonPath }),
     }));
-    fields.sort((a, b) => b.cardinality - a.cardinality || (a.label < b.label ? -1 : 1));
+    fields.sort((a, b) => b.cardinality - a.cardinality || byteOrder(a.label, b.label));
     return { fields: fields.slice(0, limit), limit };
   };
 }
@@ -134,6 +135,6 @@ export function detectedFieldValues(request: QueryRequest, limits: QueryLimits):
   const { read, limit } = sample(request, limits);
   return async (ctx) => {
     const values = collect(await read(ctx)).get(name)?.values ?? new Set<string>();
-    return { values: [...values].sort().slice(0, limit), limit };
+    return { values: [...values].sort(byteOrder).slice(0, limit), limit };
   };
 }

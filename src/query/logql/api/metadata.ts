@@ -8,8 +8,9 @@ import { isOfStreams, labelSql } from '../model/names.js';
 import { metadataWindow } from '../plan/range.js';
 import { selectorSql } from '../plan/pipeline.js';
 import { and } from '../../sql/fragment.js';
-import { byText, byTexts, listed, unlessTooMany, type ListingQuery } from '../../sql/listing.js';
+import { byTexts, listed, unlessTooMany, type ListingQuery } from '../../sql/listing.js';
 import { metadataSource } from '../../sql/metadata.js';
+import { byteOrder } from '../../text/byte-order.js';
 import type { LogExpr } from '../syntax/ast.js';
 import { definitionOf } from '../stages/index.js';
 import { parseLog } from '../syntax/parse.js';
@@ -112,7 +113,7 @@ export function labelValues(request: QueryRequest, limits: QueryLimits): Plan {
       return { shown: [sql], where: `coalesce(${sql}, '') <> ''` };
     };
     const rows = await distinct(query, [name], columns, ctx, limits.maxRows);
-    return { status: 'success', data: rows.map(([value]) => value as string).sort(byText) };
+    return { status: 'success', data: rows.map(([value]) => value as string).sort(byteOrder) };
   };
 }
 

@@ -1,4 +1,5 @@
 import { inPieces } from '../../server/reply.js';
+import { byteOrder } from '../../text/byte-order.js';
 import type { LogEntry } from '../exec/logs.js';
 import type { Category } from '../model/labels.js';
 
@@ -66,8 +67,7 @@ export function streamsAnswer(
   return inPieces(texts(streamsOf(entries, categorize), categorize, stats));
 }
 
-const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]) =>
-  a < b ? -1 : a > b ? 1 : 0;
+const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]) => byteOrder(a, b);
 
 function* texts(streams: readonly Stream[], categorize: boolean, stats: object): Generator<string> {
   const flags = categorize ? '"encodingFlags":["categorize-labels"],' : '';

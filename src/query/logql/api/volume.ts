@@ -11,6 +11,7 @@ import { streamColumns, streamSql } from '../model/columns.js';
 import { gridOf, type Steps } from '../plan/steps.js';
 import { listed, unlessTooMany } from '../../sql/listing.js';
 import { metadataSource } from '../../sql/metadata.js';
+import { byteOrder } from '../../text/byte-order.js';
 import { parse } from '../syntax/parse.js';
 import type { LogExpr, MetricExpr } from '../syntax/ast.js';
 import { behindOneAnother, encodeStats, matrixSeries, seriesAnswer } from './encode.js';
@@ -156,7 +157,7 @@ async function volumeAnswer(
 
 /** For each label the volume of what has it, whatever its value, which is empty in the answer. */
 function volumesByName(names: readonly string[], series: readonly ResultSeries[]) {
-  return [...names].sort().flatMap((name) => {
+  return [...names].sort(byteOrder).flatMap((name) => {
     const having = series.filter(({ labels }) => labels.get(name) !== '');
     if (having.length === 0) return [];
     const volumes = new Map<number, number>();

@@ -1,3 +1,4 @@
+import { byteOrder } from '../../text/byte-order.js';
 import type { RowLabels } from '../model/labels.js';
 import type { Row } from '../pipeline/stage.js';
 import { goQuote } from '../../text/go-quote.js';
@@ -210,7 +211,7 @@ export class Execution implements Context {
     } else if (isMap(value)) {
       // They are sorted before the first turn, so they are counted before it.
       this.#step(value.size);
-      yield* [...value].sort(([a], [b]) => (a < b ? -1 : 1));
+      yield* [...value].sort(([a], [b]) => byteOrder(a, b));
     } else if (value !== null && value !== undefined) {
       const turns = wholeOf(value);
       if (turns === undefined) throw this.#fault(`range can't iterate over ${formatValue(value)}`);

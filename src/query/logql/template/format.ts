@@ -1,3 +1,4 @@
+import { byteOrder } from '../../text/byte-order.js';
 import { formatGoDuration } from '../../text/durations.js';
 import { shortest } from './floats.js';
 import { months, weekdays } from './layout.js';
@@ -20,7 +21,7 @@ export function formatValue(value: Value): string {
   if (isTime(value)) return formatGoTime(value);
   if (isList(value)) return `[${value.map(formatValue).join(' ')}]`;
   if (isMap(value)) {
-    const entries = [...value].sort(([a], [b]) => (a < b ? -1 : 1));
+    const entries = [...value].sort(([a], [b]) => byteOrder(a, b));
     return `map[${entries.map(([key, item]) => `${key}:${formatValue(item)}`).join(' ')}]`;
   }
   return String(value);

@@ -1,3 +1,4 @@
+import { byteOrder } from '../../text/byte-order.js';
 import { goQuote, goQuoteRune, isPrintable } from '../../text/go-quote.js';
 import { charactersOfStep, maxLength, tooLong } from './bounds.js';
 import { formatNumber, hexNumber } from './floats.js';
@@ -198,7 +199,7 @@ function formatted(value: Value, verb: string, spec: Spec, shown = verb, wrongVe
     return syntax ? `${typeName(value)}{${items.join(', ')}}` : `[${items.join(' ')}]`;
   }
   if (!isMap(value)) return wrong();
-  const entries = [...value].sort(([a], [b]) => (a < b ? -1 : 1));
+  const entries = [...value].sort(([a], [b]) => byteOrder(a, b));
   const items = bounded(
     entries,
     spec.work,

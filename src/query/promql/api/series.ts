@@ -35,6 +35,7 @@ import {
 import { targetInfoSeries, targetRows, type Rows } from '../load/target.js';
 import { Yielder } from '../../series/yielder.js';
 import { derived, derivedOfAll, keepDerived } from '../../sql/derived.js';
+import { byteOrder } from '../../text/byte-order.js';
 import type { VectorSelector } from '../syntax/ast.js';
 import type { Window } from '../plan/times.js';
 
@@ -234,7 +235,7 @@ export async function labelNames(
   window: Window,
 ): Promise<Found<string>> {
   const wanted = { asked: 'label names', of: ({ names }: Labels) => names, id: (name: string) => name };
-  return collected(ctx, selectors, window, wanted, (all) => all.sort());
+  return collected(ctx, selectors, window, wanted, (all) => all.sort(byteOrder));
 }
 
 export async function labelValues(
@@ -248,7 +249,7 @@ export async function labelValues(
     return value === '' ? [] : [value];
   };
   const wanted = { asked: JSON.stringify(['values', label]), of, id: (value: string) => value };
-  return collected(ctx, selectors, window, wanted, (all) => all.sort());
+  return collected(ctx, selectors, window, wanted, (all) => all.sort(byteOrder));
 }
 
 /** The label sets of `target_info` in the window. */
@@ -316,7 +317,7 @@ export async function metricNames(ctx: QueryContext, window: Window): Promise<re
   }
   for (const labels of await targets(ctx, yielder, known, [], window)) single.add(labels.get(metricName));
   parts.push(await spanMetricNamesIn(ctx, window, known.listing));
-  const all = () => [...new Set([...parts.flat(), ...single])].sort();
+  const all = () => [...new Set([...parts.flat(), ...single])].sort(byteOrder);
   return derivedOfAll(parts, JSON.stringify(['metrics', ...single]), all);
 }
 

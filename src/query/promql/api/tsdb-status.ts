@@ -3,6 +3,7 @@ import type { QueryContext } from '../../server/guard.js';
 import type { Params } from '../../server/params.js';
 import type { Answer } from '../../server/reply.js';
 import { metricName } from '../../series/labels.js';
+import { byteOrder } from '../../text/byte-order.js';
 import { goInteger } from '../../text/go-integers.js';
 import { eachSeries } from './series.js';
 
@@ -36,7 +37,7 @@ export async function tsdbStatus(ctx: QueryContext, params: Params): Promise<Ans
   });
   const largest = (counts: Iterable<[string, number]>) =>
     [...counts]
-      .sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))
+      .sort((a, b) => b[1] - a[1] || byteOrder(a[0], b[0]))
       .slice(0, limit)
       .map(([name, value]) => ({ name, value }));
   const data = {

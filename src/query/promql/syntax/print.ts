@@ -2,6 +2,7 @@ import { isLabelName } from '../../attributes/label-name.js';
 import type { Grouping } from '../../series/aggregate.js';
 import { metricName } from '../../series/labels.js';
 import type { Matching } from '../../series/operators.js';
+import { byteOrder } from '../../text/byte-order.js';
 import { formatPrometheusDuration } from '../../text/durations.js';
 import { goQuote } from '../../text/go-quote.js';
 import { plainDecimal, shortG } from '../../text/numbers.js';
@@ -89,7 +90,7 @@ function selector({ name, matchers }: VectorSelector): string {
   const rest = matchers
     .filter((m) => !(m.name === metricName && m.op === '=' && m.value === name && name !== ''))
     .map((m) => `${label(m.name)}${m.op}${goQuote(m.value)}`)
-    .sort()
+    .sort(byteOrder)
     .join(',');
   return name + (rest === '' ? '' : `{${rest}}`);
 }

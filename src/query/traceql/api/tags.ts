@@ -4,7 +4,8 @@ import type { ValuesSource } from '../../../lake/session.js';
 import { parseTypedJson } from '../../attributes/typed-json.js';
 import type { QueryContext } from '../../server/guard.js';
 import { and } from '../../sql/fragment.js';
-import { byText, keptRows, unlessTooMany } from '../../sql/listing.js';
+import { keptRows, unlessTooMany } from '../../sql/listing.js';
+import { byteOrder } from '../../text/byte-order.js';
 import type { ListedRow } from '../../sql/projections.js';
 import type { MetadataWindow } from '../../sql/metadata.js';
 import { spanRows } from '../load/rows.js';
@@ -84,7 +85,7 @@ async function namesOf(
     origin === keyColumns[scope] ? [key as string] : [],
   );
   const { found: names, rows } = known ? { found: known, rows: false } : await readNames(ctx, scope, options);
-  names.sort(byText).splice(limit);
+  names.sort(byteOrder).splice(limit);
   if (scope === 'resource' && !names.includes('service.name') && names.length < limit) {
     names.push('service.name');
   }
@@ -193,7 +194,7 @@ async function keptValues(
   const { maxRows } = ctx.limits;
   const rows = await unlessTooMany(keptRows(ctx.session, { ...query, where, maxRows }));
   const text = ({ values }: ListedRow) => values[0] as string;
-  const ordered = rows?.toSorted((a, b) => b.records - a.records || byText(text(a), text(b)));
+  const ordered = rows?.toSorted((a, b) => b.records - a.records || byteOrder(text(a), text(b)));
   return ordered?.slice(0, limit).map(text) ?? null;
 }
 

@@ -6,6 +6,7 @@ import { choose } from '../../series/rank.js';
 import { anyPresent, emptySeries, vector, type StepSeries } from '../../series/series.js';
 import { Yielder } from '../../series/yielder.js';
 import type { QueryContext } from '../../server/guard.js';
+import { byteOrder } from '../../text/byte-order.js';
 import { groupKey } from '../model/value.js';
 import type { SecondStage } from '../syntax/ast.js';
 import type { Label, MetricsRange } from './metrics-options.js';
@@ -139,14 +140,10 @@ async function secondStage(
 function byLabels(a: readonly Label[], b: readonly Label[]): number {
   for (const [i, [name, value]] of a.entries()) {
     const [otherName, otherValue] = b[i] ?? ['', value];
-    const order = byText(name, otherName) || byText(groupKey(value), groupKey(otherValue));
+    const order = byteOrder(name, otherName) || byteOrder(groupKey(value), groupKey(otherValue));
     if (order !== 0) return order;
   }
   return a.length - b.length;
-}
-
-function byText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** Milliseconds, with what the nanoseconds leave behind the point. */
