@@ -19,8 +19,8 @@ const args = options(
   'npm run bench:doors',
   "The same records by each protocol: what a second takes in, and what the server's CPU costs a GB and a record.",
   {
-    seconds: { value: '10', text: 'how long each measurement lasts' },
-    connections: { value: '4', text: 'connections that send' },
+    seconds: { value: 10, text: 'how long each measurement lasts' },
+    connections: { value: 4, text: 'connections that send' },
     only: {
       value: '',
       of: 'NAMES',
@@ -30,7 +30,7 @@ const args = options(
     profile: { of: 'FOLDER', text: "where to write the server's CPU profile" },
   },
 );
-const seconds = Number(args.seconds);
+const { seconds } = args;
 const records = 1000;
 const requests = 32;
 
@@ -162,7 +162,7 @@ async function ingest({ signal, path, headers, bodies, bytesPerRecord }: Subject
       bytesPerRecord,
     };
     const run = (length: number) =>
-      load(server.url, workload, { connections: Number(args.connections), seconds: length });
+      load(server.url, workload, { connections: args.connections, seconds: length });
     await run(2);
     const drained = async () => {
       while ((await metricSum(server, 'canardstack_seal_backlog_bytes')) > 0) await sleep(100);

@@ -20,17 +20,16 @@ const args = options(
   'npm run bench',
   'What ingest takes of each signal, at the peak and at half of it, alone and beside queries.',
   {
-    seconds: { value: '20', text: 'how long each measurement lasts' },
-    connections: { value: '8', text: 'connections that send' },
+    seconds: { value: 20, text: 'how long each measurement lasts' },
+    connections: { value: 8, text: 'connections that send' },
     only: { value: signals.join(','), of: 'SIGNALS', text: 'signals that are sent, in this order' },
-    soak: { value: '0', of: 'SECONDS', text: 'then send half of the peak for so long, and watch the memory' },
+    soak: { value: 0, of: 'SECONDS', text: 'then send half of the peak for so long, and watch the memory' },
     env: { multiple: true, of: 'NAME=VALUE', text: 'a setting of the server' },
     profile: { of: 'FOLDER', text: "where to write the server's CPU profile" },
     json: { of: 'FILE', text: 'where to write the figures' },
   },
 );
-const seconds = Number(args.seconds);
-const connections = Number(args.connections);
+const { seconds, connections } = args;
 /** `spans`, as the tables call them, are what the signal of traces sends. */
 const named: ReadonlyMap<string, Signal> = new Map([
   ...signals.map((signal) => [signal, signal] as const),
@@ -230,8 +229,8 @@ try {
   );
 
   let soaked: Awaited<ReturnType<typeof soak>> | null = null;
-  if (Number(args.soak) > 0) {
-    soaked = await soak(server, workload, rate, Number(args.soak));
+  if (args.soak > 0) {
+    soaked = await soak(server, workload, rate, args.soak);
     console.log(
       `\n${table([columns, row(soaked.measured)])}\nresident memory: ${JSON.stringify(soaked.memory)}`,
     );

@@ -3,12 +3,15 @@ import { parseArgs } from 'node:util';
 
 /** An option of a program: its value unless given, and what it is for. A flag has no value. */
 export interface Option {
-  readonly value?: string;
+  /** Of an option that is a number, a number. */
+  readonly value?: string | number;
   readonly flag?: boolean;
   /** May be given more than once. */
   readonly multiple?: boolean;
   /** What stands for the value in the usage. */
   readonly of?: string;
+  /** What the value is, or each of those that commas divide. */
+  readonly among?: readonly string[];
   readonly text: string;
 }
 
@@ -17,14 +20,16 @@ type Values<O extends Readonly<Record<string, Option>>> = {
     ? boolean
     : O[K] extends { multiple: true }
       ? readonly string[]
-      : O[K] extends { value: string }
-        ? string
-        : string | undefined;
+      : O[K] extends { value: number }
+        ? number
+        : O[K] extends { value: string }
+          ? string
+          : string | undefined;
 };
 
 /**
  * The options of this process's command line. With `--help` prints what there is and ends the process; with one that is
- * not there says so and ends it with 2.
+ * not there, or has a value that is none, says so and ends it with 2.
  */
 export function options<const O extends Readonly<Record<string, Option>>>(
   command: string,
@@ -47,34 +52,55 @@ export function options<const O extends Readonly<Record<string, Option>>>(
       console.log(usage(command, purpose, known));
       process.exit(0);
     }
-    const given = Object.entries(known).map(([name, { flag, multiple, value }]) => {
-      const unset = flag ? false : multiple ? [] : value;
-      return [name, values[name] ?? unset];
-    });
+    const given = Object.entries(known).map(([name, option]) => [name, valueOf(name, option, values[name])]);
     return Object.fromEntries(given) as Values<O>;
   } catch (error) {
-    console.error(
-      `${basename(process.argv[1] ?? '')}: ${(error as Error).message.split('. ')[0]}; --help tells what there is`,
-    );
-    process.exit(2);
+    return misused((error as Error).message.split('. ')[0] ?? '');
   }
 }
 
+function valueOf(name: string, { flag, multiple, among, value }: Option, given: unknown): unknown {
+  if (given === undefined) return flag ? false : multiple ? [] : value;
+  if (typeof value === 'number') {
+    if (!/^\d{1,15}$/.test(given as string))
+      misused(`--${name}: a whole number, not ${JSON.stringify(given)}`);
+    return Number(given);
+  }
+  if (among !== undefined) {
+    const stranger = [given as string | string[]]
+      .flat()
+      .flatMap((one) => one.split(','))
+      .find((one) => !among.includes(one));
+    if (stranger !== undefined)
+      misused(`--${name}: ${JSON.stringify(stranger)} is none of ${among.join(', ')}`);
+  }
+  return given;
+}
+
+/** Says what is wrong with the command line, and ends the process with 2. */
+function misused(fault: string): never {
+  console.error(`${basename(process.argv[1] ?? '')}: ${fault}; --help tells what there is`);
+  process.exit(2);
+}
+
 function usage(command: string, purpose: string, known: Readonly<Record<string, Option>>): string {
-  const lines = Object.entries(known).map(([name, { flag, of = 'N', value, multiple, text }]) => {
-    const left = `  --${name}${flag ? '' : ` ${of}`}`;
-    const notes = [
-      ...(multiple ? ['may be given more than once'] : []),
-      ...(value ? [`${value} if not given`] : []),
-    ];
-    return [left, `${text}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`] as const;
-  });
-  const width = Math.max(...lines.map(([left]) => left.length)) + 2;
+  const lines = Object.entries(known).map(
+    ([name, { flag, value, of = typeof value === 'string' ? 'TEXT' : 'N', multiple, among, text }]) => {
+      const left = `  --${name}${flag ? '' : ` ${of}`}`;
+      const notes = [
+        ...(among ? [among.join(', ')] : []),
+        ...(multiple ? ['may be given more than once'] : []),
+        ...(value === undefined || value === '' ? [] : [`${value} if not given`]),
+      ];
+      return [left, `${text}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`] as const;
+    },
+  );
+  const width = Math.max(8, ...lines.map(([left]) => left.length)) + 2;
   return [
-    `${command} [-- OPTIONS]`,
+    `${command} ${command.startsWith('npm ') ? '[-- OPTIONS]' : '[OPTIONS]'}`,
     '',
     purpose,
     '',
-    ...lines.map(([left, right]) => left.padEnd(width) + right),
+    ...[...lines, ['  --help', 'this text'] as const].map(([left, right]) => left.padEnd(width) + right),
   ].join('\n');
 }

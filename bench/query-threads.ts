@@ -12,12 +12,12 @@ const args = options(
   'node dist/bench/query-threads.js',
   "What a PromQL query over many points takes while small requests arrive, and how long it blocks the server's event loop.",
   {
-    points: { value: '5400000', text: 'points of the query' },
-    runs: { value: '3', text: 'times it is asked' },
+    points: { value: 5_400_000, text: 'points of the query' },
+    runs: { value: 3, text: 'times it is asked' },
     profile: { of: 'FOLDER', text: "where to write the server's CPU profile" },
   },
 );
-const points = Number(args.points);
+const { points } = args;
 const samplesPerSeries = 3600;
 const end = Math.floor(Date.now() / 1000) - 60;
 const start = end - samplesPerSeries;
@@ -90,7 +90,7 @@ try {
     ['query', 's', 'CPU s', 'of it main thread', 'MB', 'longest block ms', 'ack p50 ms', 'p99', 'max'],
   ];
   for (const [name, query, step] of shapes) {
-    for (let run = 0; run < Number(args.runs); run++) {
+    for (let run = 0; run < args.runs; run++) {
       await lagSeconds(server);
       const stop = new AbortController();
       const probe = acks(server, stop.signal);

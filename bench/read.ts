@@ -32,11 +32,11 @@ const args = options(
   'npm run bench:read',
   'What questions take, of all three languages, over a history, beside what others take for the same.',
   {
-    logs: { value: '500000', text: 'log lines of the history' },
-    spans: { value: '200000', text: 'its spans' },
-    series: { value: '300', text: 'its series, of each of two metrics, a point each 15 s' },
-    hours: { value: '6', text: 'how long it is' },
-    repeats: { value: '7', text: 'times each question is asked after the first' },
+    logs: { value: 500_000, text: 'log lines of the history' },
+    spans: { value: 200_000, text: 'its spans' },
+    series: { value: 300, text: 'its series, of each of two metrics, a point each 15 s' },
+    hours: { value: 6, text: 'how long it is' },
+    repeats: { value: 7, text: 'times each question is asked after the first' },
     only: { value: '', of: 'TEXT', text: 'questions whose group (logs, metrics, traces) and name have it' },
     cold: { flag: true, text: 'also ask each question first of all to a process that has just started' },
     s3: { flag: true, text: 'also ask a server whose files are on a local S3 server' },
@@ -53,12 +53,7 @@ const args = options(
 );
 
 const day = 86_400_000;
-const [logs, spans, series, hours] = [args.logs, args.spans, args.series, args.hours].map(Number) as [
-  number,
-  number,
-  number,
-  number,
-];
+const { logs, spans, series, hours } = args;
 const folder = args.data === undefined ? await temporaryFolder() : resolve(args.data);
 const dataDir = join(folder, 'canardstack');
 const about = join(folder, 'filled.json');
@@ -183,7 +178,7 @@ try {
     for (const question of questions) firsts.push(await once(askedOf(question)));
     for (const { who, pid } of running) if (who === 'canardstack' || who === 'on S3') await idle(pid);
     for (const [i, question] of questions.entries()) {
-      const warm = await inTurn(askedOf(question), Number(args.repeats));
+      const warm = await inTurn(askedOf(question), args.repeats);
       const row = { name: question.name, first: firsts[i] ?? new Map(), warm };
       rows.push(row);
       results.push({ group, question, row });

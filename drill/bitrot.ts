@@ -1,28 +1,22 @@
-/**
- * npm run drill:bitrot [-- --seed N --flips 200 --kinds local-files,local-s3]
- * Flips single random bits in files of a lake in a folder and of one in an object store, of all tables, and looks whether
- * `catalog verify --deep` and the scrub (in slices, the lake opened anew on the way) name just these files. Exit code 1
- * when one is unseen, or another one named.
- */
-import { parseArgs } from 'node:util';
+import { options } from '../bench/options.js';
 import { Backends, lakeKinds, skipKind, type LakeKind } from '../test/support/lake-kinds.js';
 import { randomNumbers } from '../test/support/random.js';
 import { FlippingLake } from './bitrot/flipping-lake.js';
 
-const { values: args } = parseArgs({
-  options: {
-    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
-    flips: { type: 'string', default: '200' },
-    kinds: { type: 'string', default: 'local-files,local-s3' },
+const args = options(
+  'npm run drill:bitrot',
+  `Flips single random bits in files of a lake in a folder and of one in an object store, of all tables, and looks whether
+\`catalog verify --deep\` and the scrub (in slices, the lake opened anew on the way) name just these files. Exit code 1
+when one is unseen, or another one named.`,
+  {
+    seed: { value: Math.floor(Math.random() * 2 ** 31), text: 'of the random numbers, drawn if not given' },
+    flips: { value: 200, text: 'bits that are flipped' },
+    kinds: { value: 'local-files,local-s3', text: 'kinds of lakes', of: 'KINDS', among: lakeKinds },
   },
-});
+);
 const kinds = lakeKinds.filter((kind) => args.kinds.split(',').includes(kind));
-if (kinds.length === 0) {
-  console.error(`--kinds: some of ${lakeKinds.join(',')}`);
-  process.exit(2);
-}
-const random = randomNumbers(Number(args.seed));
-const eachKind = Math.ceil(Number(args.flips) / kinds.length);
+const random = randomNumbers(args.seed);
+const eachKind = Math.ceil(args.flips / kinds.length);
 /** As many as are renamed at once. */
 const atOnce = 8;
 

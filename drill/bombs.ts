@@ -1,16 +1,16 @@
-/**
- * npm run drill:bombs [-- --only promql]
- * Queries that want too much, one after another on one server beside a steady load. Each must be answered within its
- * time limit and two seconds, with words; the server must stay alive under 4 GiB and go on acknowledging.
- */
 import { rm } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { options } from '../bench/options.js';
 import { startServer } from '../test/support/server.js';
 import { bombs } from './bombs/bombs.js';
 import { explode, percentile, serverSettings, SteadyLoad } from './bombs/range.js';
 
-const { values: args } = parseArgs({ options: { only: { type: 'string', default: '' } } });
+const args = options(
+  'npm run drill:bombs',
+  `Queries that want too much, one after another on one server beside a steady load. Each must be answered within its
+time limit and two seconds, with words; the server must stay alive under 4 GiB and go on acknowledging.`,
+  { only: { value: '', text: 'queries whose name has it' } },
+);
 const server = await startServer({ env: serverSettings });
 let failed = 0;
 try {

@@ -1,28 +1,24 @@
-/**
- * npm run drill:catalogs [-- --kind quack-s3 --kills 2]
- * Each kind of lake under load: SIGKILL of the ingest node, of what holds the catalog, of both; an object store that
- * answers 500, 503, slowly, or breaks connections; then the catalog server replaced, and its volume lost. Half of the
- * blows fall into CHECKPOINT. Afterwards every acknowledged record must be there exactly once, and after a repair no
- * file unknown. Prints a table; exit code 1 when a promise was broken.
- */
-import { parseArgs } from 'node:util';
-import { Backends, lakeKinds, skipKind, type LakeKind } from '../test/support/lake-kinds.js';
+import { options } from '../bench/options.js';
+import { Backends, lakeKinds, skipKind } from '../test/support/lake-kinds.js';
 import { drillKind, type KindResult } from './catalogs/kind.js';
 
-const { values: args } = parseArgs({
-  options: { kind: { type: 'string', multiple: true }, kills: { type: 'string', default: '2' } },
-});
-const kinds = args.kind ?? lakeKinds;
-const unknown = kinds.find((kind) => !lakeKinds.includes(kind as LakeKind));
-if (unknown !== undefined) {
-  console.error(`--kind ${unknown}: it is one of ${lakeKinds.join(', ')}`);
-  process.exit(2);
-}
+const args = options(
+  'npm run drill:catalogs',
+  `Each kind of lake under load: SIGKILL of the ingest node, of what holds the catalog, of both; an object store that
+answers 500, 503, slowly, or breaks connections; then the catalog server replaced, and its volume lost. Half of the
+blows fall into CHECKPOINT. Afterwards every acknowledged record must be there exactly once, and after a repair no
+file unknown. Prints a table; exit code 1 when a promise was broken.`,
+  {
+    kind: { text: 'kind of lake', of: 'KIND', multiple: true, among: lakeKinds },
+    kills: { value: 2, text: 'blows of each sort' },
+  },
+);
+const kinds = lakeKinds.filter((kind) => args.kind.length === 0 || args.kind.includes(kind));
 
 const backends = new Backends({ fsync: true });
 const results: KindResult[] = [];
 let failed = 0;
-for (const kind of kinds as readonly LakeKind[]) {
+for (const kind of kinds) {
   const skip = skipKind(kind);
   if (skip !== false) {
     failed++;
@@ -30,9 +26,7 @@ for (const kind of kinds as readonly LakeKind[]) {
     continue;
   }
   try {
-    results.push(
-      await drillKind({ kind, backends, times: Number(args.kills), report: (line) => console.log(line) }),
-    );
+    results.push(await drillKind({ kind, backends, times: args.kills, report: (line) => console.log(line) }));
   } catch (error) {
     failed++;
     console.error(error instanceof Error ? error.message : error);

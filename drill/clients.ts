@@ -1,13 +1,6 @@
-/**
- * npm run drill:clients [-- --only small,prometheus,vmagent,forwarders]
- * Clients that people have send to one server with a key, and what arrives is compared field by field. Prometheus and vmagent are
- * built from their Go modules into .cache/peers, a few minutes each for the first time; the clients of PyPI and npm are
- * those that `./run setup` installs; rsyslog and syslog-ng (`forwarders`) are Debian's, unpacked into .cache/peers by APT where it is.
- * Exit code 1 when something differs.
- */
-import { parseArgs } from 'node:util';
 import { rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { options } from '../bench/options.js';
 import { buildPrograms } from '../bench/read/peers.js';
 import { loopbackCertificate } from '../test/support/certificate.js';
 import { freePort, startServer } from '../test/support/server.js';
@@ -15,9 +8,21 @@ import { compareForwarders } from './clients/forwarders.js';
 import { compareScrapers } from './clients/prometheus.js';
 import { nodeClients, pythonClients } from './clients/small.js';
 
-const { values: args } = parseArgs({
-  options: { only: { type: 'string', default: 'small,prometheus,vmagent' } },
-});
+const args = options(
+  'npm run drill:clients',
+  `Clients that people have send to one server with a key, and what arrives is compared field by field. Prometheus and vmagent are
+built from their Go modules into .cache/peers, a few minutes each for the first time; the clients of PyPI and npm are
+those that \`./run setup\` installs; rsyslog and syslog-ng (\`forwarders\`) are Debian's, unpacked into .cache/peers by APT where it is.
+Exit code 1 when something differs.`,
+  {
+    only: {
+      value: 'small,prometheus,vmagent',
+      text: 'clients that send',
+      of: 'CLIENTS',
+      among: ['small', 'prometheus', 'vmagent', 'forwarders'],
+    },
+  },
+);
 const only = args.only.split(',');
 const cache = resolve('.cache/peers');
 const key = 'drill-key';

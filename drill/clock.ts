@@ -1,16 +1,19 @@
-/**
- * npm run drill:clock
- * Starts and runs servers under wrong wall clocks (libfaketime) and counts rows after each: one server on a catalog file, then
- * three nodes on a PostgreSQL catalog of which one is wrong.
- */
 import assert from 'node:assert/strict';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { options } from '../bench/options.js';
 import { skipWithoutPostgres, startPostgres } from '../test/support/postgres.js';
 import { eventually, temporaryFolder, type TestServer } from '../test/support/server.js';
 import { cannotFakeTime, FakedClock } from './clock/faked.js';
 import { contradictionOf, nodesApart, rowsIn, sendRows } from './clock/nodes.js';
+
+options(
+  'npm run drill:clock',
+  `Starts and runs servers under wrong wall clocks (libfaketime) and counts rows after each: one server on a catalog file, then
+three nodes on a PostgreSQL catalog of which one is wrong.`,
+  {},
+);
 
 const dayMs = 86_400_000;
 const impossible = cannotFakeTime();

@@ -1,34 +1,32 @@
-/**
- * npm run drill:crashloop [-- --seed 1 --rounds 4 --requests 60 --poisoned 8 --keep]
- * Spools in which several records end the process each time that they are decoded or committed: by SIGKILL, by filling the heap,
- * by the kernel's memory killer (where control groups can be made), and by a fatal error of the database; in every second round
- * starts are also killed at named points of a commit. After enough starts all good records are in the lake once and the
- * poisoned ones are set aside; with the poison gone those come back once. Prints its seed. Exit code 1 at a broken promise.
- */
 import { rm } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
+import { options } from '../bench/options.js';
 import { temporaryFolder } from '../test/support/server.js';
 import { randomNumbers } from '../test/support/random.js';
 import { crashLoop, type Way } from './crashloop/round.js';
 import { memoryGroup } from './memory-group.js';
 
-const { values: args } = parseArgs({
-  options: {
-    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
-    rounds: { type: 'string', default: '4' },
-    requests: { type: 'string', default: '60' },
-    poisoned: { type: 'string', default: '8' },
-    keep: { type: 'boolean', default: false },
+const args = options(
+  'npm run drill:crashloop',
+  `Spools in which several records end the process each time that they are decoded or committed: by SIGKILL, by filling the heap,
+by the kernel's memory killer (where control groups can be made), and by a fatal error of the database; in every second round
+starts are also killed at named points of a commit. After enough starts all good records are in the lake once and the
+poisoned ones are set aside; with the poison gone those come back once. Prints its seed. Exit code 1 at a broken promise.`,
+  {
+    seed: { value: Math.floor(Math.random() * 2 ** 31), text: 'of the random numbers, drawn if not given' },
+    rounds: { value: 4, text: 'rounds' },
+    requests: { value: 60, text: 'good requests of a round' },
+    poisoned: { value: 8, text: 'poisoned ones of a round' },
+    keep: { flag: true, text: 'keep the data folders' },
   },
-});
+);
 const groupBytes = 1024 ** 3;
-const seed = Number(args.seed);
+const { seed } = args;
 const group = memoryGroup(groupBytes);
 const ways: Way[] = ['kill', 'fatal', 'heap', ...(group ? ['memory' as const] : [])];
 console.log(`seed ${seed} (--seed ${seed} for the same again)`);
 if (!group) console.log('no control group of memory can be made here: nothing dies by the memory killer');
 let failed = false;
-for (let round = 0; round < Number(args.rounds) && !failed; round++) {
+for (let round = 0; round < args.rounds && !failed; round++) {
   const dataDir = await temporaryFolder();
   const otherKills = round % 2 === 1 ? 0.4 : 0;
   const begun = performance.now();
@@ -37,8 +35,8 @@ for (let round = 0; round < Number(args.rounds) && !failed; round++) {
       dataDir,
       prefix: `c${round}`,
       random: randomNumbers(seed + round),
-      requests: Number(args.requests),
-      poisoned: Number(args.poisoned),
+      requests: args.requests,
+      poisoned: args.poisoned,
       ways,
       otherKills,
       group: group ?? undefined,

@@ -5,9 +5,9 @@
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { compressSync } from 'snappy';
+import { options } from '../bench/options.js';
 import { BatchDecoder } from '../src/decode/batch/decoder.js';
 import { DecodePool, GroupingDecoder } from '../src/decode/index.js';
 import { loadZstd } from '../src/decode/wire/zstd.js';
@@ -30,16 +30,6 @@ const limitBytes = 1024 * 1024;
 /** Of the whole process, which has DuckDB and two heaps. */
 const mostRssBytes = 3 * 1024 * 1024 * 1024;
 const now = 1_790_000_000_123_456_789n;
-const usage = `npm run drill:fuzz [-- --seed N --cases 100000 --queries 50000 --only logql]
-
-Decodes damaged export requests in this thread, a tenth as many through worker threads, then asks mutated queries over the APIs.
-Ends with an error, which names its seed, at the first promise that is broken.
-
-  --seed N      of the first request and the first query (default: another one each time)
-  --cases N     export requests (default: 100000; 0: none)
-  --queries N   queries (default: 50000; 0: none)
-  --only NAME   queries of one language: ${fuzzLanguages.join(', ')} (default: all)
-  --help        this text`;
 const codes = ['malformed', 'too_large', 'unsupported_encoding'];
 
 export interface FuzzReport {
@@ -244,42 +234,27 @@ export async function fuzzPool(cases: number, seed: number): Promise<FuzzReport>
   return { cases, outcomes, peakRssBytes };
 }
 
-/** Tells what is wrong with the command line, and how to find what is right. */
-function misused(fault: string): never {
-  console.error(`${fault}; see --help`);
-  process.exit(2);
-}
-
-function options() {
-  try {
-    return parseArgs({
-      options: {
-        seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
-        cases: { type: 'string', default: '100000' },
-        queries: { type: 'string', default: '50000' },
-        only: { type: 'string' },
-        help: { type: 'boolean', default: false },
-      },
-    }).values;
-  } catch (error) {
-    return misused(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function count(name: string, text: string): number {
-  return /^\d{1,9}$/.test(text) ? Number(text) : misused(`--${name}: a number below 1000000000`);
-}
-
 async function main(): Promise<void> {
-  const args = options();
-  if (args.help) return console.log(usage);
-  const [seed, cases, queries] = [
-    count('seed', args.seed),
-    count('cases', args.cases),
-    count('queries', args.queries),
-  ];
-  const names = fuzzLanguages.filter((name) => args.only === undefined || name === args.only);
-  if (names.length === 0) misused(`--only: one of ${fuzzLanguages.join(', ')}`);
+  const { seed, cases, queries, only } = options(
+    'npm run drill:fuzz',
+    `Decodes damaged export requests in this thread, a tenth as many through worker threads, then asks mutated queries over the APIs.
+Ends with an error, which names its seed, at the first promise that is broken.`,
+    {
+      seed: {
+        value: Date.now() % 1_000_000_000,
+        text: 'of the first request and the first query, drawn if not given',
+      },
+      cases: { value: 100_000, text: 'export requests' },
+      queries: { value: 50_000, text: 'queries' },
+      only: {
+        value: fuzzLanguages.join(','),
+        of: 'NAMES',
+        among: fuzzLanguages,
+        text: 'languages of the queries',
+      },
+    },
+  );
+  const names = fuzzLanguages.filter((name) => only.split(',').includes(name));
   console.log(`seed ${seed}`);
   const runs = [
     ['in process', fuzzDecoder, cases],

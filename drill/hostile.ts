@@ -1,26 +1,24 @@
-/**
- * npm run drill:hostile [-- --fields events,links --formats json --counts 100000,2000000 --markdown]
- * For each repeated field of OTLP one request in which it is repeated up to 20 million times, against a server with
- * the defaults of a machine of 2 GiB, in a control group of 2 GiB where one can be made. The server must never die or
- * take more than 1.5 GiB, and the next good record must be visible within 3 s. Resident memory is read from /proc, where
- * the kernel keeps its peak; more than 2 GiB counts as dead. Exit code 1 when a promise is broken.
- */
 import { rm } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
+import { options } from '../bench/options.js';
 import type { ContentEncoding } from '../src/schema/index.js';
 import { hostileFields } from './hostile/requests.js';
 import { memoryGroup } from './memory-group.js';
 import { broken, memoryBytes, startSmallServer, tableOf } from './hostile/verdict.js';
 import { runTrial, type Trial, type OtlpFormat } from './hostile/trial.js';
 
-const { values: args } = parseArgs({
-  options: {
-    fields: { type: 'string', default: '' },
-    formats: { type: 'string', default: 'protobuf,json' },
-    counts: { type: 'string', default: '100000,2000000,20000000' },
-    markdown: { type: 'boolean', default: false },
+const args = options(
+  'npm run drill:hostile',
+  `For each repeated field of OTLP one request in which it is repeated up to 20 million times, against a server with
+the defaults of a machine of 2 GiB, in a control group of 2 GiB where one can be made. The server must never die or
+take more than 1.5 GiB, and the next good record must be visible within 3 s. Resident memory is read from /proc, where
+the kernel keeps its peak; more than 2 GiB counts as dead. Exit code 1 when a promise is broken.`,
+  {
+    fields: { value: '', text: 'repeated fields whose name has one of them, divided by commas' },
+    formats: { value: 'protobuf,json', text: 'formats of OTLP', of: 'FORMATS', among: ['protobuf', 'json'] },
+    counts: { value: '100000,2000000,20000000', text: 'how often a field is repeated', of: 'LIST' },
+    markdown: { flag: true, text: 'print no line of each request' },
   },
-});
+);
 const only = args.fields === '' ? [] : args.fields.split(',');
 const compressions: ContentEncoding[] = ['gzip', 'deflate', 'snappy'];
 const trials: Trial[] = [];

@@ -1,19 +1,17 @@
-/**
- * npm run drill:kill [-- --kills 50 --keep]
- * SIGKILL under load at random moments and at each named point, then the disk and clock faults; after each
- * restart every acknowledged record must be there exactly once. Exit code 1 at the first broken promise.
- */
 import { rm } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
+import { options } from '../bench/options.js';
 import { faultPoints } from '../src/faults/index.js';
 import { temporaryFolder } from '../test/support/server.js';
 import { canMount, clockJump, diskFull, flippedByte, readOnlyFolder, tornTail } from './kill/disasters.js';
 import { runEpoch, type Cause } from './kill/epoch.js';
 
-const { values: args } = parseArgs({
-  options: { kills: { type: 'string', default: '50' }, keep: { type: 'boolean', default: false } },
-});
-const kills = Number(args.kills);
+const args = options(
+  'npm run drill:kill',
+  `SIGKILL under load at random moments and at each named point, then the disk and clock faults; after each
+restart every acknowledged record must be there exactly once. Exit code 1 at the first broken promise.`,
+  { kills: { value: 50, text: 'kills' }, keep: { flag: true, text: 'keep the data folder' } },
+);
+const { kills } = args;
 // Every second kill is at a named point, in turn.
 const causes = Array.from({ length: kills }, (_, i): Cause => {
   const point = faultPoints[Math.floor(i / 2) % faultPoints.length];

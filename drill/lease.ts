@@ -1,32 +1,31 @@
-/**
- * npm run drill:lease [-- --kind quack --rounds 10 --lease 5 --locks lost]
- * The owner of a catalog is paused past its lease, under load and during CHECKPOINT, and another takes the catalog over.
- * `--kind local`: two servers on one file. `--kind quack`: two catalog servers, each with a node under load.
- * `--kind takeover`: as local, and a server is killed in the middle of its takeover, one step of it each round.
- * `--locks lost`: each of the two has its own mount of the folder, on which it can't see the other's file locks.
- * Exit code 1 when the first one changes anything, does not end by itself, or a record is missing or there twice;
- * 0 with the reason when `--locks lost` can't be had here.
- */
-import { parseArgs } from 'node:util';
+import { options } from '../bench/options.js';
 import { assertLocksAreLost, mountTwice, whyNoMounts, type TwoHosts } from './fence/mounts.js';
 import { pausedCatalogServer } from './fence/paused-server.js';
 import { SharedServerCatalog } from './fence/shared-server.js';
 import { pausedPastTheLease, SharedCatalog } from './lease/paused.js';
 import { killedInTakeover, takeoverSteps } from './lease/takeover.js';
 
-const { values: args } = parseArgs({
-  options: {
-    kind: { type: 'string', default: 'local' },
-    rounds: { type: 'string', default: '10' },
-    lease: { type: 'string', default: '5' },
-    locks: { type: 'string', default: 'kept' },
+const args = options(
+  'npm run drill:lease',
+  `The owner of a catalog is paused past its lease, under load and during CHECKPOINT, and another takes the catalog over.
+\`--kind local\`: two servers on one file. \`--kind quack\`: two catalog servers, each with a node under load.
+\`--kind takeover\`: as local, and a server is killed in the middle of its takeover, one step of it each round.
+\`--locks lost\`: each of the two has its own mount of the folder, on which it can't see the other's file locks.
+Exit code 1 when the first one changes anything, does not end by itself, or a record is missing or there twice;
+0 with the reason when \`--locks lost\` can't be had here.`,
+  {
+    kind: { value: 'local', text: 'who the owners are', of: 'KIND', among: ['local', 'quack', 'takeover'] },
+    rounds: { value: 10, text: 'rounds' },
+    lease: { value: 5, text: 'how long a lease lasts, seconds' },
+    locks: {
+      value: 'kept',
+      text: "whether the two see each other's file locks",
+      of: 'HOW',
+      among: ['kept', 'lost'],
+    },
   },
-});
-if (!['local', 'quack', 'takeover'].includes(args.kind) || !['kept', 'lost'].includes(args.locks)) {
-  console.error('--kind is local, quack or takeover; --locks is kept or lost');
-  process.exit(2);
-}
-const leaseSecs = Number(args.lease);
+);
+const leaseSecs = args.lease;
 const lost = args.locks === 'lost';
 
 let hosts: TwoHosts | undefined;
@@ -86,7 +85,7 @@ async function local(): Promise<Drill> {
 
 const drill = await (args.kind === 'quack' ? quack() : local());
 let failed = false;
-for (let n = 1; n <= Number(args.rounds) && !failed; n++) {
+for (let n = 1; n <= args.rounds && !failed; n++) {
   try {
     console.log(await drill.round(`l${n}`, n));
   } catch (error) {

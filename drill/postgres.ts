@@ -1,13 +1,7 @@
-/**
- * npm run drill:postgres [-- --seconds 300 --nodes 2 --clients 3 --kill]
- * Ingest nodes and a query node on one lake with a PostgreSQL catalog, CHECKPOINT asked of every node all the time
- * (one at a time runs); with --kill a node or PostgreSQL gets SIGKILL every 20 s. In the end every acknowledged
- * record must be there exactly once. Prints conflicts, retries, lock time-outs and the time of commits.
- */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { options } from '../bench/options.js';
 import { startPostgres } from '../test/support/postgres.js';
 import { startServer, temporaryFolder, type TestServer } from '../test/support/server.js';
 import { settled } from './kill/epoch.js';
@@ -15,15 +9,19 @@ import { assertExact, verify } from './kill/verify.js';
 import { Workload } from './kill/workload.js';
 import { MetricSums } from './postgres/metrics.js';
 
-const { values: args } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '300' },
-    nodes: { type: 'string', default: '2' },
-    clients: { type: 'string', default: '3' },
-    kill: { type: 'boolean', default: false },
+const args = options(
+  'npm run drill:postgres',
+  `Ingest nodes and a query node on one lake with a PostgreSQL catalog, CHECKPOINT asked of every node all the time
+(one at a time runs); with --kill a node or PostgreSQL gets SIGKILL every 20 s. In the end every acknowledged
+record must be there exactly once. Prints conflicts, retries, lock time-outs and the time of commits.`,
+  {
+    seconds: { value: 300, text: 'how long the load lasts' },
+    nodes: { value: 2, text: 'ingest nodes' },
+    clients: { value: 3, text: 'clients of each node' },
+    kill: { flag: true, text: 'kill a node or PostgreSQL every 20 s' },
   },
-});
-const seconds = Number(args.seconds);
+);
+const { seconds } = args;
 const killEveryMs = 20_000;
 const checkpointEveryMs = 5000;
 
@@ -48,7 +46,7 @@ async function startIngest(i: number): Promise<void> {
   ingest[i] = server;
   const load = new Workload(`n${loads.length}`);
   loads.push(load);
-  load.start(server.url, Number(args.clients));
+  load.start(server.url, args.clients);
 }
 
 async function checkpointAll(until: number): Promise<void> {
@@ -88,7 +86,7 @@ async function killAll(until: number): Promise<void> {
 let failed: unknown;
 try {
   const query = await start('query', 'query');
-  await Promise.all(Array.from({ length: Number(args.nodes) }, (_, i) => startIngest(i)));
+  await Promise.all(Array.from({ length: args.nodes }, (_, i) => startIngest(i)));
   const until = Date.now() + seconds * 1000;
   await Promise.all([checkpointAll(until), killAll(until), sleep(seconds * 1000)]);
   await Promise.all(loads.map((load) => load.stop()));

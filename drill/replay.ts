@@ -1,13 +1,5 @@
-/**
- * npm run drill:replay [-- --settle 8 --clients 4 --rounds catalog,app --keep]
- * The AWS template's stack on this machine: catalog, two ingest nodes and a query node, each with its template's
- * environment, role and user in namespaces of its own; the catalog's volume on a FUSE mount without shared locks; an S3
- * server; Cloud Map's names by DNS. Under load every service is replaced as ECS does it, then the catalog is killed and
- * its host lost. Exit code 1 when an acknowledged record is missing or there twice, a file is unknown or missing, or a
- * task does not end well; 0 with the reason when this machine can't do it. Needs Linux, root, /dev/fuse, Go, versitygw.
- */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
+import { options } from '../bench/options.js';
 import { skipWithoutS3 } from '../test/support/s3.js';
 import { whyNoMounts } from './fence/mounts.js';
 import { Queries, Senders, Targets } from './replay/clients.js';
@@ -18,19 +10,26 @@ import { showCounts, Tally } from './replay/tally.js';
 import { Topology } from './replay/topology.js';
 import { verdictOf } from './replay/verdict.js';
 
-const { values: args } = parseArgs({
-  options: {
-    settle: { type: 'string', default: '8' },
-    clients: { type: 'string', default: '4' },
-    rounds: { type: 'string', default: rounds.map(({ name }) => name).join(',') },
-    keep: { type: 'boolean', default: false },
+const args = options(
+  'npm run drill:replay',
+  `The AWS template's stack on this machine: catalog, two ingest nodes and a query node, each with its template's
+environment, role and user in namespaces of its own; the catalog's volume on a FUSE mount without shared locks; an S3
+server; Cloud Map's names by DNS. Under load every service is replaced as ECS does it, then the catalog is killed and
+its host lost. Exit code 1 when an acknowledged record is missing or there twice, a file is unknown or missing, or a
+task does not end well; 0 with the reason when this machine can't do it. Needs Linux, root, /dev/fuse, Go, versitygw.`,
+  {
+    settle: { value: 8, text: 'seconds before and after each round' },
+    clients: { value: 4, text: 'clients that send' },
+    rounds: {
+      value: rounds.map(({ name }) => name).join(),
+      text: 'what is replaced',
+      of: 'ROUNDS',
+      among: rounds.map(({ name }) => name),
+    },
+    keep: { flag: true, text: 'keep the folder' },
   },
-});
+);
 const chosen = rounds.filter(({ name }) => args.rounds.split(',').includes(name));
-if (chosen.length !== args.rounds.split(',').length) {
-  console.error(`--rounds: some of ${rounds.map(({ name }) => name).join(',')}`);
-  process.exit(2);
-}
 const missing = whyNoNetwork() ?? (await whyNoMounts()) ?? (skipWithoutS3() || null);
 if (missing !== null) {
   console.log(`skipped: ${missing}`);
@@ -72,13 +71,13 @@ try {
     targets.push(made);
     return made;
   };
-  senders = new Senders(target('app'), headers, tally, Number(args.clients), 20);
+  senders = new Senders(target('app'), headers, tally, args.clients, 20);
   await sleep(2000);
   queries = new Queries(target('query'), headers, tally, 250);
   await sleep(2000);
   for (const round of chosen) {
     say(`round: ${round.text}`);
-    await play(round, topology, { tally, senders, queries }, Number(args.settle) * 1000);
+    await play(round, topology, { tally, senders, queries }, args.settle * 1000);
     const { phase } = tally;
     say(
       `  writes ${showCounts(phase.sends)}; longest without an acknowledgement ${seconds(phase.longestUnacknowledged)}`,

@@ -1,29 +1,27 @@
-/**
- * npm run drill:ui [-- --lines 1000000 --tail 60 --rate 2000 --url URL --fill-only]
- * Sends a million log lines to a server of its own (or the one at URL), opens the web pages in Chromium over all of them,
- * scrolls ten thousand, finds one line among all, and keeps a live tail open while more come. Fails when a page shows
- * something else than was sent, has more than 3000 elements, or when the browser's heap grows beyond 100 MiB.
- */
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
+import { options } from '../bench/options.js';
 import { noBrowser, openBrowser } from '../test/support/browser.js';
 import { eventually, startServer } from '../test/support/server.js';
 import { needle, sendLines } from './ui/lines.js';
 
-const { values: args } = parseArgs({
-  options: {
-    lines: { type: 'string', default: '1000000' },
-    tail: { type: 'string', default: '60' },
-    rate: { type: 'string', default: '2000' },
-    url: { type: 'string' },
-    'fill-only': { type: 'boolean', default: false },
+const args = options(
+  'npm run drill:ui',
+  `Sends a million log lines to a server of its own (or the one at URL), opens the web pages in Chromium over all of them,
+scrolls ten thousand, finds one line among all, and keeps a live tail open while more come. Fails when a page shows
+something else than was sent, has more than 3000 elements, or when the browser's heap grows beyond 100 MiB.`,
+  {
+    lines: { value: 1000000, text: 'log lines that are sent first' },
+    tail: { value: 60, text: 'seconds of live tail' },
+    rate: { value: 2000, text: 'lines a second meanwhile' },
+    url: { text: 'a server that runs already', of: 'URL' },
+    'fill-only': { flag: true, text: 'send the lines and look at nothing' },
   },
-});
+);
 const mostElements = 3000;
 const mostHeapBytes = 100 * 1024 ** 2;
 const rangeMs = 3 * 3_600_000;
-const [count, tailSeconds, rate] = [Number(args.lines), Number(args.tail), Number(args.rate)];
+const [count, tailSeconds, rate] = [args.lines, args.tail, args.rate];
 
 /** Runs in the page: scrolls for five seconds, and counts. */
 const scrolled = `(async () => {
