@@ -4,6 +4,7 @@ import {
   tableDef,
   type Column,
   type ColumnType,
+  type FixedColumn,
   type ListColumn,
   type StretchColumn,
   type StringColumn,
@@ -74,12 +75,30 @@ export function columnTypes(table: TableName): duckdb.LogicalType[] {
   return tableDef(table).columns.map((column) => logicalType(column.type));
 }
 
+/** Rows of one table of a batch, and the batch's strings. */
+export interface LoadedTable {
+  readonly batch: TableBatch;
+  readonly arena: LoadedArena;
+  /** What the arena was made of. */
+  readonly texts: Uint8Array;
+}
+
+/** Rows `from` to `from + rows` of a table. */
+export interface Slice {
+  readonly table: LoadedTable;
+  readonly from: number;
+  readonly rows: number;
+}
+
 const noneValid = new Uint8Array(chunkRows / 8);
+/** From so many rows on a view of memory costs less than a loop over words. */
+const worthView = 8;
 
 /** Writes slices of a table's batches into data chunks. Not reentrant: it owns scratch space. */
 export class ChunkFiller {
   readonly #words = new Uint32Array(chunkRows * 4);
   #staging = new Uint8Array(chunkRows * 8);
+  readonly #bits = new Uint32Array(chunkRows / 32);
   readonly #entries = new BigUint64Array(chunkRows * 2);
 
   constructor(readonly def: TableDef) {}
@@ -99,105 +118,171 @@ export class ChunkFiller {
     }
   }
 
-  fill(chunk: duckdb.DataChunk, batch: TableBatch, arena: LoadedArena, from: number, n: number): void {
-    for (const [i, column] of batch.columns.entries()) {
+  /**
+   * The rows of the slices, one after the other, of all of which there are `chunkRows` at most. Each column is put together in memory
+   * of our own, as the binding takes no shared memory, and handed over at once: a call of it takes as long as many rows.
+   */
+  fill(chunk: duckdb.DataChunk, slices: readonly Slice[]): void {
+    const rows = slices.reduce((sum, slice) => sum + slice.rows, 0);
+    for (const [i, { type }] of this.def.columns.entries()) {
       const vector = duckdb.data_chunk_get_vector(chunk, i);
-      this.#validity(vector, column.validity, from, n);
-      if (column.kind === 'list') {
+      const empty = this.#validity(vector, i, slices, rows);
+      if (type === 'BIGINT[]' || type === 'DOUBLE[]') {
         // A list vector's child keeps its size when the chunk is used again.
-        this.#list(vector, column, from, n);
-      } else if (column.validity === 'none') {
+        this.#lists(vector, i, slices, rows);
+      } else if (empty) {
         continue;
-      } else if (column.kind === 'stretches') {
-        this.#stretches(vector, column, arena, from, n);
-      } else if (column.kind === 'string') {
-        this.#strings(vector, column, arena, from, n);
+      } else if (type === 'VARCHAR') {
+        this.#strings(vector, i, slices, rows);
       } else {
-        const width = column.values.BYTES_PER_ELEMENT;
-        duckdb.copy_data_to_vector(
-          vector,
-          0,
-          this.#staged(column.values, from * width, n * width),
-          0,
-          n * width,
-        );
+        this.#fixed(vector, i, slices, rows);
       }
     }
-    duckdb.data_chunk_set_size(chunk, n);
+    duckdb.data_chunk_set_size(chunk, rows);
   }
 
-  /** A copy in memory of our own: the binding takes no shared memory. */
-  #staged(source: ArrayBufferView, from: number, bytes: number): ArrayBuffer {
-    if (this.#staging.length < bytes) this.#staging = new Uint8Array(bytes * 2);
-    this.#staging.set(new Uint8Array(source.buffer, source.byteOffset + from, bytes));
-    return this.#staging.buffer;
-  }
-
-  #validity(vector: duckdb.Vector, validity: Validity, from: number, n: number): void {
-    if (validity === 'all') return;
+  /** Whether all rows are NULL. */
+  #validity(vector: duckdb.Vector, i: number, slices: readonly Slice[], rows: number): boolean {
+    let [all, none] = [true, true];
+    for (const { table } of slices) {
+      const { validity } = table.batch.columns[i] as Column;
+      all &&= validity === 'all';
+      none &&= validity === 'none';
+    }
+    if (all) return false;
     duckdb.vector_ensure_validity_writable(vector);
-    const bytes = (n + 7) >> 3;
-    // Slices start at multiples of 2,048 rows, so at whole bytes.
-    const bits = validity === 'none' ? noneValid.buffer : this.#staged(validity, from >> 3, bytes);
-    duckdb.copy_data_to_vector_validity(vector, 0, bits, 0, bytes);
+    const bytes = (rows + 7) >> 3;
+    if (none) {
+      duckdb.copy_data_to_vector_validity(vector, 0, noneValid.buffer, 0, bytes);
+      return true;
+    }
+    let at = 0;
+    for (const slice of slices) {
+      putBits(this.#bits, at, (slice.table.batch.columns[i] as Column).validity, slice.from, slice.rows);
+      at += slice.rows;
+    }
+    duckdb.copy_data_to_vector_validity(vector, 0, this.#bits.buffer, 0, bytes);
+    return false;
   }
 
-  #strings(vector: duckdb.Vector, column: StringColumn, arena: LoadedArena, from: number, n: number): void {
-    const words = this.#words;
-    words.set(column.refs.subarray(from * 4, (from + n) * 4));
-    for (let at = 0; at < n * 4; at += 4) address(words, at, arena);
-    duckdb.copy_data_to_vector(vector, 0, words.buffer, 0, n * 16);
+  #fixed(vector: duckdb.Vector, i: number, slices: readonly Slice[], rows: number): void {
+    const staging = this.#staging;
+    let at = 0;
+    let width = 0;
+    for (const slice of slices) {
+      const column = slice.table.batch.columns[i] as FixedColumn;
+      width = column.values.BYTES_PER_ELEMENT;
+      const bytes = slice.rows * width;
+      if (column.validity === 'none') staging.fill(0, at, at + bytes);
+      else staging.set(bytesOf(column.values, slice.from * width, bytes), at);
+      at += bytes;
+    }
+    duckdb.copy_data_to_vector(vector, 0, staging.buffer, 0, rows * width);
   }
 
-  #stretches(
-    vector: duckdb.Vector,
-    column: StretchColumn,
-    arena: LoadedArena,
-    from: number,
-    n: number,
-  ): void {
+  #strings(vector: duckdb.Vector, i: number, slices: readonly Slice[], rows: number): void {
     const words = this.#words;
-    const { ends, refs } = column;
-    const to = from + n;
-    let at = from;
-    for (let i = firstEndingAfter(ends, from); at < to; i++) {
-      const [first, end] = [(at - from) * 4, (Math.min(ends[i] as number, to) - from) * 4];
-      for (let word = 0; word < 4; word++) words[first + word] = refs[i * 4 + word] as number;
-      address(words, first, arena);
-      for (let done = first + 4; done < end;) {
-        const size = Math.min(done - first, end - done);
-        words.copyWithin(done, first, first + size);
-        done += size;
+    let at = 0;
+    for (const slice of slices) {
+      const column = slice.table.batch.columns[i] as StringColumn | StretchColumn;
+      const end = at + slice.rows * 4;
+      if (column.validity === 'none') {
+        words.fill(0, at, end);
+      } else if (column.kind === 'stretches') {
+        putStretches(words, at, column, slice);
+      } else {
+        const { refs } = column;
+        const first = slice.from * 4;
+        if (slice.rows >= worthView) words.set(refs.subarray(first, first + slice.rows * 4), at);
+        else for (let word = at; word < end; word++) words[word] = refs[first + word - at] as number;
+        for (let row = at; row < end; row += 4) address(words, row, slice.table.arena);
       }
-      at = from + end / 4;
+      at = end;
     }
-    duckdb.copy_data_to_vector(vector, 0, words.buffer, 0, n * 16);
+    duckdb.copy_data_to_vector(vector, 0, words.buffer, 0, rows * 16);
   }
 
-  #list(vector: duckdb.Vector, column: ListColumn, from: number, n: number): void {
-    if (column.validity === 'none') {
-      this.#entries.fill(0n, 0, n * 2);
-      duckdb.copy_data_to_vector(vector, 0, this.#entries.buffer, 0, n * 16);
-      duckdb.list_vector_set_size(vector, 0);
-      return;
+  #lists(vector: duckdb.Vector, i: number, slices: readonly Slice[], rows: number): void {
+    const entries = this.#entries;
+    let [row, size] = [0, 0];
+    for (const { table, from, rows: count } of slices) {
+      const { offsets, child, validity } = table.batch.columns[i] as ListColumn;
+      if (validity === 'none') {
+        entries.fill(0n, row * 2, (row + count) * 2);
+        row += count;
+        continue;
+      }
+      const [first, last] = [offsets[from] as number, offsets[from + count] as number];
+      for (let k = from; k < from + count; k++, row++) {
+        const begin = offsets[k] as number;
+        entries[row * 2] = BigInt(begin - first + size);
+        entries[row * 2 + 1] = BigInt((offsets[k + 1] as number) - begin);
+      }
+      this.#grow((size + last - first) * 8);
+      this.#staging.set(bytesOf(child, first * 8, (last - first) * 8), size * 8);
+      size += last - first;
     }
-    const { offsets, child } = column;
-    const start = offsets[from] as number;
-    const size = (offsets[from + n] as number) - start;
-    for (let i = 0; i < n; i++) {
-      const begin = offsets[from + i] as number;
-      this.#entries[i * 2] = BigInt(begin - start);
-      this.#entries[i * 2 + 1] = BigInt((offsets[from + i + 1] as number) - begin);
-    }
-    duckdb.copy_data_to_vector(vector, 0, this.#entries.buffer, 0, n * 16);
+    duckdb.copy_data_to_vector(vector, 0, entries.buffer, 0, rows * 16);
     duckdb.list_vector_reserve(vector, size);
     duckdb.list_vector_set_size(vector, size);
-    if (size > 0) {
-      // Fetched after the reserve, which may move it.
-      const values = duckdb.list_vector_get_child(vector);
-      duckdb.copy_data_to_vector(values, 0, this.#staged(child, start * 8, size * 8), 0, size * 8);
-    }
+    if (size === 0) return;
+    // Fetched after the reserve, which may move it.
+    const values = duckdb.list_vector_get_child(vector);
+    duckdb.copy_data_to_vector(values, 0, this.#staging.buffer, 0, size * 8);
   }
+
+  #grow(bytes: number): void {
+    if (this.#staging.length >= bytes) return;
+    const larger = new Uint8Array(bytes * 2);
+    larger.set(this.#staging);
+    this.#staging = larger;
+  }
+}
+
+function bytesOf(source: ArrayBufferView, from: number, bytes: number): Uint8Array {
+  return new Uint8Array(source.buffer, source.byteOffset + from, bytes);
+}
+
+function putStretches(
+  words: Uint32Array,
+  to: number,
+  { ends, refs }: StretchColumn,
+  { from, rows, table }: Slice,
+): void {
+  let row = from;
+  for (let i = firstEndingAfter(ends, from); row < from + rows; i++) {
+    const stretchEnd = Math.min(ends[i] as number, from + rows);
+    const [first, end] = [to + (row - from) * 4, to + (stretchEnd - from) * 4];
+    for (let word = 0; word < 4; word++) words[first + word] = refs[i * 4 + word] as number;
+    address(words, first, table.arena);
+    for (let done = first + 4; done < end;) {
+      const size = Math.min(done - first, end - done);
+      words.copyWithin(done, first, first + size);
+      done += size;
+    }
+    row = stretchEnd;
+  }
+}
+
+/** Bits `from` to `from + count` of a column's validity become those from `to` on. */
+function putBits(target: Uint32Array, to: number, validity: Validity, from: number, count: number): void {
+  for (let done = 0; done < count;) {
+    const at = to + done;
+    const some = Math.min(32 - (at & 31), count - done);
+    const mask = some === 32 ? 0xffff_ffff : (1 << some) - 1;
+    const bits =
+      typeof validity === 'string' ? (validity === 'all' ? mask : 0) : bitsAt(validity, from + done);
+    const word = at >>> 5;
+    target[word] = ((target[word] as number) & ~(mask << (at & 31))) | ((bits & mask) << (at & 31));
+    done += some;
+  }
+}
+
+/** 32 of them; those behind the last are 0. */
+function bitsAt(words: Uint32Array, from: number): number {
+  const [word, shift] = [from >>> 5, from & 31];
+  const low = (words[word] as number) >>> shift;
+  return shift === 0 ? low : low | ((words[word + 1] ?? 0) << (32 - shift));
 }
 
 /** Of a short string all bytes lie in its words; of a long one the offset becomes an address. */

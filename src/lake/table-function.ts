@@ -2,14 +2,24 @@ import duckdb from '@duckdb/node-bindings';
 import { randomUUID } from 'node:crypto';
 import { messageOf, literal } from '../duckdb/index.js';
 import { tableDef, type ColumnBatch, type TableBatch, type TableName } from '../schema/index.js';
-import { ChunkFiller, chunkRows, columnTypes, StringArenaLoader, type LoadedArena } from './chunks.js';
+import {
+  ChunkFiller,
+  chunkRows,
+  columnTypes,
+  StringArenaLoader,
+  type LoadedArena,
+  type LoadedTable,
+  type Slice,
+} from './chunks.js';
 import { listSurvivesText, survivesText } from './decimal-text.js';
+import { byProcess, type Run } from './process-order.js';
 
 /** Batches whose arenas are in DuckDB's memory, to be read by `INSERT ... FROM canardstack_batch(...)`. */
 export interface LoadedBatches {
   /**
    * Tables that have rows, each with the SELECT that reads them, columns in the table's order. `textBytes` goes through
-   * all strings of the table's rows, `exactAsText` through all doubles: whether they come back from SQL text.
+   * all strings of the table's rows, `exactAsText` through all doubles: whether they come back from SQL text. `ordered` makes a SELECT
+   * of the same rows in the order of `process-order.ts`; null where they are not to be had so.
    */
   readonly tables: readonly {
     table: TableName;
@@ -17,6 +27,7 @@ export interface LoadedBatches {
     textBytes: () => number;
     exactAsText: () => boolean;
     select: string;
+    ordered: () => string | null;
   }[];
   /** The SQL of `tables` gives an error from then on; the arenas go once nobody reads them. */
   close(): void;
@@ -26,14 +37,14 @@ export interface LoadedBatches {
 
 interface Source {
   readonly filler: ChunkFiller;
-  readonly parts: readonly {
-    rows: number;
-    fill: (chunk: duckdb.DataChunk, from: number, n: number) => void;
-  }[];
+  readonly tables: readonly LoadedTable[];
+  /** In which the rows are handed over. */
+  readonly runs: readonly Run[];
 }
 
+/** Rows of `run` before `row` were handed over. */
 interface Cursor {
-  part: number;
+  run: number;
   row: number;
 }
 
@@ -74,7 +85,7 @@ export class BatchTableFunction {
       }
     });
     duckdb.table_function_set_init(fn, (info) => {
-      duckdb.init_set_init_data(info, { part: 0, row: 0 } satisfies Cursor);
+      duckdb.init_set_init_data(info, { run: 0, row: 0 } satisfies Cursor);
       duckdb.init_set_max_threads(info, this.#threads);
     });
     duckdb.table_function_set_function(fn, (info, chunk) => {
@@ -93,10 +104,7 @@ export class BatchTableFunction {
 
   /** Copies the batches' arenas; yields to the event loop every few MB. Throws TypeError on a batch that doesn't fit its table. */
   async load(batches: readonly ColumnBatch[]): Promise<LoadedBatches> {
-    const sources = new Map<
-      TableName,
-      { filler: ChunkFiller; parts: Source['parts'][number][]; rows: number; batches: TableBatch[] }
-    >();
+    const sources = new Map<TableName, { filler: ChunkFiller; tables: LoadedTable[] }>();
     const arenas: LoadedArena[] = [];
     let copied = 0;
     for (const batch of batches) {
@@ -107,17 +115,11 @@ export class BatchTableFunction {
         if (table.rows === 0) continue;
         let source = sources.get(table.table);
         if (!source) {
-          source = { filler: new ChunkFiller(tableDef(table.table)), parts: [], rows: 0, batches: [] };
+          source = { filler: new ChunkFiller(tableDef(table.table)), tables: [] };
           sources.set(table.table, source);
         }
-        const { filler } = source;
-        filler.check(table);
-        source.parts.push({
-          rows: table.rows,
-          fill: (chunk, from, n) => filler.fill(chunk, table, arena, from, n),
-        });
-        source.rows += table.rows;
-        source.batches.push(table);
+        source.filler.check(table);
+        source.tables.push({ batch: table, arena, texts: batch.arena });
       }
       if (copied >= yieldBytes) {
         copied = 0;
@@ -125,20 +127,30 @@ export class BatchTableFunction {
       }
     }
     const names: string[] = [];
-    const tables = [...sources].map(([table, source]) => {
+    const named = (source: Source) => {
       const name = randomUUID();
       names.push(name);
       this.#sources.set(name, source);
-      const { rows, batches: ofTable } = source;
+      return `SELECT * FROM ${functionName}(${literal(name)})`;
+    };
+    const tables = [...sources].map(([table, source]) => {
+      const ofTable = source.tables.map(({ batch }) => batch);
       const textBytes = () => ofTable.reduce((sum, batch) => sum + stringBytes(batch), 0);
       let exact: boolean | undefined;
       const exactAsText = () => (exact ??= ofTable.every(doublesSurviveText));
       return {
         table,
-        rows,
+        rows: ofTable.reduce((sum, { rows }) => sum + rows, 0),
         textBytes,
         exactAsText,
-        select: `SELECT * FROM ${functionName}(${literal(name)})`,
+        select: named({
+          ...source,
+          runs: ofTable.map(({ rows }, table) => ({ table, from: 0, to: rows })),
+        }),
+        ordered: () => {
+          const runs = byProcess(source.filler.def, source.tables);
+          return runs === null ? null : named({ ...source, runs });
+        },
       };
     });
     const close = () => {
@@ -187,22 +199,22 @@ function stringBytes({ columns, rows }: TableBatch): number {
   return bytes;
 }
 
-/** Fills the next chunk; an empty chunk ends the scan. */
-function next(source: Source, cursor: Cursor, chunk: duckdb.DataChunk): void {
-  for (;;) {
-    const part = source.parts[cursor.part];
-    if (!part) {
-      duckdb.data_chunk_set_size(chunk, 0);
-      return;
-    }
-    if (cursor.row >= part.rows) {
-      cursor.part++;
-      cursor.row = 0;
-      continue;
-    }
-    const n = Math.min(chunkRows, part.rows - cursor.row);
-    part.fill(chunk, cursor.row, n);
-    cursor.row += n;
-    return;
+/** Fills the next chunk; an empty chunk ends the scan. Short runs share one, as each costs the same whatever its rows. */
+function next({ filler, tables, runs }: Source, cursor: Cursor, chunk: duckdb.DataChunk): void {
+  const slices: Slice[] = [];
+  let room = chunkRows;
+  while (room > 0) {
+    const run = runs[cursor.run];
+    if (!run) break;
+    const from = run.from + cursor.row;
+    const rows = Math.min(room, run.to - from);
+    slices.push({ table: tables[run.table] as LoadedTable, from, rows });
+    room -= rows;
+    cursor.row += rows;
+    if (from + rows < run.to) continue;
+    cursor.run++;
+    cursor.row = 0;
   }
+  if (slices.length === 0) duckdb.data_chunk_set_size(chunk, 0);
+  else filler.fill(chunk, slices);
 }

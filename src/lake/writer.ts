@@ -326,9 +326,11 @@ export class Writer {
     if (table.rows === 0 || this.#inlined(table)) return null;
     const days = daysOfTables.get(table.table) ?? [];
     if (days.length === 0) return null;
+    const ordered = table.ordered();
+    const all = ordered ?? table.select;
     return days.map((day) => {
-      const select = days.length === 1 ? table.select : ofDay(table.select, day);
-      return dayFile(this.options.dataPath, table.table, day, select, progress, keys);
+      const select = days.length === 1 ? all : ofDay(all, day);
+      return dayFile(this.options.dataPath, table.table, day, select, progress, keys, ordered !== null);
     });
   }
 
