@@ -107,6 +107,7 @@ function history(lake: TestLake, random: Random, { hours, languages: filled }: D
     ],
     ['a file besides', () => fill(2)],
     ['the same as of a commit', () => each((table) => lake.commit(table)), true],
+    ['joined files', () => each((table) => lake.join(table)), true],
     [
       'rows in the catalog',
       async () => {

@@ -2,7 +2,14 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { ident, inTransaction, literal } from '../../src/duckdb/index.js';
 import { attributeOrigins } from '../../src/lake/attribute-columns/index.js';
 import { fileLayout } from '../../src/lake/maintenance/compaction/file-layout.js';
-import { compactedPrefix, hasPrefix, rewrittenPrefix } from '../../src/lake/maintenance/moved.js';
+import { joinFiles } from '../../src/lake/maintenance/compaction/join/index.js';
+import { joinedNotes } from '../../src/lake/maintenance/compaction/notes.js';
+import {
+  compactedPrefix,
+  hasPrefix,
+  joinedPrefix,
+  rewrittenPrefix,
+} from '../../src/lake/maintenance/moved.js';
 import { Sorter } from '../../src/lake/maintenance/compaction/sorter.js';
 import { putBeforeFooter } from '../../src/lake/files/before-footer.js';
 import { IndexBuilder } from '../../src/lake/token-index/index.js';
@@ -74,12 +81,23 @@ export class LakeStates {
 
   /** All files of a day become one, as compaction writes it. */
   async compact(table: TableName): Promise<void> {
-    const days = new Map<string, string[]>();
-    for (const file of await this.#list(table)) {
-      const folder = folderOf(file);
-      days.set(folder, [...(days.get(folder) ?? []), file]);
+    for (const files of byDay(await this.#list(table))) await this.#rewrite(table, files);
+  }
+
+  /** The files of commits of a day become one, as compaction joins them. */
+  async join(table: TableName): Promise<void> {
+    const commits = (await this.#list(table)).filter(
+      (file) => !hasPrefix(file, compactedPrefix) && !hasPrefix(file, rewrittenPrefix),
+    );
+    for (const files of byDay(commits)) {
+      const target = `${folderOf(files[0] ?? '')}${joinedPrefix}${this.#files++}.parquet`;
+      await joinFiles(files, target, joinedNotes);
+      const sorter = await this.#opened();
+      await sorter.assertJoined(files, target);
+      const digest = await sorter.digest(target, table, false);
+      if (digest) await putBeforeFooter(target, digest);
+      await this.#swap(table, files, target);
     }
-    for (const files of days.values()) await this.#rewrite(table, files);
   }
 
   async #list(table: TableName): Promise<string[]> {
@@ -91,25 +109,28 @@ export class LakeStates {
 
   async #rewrite(table: TableName, files: readonly string[]): Promise<void> {
     const [first = ''] = files;
-    this.#sorter ??= Sorter.open({
-      memoryLimitBytes: 256 * 1024 * 1024,
-      mostMemoryBytes: 256 * 1024 * 1024,
-      temporary: this.temporary,
-    });
     const { columns } = tableDef(table);
     const target = `${folderOf(first)}${compactedPrefix}${this.#files++}.parquet`;
     const origin = attributeOrigins.get(table);
     const attributes = origin === undefined ? null : { origin, most: 12, pinned: [], asked: [] };
-    const sorter = await this.#sorter;
+    const sorter = await this.#opened();
     // Few rows, of which an index can leave out some all the same.
     const layout = { ...fileLayout(table, true), rowGroupRows: 2048, dictionaryLimit: 100 };
     await sorter.sort(files, target, columns, layout, attributes);
     if (table === 'logs')
       await putBeforeFooter(target, await this.#indexer.build(sorter.indexParts(target, 'body')));
     // Every second file is as those of before.
-    const digest = this.#files % 2 === 0 ? null : await sorter.digest(target, table);
+    const digest = this.#files % 2 === 0 ? null : await sorter.digest(target, table, true);
     if (digest) await putBeforeFooter(target, digest);
     await this.#swap(table, files, target);
+  }
+
+  #opened(): Promise<Sorter> {
+    return (this.#sorter ??= Sorter.open({
+      memoryLimitBytes: 256 * 1024 * 1024,
+      mostMemoryBytes: 256 * 1024 * 1024,
+      temporary: this.temporary,
+    }));
   }
 
   async #swap(table: TableName, files: readonly string[], target: string): Promise<void> {
@@ -126,4 +147,10 @@ export class LakeStates {
 
 function folderOf(file: string): string {
   return file.slice(0, file.lastIndexOf('/') + 1);
+}
+
+function byDay(files: readonly string[]): string[][] {
+  const days = new Map<string, string[]>();
+  for (const file of files) days.set(folderOf(file), [...(days.get(folderOf(file)) ?? []), file]);
+  return [...days.values()];
 }

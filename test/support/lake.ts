@@ -50,6 +50,8 @@ export interface TestLake {
   insert(table: TableName, rows: readonly Record<string, unknown>[]): Promise<void>;
   /** Rewrites the files of a table that have no deletions, a day's as one. */
   compact(table: TableName): Promise<void>;
+  /** Joins the files of commits of a table, a day's as one. */
+  join(table: TableName): Promise<void>;
   /** Files of inserts become as commits write theirs. */
   commit(table: TableName): Promise<void>;
   close(): Promise<void>;
@@ -162,6 +164,7 @@ export async function testLake(
       else await connection.run(`INSERT INTO lake.main.${table} VALUES ${values.join(', ')}`);
     },
     compact: (table) => states.compact(table),
+    join: (table) => states.join(table),
     commit: (table) => states.commit(table),
     async close() {
       await states.close();

@@ -16,6 +16,8 @@ export interface FileToDigest {
   readonly path: string;
   /** A folder that nothing else uses; it may not be there yet. */
   readonly scratch: string;
+  /** Else only what is not read of each row: of times, and columns. Those who ask read the rest. */
+  readonly whole: boolean;
 }
 
 /** A file with more label sets or keys, each hour counted, is read by those who ask. */
@@ -32,11 +34,11 @@ export async function buildDigest(connection: DuckDBConnection, file: FileToDige
     `SELECT count(*)::DOUBLE, count(${time})::DOUBLE, min(${time})::VARCHAR, max(${time})::VARCHAR FROM ${fileSql(path)}`,
   );
   const sections: Section[] = [];
-  for (const kind of kindsOf(table)) {
+  for (const kind of file.whole ? kindsOf(table) : []) {
     const section = await sectionOf(connection, file, kind);
     if (section !== null) sections.push(section);
   }
-  if (table === 'spans') {
+  if (file.whole && table === 'spans') {
     const ids = await traceIdsOf(connection, path);
     if (ids.length <= mostTraces) {
       sections.push({ ...traceIds, entries: ids.length, content: Buffer.from(ids.buffer) });

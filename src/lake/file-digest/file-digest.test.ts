@@ -55,7 +55,12 @@ describe('what many files tell of themselves', () => {
     await lake.connection.run(
       `COPY (SELECT *, '0' AS "text:log_attributes:n" FROM read_parquet('${String(file)}', hive_partitioning => false)) TO '${name(0)}' (FORMAT parquet)`,
     );
-    const digest = await buildDigest(lake.connection, { table: 'logs', path: name(0), scratch: folder });
+    const digest = await buildDigest(lake.connection, {
+      table: 'logs',
+      path: name(0),
+      scratch: folder,
+      whole: true,
+    });
     assert.ok(digest);
     const facts = decodeDigest(digest);
     assert.ok(facts);

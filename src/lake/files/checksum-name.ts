@@ -3,7 +3,7 @@
  * known from the commit on, costs the transaction nothing, and outlives every catalog (docs/decisions/0015-bit-rot.md).
  */
 const withSum =
-  /(?:^|\/)canardstack-(?:compacted-|flushed-)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}-([0-9a-f]{8})\.parquet$/;
+  /(?:^|\/)canardstack-(?:compacted-(?:joined-)?|flushed-)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}-([0-9a-f]{8})\.parquet$/;
 
 /** Null when the name tells none: a file of DuckLake's own, or of an earlier release. */
 export function checksumInName(path: string): string | null {

@@ -2,7 +2,7 @@ import { listLiteral, literal } from '../../duckdb/index.js';
 import type { ColumnBatch, TableName } from '../../schema/index.js';
 
 /** Key of the note in a file's metadata, JSON: `{column: [key, ...]}`. */
-const keysKey = 'canardstack_keys';
+export const keysKey = 'canardstack_keys';
 
 /** By column, the keys of the attributes of all rows, perhaps more; '' when some value is an object. */
 export type AttributeKeys = ReadonlyMap<string, readonly string[]>;
@@ -40,6 +40,11 @@ export function keysNote(keys: AttributeKeys): Record<string, string> {
   return text.length > longestNote ? {} : { [keysKey]: text };
 }
 
+/** What the note of a file says. */
+export function keysIn(note: string): AttributeKeys {
+  return new Map(Object.entries(JSON.parse(note) as Record<string, readonly string[]>));
+}
+
 /** What files tell of their keys, by path; those that tell nothing are missing. */
 export async function readKeysNotes(
   run: (sql: string) => Promise<unknown[][]>,
@@ -48,10 +53,5 @@ export async function readKeysNotes(
   const found = await run(
     `SELECT file_name, decode(value) FROM parquet_kv_metadata(${listLiteral(paths)}) WHERE key = ${literal(keysKey)}::BLOB`,
   );
-  return new Map(
-    (found as [string, string][]).map(([path, text]) => [
-      path,
-      new Map(Object.entries(JSON.parse(text) as Record<string, readonly string[]>)),
-    ]),
-  );
+  return new Map((found as [string, string][]).map(([path, text]) => [path, keysIn(text)]));
 }

@@ -16,7 +16,7 @@ import type {
   ScrubOutcome,
 } from '../types.js';
 import { checkpoint } from './checkpoint.js';
-import type { CompactionOptions } from './compaction/index.js';
+import { SpareCpu, type CompactionOptions } from './compaction/index.js';
 import { forgetFiles } from './forget.js';
 import type { LakeFiles } from './inventory.js';
 import { maintenanceMetrics, type MaintenanceMetrics } from './metrics.js';
@@ -79,6 +79,8 @@ export class LakeMaintenance implements Maintenance {
   #scrubbedAt = performance.now();
   /** Bytes. */
   #scrubCredit = 0;
+  readonly #spareCpu = new SpareCpu();
+  readonly #shares: CompactionOptions['shares'] = new Map();
 
   constructor(private readonly options: MaintenanceOptions) {
     this.#metrics = maintenanceMetrics(options.telemetry.registry);
@@ -275,8 +277,9 @@ export class LakeMaintenance implements Maintenance {
           faults: this.options.faults,
           log: this.options.telemetry.log,
           deadline: performance.now() + compactionBudgetMs,
-          paced,
-          observe: (files, rows, bytes) => this.#metrics.compacted(files, rows, bytes),
+          pace: paced ? this.#spareCpu : null,
+          shares: this.#shares,
+          observe: (group, rows) => this.#metrics.compacted(group, rows),
         },
         faults: this.options.faults,
         observe: (part, seconds) => this.#metrics.seconds.observe({ task: `checkpoint_${part}` }, seconds),

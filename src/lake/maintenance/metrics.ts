@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from '../../telemetry/index.js';
 import type { TableSize } from '../stats.js';
+import type { Group } from './compaction/groups.js';
 
 export interface MaintenanceMetrics {
   readonly checkpoints: Counter<'status'>;
@@ -10,8 +11,8 @@ export interface MaintenanceMetrics {
   readonly scrubComplete: Gauge;
   /** A file of so many bytes was read again. */
   scrubbed(bytes: number): void;
-  /** A group of files became one: how many they were, and their rows and bytes. */
-  compacted(files: number, rows: number, bytes: number): void;
+  /** A group of files of so many rows became one. */
+  compacted(group: Group, rows: number): void;
   sizes(snapshotId: number, tables: readonly TableSize[]): void;
 }
 
@@ -35,10 +36,12 @@ export function maintenanceMetrics(registry: Registry): MaintenanceMetrics {
     registers,
   });
   const counter = (name: string, help: string) => new Counter({ name, help, registers });
+  const byWay = (name: string, help: string) =>
+    new Counter({ name, help: `${help}, by the way: join, sort.`, labelNames: ['way'], registers });
   const compacted = {
-    files: counter('canardstack_compaction_files_total', 'Files that compaction made one of.'),
-    rows: counter('canardstack_compaction_rows_total', 'Rows that compaction rewrote.'),
-    bytes: counter('canardstack_compaction_bytes_total', 'Bytes of the files that compaction rewrote.'),
+    files: byWay('canardstack_compaction_files_total', 'Files that compaction made one of'),
+    rows: byWay('canardstack_compaction_rows_total', 'Rows that compaction rewrote'),
+    bytes: byWay('canardstack_compaction_bytes_total', 'Bytes of the files that compaction rewrote'),
   };
   const scrubbed = {
     files: counter('canardstack_scrub_files_total', 'Files that the scrub read again and compared.'),
@@ -54,10 +57,13 @@ export function maintenanceMetrics(registry: Registry): MaintenanceMetrics {
       help: 'When the scrub last came to the end of a round of all files.',
       registers,
     }),
-    compacted(count, rows, size) {
-      compacted.files.inc(count);
-      compacted.rows.inc(rows);
-      compacted.bytes.inc(size);
+    compacted({ files, by }, rows) {
+      compacted.files.inc({ way: by }, files.length);
+      compacted.rows.inc({ way: by }, rows);
+      compacted.bytes.inc(
+        { way: by },
+        files.reduce((sum, { bytes }) => sum + bytes, 0),
+      );
     },
     checkpoints: new Counter({
       name: 'ducklake_checkpoint_runs_total',

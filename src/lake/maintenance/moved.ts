@@ -1,5 +1,8 @@
-/** Marks the files that compaction has written, which are sorted and have Bloom filters. */
+/** Marks the files that compaction has written. */
 export const compactedPrefix = 'canardstack-compacted-';
+
+/** Of these, marks those that have the row groups of files of commits as they were, one file after the other; all others are sorted. */
+export const joinedPrefix = `${compactedPrefix}joined-`;
 
 /** Marks the files that hold rows which were inlined before. */
 export const flushedPrefix = 'canardstack-flushed-';

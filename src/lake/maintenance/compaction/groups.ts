@@ -1,5 +1,5 @@
 import type { TableName } from '../../../schema/index.js';
-import { compactedPrefix, hasPrefix } from '../moved.js';
+import { compactedPrefix, flushedPrefix, hasPrefix, joinedPrefix, rewrittenPrefix } from '../moved.js';
 
 /** A live data file of a table. */
 export interface DataFile {
@@ -51,45 +51,106 @@ const groupFiles = 200;
 const classBounds = [0, MiB, 4 * MiB];
 const enough = 4;
 
+/** Of a file that may be joined: what is left of a row group at the end of a file stays one. */
+const leastJoinedRows = 40_000;
+
+/** Files of one day that are to become one. */
+export interface Group {
+  readonly files: readonly DataFile[];
+  /** `join`: their row groups are taken as they are. */
+  readonly by: 'join' | 'sort';
+}
+
+export interface Choice {
+  /** Paths of files that are left alone. */
+  readonly skip?: ReadonlySet<string>;
+  /** Paths of files that can't be joined. */
+  readonly unjoinable?: ReadonlySet<string>;
+  /** The process has no CPU to spare: what may be joined is, and what was is sorted only when its day is over and nothing else is to do. */
+  readonly busy?: boolean;
+  /** Of the usual bounds. */
+  readonly share?: number;
+}
+
 /**
- * The files of one day that are to be rewritten as one next, or null. `files` come in the order of their commits;
- * those in `skip` are left alone.
+ * What is to be done next, or null. `files` come in the order of their commits.
  *
  * A day that rows no longer come for (there is a later one) is merged whatever its sizes, as long as what is rewritten
- * is worth it, and files that DuckLake or a commit wrote are rewritten alone in the end.
+ * is worth it, and files that DuckLake, a commit or a join wrote are rewritten alone in the end.
  */
 export function nextGroup(
   table: TableName,
   files: readonly DataFile[],
-  skip: ReadonlySet<string> = new Set(),
-): readonly DataFile[] | null {
-  const sizes = sizesOf(table);
+  { skip = new Set(), unjoinable = new Set(), busy = false, share = 1 }: Choice = {},
+): Group | null {
+  const sizes = sharedOut(sizesOf(table), share);
+  const days = daysOf(files.filter(({ path }) => !skip.has(path)));
+  const newest = newestOf(files);
+  const isJoinable = (file: DataFile) =>
+    busy &&
+    table === 'logs' &&
+    isOfCommit(file) &&
+    !unjoinable.has(file.path) &&
+    file.rows >= leastJoinedRows;
+  for (const [day, candidates] of days) {
+    const joined = bounded(
+      candidates.filter((file) => isJoinable(file) && !reaches(file, sizes.full)),
+      sizes,
+    );
+    if (joined.length > 1 && reaches(sizeOf(joined), sizes.full)) return { files: joined, by: 'join' };
+    const closed = day !== newest;
+    const some = toSort(
+      busy ? candidates.filter((file) => !isJoined(file) && (closed || !isJoinable(file))) : candidates,
+      sizes,
+      closed,
+    );
+    if (some) return { files: some, by: 'sort' };
+  }
+  for (const [day, candidates] of busy ? days : []) {
+    const joined = day === newest ? undefined : candidates.find(isJoined);
+    if (joined) return { files: [joined], by: 'sort' };
+  }
+  return null;
+}
+
+function toSort(candidates: readonly DataFile[], sizes: Sizes, closed: boolean): readonly DataFile[] | null {
+  const small = candidates.filter((file) => !reaches(file, sizes.full));
+  for (const [i, min] of classBounds.entries()) {
+    const below = classBounds[i + 1] ?? Infinity;
+    const some = bounded(
+      small.filter(({ bytes }) => bytes >= min && bytes < below),
+      sizes,
+    );
+    // What is full is not rewritten again, nor is what becomes of the last class to be.
+    if (reaches(sizeOf(some), sizes.full) || (some.length >= enough && below < Infinity)) return some;
+  }
+  const rest = bounded(small, sizes);
+  // What leaves files out is a full one, and would keep them from being merged.
+  if (closed && (rest.length < small.length || worthMerging(rest))) return rest;
+  const old = candidates.find((file) => !isSorted(file) && (closed || reaches(file, sizes.full)));
+  return old ? [old] : null;
+}
+
+function daysOf(files: readonly DataFile[]): Map<string, DataFile[]> {
   const days = new Map<string, DataFile[]>();
   for (const file of files) {
     const day = folderOf(file.path);
-    days.set(day, [...(days.get(day) ?? []), file]);
+    const all = days.get(day);
+    if (all) all.push(file);
+    else days.set(day, [file]);
   }
-  const newest = [...days.keys()].reduce((a, b) => (dayNumber(b) > dayNumber(a) ? b : a), '');
-  for (const [day, all] of days) {
-    const candidates = all.filter(({ path }) => !skip.has(path));
-    const small = candidates.filter((file) => !reaches(file, sizes.full));
-    for (const [i, min] of classBounds.entries()) {
-      const below = classBounds[i + 1] ?? Infinity;
-      const some = bounded(
-        small.filter(({ bytes }) => bytes >= min && bytes < below),
-        sizes,
-      );
-      // What is full is not rewritten again, nor is what becomes of the last class to be.
-      if (reaches(sizeOf(some), sizes.full) || (some.length >= enough && below < Infinity)) return some;
-    }
-    const closed = day !== newest;
-    const rest = bounded(small, sizes);
-    // What leaves files out is a full one, and would keep them from being merged.
-    if (closed && (rest.length < small.length || worthMerging(rest))) return rest;
-    const old = candidates.find((file) => !isCompacted(file) && (closed || reaches(file, sizes.full)));
-    if (old) return [old];
-  }
-  return null;
+  return days;
+}
+
+function newestOf(files: readonly DataFile[]): string {
+  const days = new Set(files.map(({ path }) => folderOf(path)));
+  return [...days].reduce((a, b) => (dayNumber(b) > dayNumber(a) ? b : a), '');
+}
+
+/** So that what becomes of a group that is smaller than usual is full. */
+function sharedOut({ full, group }: Sizes, share: number): Sizes {
+  const part = ({ bytes, rows }: Size) => ({ bytes: bytes * share, rows: rows * share });
+  return { full: part(full), group: part(group) };
 }
 
 function sizesOf(table: TableName): Sizes {
@@ -118,8 +179,16 @@ export function isIndexed(table: TableName, group: readonly DataFile[], nowMs: n
   return day + dayMs <= nowMs || size.bytes >= leastIndexed || reaches(size, sizesOf(table).full);
 }
 
-function isCompacted({ path }: DataFile): boolean {
-  return hasPrefix(path, compactedPrefix);
+function isJoined({ path }: DataFile): boolean {
+  return hasPrefix(path, joinedPrefix);
+}
+
+function isSorted(file: DataFile): boolean {
+  return hasPrefix(file.path, compactedPrefix) && !isJoined(file);
+}
+
+function isOfCommit({ path }: DataFile): boolean {
+  return ![compactedPrefix, flushedPrefix, rewrittenPrefix].some((prefix) => hasPrefix(path, prefix));
 }
 
 /** Not for the sake of a few late rows: the largest file is rewritten for others of a quarter of its size at least. */
@@ -132,8 +201,10 @@ function worthMerging(files: readonly DataFile[]): boolean {
 
 function bounded(files: readonly DataFile[], { group }: Sizes): DataFile[] {
   const taken: DataFile[] = [];
+  let [bytes, rows] = [0, 0];
   for (const file of files) {
-    const { bytes, rows } = sizeOf([...taken, file]);
+    bytes += file.bytes;
+    rows += file.rows;
     if (taken.length === groupFiles || bytes > group.bytes || rows > group.rows) break;
     taken.push(file);
   }

@@ -88,13 +88,13 @@ describe('bytes of rows to be sorted', () => {
   });
 });
 
-describe('columns of sorted rows', () => {
+const seed = Number(process.env['TEST_SEED'] ?? randomInt(2 ** 31));
+
+describe(`columns of sorted rows, TEST_SEED=${seed}`, () => {
   it('come back as they were, with and without values, few or many, in all inputs or not', async () => {
     const folder = await temporaryFolder();
     const database = await openDatabase({ threads: '1' });
     const { connection } = await database.connect();
-    const seed = randomInt(2 ** 31);
-    console.log(`seed ${seed}`);
     const types = [
       ['key', 'VARCHAR', `'k' || (i % 5)`],
       ['stamp', 'TIMESTAMP', 'make_timestamp(1700000000000000 + r % 1000)'],

@@ -11,12 +11,12 @@ import {
   type AttributeColumn,
   type ColumnChoice,
 } from '../../attribute-columns/index.js';
-import { streamsKey } from '../../day-file.js';
 import { buildDigest } from '../../file-digest/index.js';
-import { joinedKeys, keysNote, readKeysNotes } from '../../files/keys-note.js';
 import { idColumns, indexParts, type IndexPart } from '../../token-index/index.js';
 import { carriedRows } from './carried.js';
 import type { FileLayout } from './file-layout.js';
+import type { Notes } from './join/index.js';
+import { joinedNotes, notedKeys } from './notes.js';
 
 export interface SorterOptions {
   /** Bytes; what a sort needs beyond goes to `temporary`. */
@@ -113,11 +113,9 @@ export class Sorter {
         ? restored
         : `SELECT ${[...columns.map(({ name }) => ident(name)), ...columnsSql(chosen, attributeValues)].join(', ')}
            FROM (SELECT *, ${valuesSql(attributes.origin, chosen)} AS ${attributeValues} FROM (${restored}))`;
-    const streams = await this.#streams(inputs);
-    const notes = Object.entries({
-      ...(streams === null ? {} : { [streamsKey]: streams }),
-      ...(await this.#keys(inputs)),
-    }).map(([key, text]) => `${key}: ${literal(text)}`);
+    const notes = Object.entries(joinedNotes(await this.#notes(inputs))).map(
+      ([key, text]) => `${key}: ${literal(text)}`,
+    );
     const options = [
       'FORMAT parquet',
       'COMPRESSION zstd',
@@ -137,9 +135,16 @@ export class Sorter {
     return written;
   }
 
-  /** What those who ask would read of a file before they read its rows; null for more than is worth keeping. */
-  digest(path: string, table: TableName): Promise<Buffer | null> {
-    return buildDigest(this.connection, { path, table, scratch: join(this.options.temporary, 'digest') });
+  /** What those who ask would read of a file before they read its rows, or of it what the `whole` is not read for; null for more than is worth keeping. */
+  digest(path: string, table: TableName, whole: boolean): Promise<Buffer | null> {
+    const scratch = join(this.options.temporary, 'digest');
+    return buildDigest(this.connection, { path, table, scratch, whole });
+  }
+
+  /** Rejects unless `output` has the row groups and columns of `inputs`, with as many values and bytes, as DuckDB reads their footers. */
+  async assertJoined(inputs: readonly string[], output: string): Promise<void> {
+    const [read, written] = [await this.#chunks(inputs), await this.#chunks([output])];
+    if (read !== written) throw new Error(`${read} were to be joined, ${written} were written`);
   }
 
   /**
@@ -208,46 +213,25 @@ export class Sorter {
     return Number(row?.[0]);
   }
 
-  /** The stretches of spool streams that the inputs hold together; null unless each of them tells. */
-  async #streams(inputs: readonly string[]): Promise<string | null> {
-    const rows = await this.#rows(
-      `SELECT decode(value) FROM parquet_kv_metadata(${listLiteral(inputs)}) WHERE decode(key) = ${literal(streamsKey)}`,
+  async #chunks(files: readonly string[]): Promise<string> {
+    const [[chunks, bytes] = []] = await this.#rows(
+      `SELECT count(*), sum(total_compressed_size) FROM parquet_metadata(${listLiteral(files)})`,
     );
-    if (rows.length < inputs.length) return null;
-    const all = rows.flatMap(([text]) => JSON.parse(String(text)) as StreamRange[]);
-    return JSON.stringify(joined(all));
+    return `${await this.#count(files)} rows in ${chunks} column chunks of ${bytes} bytes`;
   }
 
-  /** So that after a start a query knows the keys before their columns were read. */
-  async #keys(inputs: readonly string[]): Promise<Record<string, string>> {
-    const told = await readKeysNotes((sql) => this.#rows(sql), inputs);
-    return told.size < new Set(inputs).size ? {} : keysNote(joinedKeys([...told.values()]));
+  async #notes(inputs: readonly string[]): Promise<Notes[]> {
+    const rows = await this.#rows(
+      `SELECT file_name, decode(key), decode(value) FROM parquet_kv_metadata(${listLiteral(inputs)})
+       WHERE decode(key) IN (${notedKeys.map(literal).join(', ')})`,
+    );
+    return inputs.map(
+      (path) =>
+        new Map(rows.flatMap(([file, key, text]) => (file === path ? [[String(key), String(text)]] : []))),
+    );
   }
 
   async #rows(sql: string): Promise<unknown[][]> {
     return (await this.connection.runAndReadAll(sql)).getRows();
   }
-}
-
-interface StreamRange {
-  readonly stream: string;
-  readonly from: number;
-  readonly to: number;
-}
-
-/** Stretches that follow each other become one. */
-function joined(ranges: readonly StreamRange[]): StreamRange[] {
-  const sorted = [...ranges].sort((a, b) =>
-    a.stream < b.stream ? -1 : a.stream > b.stream ? 1 : a.from - b.from,
-  );
-  const result: StreamRange[] = [];
-  for (const range of sorted) {
-    const last = result.at(-1);
-    if (last?.stream === range.stream && range.from <= last.to) {
-      result[result.length - 1] = { ...last, to: Math.max(last.to, range.to) };
-    } else {
-      result.push(range);
-    }
-  }
-  return result;
 }

@@ -1,0 +1,51 @@
+import { basename } from 'node:path';
+import { literal } from '../../../duckdb/index.js';
+import type { ColumnDef, ColumnType, TableName } from '../../../schema/index.js';
+import { atServer, lakeMetadata } from '../../files/known-files.js';
+import { compactedPrefix, flushedPrefix, hasPrefix, rewrittenPrefix } from '../moved.js';
+import type { TaskRun } from '../task.js';
+import type { DataFile } from './groups.js';
+
+/** Of a table, in the order of their commits, those of which no row is deleted. */
+export async function liveFiles(task: TaskRun, catalogKind: string, table: TableName): Promise<DataFile[]> {
+  const files = await task.rows(
+    `SELECT data_file, data_file_size_bytes FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main')
+     WHERE delete_file IS NULL`,
+  );
+  if (files.length === 0) return [];
+  const countsOf = (metadata: string) =>
+    `SELECT f.path, f.record_count FROM ${metadata}ducklake_data_file f JOIN ${metadata}ducklake_table t ON t.table_id = f.table_id
+     WHERE t.table_name = ${literal(table)} AND t.end_snapshot IS NULL AND f.end_snapshot IS NULL`;
+  const counts = await task.rows(
+    catalogKind === 'quack' ? atServer(countsOf('')) : countsOf(`${lakeMetadata}.`),
+  );
+  const rows = new Map(counts.map(([path, count]) => [basename(String(path)), Number(count)]));
+  return files.map(([file, bytes]) => {
+    const path = String(file);
+    return { path, bytes: Number(bytes), rows: rows.get(basename(path)) ?? 0 };
+  });
+}
+
+/** Whether a file's rows are counted in the summary, as they are up to snapshot `until`, or all are to be taken for it (null). */
+export async function countedFiles(
+  task: TaskRun,
+  table: TableName,
+  until: number | null,
+): Promise<(path: string) => boolean> {
+  if (until === null) return () => true;
+  const rows = await task.rows(
+    `SELECT data_file FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main', snapshot_version => ${until})`,
+  );
+  const known = new Set(rows.map(([path]) => String(path)));
+  const moved = [compactedPrefix, flushedPrefix, rewrittenPrefix];
+  return (path) => known.has(path) || moved.some((prefix) => hasPrefix(path, prefix));
+}
+
+/** The table's columns as they are now, which may be more than this release knows. */
+export async function columnsOf(task: TaskRun, table: TableName): Promise<ColumnDef[]> {
+  const rows = await task.rows(
+    `SELECT column_name, data_type FROM duckdb_columns()
+     WHERE database_name = 'lake' AND schema_name = 'main' AND table_name = ${literal(table)} ORDER BY column_index`,
+  );
+  return rows.map(([name, type]) => ({ name: String(name), type: String(type) as ColumnType }));
+}
