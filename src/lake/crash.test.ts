@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { columnBatch } from '../../test/support/batch.js';
-import { openTestLake, rowsOf } from '../../test/support/open-lake.js';
-import { temporaryFolder } from '../../test/support/server.js';
+import { columnBatch, largeBatch } from '../../test/support/batch.js';
+import { noSpareCpu, openTestLake, rowsOf } from '../../test/support/open-lake.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually, longestWaitMs, temporaryFolder } from '../../test/support/server.js';
 import { faultsFrom } from '../faults/index.js';
 import { LakeError, type Lake } from './index.js';
 
@@ -34,8 +35,21 @@ async function child(folder: string, fault: string): Promise<void> {
   }
 }
 
-async function runChild(folder: string, fault: string): Promise<NodeJS.Signals | null> {
-  const process_ = spawn(process.execPath, [self, 'child', folder, fault], {
+const largeCommits = 3;
+
+/** The same of one whose compaction joins files. */
+async function joiningChild(folder: string, fault: string): Promise<void> {
+  const config = { checkpointIntervalSecs: 4 };
+  const lake = await openTestLake(folder, { faults: faultsFrom(fault), spareCpu: noSpareCpu(), config });
+  for (let i = (await lake.watermarks()).get('child/logs') ?? 0; i < largeCommits; i++) {
+    await lake.commit([largeBatch(i, day)], [{ stream: 'child/logs', position: i + 1 }]);
+  }
+  lake.maintenance.start();
+  await sleep(longestWaitMs);
+}
+
+async function runChild(folder: string, fault: string, as = 'child'): Promise<NodeJS.Signals | null> {
+  const process_ = spawn(process.execPath, [self, as, folder, fault], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, NODE_TEST_CONTEXT: '' },
   });
@@ -45,6 +59,8 @@ async function runChild(folder: string, fault: string): Promise<NodeJS.Signals |
 
 if (process.argv[2] === 'child') {
   await child(process.argv[3] ?? '', process.argv[4] ?? '');
+} else if (process.argv[2] === 'joining') {
+  await joiningChild(process.argv[3] ?? '', process.argv[4] ?? '');
 } else {
   describe('a killed process', () => {
     let folder: string;
@@ -85,6 +101,39 @@ if (process.argv[2] === 'child') {
       }
       lake = await openTestLake(folder);
       assert.equal((await lake.watermarks()).get('child/logs'), 15);
+    });
+
+    it('leaves the files that it was joining, or the joined one', async () => {
+      const contents = async () => {
+        const [rows] = await rowsOf(
+          lake ?? assert.fail(),
+          'SELECT count(*) n, count(DISTINCT trace_id) ids, bit_xor(hash(body, trace_id)) whole FROM lake.logs',
+        );
+        const files = await rowsOf(
+          lake ?? assert.fail(),
+          `SELECT data_file FROM ducklake_list_files('lake', 'logs') ORDER BY ALL`,
+        );
+        return { rows, files };
+      };
+      let before: Awaited<ReturnType<typeof contents>> | undefined;
+      for (const fault of ['maintenance.compacted:1', 'maintenance.swap:1']) {
+        assert.equal(await runChild(folder, fault, 'joining'), 'SIGKILL', fault);
+        lake = await openTestLake(folder);
+        const found = await contents();
+        assert.equal(found.files.length, largeCommits);
+        assert.deepEqual(found, before ?? found, fault);
+        before = found;
+        await lake.close();
+      }
+      lake = await openTestLake(folder, { spareCpu: noSpareCpu(), config: { checkpointIntervalSecs: 4 } });
+      lake.maintenance.start();
+      await eventually(async () => ((await contents()).files.length === 1 ? true : undefined));
+      const { rows, files } = await contents();
+      assert.match(String(files[0]?.['data_file']), /canardstack-compacted-joined-/);
+      assert.deepEqual(rows, before?.rows);
+      // What the killed ones had begun is not left behind.
+      const all = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.parquet'));
+      assert.equal(all.filter((name) => name.includes('-joined-')).length, 1);
     });
 
     it('holds the catalog while it lives: a second process gets a clear error', async () => {

@@ -2,6 +2,7 @@ import type { Faults } from '../faults/index.js';
 import type { Telemetry } from '../telemetry/index.js';
 import type { Clocks } from './clock/index.js';
 import type { LakeConfig } from './config.js';
+import type { SpareCpu } from './maintenance/compaction/index.js';
 
 export interface OpenLakeOptions {
   readonly config: LakeConfig;
@@ -16,4 +17,6 @@ export interface OpenLakeOptions {
   readonly commitTimeoutMs?: number;
   /** Instead of the system's clocks. */
   readonly clocks?: Clocks;
+  /** Instead of what this process takes beside compaction. */
+  readonly spareCpu?: SpareCpu;
 }

@@ -15,6 +15,7 @@ import type { DamagedFiles } from './files/damaged.js';
 import { lossBehind } from './files/loss.js';
 import type { InstanceHost } from './host.js';
 import type { LakeLocks } from './locks.js';
+import { SpareCpu } from './maintenance/compaction/index.js';
 import { LakeMaintenance } from './maintenance/index.js';
 import { MetadataCache } from './metadata/index.js';
 import type { OpenLakeOptions } from './options.js';
@@ -178,6 +179,7 @@ export function maintenanceOf(
           ? indexedColumn
           : null,
     }),
+    spareCpu: options.spareCpu ?? new SpareCpu(),
     lakeFiles: { storage: data.storage, damaged, catalogKind: catalog.kind },
     telemetry,
     faults,

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   tableDef,
   type Column,
@@ -79,4 +80,30 @@ function toColumn(type: ColumnType, values: readonly Row[string][], arena: numbe
     BOOLEAN: () => Uint8Array.from(numbers.map(Number)),
   }[type];
   return { kind: 'fixed', values: fixed(), validity };
+}
+
+const largeRows = 40_000;
+const largeBody = 280;
+
+/** Log records whose bodies no compression makes much smaller: three such batches are a full file. `timestamp`: microseconds. */
+export function largeBatch(n: number, timestamp: number): ColumnBatch {
+  const rows = Array.from({ length: largeRows }, (_, i) => ({
+    timestamp: timestamp + i,
+    time_unix_nano: BigInt(timestamp + i) * 1000n,
+    service_name: `s${i % 3}`,
+    trace_id: `${n}-${i}`.padStart(32, '0'),
+  }));
+  const { arena, tables } = columnBatch({ logs: rows });
+  const bodies = randomBytes(largeRows * largeBody).map((byte) => 48 + (byte & 63));
+  const refs = new Uint32Array(largeRows * 4);
+  const view = new DataView(bodies.buffer, bodies.byteOffset);
+  for (let i = 0; i < largeRows; i++) {
+    refs.set([largeBody, view.getUint32(i * largeBody, true), arena.length + i * largeBody, 0], i * 4);
+  }
+  const place = tableDef('logs').columns.findIndex(({ name }) => name === 'body');
+  const body: Column = { kind: 'string', refs, validity: 'all' };
+  return {
+    arena: Buffer.concat([arena, bodies]),
+    tables: tables.map((table) => ({ ...table, columns: table.columns.with(place, body) })),
+  };
 }

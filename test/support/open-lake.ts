@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream';
 import { openLake, type Lake, type LakeConfig } from '../../src/lake/index.js';
+import { SpareCpu } from '../../src/lake/maintenance/compaction/index.js';
 import type { Faults } from '../../src/faults/index.js';
 import { createTelemetry, type Telemetry } from '../../src/telemetry/index.js';
 import { extensionDir, longestWaitMs } from './server.js';
@@ -37,10 +38,22 @@ export function silentTelemetry(): Telemetry {
   return createTelemetry('silent', new Writable({ write: (_chunk, _encoding, done) => done() }));
 }
 
+/** As of a process that has none. */
+export function noSpareCpu(): SpareCpu {
+  let looks = 0;
+  return new SpareCpu(() => ({ cpuMs: 1e6 * ++looks, clockMs: 1e4 * looks }));
+}
+
 /** The real lake in `dataDir`, as `serve` opens it. */
 export function openTestLake(
   dataDir: string,
-  options: { config?: Partial<LakeConfig>; faults?: Faults; readOnly?: boolean; telemetry?: Telemetry } = {},
+  options: {
+    config?: Partial<LakeConfig>;
+    faults?: Faults;
+    readOnly?: boolean;
+    telemetry?: Telemetry;
+    spareCpu?: SpareCpu;
+  } = {},
 ): Promise<Lake> {
   return openLake({
     config: lakeConfig(dataDir, options.config),
@@ -48,6 +61,7 @@ export function openTestLake(
     telemetry: options.telemetry ?? silentTelemetry(),
     ...(options.faults === undefined ? {} : { faults: options.faults }),
     ...(options.readOnly === undefined ? {} : { readOnly: options.readOnly }),
+    ...(options.spareCpu === undefined ? {} : { spareCpu: options.spareCpu }),
   });
 }
 

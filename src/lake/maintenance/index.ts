@@ -16,7 +16,7 @@ import type {
   ScrubOutcome,
 } from '../types.js';
 import { checkpoint } from './checkpoint.js';
-import { SpareCpu, type CompactionOptions } from './compaction/index.js';
+import type { CompactionOptions, SpareCpu } from './compaction/index.js';
 import { forgetFiles } from './forget.js';
 import type { LakeFiles } from './inventory.js';
 import { maintenanceMetrics, type MaintenanceMetrics } from './metrics.js';
@@ -49,6 +49,7 @@ export interface MaintenanceOptions extends RunnerOptions {
     CompactionOptions,
     'sorter' | 'fileStore' | 'pending' | 'columns' | 'digests' | 'tokens'
   >;
+  readonly spareCpu: SpareCpu;
   readonly lakeFiles: LakeFiles;
   readonly faults: Faults;
   readonly time: LakeTime;
@@ -79,7 +80,6 @@ export class LakeMaintenance implements Maintenance {
   #scrubbedAt = performance.now();
   /** Bytes. */
   #scrubCredit = 0;
-  readonly #spareCpu = new SpareCpu();
   readonly #shares: CompactionOptions['shares'] = new Map();
 
   constructor(private readonly options: MaintenanceOptions) {
@@ -276,8 +276,8 @@ export class LakeMaintenance implements Maintenance {
           lakeFiles: this.options.lakeFiles,
           faults: this.options.faults,
           log: this.options.telemetry.log,
-          deadline: performance.now() + compactionBudgetMs,
-          pace: paced ? this.#spareCpu : null,
+          budgetMs: compactionBudgetMs,
+          pace: paced ? this.options.spareCpu : null,
           shares: this.#shares,
           observe: (group, rows) => this.#metrics.compacted(group, rows),
         },

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { readFile, rm } from 'node:fs/promises';
 import { describe, it } from 'node:test';
-import { columnBatch, type Row } from '../../../../test/support/batch.js';
-import { openTestLake, rowsOf } from '../../../../test/support/open-lake.js';
-import { temporaryFolder } from '../../../../test/support/server.js';
+import { columnBatch, largeBatch, type Row } from '../../../../test/support/batch.js';
+import { noSpareCpu, openTestLake, rowsOf } from '../../../../test/support/open-lake.js';
+import { eventually, temporaryFolder } from '../../../../test/support/server.js';
 import type { FaultPoint } from '../../../faults/index.js';
 import type { Lake } from '../../index.js';
 import { digestLength } from '../../file-digest/index.js';
 import { decodeIndex, indexLength } from '../../token-index/file.js';
 import { joinedKeys, readKeysNotes } from '../../files/keys-note.js';
-import { compactedPrefix } from '../moved.js';
+import { checksumInName } from '../../files/checksum-name.js';
+import { compactedPrefix, hasPrefix, joinedPrefix } from '../moved.js';
 
 const now = Date.now() * 1000;
 const rows = (seed: number, count = 1500): Row[] =>
@@ -19,6 +20,8 @@ const rows = (seed: number, count = 1500): Row[] =>
     trace_id: `${seed}-${i}`.padStart(32, '0'),
     body: `line ${seed}/${i}`,
   }));
+
+const contents = `SELECT count(*) n, count(DISTINCT trace_id) ids, min(body) least, bit_xor(hash(body, service_name, timestamp)) all_rows FROM lake.logs`;
 
 async function withLake(
   work: (lake: Lake) => Promise<void>,
@@ -199,6 +202,42 @@ describe('compaction', () => {
       assert.equal((await live(lake)).length, 1);
       assert.deepEqual(await rowsOf(lake, 'SELECT count(*) n FROM lake.logs'), [{ n: 7495n }]);
     }, faults);
+  });
+
+  it('joins large files of commits while there is no CPU to spare, and sorts what was joined at a CHECKPOINT', async () => {
+    const dataDir = await temporaryFolder();
+    const options = { config: { checkpointIntervalSecs: 4 }, spareCpu: noSpareCpu() };
+    const lake = await openTestLake(dataDir, options);
+    try {
+      const commits = 4;
+      for (let n = 0; n < commits; n++) {
+        await lake.commit([largeBatch(n, now)], [{ stream: 'a/logs', from: n, position: n + 1 }]);
+      }
+      const before = await rowsOf(lake, contents);
+      lake.maintenance.start();
+      const path = await eventually(async () => {
+        const files = (await live(lake)).map((row) => String(row['data_file']));
+        assert.equal(files.length, 1);
+        return files[0] ?? '';
+      });
+      assert.ok(hasPrefix(path, joinedPrefix));
+      assert.equal(checksumInName(path)?.length, 8);
+      assert.deepEqual(await rowsOf(lake, contents), before);
+      assert.equal(await indexOf(lake, path), null);
+      const [note] = await rowsOf(
+        lake,
+        `SELECT decode(value) AS note FROM parquet_kv_metadata('${path}') WHERE decode(key) = 'canardstack_streams'`,
+      );
+      assert.deepEqual(JSON.parse(String(note?.['note'])), [{ stream: 'a/logs', from: 0, to: commits }]);
+      await eventually(async () => ((await lake.maintenance.checkpoint()).ran ? true : undefined));
+      const [file, ...others] = await live(lake);
+      assert.deepEqual(others, []);
+      assert.ok(!hasPrefix(String(file?.['data_file']), joinedPrefix));
+      assert.deepEqual(await rowsOf(lake, contents), before);
+    } finally {
+      await lake.close();
+      await rm(dataDir, { recursive: true, force: true });
+    }
   });
 
   it('takes files of few rows out of the table whole, with no deletion of single rows left', async () => {

@@ -17,8 +17,8 @@ export interface CompactionOptions extends RewriteOptions {
   readonly sorter: SorterOptions;
   /** Files of commits after this snapshot are not yet counted in the summary, and wait; null: all are taken. */
   readonly until: number | null;
-  /** Starts no further group after this (`performance.now()`); the next run goes on. */
-  readonly deadline: number;
+  /** Starts no further group after so long; the next run goes on. Milliseconds. */
+  readonly budgetMs: number;
   /** Pauses after each group, so that commits catch up, and sorts less where it tells that there is no CPU to spare; null: does all there is to do. */
   readonly pace: SpareCpu | null;
   /** By table, which part of the usual a group is at most, as more did not fit into memory; kept from run to run. */
@@ -45,11 +45,12 @@ export async function compact(
   options: CompactionOptions,
 ): Promise<void> {
   let writers: Writers | null = null;
+  const deadline = performance.now() + options.budgetMs;
   const interrupt = () => writers?.sorter.interrupt();
   task.signal.addEventListener('abort', interrupt, { once: true });
   try {
     for (const table of tables) {
-      const run = new TableRun(task, table, options);
+      const run = new TableRun(task, table, options, deadline);
       for (let group = await run.next(); group !== null; group = await run.next()) {
         const begun = performance.now();
         options.pace?.worked('begins');
@@ -80,11 +81,13 @@ class TableRun {
     private readonly task: TaskRun,
     private readonly table: TableName,
     private readonly options: CompactionOptions,
+    /** By `performance.now()`. */
+    private readonly deadline: number,
   ) {}
 
   async next(): Promise<Group | null> {
     const { options, table, task } = this;
-    if (performance.now() >= options.deadline) return null;
+    if (performance.now() >= this.deadline) return null;
     task.signal.throwIfAborted();
     this.#counted ??= await countedFiles(task, table, options.until);
     this.#files ??= await liveFiles(task, options.lakeFiles.catalogKind, table);
