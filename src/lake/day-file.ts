@@ -11,9 +11,6 @@ import type { StreamProgress } from './types.js';
  */
 export const streamsKey = 'canardstack_streams';
 
-/** Key of the note of a file whose rows lie in an order, which it names. */
-export const orderKey = 'canardstack_order';
-
 /**
  * Key of the note of a file whose rows lie in an order, and the only one: runs of the rows of one process, sorted by service, instance,
  * attributes of the resource and the time of a run's first row (`process-order.ts`). The rows of a process need not be sorted by time.

@@ -85,12 +85,15 @@ function toColumn(type: ColumnType, values: readonly Row[string][], arena: numbe
 const largeRows = 40_000;
 const largeBody = 280;
 
-/** Log records whose bodies no compression makes much smaller: three such batches are a full file. `timestamp`: microseconds. */
+/**
+ * Log records of two processes whose bodies no compression makes much smaller: three such batches are a full file. `timestamp`: microseconds.
+ */
 export function largeBatch(n: number, timestamp: number): ColumnBatch {
+  const half = largeRows / 2;
   const rows = Array.from({ length: largeRows }, (_, i) => ({
     timestamp: timestamp + i,
     time_unix_nano: BigInt(timestamp + i) * 1000n,
-    service_name: `s${i % 3}`,
+    service_name: i < half ? 's1' : 's2',
     trace_id: `${n}-${i}`.padStart(32, '0'),
   }));
   const { arena, tables } = columnBatch({ logs: rows });
@@ -100,10 +103,29 @@ export function largeBatch(n: number, timestamp: number): ColumnBatch {
   for (let i = 0; i < largeRows; i++) {
     refs.set([largeBody, view.getUint32(i * largeBody, true), arena.length + i * largeBody, 0], i * 4);
   }
-  const place = tableDef('logs').columns.findIndex(({ name }) => name === 'body');
   const body: Column = { kind: 'string', refs, validity: 'all' };
+  // As they are decoded.
+  const stretches = new Set(['service_name', 'service_instance_id', 'resource_attributes']);
+  const columnOf = (column: Column, name: string): Column => {
+    if (name === 'body') return body;
+    if (!stretches.has(name) || column.kind !== 'string') return column;
+    const both = new Uint32Array([
+      ...column.refs.subarray(0, 4),
+      ...column.refs.subarray(half * 4, half * 4 + 4),
+    ]);
+    return {
+      kind: 'stretches',
+      ends: Uint32Array.of(half, largeRows),
+      refs: both,
+      validity: column.validity,
+    };
+  };
+  const names = tableDef('logs').columns.map(({ name }) => name);
   return {
     arena: Buffer.concat([arena, bodies]),
-    tables: tables.map((table) => ({ ...table, columns: table.columns.with(place, body) })),
+    tables: tables.map((table) => ({
+      ...table,
+      columns: table.columns.map((column, i) => columnOf(column, names[i] ?? '')),
+    })),
   };
 }
