@@ -217,7 +217,7 @@ export class Sorter {
     const [[chunks, bytes] = []] = await this.#rows(
       `SELECT count(*), sum(total_compressed_size) FROM parquet_metadata(${listLiteral(files)})`,
     );
-    return `${await this.#count(files)} rows in ${chunks} column chunks of ${bytes} bytes`;
+    return `${await this.#count(files)} rows in ${String(chunks)} column chunks of ${String(bytes)} bytes`;
   }
 
   async #notes(inputs: readonly string[]): Promise<Notes[]> {
