@@ -233,6 +233,38 @@ function tests(kind: Kind): void {
     });
   });
 
+  if (kind !== 'quack') {
+    it('is by ourselves where a table has several of inlined rows, which DuckLake flushes side by side', async () => {
+      await withLake(async (lake) => {
+        await checkpoint(lake);
+        const alter = (sql: string) =>
+          lake.withConnection((connection) => connection.run(`ALTER TABLE lake.main.logs ${sql}`));
+        // Compaction may have taken them since.
+        const flushed = `SELECT count(*) FROM $ducklake_data_file WHERE path LIKE '%canardstack-flushed-%'`;
+        let done = await position(lake);
+        await commit(lake, done++);
+        await alter('ADD COLUMN extra INTEGER');
+        await commit(lake, done++);
+        const places = `SELECT count(*) FROM $ducklake_inlined_data_tables WHERE table_id = ${(await inlinedTable(lake, 'logs')).id}`;
+        assert.deepEqual(await metadata(lake, places), [2]);
+        const [before] = await metadata(lake, flushed);
+        await checkpoint(lake);
+        // A file for each of the two days.
+        assert.deepEqual(await metadata(lake, flushed), [Number(before) + 2]);
+        assert.equal(await assertWhole(lake, 'flushed by ourselves'), done);
+        await commit(lake, done++);
+        await checkpoint(lake);
+        assert.equal(await assertWhole(lake, 'flushed again'), done);
+        const { name } = await inlinedTable(lake, 'logs');
+        assert.deepEqual(
+          await metadata(lake, `SELECT count(*) FROM ${name} WHERE end_snapshot IS NULL`),
+          [0],
+        );
+        await alter('DROP COLUMN extra');
+      });
+    });
+  }
+
   it('keeps deletions, and leaves nothing of them in the catalog once their snapshots have expired', async () => {
     await withLake(
       async (lake) => {

@@ -6,6 +6,7 @@ import type { ReadSession } from '../lake/session.js';
 import { testLake, type TestLake } from '../../test/support/lake.js';
 import { randomNumbers } from '../../test/support/random.js';
 import { withoutFiles } from '../../test/support/tempo.js';
+import { flushInlined } from '../../test/support/flush.js';
 import { createTelemetry } from '../telemetry/index.js';
 import { lokiApi } from './logql/index.js';
 import { prometheusApi } from './promql/index.js';
@@ -257,7 +258,7 @@ describe(`metadata from the cache, TEST_SEED=${seed}`, () => {
       await lake.connection.run(`DELETE FROM lake.main.${table} WHERE service_name = 'cart'`);
     }
     await compare(questions.length * 2);
-    await lake.connection.run(`CALL ducklake_flush_inlined_data('lake')`);
+    await flushInlined(lake.connection);
     await compare(questions.length);
     await lake.connection.run(`CALL ducklake_merge_adjacent_files('lake')`);
     await compare(questions.length * 2);

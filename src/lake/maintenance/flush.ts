@@ -1,9 +1,9 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { ident, inTransaction, literal, timestampLiteral } from '../../duckdb/index.js';
+import { ident, inTransaction, literal, qualified, timestampLiteral } from '../../duckdb/index.js';
 import type { Faults } from '../../faults/index.js';
 import { tableDef, tables, type TableName } from '../../schema/index.js';
 import { tableFile, type DayFile } from '../day-file.js';
-import { atServer } from '../files/known-files.js';
+import { atServer, lakeMetadata } from '../files/known-files.js';
 import { writeDayFiles } from '../files/write.js';
 import type { FileStore } from '../file-store.js';
 import { isInlined } from '../inlining.js';
@@ -29,12 +29,18 @@ const summary = 'metadata_summary';
 const rowsAtOnce = 5000;
 const dayMs = 86_400_000;
 
-/** Inlined rows to Parquet, table by table, on a catalog that DuckLake itself flushes in one transaction. */
+/**
+ * Inlined rows to Parquet, table by table, on a catalog that DuckLake itself flushes in one transaction. Not the tables that have
+ * several of inlined rows, as after a new column: DuckLake 1.0 flushes these side by side, and corrupts its memory.
+ */
 export async function flush(task: TaskRun, options: FlushOptions): Promise<void> {
   const beforeCommit = () => options.faults?.('maintenance.flushed');
   const used = await usedTables(task, options.lakeFiles);
   for (const { name } of tables) {
-    if (used.has(name)) await task.rewriting(name, [flushSql(name)], beforeCommit);
+    if (!used.has(name)) continue;
+    if ((await inlinedPlaces(task, options, name)).length <= 1) {
+      await task.rewriting(name, [flushSql(name)], beforeCommit);
+    } else await flushTable(task, options, name, await currentSnapshot(task));
   }
   // Every commit updates the watermarks, so this conflicts with any commit beside it. They are few.
   await flushOfOwn(task, options, progress);
@@ -48,9 +54,14 @@ function flushSql(table: string): string {
 }
 
 /** Of a table of our own, whose files are rewritten in each run. */
-async function flushOfOwn(task: TaskRun, { lakeFiles }: FlushOptions, table: string): Promise<void> {
-  const damaged = (await deletionsOf(task, lakeFiles, table)) === 'damaged';
-  await task.rewritingExclusively(table, [flushSql(table), ...(damaged ? [] : [rewriteSql(table)])]);
+async function flushOfOwn(task: TaskRun, options: FlushOptions, table: string): Promise<void> {
+  const damaged = (await deletionsOf(task, options.lakeFiles, table)) === 'damaged';
+  // Of several, its few rows stay in the catalog.
+  const flushed = (await inlinedPlaces(task, options, table)).length <= 1;
+  await task.rewritingExclusively(table, [
+    ...(flushed ? [flushSql(table)] : []),
+    ...(damaged ? [] : [rewriteSql(table)]),
+  ]);
 }
 
 /**
@@ -64,8 +75,8 @@ export async function flushWatermarks(task: TaskRun, options: FlushOptions): Pro
     }
   }
   return task.exclusive(async (connection) => {
-    const [[snapshot] = []] = await task.rows(`SELECT id FROM ducklake_current_snapshot('lake')`);
-    const rows = (await inlinedRows(task, progress, Number(snapshot))).reduce(
+    const snapshot = await currentSnapshot(task);
+    const rows = (await inlinedRows(task, options, progress, snapshot)).reduce(
       (sum, each) => sum + each.rows,
       0,
     );
@@ -79,8 +90,13 @@ export async function flushWatermarks(task: TaskRun, options: FlushOptions): Pro
       const part = { table: progress, where: isInlined, file, rows };
       await move(task, options, connection, part, (work) => work(connection));
     }
-    return Number(snapshot);
+    return snapshot;
   });
+}
+
+async function currentSnapshot(task: TaskRun): Promise<number> {
+  const [[snapshot] = []] = await task.rows(`SELECT id FROM ducklake_current_snapshot('lake')`);
+  return Number(snapshot);
 }
 
 /**
@@ -90,17 +106,24 @@ export async function flushWatermarks(task: TaskRun, options: FlushOptions): Pro
  * very rows and adds the file: at each snapshot they are in one place (docs/decisions/0020-flush-over-quack.md).
  */
 export async function flushRows(task: TaskRun, options: FlushOptions, until: number): Promise<void> {
-  for (const { name } of tables) {
-    try {
-      for (const part of parts(name, await inlinedRows(task, name, until), options)) {
-        task.signal.throwIfAborted();
-        await move(task, options, task.connection, part, (work) => task.exclusive(work));
-      }
-    } catch (error) {
-      // A damaged file of the day, which DuckDB opens first, must not keep other tables from it.
+  for (const { name } of tables) await flushTable(task, options, name, until);
+}
+
+async function flushTable(
+  task: TaskRun,
+  options: FlushOptions,
+  name: TableName,
+  until: number,
+): Promise<void> {
+  try {
+    for (const part of parts(name, await inlinedRows(task, options, name, until), options)) {
       task.signal.throwIfAborted();
-      options.failed(error);
+      await move(task, options, task.connection, part, (work) => task.exclusive(work));
     }
+  } catch (error) {
+    // A damaged file of the day, which DuckDB opens first, must not keep other tables from it.
+    task.signal.throwIfAborted();
+    options.failed(error);
   }
 }
 
@@ -112,20 +135,40 @@ interface Inlined {
   readonly rows: number;
 }
 
-/** Asked of the server alone: no data file is opened for it. */
-async function inlinedRows(task: TaskRun, table: string, until: number): Promise<Inlined[]> {
+/** Of the catalog's own tables, so no data file is opened for it. `$` stands before their names. */
+function catalogSql({ lakeFiles }: FlushOptions, sql: string): string {
+  const names = /\$(\w+)/g;
+  return lakeFiles.catalogKind === 'quack'
+    ? atServer(sql.replaceAll(names, (_, name: string) => ident(name)))
+    : sql.replaceAll(names, (_, name: string) => qualified(lakeMetadata, name));
+}
+
+/** DuckLake's tables of inlined rows: one for each schema that the table had since it was last flushed. */
+async function inlinedPlaces(task: TaskRun, options: FlushOptions, table: string): Promise<string[]> {
   const places = await task.rows(
-    atServer(
-      `SELECT DISTINCT i.table_name FROM ducklake_inlined_data_tables i JOIN ducklake_table t USING (table_id)
+    catalogSql(
+      options,
+      `SELECT DISTINCT i.table_name FROM $ducklake_inlined_data_tables i JOIN $ducklake_table t USING (table_id)
        WHERE t.table_name = ${literal(table)} AND t.end_snapshot IS NULL`,
     ),
   );
-  const day = table === progress ? 'NULL' : 'epoch_ms(date_trunc(\'day\', "timestamp"))';
+  return places.map(([place]) => String(place));
+}
+
+async function inlinedRows(
+  task: TaskRun,
+  options: FlushOptions,
+  table: string,
+  until: number,
+): Promise<Inlined[]> {
+  // Text in PostgreSQL.
+  const day = table === progress ? 'NULL' : 'epoch_ms(date_trunc(\'day\', "timestamp"::TIMESTAMP))';
   const found: Inlined[] = [];
-  for (const [place] of places) {
+  for (const place of await inlinedPlaces(task, options, table)) {
     const rows = await task.rows(
-      atServer(
-        `SELECT begin_snapshot, ${day} AS day, count(*) FROM ${ident(String(place))}
+      catalogSql(
+        options,
+        `SELECT begin_snapshot, ${day} AS day, count(*) FROM $${place}
          WHERE end_snapshot IS NULL AND begin_snapshot <= ${until} GROUP BY ALL`,
       ),
     );

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { testLake } from '../../../test/support/lake.js';
+import { flushInlined } from '../../../test/support/flush.js';
 import { beginAt } from './changes.js';
 
 it('begins where the tables of the catalog and DuckLake see one snapshot, whatever is flushed afterwards', async () => {
@@ -23,7 +24,7 @@ it('begins where the tables of the catalog and DuckLake see one snapshot, whatev
     await run('ROLLBACK');
     // Nothing has changed since, so that no other statement reads the catalog's tables.
     assert.equal((await beginAt(snapshot, 'here', run)).snapshot, snapshot);
-    await lake.connection.run(`CALL ducklake_flush_inlined_data('lake')`);
+    await flushInlined(lake.connection);
     const counted = await run(
       `SELECT (SELECT count(*) FROM __ducklake_metadata_lake.${String(inlined)} WHERE end_snapshot IS NULL),
          (SELECT count(*) FROM lake.main.logs)`,

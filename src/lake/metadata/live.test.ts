@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { testLake, type TestLake } from '../../../test/support/lake.js';
+import { flushInlined } from '../../../test/support/flush.js';
 import { FileLists } from './live.js';
 
 describe('lists of files', () => {
@@ -20,7 +21,7 @@ describe('lists of files', () => {
       ...[1, 2].map(() => () => insert(lake)),
       () => run(`DELETE FROM lake.main.logs WHERE service_name = 's1'`),
       () => insert(lake),
-      () => run(`CALL ducklake_flush_inlined_data('lake')`),
+      () => flushInlined(lake.connection),
       () => run(`CALL ducklake_merge_adjacent_files('lake')`),
       () => lake.compact('logs'),
     ];

@@ -12,6 +12,7 @@ import {
 } from '../../../../test/support/shared-catalog.js';
 import { metricPoint, scriptStart } from '../../../../test/support/promql.js';
 import { randomNumbers } from '../../../../test/support/random.js';
+import { flushInlined } from '../../../../test/support/flush.js';
 import { inTransaction } from '../../../duckdb/index.js';
 import { isInlined, withInliningLimit } from '../../../lake/inlining.js';
 import { removeDead } from '../../../lake/maintenance/metadata.js';
@@ -220,8 +221,7 @@ for (const [place, start] of catalogs) {
         'rows into files': () => inlining(0),
         'rows into the catalog': () => inlining(1_000_000),
         'files of commits': () => everywhere((table) => lake.commit(table)),
-        flush: () =>
-          place === 'quack' ? everywhere(moved) : run(`CALL ducklake_flush_inlined_data('lake')`),
+        flush: () => (place === 'quack' ? everywhere(moved) : flushInlined(lake.connection)),
         merge: () => run(`CALL ducklake_merge_adjacent_files('lake')`),
         compaction: () => everywhere((table) => lake.compact(table)),
         settled: () => lake.cache.settled(),

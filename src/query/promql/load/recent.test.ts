@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { testLake, type TestLake } from '../../../../test/support/lake.js';
 import { metricPoint, scriptStart } from '../../../../test/support/promql.js';
+import { flushInlined } from '../../../../test/support/flush.js';
 import { chunkValues, rawChunk } from '../../../lake/raw-chunk.js';
 import type { SeriesView } from '../../../lake/session.js';
 import { labelNames } from '../api/series.js';
@@ -189,7 +190,7 @@ describe('rows of the last commits', () => {
     await same();
     await commit([2, 5]);
     await same();
-    await lake.connection.run(`CALL ducklake_flush_inlined_data('lake')`);
+    await flushInlined(lake.connection);
     await same();
     await inlining(0);
     await commit([1, 6]);
