@@ -62,7 +62,10 @@ export class ConnectionSession implements ReadSession {
     return this.#statements.sound;
   }
 
-  /** Stops what runs; nothing is begun any more. `forMemory`: of its own. */
+  /**
+   * Stops what runs, and goes on interrupting until it has ended. Questions begin no statement any more; what reads metadata or ends
+   * the transaction may, and is interrupted too. `forMemory`: for the memory that the statements of this session take.
+   */
   interrupt(forMemory = false): void {
     this.#statements.stopped ||= forMemory;
     this.#statements.interrupt();
