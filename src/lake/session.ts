@@ -156,8 +156,15 @@ export interface LineTimesRequest {
   readonly until: bigint;
   /** An attribute of log records by which they are told apart too. */
   readonly key?: string;
-  /** Small files are not read by themselves, but with the rest. */
-  readonly noSmall?: boolean;
+  /** Files of commits are not read by themselves, but with the rest. */
+  readonly noCommits?: boolean;
+}
+
+/** A data file that may be read straight and never changes. */
+export interface LinesFile {
+  readonly path: string;
+  /** How many it has. */
+  readonly lines: number;
 }
 
 export interface LineTimesView {
@@ -167,8 +174,8 @@ export interface LineTimesView {
   readonly lastId: number;
   /** Of each file a part of which is in the window, all of its lines. */
   readonly units: readonly SharedTimes[];
-  /** Paths of small files whose rows are in none of them, which may be read straight and never change. */
-  readonly small: readonly string[];
+  /** Files of commits, whose rows are in none of them. */
+  readonly commits: readonly LinesFile[];
   /** What to select the rows from that are in neither, as `rowsOf` gives them with the attribute; null when there are none. */
   readonly rest: string | null;
 }

@@ -7,7 +7,7 @@ import type { DirectFile } from '../direct/files.js';
 import { rowsSql } from '../direct/rows.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { compactedPrefix, hasPrefix } from '../maintenance/moved.js';
-import type { LineTimesRequest, LineTimesView } from '../session.js';
+import type { LinesFile, LineTimesRequest, LineTimesView } from '../session.js';
 import { HeldTimes, type Held } from './held.js';
 import { loadTimes, type FileToTime } from './load.js';
 import type { SharedTimes } from './unit.js';
@@ -16,22 +16,25 @@ import type { SharedTimes } from './unit.js';
 const mostBytes = 128 * 1024 * 1024;
 /** Files and attributes that are remembered, those that could not be kept included. */
 const mostUnits = 20_000;
-/** Where more than this part of the bytes is in files that are neither kept nor small, all of them are read. */
+/** Where more than this part of the bytes is in files that are neither kept nor of commits, all of them are read. */
 const mostBeside = 0.25;
-/** Lines of small files, which each thread keeps for itself: of one, and of all. */
-const mostSmallLines = 50_000;
-const mostOfSmall = 1_000_000;
+/** Lines of files of commits, which each thread keeps for itself: of one, and of all. */
+const mostCommitted = 1_000_000;
+const mostOfCommits = 64_000_000;
+
+/** Later times have no place beside how many lines of a file have them. */
+const latest = 2n ** 62n;
 
 /** Of those that may be read straight and never change: what compaction has written is large, or soon in memory. */
-function smallOf(paths: readonly string[], { told }: LiveFiles): string[] {
-  let place = mostOfSmall;
-  return paths.filter((path) => {
+function commitsOf(paths: readonly string[], { told }: LiveFiles): LinesFile[] {
+  let place = mostOfCommits;
+  return paths.flatMap((path) => {
     const file = told.get(path);
-    if (file === undefined || file.first < 0n || hasPrefix(path, compactedPrefix)) return false;
+    if (file === undefined || file.first < 0n || file.last >= latest) return [];
     const lines = Number(file.rows);
-    if (lines > mostSmallLines || lines > place) return false;
+    if (hasPrefix(path, compactedPrefix) || lines > mostCommitted || lines > place) return [];
     place -= lines;
-    return true;
+    return [{ path, lines }];
   });
 }
 
@@ -86,7 +89,7 @@ export class LineTimesCache {
 
   /** As `ReadSession.lineTimes` tells, but for what numbers mean. */
   of(
-    { from, until, key, noSmall = false }: LineTimesRequest,
+    { from, until, key, noCommits = false }: LineTimesRequest,
     { live, known, direct }: Files,
   ): Omit<LineTimesView, 'epoch' | 'lastId'> | null {
     this.#renew();
@@ -107,20 +110,19 @@ export class LineTimesCache {
         unread.set(path, bytes);
       }
     }
-    const paths = smallOf([...unread.keys()], live);
-    if (units.length + paths.length === 0) return null;
-    const small = new Set(paths);
-    const beside = [...unread].reduce((sum, [path, bytes]) => (small.has(path) ? sum : sum + bytes), 0);
+    const commits = commitsOf([...unread.keys()], live);
+    if (units.length + commits.length === 0) return null;
+    const apart = new Set(commits.map(({ path }) => path));
+    const beside = [...unread].reduce((sum, [path, bytes]) => (apart.has(path) ? sum : sum + bytes), 0);
     if (beside > mostBeside * (kept + beside)) return null;
-    const taken = noSmall ? new Set<string>() : small;
-    const sizes = new Map([...unread].filter(([path]) => !taken.has(path)));
+    const sizes = noCommits ? unread : new Map([...unread].filter(([path]) => !apart.has(path)));
     const skipped = [...live.sizes.keys()].filter((path) => !sizes.has(path));
     const rows = { table: 'logs', from, until, keys: key === undefined ? [] : [key] } as const;
     const isAll = sizes.size === 0 && live.inlined === 0;
     const rest = isAll ? null : rowsSql(rows, { ...live, sizes }, direct, { skipped })?.sql;
     if (rest === undefined) return null;
     for (const held of used) this.#held.used(held);
-    return { units, small: [...taken], rest };
+    return { units, commits: noCommits ? [] : commits, rest };
   }
 
   /** Resolves when every file that was asked for is read. */

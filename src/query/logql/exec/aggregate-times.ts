@@ -9,7 +9,7 @@ import { rangeAggregation } from '../range/index.js';
 import type { Stage } from '../stages/index.js';
 import { aggregateInSql } from './aggregate-in-sql.js';
 import type { MetricContext } from './context.js';
-import { timesOfFiles } from './file-times.js';
+import { timesOfFiles, type AlikeLines } from './file-times.js';
 import { PartialSeries } from './partial-series.js';
 import type { RangeQuery } from './range-query.js';
 import type { Buckets } from './windows.js';
@@ -50,8 +50,8 @@ export async function aggregateTimes(
   const where = and(selectorSql(matchers, ctx.keys));
   const columns = ofStreams.map((name) => `coalesce(${valueOf(name)}, '')`);
   const asked = { columns: names.map(valueOf), where };
-  const small = view.small.length === 0 ? [] : await timesOfFiles(ctx.session, asked, view.small);
-  if (small === null) view = await ctx.session.lineTimes?.({ ...request, noSmall: true });
+  const commits = view.commits.length === 0 ? [] : await timesOfFiles(ctx.session, asked, view.commits);
+  if (commits === null) view = await ctx.session.lineTimes?.({ ...request, noCommits: true });
   if (!view) return undefined;
   const sets = await projected(view, columns, where, ctx);
   if (!sets) return undefined;
@@ -76,9 +76,9 @@ export async function aggregateTimes(
       found.merge(series, bucket, aggregator.fromSql([count]));
     }
   };
-  for (const { values, times } of small ?? []) {
+  for (const lines of commits ?? []) {
     if (ctx.yielder.due) await ctx.yielder.pause();
-    add(values, countsOfTimes(times, windows));
+    add(lines.values, countsOfTimes(lines, windows));
   }
   for (const unit of view.units) {
     const counts = await countsOf(unit, sets, windows, ctx);
@@ -173,20 +173,32 @@ function* numbered(buckets: Float64Array, first: number): Iterable<readonly [num
 
 /** How many of these are in each bucket that some window has. */
 function* countsOfTimes(
-  times: Float64Array,
+  { base, times, counts }: AlikeLines,
   { origin, width, step, range, count }: Windows,
 ): Iterable<readonly [number, number]> {
-  let [bucket, lines] = [-1, 0];
-  for (const time of times) {
-    const b = Math.ceil((time - origin) / width) - 1;
-    if (b < 0 || b >= count || (b % step >= range && range < step)) continue;
-    if (b !== bucket) {
-      if (lines > 0) yield [bucket, lines];
-      [bucket, lines] = [b, 0];
-    }
-    lines++;
+  const begin = origin - base;
+  const last = times.length - 1;
+  const until = count * width;
+  if (last < 0 || (times[last] ?? 0) <= begin || (times[0] ?? 0) - begin > until) return;
+  for (let i = firstAfter(times, begin); i <= last;) {
+    const bucket = Math.ceil(((times[i] ?? 0) - begin) / width) - 1;
+    if (bucket >= count) return;
+    const end = begin + (bucket + 1) * width;
+    let lines = 0;
+    for (; i <= last && (times[i] ?? 0) <= end; i++) lines += counts[i] ?? 0;
+    if (bucket % step < range || range >= step) yield [bucket, lines];
   }
-  if (lines > 0) yield [bucket, lines];
+}
+
+/** Where the first of these times is that is later. */
+function firstAfter(times: Uint32Array, time: number): number {
+  let [from, to] = [0, times.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if ((times[middle] ?? 0) <= time) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }
 
 /** Adds a group's lines to the buckets that some window has. */

@@ -26,11 +26,13 @@ interface Answer {
   readonly statements: number;
 }
 
-async function asked(where: string, paths: readonly string[]): Promise<Answer> {
+async function asked(where: string, paths: readonly string[], each = 10): Promise<Answer> {
+  const files = paths.map((path) => ({ path, lines: each }));
   const [found, statements] = await countedStreams(lake, (session) =>
-    timesOfFiles(session, { columns: ['body'], where }, paths),
+    timesOfFiles(session, { columns: ['body'], where }, files),
   );
-  return { lines: found && found.reduce((sum, { times }) => sum + times.length, 0), statements };
+  const lines = found && found.reduce((sum, { counts }) => counts.reduce((n, count) => n + count, sum), 0);
+  return { lines, statements };
 }
 
 it('reads no file again where a window is wide and narrow in turn', async () => {
@@ -59,4 +61,56 @@ it('keeps no more characters than it should', async () => {
     lines: 1900,
     statements: 1,
   });
+});
+
+it('reads no more lines at once than it should', async () => {
+  const paths = await Promise.all(['d', 'e', 'f', 'g'].map((name) => file(name, 10, 5)));
+  assert.deepEqual(await asked(`body <> 'large'`, paths, 900_000), { lines: 40, statements: 2 });
+  assert.deepEqual(await asked(`body <> 'larger'`, paths, 1_900_000), { lines: 40, statements: 4 });
+});
+
+it('keeps no more of one question than leaves place for others', async () => {
+  const many = await Promise.all(
+    Array.from({ length: 11 }, async (_, i) => {
+      const path = join(folder, `many-${i}.parquet`);
+      await lake.connection.run(
+        `COPY (SELECT 'x' AS body, i * 1000000 AS time_unix_nano FROM range(200000) r(i)) TO '${path}' (FORMAT parquet)`,
+      );
+      return path;
+    }),
+  );
+  const ten = many.slice(0, 10);
+  assert.deepEqual(await asked(`body <> 'many'`, ten, 200_000), { lines: 2_000_000, statements: 1 });
+  assert.deepEqual(await asked(`body <> 'many'`, many, 200_000), { lines: null, statements: 1 });
+  assert.deepEqual(await asked(`body <> 'many'`, many, 200_000), { lines: null, statements: 0 });
+});
+
+it('counts the lines of each millisecond, of whatever time', async () => {
+  const path = join(folder, 'alike.parquet');
+  await lake.connection.run(
+    `COPY (SELECT body, unnest(ns)::BIGINT AS time_unix_nano FROM (VALUES ('a', [0, 1, 1000000, 1000001, 5000000000]), ('b', [4611686018427387903, 4611686018427387902])) t(body, ns))
+     TO '${path}' (FORMAT parquet)`,
+  );
+  const [found] = await countedStreams(lake, (session) =>
+    timesOfFiles(session, { columns: ['body'], where: `body <> 'alike'` }, [{ path, lines: 7 }]),
+  );
+  const plain = (found ?? []).map(({ values, base, times, counts }) => [
+    values[0],
+    [...times].map((time, i) => [base + time, counts[i]]),
+  ]);
+  assert.deepEqual(
+    new Map(plain as [string, number[][]][]),
+    new Map([
+      [
+        'a',
+        [
+          [0, 1],
+          [1, 2],
+          [2, 1],
+          [5000, 1],
+        ],
+      ],
+      ['b', [[4611686018428, 2]]],
+    ]),
+  );
 });

@@ -153,7 +153,7 @@ export class NotedSession implements ReadSession {
     return this.#asked(this.inner.lineTimes?.(request), (view) => {
       if (view === null) return 'times of lines: too few in memory, the rows are read';
       const lines = view.units.reduce((sum, unit) => sum + unit.lines, 0);
-      const isAll = view.rest === null && view.small.length === 0;
+      const isAll = view.rest === null && view.commits.length === 0;
       const beside = isAll ? '' : ', and from the table the rows that are in no such file';
       return `times of lines from memory: ${view.units.length} files, ${lines} lines${beside}`;
     });
