@@ -72,7 +72,7 @@ it('reads no more lines at once than it should', async () => {
 it('keeps no more of one question than leaves place for others', async () => {
   const many = await Promise.all(
     Array.from({ length: 11 }, async (_, i) => {
-      const path = join(folder, `many-${i}.parquet`);
+      const path = join(lake.folder, `many-${i}.parquet`);
       await lake.connection.run(
         `COPY (SELECT 'x' AS body, i * 1000000 AS time_unix_nano FROM range(200000) r(i)) TO '${path}' (FORMAT parquet)`,
       );
@@ -86,7 +86,7 @@ it('keeps no more of one question than leaves place for others', async () => {
 });
 
 it('counts the lines of each millisecond, of whatever time', async () => {
-  const path = join(folder, 'alike.parquet');
+  const path = join(lake.folder, 'alike.parquet');
   await lake.connection.run(
     `COPY (SELECT body, unnest(ns)::BIGINT AS time_unix_nano FROM (VALUES ('a', [0, 1, 1000000, 1000001, 5000000000]), ('b', [4611686018427387903, 4611686018427387902])) t(body, ns))
      TO '${path}' (FORMAT parquet)`,

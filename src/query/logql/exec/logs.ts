@@ -13,7 +13,7 @@ import { wordsOf } from '../plan/words.js';
 import { isOneService, pipelineSql, selectorSql } from '../plan/pipeline.js';
 import { Yielder } from '../../series/yielder.js';
 import type { ExecContext } from './context.js';
-import { FileSlices, firstSlice, groupsIn, mayBeRare, timeSlices, type Slice } from './slices.js';
+import { FileSlices, groupsIn, mayBeRare, timeSlices, type Slice } from './slices.js';
 
 export interface LogQuery {
   readonly log: LogExpr;
@@ -158,8 +158,7 @@ export async function runLogs(query: LogQuery, ctx: ExecContext): Promise<LogEnt
   for (let slice = next(0); slice !== null && entries.length < query.limit; slice = next(entries.length)) {
     const { from, to } = slice;
     const first: 'oldest' | 'newest' = query.forward ? 'oldest' : 'newest';
-    // A filter that few lines pass reads most of them whatever their order is.
-    const search = { words, located: !scattered, ...(words.length === 0 && { first }) };
+    const search = { words, located: !scattered, first };
     const keys = await ctx.keys.over(ctx.session, names, metadataWindow(from, to), search);
     if (keys.from === '') continue;
     const found = conditions(query.log, keys);
@@ -181,15 +180,16 @@ async function slicesOf(
 ): Promise<(found: number) => Part | null> {
   const { from, to, log, limit } = query;
   const request = { table: 'logs', from, until: to, keys: [], words, located } as const;
-  const files = (to - from <= firstSlice ? null : await session.spread?.(request)) ?? [];
+  const files = (await session.spread?.(request)) ?? [];
   for (const { groups, bytes } of files) {
     stats.groups += Math.ceil(groups);
     stats.fileBytes += bytes;
   }
-  const inFiles = mayBeRare(log) ? new FileSlices(query, files, limit) : null;
-  const slices = inFiles ? [] : timeSlices(query);
+  // Beside ingest even the first part may be of many files.
+  const [first = query, ...others] = mayBeRare(log) ? [query] : timeSlices(query);
+  const inFiles = new FileSlices({ ...first, forward: query.forward }, files, limit);
   return (found) => {
-    const slice = inFiles ? inFiles.next(found) : (slices.shift() ?? null);
+    const slice = inFiles.next(found) ?? others.shift() ?? null;
     return slice && { ...slice, groups: groupsIn(slice, files) };
   };
 }

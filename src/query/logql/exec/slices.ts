@@ -20,7 +20,7 @@ export function mayBeRare({ stages, matchers }: LogExpr): boolean {
   return ofOneTrace || stages.some((stage) => definitionOf(stage).work === 'filters');
 }
 
-export const firstSlice = 600_000_000_000n;
+const firstSlice = 600_000_000_000n;
 
 /**
  * The range in parts, from the end that the query begins at, each eight times as long as the one before: as a rule the first
