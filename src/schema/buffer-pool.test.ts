@@ -50,4 +50,30 @@ describe('BufferPool', () => {
     assert.equal(large.length, 0);
     assert.equal(pool.idleBytes, 60 * 1024);
   });
+
+  it('counts what is held towards its bound: gives larger ones out then, and gives up what fits nothing', () => {
+    const KiB = 1024;
+    const pool = new BufferPool(200 * KiB);
+    let held = 0;
+    pool.countHeld(() => held);
+    const [small, large] = [pool.bytes(16 * KiB), pool.bytes(80 * KiB)];
+    pool.give(small.buffer);
+    pool.give(large.buffer);
+    held = 100 * KiB;
+    assert.notEqual(pool.bytes(4 * KiB).buffer, large.buffer);
+    assert.equal(pool.bytes(30 * KiB).buffer, large.buffer);
+    assert.equal(pool.idleBytes, 0);
+    pool.give(small.buffer);
+    pool.give(large.buffer);
+    assert.equal(pool.idleBytes, 96 * KiB);
+    // None is as large: those that are idle make room.
+    assert.equal(pool.take(112 * KiB), null);
+    assert.equal(pool.idleBytes, 0);
+    held = 150 * KiB;
+    pool.give(large.buffer);
+    pool.give(small.buffer);
+    assert.equal(pool.idleBytes, 16 * KiB);
+    // Until they are collected they count.
+    assert.equal(pool.trim(), 176 * KiB);
+  });
 });

@@ -26,23 +26,37 @@ export class BufferPool {
   #unusedBytes = 0;
   #droppedBytes = 0;
 
-  /** Beyond `maxIdleBytes` buffers are left to the collector. */
-  constructor(private readonly maxIdleBytes: number) {}
+  #held: () => number = () => 0;
+
+  /** Beyond `mostBytes`, what `countHeld` tells included, buffers that come back are left to the collector. */
+  constructor(private readonly mostBytes: number) {}
+
+  /** `held`: bytes of buffers that are in use for long. */
+  countHeld(held: () => number): void {
+    this.#held = held;
+  }
 
   get idleBytes(): number {
     return this.#idleBytes;
   }
 
-  /** The smallest idle buffer that `bytes` fit into, of less than twice their size; or null. */
+  /**
+   * The smallest idle buffer that `bytes` fit into, of less than twice their size, or of any where another one would be more than all
+   * may be; or null.
+   */
   take(bytes: number): SharedArrayBuffer | null {
+    if (bytes > most) return null;
     const fitting = bufferBytes(bytes);
-    for (let size = fitting; size < 2 * fitting; size = bufferBytes(size + 1)) {
+    const beyond = this.#idleBytes + this.#held() + fitting - this.mostBytes;
+    const end = beyond > 0 ? most + 1 : 2 * fitting;
+    for (let size = fitting; size < end; size = bufferBytes(size + 1)) {
       const buffer = this.#idle.get(size)?.pop();
       if (!buffer) continue;
       this.#idleBytes -= size;
       this.#unusedBytes = Math.min(this.#unusedBytes, this.#idleBytes);
       return buffer;
     }
+    if (beyond > 0) this.#drop(Math.min(beyond, this.#idleBytes));
     return null;
   }
 
@@ -50,7 +64,7 @@ export class BufferPool {
   give(memory: ArrayBufferLike): void {
     if (memory instanceof ArrayBuffer) return freeBuffers([memory]);
     const size = memory.byteLength;
-    if (this.#idleBytes + size > this.maxIdleBytes) {
+    if (this.#idleBytes + size + this.#held() > this.mostBytes) {
       this.#droppedBytes += size;
       return;
     }
@@ -70,16 +84,23 @@ export class BufferPool {
    * bytes left to it since `collected`, also by `give`.
    */
   trim(): number {
+    this.#drop(this.#unusedBytes);
+    this.#unusedBytes = this.#idleBytes;
+    return this.#droppedBytes;
+  }
+
+  /** At most `bytes`, of the largest first. */
+  #drop(bytes: number): void {
+    let left = bytes;
     const sizes = [...this.#idle.keys()].sort((a, b) => b - a);
     for (const size of sizes) {
-      while (size <= this.#unusedBytes && this.#idle.get(size)?.pop()) {
-        this.#unusedBytes -= size;
+      while (size <= left && this.#idle.get(size)?.pop()) {
+        left -= size;
         this.#idleBytes -= size;
         this.#droppedBytes += size;
       }
     }
-    this.#unusedBytes = this.#idleBytes;
-    return this.#droppedBytes;
+    this.#unusedBytes = Math.min(this.#unusedBytes, this.#idleBytes);
   }
 
   /** What was left to the collector is no more. */

@@ -7,6 +7,8 @@ export interface HeldBatch {
   readonly end: number;
   readonly batch: ColumnBatch;
   readonly bytes: number;
+  /** Of the buffer that they lie in, which is larger. */
+  readonly bufferBytes: number;
   readonly ackedAtMs: number;
 }
 
@@ -17,6 +19,7 @@ export interface HeldBatch {
 export class StreamBacklog {
   #held: HeldBatch[] = [];
   #heldBytes = 0;
+  #bufferBytes = 0;
   committed: number;
 
   constructor(
@@ -28,6 +31,11 @@ export class StreamBacklog {
 
   get heldBytes(): number {
     return this.#heldBytes;
+  }
+
+  /** Of the buffers that they lie in. */
+  get bufferBytes(): number {
+    return this.#bufferBytes;
   }
 
   get bytes(): number {
@@ -42,11 +50,13 @@ export class StreamBacklog {
   /** Keeps decoded rows for the next commit; a stretch that was read back and committed meanwhile is dropped. */
   hold(start: number, end: number, batch: ColumnBatch): void {
     if (start < this.committed) return;
-    const entry = { start, end, batch, bytes: batchBytes(batch), ackedAtMs: Date.now() };
+    const bufferBytes = batch.arena.buffer.byteLength;
+    const entry = { start, end, batch, bytes: batchBytes(batch), bufferBytes, ackedAtMs: Date.now() };
     let at = this.#held.length;
     while (at > 0 && (this.#held[at - 1] as HeldBatch).start > start) at--;
     this.#held.splice(at, 0, entry);
     this.#heldBytes += entry.bytes;
+    this.#bufferBytes += bufferBytes;
   }
 
   /** The held batches contiguous from `position`, up to about `maxBytes`, and where the first one lies. */
@@ -74,7 +84,10 @@ export class StreamBacklog {
     const done = this.#held.filter((entry) => entry.start < this.committed);
     if (done.length > 0) {
       this.#held = this.#held.slice(done.length);
-      for (const entry of done) this.#heldBytes -= entry.bytes;
+      for (const { bytes, bufferBytes } of done) {
+        this.#heldBytes -= bytes;
+        this.#bufferBytes -= bufferBytes;
+      }
     }
     return done;
   }

@@ -70,6 +70,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     holdBytes: config.sealMaxBytes * heldCommits,
     faults: options.faults,
   });
+  pool.buffers.countHeld(() => sealer.backlogs.reduce((sum, { bufferBytes }) => sum + bufferBytes, 0));
   sealer.start();
   return {
     intake,

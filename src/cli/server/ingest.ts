@@ -39,7 +39,7 @@ export async function openIngest(
     limits: decodeLimits(config),
     memoryBytes: config.decodeMemoryBytes,
     // What may be held for commits, and bodies: nothing is dropped while the load lasts.
-    idleBytes: config.sealMaxBytes * 4,
+    bufferBytes: config.sealMaxBytes * 4,
     telemetry,
   });
   const pipeline = await openPipeline({

@@ -28,8 +28,8 @@ export interface DecodePoolOptions {
   readonly memoryBytes?: number;
   readonly telemetry: Telemetry;
   readonly faults?: Faults;
-  /** Memory kept for later batches. */
-  readonly idleBytes?: number;
+  /** Of buffers that are held for commits or kept for later batches. */
+  readonly bufferBytes?: number;
   /** A worker that takes longer for one group is replaced. */
   readonly taskTimeoutMs?: number;
   /** Decompressed bytes after which `decode` has a worker begin another batch. */
@@ -81,7 +81,7 @@ export class DecodePool implements Decoder {
       queuedBytes: () => this.queuedBytes,
       memoryBytes: () => this.budget.usedBytes,
     });
-    this.buffers = new BufferPool(options.idleBytes ?? 64 * 1024 * 1024);
+    this.buffers = new BufferPool(options.bufferBytes ?? 64 * 1024 * 1024);
     this.#trimTimer = setInterval(() => this.#trim(), trimMs).unref();
     const onRestart = (reason: string) => {
       this.#metrics.restarted();
