@@ -88,7 +88,8 @@ export class LakeInstance {
         const parquet = readOnly
           ? null
           : await ParquetWriter.open(tableFunction, duckdbShares(memory).writer);
-        const keeping = new MemoryReturn((await database.connect()).connection, memory);
+        const own = (await database.connect()).connection;
+        const keeping = new MemoryReturn(own, memory, catalog.dataIsLocal);
         return new LakeInstance(database, tableFunction, parquet, secret, attachment, keeping, temporary);
       } finally {
         connection.closeSync();

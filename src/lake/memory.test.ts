@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { columnBatch } from '../../test/support/batch.js';
 import { openTestLake, rowsOf } from '../../test/support/open-lake.js';
 import { temporaryFolder } from '../../test/support/server.js';
-import { openDatabase } from '../duckdb/index.js';
+import { literal, openDatabase } from '../duckdb/index.js';
 import { StringArenaLoader } from './chunks.js';
 import { MemoryReturn } from './memory.js';
 import type { Lake } from './types.js';
@@ -28,7 +29,7 @@ describe('memory of DuckDB', () => {
     const limit = 2048 * MiB;
     const database = await openDatabase({ memory_limit: `${limit}B`, threads: '2' });
     const { connection } = await database.connect();
-    const memory = new MemoryReturn((await database.connect()).connection, limit);
+    const memory = new MemoryReturn((await database.connect()).connection, limit, true);
     await connection.run(
       `CREATE TABLE sorted AS SELECT hash(i) h, repeat('x', 100) || i s FROM range(2000000) r(i) ORDER BY h`,
     );
@@ -37,6 +38,46 @@ describe('memory of DuckDB', () => {
     await memory.flush();
     assert.ok(kept - resident() > 50 * MiB, `${kept / MiB} MiB, then ${resident() / MiB}`);
     await memory.stop();
+    connection.closeSync();
+    database.instance.closeSync();
+  });
+
+  it('of files on this machine is given back where much is resident', async () => {
+    const limit = 2048 * MiB;
+    const database = await openDatabase({
+      memory_limit: `${limit}B`,
+      threads: '2',
+      validate_external_file_cache: 'NO_VALIDATION',
+    });
+    const { connection } = await database.connect();
+    const kept = async () => {
+      const reader = await connection.runAndReadAll(
+        `SELECT memory_usage_bytes FROM duckdb_memory() WHERE tag = 'EXTERNAL_FILE_CACHE'`,
+      );
+      return Number(reader.getRows()[0]?.[0]) / MiB;
+    };
+    // Of files on this machine little more than their footers is kept: here all.
+    await connection.run('LOAD parquet');
+    await connection.run('SET prefetch_all_parquet_files = true');
+    const file = literal(join(folder, 'cached.parquet'));
+    await connection.run(
+      `COPY (SELECT uuid() u, uuid() v FROM range(5000000)) TO ${file} (FORMAT parquet, COMPRESSION uncompressed)`,
+    );
+    await connection.run(`SELECT count(DISTINCT hash(u, v)) FROM ${file}`);
+    assert.ok((await kept()) > 100, `${await kept()} MiB`);
+    for (const [filesAreLocal, much] of [
+      [true, false],
+      [false, true],
+      [true, true],
+    ] as const) {
+      const memory = new MemoryReturn((await database.connect()).connection, limit, filesAreLocal);
+      await memory.flush(much);
+      await memory.stop();
+      const left = await kept();
+      assert.equal(left < 1, filesAreLocal && much, `${left} MiB`);
+    }
+    await connection.run(`SELECT count(DISTINCT u) FROM ${file}`);
+    assert.ok((await kept()) > 50, 'it goes on keeping');
     connection.closeSync();
     database.instance.closeSync();
   });
