@@ -3,6 +3,7 @@ import { buildInfo } from '../server/buildinfo.js';
 import type { Endpoint } from '../server/endpoint.js';
 import type { QueryApiDeps } from '../server/http.js';
 import { errorForms } from '../server/errors.js';
+import { refuseOtherMethods } from '../server/methods.js';
 import { mountQueryApi, type Route } from '../server/mount.js';
 import {
   configText,
@@ -30,17 +31,19 @@ const methods: Route['methods'] = ['GET', 'POST'];
 export function lokiApi(deps: Partial<TailDeps> & QueryApiDeps): FastifyPluginAsync {
   return async (app) => {
     const { [tailStep]: tail, ...endpoints } = logqlEndpoints();
+    const routes = Object.keys(endpoints).map((path) => ({
+      url: path.startsWith('/') ? path : root + path,
+      methods,
+      endpoint: path,
+      counted: 'loki',
+    }));
     mountQueryApi(app, deps, {
       language: 'logql',
       endpoints,
-      routes: Object.keys(endpoints).map((path) => ({
-        url: path.startsWith('/') ? path : root + path,
-        methods,
-        endpoint: path,
-        counted: 'loki',
-      })),
+      routes,
       errorAnswer: (error) => ({ status: errorForms[error.kind].loki.status, body: error.message }),
     });
+    for (const { url } of routes) refuseOtherMethods(app, url, methods);
     mountTail(app, root, { ...deps, maxTails: deps.maxTails ?? defaultTails }, tail as Endpoint);
     app.get(`${root}status/buildinfo`, () => buildInfo(version));
     app.get(`${root}drilldown-limits`, () => drilldownLimits(deps.guard.limits, version));

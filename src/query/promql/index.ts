@@ -1,7 +1,8 @@
-import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import type { FastifyPluginAsync } from 'fastify';
 import { buildInfo } from '../server/buildinfo.js';
 import { errorForms } from '../server/errors.js';
 import { acceptProtobuf, type QueryApiDeps } from '../server/http.js';
+import { refuseOtherMethods } from '../server/methods.js';
 import { mountQueryApi, type Route } from '../server/mount.js';
 import { Params } from '../server/params.js';
 import { success } from '../server/reply.js';
@@ -99,19 +100,7 @@ export function prometheusApi(deps: QueryApiDeps): FastifyPluginAsync {
     ];
     for (const { url, methods } of taken) {
       app.options(url, (_request, reply) => reply.code(204).send());
-      refuseOthers(app, url, methods);
+      refuseOtherMethods(app, url, [...methods, 'OPTIONS']);
     }
   };
-}
-
-/** Other methods than those of a path, as Prometheus' router refuses them. */
-function refuseOthers(app: FastifyInstance, url: string, taken: readonly string[]): void {
-  const method = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((one) => !taken.includes(one));
-  const allow = [...taken, 'OPTIONS'].sort().join(', ');
-  app.route({
-    method,
-    url,
-    handler: (_request, reply) =>
-      reply.code(405).header('allow', allow).type('text/plain; charset=utf-8').send('Method Not Allowed\n'),
-  });
 }

@@ -50,6 +50,18 @@ describe('Tempo API', () => {
     assert.match((await json<{ version: string }>('/api/status/buildinfo')).version, /^\d+\.\d+/);
   });
 
+  it('refuses other methods than those of a path', async () => {
+    for (const [method, url] of [
+      ['OPTIONS', '/api/search/tags'],
+      ['DELETE', '/api/traces/ab'],
+      ['PUT', '/api/v2/search/tag/span.a/values'],
+    ] as const) {
+      const { statusCode, headers } = await app.inject({ method, url });
+      assert.deepEqual([statusCode, headers.allow], [405, 'GET, POST'], url);
+    }
+    assert.equal((await app.inject({ method: 'HEAD', url: '/api/search/tags' })).statusCode, 200);
+  });
+
   it('searches with TraceQL', async () => {
     const answer = await json<{ traces: object[]; metrics: object }>(
       `/api/search?${q('{ status = error && span.http.response.status_code >= 500 } | select(resource.service.name)')}&${around}`,

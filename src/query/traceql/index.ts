@@ -2,6 +2,7 @@ import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import { buildInfo } from '../server/buildinfo.js';
 import { errorForms } from '../server/errors.js';
 import type { QueryApiDeps } from '../server/http.js';
+import { refuseOtherMethods } from '../server/methods.js';
 import { mountQueryApi, type Route } from '../server/mount.js';
 import { traceqlEndpoints } from './endpoints.js';
 
@@ -37,6 +38,7 @@ export function tempoApi(deps: QueryApiDeps): FastifyPluginAsync {
       routes,
       errorAnswer: (error) => ({ status: errorForms[error.kind].tempo.status, body: error.message }),
     });
+    for (const { url, methods } of routes) refuseOtherMethods(app, url, methods);
     app.get('/status', async (_request, reply) => plain(reply).send(statusPage()));
     app.get('/status/version', async (_request, reply) => plain(reply).send(versionLine()));
     // Otherwise taken for a trace id.

@@ -222,6 +222,19 @@ describe('the Loki API', () => {
     );
   });
 
+  it('refuses other methods than those of a path', async () => {
+    for (const [method, url] of [
+      ['OPTIONS', '/loki/api/v1/labels'],
+      ['DELETE', '/loki/api/v1/query_range?query={}'],
+      ['PUT', '/loki/api/v1/label/level/values'],
+      ['PATCH', '/api/prom/query'],
+    ] as const) {
+      const { statusCode, headers } = await loki.app.inject({ method, url });
+      assert.deepEqual([statusCode, headers.allow], [405, 'GET, POST'], url);
+    }
+    assert.equal((await loki.app.inject({ method: 'HEAD', url: '/loki/api/v1/labels' })).statusCode, 200);
+  });
+
   it('answers the paths of old clients in their form', async () => {
     const ask = async (path: string, params: Record<string, string>) => {
       const query = new URLSearchParams({ ...range, ...params }).toString();
