@@ -132,6 +132,7 @@ async function baseline(
 
 async function soak(server: TestServer, workload: Workload, requestsPerSecond: number, length: number) {
   const samples: { x: number; y: number }[] = [];
+  const mergedBefore = await merged(server);
   const begun = performance.now();
   const timer = setInterval(
     () => samples.push({ x: (performance.now() - begun) / 60_000, y: residentBytes(server.pid) / 2 ** 20 }),
@@ -150,7 +151,15 @@ async function soak(server: TestServer, workload: Workload, requestsPerSecond: n
     maxMiB: Math.max(...settled.map((s) => s.y)),
     slopeMiBPerMinute: slope(settled),
   };
-  return { measured, memory };
+  const after = await merged(server);
+  const rows = { joined: after.joined - mergedBefore.joined, sorted: after.sorted - mergedBefore.sorted };
+  return { measured, memory, merged: { ...rows, sent: measured.ackedRecords } };
+}
+
+/** Rows that compaction has written. */
+async function merged(server: TestServer): Promise<{ joined: number; sorted: number }> {
+  const rows = (way: string) => metricSum(server, 'canardstack_compaction_rows_total', { way });
+  return { joined: await rows('join'), sorted: await rows('sort') };
 }
 
 const serverEnvironment: Record<string, string> = {};
@@ -232,17 +241,20 @@ try {
   if (args.soak > 0) {
     soaked = await soak(server, workload, rate, args.soak);
     console.log(
-      `\n${table([columns, row(soaked.measured)])}\nresident memory: ${JSON.stringify(soaked.memory)}`,
+      `\n${table([columns, row(soaked.measured)])}\nresident memory: ${JSON.stringify(soaked.memory)}\n` +
+        `rows merged: ${JSON.stringify(soaked.merged)}`,
     );
   }
 
   const checkpointBegun = performance.now();
+  const checkpointCpu = cpuSeconds(server.pid);
   const checkpoint = await fetch(`${server.url}/api/admin/maintenance/checkpoint`, { method: 'POST' });
   const checkpointSeconds = (performance.now() - checkpointBegun) / 1000;
+  const checkpointCpuSeconds = cpuSeconds(server.pid) - checkpointCpu;
   const records = await metricSum(server, 'canardstack_otlp_records_total');
   const diskBytes = folderBytes(join(server.dataDir, 'data'), (name) => name.endsWith('.parquet'));
   console.log(
-    `\nCHECKPOINT ${checkpoint.status} in ${checkpointSeconds.toFixed(1)} s; Parquet ${(diskBytes / records).toFixed(1)} B a record ` +
+    `\nCHECKPOINT ${checkpoint.status} in ${checkpointSeconds.toFixed(1)} s, ${checkpointCpuSeconds.toFixed(1)} s of CPU; Parquet ${(diskBytes / records).toFixed(1)} B a record ` +
       `(files that wait for clean-up included); peak memory ${(peakResidentBytes(server.pid) / 2 ** 20).toFixed(0)} MiB`,
   );
   Object.assign(report, {
@@ -262,7 +274,9 @@ try {
     })),
     visible: { n: visibleMs.length, p50: percentile(visibleMs, 0.5), p95: percentile(visibleMs, 0.95) },
     soak: soaked?.memory,
+    merged: soaked?.merged,
     checkpointSeconds,
+    checkpointCpuSeconds,
     parquetBytesPerRecord: diskBytes / records,
     peakResidentBytes: peakResidentBytes(server.pid),
   });

@@ -26,7 +26,7 @@ const metadata = { bytes: 7, dataPage: 9, indexPage: 10, dictionaryPage: 11, las
 const metadataParts = { 14: 15 } as const;
 
 /** `ordinal` has 16 bits. */
-export const mostRowGroups = 32_767;
+const mostRowGroups = 32_767;
 const magicBytes = 4;
 
 /** What a join wants of a footer. */
