@@ -60,11 +60,27 @@ async function compact(server: TestServer): Promise<void> {
 /** Requests on their way at a time. */
 const inFlight = 4;
 
+/** Times that one request is sent again as its connection was closed. */
+const mostClosed = 3;
+const closedCodes: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+
+/** A server closes a connection that was idle for a while, as a request may just be on its way. */
+function isClosed(error: unknown): boolean {
+  const cause: unknown = error instanceof TypeError ? error.cause : undefined;
+  return cause instanceof Error && 'code' in cause && closedCodes.has(cause.code);
+}
+
 async function post(url: string, body: Uint8Array): Promise<void> {
-  for (;;) {
-    const headers = { 'content-type': 'application/x-protobuf' };
-    const answer = await fetch(url, { method: 'POST', headers, body: Uint8Array.from(body) });
-    await answer.arrayBuffer();
+  const headers = { 'content-type': 'application/x-protobuf' };
+  for (let closed = 0; ;) {
+    let answer: Response;
+    try {
+      answer = await fetch(url, { method: 'POST', headers, body: Uint8Array.from(body) });
+      await answer.arrayBuffer();
+    } catch (error) {
+      if (!isClosed(error) || ++closed > mostClosed) throw error;
+      continue;
+    }
     if (answer.ok) return;
     if (answer.status !== 429 && answer.status !== 503) throw new Error(`${url}: ${answer.status}`);
     await new Promise((resolve) => setTimeout(resolve, 200));
