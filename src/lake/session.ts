@@ -174,7 +174,7 @@ export interface LineTimesView {
   readonly lastId: number;
   /** Of each file a part of which is in the window, all of its lines. */
   readonly units: readonly SharedTimes[];
-  /** Files of commits, whose rows are in none of them. */
+  /** Files of commits, joined or not, whose rows are in none of them. */
   readonly commits: readonly LinesFile[];
   /** What to select the rows from that are in neither, as `rowsOf` gives them with the attribute; null when there are none. */
   readonly rest: string | null;

@@ -6,7 +6,7 @@ import { attributeId } from '../direct/contents.js';
 import type { DirectFile } from '../direct/files.js';
 import { rowsSql } from '../direct/rows.js';
 import type { LiveFiles } from '../files/live-files.js';
-import { compactedPrefix, hasPrefix } from '../maintenance/moved.js';
+import { isSorted } from '../maintenance/moved.js';
 import type { LinesFile, LineTimesRequest, LineTimesView } from '../session.js';
 import { HeldTimes, type Held } from './held.js';
 import { loadTimes, type FileToTime } from './load.js';
@@ -18,21 +18,21 @@ const mostBytes = 128 * 1024 * 1024;
 const mostUnits = 20_000;
 /** Where more than this part of the bytes is in files that are neither kept nor of commits, all of them are read. */
 const mostBeside = 0.25;
-/** Lines of files of commits, which each thread keeps for itself: of one, and of all. */
-const mostCommitted = 1_000_000;
+/** Lines of files of commits, joined or not, which each thread keeps for itself: of one, and of all. */
+const mostCommitted = 2_000_000;
 const mostOfCommits = 64_000_000;
 
 /** Later times have no place beside how many lines of a file have them. */
-const latest = 2n ** 62n;
+const latest = 4n * 10n ** 18n;
 
-/** Of those that may be read straight and never change: what compaction has written is large, or soon in memory. */
+/** Of those that may be read straight and never change: what compaction has sorted is large, or soon in memory. */
 function commitsOf(paths: readonly string[], { told }: LiveFiles): LinesFile[] {
   let place = mostOfCommits;
   return paths.flatMap((path) => {
     const file = told.get(path);
     if (file === undefined || file.first < 0n || file.last >= latest) return [];
     const lines = Number(file.rows);
-    if (hasPrefix(path, compactedPrefix) || lines > mostCommitted || lines > place) return [];
+    if (isSorted(path) || lines > mostCommitted || lines > place) return [];
     place -= lines;
     return [{ path, lines }];
   });
@@ -140,7 +140,7 @@ export class LineTimesCache {
     direct: (path: string) => DirectFile | null,
     key: string | undefined,
   ): Held | null {
-    if (!hasPrefix(path, compactedPrefix)) return null;
+    if (!isSorted(path)) return null;
     const attributes = direct(path)?.attributes;
     if (attributes === undefined) return null;
     const column = key === undefined ? null : attributes.get(attributeId('log_attributes', key));

@@ -10,6 +10,11 @@ export const flushedPrefix = 'canardstack-flushed-';
 /** Of the files that DuckLake writes: flushed and rewritten rows, which keep their snapshots, and few commits. */
 export const rewrittenPrefix = 'ducklake-';
 
+/** Whether compaction has written it, and tells of it what else is read of its rows. */
+export function isSorted(path: string): boolean {
+  return hasPrefix(path, compactedPrefix) && !hasPrefix(path, joinedPrefix);
+}
+
 export function hasPrefix(path: string, prefix: string): boolean {
   return path.slice(path.lastIndexOf('/') + 1).startsWith(prefix);
 }

@@ -2,11 +2,13 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { inBackground, type BackgroundHost } from '../background.js';
 import type { LiveFiles } from '../files/live-files.js';
 import { total, type Kept } from './kept.js';
-import { layoutOf, type MetadataKind } from './layout.js';
+import { keyColumns, layoutOf, type MetadataKind } from './layout.js';
 import { addFile, addStaged, Gone, keepOnly, TooMany } from './store.js';
 
 /** Dead entries are not worth new tables before they are this many. */
 const fewEntries = 20_000;
+/** A file that tells its keys waits so many times as long: only who weighs them reads its rows. */
+const toldWaits = 6;
 
 /** Reads the files that queries asked for, in the background, and keeps what they have. */
 export class Filling {
@@ -44,13 +46,13 @@ export class Filling {
   }
 
   /** `files` are what a query was about. */
-  want(kept: Kept, kind: MetadataKind, { sizes, touched }: LiveFiles): void {
+  want(kept: Kept, kind: MetadataKind, { sizes, touched, told }: LiveFiles): void {
     const paths = [...sizes.keys()];
     this.#wanted.set(
       kind,
       paths.filter((path) => !touched.has(path)),
     );
-    kept.fresh.get(kind)?.note(paths);
+    kept.fresh.get(kind)?.note(paths, told);
     const refused = kept.refused.get(kind);
     for (const path of refused ?? []) if (!sizes.has(path)) refused?.delete(path);
     this.#current = kept;
@@ -100,9 +102,10 @@ export class Filling {
     let next: { kind: MetadataKind; path: string; waitMs: number } | null = null;
     for (const [kind, paths] of this.#wanted) {
       const [files, refused, fresh] = [kept.files.get(kind), kept.refused.get(kind), kept.fresh.get(kind)];
+      const keys = keyColumns(kind).length > 0;
       for (const path of paths.toReversed()) {
         if (files?.has(path) || refused?.has(path)) continue;
-        const waitMs = fresh?.waits(path) ?? 0;
+        const waitMs = fresh?.waits(path, keys && kept.told.get(path) ? toldWaits : 1) ?? 0;
         if (next === null || waitMs < next.waitMs) next = { kind, path, waitMs };
         if (waitMs === 0) return next;
       }

@@ -106,7 +106,7 @@ export class RowFiles {
 
   async #found(
     { from, until }: RowsRequest,
-    { sizes, touched }: LiveFiles,
+    { sizes, touched, told }: LiveFiles,
     direct: (path: string) => DirectFile | null,
     search: Search | null,
   ): Promise<Sifted | null> {
@@ -125,7 +125,7 @@ export class RowFiles {
     });
     const found = await tokens.rows(files, search);
     // What compaction has not taken may stay for a while.
-    this.#searched.note([...sizes.keys()]);
+    this.#searched.note([...sizes.keys()], told);
     const settled = commits.filter((path) => this.#searched.waits(path) === 0);
     this.#made.want([...found.without, ...settled], { from, until }, sizes);
     const lacking = others.filter((path) => tokens.lacks(path, search));

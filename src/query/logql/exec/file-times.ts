@@ -30,7 +30,7 @@ const mostKinds = 100_000;
 const mostChars = 8_000_000;
 const mostBytes = 4096;
 /** Lines of one millisecond, as a part of a number that has the millisecond too. */
-const countBits = 20n;
+const countBits = 21n;
 const longestMs = 2 ** 32 - 1;
 /** One with too many is not asked so again before. */
 const retryMs = 60_000;
