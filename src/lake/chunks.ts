@@ -4,7 +4,6 @@ import {
   tableDef,
   type Column,
   type ColumnType,
-  type FixedColumn,
   type ListColumn,
   type StretchColumn,
   type StringColumn,
@@ -81,6 +80,8 @@ export interface LoadedTable {
   readonly arena: LoadedArena;
   /** What the arena was made of. */
   readonly texts: Uint8Array;
+  /** Of each fixed-width column its values, as words, or as bytes where a value is a byte; null of other columns. */
+  readonly views: readonly (Uint32Array | Uint8Array | null)[];
 }
 
 /** Rows `from` to `from + rows` of a table. */
@@ -90,16 +91,42 @@ export interface Slice {
   readonly rows: number;
 }
 
+/** Throws TypeError on a table that doesn't fit `filler`'s. */
+export function loadedTable(
+  filler: ChunkFiller,
+  batch: TableBatch,
+  arena: LoadedArena,
+  texts: Uint8Array,
+): LoadedTable {
+  filler.check(batch);
+  const views = batch.columns.map((column) => {
+    if (column.kind !== 'fixed' || column.validity === 'none') return null;
+    const { buffer, byteOffset, byteLength, BYTES_PER_ELEMENT: width } = column.values;
+    return width === 1
+      ? new Uint8Array(buffer, byteOffset, byteLength)
+      : new Uint32Array(buffer, byteOffset, byteLength / 4);
+  });
+  return { batch, arena, texts, views };
+}
+
+type FixedType = Exclude<ColumnType, 'VARCHAR' | `${string}[]`>;
+
+/** Bytes of a value. */
+const widths: Record<FixedType, number> = { BIGINT: 8, TIMESTAMP: 8, DOUBLE: 8, INTEGER: 4, BOOLEAN: 1 };
+
 const noneValid = new Uint8Array(chunkRows / 8);
-/** From so many rows on a view of memory costs less than a loop over words. */
-const worthView = 8;
+/** From so many words on a view of memory costs less than a loop. */
+const worthView = 128;
 
 /** Writes slices of a table's batches into data chunks. Not reentrant: it owns scratch space. */
 export class ChunkFiller {
   readonly #words = new Uint32Array(chunkRows * 4);
-  #staging = new Uint8Array(chunkRows * 8);
+  readonly #bytes = new Uint8Array(chunkRows);
+  #children = new Uint8Array(chunkRows * 8);
   readonly #bits = new Uint32Array(chunkRows / 32);
   readonly #entries = new BigUint64Array(chunkRows * 2);
+  /** By column, the validity of all batches that were checked where they have the same and it is a word. */
+  readonly #uniform: (Validity | null)[] = [];
 
   constructor(readonly def: TableDef) {}
 
@@ -115,6 +142,9 @@ export class ChunkFiller {
       if (!fits(type, column, batch.rows)) {
         throw new TypeError(`${this.def.name}.${name}: the buffers don't fit ${batch.rows} rows of ${type}`);
       }
+      const { validity } = column;
+      if (this.#uniform[i] === undefined) this.#uniform[i] = typeof validity === 'string' ? validity : null;
+      else if (this.#uniform[i] !== validity) this.#uniform[i] = null;
     }
   }
 
@@ -141,43 +171,38 @@ export class ChunkFiller {
     duckdb.data_chunk_set_size(chunk, rows);
   }
 
-  /** Whether all rows are NULL. */
+  /** Whether all rows are NULL. Where all batches are alike in that, none of them is looked at for each slice. */
   #validity(vector: duckdb.Vector, i: number, slices: readonly Slice[], rows: number): boolean {
-    let [all, none] = [true, true];
-    for (const { table } of slices) {
-      const { validity } = table.batch.columns[i] as Column;
-      all &&= validity === 'all';
-      none &&= validity === 'none';
-    }
-    if (all) return false;
+    const uniform = this.#uniform[i];
+    if (uniform === 'all') return false;
     duckdb.vector_ensure_validity_writable(vector);
     const bytes = (rows + 7) >> 3;
-    if (none) {
+    if (uniform === 'none') {
       duckdb.copy_data_to_vector_validity(vector, 0, noneValid.buffer, 0, bytes);
       return true;
     }
     let at = 0;
-    for (const slice of slices) {
-      putBits(this.#bits, at, (slice.table.batch.columns[i] as Column).validity, slice.from, slice.rows);
-      at += slice.rows;
+    for (const { table, from, rows: count } of slices) {
+      putBits(this.#bits, at, (table.batch.columns[i] as Column).validity, from, count);
+      at += count;
     }
     duckdb.copy_data_to_vector_validity(vector, 0, this.#bits.buffer, 0, bytes);
     return false;
   }
 
   #fixed(vector: duckdb.Vector, i: number, slices: readonly Slice[], rows: number): void {
-    const staging = this.#staging;
+    const width = widths[this.def.columns[i]?.type as FixedType];
+    const target = width === 1 ? this.#bytes : this.#words;
+    const each = Math.max(1, width / 4);
     let at = 0;
-    let width = 0;
-    for (const slice of slices) {
-      const column = slice.table.batch.columns[i] as FixedColumn;
-      width = column.values.BYTES_PER_ELEMENT;
-      const bytes = slice.rows * width;
-      if (column.validity === 'none') staging.fill(0, at, at + bytes);
-      else staging.set(bytesOf(column.values, slice.from * width, bytes), at);
-      at += bytes;
+    for (const { table, from, rows: count } of slices) {
+      const end = at + count * each;
+      const view = table.views[i];
+      if (!view) target.fill(0, at, end);
+      else putWords(target, at, view, from * each, count * each);
+      at = end;
     }
-    duckdb.copy_data_to_vector(vector, 0, staging.buffer, 0, rows * width);
+    duckdb.copy_data_to_vector(vector, 0, target.buffer, 0, rows * width);
   }
 
   #strings(vector: duckdb.Vector, i: number, slices: readonly Slice[], rows: number): void {
@@ -191,10 +216,7 @@ export class ChunkFiller {
       } else if (column.kind === 'stretches') {
         putStretches(words, at, column, slice);
       } else {
-        const { refs } = column;
-        const first = slice.from * 4;
-        if (slice.rows >= worthView) words.set(refs.subarray(first, first + slice.rows * 4), at);
-        else for (let word = at; word < end; word++) words[word] = refs[first + word - at] as number;
+        putWords(words, at, column.refs, slice.from * 4, slice.rows * 4);
         for (let row = at; row < end; row += 4) address(words, row, slice.table.arena);
       }
       at = end;
@@ -219,7 +241,7 @@ export class ChunkFiller {
         entries[row * 2 + 1] = BigInt((offsets[k + 1] as number) - begin);
       }
       this.#grow((size + last - first) * 8);
-      this.#staging.set(bytesOf(child, first * 8, (last - first) * 8), size * 8);
+      this.#children.set(bytesOf(child, first * 8, (last - first) * 8), size * 8);
       size += last - first;
     }
     duckdb.copy_data_to_vector(vector, 0, entries.buffer, 0, rows * 16);
@@ -228,19 +250,30 @@ export class ChunkFiller {
     if (size === 0) return;
     // Fetched after the reserve, which may move it.
     const values = duckdb.list_vector_get_child(vector);
-    duckdb.copy_data_to_vector(values, 0, this.#staging.buffer, 0, size * 8);
+    duckdb.copy_data_to_vector(values, 0, this.#children.buffer, 0, size * 8);
   }
 
   #grow(bytes: number): void {
-    if (this.#staging.length >= bytes) return;
+    if (this.#children.length >= bytes) return;
     const larger = new Uint8Array(bytes * 2);
-    larger.set(this.#staging);
-    this.#staging = larger;
+    larger.set(this.#children);
+    this.#children = larger;
   }
 }
 
 function bytesOf(source: ArrayBufferView, from: number, bytes: number): Uint8Array {
   return new Uint8Array(source.buffer, source.byteOffset + from, bytes);
+}
+
+function putWords(
+  target: Uint32Array | Uint8Array,
+  to: number,
+  source: Uint32Array | Uint8Array,
+  from: number,
+  count: number,
+): void {
+  if (count >= worthView) target.set(source.subarray(from, from + count), to);
+  else for (let i = 0; i < count; i++) target[to + i] = source[from + i] as number;
 }
 
 function putStretches(
@@ -255,10 +288,14 @@ function putStretches(
     const [first, end] = [to + (row - from) * 4, to + (stretchEnd - from) * 4];
     for (let word = 0; word < 4; word++) words[first + word] = refs[i * 4 + word] as number;
     address(words, first, table.arena);
-    for (let done = first + 4; done < end;) {
-      const size = Math.min(done - first, end - done);
-      words.copyWithin(done, first, first + size);
-      done += size;
+    if (end - first < worthView) {
+      for (let word = first + 4; word < end; word++) words[word] = words[word - 4] as number;
+    } else {
+      for (let done = first + 4; done < end;) {
+        const size = Math.min(done - first, end - done);
+        words.copyWithin(done, first, first + size);
+        done += size;
+      }
     }
     row = stretchEnd;
   }

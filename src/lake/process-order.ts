@@ -12,7 +12,7 @@ export interface Run {
 /** What tells processes apart, in the order of the sort. */
 const processColumns = ['service_name', 'service_instance_id', 'resource_attributes'] as const;
 /** With less a run, to hand it over takes more time than its rows are worth. */
-const leastRows = 8;
+const leastRows = 16;
 /** So many are cheap whatever their rows. */
 const fewRuns = 1024;
 /** Bytes: texts that are the same so far count as the same. */

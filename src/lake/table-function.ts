@@ -6,6 +6,7 @@ import {
   ChunkFiller,
   chunkRows,
   columnTypes,
+  loadedTable,
   StringArenaLoader,
   type LoadedArena,
   type LoadedTable,
@@ -118,8 +119,7 @@ export class BatchTableFunction {
           source = { filler: new ChunkFiller(tableDef(table.table)), tables: [] };
           sources.set(table.table, source);
         }
-        source.filler.check(table);
-        source.tables.push({ batch: table, arena, texts: batch.arena });
+        source.tables.push(loadedTable(source.filler, table, arena, batch.arena));
       }
       if (copied >= yieldBytes) {
         copied = 0;
