@@ -68,13 +68,16 @@ export async function refreshSummary(task: TaskRun, lakeFiles: LakeFiles): Promi
   try {
     const changed = await changedTables(task, lakeFiles, from);
     for (const each of sources.filter(({ table }) => changed(table))) {
-      for (const select of aggregates(each, from, to)) {
+      await task.run(`CREATE OR REPLACE TEMP TABLE summary_rows AS ${counted(each, from, to)}`);
+      for (const select of aggregates(each)) {
         await task.run(`INSERT INTO temp.main.summary_delta BY NAME ${select}`);
       }
     }
     await task.retried(() => fold(task, to));
   } finally {
-    await task.connection.run('DROP TABLE IF EXISTS temp.main.summary_delta').catch(() => undefined);
+    for (const table of ['summary_rows', 'summary_delta']) {
+      await task.connection.run(`DROP TABLE IF EXISTS temp.main.${table}`).catch(() => undefined);
+    }
   }
   return to;
 }
@@ -124,17 +127,30 @@ async function changedTables(
   return (table) => tables.has(table);
 }
 
-function aggregates({ table, signal, labels, metricType }: Source, from: number, to: number): string[] {
-  const rows =
-    `FROM lake.main.${ident(table)} WHERE timestamp IS NOT NULL ` +
-    `AND snapshot_id > ${from} AND snapshot_id <= ${to}`;
-  const facts = `count(*) FILTER (WHERE NOT ${moved}) AS row_count, min(timestamp) AS first_seen, max(timestamp) AS last_seen`;
-  const head = `${literal(signal)} AS signal, timestamp::DATE AS day`;
+/** What tells rows apart that the summary counts. */
+const environment = 'deployment_environment_name';
+const metricKeys = ['prometheus_name', 'metric_name', 'metric_unit', 'metric_description'];
+
+/** Rows of a table since the last refresh, counted by all that any aggregate goes by: each is one of these few, not of all rows. */
+function counted({ table, labels, metricType }: Source, from: number, to: number): string {
+  const severity = table === 'logs' ? ['severity_text'] : [];
+  const keys = new Set([...labels, environment, ...severity, ...(metricType === null ? [] : metricKeys)]);
+  return `SELECT timestamp::DATE AS day, ${[...keys].map(ident).join(', ')},
+      count(*) FILTER (WHERE NOT ${moved}) AS row_count, min(timestamp) AS first_seen, max(timestamp) AS last_seen
+    FROM lake.main.${ident(table)}
+    WHERE timestamp IS NOT NULL AND snapshot_id > ${from} AND snapshot_id <= ${to} GROUP BY ALL`;
+}
+
+function aggregates({ table, signal, labels, metricType }: Source): string[] {
+  const rows = 'FROM temp.main.summary_rows';
+  const facts =
+    'sum(row_count)::BIGINT AS row_count, min(first_seen) AS first_seen, max(last_seen) AS last_seen';
+  const head = `${literal(signal)} AS signal, day`;
   const kind = literal(signal === 'traces' ? 'tag_value' : 'label_value');
   const name = labels.map((label) => `WHEN grouping(${ident(label)}) = 0 THEN ${literal(label)}`).join(' ');
   const value = `coalesce(${labels.map(ident).join(', ')})`;
   const sets = labels.map((label) => `(day, ${ident(label)})`).join(', ');
-  const environment = 'deployment_environment_name AS deployment_environment';
+  const place = `${environment} AS deployment_environment`;
   const selects = [
     `SELECT ${head}, ${kind} AS kind, CASE ${name} END AS name, ${value} AS value, service_name, ${facts}
      ${rows} GROUP BY GROUPING SETS (${sets}) HAVING ${value} IS NOT NULL`,
@@ -142,7 +158,7 @@ function aggregates({ table, signal, labels, metricType }: Source, from: number,
   if (metricType === null) {
     const severity = table === 'logs' ? 'severity_text' : 'NULL::VARCHAR AS severity_text';
     selects.push(
-      `SELECT ${head}, 'series' AS kind, service_name AS name, service_name, ${environment}, ${severity}, ${facts}
+      `SELECT ${head}, 'series' AS kind, service_name AS name, service_name, ${place}, ${severity}, ${facts}
        ${rows} GROUP BY ALL`,
     );
   } else {
@@ -151,7 +167,7 @@ function aggregates({ table, signal, labels, metricType }: Source, from: number,
          ${literal(metricType)} AS metric_type, metric_unit, metric_description, ${facts}
        ${rows} GROUP BY ALL`,
       `SELECT ${head}, 'series' AS kind, prometheus_name AS name, ${literal(metricType)} AS metric_type,
-         service_name, ${environment}, ${facts}
+         service_name, ${place}, ${facts}
        ${rows} GROUP BY ALL`,
     );
   }
