@@ -240,6 +240,32 @@ describe('compaction', () => {
     }
   });
 
+  it('sorts files that lack a column of the table in place of joining them', async () => {
+    const dataDir = await temporaryFolder();
+    const options = { config: { checkpointIntervalSecs: 4 }, spareCpu: noSpareCpu() };
+    const lake = await openTestLake(dataDir, options);
+    try {
+      for (let n = 0; n < 4; n++) {
+        await lake.commit([largeBatch(n, now)], [{ stream: 'a/logs', from: n, position: n + 1 }]);
+      }
+      await lake.withConnection((connection) =>
+        connection.run('ALTER TABLE lake.main.logs ADD COLUMN later VARCHAR'),
+      );
+      const before = await rowsOf(lake, contents);
+      lake.maintenance.start();
+      const path = await eventually(async () => {
+        const files = (await live(lake)).map((row) => String(row['data_file']));
+        assert.equal(files.length, 1);
+        return files[0] ?? '';
+      });
+      assert.ok(hasPrefix(path, compactedPrefix) && !hasPrefix(path, joinedPrefix));
+      assert.deepEqual(await rowsOf(lake, contents), before);
+    } finally {
+      await lake.close();
+      await rm(dataDir, { recursive: true, force: true });
+    }
+  });
+
   it('takes files of few rows out of the table whole, with no deletion of single rows left', async () => {
     await withLake(async (lake) => {
       let position = 0;

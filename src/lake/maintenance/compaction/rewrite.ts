@@ -17,11 +17,11 @@ import { compactedPrefix, joinedPrefix } from '../moved.js';
 import type { TaskRun } from '../task.js';
 import { fileLayout } from './file-layout.js';
 import { isIndexed, type DataFile, type Group } from './groups.js';
-import { joinFiles } from './join/index.js';
+import { joinFiles, NotJoined } from './join/index.js';
 import { orderedNotes } from './notes.js';
 import type { Sorter } from './sorter.js';
 import { swap } from './swap.js';
-import { columnsOf } from './table-files.js';
+import { columnsIn, columnsOf } from './table-files.js';
 
 export interface RewriteOptions {
   readonly lakeFiles: LakeFiles;
@@ -56,6 +56,7 @@ export async function rewrite(
   const { fileStore, pending, faults } = options;
   const paths = files.map(({ path }) => path);
   const [first = ''] = paths;
+  if (by === 'join') await assertOfTable(task, table, first);
   const prefix = by === 'join' ? joinedPrefix : compactedPrefix;
   const target = `${first.slice(0, first.lastIndexOf('/') + 1)}${prefix}${randomUUID()}.parquet`;
   const targets = new Set([target]);
@@ -97,6 +98,13 @@ export async function rewrite(
     else await pending.failed([...targets]);
     throw error;
   }
+}
+
+/** A join has the columns of its inputs, each the same: the table takes no file that lacks one of its own. Rejects with NotJoined. */
+async function assertOfTable(task: TaskRun, table: TableName, path: string): Promise<void> {
+  const there = new Set(await columnsIn(task, path));
+  const lacking = (await columnsOf(task, table)).find(({ name }) => !there.has(name));
+  if (lacking) throw new NotJoined(`${path} has no column ${lacking.name}`);
 }
 
 async function join(

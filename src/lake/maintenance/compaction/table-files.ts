@@ -49,3 +49,9 @@ export async function columnsOf(task: TaskRun, table: TableName): Promise<Column
   );
   return rows.map(([name, type]) => ({ name: String(name), type: String(type) as ColumnType }));
 }
+
+/** The names of the columns that a file has. */
+export async function columnsIn(task: TaskRun, path: string): Promise<string[]> {
+  const rows = await task.rows(`DESCRIBE FROM read_parquet(${literal(path)}, hive_partitioning => false)`);
+  return rows.map(([name]) => String(name));
+}
