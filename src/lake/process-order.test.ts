@@ -150,6 +150,26 @@ describe(`rows by process, TEST_SEED=${seed}`, () => {
     assert.equal(many, null);
   });
 
+  it('are not to be had where processes are told by megabytes of text', async () => {
+    const batch = (count: number) => {
+      const resourceLogs = Array.from({ length: count }, (_, i) => ({
+        resource: { attributes: [attribute('service.name', `${i}`), attribute('long', 'x'.repeat(3000))] },
+        scopeLogs: [
+          {
+            logRecords: Array.from({ length: 10 }, (__, k) => ({
+              timeUnixNano: `${now}`,
+              body: { stringValue: `${k}` },
+            })),
+          },
+        ],
+      }));
+      return new BatchDecoder('logs', {}).decode([jsonPayload({ resourceLogs })], Infinity).batch;
+    };
+    const [some, many] = [batch(1000), batch(4500)];
+    assert.notEqual(await loaded([some], async (table) => table.ordered()), null);
+    assert.equal(await loaded([many], async (table) => table.ordered()), null);
+  });
+
   it('of one process are sorted by the first of each run', async () => {
     const service = (name: string) => ({ attributes: [attribute('service.name', name)] });
     const record = (seconds: number) => ({

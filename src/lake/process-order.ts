@@ -15,6 +15,8 @@ const processColumns = ['service_name', 'service_instance_id', 'resource_attribu
 const leastRows = 16;
 /** So many are cheap whatever their rows. */
 const fewRuns = 1024;
+/** Characters of all processes: they are in memory until the commit has its rows. */
+const mostTexts = 8 * 1024 * 1024;
 /** Bytes: texts that are the same so far count as the same. */
 const longestText = 2048;
 
@@ -26,7 +28,7 @@ interface Group {
 /**
  * The rows of log records in runs, sorted by the process that they are of (columns above, as bytes, without any last) and the time of
  * each run's first row: the lines of a process lie together, and are as they came within a run. Nothing of a row is looked at but
- * that, so it costs next to nothing beside a sort. Null for other tables, and where most rows differ in that from the one before.
+ * that, so it costs next to nothing beside a sort. Null for other tables, where most rows differ in that from the one before, and where the processes' texts are too long together.
  * Throws TypeError for a string that is not in its batch.
  */
 export function byProcess(def: TableDef, tables: readonly LoadedTable[]): Run[] | null {
@@ -37,6 +39,7 @@ export function byProcess(def: TableDef, tables: readonly LoadedTable[]): Run[] 
   const mostRuns = Math.max(fewRuns, rows / leastRows);
   const groups = new Map<string, Group>();
   let count = 0;
+  let characters = 0;
   for (const [table, { batch, texts }] of tables.entries()) {
     const columns = places.map((place) => batch.columns[place]);
     if (!columns.every(isStretches)) return null;
@@ -48,7 +51,11 @@ export function byProcess(def: TableDef, tables: readonly LoadedTable[]): Run[] 
       const all = readers.map((reader) => reader.text());
       const key = all.join('\0');
       let group = groups.get(key);
-      if (!group) groups.set(key, (group = { texts: all, runs: [] }));
+      if (!group) {
+        characters += key.length;
+        if (characters > mostTexts) return null;
+        groups.set(key, (group = { texts: all, runs: [] }));
+      }
       const last = group.runs.at(-1);
       if (last?.table === table && last.to === from) group.runs.splice(-1, 1, { ...last, to });
       else group.runs.push({ table, from, to, first: microsecondsOf(times, from) });
