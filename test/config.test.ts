@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -8,6 +8,7 @@ import {
   ConfigError,
   describeConfig,
   effective,
+  machine,
   maskedConfig,
   readConfigFile,
   resolveConfig,
@@ -276,6 +277,27 @@ describe('effective', () => {
     const config = effective(resolveConfig({ env }).config, host);
     assert.equal(config.decodeThreads, 5);
     assert.equal(config.ducklakeDataPath, 's3://b/p');
+  });
+});
+
+describe('the cores of a machine', () => {
+  it('are those of the quota of its container at most', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'canardstack-cgroup-'));
+    try {
+      const all = machine(folder).cores;
+      assert.ok(all >= 1);
+      await writeFile(join(folder, 'cpu.max'), 'max 100000\n');
+      assert.equal(machine(folder).cores, all);
+      await writeFile(join(folder, 'cpu.max'), '50000 100000\n');
+      assert.equal(machine(folder).cores, 1);
+      await rm(join(folder, 'cpu.max'));
+      await mkdir(join(folder, 'cpu'));
+      await writeFile(join(folder, 'cpu', 'cpu.cfs_quota_us'), '70000\n');
+      await writeFile(join(folder, 'cpu', 'cpu.cfs_period_us'), '100000\n');
+      assert.equal(machine(folder).cores, 1);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });
 

@@ -25,19 +25,19 @@ export interface Machine {
   readonly cores: number;
 }
 
-/** Memory and cores this process may use; both know cgroup limits. */
-export function machine(): Machine {
+/** Memory and cores this process may use; both know cgroup limits, of CPU those of the files in `cgroup`. */
+export function machine(cgroup = '/sys/fs/cgroup'): Machine {
   const constrained = process.constrainedMemory?.() ?? 0;
   // Without a limit the kernel gives 0 or a number far above what is there.
   const memoryBytes = constrained > 0 && constrained < totalmem() ? constrained : totalmem();
-  return { memoryBytes, cores: Math.max(1, Math.min(availableParallelism(), cpuQuota())) };
+  return { memoryBytes, cores: Math.max(1, Math.min(availableParallelism(), cpuQuota(cgroup))) };
 }
 
 /** Whole cores of the cgroup's CPU quota (v2, then v1), which availableParallelism does not see. */
-function cpuQuota(): number {
+function cpuQuota(cgroup: string): number {
   const read = (file: string): string => {
     try {
-      return readFileSync(`/sys/fs/cgroup/${file}`, 'utf8').trim();
+      return readFileSync(join(cgroup, file), 'utf8').trim();
     } catch {
       return '';
     }

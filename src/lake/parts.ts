@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { Catalog } from '../catalog/index.js';
 import type { CatalogOwnership } from '../catalog/lease/index.js';
 import { fixedDuckdbMemory } from '../config/duckdb-memory.js';
+import { machine } from '../config/effective.js';
 import type { LakeParts } from './assembled.js';
 import type { Precedence } from './background.js';
 import type { AskedKeys } from './attribute-columns/index.js';
@@ -179,7 +180,7 @@ export function maintenanceOf(
           ? indexedColumn
           : null,
     }),
-    spareCpu: options.spareCpu ?? new SpareCpu(),
+    spareCpu: options.spareCpu ?? new SpareCpu(machine().cores),
     lakeFiles: { storage: data.storage, damaged, catalogKind: catalog.kind },
     telemetry,
     faults,

@@ -41,7 +41,7 @@ export function silentTelemetry(): Telemetry {
 /** As of a process that has none. */
 export function noSpareCpu(): SpareCpu {
   let looks = 0;
-  return new SpareCpu(() => ({ cpuMs: 1e6 * ++looks, clockMs: 1e4 * looks }));
+  return new SpareCpu(2, () => ({ cpuMs: 1e6 * ++looks, clockMs: 1e4 * looks }));
 }
 
 /** The real lake in `dataDir`, as `serve` opens it. */

@@ -16,7 +16,7 @@ describe('CPU to spare', () => {
       cpuMs += cpu;
       clockMs += clock;
     };
-    const spare = new SpareCpu(() => ({ cpuMs, clockMs }), 2);
+    const spare = new SpareCpu(2, () => ({ cpuMs, clockMs }));
     assert.equal(spare.isShort(), false);
     pass(300, 3000);
     assert.equal(spare.isShort(), false);

@@ -1,5 +1,3 @@
-import { availableParallelism } from 'node:os';
-
 /** What a process has used since some time in the past. */
 export interface CpuTimes {
   /** Of all threads, milliseconds. */
@@ -27,8 +25,9 @@ export class SpareCpu {
   #isShort = false;
 
   constructor(
+    /** That the process may use, of a container's quota too. */
+    private readonly cores: number,
     private readonly read: () => CpuTimes = ofThisProcess,
-    private readonly cores = availableParallelism(),
   ) {
     this.#since = read();
   }
