@@ -16,7 +16,7 @@ import type {
   ScrubOutcome,
 } from '../types.js';
 import { checkpoint } from './checkpoint.js';
-import type { CompactionOptions, SpareCpu } from './compaction/index.js';
+import { Learned, type CompactionOptions, type SpareCpu } from './compaction/index.js';
 import { forgetFiles } from './forget.js';
 import type { LakeFiles } from './inventory.js';
 import { maintenanceMetrics, type MaintenanceMetrics } from './metrics.js';
@@ -80,7 +80,7 @@ export class LakeMaintenance implements Maintenance {
   #scrubbedAt = performance.now();
   /** Bytes. */
   #scrubCredit = 0;
-  readonly #shares: CompactionOptions['shares'] = new Map();
+  readonly #learned = new Learned();
 
   constructor(private readonly options: MaintenanceOptions) {
     this.#metrics = maintenanceMetrics(options.telemetry.registry);
@@ -278,8 +278,9 @@ export class LakeMaintenance implements Maintenance {
           log: this.options.telemetry.log,
           budgetMs: compactionBudgetMs,
           pace: paced ? this.options.spareCpu : null,
-          shares: this.#shares,
+          learned: this.#learned,
           observe: (group, rows) => this.#metrics.compacted(group, rows),
+          joined: (table, files) => this.#metrics.joined(table, files),
         },
         faults: this.options.faults,
         observe: (part, seconds) => this.#metrics.seconds.observe({ task: `checkpoint_${part}` }, seconds),

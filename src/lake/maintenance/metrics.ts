@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from '../../telemetry/index.js';
 import type { TableSize } from '../stats.js';
-import type { Group } from './compaction/groups.js';
+import type { TableName } from '../../schema/index.js';
+import type { DataFile, Group } from './compaction/groups.js';
 
 export interface MaintenanceMetrics {
   readonly checkpoints: Counter<'status'>;
@@ -13,6 +14,8 @@ export interface MaintenanceMetrics {
   scrubbed(bytes: number): void;
   /** A group of files of so many rows became one. */
   compacted(group: Group, rows: number): void;
+  /** These files of a table were joined, and wait to be sorted. */
+  joined(table: TableName, files: readonly DataFile[]): void;
   sizes(snapshotId: number, tables: readonly TableSize[]): void;
 }
 
@@ -43,6 +46,17 @@ export function maintenanceMetrics(registry: Registry): MaintenanceMetrics {
     rows: byWay('canardstack_compaction_rows_total', 'Rows that compaction rewrote'),
     bytes: byWay('canardstack_compaction_bytes_total', 'Bytes of the files that compaction rewrote'),
   };
+  const waiting = (name: string, what: string) =>
+    new Gauge({
+      name,
+      help: `${what} that were joined and wait to be sorted, after the last compaction.`,
+      labelNames: ['table'],
+      registers,
+    });
+  const joined = {
+    files: waiting('canardstack_compaction_joined_files', 'Files of a table'),
+    rows: waiting('canardstack_compaction_joined_rows', 'Rows of files of a table'),
+  };
   const scrubbed = {
     files: counter('canardstack_scrub_files_total', 'Files that the scrub read again and compared.'),
     bytes: counter('canardstack_scrub_bytes_total', 'Bytes of the files that the scrub read again.'),
@@ -63,6 +77,13 @@ export function maintenanceMetrics(registry: Registry): MaintenanceMetrics {
       compacted.bytes.inc(
         { way: by },
         files.reduce((sum, { bytes }) => sum + bytes, 0),
+      );
+    },
+    joined(table, waitingFiles) {
+      joined.files.set({ table }, waitingFiles.length);
+      joined.rows.set(
+        { table },
+        waitingFiles.reduce((sum, { rows }) => sum + rows, 0),
       );
     },
     checkpoints: new Counter({

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, rm } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { columnBatch, largeBatch, type Row } from '../../../../test/support/batch.js';
-import { noSpareCpu, openTestLake, rowsOf } from '../../../../test/support/open-lake.js';
+import { noSpareCpu, openTestLake, rowsOf, silentTelemetry } from '../../../../test/support/open-lake.js';
 import { eventually, temporaryFolder } from '../../../../test/support/server.js';
 import type { FaultPoint } from '../../../faults/index.js';
 import type { Lake } from '../../index.js';
@@ -204,10 +204,36 @@ describe('compaction', () => {
     }, faults);
   });
 
+  it('rewrites files alone only after those of all tables that become fewer', async () => {
+    await withLake(async (lake) => {
+      const dayUs = 86_400_000_000;
+      const past = rows(9).map((row) => ({ ...row, timestamp: Number(row['timestamp']) - 2 * dayUs }));
+      await lake.commit([columnBatch({ logs: past })], [{ stream: 'b/logs', from: 0, position: 1 }]);
+      await fill(lake, 1);
+      for (let n = 0; n < 4; n++) {
+        const spans = rows(n).map((_, i) => ({ timestamp: now + i, trace_id: `${i}`.padStart(32, '0') }));
+        await lake.commit([columnBatch({ spans })], [{ stream: 'a/spans', from: n, position: n + 1 }]);
+      }
+      assert.equal((await lake.maintenance.checkpoint()).status, 'ok');
+      const made = await rowsOf(
+        lake,
+        `SELECT table_name AS name FROM __ducklake_metadata_lake.ducklake_data_file f
+         JOIN __ducklake_metadata_lake.ducklake_table USING (table_id)
+         WHERE f.end_snapshot IS NULL AND contains(f.path, '${compactedPrefix}') ORDER BY f.begin_snapshot`,
+      );
+      assert.deepEqual(made, [{ name: 'spans' }, { name: 'logs' }]);
+    });
+  });
+
   it('joins large files of commits while there is no CPU to spare, and sorts what was joined at a CHECKPOINT', async () => {
     const dataDir = await temporaryFolder();
-    const options = { config: { checkpointIntervalSecs: 4 }, spareCpu: noSpareCpu() };
+    const telemetry = silentTelemetry();
+    const options = { config: { checkpointIntervalSecs: 4 }, spareCpu: noSpareCpu(), telemetry };
     const lake = await openTestLake(dataDir, options);
+    const waiting = async () =>
+      /^canardstack_compaction_joined_files\{table="logs"\} (\d+)$/m.exec(
+        await telemetry.registry.metrics(),
+      )?.[1];
     try {
       const commits = 4;
       for (let n = 0; n < commits; n++) {
@@ -221,6 +247,7 @@ describe('compaction', () => {
         return files[0] ?? '';
       });
       assert.ok(hasPrefix(path, joinedPrefix));
+      await eventually(async () => ((await waiting()) === '1' ? true : undefined));
       assert.equal(checksumInName(path)?.length, 8);
       assert.deepEqual(await rowsOf(lake, contents), before);
       assert.equal(await indexOf(lake, path), null);
@@ -232,6 +259,7 @@ describe('compaction', () => {
       await eventually(async () => ((await lake.maintenance.checkpoint()).ran ? true : undefined));
       const [file, ...others] = await live(lake);
       assert.deepEqual(others, []);
+      assert.equal(await waiting(), '0');
       assert.ok(!hasPrefix(String(file?.['data_file']), joinedPrefix));
       assert.deepEqual(await rowsOf(lake, contents), before);
     } finally {

@@ -112,15 +112,41 @@ describe('choice of files to compact', () => {
   });
 });
 
+describe('files that are rewritten alone', () => {
+  it('come only once they are asked for, of joined ones and others', () => {
+    const today = file(21, 'new', 1000);
+    const merged = file(20, 'merged', 40 * MiB);
+    for (const files of [[merged], [joined(20, 30 * MiB), today]]) {
+      for (const busy of [false, true]) {
+        assert.equal(nextGroup('logs', files, { alone: false, busy: busy && files.length > 1 }), null);
+      }
+      assert.equal(nextGroup('logs', files)?.files.length, 1);
+    }
+    assert.equal(nextGroup('logs', [merged, ...several(20, 4, 1000)], { alone: false })?.files.length, 4);
+  });
+});
+
+describe('a day', () => {
+  it('is not over by rows of a later one alone', () => {
+    const nowMs = Date.UTC(2026, 10, 20, 12);
+    const files = [joined(20, 30 * MiB), file(20, 'only', 1000), file(27, 'ahead', 1000)];
+    const choice = { busy: true, nowMs };
+    assert.equal(nextGroup('logs', files, choice), null);
+    assert.equal(nextGroup('logs', files, { ...choice, nowMs: nowMs + 86_400_000 })?.files.length, 1);
+  });
+});
+
 describe('choice of files to join', () => {
   const busy = (files: readonly DataFile[], table: TableName = 'logs') =>
     nextGroup(table, files, { busy: true });
 
   it('takes large files of commits as soon as they are a full one, and only beside much else', () => {
-    assert.deepEqual(busy(commits(20, 50)), { files: commits(20, 7), by: 'join' });
+    assert.deepEqual(busy(commits(20, 50)), { files: commits(20, 5), by: 'join' });
+    assert.equal(busy(commits(20, 50, 165_000, MiB))?.files.length, 6);
     assert.deepEqual(nextGroup('logs', commits(20, 50)), { files: commits(20, 7), by: 'sort' });
     assert.equal(busy(commits(20, 2)), null);
     assert.equal(busy(commits(20, 3))?.files.length, 3);
+    assert.equal(busy(commits(20, 9, 499_000))?.files.length, 2, 'whatever the size, some are joined');
     assert.equal(busy(commits(20, 50), 'spans')?.by, 'sort');
   });
 

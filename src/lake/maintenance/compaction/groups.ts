@@ -10,6 +10,7 @@ export interface DataFile {
 }
 
 const MiB = 1024 * 1024;
+const dayMs = 86_400_000;
 
 /** Of a file, or of several together. */
 interface Size {
@@ -42,6 +43,11 @@ const ofPoints: Sizes = {
   full: { bytes: 24 * MiB, rows: 8_000_000 },
   group: { bytes: 64 * MiB, rows: 16_000_000 },
 };
+/** What is joined is sorted alone later, which has to fit into memory whatever its rows are. */
+const ofJoins: Sizes = {
+  full: { bytes: 24 * MiB, rows: 500_000 },
+  group: { bytes: 48 * MiB, rows: 1_000_000 },
+};
 const groupFiles = 200;
 
 /**
@@ -70,22 +76,35 @@ export interface Choice {
   readonly busy?: boolean;
   /** Of the usual bounds. */
   readonly share?: number;
+  /** Files are rewritten alone too, once nothing else is to do; true unless told. */
+  readonly alone?: boolean;
+  /** A day that is not yet over gets rows, whatever rows say that came of a later one. Unset: the last day alone does. */
+  readonly nowMs?: number;
 }
 
 /**
  * What is to be done next, or null. `files` come in the order of their commits.
  *
- * A day that rows no longer come for (there is a later one) is merged whatever its sizes, as long as what is rewritten
+ * A day that rows no longer come for (it is over, and there is a later one) is merged whatever its sizes, as long as what is rewritten
  * is worth it, and files that DuckLake, a commit or a join wrote are rewritten alone in the end.
  */
 export function nextGroup(
   table: TableName,
   files: readonly DataFile[],
-  { skip = new Set(), unjoinable = new Set(), busy = false, share = 1 }: Choice = {},
+  {
+    skip = new Set(),
+    unjoinable = new Set(),
+    busy = false,
+    share = 1,
+    alone = true,
+    nowMs = Infinity,
+  }: Choice = {},
 ): Group | null {
   const sizes = sharedOut(sizesOf(table), share);
   const days = daysOf(files.filter(({ path }) => !skip.has(path)));
+  const joins = sharedOut(ofJoins, share);
   const newest = newestOf(files);
+  const isClosed = (day: string) => day !== newest && dayNumber(day) + dayMs <= nowMs;
   const isJoinable = (file: DataFile) =>
     busy &&
     table === 'logs' &&
@@ -94,26 +113,30 @@ export function nextGroup(
     file.rows >= leastJoinedRows;
   for (const [day, candidates] of days) {
     const joined = bounded(
-      candidates.filter((file) => isJoinable(file) && !reaches(file, sizes.full)),
-      sizes,
+      candidates.filter((file) => isJoinable(file) && !reaches(file, joins.full)),
+      joins,
     );
-    if (joined.length > 1 && reaches(sizeOf(joined), sizes.full)) return { files: joined, by: 'join' };
-    const closed = day !== newest;
+    if (joined.length > 1 && reaches(sizeOf(joined), joins.full)) return { files: joined, by: 'join' };
+    const closed = isClosed(day);
     const some = toSort(
       busy ? candidates.filter((file) => !isJoined(file) && (closed || !isJoinable(file))) : candidates,
       sizes,
-      closed,
+      { closed, alone },
     );
     if (some) return { files: some, by: 'sort' };
   }
-  for (const [day, candidates] of busy ? days : []) {
-    const joined = day === newest ? undefined : candidates.find(isJoined);
+  for (const [day, candidates] of busy && alone ? days : []) {
+    const joined = isClosed(day) ? candidates.find(isJoined) : undefined;
     if (joined) return { files: [joined], by: 'sort' };
   }
   return null;
 }
 
-function toSort(candidates: readonly DataFile[], sizes: Sizes, closed: boolean): readonly DataFile[] | null {
+function toSort(
+  candidates: readonly DataFile[],
+  sizes: Sizes,
+  { closed, alone }: { closed: boolean; alone: boolean },
+): readonly DataFile[] | null {
   const small = candidates.filter((file) => !reaches(file, sizes.full));
   for (const [i, min] of classBounds.entries()) {
     const below = classBounds[i + 1] ?? Infinity;
@@ -127,6 +150,7 @@ function toSort(candidates: readonly DataFile[], sizes: Sizes, closed: boolean):
   const rest = bounded(small, sizes);
   // What leaves files out is a full one, and would keep them from being merged.
   if (closed && (rest.length < small.length || worthMerging(rest))) return rest;
+  if (!alone) return null;
   const old = candidates.find((file) => !isSorted(file) && (closed || reaches(file, sizes.full)));
   return old ? [old] : null;
 }
@@ -153,6 +177,18 @@ function sharedOut({ full, group }: Sizes, share: number): Sizes {
   return { full: part(full), group: part(group) };
 }
 
+/** Whether a group of this share of the usual may be so large. */
+export function fitsShare(table: TableName, files: readonly DataFile[], share: number): boolean {
+  const { group } = sharedOut(table === 'logs' && files.some(isJoined) ? ofJoins : sizesOf(table), share);
+  const { bytes, rows } = sizeOf(files);
+  return bytes <= group.bytes && rows <= group.rows;
+}
+
+/** Whether these files are as much as a full one, where groups are of this share of the usual. */
+export function fillsShare(table: TableName, files: readonly DataFile[], share: number): boolean {
+  return reaches(sizeOf(files), sharedOut(sizesOf(table), share).full);
+}
+
 function sizesOf(table: TableName): Sizes {
   if (table === 'logs') return ofLogs;
   return table === 'spans' ? ofSpans : ofPoints;
@@ -170,7 +206,6 @@ function sizeOf(files: readonly DataFile[]): Size {
 }
 
 const leastIndexed = 4 * MiB;
-const dayMs = 86_400_000;
 
 /** Whether what becomes of a group is worth an index: what is rewritten soon is little, and read as it is. */
 export function isIndexed(table: TableName, group: readonly DataFile[], nowMs: number): boolean {
@@ -179,7 +214,8 @@ export function isIndexed(table: TableName, group: readonly DataFile[], nowMs: n
   return day + dayMs <= nowMs || size.bytes >= leastIndexed || reaches(size, sizesOf(table).full);
 }
 
-function isJoined({ path }: DataFile): boolean {
+/** Whether a file was joined, and waits to be sorted. */
+export function isJoined({ path }: DataFile): boolean {
   return hasPrefix(path, joinedPrefix);
 }
 

@@ -4,13 +4,15 @@ import type { TableName } from '../../../schema/index.js';
 import { IndexBuilder } from '../../token-index/index.js';
 import { damagedAmong, keyOf } from '../damage.js';
 import type { TaskRun } from '../task.js';
-import { nextGroup, type DataFile, type Group } from './groups.js';
+import { isJoined, nextGroup, type DataFile, type Group } from './groups.js';
 import { NotJoined } from './join/index.js';
+import type { Learned, LearnedOfTable } from './learned.js';
 import { rewrite, type RewriteOptions, type Writers } from './rewrite.js';
 import type { SpareCpu } from './spare-cpu.js';
 import { Sorter, type SorterOptions } from './sorter.js';
 import { countedFiles, liveFiles } from './table-files.js';
 
+export { Learned } from './learned.js';
 export { SpareCpu } from './spare-cpu.js';
 
 export interface CompactionOptions extends RewriteOptions {
@@ -21,16 +23,16 @@ export interface CompactionOptions extends RewriteOptions {
   readonly budgetMs: number;
   /** Pauses after each group, so that commits catch up, and sorts less where it tells that there is no CPU to spare; null: does all there is to do. */
   readonly pace: SpareCpu | null;
-  /** By table, which part of the usual a group is at most, as more did not fit into memory; kept from run to run. */
-  readonly shares: Map<TableName, number>;
+  /** Kept from run to run. */
+  readonly learned: Learned;
   /** Called after each group that became one file. */
   readonly observe: (group: Group, rows: number) => void;
+  /** Called for each table that was looked at, with its files that were joined and not yet sorted. */
+  readonly joined: (table: TableName, files: readonly DataFile[]) => void;
 }
 
 /** Of the time that a group took, how long is paused. */
 const pauses = { sort: 1, join: 0.25 } as const;
-/** A group of this part of the usual that does not fit into memory is not made smaller. */
-const leastShare = 1 / 16;
 
 /**
  * Makes one file of small files of one day: sorted and with Bloom filters, or, beside much else, of their row groups as they are. The new file is written first, aside of
@@ -49,17 +51,26 @@ export async function compact(
   const interrupt = () => writers?.sorter.interrupt();
   task.signal.addEventListener('abort', interrupt, { once: true });
   try {
-    for (const table of tables) {
-      const run = new TableRun(task, table, options, deadline);
-      for (let group = await run.next(); group !== null; group = await run.next()) {
-        const begun = performance.now();
-        options.pace?.worked('begins');
-        writers ??= { sorter: await Sorter.open(options.sorter), indexer: new IndexBuilder() };
-        await run.take(group, writers);
-        options.pace?.worked('ends');
-        if (options.pace) await task.pause((performance.now() - begun) * pauses[group.by]);
+    const runs = tables.map((table) => new TableRun(task, table, options, deadline));
+    // A backlog of files that are rewritten alone keeps no table's others waiting.
+    for (const alone of [false, true]) {
+      for (let left = runs; left.length > 0;) {
+        const more: TableRun[] = [];
+        for (const run of left) {
+          const group = await run.next(alone);
+          if (group === null) continue;
+          more.push(run);
+          const begun = performance.now();
+          options.pace?.worked('begins');
+          writers ??= { sorter: await Sorter.open(options.sorter), indexer: new IndexBuilder() };
+          await run.take(group, writers);
+          options.pace?.worked('ends');
+          if (options.pace) await task.pause((performance.now() - begun) * pauses[group.by]);
+        }
+        left = more;
       }
     }
+    for (const run of runs) run.tell();
   } finally {
     task.signal.removeEventListener('abort', interrupt);
     options.pace?.worked('ends');
@@ -75,7 +86,7 @@ class TableRun {
   #files: readonly DataFile[] | null = null;
   #counted: ((path: string) => boolean) | null = null;
   readonly #failed = new Set<string>();
-  readonly #unjoinable = new Set<string>();
+  readonly #learned: LearnedOfTable;
 
   constructor(
     private readonly task: TaskRun,
@@ -83,24 +94,33 @@ class TableRun {
     private readonly options: CompactionOptions,
     /** By `performance.now()`. */
     private readonly deadline: number,
-  ) {}
+  ) {
+    this.#learned = options.learned.of(table);
+  }
 
-  async next(): Promise<Group | null> {
+  /** Null when nothing is to do, or no time is left; `alone`: what is rewritten alone is to be done too. */
+  async next(alone: boolean): Promise<Group | null> {
     const { options, table, task } = this;
     if (performance.now() >= this.deadline) return null;
     task.signal.throwIfAborted();
     this.#counted ??= await countedFiles(task, table, options.until);
-    this.#files ??= await liveFiles(task, options.lakeFiles.catalogKind, table);
+    if (this.#files === null) {
+      this.#files = await liveFiles(task, options.lakeFiles.catalogKind, table);
+      this.#learned.keep(new Set(this.#files.map(({ path }) => path)));
+    }
     const { damaged } = options.lakeFiles;
     const counted = this.#counted;
     const whole = this.#files.filter(
       ({ path }) => counted(path) && damaged.get(keyOf(options.lakeFiles, path)) === undefined,
     );
     return nextGroup(table, whole, {
-      skip: this.#failed,
-      unjoinable: this.#unjoinable,
+      // On demand, all that there is to do is tried again.
+      skip: options.pace ? new Set([...this.#failed, ...this.#learned.tooLarge]) : this.#failed,
+      unjoinable: this.#learned.unjoinable,
       busy: options.pace?.isShort() ?? false,
-      share: options.shares.get(table) ?? 1,
+      share: this.#learned.share,
+      alone,
+      nowMs: Date.now(),
     });
   }
 
@@ -110,20 +130,24 @@ class TableRun {
     try {
       const file = await rewrite(task, table, group, writers, options);
       options.observe(group, file.rows);
+      if (group.by === 'sort') this.#learned.fitted(group.files);
       this.#files = [...(this.#files ?? []).filter(({ path }) => !paths.includes(path)), file];
     } catch (error) {
       task.signal.throwIfAborted();
       this.#files = null;
       const what = { table, files: paths.length, err: firstLine(error) };
       if (error instanceof NotJoined) {
-        for (const path of paths) this.#unjoinable.add(path);
+        this.#learned.notJoined(paths);
         options.log.debug(what, 'files are sorted, as they can not be joined');
         return;
       }
-      const share = options.shares.get(table) ?? 1;
-      if (isOutOfMemory(error) && paths.length > 1 && share > leastShare) {
-        options.shares.set(table, share / 2);
-        options.log.info(what, 'fewer files are compacted at once, as these did not fit into memory');
+      if (isOutOfMemory(error)) {
+        if (this.#learned.exceeded(group.files)) {
+          options.log.info(what, 'fewer files are compacted at once, as these did not fit into memory');
+          return;
+        }
+        for (const path of paths) this.#failed.add(path);
+        options.log.warn(what, 'files were not compacted, as they did not fit into memory');
         return;
       }
       // A file that can't be read must not keep the others from being compacted.
@@ -132,5 +156,10 @@ class TableRun {
       for (const path of bad.length > 0 ? bad : paths) this.#failed.add(path);
       options.log.warn(what, 'files were not compacted');
     }
+  }
+
+  /** Tells of what is left, where it was looked. */
+  tell(): void {
+    if (this.#files) this.options.joined(this.table, this.#files.filter(isJoined));
   }
 }
