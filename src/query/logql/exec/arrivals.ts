@@ -36,7 +36,7 @@ export async function lastRow(from: bigint, to: bigint, ctx: ExecContext): Promi
 }
 
 /**
- * Records in the order of their commits, those of one answer by their time. Files that were compacted meanwhile give their records new
+ * Records in the order of their commits, whatever their time. Files that were compacted meanwhile give their records new
  * places behind all others, so a record may come twice.
  */
 export async function arrivals(query: ArrivalsQuery, ctx: ExecContext): Promise<Arrivals> {
@@ -66,13 +66,8 @@ export async function arrivals(query: ArrivalsQuery, ctx: ExecContext): Promise<
       if (!run(row)) continue;
       entries.push({ timeNs, line: row.line, labels: [...row.labels.entries()] });
       characters += row.line.length;
-      if (characters > enoughCharacters) return { entries: byTime(entries), last, more: true };
+      if (characters > enoughCharacters) return { entries, last, more: true };
     }
   }
-  return { entries: byTime(entries), last, more: seen >= query.limit };
-}
-
-/** The lines of a commit lie by process. */
-function byTime(entries: LogEntry[]): LogEntry[] {
-  return entries.sort((a, b) => (a.timeNs < b.timeNs ? -1 : a.timeNs > b.timeNs ? 1 : 0));
+  return { entries, last, more: seen >= query.limit };
 }
