@@ -7,6 +7,8 @@ const muchBytes = 896 * 1024 * 1024;
 const muchFlushMs = 5000;
 /** What is kept of files on this machine then, mostly of commits' footers: the system keeps them as well, and compaction replaces them soon. */
 const mostFileCacheBytes = 96 * 1024 * 1024;
+/** What questions ask of again and again is read again no more often. */
+const dropMs = 60_000;
 
 /**
  * Gives memory back to the system that DuckDB no longer uses. Its allocator keeps what a large statement freed until
@@ -17,6 +19,7 @@ export class MemoryReturn {
   readonly #timer: NodeJS.Timeout;
   #flushing: Promise<unknown> | null = null;
   #flushedAt = performance.now();
+  #droppedAt = -Infinity;
 
   /** `connection` is this object's own, and closed by `stop`. `filesAreLocal`: what is kept of files may go. */
   constructor(
@@ -42,10 +45,15 @@ export class MemoryReturn {
 
   async #flush(much: boolean): Promise<void> {
     const { connection } = this;
-    if (much && this.filesAreLocal && (await fileCacheBytes(connection)) > mostFileCacheBytes) {
+    const mayDrop = much && this.filesAreLocal && performance.now() - this.#droppedAt >= dropMs;
+    if (mayDrop && (await fileCacheBytes(connection)) > mostFileCacheBytes) {
       // It has no limit but that of all memory.
-      await connection.run(`SET GLOBAL ${fileCacheSetting} = false`);
-      await connection.run(`SET GLOBAL ${fileCacheSetting} = true`);
+      this.#droppedAt = performance.now();
+      try {
+        await connection.run(`SET GLOBAL ${fileCacheSetting} = false`);
+      } finally {
+        await connection.run(`SET GLOBAL ${fileCacheSetting} = true`);
+      }
     }
     await connection.run(`SET GLOBAL memory_limit = '${this.limitBytes}B'`);
   }

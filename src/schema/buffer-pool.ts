@@ -2,6 +2,8 @@ import { freeBuffers } from './free.js';
 
 const least = 16 * 1024;
 const most = 32 * 1024 * 1024;
+/** A larger buffer may be held for long by a few rows. */
+const mostTimes = 8;
 
 /** The size of the buffers that `bytes` fit into: four of them from one power of two to the next, as all of a buffer is resident. */
 function bufferBytes(bytes: number): number {
@@ -41,14 +43,14 @@ export class BufferPool {
   }
 
   /**
-   * The smallest idle buffer that `bytes` fit into, of less than twice their size, or of any where another one would be more than all
-   * may be; or null.
+   * The smallest idle buffer that `bytes` fit into, of less than twice their size, or of `mostTimes` where another one would be more than
+   * all may be; or null.
    */
   take(bytes: number): SharedArrayBuffer | null {
     if (bytes > most) return null;
     const fitting = bufferBytes(bytes);
     const beyond = this.#idleBytes + this.#held() + fitting - this.mostBytes;
-    const end = beyond > 0 ? most + 1 : 2 * fitting;
+    const end = Math.min(most + 1, (beyond > 0 ? mostTimes : 2) * fitting);
     for (let size = fitting; size < end; size = bufferBytes(size + 1)) {
       const buffer = this.#idle.get(size)?.pop();
       if (!buffer) continue;

@@ -134,10 +134,11 @@ export class SealIntake implements Intake {
         this.spoolError = null;
       } catch (error) {
         refused = this.#refusedBySpool(error);
+        this.options.pool.recycle(group.batch);
         // A write that failed or stalled may still be reading the bodies: they are left to the collector.
         if (error instanceof SpoolUnavailableError) return this.#results(group, refused);
       }
-    }
+    } else this.options.pool.recycle(group.batch);
     for (const { body } of group.payloads) this.buffers.give(body.buffer);
     return this.#results(group, refused);
   }
