@@ -15,6 +15,7 @@ import { buildDigest } from '../../file-digest/index.js';
 import { idColumns, indexParts, type IndexPart } from '../../token-index/index.js';
 import { carriedRows } from './carried.js';
 import type { FileLayout } from './file-layout.js';
+import { joinedChunksSql, joinProblem } from './join/chunks.js';
 import type { Notes } from './join/index.js';
 import { joinedNotes, notedKeys } from './notes.js';
 
@@ -141,10 +142,12 @@ export class Sorter {
     return buildDigest(this.connection, { path, table, scratch, whole });
   }
 
-  /** Rejects unless `output` has the row groups and columns of `inputs`, with as many values and bytes, as DuckDB reads their footers. */
+  /** Rejects unless `output` has the column chunks of `inputs`, each as it was but for its place, as DuckDB reads their footers. */
   async assertJoined(inputs: readonly string[], output: string): Promise<void> {
-    const [read, written] = [await this.#chunks(inputs), await this.#chunks([output])];
-    if (read !== written) throw new Error(`${read} were to be joined, ${written} were written`);
+    const [read, written] = [await this.#count(inputs), await this.#count([output])];
+    if (read !== written) throw new Error(`${read} rows were to be joined, ${written} were written`);
+    const problem = joinProblem(await this.#rows(joinedChunksSql(inputs, output)));
+    if (problem !== null) throw new Error(`files were not joined as they are: ${problem}`);
   }
 
   /**
@@ -211,13 +214,6 @@ export class Sorter {
   async #count(files: readonly string[]): Promise<number> {
     const [row] = await this.#rows(`SELECT sum(num_rows) FROM parquet_file_metadata(${listLiteral(files)})`);
     return Number(row?.[0]);
-  }
-
-  async #chunks(files: readonly string[]): Promise<string> {
-    const [[chunks, bytes] = []] = await this.#rows(
-      `SELECT count(*), sum(total_compressed_size) FROM parquet_metadata(${listLiteral(files)})`,
-    );
-    return `${await this.#count(files)} rows in ${String(chunks)} column chunks of ${String(bytes)} bytes`;
   }
 
   async #notes(inputs: readonly string[]): Promise<Notes[]> {

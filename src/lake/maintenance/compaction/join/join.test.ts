@@ -9,6 +9,7 @@ import { temporaryFolder } from '../../../../../test/support/server.js';
 import { listLiteral, literal, openDatabase } from '../../../../duckdb/index.js';
 import { putBeforeFooter } from '../../../files/before-footer.js';
 import { readStruct, readStructs, structsField, writeStruct } from './compact-protocol.js';
+import { joinedChunksSql, joinProblem } from './chunks.js';
 import { joinFiles, NotJoined } from './index.js';
 
 const seed = Number(process.env['TEST_SEED'] ?? randomInt(2 ** 31));
@@ -97,6 +98,31 @@ describe(`joined files, TEST_SEED=${seed}`, () => {
       ],
     );
     assert.ok(!(await readFile(output)).includes('something of ours'));
+  });
+
+  it('are checked chunk by chunk', async () => {
+    const output = path('checked');
+    const problem = async (expected: readonly string[], file: string) =>
+      joinProblem((await connection.runAndReadAll(joinedChunksSql(expected, file))).getRows());
+    await joinFiles(inputs, output, () => ({}));
+    assert.equal(await problem(inputs, output), null);
+    const [one = '', other = '', last = ''] = inputs;
+    for (const others of [
+      [other, one, last],
+      [one, other],
+      [...inputs, one],
+      [one, one, last],
+    ]) {
+      assert.notEqual(await problem(others, output), null, others.join(' '));
+    }
+    // The same sums, of which one group has the places of another.
+    const bytes = await readFile(output);
+    const { footer } = footerOf(bytes);
+    const fields = new Map(readStruct(footer));
+    const groups = readStructs(fields.get(4) ?? assert.fail());
+    const swapped = [...groups.slice(0, -2), ...groups.slice(-2).reverse()];
+    await writeFile(path('swapped'), withFooter(bytes, writeStruct(fields.set(4, structsField(swapped)))));
+    assert.notEqual(await problem(inputs, path('swapped')), null);
   });
 
   it('of one file are that file, byte for byte, what is not known in them included', async () => {
