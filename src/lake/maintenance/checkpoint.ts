@@ -54,7 +54,7 @@ export async function checkpoint(task: TaskRun, options: CheckpointOptions): Pro
     counted = await refreshSummary(task, lakeFiles);
   }).catch(failed);
   await part('flush', () =>
-    watermarks === null ? flush(task, flushing) : flushRows(task, flushing, watermarks),
+    watermarks === null ? flush(task, flushing, counted) : flushRows(task, flushing, watermarks),
   );
   faults?.('maintenance.checkpoint');
   await part('rewrite', () => rewriteDeletions(task, lakeFiles)).catch(failed);

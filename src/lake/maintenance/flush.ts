@@ -31,16 +31,18 @@ const dayMs = 86_400_000;
 
 /**
  * Inlined rows to Parquet, table by table, on a catalog that DuckLake itself flushes in one transaction. Not the tables that have
- * several of inlined rows, as after a new column: DuckLake 1.0 flushes these side by side, and corrupts its memory.
+ * several of inlined rows, as after a new column: DuckLake 1.0 flushes these side by side, and corrupts its memory. Of such a table,
+ * the rows of snapshots up to `counted`, which the summary has counted; null: none. A file of ours has a snapshot of its own, by
+ * which rows that came later would be left out of the summary.
  */
-export async function flush(task: TaskRun, options: FlushOptions): Promise<void> {
+export async function flush(task: TaskRun, options: FlushOptions, counted: number | null): Promise<void> {
   const beforeCommit = () => options.faults?.('maintenance.flushed');
   const used = await usedTables(task, options.lakeFiles);
   for (const { name } of tables) {
     if (!used.has(name)) continue;
     if ((await inlinedPlaces(task, options, name)).length <= 1) {
       await task.rewriting(name, [flushSql(name)], beforeCommit);
-    } else await flushTable(task, options, name, await currentSnapshot(task));
+    } else if (counted !== null) await flushTable(task, options, name, counted);
   }
   // Every commit updates the watermarks, so this conflicts with any commit beside it. They are few.
   await flushOfOwn(task, options, progress);
@@ -56,12 +58,37 @@ function flushSql(table: string): string {
 /** Of a table of our own, whose files are rewritten in each run. */
 async function flushOfOwn(task: TaskRun, options: FlushOptions, table: string): Promise<void> {
   const damaged = (await deletionsOf(task, options.lakeFiles, table)) === 'damaged';
-  // Of several, its few rows stay in the catalog.
-  const flushed = (await inlinedPlaces(task, options, table)).length <= 1;
+  const several = (await inlinedPlaces(task, options, table)).length > 1;
+  if (several) {
+    await task.exclusive(async (connection) =>
+      moveAll(task, options, connection, table, await currentSnapshot(task)),
+    );
+  }
   await task.rewritingExclusively(table, [
-    ...(flushed ? [flushSql(table)] : []),
+    ...(several ? [] : [flushSql(table)]),
     ...(damaged ? [] : [rewriteSql(table)]),
   ]);
+}
+
+/** The inlined rows of a table of our own, of snapshots up to `until`; between two commits. */
+async function moveAll(
+  task: TaskRun,
+  options: FlushOptions,
+  connection: DuckDBConnection,
+  table: string,
+  until: number,
+): Promise<void> {
+  const found = await inlinedRows(task, options, table, until);
+  const rows = found.reduce((sum, each) => sum + each.rows, 0);
+  if (rows === 0) return;
+  const where = `${isInlined} AND snapshot_id <= ${until}`;
+  const file = tableFile(options.lakeFiles.storage.url, {
+    table,
+    day: null,
+    prefix: flushedPrefix,
+    select: `SELECT * FROM lake.main.${ident(table)} WHERE ${where}`,
+  });
+  await move(task, options, connection, { table, where, file, rows }, (work) => work(connection));
 }
 
 /**
@@ -76,20 +103,7 @@ export async function flushWatermarks(task: TaskRun, options: FlushOptions): Pro
   }
   return task.exclusive(async (connection) => {
     const snapshot = await currentSnapshot(task);
-    const rows = (await inlinedRows(task, options, progress, snapshot)).reduce(
-      (sum, each) => sum + each.rows,
-      0,
-    );
-    if (rows > 0) {
-      const file = tableFile(options.lakeFiles.storage.url, {
-        table: progress,
-        day: null,
-        prefix: flushedPrefix,
-        select: `SELECT * FROM lake.main.${progress} WHERE ${isInlined}`,
-      });
-      const part = { table: progress, where: isInlined, file, rows };
-      await move(task, options, connection, part, (work) => work(connection));
-    }
+    await moveAll(task, options, connection, progress, snapshot);
     return snapshot;
   });
 }
@@ -162,7 +176,10 @@ async function inlinedRows(
   until: number,
 ): Promise<Inlined[]> {
   // Text in PostgreSQL.
-  const day = table === progress ? 'NULL' : 'epoch_ms(date_trunc(\'day\', "timestamp"::TIMESTAMP))';
+  const day =
+    table === progress || table === summary
+      ? 'NULL'
+      : 'epoch_ms(date_trunc(\'day\', "timestamp"::TIMESTAMP))';
   const found: Inlined[] = [];
   for (const place of await inlinedPlaces(task, options, table)) {
     const rows = await task.rows(
