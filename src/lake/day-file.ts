@@ -16,7 +16,7 @@ export const streamsKey = 'canardstack_streams';
  * attributes of the resource and the time of a run's first row (`process-order.ts`). The rows of a process need not be sorted by time.
  */
 export const orderKey = 'canardstack_order';
-export const processOrder = 'process';
+const processOrder = 'process';
 
 /**
  * Smaller row groups keep the writer's dictionaries in the processor's cache; compaction writes large ones.
