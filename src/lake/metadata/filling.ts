@@ -65,7 +65,9 @@ export class Filling {
     const next = this.#next(kept);
     if (next === null) return;
     if (next.waitMs > 0) {
-      this.#waiting ??= setTimeout(() => {
+      // Another file may be old enough sooner than the one that is waited for.
+      if (this.#waiting) clearTimeout(this.#waiting);
+      this.#waiting = setTimeout(() => {
         this.#waiting = null;
         if (this.#current) this.#start(this.#current);
       }, next.waitMs).unref();

@@ -103,7 +103,7 @@ class TableRun {
     const { options, table, task } = this;
     if (performance.now() >= this.deadline) return null;
     task.signal.throwIfAborted();
-    this.#counted ??= await countedFiles(task, table, options.until);
+    this.#counted ??= await countedFiles(task, options.lakeFiles.catalogKind, table, options.until);
     if (this.#files === null) {
       this.#files = await liveFiles(task, options.lakeFiles.catalogKind, table);
       this.#learned.keep(new Set(this.#files.map(({ path }) => path)));

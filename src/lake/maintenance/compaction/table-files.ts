@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { literal } from '../../../duckdb/index.js';
 import type { ColumnDef, ColumnType, TableName } from '../../../schema/index.js';
 import { atServer, lakeMetadata } from '../../files/known-files.js';
-import { compactedPrefix, flushedPrefix, hasPrefix, rewrittenPrefix } from '../moved.js';
+import { compactedPrefix, flushedPrefix, hasPrefix } from '../moved.js';
 import type { TaskRun } from '../task.js';
 import type { DataFile } from './groups.js';
 
@@ -13,12 +13,7 @@ export async function liveFiles(task: TaskRun, catalogKind: string, table: Table
      WHERE delete_file IS NULL`,
   );
   if (files.length === 0) return [];
-  const countsOf = (metadata: string) =>
-    `SELECT f.path, f.record_count FROM ${metadata}ducklake_data_file f JOIN ${metadata}ducklake_table t ON t.table_id = f.table_id
-     WHERE t.table_name = ${literal(table)} AND t.end_snapshot IS NULL AND f.end_snapshot IS NULL`;
-  const counts = await task.rows(
-    catalogKind === 'quack' ? atServer(countsOf('')) : countsOf(`${lakeMetadata}.`),
-  );
+  const counts = await inCatalog(task, catalogKind, table, 'f.record_count');
   const rows = new Map(counts.map(([path, count]) => [basename(String(path)), Number(count)]));
   return files.map(([file, bytes]) => {
     const path = String(file);
@@ -26,19 +21,36 @@ export async function liveFiles(task: TaskRun, catalogKind: string, table: Table
   });
 }
 
-/** Whether a file's rows are counted in the summary, as they are up to snapshot `until`, or all are to be taken for it (null). */
+/**
+ * Whether a file's rows are counted in the summary, as they are up to snapshot `until`, or all are to be taken for it (null). A flush of
+ * DuckLake's has rows of several snapshots in a file, each with its own.
+ */
 export async function countedFiles(
   task: TaskRun,
+  catalogKind: string,
   table: TableName,
   until: number | null,
 ): Promise<(path: string) => boolean> {
   if (until === null) return () => true;
-  const rows = await task.rows(
-    `SELECT data_file FROM ducklake_list_files('lake', ${literal(table)}, schema => 'main', snapshot_version => ${until})`,
+  const lasts = await inCatalog(task, catalogKind, table, 'coalesce(f.partial_max, f.begin_snapshot)');
+  const known = new Set(
+    lasts.flatMap(([path, last]) => (Number(last) <= until ? [basename(String(path))] : [])),
   );
-  const known = new Set(rows.map(([path]) => String(path)));
-  const moved = [compactedPrefix, flushedPrefix, rewrittenPrefix];
-  return (path) => known.has(path) || moved.some((prefix) => hasPrefix(path, prefix));
+  const moved = [compactedPrefix, flushedPrefix];
+  return (path) => known.has(basename(path)) || moved.some((prefix) => hasPrefix(path, prefix));
+}
+
+/** Of each file of a table that is in it now, its path as the catalog has it, and `value` of it. */
+function inCatalog(
+  task: TaskRun,
+  catalogKind: string,
+  table: TableName,
+  value: string,
+): Promise<unknown[][]> {
+  const valuesOf = (metadata: string) =>
+    `SELECT f.path, ${value} FROM ${metadata}ducklake_data_file f JOIN ${metadata}ducklake_table t ON t.table_id = f.table_id
+     WHERE t.table_name = ${literal(table)} AND t.end_snapshot IS NULL AND f.end_snapshot IS NULL`;
+  return task.rows(catalogKind === 'quack' ? atServer(valuesOf('')) : valuesOf(`${lakeMetadata}.`));
 }
 
 /** The table's columns as they are now, which may be more than this release knows. */
