@@ -1,6 +1,6 @@
 import { literal } from '../../duckdb/index.js';
 import { tables } from '../../schema/index.js';
-import { atServer, knownFiles } from '../files/known-files.js';
+import { atServer, knownFiles, lakeMetadata } from '../files/known-files.js';
 import { damagedAmong } from './damage.js';
 import type { LakeFiles } from './inventory.js';
 import type { TaskRun } from './task.js';
@@ -28,6 +28,29 @@ export async function deletionsOf(
 /** Files without the rows deleted from them; those without any row left are dropped. */
 export function rewriteSql(table: string): string {
   return `CALL ducklake_rewrite_data_files('lake', ${literal(table)}, schema => 'main', delete_threshold => 0.0)`;
+}
+
+/**
+ * By table, the later snapshots by which rewriting gave the rows that were left to a new file: DuckLake takes them for rows of that snapshot.
+ */
+export async function rewrittenSince(
+  task: TaskRun,
+  catalogKind: string,
+  snapshot: number,
+): Promise<ReadonlyMap<string, readonly number[]>> {
+  const rewritten = (metadata: string) =>
+    `SELECT t.table_name, c.snapshot_id FROM ${metadata}ducklake_snapshot_changes c JOIN ${metadata}ducklake_table t
+       ON list_contains(string_split(c.changes_made, ','), 'rewrite_delete:' || t.table_id)
+     WHERE c.snapshot_id > ${snapshot} AND t.end_snapshot IS NULL`;
+  const found = await task.rows(
+    catalogKind === 'quack' ? atServer(rewritten('')) : rewritten(`${lakeMetadata}.`),
+  );
+  const byTable = new Map<string, number[]>();
+  for (const [name, id] of found) {
+    const table = String(name);
+    byTable.set(table, [...(byTable.get(table) ?? []), Number(id)]);
+  }
+  return byTable;
 }
 
 /** The files from which rows are deleted, and the lists of those rows. */

@@ -257,6 +257,17 @@ describe('maintenance', () => {
       ),
       [{ name: 'up', metric_type: 'gauge', metric_unit: '1' }],
     );
+    // What is left of a file without its deleted rows is not counted once more.
+    await lake.withConnection((connection) =>
+      connection.run(`DELETE FROM lake.main.logs WHERE severity_text = 'ERROR'`),
+    );
+    await lake.maintenance.checkpoint();
+    await lake.maintenance.checkpoint();
+    assert.deepEqual(await rowsOf(lake, 'SELECT count(*) AS n FROM lake.logs'), [{ n: 1680n }]);
+    assert.deepEqual(await rowsOf(lake, summary), [
+      { value: 'ERROR', row_count: 420n },
+      { value: 'INFO', row_count: 1680n },
+    ]);
   });
 
   it('is refused, like commits, on a lake opened for reading only', async () => {

@@ -3,6 +3,7 @@ import { tableDef, type Signal, type TableName } from '../../schema/index.js';
 import { lakeMetadata } from '../files/known-files.js';
 import { attachedChangesSince } from '../metadata/changes.js';
 import { readMeta, setMeta } from '../schema.js';
+import { rewrittenSince } from './deletions.js';
 import type { LakeFiles } from './inventory.js';
 import { usedTables } from './metadata.js';
 import { compactedPrefix, flushedPrefix } from './moved.js';
@@ -67,8 +68,11 @@ export async function refreshSummary(task: TaskRun, lakeFiles: LakeFiles): Promi
   await task.run(`CREATE OR REPLACE TEMP TABLE summary_delta AS FROM lake.main.metadata_summary WHERE false`);
   try {
     const changed = await changedTables(task, lakeFiles, from);
+    const rewritten = await rewrittenSince(task, lakeFiles.catalogKind, from);
     for (const each of sources.filter(({ table }) => changed(table))) {
-      await task.run(`CREATE OR REPLACE TEMP TABLE summary_rows AS ${counted(each, from, to)}`);
+      await task.run(
+        `CREATE OR REPLACE TEMP TABLE summary_rows AS ${counted(each, from, to, rewritten.get(each.table) ?? [])}`,
+      );
       for (const select of aggregates(each)) {
         await task.run(`INSERT INTO temp.main.summary_delta BY NAME ${select}`);
       }
@@ -132,11 +136,18 @@ const environment = 'deployment_environment_name';
 const metricKeys = ['prometheus_name', 'metric_name', 'metric_unit', 'metric_description'];
 
 /** Rows of a table since the last refresh, counted by all that any aggregate goes by: each is one of these few, not of all rows. */
-function counted({ table, labels, metricType }: Source, from: number, to: number): string {
+function counted(
+  { table, labels, metricType }: Source,
+  from: number,
+  to: number,
+  rewritten: readonly number[],
+): string {
+  // As values they do no harm, and one may be of a row that no run has counted.
+  const known = rewritten.length === 0 ? moved : `(${moved} OR snapshot_id IN (${rewritten.join(', ')}))`;
   const severity = table === 'logs' ? ['severity_text'] : [];
   const keys = new Set([...labels, environment, ...severity, ...(metricType === null ? [] : metricKeys)]);
   return `SELECT timestamp::DATE AS day, ${[...keys].map(ident).join(', ')},
-      count(*) FILTER (WHERE NOT ${moved}) AS row_count, min(timestamp) AS first_seen, max(timestamp) AS last_seen
+      count(*) FILTER (WHERE NOT ${known}) AS row_count, min(timestamp) AS first_seen, max(timestamp) AS last_seen
     FROM lake.main.${ident(table)}
     WHERE timestamp IS NOT NULL AND snapshot_id > ${from} AND snapshot_id <= ${to} GROUP BY ALL`;
 }

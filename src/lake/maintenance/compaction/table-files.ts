@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { literal } from '../../../duckdb/index.js';
 import type { ColumnDef, ColumnType, TableName } from '../../../schema/index.js';
 import { atServer, lakeMetadata } from '../../files/known-files.js';
+import { rewrittenSince } from '../deletions.js';
 import { compactedPrefix, flushedPrefix, hasPrefix } from '../moved.js';
 import type { TaskRun } from '../task.js';
 import type { DataFile } from './groups.js';
@@ -23,7 +24,7 @@ export async function liveFiles(task: TaskRun, catalogKind: string, table: Table
 
 /**
  * Whether a file's rows are counted in the summary, as they are up to snapshot `until`, or all are to be taken for it (null). A flush of
- * DuckLake's has rows of several snapshots in a file, each with its own.
+ * DuckLake's has rows of several snapshots in a file, each with its own; what is left of a file that lost rows counts for counted.
  */
 export async function countedFiles(
   task: TaskRun,
@@ -32,9 +33,12 @@ export async function countedFiles(
   until: number | null,
 ): Promise<(path: string) => boolean> {
   if (until === null) return () => true;
+  const rewritten = new Set((await rewrittenSince(task, catalogKind, until)).get(table));
   const lasts = await inCatalog(task, catalogKind, table, 'coalesce(f.partial_max, f.begin_snapshot)');
   const known = new Set(
-    lasts.flatMap(([path, last]) => (Number(last) <= until ? [basename(String(path))] : [])),
+    lasts.flatMap(([path, last]) =>
+      Number(last) <= until || rewritten.has(Number(last)) ? [basename(String(path))] : [],
+    ),
   );
   const moved = [compactedPrefix, flushedPrefix];
   return (path) => known.has(basename(path)) || moved.some((prefix) => hasPrefix(path, prefix));
