@@ -144,6 +144,19 @@ describe('HTTP application', () => {
     const unknownLoki = await fetch(`${url}/loki/api/v1/nope?token=abc`);
     assert.equal(unknownLoki.status, 404);
     assert.equal(await unknownLoki.text(), 'no such endpoint: GET /loki/api/v1/nope');
+    for (const path of [
+      '/loki/%zz',
+      '/api/prom/nope',
+      '/api/search/nope',
+      '/api/v2/nope',
+      '/api/traces/%ff',
+    ]) {
+      const refused = await fetch(`${url}${path}`);
+      assert.match(String(refused.headers.get('content-type')), /^text\/plain/, path);
+      assert.match(await refused.text(), /^(no such endpoint|the path is not percent-encoded UTF-8): /, path);
+    }
+    const unknownJaeger = (await (await fetch(`${url}/jaeger/api/nope`)).json()) as { errors: unknown };
+    assert.deepEqual(unknownJaeger.errors, [{ code: 404, msg: 'no such endpoint: GET /jaeger/api/nope' }]);
     const noPath = await fetch(`${url}/api/v1/label/%ff/values?token=abc`);
     assert.equal(noPath.status, 400);
     assert.deepEqual(await noPath.json(), {

@@ -75,19 +75,33 @@ function refusePath(
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
-  // What is below Prometheus' prefix is asked for by its clients; OTLP has a prefix of its own there.
-  if (/^\/+api\/+v1\/(?!\/*otlp\/)/.test(request.url)) {
-    void reply.code(status).send({ status: 'error', errorType: code, error: message });
-    return;
-  }
-  // Loki's errors are text.
-  if (/^\/+loki\/+api\//.test(request.url)) {
-    void reply.code(status).type('text/plain; charset=utf-8').send(message);
-    return;
-  }
+  const form = pathForms.find(({ below }) => below.test(pathOf(request.url).replace(/\/{2,}/g, '/')));
+  const answer = form?.answer(status, code, message);
+  if (typeof answer === 'string') void reply.type('text/plain; charset=utf-8');
   const body: ErrorBody = { error: { code, message } };
-  void reply.code(status).send(body);
+  void reply.code(status).send(answer ?? body);
 }
+
+/** How the APIs whose prefixes a path is below tell errors. */
+const pathForms: readonly {
+  readonly below: RegExp;
+  readonly answer: (status: number, code: string, message: string) => string | object;
+}[] = [
+  {
+    // OTLP has a prefix of its own there.
+    below: /^\/api\/v1(?!\/otlp\/)(\/|$)/,
+    answer: (_status, errorType, error) => ({ status: 'error', errorType, error }),
+  },
+  {
+    below: /^\/jaeger(\/|$)/,
+    answer: (code, _kind, msg) => ({ data: null, total: 0, limit: 0, offset: 0, errors: [{ code, msg }] }),
+  },
+  // Loki's errors are text, and Tempo's.
+  {
+    below: /^\/(loki|api\/(prom|v2|traces|search|metrics|status|overrides))(\/|$)/,
+    answer: (_status, _code, message) => message,
+  },
+];
 
 /** Without the query string, which may hold what clients would not want repeated. */
 function pathOf(url: string): string {

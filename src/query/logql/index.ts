@@ -3,7 +3,7 @@ import { buildInfo } from '../server/buildinfo.js';
 import type { Endpoint } from '../server/endpoint.js';
 import type { QueryApiDeps } from '../server/http.js';
 import { errorForms } from '../server/errors.js';
-import { refuseOtherMethods } from '../server/methods.js';
+import { otherMethods } from '../server/methods.js';
 import { mountQueryApi, type Route } from '../server/mount.js';
 import {
   configText,
@@ -30,6 +30,7 @@ const methods: Route['methods'] = ['GET', 'POST'];
  */
 export function lokiApi(deps: Partial<TailDeps> & QueryApiDeps): FastifyPluginAsync {
   return async (app) => {
+    const { refuse } = otherMethods(app);
     const { [tailStep]: tail, ...endpoints } = logqlEndpoints();
     const routes = Object.keys(endpoints).map((path) => ({
       url: path.startsWith('/') ? path : root + path,
@@ -43,7 +44,6 @@ export function lokiApi(deps: Partial<TailDeps> & QueryApiDeps): FastifyPluginAs
       routes,
       errorAnswer: (error) => ({ status: errorForms[error.kind].loki.status, body: error.message }),
     });
-    for (const { url } of routes) refuseOtherMethods(app, url, methods);
     mountTail(app, root, { ...deps, maxTails: deps.maxTails ?? defaultTails }, tail as Endpoint);
     app.get(`${root}status/buildinfo`, () => buildInfo(version));
     app.get(`${root}drilldown-limits`, () => drilldownLimits(deps.guard.limits, version));
@@ -60,5 +60,6 @@ export function lokiApi(deps: Partial<TailDeps> & QueryApiDeps): FastifyPluginAs
     );
     app.get('/services', (_request, reply) => reply.type('text/plain; charset=utf-8').send(servicesText));
     for (const [path, answer] of rulerAnswers) app.get(path, () => answer);
+    refuse();
   };
 }

@@ -527,6 +527,8 @@ describe('the Prometheus HTTP API', () => {
       ['POST', '/api/v1/label/job/values', 'GET, OPTIONS'],
       ['POST', '/api/v1/targets', 'GET, OPTIONS'],
       ['GET', '/api/v1/admin/tsdb/snapshot', 'OPTIONS, POST, PUT'],
+      ['POST', '/version', 'GET'],
+      ['GET', '/-/reload', 'POST, PUT'],
     ] as const) {
       const refused = await app.inject({ method, url });
       assert.deepEqual([refused.statusCode, refused.body], [405, 'Method Not Allowed\n'], url);

@@ -2,7 +2,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import { buildInfo } from '../server/buildinfo.js';
 import { errorForms } from '../server/errors.js';
 import { acceptProtobuf, type QueryApiDeps } from '../server/http.js';
-import { refuseOtherMethods } from '../server/methods.js';
+import { otherMethods } from '../server/methods.js';
 import { mountQueryApi, type Route } from '../server/mount.js';
 import { Params } from '../server/params.js';
 import { success } from '../server/reply.js';
@@ -50,6 +50,7 @@ const textPaths: ReadonlySet<string | undefined> = new Set(['/federate', '/api/v
 /** Prometheus' HTTP API (v1): instant and range queries, labels, series, metadata, exemplars. */
 export function prometheusApi(deps: QueryApiDeps): FastifyPluginAsync {
   return async (app) => {
+    const { refuse } = otherMethods(app);
     acceptProtobuf(app);
     mountQueryApi(app, deps, {
       language: 'promql',
@@ -91,16 +92,12 @@ export function prometheusApi(deps: QueryApiDeps): FastifyPluginAsync {
       const text = 'Lifecycle API is not enabled.';
       app.route({ method: ['POST', 'PUT'], url, handler: (_request, reply) => reply.code(403).send(text) });
     }
-    const taken = [
-      ...routes.map(({ url, methods }) => ({ url, methods })),
-      ...status.map(([path]) => ({ url: `/api/v1/${path}`, methods: ['GET'] })),
-      ...disabledPaths.flatMap(({ methods, paths }) =>
-        paths.map((path) => ({ url: `/api/v1/${path}`, methods })),
-      ),
+    const served = [
+      ...routes.map(({ url }) => url),
+      ...status.map(([path]) => `/api/v1/${path}`),
+      ...disabledPaths.flatMap(({ paths }) => paths.map((path) => `/api/v1/${path}`)),
     ];
-    for (const { url, methods } of taken) {
-      app.options(url, (_request, reply) => reply.code(204).send());
-      refuseOtherMethods(app, url, [...methods, 'OPTIONS']);
-    }
+    for (const url of served) app.options(url, (_request, reply) => reply.code(204).send());
+    refuse();
   };
 }

@@ -1,13 +1,33 @@
 import type { FastifyInstance } from 'fastify';
 
-/** Other methods than those of a path are refused with 405, as routers of Go do it. HEAD goes with GET. */
-export function refuseOtherMethods(app: FastifyInstance, url: string, taken: readonly string[]): void {
-  const method = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].filter((one) => !taken.includes(one));
-  const allow = [...taken].sort().join(', ');
-  app.route({
-    method,
-    url,
-    handler: (_request, reply) =>
-      reply.code(405).header('allow', allow).type('text/plain; charset=utf-8').send('Method Not Allowed\n'),
+const all = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+/**
+ * For a plugin to call before its routes: it calls what is given back once all are there, and other methods than those of a path
+ * are refused with 405, as routers of Go do it. HEAD goes with GET.
+ */
+export function otherMethods(app: FastifyInstance): { readonly refuse: () => void } {
+  const taken = new Map<string, Set<string>>();
+  app.addHook('onRoute', ({ url, method }) => {
+    const methods = taken.get(url) ?? new Set();
+    taken.set(url, methods);
+    for (const one of [method].flat()) if (one !== 'HEAD') methods.add(one);
   });
+  return {
+    refuse() {
+      for (const [url, methods] of [...taken]) {
+        const allow = [...methods].sort().join(', ');
+        app.route({
+          method: all.filter((one) => !methods.has(one)),
+          url,
+          handler: (_request, reply) =>
+            reply
+              .code(405)
+              .header('allow', allow)
+              .type('text/plain; charset=utf-8')
+              .send('Method Not Allowed\n'),
+        });
+      }
+    },
+  };
 }

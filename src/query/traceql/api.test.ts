@@ -59,6 +59,10 @@ describe('Tempo API', () => {
       const { statusCode, headers } = await app.inject({ method, url });
       assert.deepEqual([statusCode, headers.allow], [405, 'GET, POST'], url);
     }
+    for (const url of ['/api/status/buildinfo', '/api/echo', '/status/version']) {
+      const { statusCode, headers } = await app.inject({ method: 'POST', url });
+      assert.deepEqual([statusCode, headers.allow], [405, 'GET'], url);
+    }
     assert.equal((await app.inject({ method: 'HEAD', url: '/api/search/tags' })).statusCode, 200);
   });
 

@@ -2,7 +2,7 @@ import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import { buildInfo } from '../server/buildinfo.js';
 import { errorForms } from '../server/errors.js';
 import type { QueryApiDeps } from '../server/http.js';
-import { refuseOtherMethods } from '../server/methods.js';
+import { otherMethods } from '../server/methods.js';
 import { mountQueryApi, type Route } from '../server/mount.js';
 import { traceqlEndpoints } from './endpoints.js';
 
@@ -32,19 +32,20 @@ const routes: readonly Route<Name>[] = [
 /** Tempo's HTTP API as Grafana uses it. Errors are plain text with their status. */
 export function tempoApi(deps: QueryApiDeps): FastifyPluginAsync {
   return async (app) => {
+    const { refuse } = otherMethods(app);
     mountQueryApi(app, deps, {
       language: 'traceql',
       endpoints: traceqlEndpoints,
       routes,
       errorAnswer: (error) => ({ status: errorForms[error.kind].tempo.status, body: error.message }),
     });
-    for (const { url, methods } of routes) refuseOtherMethods(app, url, methods);
     app.get('/status', async (_request, reply) => plain(reply).send(statusPage()));
     app.get('/status/version', async (_request, reply) => plain(reply).send(versionLine()));
     // Otherwise taken for a trace id.
     app.get('/api/v2/traces/diff', async (_request, reply) => plain(reply).code(404).send('not found'));
     app.get('/api/echo', async (_request, reply) => plain(reply).send('echo'));
     app.get('/api/status/buildinfo', async () => buildInfo(version));
+    refuse();
   };
 }
 

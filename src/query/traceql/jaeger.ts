@@ -1,6 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { errorForms } from '../server/errors.js';
 import type { QueryApiDeps } from '../server/http.js';
+import { otherMethods } from '../server/methods.js';
 import { mountQueryApi, type Route } from '../server/mount.js';
 import { jaegerEndpoints } from './jaeger-endpoints.js';
 
@@ -20,6 +21,7 @@ const routes: readonly Route[] = [
 /** Jaeger's query API under /jaeger, as its own paths are Tempo's. Errors have its form. */
 export function jaegerApi(deps: QueryApiDeps): FastifyPluginAsync {
   return async (app) => {
+    const { refuse } = otherMethods(app);
     mountQueryApi(app, deps, {
       language: 'traceql',
       endpoints: jaegerEndpoints,
@@ -30,5 +32,6 @@ export function jaegerApi(deps: QueryApiDeps): FastifyPluginAsync {
         return { status, body: { data: null, total: 0, limit: 0, offset: 0, errors } };
       },
     });
+    refuse();
   };
 }

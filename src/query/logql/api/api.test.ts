@@ -232,6 +232,18 @@ describe('the Loki API', () => {
       const { statusCode, headers } = await loki.app.inject({ method, url });
       assert.deepEqual([statusCode, headers.allow], [405, 'GET, POST'], url);
     }
+    for (const url of [
+      '/loki/api/v1/tail',
+      '/api/prom/tail',
+      '/loki/api/v1/status/buildinfo',
+      '/loki/api/v1/drilldown-limits',
+      '/loki/api/v1/rules/shop',
+      '/prometheus/api/v1/alerts',
+      '/services',
+    ]) {
+      const { statusCode, headers } = await loki.app.inject({ method: 'POST', url });
+      assert.deepEqual([statusCode, headers.allow], [405, 'GET'], url);
+    }
     assert.equal((await loki.app.inject({ method: 'HEAD', url: '/loki/api/v1/labels' })).statusCode, 200);
   });
 
