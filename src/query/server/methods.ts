@@ -20,12 +20,14 @@ export function otherMethods(app: FastifyInstance): { readonly refuse: () => voi
         app.route({
           method: all.filter((one) => !methods.has(one)),
           url,
-          handler: (_request, reply) =>
+          // Before a body is read: it may be of any type.
+          onRequest: async (_request, reply) =>
             reply
               .code(405)
               .header('allow', allow)
               .type('text/plain; charset=utf-8')
               .send('Method Not Allowed\n'),
+          handler: () => undefined,
         });
       }
     },

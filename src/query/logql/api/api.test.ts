@@ -244,6 +244,8 @@ describe('the Loki API', () => {
       const { statusCode, headers } = await loki.app.inject({ method: 'POST', url });
       assert.deepEqual([statusCode, headers.allow], [405, 'GET'], url);
     }
+    const withBody = { url: '/loki/api/v1/labels', headers: { 'content-type': 'text/x' }, payload: 'x' };
+    assert.equal((await loki.app.inject({ method: 'PUT', ...withBody })).statusCode, 405);
     assert.equal((await loki.app.inject({ method: 'HEAD', url: '/loki/api/v1/labels' })).statusCode, 200);
   });
 
