@@ -43,6 +43,11 @@ describe('the Loki API', () => {
     const vector = (await loki.get('query', { query, time: String(end) })).json();
     assert.equal(vector.data.resultType, 'vector');
     const amounts = vector.data.result.map(({ value }) => Number(value[1]));
+    const { totalBytesProcessed } = vector.data.stats.summary as { totalBytesProcessed?: number };
+    assert.equal(
+      totalBytesProcessed,
+      amounts.reduce((sum, amount) => sum + amount, 0),
+    );
     assert.deepEqual(
       amounts,
       [...amounts].sort((a, b) => b - a),

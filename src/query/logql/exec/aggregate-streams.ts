@@ -38,6 +38,7 @@ export async function aggregateStreams(
     const values = (row.values as readonly string[]).map((value) => (value === '' ? undefined : value));
     ctx.stats.records += row.records;
     ctx.stats.kept += row.records;
+    ctx.stats.bytes += row.bytes;
     const series = found.grouped(names, values);
     found.merge(series, 0, aggregator.fromSql([row[what]]));
   }

@@ -14,7 +14,7 @@ export interface ExecContext extends QueryContext {
 export interface ExecStats {
   /** Records that were read, those left out by conditions in SQL not among them. */
   records: number;
-  /** Of their lines, where these were read. */
+  /** Of their lines, where these were read, or are known without. */
   bytes: number;
   /** Records that the pipeline kept. */
   kept: number;
