@@ -65,6 +65,9 @@ export async function queryLoad(
   return results;
 }
 
+/** Between two looks for a marked record: oftener, the looks would be most of what is asked. */
+const lookMs = 200;
+
 /** Milliseconds from the acknowledgement of a marked record until a Loki query shows it, over and over until aborted. */
 export async function visibleLoad(url: string, signal: AbortSignal): Promise<number[]> {
   const milliseconds: number[] = [];
@@ -88,7 +91,7 @@ export async function visibleLoad(url: string, signal: AbortSignal): Promise<num
           milliseconds.push(performance.now() - acked);
           break;
         }
-        await sleep(25);
+        await sleep(lookMs);
       }
     }
     await sleep(200 + Math.random() * 500);
