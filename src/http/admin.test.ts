@@ -215,6 +215,23 @@ describe('POST /api/admin/sql', () => {
     assert.match(await message({ sql: 'SELECT 1', maxRows: 5001 }), /5001 is above the limit of 5000/);
   });
 
+  it('refuses other methods than those of a path', async () => {
+    for (const [method, url, allow] of [
+      ['GET', '/api/admin/sql', 'POST'],
+      ['PUT', '/api/admin/maintenance/checkpoint', 'POST'],
+      ['DELETE', '/api/admin/config', 'GET'],
+      ['POST', '/ready', 'GET'],
+    ] as const) {
+      const headers = { 'x-api-key': 'admin-key-1' };
+      const answer = await app.inject({ method, url, headers });
+      assert.deepEqual([answer.statusCode, answer.headers.allow], [405, allow], url);
+      assert.deepEqual(answer.json(), {
+        error: { code: 'method_not_allowed', message: `${url} takes ${allow}, not ${method}` },
+      });
+    }
+    assert.equal((await app.inject({ method: 'PUT', url: '/api/admin/sql' })).statusCode, 401);
+  });
+
   it('needs the admin key', async () => {
     assert.equal((await call('POST', 'sql', { sql: 'SELECT 1' }, 'query-key-1')).status, 401);
   });

@@ -8,7 +8,8 @@ import { Health, type HealthReport } from './admin-health.js';
 import { mountMaintenance } from './admin-maintenance.js';
 import { mountSpool } from './admin-spool.js';
 import { mountSql } from './admin-sql.js';
-import { errorHandler, HttpError } from './errors.js';
+import { otherMethods } from '../query/server/methods.js';
+import { errorHandler, HttpError, otherMethod } from './errors.js';
 
 /**
  * /api/admin: SQL, health by subject, maintenance, the catalog, what the spool has set aside, configuration. Errors are
@@ -17,6 +18,7 @@ import { errorHandler, HttpError } from './errors.js';
 export function adminApi(deps: AdminDeps): FastifyPluginAsync {
   return async (app) => {
     const fallback = errorHandler(deps.telemetry.log);
+    const { refuse } = otherMethods(app);
     app.setErrorHandler((error, request, reply) => answerError(error, request, reply, deps, fallback));
     // curl -X POST with a JSON content type and no body is fine where no body is needed.
     app.removeContentTypeParser('application/json');
@@ -54,6 +56,7 @@ export function adminApi(deps: AdminDeps): FastifyPluginAsync {
     }
 
     app.get('/api/admin/config', () => ({ settings: describeConfig(deps.config, deps.sources) }));
+    refuse(otherMethod);
   };
 }
 

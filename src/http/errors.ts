@@ -29,6 +29,16 @@ export class HttpError extends Error {
   }
 }
 
+/** For methods that a path does not have, which takes `allow`. */
+export function otherMethod(route: {
+  readonly method: string;
+  readonly url: string;
+  readonly allow: string;
+}): HttpError {
+  const { method, url, allow } = route;
+  return new HttpError(405, 'method_not_allowed', `${url} takes ${allow}, not ${method}`, { allow });
+}
+
 /** The body of errors where no protocol has a form of its own. */
 export interface ErrorBody {
   readonly error: { readonly code: string; readonly message: string };

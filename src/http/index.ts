@@ -1,12 +1,13 @@
 import type { Server as HttpsServer } from 'node:https';
 import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyRequest } from 'fastify';
 import type { Config } from '../config/settings.js';
+import { otherMethods } from '../query/server/methods.js';
 import { Gauge, type Telemetry } from '../telemetry/index.js';
 import { keyCheck, requireKey, requireQueryKey } from './auth.js';
 import { isLoopback, parseBind } from './bind.js';
 import { answerClientError } from './client-error.js';
 import { allowOrigins } from './cors.js';
-import { badPath, errorHandler, notFound } from './errors.js';
+import { badPath, errorHandler, notFound, otherMethod } from './errors.js';
 import { refuseForeignPages } from './foreign.js';
 import { grpcByAlpn, serveAlpn, serveH2c, withKey, type GrpcMethods } from './h2c.js';
 import { mountProbes, type Readiness } from './probes.js';
@@ -81,7 +82,11 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   const sessions = new Sessions(config);
   const session = (role: 'query' | 'admin') => (request: FastifyRequest) => sessions.allows(request, role);
   const metricsKey = keyCheck(config.apiKey, config.apiKey && config.adminApiKey);
-  mountProbes(app, telemetry, options.ready, metricsKey, session('query'));
+  await app.register(async (scope) => {
+    const { refuse } = otherMethods(scope);
+    mountProbes(scope, telemetry, options.ready, metricsKey, session('query'));
+    refuse(otherMethod);
+  });
   if (options.ui) await mountUi(app, sessions, telemetry);
   await mount(app, options.ingest, config.corsAllowedOrigins, requireKey(key));
   const trusted = config.apiKey !== undefined || config.allowUnauthenticated === true;
