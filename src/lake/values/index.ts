@@ -1,12 +1,13 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { firstLine, ident } from '../../duckdb/index.js';
+import { firstLine, ident, literal } from '../../duckdb/index.js';
 import type { TableName } from '../../schema/index.js';
 import type { Telemetry } from '../../telemetry/index.js';
-import { attributeOrigins, columnName, type AttributeColumn } from '../attribute-columns/index.js';
+import { attributeOrigins, columnName, keyPath } from '../attribute-columns/index.js';
 import { BackgroundQueue, type BackgroundHost } from '../background.js';
 import { attributeId, fileSql, timeColumns } from '../direct/contents.js';
 import type { DirectFile } from '../direct/files.js';
 import type { LiveFiles } from '../files/live-files.js';
+import { isSorted } from '../maintenance/moved.js';
 import type { ValuesRequest } from '../session.js';
 import { valuesSource, type CountedSource, type Counts, type ValuedFile } from './source.js';
 import { ValueTimes, type ValuesOfFile } from './times.js';
@@ -16,18 +17,22 @@ const mostOfFile = 20_000;
 /** Of all. */
 const mostEntries = 300_000;
 const hourNs = 3_600_000_000_000n;
+const msNs = 1_000_000n;
+/** A file of a commit whose last row is younger is soon compacted, and read by each question until then. */
+const youngMs = 60_000;
 
 interface Wanted {
   readonly table: TableName;
   readonly file: DirectFile;
-  readonly column: AttributeColumn;
+  /** In SQL, JSON text: the file's column for the attribute, or what its JSON text has of it. */
+  readonly value: string;
   /** By a window that has a part of it. */
   readonly cut: boolean;
 }
 
 /**
  * How often each value of an attribute occurs in a data file, by hour, for keys that queries ask the values of. A file is read
- * once for a key, from its column alone, in the background.
+ * once for a key, from its column alone or, as commits write it, from the JSON text, in the background.
  */
 export class AttributeValues {
   #generation = -1;
@@ -65,19 +70,24 @@ export class AttributeValues {
     directFile: (path: string) => DirectFile | null,
   ): CountedSource | null {
     const { table, key, from, until } = request;
-    const id = attributeId(attributeOrigins.get(table) ?? '', key);
+    const origin = attributeOrigins.get(table) ?? '';
+    const id = attributeId(origin, key);
+    const inText = `json_extract(${ident(origin)}, ${literal(keyPath(key))})::VARCHAR`;
+    const youngFrom = BigInt(Date.now() - youngMs) * msNs;
     this.#keep(table, live.sizes);
     const files: ValuedFile[] = [];
     for (const path of live.sizes.keys()) {
       const file = live.touched.has(path) ? null : directFile(path);
       if (file === null || file.first < 0n || file.last < from || file.first >= until) continue;
       const column = file.attributes.get(id);
-      if (column === undefined) continue;
+      // What compaction wrote has a column, though nobody may have looked at it yet, or too few or mixed values.
+      if (column === undefined && (isSorted(path) || file.last > youngFrom)) continue;
       const cut = file.first < from || file.last >= until;
-      const wanted = { table, file, column, cut };
+      const value = column ? ident(columnName(column)) : inText;
+      const wanted = { table, file, value, cut };
       const counts = this.#get(wanted);
       const within = cut && counts ? this.#times.counts(valuesOfFile(wanted, counts), from, until) : null;
-      files.push({ file, column, cut, counts, within });
+      if (column ?? counts) files.push({ file, column: column ?? null, cut, counts, within });
     }
     return valuesSource(request, files, live, directFile);
   }
@@ -125,8 +135,8 @@ export class AttributeValues {
   }
 }
 
-function idOf({ file, column }: Wanted): string {
-  return `${file.path}\0${columnName(column)}`;
+function idOf({ file, value }: Wanted): string {
+  return `${file.path}\0${value}`;
 }
 
 function pathOf(id: string): string {
@@ -137,24 +147,23 @@ function sizeOf(counts: Counts | null): number {
   return [...(counts?.values() ?? [])].reduce((sum, { size }) => sum + size, 1);
 }
 
-function valuesOfFile({ table, file, column }: Wanted, counts: Counts): ValuesOfFile {
+function valuesOfFile({ table, file, value }: Wanted, counts: Counts): ValuesOfFile {
   const values = new Set<string>();
   let rows = 0;
   for (const hour of counts.values()) {
-    for (const [value, n] of hour) {
-      values.add(value);
+    for (const [text, n] of hour) {
+      values.add(text);
       rows += n;
     }
   }
-  return { table, file, column, values: [...values], rows };
+  return { table, file, value, values: [...values], rows };
 }
 
-async function count(connection: DuckDBConnection, { table, file, column }: Wanted): Promise<Counts | null> {
-  const value = ident(columnName(column));
+async function count(connection: DuckDBConnection, { table, file, value }: Wanted): Promise<Counts | null> {
   const time = ident(timeColumns.get(table) ?? '');
   const found = await connection.runAndReadAll(
-    `SELECT ${time} // ${hourNs}, ${value}, count(*)::DOUBLE FROM ${fileSql(file.path)}
-     WHERE ${value} IS NOT NULL GROUP BY ALL LIMIT ${mostOfFile + 1}`,
+    `SELECT hour, value, count(*)::DOUBLE FROM (SELECT ${time} // ${hourNs} AS hour, ${value} AS value FROM ${fileSql(file.path)})
+     WHERE value IS NOT NULL GROUP BY ALL LIMIT ${mostOfFile + 1}`,
   );
   const rows = found.getRows() as [bigint, string, number][];
   if (rows.length > mostOfFile) return null;

@@ -10,10 +10,10 @@ import type { ValuesRequest, ValuesSource } from '../session.js';
 /** Records by hour since the epoch and value. */
 export type Counts = ReadonlyMap<bigint, ReadonlyMap<string, number>>;
 
-/** A file with rows in or about the window, which has a column for the attribute. */
+/** A file with rows in or about the window, which has a column for the attribute or is counted. */
 export interface ValuedFile {
   readonly file: DirectFile;
-  readonly column: AttributeColumn;
+  readonly column: AttributeColumn | null;
   /** It may have rows outside of the window. */
   readonly cut: boolean;
   /** Null where they are not known. */
@@ -46,7 +46,7 @@ export function valuesSource(
     for (const [value, n] of values) total.set(value, (total.get(value) ?? 0) + n);
   };
   const cutHours = new Map<bigint, DirectFile[]>();
-  const whole: ValuedFile[] = [];
+  const whole: WholeFile[] = [];
   const told = new Set<string>();
   for (const one of files) {
     const { file, counts, within } = one;
@@ -58,7 +58,7 @@ export function valuesSource(
         if (begin < from || end >= until) cutHours.set(hour, [...(cutHours.get(hour) ?? []), file]);
         else add(values);
       }
-    } else if (!one.cut) whole.push(one);
+    } else if (one.column && !one.cut) whole.push({ file, column: one.column });
     else continue;
     told.add(file.path);
   }
@@ -103,8 +103,13 @@ export function valuesSource(
   return { sql: `(${sql})`, reads, files: reads ? null : filesOf([...edges, ...others]) };
 }
 
+interface WholeFile {
+  readonly file: DirectFile;
+  readonly column: AttributeColumn;
+}
+
 /** Every row of theirs: the column alone is read. */
-function wholeFiles(files: readonly ValuedFile[]): string[] {
+function wholeFiles(files: readonly WholeFile[]): string[] {
   const columns = new Map<string, string[]>();
   for (const { file, column } of files) {
     const name = columnName(column);

@@ -2,7 +2,6 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { firstLine, ident } from '../../duckdb/index.js';
 import type { TableName } from '../../schema/index.js';
 import type { Telemetry } from '../../telemetry/index.js';
-import { columnName, type AttributeColumn } from '../attribute-columns/index.js';
 import { BackgroundQueue, type BackgroundHost } from '../background.js';
 import { fileSql, timeColumns } from '../direct/contents.js';
 import type { DirectFile } from '../direct/files.js';
@@ -23,7 +22,8 @@ const msNs = 1_000_000n;
 export interface ValuesOfFile {
   readonly table: TableName;
   readonly file: DirectFile;
-  readonly column: AttributeColumn;
+  /** In SQL, as the file has it. */
+  readonly value: string;
   /** Each value once, and how many rows have one. */
   readonly values: readonly string[];
   readonly rows: number;
@@ -89,7 +89,7 @@ export class ValueTimes {
     const chars = of.values.reduce((sum, { length }) => sum + length, 0);
     if (of.rows === 0 || of.rows > mostRows || of.values.length > mostValues || chars > mostValueChars)
       return null;
-    const id = `${of.file.path}\0${columnName(of.column)}`;
+    const id = `${of.file.path}\0${of.value}`;
     const held = this.#held.get(id);
     if (held?.unit) this.#held.used(held);
     else if (held === undefined && this.#held.makeRoom(1)) this.#queue.add(id, of);
@@ -114,7 +114,7 @@ export class ValueTimes {
 
 async function load(
   connection: DuckDBConnection,
-  { table, file, column, values, rows }: ValuesOfFile,
+  { table, file, value, values, rows }: ValuesOfFile,
 ): Promise<SharedTimes | null> {
   const base = file.first / msNs;
   if (file.last / msNs - base >= 2n ** 32n - 1n) return null;
@@ -125,7 +125,7 @@ async function load(
     connection,
     builder,
     `SELECT 0::INTEGER, v.number::INTEGER AS value, (r.${time} // ${msNs} - ${base})::UINTEGER AS time
-     FROM ${fileSql(file.path)} r JOIN ${numbered(values)} v ON r.${ident(columnName(column))} = v.value ORDER BY ALL`,
+     FROM (SELECT ${time}, ${value} AS value FROM ${fileSql(file.path)}) r JOIN ${numbered(values)} v ON r.value = v.value ORDER BY ALL`,
   );
   return builder.built(values);
 }
