@@ -1,6 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { ident, literal, timestampLiteral } from '../../duckdb/index.js';
+import { ident, literal, qualified, timestampLiteral } from '../../duckdb/index.js';
 import { tables } from '../../schema/index.js';
+import { lakeMetadata } from '../files/known-files.js';
 
 /** The name under which canardstack exports its own telemetry, whose times are those of the clock in question. */
 const ownService = 'canardstack';
@@ -81,10 +82,22 @@ export async function lastIngestMs(connection: DuckDBConnection): Promise<number
     const [value] = reader.getRows()[0] ?? [];
     return value === null || value === undefined ? null : Number(value);
   };
-  return (
-    (await latest([{ table: 'canardstack_progress', column: 'updated_at' }])) ??
-    (await latest(tables.map(({ name }) => ({ table: ident(name), column: 'timestamp' }))))
-  );
+  const committed = await latest([{ table: 'canardstack_progress', column: 'updated_at' }]);
+  if (committed !== null) return committed;
+  const filled = await everFilled(connection);
+  const columns = tables.map(({ name }) => ({ table: ident(name), column: 'timestamp' }));
+  const asked = columns.filter((_, i) => filled.has(tables[i]?.name ?? ''));
+  return asked.length === 0 ? null : latest(asked);
+}
+
+/** Names of tables that ever had a row. Each of the others takes DuckLake dozens of requests to a catalog server. */
+async function everFilled(connection: DuckDBConnection): Promise<ReadonlySet<string>> {
+  const rows = async (sql: string) => (await connection.runAndReadAll(sql)).getRows();
+  // A statement for each of the catalog's tables: a catalog server can't read two in one.
+  const numbers = await rows(`SELECT table_id FROM ${qualified(lakeMetadata, 'ducklake_table_stats')}`);
+  const filled = new Set(numbers.map(([id]) => String(id)));
+  const named = await rows(`SELECT table_id, table_name FROM ${qualified(lakeMetadata, 'ducklake_table')}`);
+  return new Set(named.filter(([id]) => filled.has(String(id))).map(([, name]) => String(name)));
 }
 
 export async function currentSnapshot(connection: DuckDBConnection): Promise<number> {

@@ -7,11 +7,40 @@ import type { TaskRun } from './task.js';
 
 /** Files without the rows that a person deleted: compaction leaves files with deletions alone. */
 export async function rewriteDeletions(task: TaskRun, lakeFiles: LakeFiles): Promise<void> {
-  for (const { name } of tables) {
+  const names: readonly string[] = tables.map(({ name }) => name);
+  await rewriteDeletionsOf(task, lakeFiles, names);
+}
+
+/** The same for these tables. Of those without deletions DuckLake is not asked for their files, which on a catalog server takes several requests each. */
+export async function rewriteDeletionsOf(
+  task: TaskRun,
+  lakeFiles: LakeFiles,
+  names: readonly string[],
+): Promise<void> {
+  const suspected = await withDeletions(task, lakeFiles);
+  for (const name of names.filter((each) => suspected.has(each))) {
     if ((await deletionsOf(task, lakeFiles, name)) === 'whole') {
       await task.rewritingExclusively(name, [rewriteSql(name)]);
     }
   }
+}
+
+/** Tables from whose files rows may be deleted, as far as the catalog's own tables tell. */
+async function withDeletions(task: TaskRun, { catalogKind }: LakeFiles): Promise<ReadonlySet<string>> {
+  const sql = (metadata: string, inlined: string) =>
+    `SELECT t.table_name FROM ${metadata}ducklake_table t WHERE t.end_snapshot IS NULL AND (${inlined} OR t.table_id IN
+       (SELECT d.table_id FROM ${metadata}ducklake_delete_file d WHERE d.end_snapshot IS NULL))`;
+  const found = await task.rows(
+    catalogKind === 'quack'
+      ? atServer(
+          sql(
+            '',
+            `EXISTS (FROM duckdb_tables() i WHERE i.table_name = 'ducklake_inlined_delete_' || t.table_id)`,
+          ),
+        )
+      : sql(`${lakeMetadata}.`, 'false'),
+  );
+  return new Set(found.map(([name]) => String(name)));
 }
 
 /** Whether rows are deleted from files of the table, and those files are whole: what is damaged would get a new, valid checksum. */

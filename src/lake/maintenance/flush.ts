@@ -8,7 +8,7 @@ import { writeDayFiles } from '../files/write.js';
 import type { FileStore } from '../file-store.js';
 import { isInlined } from '../inlining.js';
 import type { PendingFiles } from '../pending-files.js';
-import { deletionsOf, rewriteSql } from './deletions.js';
+import { deletionsOf, rewriteDeletionsOf, rewriteSql } from './deletions.js';
 import type { LakeFiles } from './inventory.js';
 import { usedTables } from './metadata.js';
 import { flushedPrefix } from './moved.js';
@@ -42,7 +42,10 @@ export async function flush(task: TaskRun, options: FlushOptions, counted: numbe
     if (!used.has(name)) continue;
     if ((await inlinedPlaces(task, options, name)).length <= 1) {
       await task.rewriting(name, [flushSql(name)], beforeCommit);
-    } else if (counted !== null) await flushTable(task, options, name, counted);
+    } else if (counted !== null) {
+      const found = await inlinedRows(task, options, [name], counted);
+      await flushTable(task, options, name, found.get(name) ?? []);
+    }
   }
   // Every commit updates the watermarks, so this conflicts with any commit beside it. They are few.
   await flushOfOwn(task, options, progress);
@@ -78,7 +81,7 @@ async function moveAll(
   table: string,
   until: number,
 ): Promise<void> {
-  const found = await inlinedRows(task, options, table, until);
+  const found = (await inlinedRows(task, options, [table], until)).get(table) ?? [];
   const rows = found.reduce((sum, each) => sum + each.rows, 0);
   if (rows === 0) return;
   const where = `${isInlined} AND snapshot_id <= ${until}`;
@@ -96,11 +99,7 @@ async function moveAll(
  * rows up to there in files once `flushRows` has been.
  */
 export async function flushWatermarks(task: TaskRun, options: FlushOptions): Promise<number> {
-  for (const table of [progress, summary]) {
-    if ((await deletionsOf(task, options.lakeFiles, table)) === 'whole') {
-      await task.rewritingExclusively(table, [rewriteSql(table)]);
-    }
-  }
+  await rewriteDeletionsOf(task, options.lakeFiles, [progress, summary]);
   return task.exclusive(async (connection) => {
     const snapshot = await currentSnapshot(task);
     await moveAll(task, options, connection, progress, snapshot);
@@ -120,17 +119,23 @@ async function currentSnapshot(task: TaskRun): Promise<number> {
  * very rows and adds the file: at each snapshot they are in one place (docs/decisions/0020-flush-over-quack.md).
  */
 export async function flushRows(task: TaskRun, options: FlushOptions, until: number): Promise<void> {
-  for (const { name } of tables) await flushTable(task, options, name, until);
+  const found = await inlinedRows(
+    task,
+    options,
+    tables.map(({ name }) => name),
+    until,
+  );
+  for (const { name } of tables) await flushTable(task, options, name, found.get(name) ?? []);
 }
 
 async function flushTable(
   task: TaskRun,
   options: FlushOptions,
   name: TableName,
-  until: number,
+  found: readonly Inlined[],
 ): Promise<void> {
   try {
-    for (const part of parts(name, await inlinedRows(task, options, name, until), options)) {
+    for (const part of parts(name, found, options)) {
       task.signal.throwIfAborted();
       await move(task, options, task.connection, part, (work) => task.exclusive(work));
     }
@@ -159,42 +164,53 @@ function catalogSql({ lakeFiles }: FlushOptions, sql: string): string {
 
 /** DuckLake's tables of inlined rows: one for each schema that the table had since it was last flushed. */
 async function inlinedPlaces(task: TaskRun, options: FlushOptions, table: string): Promise<string[]> {
+  return (await placesOf(task, options, [table])).map(({ place }) => place);
+}
+
+async function placesOf(
+  task: TaskRun,
+  options: FlushOptions,
+  names: readonly string[],
+): Promise<{ table: string; place: string }[]> {
   const places = await task.rows(
     catalogSql(
       options,
-      `SELECT DISTINCT i.table_name FROM $ducklake_inlined_data_tables i JOIN $ducklake_table t USING (table_id)
-       WHERE t.table_name = ${literal(table)} AND t.end_snapshot IS NULL`,
+      `SELECT DISTINCT t.table_name, i.table_name FROM $ducklake_inlined_data_tables i JOIN $ducklake_table t USING (table_id)
+       WHERE t.table_name IN (${names.map(literal).join(', ')}) AND t.end_snapshot IS NULL`,
     ),
   );
-  return places.map(([place]) => String(place));
+  return places.map(([table, place]) => ({ table: String(table), place: String(place) }));
 }
 
+/** Of snapshots up to `until`, by table. All tables in one statement, as a catalog server takes each by itself. */
 async function inlinedRows(
   task: TaskRun,
   options: FlushOptions,
-  table: string,
+  names: readonly string[],
   until: number,
-): Promise<Inlined[]> {
+): Promise<ReadonlyMap<string, readonly Inlined[]>> {
+  const places = await placesOf(task, options, names);
+  if (places.length === 0) return new Map();
   // Text in PostgreSQL.
-  const day =
+  const day = (table: string) =>
     table === progress || table === summary
-      ? 'NULL'
+      ? 'NULL::BIGINT'
       : 'epoch_ms(date_trunc(\'day\', "timestamp"::TIMESTAMP))';
-  const found: Inlined[] = [];
-  for (const place of await inlinedPlaces(task, options, table)) {
-    const rows = await task.rows(
-      catalogSql(
-        options,
-        `SELECT begin_snapshot, ${day} AS day, count(*) FROM $${place}
-         WHERE end_snapshot IS NULL AND begin_snapshot <= ${until} GROUP BY ALL`,
-      ),
-    );
-    for (const [snapshot, ms, count] of rows) {
-      const at = ms === null ? null : Number(ms);
-      found.push({ snapshot: Number(snapshot), day: at, rows: Number(count) });
-    }
+  const each = places.map(
+    ({ table, place }) =>
+      `SELECT ${literal(table)}, begin_snapshot, ${day(table)} AS day, count(*) FROM $${place}
+       WHERE end_snapshot IS NULL AND begin_snapshot <= ${until} GROUP BY ALL`,
+  );
+  const found = new Map<string, Inlined[]>();
+  for (const [table, snapshot, ms, count] of await task.rows(catalogSql(options, each.join(' UNION ALL ')))) {
+    const rows = found.get(String(table)) ?? [];
+    const at = ms === null ? null : Number(ms);
+    rows.push({ snapshot: Number(snapshot), day: at, rows: Number(count) });
+    found.set(String(table), rows);
   }
-  return found.sort((a, b) => (a.day ?? 0) - (b.day ?? 0) || a.snapshot - b.snapshot);
+  for (const rows of found.values())
+    rows.sort((a, b) => (a.day ?? 0) - (b.day ?? 0) || a.snapshot - b.snapshot);
+  return found;
 }
 
 /** Rows that go into one file, in one transaction. */

@@ -7,13 +7,16 @@ interface Reads {
   readonly rows: (sql: string) => Promise<unknown[][]>;
 }
 
-/** The tables of the lake that ever had a row. For each column of another one DuckLake would ask the catalog for statistics that are not there. */
+/** The tables of the lake, or those of the given numbers, that ever had a row. For each column of another one DuckLake would ask the catalog for statistics that are not there. */
 export async function usedTables(
   task: Reads,
   { catalogKind }: Pick<LakeFiles, 'catalogKind'>,
+  numbers: readonly string[] | null = null,
 ): Promise<ReadonlySet<string>> {
+  if (numbers?.length === 0) return new Set();
+  const among = numbers === null ? '' : ` AND table_id IN (${numbers.map(Number).join(', ')})`;
   const sql = (of: (table: string) => string) =>
-    `SELECT table_name FROM ${of('ducklake_table')} WHERE table_id IN (SELECT table_id FROM ${of('ducklake_table_stats')})`;
+    `SELECT table_name FROM ${of('ducklake_table')} WHERE table_id IN (SELECT table_id FROM ${of('ducklake_table_stats')})${among}`;
   const rows = await task.rows(
     catalogKind === 'quack' ? atServer(sql(ident)) : sql((table) => qualified(lakeMetadata, table)),
   );
@@ -35,22 +38,23 @@ export async function removeDead(
   const places = await task.rows(
     `SELECT DISTINCT table_name FROM ${qualified(lakeMetadata, 'ducklake_inlined_data_tables')}`,
   );
-  const remove = (place: string, condition: string) => {
-    const from = (table: string) => `DELETE FROM ${table} WHERE ${condition}`;
-    return task.run(
-      catalogKind === 'quack'
-        ? `CALL quack_query_by_name(${literal(lakeMetadata)}, ${literal(from(place))})`
-        : from(qualified(lakeMetadata, place)),
-    );
-  };
-  for (const [place] of places) await remove(String(place), `end_snapshot <= ${Number(oldest?.[0])}`);
-  if (catalogKind !== 'quack') return;
+  const ended = (table: string) => `DELETE FROM ${table} WHERE end_snapshot <= ${Number(oldest?.[0])}`;
+  if (catalogKind !== 'quack') {
+    for (const [place] of places) await task.run(ended(qualified(lakeMetadata, String(place))));
+    return;
+  }
   const deletions = await task.rows(
     atServer(
       `SELECT table_name FROM duckdb_tables() WHERE regexp_matches(table_name, '^ducklake_inlined_delete_[0-9]+$')`,
     ),
   );
-  for (const [place] of deletions) {
-    await remove(String(place), 'file_id NOT IN (SELECT data_file_id FROM ducklake_data_file)');
-  }
+  const statements = [
+    ...places.map(([place]) => ended(ident(String(place)))),
+    ...deletions.map(
+      ([place]) =>
+        `DELETE FROM ${ident(String(place))} WHERE file_id NOT IN (SELECT data_file_id FROM ducklake_data_file)`,
+    ),
+  ];
+  // The server runs those of one request one by one.
+  await task.run(`CALL quack_query_by_name(${literal(lakeMetadata)}, ${literal(statements.join('; '))})`);
 }

@@ -1,6 +1,5 @@
-import { ident, inTransaction, literal, qualified } from '../../duckdb/index.js';
+import { ident, inTransaction, literal } from '../../duckdb/index.js';
 import { tableDef, type Signal, type TableName } from '../../schema/index.js';
-import { lakeMetadata } from '../files/known-files.js';
 import { attachedChangesSince } from '../metadata/changes.js';
 import { readMeta, setMeta } from '../schema.js';
 import { rewrittenSince } from './deletions.js';
@@ -117,18 +116,10 @@ async function changedTables(
   lakeFiles: LakeFiles,
   from: number,
 ): Promise<(table: TableName) => boolean> {
-  const run = (sql: string) => task.rows(sql);
-  const { unknown, changed } = await attachedChangesSince(BigInt(from), run);
-  if (unknown) {
-    const used = await usedTables(task, lakeFiles);
-    return (table) => used.has(table);
-  }
-  const numbers = changed.length === 0 ? '-1' : [...new Set(changed)].join(', ');
-  const names = await run(
-    `SELECT table_name FROM ${qualified(lakeMetadata, 'ducklake_table')} WHERE table_id IN (${numbers})`,
-  );
-  const tables = new Set(names.flat().map(String));
-  return (table) => tables.has(table);
+  const { unknown, changed } = await attachedChangesSince(BigInt(from), (sql) => task.rows(sql));
+  // The making of a table is a change, too.
+  const used = await usedTables(task, lakeFiles, unknown ? null : changed);
+  return (table) => used.has(table);
 }
 
 /** What tells rows apart that the summary counts. */

@@ -3,6 +3,7 @@ import { firstLine, isOutOfMemory } from '../../../duckdb/index.js';
 import type { TableName } from '../../../schema/index.js';
 import { IndexBuilder } from '../../token-index/index.js';
 import { damagedAmong, keyOf } from '../damage.js';
+import { rewrittenSince } from '../deletions.js';
 import type { TaskRun } from '../task.js';
 import { isJoined, nextGroup, type DataFile, type Group } from './groups.js';
 import { NotJoined } from './join/index.js';
@@ -10,7 +11,7 @@ import type { Learned, LearnedOfTable } from './learned.js';
 import { rewrite, type RewriteOptions, type Writers } from './rewrite.js';
 import type { SpareCpu } from './spare-cpu.js';
 import { Sorter, type SorterOptions } from './sorter.js';
-import { countedFiles, liveFiles } from './table-files.js';
+import { countedFiles, liveFiles, tablesWithFiles } from './table-files.js';
 
 export { Learned } from './learned.js';
 export { SpareCpu } from './spare-cpu.js';
@@ -51,7 +52,13 @@ export async function compact(
   const interrupt = () => writers?.sorter.interrupt();
   task.signal.addEventListener('abort', interrupt, { once: true });
   try {
-    const runs = tables.map((table) => new TableRun(task, table, options, deadline));
+    const { lakeFiles, until } = options;
+    const filled = await tablesWithFiles(task, lakeFiles.catalogKind);
+    const rewritten =
+      until === null ? new Map<string, number[]>() : await rewrittenSince(task, lakeFiles.catalogKind, until);
+    const runs = tables.map(
+      (table) => new TableRun(task, table, options, deadline, filled.has(table), rewritten),
+    );
     // A backlog of files that are rewritten alone keeps no table's others waiting.
     for (const alone of [false, true]) {
       for (let left = runs; left.length > 0;) {
@@ -94,8 +101,14 @@ class TableRun {
     private readonly options: CompactionOptions,
     /** By `performance.now()`. */
     private readonly deadline: number,
+    filled: boolean,
+    /** See `rewrittenSince`. */
+    private readonly rewritten: ReadonlyMap<string, readonly number[]>,
   ) {
     this.#learned = options.learned.of(table);
+    if (filled) return;
+    this.#files = [];
+    this.#learned.keep(new Set());
   }
 
   /** Null when nothing is to do, or no time is left; `alone`: what is rewritten alone is to be done too. */
@@ -103,7 +116,14 @@ class TableRun {
     const { options, table, task } = this;
     if (performance.now() >= this.deadline) return null;
     task.signal.throwIfAborted();
-    this.#counted ??= await countedFiles(task, options.lakeFiles.catalogKind, table, options.until);
+    if (this.#files?.length === 0) return null;
+    this.#counted ??= await countedFiles(
+      task,
+      options.lakeFiles.catalogKind,
+      table,
+      options.until,
+      this.rewritten,
+    );
     if (this.#files === null) {
       this.#files = await liveFiles(task, options.lakeFiles.catalogKind, table);
       this.#learned.keep(new Set(this.#files.map(({ path }) => path)));

@@ -2,7 +2,6 @@ import { basename } from 'node:path';
 import { literal } from '../../../duckdb/index.js';
 import type { ColumnDef, ColumnType, TableName } from '../../../schema/index.js';
 import { atServer, lakeMetadata } from '../../files/known-files.js';
-import { rewrittenSince } from '../deletions.js';
 import { compactedPrefix, flushedPrefix, hasPrefix } from '../moved.js';
 import type { TaskRun } from '../task.js';
 import type { DataFile } from './groups.js';
@@ -22,18 +21,28 @@ export async function liveFiles(task: TaskRun, catalogKind: string, table: Table
   });
 }
 
+/** The tables that have files now. On a catalog server each look at those of one table takes several requests. */
+export async function tablesWithFiles(task: TaskRun, catalogKind: string): Promise<ReadonlySet<string>> {
+  const sql = (metadata: string) =>
+    `SELECT table_name FROM ${metadata}ducklake_table WHERE end_snapshot IS NULL
+       AND table_id IN (SELECT table_id FROM ${metadata}ducklake_data_file WHERE end_snapshot IS NULL)`;
+  const found = await task.rows(catalogKind === 'quack' ? atServer(sql('')) : sql(`${lakeMetadata}.`));
+  return new Set(found.map(([name]) => String(name)));
+}
+
 /**
  * Whether a file's rows are counted in the summary, as they are up to snapshot `until`, or all are to be taken for it (null). A flush of
- * DuckLake's has rows of several snapshots in a file, each with its own; what is left of a file that lost rows counts for counted.
+ * DuckLake's has rows of several snapshots in a file, each with its own; what is left of a file that lost rows, as the later snapshots of `rewrittenLater` tell, counts for counted.
  */
 export async function countedFiles(
   task: TaskRun,
   catalogKind: string,
   table: TableName,
   until: number | null,
+  rewrittenLater: ReadonlyMap<string, readonly number[]>,
 ): Promise<(path: string) => boolean> {
   if (until === null) return () => true;
-  const rewritten = new Set((await rewrittenSince(task, catalogKind, until)).get(table));
+  const rewritten = new Set(rewrittenLater.get(table));
   const lasts = await inCatalog(task, catalogKind, table, 'coalesce(f.partial_max, f.begin_snapshot)');
   const known = new Set(
     lasts.flatMap(([path, last]) =>
