@@ -35,12 +35,17 @@ export function firstLine(error: unknown): string {
 }
 
 /**
- * After these the whole DuckDB instance answers nothing any more and must be opened again. So it is when another node
- * dropped a table of inlined rows that was superseded by a change of columns: DuckLake 1.0 does not forget it.
+ * Another connection or node dropped a table of inlined rows that was superseded by a change of columns: DuckLake 1.0 does not forget it
+ * until it is opened again (duckdb/ducklake issues 1305 and 1413). Nothing is wrong with the lake.
  */
+export function isPlaceForgotten(error: unknown): boolean {
+  return /ducklake_inlined_data_\d+_\d+"? does not exist/i.test(messageOf(error));
+}
+
+/** After these the whole DuckDB instance answers nothing any more and must be opened again. */
 export function isFatal(error: unknown): boolean {
-  return /^(FATAL|INTERNAL) Error|database has been invalidated|ducklake_inlined_data_\d+_\d+"? does not exist/i.test(
-    messageOf(error),
+  return (
+    /^(FATAL|INTERNAL) Error|database has been invalidated/i.test(messageOf(error)) || isPlaceForgotten(error)
   );
 }
 

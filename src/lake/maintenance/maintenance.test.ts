@@ -270,6 +270,35 @@ describe('maintenance', () => {
     ]);
   });
 
+  it('opens the lake again where DuckLake remembers a table of inlined rows that is gone, and begins anew', async () => {
+    const now = Date.now() * 1000;
+    const meta = '__ducklake_metadata_lake';
+    let position = 0;
+    const commit = () =>
+      lake.commit(
+        [columnBatch({ logs: logRows(10, now, position) })],
+        [{ stream: 'a/logs', position: ++position }],
+      );
+    const alter = (sql: string) => lake.withConnection((connection) => connection.run(sql));
+    await commit();
+    await alter('ALTER TABLE lake.main.logs ADD COLUMN extra INTEGER');
+    await commit();
+    // Where its rows are all in files, another node's flush drops it like this.
+    assert.equal((await lake.maintenance.checkpoint()).status, 'ok');
+    const [superseded] = await rowsOf(
+      lake,
+      `SELECT i.table_name AS place FROM ${meta}.ducklake_inlined_data_tables i JOIN ${meta}.ducklake_table t USING (table_id)
+       WHERE t.table_name = 'logs' ORDER BY i.schema_version`,
+    );
+    const place = String(superseded?.['place']);
+    await commit();
+    await alter(`DROP TABLE ${meta}.${place}`);
+    await alter(`DELETE FROM ${meta}.ducklake_inlined_data_tables WHERE table_name = '${place}'`);
+    const { status, error } = await lake.maintenance.checkpoint();
+    assert.equal(status, 'ok', error);
+    assert.deepEqual(await rowsOf(lake, 'SELECT count(*) n FROM lake.logs'), [{ n: BigInt(position * 10) }]);
+  });
+
   it('is refused, like commits, on a lake opened for reading only', async () => {
     await lake.commit(
       [columnBatch({ logs: logRows(10, Date.now() * 1000, 1) })],

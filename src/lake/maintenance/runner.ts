@@ -1,4 +1,4 @@
-import { firstLine } from '../../duckdb/index.js';
+import { firstLine, isPlaceForgotten } from '../../duckdb/index.js';
 import { traced, type Telemetry } from '../../telemetry/index.js';
 import type { CommitLock } from '../commit-lock.js';
 import type { FileSync } from '../file-sync.js';
@@ -132,7 +132,16 @@ export class TaskRunner {
     const lease = await this.#lease();
     if (lease === null) return null;
     try {
-      return { value: await this.#withConnection(AbortSignal.any([signal, lease.lost]), work) };
+      const either = AbortSignal.any([signal, lease.lost]);
+      try {
+        return { value: await this.#withConnection(either, work) };
+      } catch (error) {
+        if (!isPlaceForgotten(error)) throw error;
+        const { host } = this.options;
+        host.notice(error);
+        await host.reopened(reopenWaitMs);
+        return { value: await this.#withConnection(either, work) };
+      }
     } finally {
       await lease.release();
     }
