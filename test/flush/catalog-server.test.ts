@@ -1,16 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { rowsOf } from '../support/open-lake.js';
 import { keepsDeletions, losesNothing } from './cases.js';
-import { FlushedLake, commit, position } from './flushed-lake.js';
+import { commit, lakeOfSuite, position } from './flushed-lake.js';
 
 describe('the flush of inlined rows on a catalog server', () => {
-  let flushed: FlushedLake;
-  const made = () => flushed;
-  before(async () => {
-    flushed = await FlushedLake.make('quack');
-  });
-  after(() => flushed?.remove());
+  const made = lakeOfSuite('quack');
 
   losesNothing('quack', made);
 

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { literal } from '../../src/duckdb/index.js';
 import type { FaultPoint } from '../../src/faults/index.js';
@@ -54,6 +55,19 @@ export async function assertWhole(lake: Lake, what: string): Promise<number> {
 }
 
 export type Kind = 'local' | 'quack' | 'postgres';
+
+/** Of a suite: its lake is there once its tests begin, and removed after them. */
+export function lakeOfSuite(kind: Kind): () => FlushedLake {
+  let flushed: FlushedLake | undefined;
+  before(async () => {
+    flushed = await FlushedLake.make(kind);
+  });
+  after(() => flushed?.remove());
+  return () => {
+    assert.ok(flushed);
+    return flushed;
+  };
+}
 
 /** A lake of one kind, with what serves its catalog, which one after the other opens. */
 export class FlushedLake {

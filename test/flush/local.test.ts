@@ -1,15 +1,10 @@
-import { after, before, describe } from 'node:test';
+import { describe } from 'node:test';
 import { keepsDeletions, losesNothing } from './cases.js';
-import { FlushedLake } from './flushed-lake.js';
+import { lakeOfSuite } from './flushed-lake.js';
 import { severalPlaces } from './several-places.js';
 
 describe('the flush of inlined rows on a local catalog', () => {
-  let flushed: FlushedLake;
-  const made = () => flushed;
-  before(async () => {
-    flushed = await FlushedLake.make('local');
-  });
-  after(() => flushed?.remove());
+  const made = lakeOfSuite('local');
 
   losesNothing('local', made);
   severalPlaces('local', made);

@@ -85,9 +85,10 @@ export async function lastIngestMs(connection: DuckDBConnection): Promise<number
   const committed = await latest([{ table: 'canardstack_progress', column: 'updated_at' }]);
   if (committed !== null) return committed;
   const filled = await everFilled(connection);
-  const columns = tables.map(({ name }) => ({ table: ident(name), column: 'timestamp' }));
-  const asked = columns.filter((_, i) => filled.has(tables[i]?.name ?? ''));
-  return asked.length === 0 ? null : latest(asked);
+  const asked = tables.filter(({ name }) => filled.has(name));
+  return asked.length === 0
+    ? null
+    : latest(asked.map(({ name }) => ({ table: ident(name), column: 'timestamp' })));
 }
 
 /** Names of tables that ever had a row. Each of the others takes DuckLake dozens of requests to a catalog server. */

@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { literal, qualified } from '../../duckdb/index.js';
+import { ident, literal, qualified } from '../../duckdb/index.js';
 
 export interface KnownFile {
   /** Relative to the data path; absolute when the file lies elsewhere. */
@@ -24,6 +24,14 @@ export const lakeMetadata = '__ducklake_metadata_lake';
 /** A query that a catalog server runs as one statement, so that it sees one state of the catalog. */
 export function atServer(sql: string): string {
   return `FROM quack_query_by_name(${literal(lakeMetadata)}, ${literal(sql)})`;
+}
+
+/** A query of the catalog's own tables alone, so that no data file is opened for it: `$` stands before their names. */
+export function catalogSql(catalogKind: string, sql: string): string {
+  const names = /\$(\w+)/g;
+  return catalogKind === 'quack'
+    ? atServer(sql.replaceAll(names, (_, name: string) => ident(name)))
+    : sql.replaceAll(names, (_, name: string) => qualified(lakeMetadata, name));
 }
 
 interface Folder {

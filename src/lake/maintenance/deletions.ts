@@ -1,6 +1,6 @@
 import { literal } from '../../duckdb/index.js';
 import { tables } from '../../schema/index.js';
-import { atServer, knownFiles, lakeMetadata } from '../files/known-files.js';
+import { atServer, catalogSql, knownFiles } from '../files/known-files.js';
 import { damagedAmong } from './damage.js';
 import type { LakeFiles } from './inventory.js';
 import type { TaskRun } from './task.js';
@@ -27,19 +27,13 @@ export async function rewriteDeletionsOf(
 
 /** Tables from whose files rows may be deleted, as far as the catalog's own tables tell. */
 async function withDeletions(task: TaskRun, { catalogKind }: LakeFiles): Promise<ReadonlySet<string>> {
-  const sql = (metadata: string, inlined: string) =>
-    `SELECT t.table_name FROM ${metadata}ducklake_table t WHERE t.end_snapshot IS NULL AND (${inlined} OR t.table_id IN
-       (SELECT d.table_id FROM ${metadata}ducklake_delete_file d WHERE d.end_snapshot IS NULL))`;
-  const found = await task.rows(
+  const inlined =
     catalogKind === 'quack'
-      ? atServer(
-          sql(
-            '',
-            `EXISTS (FROM duckdb_tables() i WHERE i.table_name = 'ducklake_inlined_delete_' || t.table_id)`,
-          ),
-        )
-      : sql(`${lakeMetadata}.`, 'false'),
-  );
+      ? `EXISTS (FROM duckdb_tables() i WHERE i.table_name = 'ducklake_inlined_delete_' || t.table_id)`
+      : 'false';
+  const sql = `SELECT t.table_name FROM $ducklake_table t WHERE t.end_snapshot IS NULL AND (${inlined} OR t.table_id IN
+       (SELECT d.table_id FROM $ducklake_delete_file d WHERE d.end_snapshot IS NULL))`;
+  const found = await task.rows(catalogSql(catalogKind, sql));
   return new Set(found.map(([name]) => String(name)));
 }
 
@@ -67,13 +61,10 @@ export async function rewrittenSince(
   catalogKind: string,
   snapshot: number,
 ): Promise<ReadonlyMap<string, readonly number[]>> {
-  const rewritten = (metadata: string) =>
-    `SELECT t.table_name, c.snapshot_id FROM ${metadata}ducklake_snapshot_changes c JOIN ${metadata}ducklake_table t
+  const sql = `SELECT t.table_name, c.snapshot_id FROM $ducklake_snapshot_changes c JOIN $ducklake_table t
        ON list_contains(string_split(c.changes_made, ','), 'rewrite_delete:' || t.table_id)
      WHERE c.snapshot_id > ${snapshot} AND t.end_snapshot IS NULL`;
-  const found = await task.rows(
-    catalogKind === 'quack' ? atServer(rewritten('')) : rewritten(`${lakeMetadata}.`),
-  );
+  const found = await task.rows(catalogSql(catalogKind, sql));
   const byTable = new Map<string, number[]>();
   for (const [name, id] of found) {
     const table = String(name);

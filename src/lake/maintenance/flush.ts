@@ -1,9 +1,9 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { ident, inTransaction, literal, qualified, timestampLiteral } from '../../duckdb/index.js';
+import { ident, inTransaction, literal, timestampLiteral } from '../../duckdb/index.js';
 import type { Faults } from '../../faults/index.js';
 import { tableDef, tables, type TableName } from '../../schema/index.js';
 import { tableFile, type DayFile } from '../day-file.js';
-import { atServer, lakeMetadata } from '../files/known-files.js';
+import { catalogSql } from '../files/known-files.js';
 import { writeDayFiles } from '../files/write.js';
 import type { FileStore } from '../file-store.js';
 import { isInlined } from '../inlining.js';
@@ -154,14 +154,6 @@ interface Inlined {
   readonly rows: number;
 }
 
-/** Of the catalog's own tables, so no data file is opened for it. `$` stands before their names. */
-function catalogSql({ lakeFiles }: FlushOptions, sql: string): string {
-  const names = /\$(\w+)/g;
-  return lakeFiles.catalogKind === 'quack'
-    ? atServer(sql.replaceAll(names, (_, name: string) => ident(name)))
-    : sql.replaceAll(names, (_, name: string) => qualified(lakeMetadata, name));
-}
-
 /** DuckLake's tables of inlined rows: one for each schema that the table had since it was last flushed. */
 async function inlinedPlaces(task: TaskRun, options: FlushOptions, table: string): Promise<string[]> {
   return (await placesOf(task, options, [table])).map(({ place }) => place);
@@ -174,7 +166,7 @@ async function placesOf(
 ): Promise<{ table: string; place: string }[]> {
   const places = await task.rows(
     catalogSql(
-      options,
+      options.lakeFiles.catalogKind,
       `SELECT DISTINCT t.table_name, i.table_name FROM $ducklake_inlined_data_tables i JOIN $ducklake_table t USING (table_id)
        WHERE t.table_name IN (${names.map(literal).join(', ')}) AND t.end_snapshot IS NULL`,
     ),
@@ -202,7 +194,8 @@ async function inlinedRows(
        WHERE end_snapshot IS NULL AND begin_snapshot <= ${until} GROUP BY ALL`,
   );
   const found = new Map<string, Inlined[]>();
-  for (const [table, snapshot, ms, count] of await task.rows(catalogSql(options, each.join(' UNION ALL ')))) {
+  const sql = catalogSql(options.lakeFiles.catalogKind, each.join(' UNION ALL '));
+  for (const [table, snapshot, ms, count] of await task.rows(sql)) {
     const rows = found.get(String(table)) ?? [];
     const at = ms === null ? null : Number(ms);
     rows.push({ snapshot: Number(snapshot), day: at, rows: Number(count) });

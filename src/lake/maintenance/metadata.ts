@@ -1,5 +1,5 @@
 import { ident, literal, qualified } from '../../duckdb/index.js';
-import { atServer, lakeMetadata } from '../files/known-files.js';
+import { atServer, catalogSql, lakeMetadata } from '../files/known-files.js';
 import type { LakeFiles } from './inventory.js';
 
 /** Reads the catalog. */
@@ -15,11 +15,8 @@ export async function usedTables(
 ): Promise<ReadonlySet<string>> {
   if (numbers?.length === 0) return new Set();
   const among = numbers === null ? '' : ` AND table_id IN (${numbers.map(Number).join(', ')})`;
-  const sql = (of: (table: string) => string) =>
-    `SELECT table_name FROM ${of('ducklake_table')} WHERE table_id IN (SELECT table_id FROM ${of('ducklake_table_stats')})${among}`;
-  const rows = await task.rows(
-    catalogKind === 'quack' ? atServer(sql(ident)) : sql((table) => qualified(lakeMetadata, table)),
-  );
+  const sql = `SELECT table_name FROM $ducklake_table WHERE table_id IN (SELECT table_id FROM $ducklake_table_stats)${among}`;
+  const rows = await task.rows(catalogSql(catalogKind, sql));
   return new Set(rows.map(([name]) => String(name)));
 }
 

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { literal } from '../../../duckdb/index.js';
 import type { ColumnDef, ColumnType, TableName } from '../../../schema/index.js';
-import { atServer, lakeMetadata } from '../../files/known-files.js';
+import { catalogSql } from '../../files/known-files.js';
 import { compactedPrefix, flushedPrefix, hasPrefix } from '../moved.js';
 import type { TaskRun } from '../task.js';
 import type { DataFile } from './groups.js';
@@ -23,10 +23,9 @@ export async function liveFiles(task: TaskRun, catalogKind: string, table: Table
 
 /** The tables that have files now. On a catalog server each look at those of one table takes several requests. */
 export async function tablesWithFiles(task: TaskRun, catalogKind: string): Promise<ReadonlySet<string>> {
-  const sql = (metadata: string) =>
-    `SELECT table_name FROM ${metadata}ducklake_table WHERE end_snapshot IS NULL
-       AND table_id IN (SELECT table_id FROM ${metadata}ducklake_data_file WHERE end_snapshot IS NULL)`;
-  const found = await task.rows(catalogKind === 'quack' ? atServer(sql('')) : sql(`${lakeMetadata}.`));
+  const sql = `SELECT table_name FROM $ducklake_table WHERE end_snapshot IS NULL
+       AND table_id IN (SELECT table_id FROM $ducklake_data_file WHERE end_snapshot IS NULL)`;
+  const found = await task.rows(catalogSql(catalogKind, sql));
   return new Set(found.map(([name]) => String(name)));
 }
 
@@ -60,10 +59,9 @@ function inCatalog(
   table: TableName,
   value: string,
 ): Promise<unknown[][]> {
-  const valuesOf = (metadata: string) =>
-    `SELECT f.path, ${value} FROM ${metadata}ducklake_data_file f JOIN ${metadata}ducklake_table t ON t.table_id = f.table_id
+  const sql = `SELECT f.path, ${value} FROM $ducklake_data_file f JOIN $ducklake_table t ON t.table_id = f.table_id
      WHERE t.table_name = ${literal(table)} AND t.end_snapshot IS NULL AND f.end_snapshot IS NULL`;
-  return task.rows(catalogKind === 'quack' ? atServer(valuesOf('')) : valuesOf(`${lakeMetadata}.`));
+  return task.rows(catalogSql(catalogKind, sql));
 }
 
 /** The table's columns as they are now, which may be more than this release knows. */
